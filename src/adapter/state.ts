@@ -1,0 +1,19 @@
+// An adapter on the host: LoRA matrices and AdamW moments by PEFT name. What engines read and write and checkpoints hold.
+
+/** One LoRA matrix with its optimizer moments, row-major. */
+export interface AdapterTensor {
+  /** PEFT's name, e.g. `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`. */
+  name: string;
+  /** `[rank, in]` for lora_A, `[out, rank]` for lora_B. */
+  shape: readonly [number, number];
+  values: Float32Array;
+  /** First moment (exp_avg). */
+  moment1: Float32Array;
+  /** Second moment (exp_avg_sq). */
+  moment2: Float32Array;
+}
+
+/** All trained tensors, in the engine's fixed order: layer, module, A before B. */
+export interface AdapterState {
+  tensors: readonly AdapterTensor[];
+}

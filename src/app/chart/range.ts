@@ -1,0 +1,53 @@
+// The loss axis: round ends that only move when a value leaves them, so that the curve is not rescaled under the reader's eye.
+
+export interface Extent {
+  min: number;
+  max: number;
+}
+
+/** The smallest of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten that is not below the value. */
+export function roundUp(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  const factor = [1, 1.5, 2, 3, 4, 5, 6, 8].find((step) => step * power >= value * (1 - 1e-9));
+  return (factor ?? 10) * power;
+}
+
+/** 1, 2 or 5 times a power of ten, not above the value. */
+export function roundDown(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return ([5, 2, 1].find((step) => step * power <= value * (1 + 1e-9)) ?? 1) * power;
+}
+
+/** Range of the axis for these values; keeps the previous one while it holds them. */
+export function axisRange(values: Extent, isLog: boolean, previous: Extent | null): Extent {
+  const fits =
+    previous !== null &&
+    values.max <= previous.max &&
+    values.max > previous.max / 20 &&
+    values.min >= previous.min;
+  if (fits) {
+    return previous;
+  }
+  const max = Math.max(roundUp(values.max), previous?.max ?? 0);
+  return { min: isLog ? roundDown(Math.max(values.min, 1e-6)) : 0, max };
+}
+
+/** Smallest and largest of the numbers in the columns between two indices. */
+export function extentOf(
+  columns: readonly (readonly (number | null)[])[],
+  from: number,
+  to: number,
+): Extent | null {
+  let min = Infinity;
+  let max = -Infinity;
+  for (const column of columns) {
+    for (let index = from; index < to; index++) {
+      const value = column[index];
+      if (value !== null && value !== undefined && Number.isFinite(value)) {
+        min = Math.min(min, value);
+        max = Math.max(max, value);
+      }
+    }
+  }
+  return max > 0 ? { min, max } : null;
+}

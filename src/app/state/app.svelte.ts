@@ -1,0 +1,145 @@
+// The page's state: starts the session's worker, hands its events on, and ties set-up, run and saved runs together.
+import { createContext } from "svelte";
+import { startSession } from "../../session/client.ts";
+import type { CheckpointSummary, DeviceInfo, SessionEvent } from "../../session/protocol.ts";
+import { formatLoss, formatPercent } from "../../util/format.ts";
+import { toPlain, type PlainError } from "../../util/errors.ts";
+import { Clock } from "./clock.svelte.ts";
+import { Exports } from "./exports.svelte.ts";
+import { Run } from "./run.svelte.ts";
+import { Saved } from "./saved.svelte.ts";
+import { Setup } from "./setup.svelte.ts";
+import { Theme } from "./theme.svelte.ts";
+import { Trial } from "./trial.svelte.ts";
+
+export class AppState {
+  device = $state.raw<DeviceInfo | null>(null);
+  openError = $state.raw<PlainError | null>(null);
+  readonly setup: Setup;
+  readonly run: Run;
+  readonly saved: Saved;
+  readonly trial: Trial;
+  readonly exports: Exports;
+  readonly theme = new Theme();
+  readonly clock = new Clock();
+
+  /** Why a run cannot be started now, null when it can. */
+  readonly startBlocker = $derived.by(() => this.#startBlocker());
+
+  /** Nothing has been run and the demo is chosen: the chart shows what to expect. */
+  readonly isFirstVisit = $derived.by(() => {
+    const { setup, run } = this;
+    const isDemo = setup.isDemo || (setup.loading !== null && setup.model?.source !== "files");
+    return isDemo && !run.isGoing && run.step === 0 && run.phase.name === "idle";
+  });
+
+  readonly title = $derived.by(() => {
+    const { phase, share, loss } = this.run;
+    if (phase.name === "running" && loss !== null) {
+      return `${formatPercent(share)} ${formatLoss(loss, 3)} Anneal`;
+    }
+    return phase.name === "idle" ? "Anneal" : `${titleWords[phase.name]} Anneal`;
+  });
+
+  constructor() {
+    const client = startSession((event) => {
+      this.#take(event);
+    });
+    this.setup = new Setup(client);
+    this.run = new Run(client);
+    this.saved = new Saved(client);
+    this.trial = new Trial(client);
+    this.exports = new Exports(client);
+    void client.call("open").then(
+      ({ device, checkpoints }) => {
+        this.device = device;
+        this.saved.open(checkpoints);
+      },
+      (error: unknown) => {
+        this.openError = toPlain(error);
+      },
+    );
+    void this.setup.loadModel({ kind: "demo" });
+    void this.setup.loadData({ kind: "demo" });
+  }
+
+  async start(): Promise<void> {
+    const { form, adapter, samplePrompt, plan } = this.setup;
+    if (this.startBlocker === null && plan !== null) {
+      this.saved.offer = null;
+      this.exports.clear();
+      await this.run.start(form.snapshot(), adapter, samplePrompt, plan.totalSteps);
+    }
+  }
+
+  /** Restores a checkpoint, and goes on with it unless it was the last step. */
+  async takeUp(checkpoint: CheckpointSummary): Promise<void> {
+    await this.setup.settled();
+    const restored = await this.saved.restore(checkpoint);
+    if (restored === null) {
+      return;
+    }
+    this.exports.clear();
+    this.setup.adopt(restored.model, restored.data, restored.recipe);
+    this.run.adopt(restored);
+    if (restored.step < restored.totalSteps) {
+      await this.run.resume();
+    }
+  }
+
+  #take(event: SessionEvent): void {
+    this.run.take(event);
+    if (event.kind === "device") {
+      this.device = event.device;
+    } else if (event.kind === "loading") {
+      this.setup.takeLoading(event.what, event.doneBytes, event.totalBytes);
+    } else if (event.kind === "saved") {
+      this.saved.list = event.checkpoints;
+    } else if (event.kind === "token") {
+      this.trial.takeToken(event.requestId, event.text);
+    }
+    // For scripts: follow a run with `addEventListener("anneal", ({ detail }) => ...)`; detail is the session's event.
+    window.dispatchEvent(new CustomEvent("anneal", { detail: event }));
+  }
+
+  #startBlocker(): string | null {
+    const { model, data, form, loading, plan, planError, isPlanning } = this.setup;
+    if (this.openError !== null) {
+      return "The engine did not start; see the message above the run.";
+    }
+    if (this.device === null) {
+      return "Starting the engine.";
+    }
+    if (this.run.isGoing) {
+      return "A run is going on.";
+    }
+    if (loading !== null) {
+      return `Loading the ${loading.part}.`;
+    }
+    if (model === null) {
+      return "Choose a model under 1.";
+    }
+    if (data === null) {
+      return "Choose data under 2.";
+    }
+    if (!form.isValid) {
+      return "Correct the marked fields of the recipe under 3.";
+    }
+    if (planError !== null) {
+      return "These do not go together yet; see the message in the set-up.";
+    }
+    return isPlanning || plan === null ? "Counting tokens and steps." : null;
+  }
+}
+
+const titleWords = {
+  preparing: "Preparing",
+  running: "Running",
+  pausing: "Pausing",
+  paused: "Paused",
+  recovering: "Recovering",
+  done: "Done",
+  failed: "Stopped",
+} as const;
+
+export const [getApp, setApp] = createContext<AppState>();

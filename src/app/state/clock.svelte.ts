@@ -1,0 +1,17 @@
+// The time, once a second, for countdowns and "5 minutes ago".
+import { createSubscriber } from "svelte/reactivity";
+
+export class Clock {
+  readonly #subscribe = createSubscriber((update) => {
+    const timer = setInterval(update, 1000);
+    return () => {
+      clearInterval(timer);
+    };
+  });
+
+  /** Milliseconds since 1970. */
+  get now(): number {
+    this.#subscribe();
+    return Date.now();
+  }
+}

@@ -1,0 +1,70 @@
+// The loss curve of a run by step: raw, smoothed, held-out. Steps made again after a rollback replace their old values.
+import type { RestoredRun } from "../../session/protocol.ts";
+
+export type LogEntry = RestoredRun["log"][number];
+
+/** One row per step; null where nothing was measured. */
+export interface Columns {
+  steps: number[];
+  loss: (number | null)[];
+  smoothed: (number | null)[];
+  heldOut: (number | null)[];
+}
+
+export const noColumns: Columns = { steps: [], loss: [], smoothed: [], heldOut: [] };
+
+/** Weight of the past in the smoothed curve. */
+const smoothing = 0.9;
+
+export class Curve {
+  readonly #losses = new Map<number, number>();
+  readonly #heldOut = new Map<number, number>();
+  #lastStep = 0;
+
+  addEntry({ step, loss, heldOutLoss }: LogEntry): void {
+    if (step <= this.#lastStep) {
+      dropAfter(step, this.#losses);
+      dropAfter(step, this.#heldOut);
+    }
+    this.#lastStep = step;
+    if (loss !== undefined) {
+      this.#losses.set(step, loss);
+    }
+    if (heldOutLoss !== undefined) {
+      this.#heldOut.set(step, heldOutLoss);
+    }
+  }
+
+  addHeldOut(step: number, loss: number): void {
+    this.#heldOut.set(step, loss);
+  }
+
+  columns(): Columns {
+    const steps = [...new Set([...this.#losses.keys(), ...this.#heldOut.keys()])].sort(
+      (a, b) => a - b,
+    );
+    const loss = steps.map((step) => this.#losses.get(step) ?? null);
+    const heldOut = steps.map((step) => this.#heldOut.get(step) ?? null);
+    return { steps, loss, smoothed: smooth(loss), heldOut };
+  }
+}
+
+/** Exponential moving average, debiased: dividing by the weight so far keeps the start from being pulled to zero. */
+function smooth(values: (number | null)[]): (number | null)[] {
+  let mean = 0;
+  let weight = 0;
+  return values.map((value) => {
+    if (value === null) {
+      return null;
+    }
+    mean = smoothing * mean + (1 - smoothing) * value;
+    weight = smoothing * weight + (1 - smoothing);
+    return mean / weight;
+  });
+}
+
+function dropAfter(step: number, values: Map<number, number>): void {
+  for (const later of [...values.keys()].filter((other) => other > step)) {
+    values.delete(later);
+  }
+}

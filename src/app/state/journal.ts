@@ -1,0 +1,74 @@
+// What happened, in words: the lines of the Log.
+import type { RebuildReason, RunPhase, SaveReason, SessionEvent } from "../../session/protocol.ts";
+import { formatBytes, formatDuration, formatLoss } from "../../util/format.ts";
+
+export interface JournalLine {
+  timeMs: number;
+  text: string;
+}
+
+const rebuildReasons: Record<RebuildReason, string> = {
+  "every-steps": "as the recipe asks",
+  "above-bytes": "memory was above the limit",
+  "device-lost": "the device was lost",
+};
+
+const saveReasons: Record<SaveReason, string> = {
+  steps: "",
+  pause: " Saved because of the pause.",
+  stop: " Saved because of the stop.",
+  hidden: " Saved because the tab was hidden.",
+  end: " Saved because the run is complete.",
+};
+
+/** One line for an event, null for what the curve or the samples show anyway. */
+export function wordsFor(event: SessionEvent): string | null {
+  switch (event.kind) {
+    case "device":
+      return `Computing on ${event.device.name} (${event.device.backend}).`;
+    case "run":
+      return phaseWords(event.phase);
+    case "evaluated":
+      return `Held-out loss ${formatLoss(event.heldOutLoss)} at step ${event.step}.`;
+    case "saved": {
+      const { step, sizeBytes } = event.checkpoint;
+      const what = `Saved step ${step}: adapter, optimizer, position in the data.`;
+      return `${what} ${formatBytes(sizeBytes)}.${saveReasons[event.reason]}`;
+    }
+    case "saveFailed":
+      return `Step ${event.step} was not saved. ${event.error.message} ${event.error.remedy}`;
+    case "rebuilt": {
+      const before = `${formatBytes(event.beforeBytes)} before`;
+      const after = `${formatBytes(event.afterBytes)} after`;
+      const figures = `${before}, ${after}, ${formatDuration(event.durationMs)}`;
+      return `Rebuilt the device at step ${event.step}: ${figures} (${rebuildReasons[event.reason]}).`;
+    }
+    case "loading":
+    case "step":
+    case "sample":
+    case "token":
+      return null;
+  }
+}
+
+function phaseWords(phase: RunPhase): string | null {
+  switch (phase.name) {
+    case "preparing":
+      return `Preparing: ${phase.doing}.`;
+    case "running":
+      return "Running.";
+    case "paused":
+      return `Paused at step ${phase.step}.`;
+    case "recovering":
+      return `${phase.message} The run is safe at step ${phase.safeStep}.`;
+    case "done":
+      return phase.stoppedEarly
+        ? `Stopped at step ${phase.step}.`
+        : `Complete: ${phase.step} steps made.`;
+    case "failed":
+      return `The run stopped. ${phase.error.message}`;
+    case "idle":
+    case "pausing":
+      return null;
+  }
+}

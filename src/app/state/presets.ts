@@ -1,0 +1,42 @@
+// Three starting points for a recipe, one set for the demo and one for models of 100 M parameters and more.
+import { defaultRecipe, demoRecipe, type Recipe } from "../../train/recipe.ts";
+import type { ModelSource } from "../../session/protocol.ts";
+
+export const presetNames = ["Quick", "Balanced", "Thorough"] as const;
+export type PresetName = (typeof presetNames)[number];
+export type Base = ModelSource["kind"];
+
+const changes: Record<Base, Record<PresetName, Partial<Recipe>>> = {
+  demo: {
+    Quick: { rank: 4, alpha: 8, maxSteps: 30 },
+    Balanced: {},
+    Thorough: { rank: 16, alpha: 32, maxSteps: 120, learningRate: 3e-3 },
+  },
+  files: {
+    Quick: { rank: 8, alpha: 16, epochs: 1 },
+    Balanced: {},
+    Thorough: { rank: 32, alpha: 64, epochs: 3, learningRate: 1e-4, dropout: 0.05 },
+  },
+};
+
+export function presetRecipe(name: PresetName, base: Base): Recipe {
+  const defaults = base === "demo" ? demoRecipe : defaultRecipe;
+  return structuredClone({ ...defaults, ...changes[base][name] });
+}
+
+/** Which preset a recipe is, null for one of the visitor's own. */
+export function presetOf(recipe: Recipe, base: Base): PresetName | null {
+  const text = canonical(recipe);
+  return presetNames.find((name) => canonical(presetRecipe(name, base)) === text) ?? null;
+}
+
+/** "rank 16, 2 epochs, learning rate 2e-4" without the name of the preset. */
+export function lengthOf(recipe: Recipe): string {
+  return recipe.maxSteps > 0
+    ? `${recipe.maxSteps} steps`
+    : `${recipe.epochs} ${recipe.epochs === 1 ? "epoch" : "epochs"}`;
+}
+
+function canonical(recipe: Recipe): string {
+  return JSON.stringify(Object.entries(recipe).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

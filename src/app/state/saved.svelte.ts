@@ -1,0 +1,100 @@
+// Saved runs: the list, taking one up again, importing, downloading, deleting.
+import type { SessionClient } from "../../session/client.ts";
+import type { CheckpointSummary, RestoredRun } from "../../session/protocol.ts";
+import { toPlain, type PlainError } from "../../util/errors.ts";
+import { downloadBlob } from "../download.ts";
+
+export class Saved {
+  list = $state.raw<CheckpointSummary[]>([]);
+  /** The unfinished run found when the page opened. */
+  offer = $state.raw<CheckpointSummary | null>(null);
+  /** Key of the checkpoint being worked on, with what is done. */
+  busy = $state.raw<{ key: string; doing: string } | null>(null);
+  error = $state.raw<PlainError | null>(null);
+
+  /** Runs, newest first, each with its checkpoints, newest first. */
+  readonly runs = $derived.by(() => {
+    const newestFirst = [...this.list].sort((a, b) => b.createdAt - a.createdAt || b.step - a.step);
+    const ofRun = (runId: string) => newestFirst.filter((checkpoint) => checkpoint.runId === runId);
+    return newestFirst
+      .map(({ runId }) => ofRun(runId))
+      .filter((run, i) => run[0] === newestFirst[i]);
+  });
+
+  readonly #client: SessionClient;
+
+  constructor(client: SessionClient) {
+    this.#client = client;
+  }
+
+  open(list: CheckpointSummary[]): void {
+    this.list = list;
+    const newest = this.runs[0]?.[0];
+    this.offer = newest !== undefined && newest.step < newest.totalSteps ? newest : null;
+  }
+
+  /** Null when it was refused; the reason is then in `error`. */
+  async restore(checkpoint: CheckpointSummary): Promise<RestoredRun | null> {
+    const restored = await this.#work(checkpoint.key, "Reading the checkpoint", () =>
+      this.#client.call("restore", { key: checkpoint.key }),
+    );
+    if (restored !== null) {
+      this.offer = null;
+    }
+    return restored;
+  }
+
+  async delete({ key }: CheckpointSummary): Promise<void> {
+    const list = await this.#work(key, "Deleting", () =>
+      this.#client.call("deleteCheckpoint", { key }),
+    );
+    this.list = list ?? this.list;
+    if (this.offer?.key === key) {
+      this.offer = null;
+    }
+  }
+
+  async download({ key }: CheckpointSummary): Promise<void> {
+    const file = await this.#work(key, "Reading", () =>
+      this.#client.call("downloadCheckpoint", { key }),
+    );
+    if (file !== null) {
+      downloadBlob(file.blob, file.name);
+    }
+  }
+
+  async downloadAdapter({ key }: CheckpointSummary): Promise<void> {
+    const adapter = await this.#work(key, "Writing the adapter", () =>
+      this.#client.call("exportAdapter", { key }),
+    );
+    if (adapter !== null) {
+      downloadBlob(adapter.zip.blob, adapter.zip.name);
+    }
+  }
+
+  async import(file: File): Promise<void> {
+    const imported = await this.#work("", "Reading", () =>
+      this.#client.call("importCheckpoint", { file }),
+    );
+    if (imported !== null) {
+      this.list = await this.#client.call("listCheckpoints");
+    }
+  }
+
+  async #work<Result>(
+    key: string,
+    doing: string,
+    call: () => Promise<Result>,
+  ): Promise<Result | null> {
+    this.busy = { key, doing };
+    this.error = null;
+    try {
+      return await call();
+    } catch (error) {
+      this.error = toPlain(error);
+      return null;
+    } finally {
+      this.busy = null;
+    }
+  }
+}

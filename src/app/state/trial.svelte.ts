@@ -1,0 +1,78 @@
+// "Try it": one prompt, answered with and without the adapter, streamed token by token.
+import type { SessionClient } from "../../session/client.ts";
+import { toPlain, type PlainError } from "../../util/errors.ts";
+
+export interface Reply {
+  text: string;
+  prompt: string;
+}
+
+export class Trial {
+  prompt = $state("");
+  useAdapter = $state(true);
+  temperature = $state(0);
+  maxNewTokens = $state(48);
+  withAdapter = $state.raw<Reply | null>(null);
+  withoutAdapter = $state.raw<Reply | null>(null);
+  error = $state.raw<PlainError | null>(null);
+  /** Request being answered. */
+  active = $state.raw<{ requestId: number; useAdapter: boolean } | null>(null);
+
+  readonly #client: SessionClient;
+  #nextRequestId = 1;
+
+  constructor(client: SessionClient) {
+    this.#client = client;
+  }
+
+  async generate(prompt: string, useAdapter: boolean): Promise<void> {
+    const requestId = this.#nextRequestId++;
+    const { maxNewTokens, temperature } = this;
+    this.error = null;
+    this.active = { requestId, useAdapter };
+    this.#show(useAdapter, { prompt, text: "" });
+    try {
+      const text = await this.#client.call("generate", {
+        requestId,
+        prompt,
+        useAdapter,
+        maxNewTokens,
+        temperature,
+      });
+      this.#show(useAdapter, { prompt, text });
+    } catch (error) {
+      const plain = toPlain(error);
+      // Stopping is the visitor's own wish; what has come so far stays.
+      this.error = plain.code === "aborted" ? null : plain;
+    } finally {
+      this.active = null;
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.active !== null) {
+      await this.#client
+        .call("cancelGenerate", { requestId: this.active.requestId })
+        .catch(() => null);
+    }
+  }
+
+  takeToken(requestId: number, text: string): void {
+    if (this.active?.requestId !== requestId) {
+      return;
+    }
+    const { useAdapter } = this.active;
+    const reply = useAdapter ? this.withAdapter : this.withoutAdapter;
+    if (reply !== null) {
+      this.#show(useAdapter, { ...reply, text: reply.text + text });
+    }
+  }
+
+  #show(useAdapter: boolean, reply: Reply): void {
+    if (useAdapter) {
+      this.withAdapter = reply;
+    } else {
+      this.withoutAdapter = reply;
+    }
+  }
+}

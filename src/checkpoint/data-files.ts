@@ -1,0 +1,86 @@
+// Data sets kept for their runs, so that a run on one's own file goes on after the tab was closed.
+import { invariant } from "../util/assert.ts";
+import { UserError } from "../util/errors.ts";
+import type { DataManifest } from "./manifest.ts";
+import {
+  collectGarbage,
+  listEntries,
+  readPayload,
+  writePayload,
+  type Entry,
+  type PayloadStore,
+} from "./payload-store.ts";
+import type { DataIdentity } from "./run-state.ts";
+
+/** A data set is saved before the first checkpoint of its run: for a day nothing needs to refer to it. */
+const graceMs = 24 * 3600 * 1000;
+
+/** Stores a data set unless it is there. The caller made `identity` of this very file. */
+export async function saveDataFile(
+  { sha256, sizeBytes }: DataIdentity,
+  file: Blob,
+  store: PayloadStore,
+  signal?: AbortSignal,
+): Promise<void> {
+  invariant(
+    file.size === sizeBytes,
+    `the data file has ${file.size} bytes, its identity says ${sizeBytes}`,
+  );
+  return store.lock(async () => {
+    if ((await findDataFile(sha256, store)) === undefined) {
+      const createdAt = Date.now();
+      await writePayload(
+        file,
+        (chunks): DataManifest => ({ kind: "data", createdAt, dataSha256: sha256, chunks }),
+        store,
+        signal,
+      );
+    }
+  });
+}
+
+/** A kept data set, verified; null when there is none, or when it is damaged: then it is dropped. */
+export async function loadDataFile(
+  sha256: string,
+  store: PayloadStore,
+  signal?: AbortSignal,
+): Promise<Blob | null> {
+  const entry = await findDataFile(sha256, store);
+  if (entry === undefined) {
+    return null;
+  }
+  try {
+    return await readPayload(entry, store, signal);
+  } catch (error) {
+    if (!(error instanceof UserError)) {
+      throw error;
+    }
+    // A damaged copy has the same way out as none, the person's own file, and must not stand in its way.
+    await store.lock(() => collectGarbage(store, () => [entry]));
+    return null;
+  }
+}
+
+/**
+ * Deletes what a killed save left behind, and data sets that no checkpoint refers to.
+ * To be called under the write lock.
+ */
+export async function collectUnused(store: PayloadStore): Promise<void> {
+  const newest = Date.now() - graceMs;
+  await collectGarbage(store, (all) => {
+    const needed = new Set(
+      all.flatMap(({ manifest }) => (manifest.kind === "checkpoint" ? manifest.dataSha256 : [])),
+    );
+    return all.filter(
+      ({ manifest }) =>
+        manifest.kind === "data" &&
+        manifest.createdAt <= newest &&
+        !needed.has(manifest.dataSha256),
+    );
+  });
+}
+
+async function findDataFile(sha256: string, store: PayloadStore): Promise<Entry | undefined> {
+  const entries = await listEntries(store);
+  return entries.find(({ manifest }) => manifest.kind === "data" && manifest.dataSha256 === sha256);
+}

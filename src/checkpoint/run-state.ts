@@ -1,0 +1,39 @@
+// All that a run is: what one checkpoint holds, and what a rebuilt device or another machine needs to go on.
+import type { AdapterState } from "../adapter/state.ts";
+import type { Recipe } from "../train/recipe.ts";
+import type { TrainerState } from "../train/state.ts";
+
+/** Which base model the adapter belongs to. */
+export interface BaseIdentity {
+  /** Where it came from: `demo`, `files` (the visitor's own), later `hub`. */
+  source: string;
+  /** Name for people and for `base_model_name_or_path`. */
+  name: string;
+  revision: string | null;
+  /** SHA-256 of the tensor index (names, dtypes, shapes) and the tokenizer: the same model gives the same hash. */
+  indexSha256: string;
+}
+
+/** Which data the run is trained on. */
+export interface DataIdentity {
+  /** `demo` or `file`. */
+  source: string;
+  /** File name. */
+  name: string;
+  sizeBytes: number;
+  sha256: string;
+  rows: number;
+  /** Line numbers (from 1) of the rows that are held out. */
+  heldOutLines: number[];
+}
+
+export interface RunState {
+  runId: string;
+  /** Milliseconds since 1970, when the run was started. */
+  startedAt: number;
+  recipe: Recipe;
+  base: BaseIdentity;
+  data: DataIdentity;
+  trainer: TrainerState;
+  adapter: AdapterState;
+}

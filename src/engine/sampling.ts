@@ -1,0 +1,64 @@
+// Picks the next token from logits, on the host. Temperature, then top-p, then one seeded draw.
+import { streams, substream, uniforms } from "../util/random.ts";
+import type { SamplingOptions } from "./contract.ts";
+
+/** @param index how many tokens were sampled before; together with the seed it decides the draw */
+export function sampleToken(
+  logits: Float32Array,
+  { temperature, topP, seed }: Pick<SamplingOptions, "temperature" | "topP" | "seed">,
+  index: number,
+): number {
+  if (temperature === 0) {
+    return argMax(logits);
+  }
+  const ranked = rank(logits, temperature);
+  const nucleus = takeNucleus(ranked, topP);
+  const mass = nucleus.reduce((sum, { weight }) => sum + weight, 0);
+  let left = (uniforms(seed, substream(streams.sampling, index), 1)[0] ?? 0) * mass;
+  for (const { token, weight } of nucleus) {
+    left -= weight;
+    if (left < 0) {
+      return token;
+    }
+  }
+  return nucleus.at(-1)?.token ?? 0;
+}
+
+interface Candidate {
+  token: number;
+  /** Probability, up to a common factor. */
+  weight: number;
+}
+
+function argMax(logits: Float32Array): number {
+  let best = 0;
+  logits.forEach((logit, token) => {
+    if (logit > (logits[best] ?? -Infinity)) {
+      best = token;
+    }
+  });
+  return best;
+}
+
+function rank(logits: Float32Array, temperature: number): Candidate[] {
+  const top = logits[argMax(logits)] ?? 0;
+  return Array.from(logits, (logit, token) => ({
+    token,
+    weight: Math.exp((logit - top) / temperature),
+  })).sort((a, b) => b.weight - a.weight);
+}
+
+/** The fewest candidates whose probabilities reach topP; never none. */
+function takeNucleus(ranked: readonly Candidate[], topP: number): Candidate[] {
+  const total = ranked.reduce((sum, { weight }) => sum + weight, 0);
+  const nucleus: Candidate[] = [];
+  let mass = 0;
+  for (const candidate of ranked) {
+    nucleus.push(candidate);
+    mass += candidate.weight;
+    if (mass >= topP * total) {
+      break;
+    }
+  }
+  return nucleus;
+}

@@ -1,0 +1,221 @@
+// The reference engine: the whole model in tfjs ops, differentiated by tfjs, on any tfjs backend.
+import * as tf from "@tensorflow/tfjs-core";
+// tfjs-core alone knows no gradients; this adds them without the rest of the @tensorflow/tfjs bundle.
+import "@tensorflow/tfjs-core/dist/register_all_gradients";
+import {
+  adapterShapes,
+  loraTargets,
+  scalingOf,
+  type LoraConfig,
+  type LoraTarget,
+} from "../../adapter/lora.ts";
+import type { AdapterState } from "../../adapter/state.ts";
+import type { TokenBatch } from "../../data/batch.ts";
+import type { Machine } from "../../gpu/machine.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import { UserError } from "../../util/errors.ts";
+import type {
+  Engine,
+  EngineMemory,
+  LossSum,
+  SamplingOptions,
+  StepHyper,
+  StepMetrics,
+} from "../contract.ts";
+import { sampleToken } from "../sampling.ts";
+import { adamW, clipByNorm, globalNorm } from "./adamw.ts";
+import { FlatAdapter } from "./flat-adapter.ts";
+import type { Linear } from "./decoder.ts";
+import { startGeneration } from "./generation.ts";
+import { frozenLinear, loraLinear, type DropoutDraw } from "./lora-linear.ts";
+import { lossSumOf } from "./objective.ts";
+import { loadWeights, type FrozenWeights, type ReadWeight } from "./weights.ts";
+
+export interface TfjsEngineOptions {
+  machine: Machine;
+  config: ModelConfig;
+  lora: LoraConfig;
+  readWeight: ReadWeight;
+  /** Bytes of weights on the device so far. */
+  progress: (doneBytes: number, totalBytes: number) => void;
+  signal: AbortSignal;
+}
+
+/** Loads the weights and waits for an adapter through `writeState`. */
+export async function createTfjsEngine(options: TfjsEngineOptions): Promise<TfjsEngine> {
+  const { machine, config, lora, readWeight, progress, signal } = options;
+  const weights = await machine.guard(loadWeights(config, readWeight, progress, signal));
+  return new TfjsEngine(machine, config, lora, weights);
+}
+
+export class TfjsEngine implements Engine {
+  readonly #machine: Machine;
+  readonly #config: ModelConfig;
+  readonly #lora: LoraConfig;
+  readonly #weights: FrozenWeights;
+  readonly #targets: LoraTarget[];
+  readonly #adapter: FlatAdapter;
+
+  constructor(machine: Machine, config: ModelConfig, lora: LoraConfig, weights: FrozenWeights) {
+    this.#machine = machine;
+    this.#config = config;
+    this.#lora = lora;
+    this.#weights = weights;
+    this.#targets = loraTargets(config, lora);
+    this.#adapter = new FlatAdapter(adapterShapes(this.#targets, lora.rank));
+  }
+
+  async step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics> {
+    const supervisedTokens = microBatches.reduce((sum, batch) => sum + batch.supervisedTokens, 0);
+    const { gradient, metrics } = tf.tidy(() => {
+      const parts = microBatches.map((batch, microStep) =>
+        this.#lossAndGradient(batch, supervisedTokens, this.#dropoutOf(hyper, microStep)),
+      );
+      const sum = parts.map((part) => part.gradient).reduce((a, b) => tf.add(a, b));
+      const losses = parts.map((part) => part.lossSum);
+      return { gradient: sum, metrics: tf.stack([globalNorm(sum), ...losses]) };
+    });
+    try {
+      const [gradNorm = NaN, ...losses] = await this.#read(metrics);
+      const lossSum = losses.reduce((a, b) => a + b, 0);
+      refuseNonFinite(lossSum, gradNorm, hyper);
+      this.#update(gradient, gradNorm, hyper);
+      return { lossSum, supervisedTokens, gradNorm };
+    } finally {
+      tf.dispose([gradient, metrics]);
+    }
+  }
+
+  async evaluate(batch: TokenBatch): Promise<LossSum> {
+    const lossSum = tf.tidy(() =>
+      lossSumOf(
+        this.#config,
+        this.#weights,
+        this.#adapted(this.#adapter.tensors(), null),
+        batch,
+      ),
+    );
+    try {
+      const [value = NaN] = await this.#read(lossSum);
+      return { lossSum: value, supervisedTokens: batch.supervisedTokens };
+    } finally {
+      lossSum.dispose();
+    }
+  }
+
+  async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
+    const { maxNewTokens, stopTokens, useAdapter, signal } = options;
+    const tensors = useAdapter ? this.#adapter.tensors() : [];
+    const linear = useAdapter ? this.#adapted(tensors, null) : frozenLinear(this.#weights);
+    const capacity = prompt.length + maxNewTokens;
+    const generation = startGeneration(this.#config, this.#weights, linear, capacity);
+    try {
+      let logits = generation.prefill(prompt);
+      for (let index = 0; index < maxNewTokens; index++) {
+        const token = sampleToken(await this.#take(logits), options, index);
+        signal?.throwIfAborted();
+        if (stopTokens.includes(token)) {
+          return;
+        }
+        yield token;
+        if (index + 1 < maxNewTokens) {
+          logits = generation.next(token, prompt.length + index);
+        }
+      }
+    } finally {
+      generation.dispose();
+      tf.dispose(tensors);
+    }
+  }
+
+  /** Logits [V] for the token after the prompt: what generation samples from. */
+  async nextLogits(prompt: readonly number[], useAdapter: boolean): Promise<Float32Array> {
+    const tensors = useAdapter ? this.#adapter.tensors() : [];
+    const linear = useAdapter ? this.#adapted(tensors, null) : frozenLinear(this.#weights);
+    const generation = startGeneration(this.#config, this.#weights, linear, prompt.length);
+    try {
+      return await this.#take(generation.prefill(prompt));
+    } finally {
+      generation.dispose();
+      tf.dispose(tensors);
+    }
+  }
+
+  async readState(): Promise<AdapterState> {
+    return await this.#adapter.read((tensor) => this.#read(tensor));
+  }
+
+  writeState(state: AdapterState): void {
+    this.#adapter.write(state);
+  }
+
+  memory(): EngineMemory {
+    return {
+      plannedBytes: this.#weights.sizeBytes + this.#adapter.sizeBytes,
+      allocatedBytes: this.#machine.allocatedBytes(),
+    };
+  }
+
+  dispose(): void {
+    this.#weights.dispose();
+    this.#adapter.dispose();
+  }
+
+  #lossAndGradient(
+    batch: TokenBatch,
+    supervisedTokens: number,
+    dropout: DropoutDraw | null,
+  ): { lossSum: tf.Scalar; gradient: tf.Tensor1D } {
+    const lossOf = (...tensors: tf.Tensor[]): tf.Scalar =>
+      lossSumOf(this.#config, this.#weights, this.#adapted(tensors, dropout), batch);
+    // The incoming gradient carries the mean over the step's supervised tokens.
+    const scale = tf.scalar(1 / supervisedTokens);
+    const { value, grads } = tf.valueAndGrads(lossOf)(this.#adapter.tensors(), scale);
+    return {
+      lossSum: value as tf.Scalar,
+      gradient: tf.concat1d(grads.map((gradient) => tf.reshape(gradient, [-1]))),
+    };
+  }
+
+  #dropoutOf({ seed, step }: StepHyper, microStep: number): DropoutDraw | null {
+    const rate = this.#lora.dropout;
+    return rate === 0 ? null : { rate, seed, step, microStep };
+  }
+
+  #adapted(tensors: readonly tf.Tensor[], dropout: DropoutDraw | null): Linear {
+    return loraLinear(this.#weights, this.#targets, tensors, scalingOf(this.#lora), dropout);
+  }
+
+  #update(gradient: tf.Tensor1D, gradNorm: number, hyper: StepHyper): void {
+    const updated = tf.tidy(() =>
+      adamW(this.#adapter.moments, clipByNorm(gradient, gradNorm, hyper.maxGradNorm), hyper),
+    );
+    this.#adapter.replace(updated);
+  }
+
+  async #read(tensor: tf.Tensor): Promise<Float32Array> {
+    return await this.#machine.guard(tensor.data<"float32">());
+  }
+
+  async #take(tensor: tf.Tensor): Promise<Float32Array> {
+    try {
+      return await this.#read(tensor);
+    } finally {
+      tensor.dispose();
+    }
+  }
+}
+
+function refuseNonFinite(lossSum: number, gradNorm: number, hyper: StepHyper): void {
+  if (Number.isFinite(lossSum) && Number.isFinite(gradNorm)) {
+    return;
+  }
+  throw new UserError(
+    "non-finite-loss",
+    `Step ${hyper.step} gave a loss sum of ${lossSum} and a gradient norm of ${gradNorm}; the adapter was not changed.`,
+    {
+      where: `step ${hyper.step}`,
+      remedy: `Resume from a saved step with a lower learning rate (now ${hyper.learningRate}).`,
+    },
+  );
+}

@@ -1,0 +1,54 @@
+// The frozen base model on the device, as f32 tensors by Hugging Face name.
+import * as tf from "@tensorflow/tfjs-core";
+import type { ModelConfig } from "../../model/config.ts";
+import { embeddingName, headName, tensorsOf } from "../../model/tensors.ts";
+
+export interface FrozenWeights {
+  /** A tensor by Hugging Face name; a tied head is the embedding. */
+  get(name: string): tf.Tensor2D;
+  sizeBytes: number;
+  dispose(): void;
+}
+
+export type ReadWeight = (name: string, signal: AbortSignal) => Promise<Float32Array>;
+
+/** Reads every tensor to the device, one at a time. @param progress bytes on the device so far */
+export async function loadWeights(
+  config: ModelConfig,
+  read: ReadWeight,
+  progress: (doneBytes: number, totalBytes: number) => void,
+  signal: AbortSignal,
+): Promise<FrozenWeights> {
+  const specs = tensorsOf(config);
+  const sizeOf = (shape: readonly number[]) => shape.reduce((bytes, size) => bytes * size, 4);
+  const totalBytes = specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const tensors = new Map<string, tf.Tensor>();
+  const dispose = () => {
+    tf.dispose([...tensors.values()]);
+    tensors.clear();
+  };
+  let doneBytes = 0;
+  try {
+    for (const { name, shape } of specs) {
+      const values = await read(name, signal);
+      tensors.set(name, tf.keep(tf.tensor(values, [...shape], "float32")));
+      doneBytes += sizeOf(shape);
+      progress(doneBytes, totalBytes);
+    }
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  return {
+    get(name) {
+      const own = config.tieWordEmbeddings && name === headName ? embeddingName : name;
+      const tensor = tensors.get(own);
+      if (tensor === undefined) {
+        throw new Error(`${own} is not among the weights.`);
+      }
+      return tensor as tf.Tensor2D;
+    },
+    sizeBytes: totalBytes,
+    dispose,
+  };
+}

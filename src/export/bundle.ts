@@ -1,0 +1,27 @@
+// The files of a PEFT adapter folder, one by one or as a zip archive.
+import type { RunState } from "../checkpoint/run-state.ts";
+import { zipFiles, type ZipEntry } from "../formats/zip.ts";
+import { modelCard } from "./model-card.ts";
+import { adapterConfigJson, adapterSafetensors } from "./peft.ts";
+import { trainerStateJson } from "./trainer-state.ts";
+
+/** A file for a Blob, which takes no shared memory. */
+export interface AdapterBytes extends ZipEntry {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What `PeftModel.from_pretrained` reads from a folder, the model card, and the log of the run. */
+export function adapterFiles(run: RunState): AdapterBytes[] {
+  const encoder = new TextEncoder();
+  return [
+    { name: "adapter_config.json", bytes: encoder.encode(adapterConfigJson(run)) },
+    { name: "adapter_model.safetensors", bytes: adapterSafetensors(run) },
+    { name: "README.md", bytes: encoder.encode(modelCard(run)) },
+    { name: "trainer_state.json", bytes: encoder.encode(trainerStateJson(run)) },
+  ];
+}
+
+/** The same files in one archive. */
+export function adapterZip(run: RunState): Promise<Blob> {
+  return zipFiles(adapterFiles(run));
+}

@@ -1,0 +1,147 @@
+// The README.md of an adapter: what it is, how to load it, how it was made. It names the data set and never quotes it.
+import type { RunState } from "../checkpoint/run-state.ts";
+import type { Recipe } from "../train/recipe.ts";
+import type { LogEntry } from "../train/state.ts";
+import { formatBytes, formatCount, formatLoss, formatSetting } from "../util/format.ts";
+
+/** Rows of a loss table; the whole log is in trainer_state.json. */
+const maxTableRows = 10;
+
+/** A Hugging Face model card: YAML front matter, then Markdown. */
+export function modelCard(run: RunState): string {
+  const base = escapeMarkdown(run.base.name);
+  const parameters = run.adapter.tensors.reduce((sum, { values }) => sum + values.length, 0);
+  const { step, totalSteps, log } = run.trainer;
+  return `${frontMatter(run)}
+
+# LoRA adapter for ${base}
+
+Trained by Anneal, in a browser on WebGPU, on the data set ${escapeMarkdown(run.data.name)}. The adapter has
+${formatCount(parameters)} parameters in F32 and works only with its base model, ${base}.
+
+## Load it
+
+${loadingCode(run)}
+
+## Recipe
+
+${table(["Option", "Value", "Unit"], recipeRows(run.recipe))}
+
+## Data
+
+${table(["Fact", "Value"], dataRows(run))}
+
+## Loss
+
+Mean cross-entropy in nats per trained token, over ${formatCount(step)} of ${formatCount(totalSteps)} steps.
+Every step is in \`trainer_state.json\`.
+
+${lossTables(log)}
+`;
+}
+
+/** JSON strings are YAML strings, so no name can break out. */
+function frontMatter({ base }: RunState): string {
+  return [
+    "---",
+    `base_model: ${JSON.stringify(base.name)}`,
+    "library_name: peft",
+    "pipeline_tag: text-generation",
+    "tags:",
+    "- lora",
+    "- anneal",
+    "---",
+  ].join("\n");
+}
+
+function loadingCode({ base }: RunState): string {
+  const revision = base.revision === null ? "" : `, revision=${JSON.stringify(base.revision)}`;
+  return [
+    "```python",
+    "from peft import PeftModel",
+    "from transformers import AutoModelForCausalLM, AutoTokenizer",
+    "",
+    `base = ${JSON.stringify(base.name)}  # the base model's name on the Hub, or its folder`,
+    `tokenizer = AutoTokenizer.from_pretrained(base${revision})`,
+    `model = AutoModelForCausalLM.from_pretrained(base${revision})`,
+    'model = PeftModel.from_pretrained(model, ".")  # the folder of this file',
+    "```",
+  ].join("\n");
+}
+
+function recipeRows(recipe: Recipe): string[][] {
+  const warmupUnit = recipe.warmupSteps < 1 ? "share of the steps" : "steps";
+  return [
+    ["Rank (r)", formatSetting(recipe.rank), ""],
+    ["Alpha", formatSetting(recipe.alpha), ""],
+    ["Dropout", formatSetting(recipe.dropout), "share"],
+    ["Target modules", recipe.targetModules.join(", "), ""],
+    ["Learning rate", formatSetting(recipe.learningRate), `${recipe.schedule} schedule`],
+    ["Warmup", formatSetting(recipe.warmupSteps), warmupUnit],
+    ["AdamW betas", `${recipe.beta1}, ${recipe.beta2}`, ""],
+    ["AdamW epsilon", formatSetting(recipe.epsilon), ""],
+    ["Weight decay", formatSetting(recipe.weightDecay), ""],
+    ["Gradient norm, at most", recipe.maxGradNorm === 0 ? "off" : `${recipe.maxGradNorm}`, ""],
+    ["Batch size", formatCount(recipe.batchSize), "rows"],
+    ["Gradient accumulation", formatCount(recipe.gradientAccumulationSteps), "micro-batches"],
+    recipe.maxSteps === 0
+      ? ["Length of the run", formatSetting(recipe.epochs), "epochs"]
+      : ["Length of the run", formatCount(recipe.maxSteps), "steps"],
+    ["Longest row", formatCount(recipe.maxLength), "tokens"],
+    ["Trained on", recipe.completionOnly ? "completions only" : "prompts and completions", ""],
+    ["Shuffled", recipe.shuffle ? "each epoch" : "no", ""],
+    ["Seed", `${recipe.seed}`, ""],
+  ];
+}
+
+function dataRows({ data, trainer, startedAt }: RunState): string[][] {
+  return [
+    ["Name", escapeMarkdown(data.name)],
+    ["Size", formatBytes(data.sizeBytes)],
+    ["Rows", formatCount(data.rows)],
+    ["Rows held out", formatCount(data.heldOutLines.length)],
+    ["Tokens seen", formatCount(trainer.tokensSeen)],
+    ["SHA-256", `\`${data.sha256}\``],
+    ["Run started", new Date(startedAt).toISOString()],
+  ];
+}
+
+function lossTables(log: readonly LogEntry[]): string {
+  const training = lossTable("Training loss", log, ({ loss }) => loss);
+  const heldOut = lossTable("Held-out loss", log, ({ heldOutLoss }) => heldOutLoss);
+  return [...training, ...heldOut].join("\n\n");
+}
+
+/** A table of some steps, evenly over those that have the loss; none when none has. */
+function lossTable(
+  title: string,
+  log: readonly LogEntry[],
+  lossOf: (entry: LogEntry) => number | undefined,
+): string[] {
+  const rows = log.flatMap((entry) => {
+    const loss = lossOf(entry);
+    return loss === undefined
+      ? []
+      : [[formatCount(entry.step), entry.epoch.toFixed(2), formatLoss(loss)]];
+  });
+  return rows.length === 0 ? [] : [table(["Step", "Epoch", title], evenly(rows, maxTableRows))];
+}
+
+/** At most `count` of the items, the first and the last among them. */
+function evenly<T>(items: readonly T[], count: number): T[] {
+  const last = items.length - 1;
+  return items.filter((_, i) => {
+    const slot = Math.round((i * (count - 1)) / last);
+    return items.length <= count || Math.round((slot * last) / (count - 1)) === i;
+  });
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const rule = head.map(() => "---");
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** A name as plain text on one line: no character of it is Markdown or HTML. */
+function escapeMarkdown(name: string): string {
+  return name.replace(/\p{Cc}+/gu, " ").replace(/[\\`*_{}[\]<>()#|~&!]/g, "\\$&");
+}

@@ -1,0 +1,83 @@
+// A run's log as trainer_state.json, in the schema of the Transformers Trainer, so that its tools plot it.
+// Source: transformers 5.18, trainer_callback.py (TrainerState) and trainer.py (_maybe_log_save_evaluate).
+import type { RunState } from "../checkpoint/run-state.ts";
+import type { LogEntry } from "../train/state.ts";
+import { PythonFloat, pythonJson, type PythonValue } from "./python-json.ts";
+
+/**
+ * The file, every step logged and numbers in full precision. `loss` and `eval_loss` are in nats per supervised token.
+ * Fields for what Anneal does not count or search (`total_flos`, `trial_name`) have their defaults.
+ */
+export function trainerStateJson({ recipe, trainer }: RunState): string {
+  const { best, log, step, totalSteps, tokensSeen } = trainer;
+  const state = {
+    best_global_step: best?.step ?? null,
+    best_metric: best === null ? null : new PythonFloat(best.heldOutLoss),
+    best_model_checkpoint: best === null ? null : `checkpoint-${best.step}`,
+    epoch: new PythonFloat(log.at(-1)?.epoch ?? 0),
+    eval_steps: recipe.evalSteps,
+    global_step: step,
+    is_hyper_param_search: false,
+    is_local_process_zero: true,
+    is_world_process_zero: true,
+    log_history: log.flatMap(historyOf),
+    logging_steps: 1,
+    max_steps: totalSteps,
+    num_input_tokens_seen: tokensSeen,
+    num_train_epochs: epochsOf(recipe.epochs, recipe.maxSteps, trainer),
+    save_steps: recipe.saveSteps,
+    stateful_callbacks: { TrainerControl: control(step >= totalSteps) },
+    total_flos: 0,
+    train_batch_size: recipe.batchSize,
+    trial_name: null,
+    trial_params: null,
+  };
+  return `${pythonJson(state)}\n`;
+}
+
+/** Anneal logs training and evaluation of a step in one entry, the Trainer in two. */
+function historyOf(entry: LogEntry): PythonValue[] {
+  const place = { epoch: new PythonFloat(entry.epoch), step: entry.step };
+  const training = floats({
+    grad_norm: entry.gradNorm,
+    learning_rate: entry.learningRate,
+    loss: entry.loss,
+  });
+  const evaluation = floats({ eval_loss: entry.heldOutLoss });
+  return [training, evaluation]
+    .filter((fields) => Object.keys(fields).length > 0)
+    .map((fields) => ({ ...fields, ...place }));
+}
+
+function floats(fields: Readonly<Record<string, number | undefined>>): Record<string, PythonFloat> {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([key, value]) =>
+      value === undefined ? [] : [[key, new PythonFloat(value)]],
+    ),
+  );
+}
+
+/** Whole epochs that are begun, as the Trainer counts; with a number of steps given, from the pace of the log. */
+function epochsOf(epochs: number, maxSteps: number, { log, totalSteps }: RunState["trainer"]) {
+  const last = log.at(-1);
+  if (maxSteps === 0 || last === undefined || last.step === 0) {
+    return Math.ceil(epochs);
+  }
+  const pace = last.epoch / last.step;
+  // Rounding of the pace must not begin another epoch.
+  return Math.max(1, Math.ceil(totalSteps * pace - 1e-6));
+}
+
+/** What the Trainer's TrainerControl callback saves at a checkpoint. */
+function control(isDone: boolean): PythonValue {
+  return {
+    args: {
+      should_epoch_stop: false,
+      should_evaluate: false,
+      should_log: false,
+      should_save: true,
+      should_training_stop: isDone,
+    },
+    attributes: {},
+  };
+}

@@ -1,0 +1,118 @@
+// Writes safetensors, byte for byte as the Rust library does: sorted by dtype and name, header padded to 8.
+// Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (prepare, serialize).
+import { invariant } from "../util/assert.ts";
+import { concatBytes } from "../util/bytes.ts";
+import {
+  dtypes,
+  lengthBytes,
+  maxHeaderBytes,
+  maxNameLength,
+  tensorBytes,
+  type Dtype,
+} from "./safetensors-layout.ts";
+
+/** A tensor to be written. */
+export interface TensorData {
+  readonly name: string;
+  readonly dtype: Dtype;
+  /** Row-major; empty for a scalar. */
+  readonly shape: readonly number[];
+  /** The values in the layout of the dtype; their bytes are copied, never converted. */
+  readonly data: ArrayBufferView;
+}
+
+/**
+ * The whole file. The order of `tensors` does not matter; `metadata` keeps its own.
+ * @throws Error for a name that repeats, data that does not fill its shape, or text no reader takes
+ */
+export function encodeSafetensors(
+  tensors: readonly TensorData[],
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  const sorted = sortAsRust(tensors);
+  const header = encodeHeader(sorted, metadata);
+  const length = new Uint8Array(lengthBytes);
+  new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
+  return concatBytes([length, header, ...sorted.map(({ data }) => bytesOf(data))]);
+}
+
+/** By falling dtype, then by the UTF-8 bytes of the name, which JavaScript's `<` does not compare. */
+function sortAsRust(tensors: readonly TensorData[]): TensorData[] {
+  const encoder = new TextEncoder();
+  return tensors
+    .map((tensor) => ({
+      tensor,
+      rank: dtypes.indexOf(tensor.dtype),
+      utf8: encoder.encode(tensor.name),
+    }))
+    .sort((a, b) => b.rank - a.rank || compareBytes(a.utf8, b.utf8))
+    .map(({ tensor }) => tensor);
+}
+
+function encodeHeader(
+  tensors: readonly TensorData[],
+  metadata: Readonly<Record<string, string>> | undefined,
+): Uint8Array<ArrayBuffer> {
+  const fields = metadata === undefined ? [] : [`"__metadata__":${encodeMetadata(metadata)}`];
+  const names = new Set<string>();
+  let end = 0;
+  for (const { name, dtype, shape, data } of tensors) {
+    invariant(!names.has(name), `two tensors are called ${name}`);
+    names.add(name);
+    checkTensor(name, dtype, shape, data);
+    const begin = end;
+    end += data.byteLength;
+    fields.push(
+      `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`,
+    );
+  }
+  const json = new TextEncoder().encode(`{${fields.join(",")}}`);
+  const padded = new Uint8Array(Math.ceil(json.length / lengthBytes) * lengthBytes).fill(0x20);
+  invariant(
+    padded.length <= maxHeaderBytes,
+    `the header has ${padded.length} bytes; readers take ${maxHeaderBytes}`,
+  );
+  padded.set(json);
+  return padded;
+}
+
+function encodeMetadata(metadata: Readonly<Record<string, string>>): string {
+  for (const [key, value] of Object.entries(metadata)) {
+    invariant(
+      isWellFormed(key) && isWellFormed(value),
+      `the metadata "${key}" holds half a surrogate pair`,
+    );
+  }
+  return JSON.stringify(metadata);
+}
+
+function checkTensor(
+  name: string,
+  dtype: Dtype,
+  shape: readonly number[],
+  data: ArrayBufferView,
+): void {
+  invariant(
+    name !== "__metadata__" && name.length <= maxNameLength && isWellFormed(name),
+    `"${name}" cannot be the name of a tensor`,
+  );
+  const needed = tensorBytes(dtype, shape);
+  invariant(
+    needed === data.byteLength && shape.every((dimension) => dimension >= 0),
+    `${name} is ${dtype} [${shape.join(", ")}], which takes ${needed ?? "over 2^53"} bytes, not ${data.byteLength}`,
+  );
+}
+
+/** Half a surrogate pair has no UTF-8; with the u flag a whole pair does not match. */
+function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
+function bytesOf(data: ArrayBufferView): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const differs = a.findIndex((byte, i) => byte !== b[i]);
+  return differs === -1 ? a.length - b.length : (a[differs] ?? 0) - (b[differs] ?? -1);
+}

@@ -1,0 +1,154 @@
+// Reads safetensors from a Blob: the header at once, a tensor when it is asked for, never the whole file.
+// Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (read_metadata).
+import { bf16ToF32, f16ToF32 } from "../util/bytes.ts";
+import { UserError } from "../util/errors.ts";
+import { foreignKind } from "./foreign-kind.ts";
+import { parseSafetensorsHeader } from "./safetensors-header.ts";
+import { lengthBytes, maxHeaderBytes, type Dtype, type TensorInfo } from "./safetensors-layout.ts";
+
+/** Long enough to see through leading white space of a saved web page. */
+const openingBytes = 512;
+
+const toFloat32By: Partial<Record<Dtype, (data: ArrayBuffer) => Float32Array<ArrayBuffer>>> = {
+  F32: (data) => new Float32Array(data),
+  F16: (data) => f16ToF32(new Uint16Array(data)),
+  BF16: (data) => bf16ToF32(new Uint16Array(data)),
+};
+
+/** An open file; it holds the Blob and no tensor. */
+export interface SafetensorsFile {
+  /** By name, in the order of the data. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** `__metadata__`, empty when the file has none. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /**
+   * The bytes of a tensor, little-endian and row-major, in a buffer of their own.
+   * @throws UserError "missing-tensor", "unreadable-file"; the signal's AbortError
+   */
+  readBytes(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * A tensor of F32, F16 or BF16 as f32.
+   * @throws UserError "wrong-dtype" for any other, "missing-tensor", "unreadable-file"; the signal's AbortError
+   */
+  readFloat32(name: string, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
+}
+
+/**
+ * Reads and checks the header.
+ * @throws UserError "not-safetensors" when the file is something else, "bad-header" when a rule of the format is
+ *   broken, "unreadable-file" when the browser cannot read it
+ */
+export async function openSafetensors(blob: Blob, fileName: string): Promise<SafetensorsFile> {
+  const headerBytes = await readHeaderLength(blob, fileName);
+  const dataStart = lengthBytes + headerBytes;
+  const header = parseSafetensorsHeader(
+    await readSlice(blob, lengthBytes, dataStart, fileName),
+    blob.size - dataStart,
+    fileName,
+  );
+
+  async function readBytes(name: string, signal?: AbortSignal) {
+    signal?.throwIfAborted();
+    const { begin, end } = findTensor(header.tensors, name, fileName);
+    const bytes = await readSlice(blob, dataStart + begin, dataStart + end, fileName);
+    signal?.throwIfAborted();
+    return bytes;
+  }
+
+  async function readFloat32(name: string, signal?: AbortSignal) {
+    const { dtype } = findTensor(header.tensors, name, fileName);
+    const toFloat32 = toFloat32By[dtype];
+    if (toFloat32 === undefined) {
+      throw new UserError("wrong-dtype", `It is ${dtype}, where F32, F16 or BF16 is needed.`, {
+        where: `${fileName}, tensor ${JSON.stringify(name)}`,
+        remedy: "Choose a copy of the model in F32, F16 or BF16.",
+      });
+    }
+    return toFloat32((await readBytes(name, signal)).buffer);
+  }
+
+  return { ...header, readBytes, readFloat32 };
+}
+
+/** The u64 in front of the header, compared as BigInt before it becomes a number. */
+async function readHeaderLength(blob: Blob, fileName: string): Promise<number> {
+  const opening = await readSlice(blob, 0, Math.min(blob.size, openingBytes), fileName);
+  if (opening.length < lengthBytes) {
+    throw notSafetensors(opening, `It has ${blob.size} bytes, too few for a header.`, fileName);
+  }
+  const length = new DataView(opening.buffer).getBigUint64(0, true);
+  if (length > BigInt(maxHeaderBytes)) {
+    throw notSafetensors(
+      opening,
+      `It announces a header of ${length.toString()} bytes; the limit is ${maxHeaderBytes}.`,
+      fileName,
+    );
+  }
+  if (length > BigInt(blob.size - lengthBytes)) {
+    throw notSafetensors(
+      opening,
+      `It announces a header of ${length.toString()} bytes, but ${blob.size - lengthBytes} follow.`,
+      fileName,
+    );
+  }
+  return Number(length);
+}
+
+async function readSlice(
+  blob: Blob,
+  begin: number,
+  end: number,
+  fileName: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = new Uint8Array(await blob.slice(begin, end).arrayBuffer());
+  } catch (cause) {
+    throw unreadable(
+      `Bytes ${begin} to ${end} cannot be read (${String(cause)}).`,
+      fileName,
+      cause,
+    );
+  }
+  if (bytes.length !== end - begin) {
+    throw unreadable(`Bytes ${begin} to ${end} gave only ${bytes.length}.`, fileName);
+  }
+  return bytes;
+}
+
+function findTensor(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  name: string,
+  fileName: string,
+): TensorInfo {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) {
+    throw new UserError(
+      "missing-tensor",
+      `The file has no tensor ${JSON.stringify(name)} among its ${tensors.size}.`,
+      { where: fileName, remedy: "Check that this file belongs to the chosen model." },
+    );
+  }
+  return tensor;
+}
+
+function notSafetensors(opening: Uint8Array, reason: string, fileName: string): UserError {
+  const kind = foreignKind(opening);
+  return kind === undefined
+    ? new UserError("not-safetensors", `This is not a safetensors file. ${reason}`, {
+        where: fileName,
+        remedy: "Choose a .safetensors file, or download this one again.",
+      })
+    : new UserError("not-safetensors", `This is ${kind.what}, not a safetensors file.`, {
+        where: fileName,
+        remedy: kind.remedy,
+      });
+}
+
+function unreadable(message: string, where: string, cause?: unknown): UserError {
+  return new UserError("unreadable-file", message, {
+    where,
+    remedy: "The file may have changed or moved since it was chosen: choose it again.",
+    cause,
+  });
+}

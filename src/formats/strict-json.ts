@@ -1,0 +1,230 @@
+// The JSON of a safetensors header and nothing more: objects, arrays, strings and plain whole numbers.
+// JSON.parse keeps the last of two equal keys, rounds past 2^53 and takes 1e3, 1.0 and -0; this refuses all of it.
+
+export type StrictJson = string | number | StrictJson[] | StrictObject;
+/** A Map, so that "__proto__" is a key like any other. */
+export type StrictObject = Map<string, StrictJson>;
+
+/** What is wrong with the text, and where. The caller knows the file and turns it into a UserError. */
+export class StrictJsonError extends Error {
+  override readonly name = "StrictJsonError";
+}
+
+/** A header nests three deep: file, entry, list. A bound keeps "[[[[..." off the stack. */
+const maxDepth = 3;
+
+/** 100,000 tensors of rank 8 make 1.4 million. More could fill the worker's heap, which takes the tab with it. */
+const maxValues = 2_000_000;
+
+/** 9,007,199,254,740,991 has 16 digits; more is refused before it is converted. */
+const maxDigits = 16;
+
+const quote = 0x22;
+const backslash = 0x5c;
+
+const escapes = new Map([
+  ['"', '"'],
+  ["\\", "\\"],
+  ["/", "/"],
+  ["b", "\b"],
+  ["f", "\f"],
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+]);
+
+/**
+ * Parses one object, with white space around it.
+ * @throws StrictJsonError at the first fault, with the character position counted from 0
+ */
+export function parseStrictObject(text: string): StrictObject {
+  const reader = new Reader(text);
+  const value = reader.value(0);
+  reader.expectEnd();
+  if (!(value instanceof Map)) {
+    throw new StrictJsonError("it is not a JSON object");
+  }
+  return value;
+}
+
+class Reader {
+  readonly #text: string;
+  #at = 0;
+  #values = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** @param depth how many brackets are open */
+  value(depth: number): StrictJson {
+    if (++this.#values > maxValues) {
+      throw this.#fault(`more than ${maxValues} values`);
+    }
+    switch (this.#peek()) {
+      case "{":
+        return this.#object(depth + 1);
+      case "[":
+        return this.#array(depth + 1);
+      case '"':
+        return this.#string();
+      default:
+        return this.#wholeNumber();
+    }
+  }
+
+  expectEnd(): void {
+    if (this.#peek() !== "") {
+      throw this.#unexpected("the end");
+    }
+  }
+
+  #object(depth: number): StrictObject {
+    const entries: StrictObject = new Map();
+    this.#open(depth);
+    if (this.#take("}")) {
+      return entries;
+    }
+    do {
+      if (this.#peek() !== '"') {
+        throw this.#unexpected("a key");
+      }
+      const key = this.#string();
+      if (entries.has(key)) {
+        throw this.#fault(`the key ${JSON.stringify(key)} a second time`);
+      }
+      this.#expect(":");
+      entries.set(key, this.value(depth));
+    } while (this.#take(","));
+    this.#expect("}");
+    return entries;
+  }
+
+  #array(depth: number): StrictJson[] {
+    const items: StrictJson[] = [];
+    this.#open(depth);
+    if (this.#take("]")) {
+      return items;
+    }
+    do {
+      items.push(this.value(depth));
+    } while (this.#take(","));
+    this.#expect("]");
+    return items;
+  }
+
+  #open(depth: number): void {
+    if (depth > maxDepth) {
+      throw this.#fault(`nesting deeper than ${maxDepth}`);
+    }
+    this.#at++;
+  }
+
+  #wholeNumber(): number {
+    const start = this.#at;
+    while (isDigit(this.#text.charCodeAt(this.#at))) {
+      this.#at++;
+    }
+    const digits = this.#text.slice(start, this.#at);
+    const next = this.#text[this.#at] ?? "";
+    if (digits === "" && next !== "-") {
+      throw this.#unexpected("a value");
+    }
+    const isPlain = !/[-+.eE]/.test(next) && !/^0./.test(digits);
+    const number = Number(digits);
+    if (!isPlain || digits.length > maxDigits || !Number.isSafeInteger(number)) {
+      throw this.#fault(`${shown(digits + next)} where a whole number from 0 below 2^53 belongs`);
+    }
+    return number;
+  }
+
+  #string(): string {
+    this.#at++;
+    let start = this.#at;
+    let parsed = "";
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code === quote) {
+        parsed += this.#text.slice(start, this.#at++);
+        return parsed;
+      }
+      if (code === backslash) {
+        parsed += this.#text.slice(start, this.#at) + this.#escape();
+        start = this.#at;
+      } else if (code >= 0x20) {
+        this.#at++;
+      } else {
+        throw this.#unexpected("the rest of a string");
+      }
+    }
+  }
+
+  #escape(): string {
+    const kind = this.#text[this.#at + 1] ?? "";
+    if (kind === "u") {
+      return this.#unicodeEscapes();
+    }
+    const character = escapes.get(kind);
+    if (character === undefined) {
+      throw this.#fault(`the unknown escape ${shown(`\\${kind}`)}`);
+    }
+    this.#at += 2;
+    return character;
+  }
+
+  /** One \uXXXX, or two that make a surrogate pair; half a pair is no character. */
+  #unicodeEscapes(): string {
+    const pattern = /\\ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}|\\u(?!d[89a-f])[\da-f]{4}/iy;
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text);
+    if (match === null) {
+      throw this.#fault("a broken \\u escape");
+    }
+    this.#at = pattern.lastIndex;
+    const units = match[0].split("\\u").slice(1);
+    return String.fromCharCode(...units.map((hex) => parseInt(hex, 16)));
+  }
+
+  /** The next character behind white space; empty at the end. */
+  #peek(): string {
+    while (isWhiteSpace(this.#text.charCodeAt(this.#at))) {
+      this.#at++;
+    }
+    return this.#text[this.#at] ?? "";
+  }
+
+  #take(character: string): boolean {
+    const isNext = this.#peek() === character;
+    this.#at += isNext ? 1 : 0;
+    return isNext;
+  }
+
+  #expect(character: string): void {
+    if (!this.#take(character)) {
+      throw this.#unexpected(shown(character));
+    }
+  }
+
+  #unexpected(wanted: string): StrictJsonError {
+    const character = this.#text[this.#at];
+    const found = character === undefined ? "the end of the text" : shown(character);
+    return this.#fault(`${found} where ${wanted} belongs`);
+  }
+
+  #fault(what: string): StrictJsonError {
+    return new StrictJsonError(`it has ${what}, at character ${this.#at}`);
+  }
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+function isWhiteSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
+/** Quoted, with control characters visible, and short. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+}

@@ -1,0 +1,92 @@
+// Gets a GPUDevice, again after a loss, and never leaves an await hanging on a device that is gone.
+import { UserError } from "../util/errors.ts";
+
+/** Raised to the adapter's maximum: the defaults (128 MiB bindings) are too small for an embedding table. */
+const raisedLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupsPerDimension",
+  "maxStorageBuffersPerShaderStage",
+] as const;
+
+/** After a crash `requestAdapter()` is null for about half a second: these waits cover three seconds. */
+const retryWaitsMs = [0, 100, 300, 600, 1000, 1000];
+
+export interface OpenDevice {
+  device: GPUDevice;
+  adapterInfo: GPUAdapterInfo;
+  name: string;
+  /** Resolves once the device is gone, for whatever reason. */
+  lost: Promise<GPUDeviceLostInfo>;
+  isLost(): boolean;
+  /** The first error that no scope caught, or null. */
+  fault(): GPUError | null;
+}
+
+/**
+ * A device with the adapter's largest limits.
+ * @throws UserError "device-lost" when no adapter is to be had within three seconds
+ */
+export async function openDevice(gpu: GPU): Promise<OpenDevice> {
+  for (const waitMs of retryWaitsMs) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+    if (adapter === null) {
+      continue;
+    }
+    const opened = watch(await requestFrom(adapter), adapter.info);
+    if (!(await isAlreadyLost(opened))) {
+      return opened;
+    }
+  }
+  throw new UserError("device-lost", "The browser gives no GPU at the moment.", {
+    remedy: "Wait two minutes or reload the page with the browser's own button.",
+  });
+}
+
+async function requestFrom(adapter: GPUAdapter): Promise<GPUDevice> {
+  const limits = raisedLimits.map((name) => [name, adapter.limits[name]] as const);
+  return await adapter.requestDevice({ requiredLimits: Object.fromEntries(limits) });
+}
+
+function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
+  let isLost = false;
+  let fault: GPUError | null = null;
+  const lost = device.lost.then((info) => {
+    isLost = true;
+    return info;
+  });
+  device.addEventListener("uncapturederror", ({ error }) => {
+    fault ??= error;
+  });
+  return {
+    device,
+    adapterInfo,
+    name: nameOf(adapterInfo),
+    lost,
+    isLost: () => isLost,
+    fault: () => fault,
+  };
+}
+
+/** requestDevice may hand out a device that is lost from the start. */
+async function isAlreadyLost(opened: OpenDevice): Promise<boolean> {
+  await Promise.race([opened.lost, Promise.resolve()]);
+  return opened.isLost();
+}
+
+function nameOf(info: GPUAdapterInfo): string {
+  const name = info.description || [info.vendor, info.architecture].filter(Boolean).join(" ");
+  return name || "GPU";
+}
+
+/** The error of a lost device. */
+export function deviceLost(info: GPUDeviceLostInfo | null): UserError {
+  const why = info?.message ? ` (${info.message})` : "";
+  return new UserError("device-lost", `The GPU process stopped${why}.`, {
+    remedy: "Anneal starts it again and goes on from the last saved step.",
+  });
+}

@@ -1,0 +1,189 @@
+// config.json and generation_config.json, parsed once into the fields the decoder needs.
+import { UserError } from "../util/errors.ts";
+
+export interface ModelConfig {
+  /** Hugging Face class name, e.g. `LlamaForCausalLM`. */
+  architecture: string;
+  vocabSize: number;
+  hiddenSize: number;
+  intermediateSize: number;
+  numHiddenLayers: number;
+  numAttentionHeads: number;
+  numKeyValueHeads: number;
+  headDim: number;
+  rmsNormEps: number;
+  ropeTheta: number;
+  /** Longest sequence the model was made for, in tokens. */
+  maxPositionEmbeddings: number;
+  tieWordEmbeddings: boolean;
+}
+
+const supported = ["LlamaForCausalLM"];
+const supportedText = "LlamaForCausalLM (Llama, SmolLM2, TinyLlama)";
+
+/** No released model comes near these; they keep a lying file from asking for absurd memory. */
+const limits = {
+  vocab_size: 2_000_000,
+  hidden_size: 65_536,
+  intermediate_size: 524_288,
+  num_hidden_layers: 1024,
+  num_attention_heads: 1024,
+  num_key_value_heads: 1024,
+  head_dim: 4096,
+  max_position_embeddings: 100_000_000,
+} as const;
+
+type Fields = Record<string, unknown>;
+
+/**
+ * Parses a Hugging Face `config.json` (both generations: `rope_theta` or `rope_parameters.rope_theta`).
+ * @throws UserError "bad-config" or "unsupported-architecture"
+ */
+export function parseModelConfig(text: string, fileName = "config.json"): ModelConfig {
+  const fields = parseObject(text, fileName);
+  const architecture = readArchitecture(fields, fileName);
+  const integer = (key: keyof typeof limits, fallback?: number) =>
+    readInteger(fields, key, fileName, fallback);
+  const hiddenSize = integer("hidden_size");
+  const numAttentionHeads = integer("num_attention_heads");
+  const config: ModelConfig = {
+    architecture,
+    vocabSize: integer("vocab_size"),
+    hiddenSize,
+    intermediateSize: integer("intermediate_size"),
+    numHiddenLayers: integer("num_hidden_layers"),
+    numAttentionHeads,
+    numKeyValueHeads: integer("num_key_value_heads", numAttentionHeads),
+    headDim: integer("head_dim", hiddenSize / numAttentionHeads),
+    rmsNormEps: readPositive(fields["rms_norm_eps"] ?? 1e-6, "rms_norm_eps", fileName),
+    ropeTheta: readRopeTheta(fields, fileName),
+    maxPositionEmbeddings: integer("max_position_embeddings", 2048),
+    tieWordEmbeddings: fields["tie_word_embeddings"] === true,
+  };
+  refuseVariants(fields, config, fileName);
+  return config;
+}
+
+/** Token ids that end a text: `eos_token_id` of generation_config.json, else of config.json; a number or a list. */
+export function parseStopTokens(configText: string, generationText: string | null): number[] {
+  const sources = [
+    ...(generationText === null
+      ? []
+      : [parseObject(generationText, "generation_config.json")["eos_token_id"]]),
+    parseObject(configText, "config.json")["eos_token_id"],
+  ];
+  const found: unknown = sources.find((value) => value !== undefined && value !== null) ?? [];
+  const list: unknown[] = Array.isArray(found) ? found : [found];
+  return list.map((id) => {
+    if (typeof id !== "number" || !Number.isInteger(id) || id < 0) {
+      throw badConfig("config.json", `eos_token_id holds ${JSON.stringify(id)}`);
+    }
+    return id;
+  });
+}
+
+function parseObject(text: string, fileName: string): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw badConfig(fileName, `it is not JSON (${(error as Error).message})`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw badConfig(fileName, "it is not a JSON object");
+  }
+  return value as Fields;
+}
+
+function readArchitecture(fields: Fields, fileName: string): string {
+  const listed = fields["architectures"];
+  const name: unknown = Array.isArray(listed) ? listed[0] : undefined;
+  const isLlamaByType = name === undefined && fields["model_type"] === "llama";
+  const architecture = isLlamaByType ? "LlamaForCausalLM" : name;
+  if (typeof architecture === "string" && supported.includes(architecture)) {
+    return architecture;
+  }
+  const shown = JSON.stringify(architecture ?? fields["model_type"] ?? "none named");
+  throw unsupported(fileName, `The architecture ${shown} is not supported`);
+}
+
+function refuseVariants(fields: Fields, config: ModelConfig, fileName: string): void {
+  const scaling = fields["rope_scaling"] ?? fields["rope_parameters"];
+  const ropeType = ropeTypeOf(scaling);
+  if (ropeType !== "default") {
+    throw unsupported(fileName, `RoPE scaling ${JSON.stringify(ropeType)} is not supported`);
+  }
+  for (const key of ["attention_bias", "mlp_bias"]) {
+    if (fields[key] === true) {
+      throw unsupported(fileName, `${key} is not supported`);
+    }
+  }
+  if ((fields["hidden_act"] ?? "silu") !== "silu") {
+    throw unsupported(
+      fileName,
+      `The activation ${JSON.stringify(fields["hidden_act"])} is not supported`,
+    );
+  }
+  if (config.numAttentionHeads % config.numKeyValueHeads !== 0) {
+    throw badConfig(
+      fileName,
+      `${config.numAttentionHeads} attention heads do not divide into ${config.numKeyValueHeads} key/value heads`,
+    );
+  }
+  if (config.headDim % 2 !== 0) {
+    throw badConfig(fileName, `head_dim is ${config.headDim}, but RoPE needs an even number`);
+  }
+}
+
+function ropeTypeOf(scaling: unknown): string {
+  if (typeof scaling !== "object" || scaling === null) {
+    return "default";
+  }
+  const { rope_type: current, type: older } = scaling as Fields;
+  const name = current ?? older ?? "default";
+  return typeof name === "string" ? name : JSON.stringify(name);
+}
+
+function readRopeTheta(fields: Fields, fileName: string): number {
+  const nested = fields["rope_parameters"];
+  const inner =
+    typeof nested === "object" && nested !== null ? (nested as Fields)["rope_theta"] : undefined;
+  return readPositive(fields["rope_theta"] ?? inner ?? 10_000, "rope_theta", fileName);
+}
+
+function readInteger(
+  fields: Fields,
+  key: keyof typeof limits,
+  fileName: string,
+  fallback?: number,
+): number {
+  const value = fields[key] ?? fallback;
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > limits[key]) {
+    throw badConfig(
+      fileName,
+      `${key} is ${JSON.stringify(value)}, but must be a whole number from 1 to ${limits[key]}`,
+    );
+  }
+  return value;
+}
+
+function readPositive(value: unknown, key: string, fileName: string): number {
+  if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value)) {
+    throw badConfig(fileName, `${key} is ${JSON.stringify(value)}, but must be above zero`);
+  }
+  return value;
+}
+
+function badConfig(fileName: string, fault: string): UserError {
+  return new UserError("bad-config", `${fileName}: ${fault}.`, {
+    where: fileName,
+    remedy: "Choose the model's files again, as they are on Hugging Face. Nothing was loaded.",
+  });
+}
+
+function unsupported(fileName: string, fault: string): UserError {
+  return new UserError("unsupported-architecture", `${fileName}: ${fault}.`, {
+    where: fileName,
+    remedy: `Choose a model of a supported kind: ${supportedText}, without bias and without RoPE scaling.`,
+  });
+}

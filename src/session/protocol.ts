@@ -1,0 +1,204 @@
+// The words between page and worker: calls with one answer each, and events. Closed unions; both sides switch exhaustively.
+import type { Recipe } from "../train/recipe.ts";
+import type { LogEntry } from "../train/state.ts";
+import type { PlainError } from "../util/errors.ts";
+
+export type ModelSource = { kind: "demo" } | { kind: "files"; files: File[] };
+export type DataSource = { kind: "demo" } | { kind: "file"; file: File };
+
+/** The machine that computes. */
+export interface DeviceInfo {
+  engine: "tfjs";
+  backend: "webgpu" | "wasm" | "cpu";
+  /** For people, e.g. "Apple M2" or "SwiftShader". */
+  name: string;
+  /** Why it is not WebGPU; null when it is. */
+  fallbackReason: string | null;
+}
+
+export interface ModelInfo {
+  source: ModelSource["kind"];
+  name: string;
+  architecture: string;
+  parameters: number;
+  /** Weights as stored. */
+  sizeBytes: number;
+  dtype: string;
+  layers: number;
+  hiddenSize: number;
+  vocabSize: number;
+  contextLength: number;
+}
+
+export interface DataInfo {
+  source: DataSource["kind"];
+  name: string;
+  rows: number;
+  sizeBytes: number;
+}
+
+export interface PreviewToken {
+  text: string;
+  /** Whether the loss counts this token. */
+  trained: boolean;
+}
+
+/** What a recipe means for the loaded model and data, before anything runs. */
+export interface RunPlan {
+  trainRows: number;
+  heldOutRows: number;
+  /** Tokens the loss counts in one epoch. */
+  trainedTokens: number;
+  longestRowTokens: number;
+  /** Rows cut to maxLength. */
+  truncatedRows: number;
+  /** Rows left out because cutting left no trained token. */
+  droppedRows: number;
+  totalSteps: number;
+  trainableParameters: number;
+  /** Estimated device bytes of the run. */
+  neededBytes: number;
+  /** The first rows, token by token. */
+  preview: PreviewToken[][];
+  /** A prompt from the data for the sample before and after. */
+  samplePrompt: string;
+}
+
+export interface CheckpointSummary {
+  /** Opaque; names the checkpoint in calls. */
+  key: string;
+  runId: string;
+  step: number;
+  totalSteps: number;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  sizeBytes: number;
+  loss: number | null;
+  heldOutLoss: number | null;
+  isBest: boolean;
+  modelName: string;
+  modelSource: string;
+  dataName: string;
+  dataSource: string;
+}
+
+export interface AdapterFile {
+  name: string;
+  blob: Blob;
+}
+
+/** What the page draws after a run has been taken up again. */
+export interface RestoredRun {
+  runId: string;
+  step: number;
+  totalSteps: number;
+  recipe: Recipe;
+  log: LogEntry[];
+  model: ModelInfo;
+  data: DataInfo;
+}
+
+/** Every call with its parameters and its answer. */
+export interface Calls {
+  /** First call: finds the device and lists what is saved. */
+  open: { params: undefined; result: { device: DeviceInfo; checkpoints: CheckpointSummary[] } };
+  loadModel: { params: { source: ModelSource }; result: ModelInfo };
+  loadData: { params: { source: DataSource }; result: DataInfo };
+  /** Parses a recipe file over the defaults for the loaded model. */
+  readRecipe: { params: { file: File }; result: Recipe };
+  plan: { params: { recipe: Recipe }; result: RunPlan };
+  /** Starts a new run; answers when it is running. `adapter` starts from an existing PEFT adapter's files. */
+  start: {
+    params: { recipe: Recipe; adapter: File[] | null; samplePrompt: string };
+    result: { runId: string; totalSteps: number };
+  };
+  /** Answers when the run stands still and is saved. */
+  pause: { params: undefined; result: null };
+  resume: { params: undefined; result: null };
+  /** Ends the run after the step being made and saves it. */
+  stop: { params: undefined; result: null };
+  /** Saves after the step being made; nothing happens when no run is going. */
+  save: { params: { reason: SaveReason }; result: null };
+  listCheckpoints: { params: undefined; result: CheckpointSummary[] };
+  /** Takes a saved run up, loading the demo's model and data by itself; the run is then paused: call `resume`. */
+  restore: { params: { key: string }; result: RestoredRun };
+  deleteCheckpoint: { params: { key: string }; result: CheckpointSummary[] };
+  downloadCheckpoint: { params: { key: string }; result: AdapterFile };
+  importCheckpoint: { params: { file: File }; result: CheckpointSummary };
+  /** The PEFT files of a checkpoint; null takes the newest state of the current run. */
+  exportAdapter: {
+    params: { key: string | null };
+    result: { files: AdapterFile[]; zip: AdapterFile };
+  };
+  /** Text goes out as `token` events with this id; the answer is the whole text. */
+  generate: {
+    params: {
+      requestId: number;
+      prompt: string;
+      useAdapter: boolean;
+      maxNewTokens: number;
+      temperature: number;
+    };
+    result: string;
+  };
+  cancelGenerate: { params: { requestId: number }; result: null };
+}
+
+export type CallName = keyof Calls;
+export type SaveReason = "steps" | "pause" | "stop" | "hidden" | "end";
+
+export type Command = {
+  [Name in CallName]: { id: number; name: Name; params: Calls[Name]["params"] };
+}[CallName];
+
+export type Answer =
+  | { kind: "answer"; id: number; result: unknown }
+  | { kind: "refusal"; id: number; error: PlainError };
+
+export type RebuildReason = "every-steps" | "above-bytes" | "device-lost";
+
+export type SessionEvent =
+  | { kind: "device"; device: DeviceInfo }
+  /** Bytes of a model or data set being read; total is null while unknown. */
+  | { kind: "loading"; what: string; doneBytes: number; totalBytes: number | null }
+  | { kind: "run"; phase: RunPhase }
+  | {
+      kind: "step";
+      entry: LogEntry;
+      totalSteps: number;
+      /** All tokens fed per second, padding left out, smoothed. */
+      tokensPerSecond: number;
+      remainingMs: number;
+      plannedBytes: number;
+      allocatedBytes: number;
+    }
+  | { kind: "evaluated"; step: number; heldOutLoss: number }
+  | { kind: "saved"; reason: SaveReason; checkpoint: CheckpointSummary; checkpoints: CheckpointSummary[] }
+  /** Saving failed; the run goes on in memory. */
+  | { kind: "saveFailed"; step: number; error: PlainError }
+  | {
+      kind: "rebuilt";
+      step: number;
+      reason: RebuildReason;
+      beforeBytes: number;
+      /** Bytes right after the old device was given up. */
+      releasedBytes: number;
+      afterBytes: number;
+      durationMs: number;
+    }
+  | { kind: "sample"; which: "before" | "after"; prompt: string; text: string }
+  | { kind: "token"; requestId: number; text: string };
+
+export type RunPhase =
+  | { name: "idle" }
+  /** Model going to the device, held-out loss and sample before the first step. */
+  | { name: "preparing"; doing: string }
+  | { name: "running" }
+  | { name: "pausing" }
+  | { name: "paused"; step: number }
+  /** The device was lost; the run is safe at `safeStep` and goes on at `retryAt` (ms since 1970). */
+  | { name: "recovering"; message: string; safeStep: number; retryAt: number; error: PlainError }
+  | { name: "done"; step: number; stoppedEarly: boolean }
+  | { name: "failed"; error: PlainError; safeStep: number | null };
+
+export type Message = Answer | { kind: "event"; event: SessionEvent };

@@ -1,0 +1,100 @@
+// The one error a person can act on, in a form that crosses between worker and page.
+// A bug in Anneal is a plain Error (util/assert.ts); an AbortError is passed on untouched.
+
+/** What went wrong, as a closed list: the page switches on it exhaustively. */
+export type ErrorCode =
+  | "unreadable-file"
+  | "not-safetensors"
+  | "bad-header"
+  | "missing-tensor"
+  | "wrong-dtype"
+  | "wrong-shape"
+  | "unsupported-architecture"
+  | "bad-config"
+  | "bad-tokenizer"
+  | "vocabulary-mismatch"
+  | "bad-row"
+  | "empty-data"
+  | "no-completion"
+  | "too-long"
+  | "bad-recipe"
+  | "non-finite-loss"
+  | "quota"
+  | "no-adapter"
+  | "device-lost"
+  | "device-lost-twice"
+  | "out-of-memory"
+  | "bad-checkpoint"
+  | "wrong-base-model"
+  | "wrong-data"
+  | "busy"
+  | "aborted"
+  | "unexpected";
+
+/** A UserError as plain data. Structured clone keeps only `message` of an Error, so this is what is posted. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  /** Whole sentences, opening with the place. */
+  readonly message: string;
+  /** File, tensor or line. */
+  readonly where?: string;
+  /** What to do. */
+  readonly remedy: string;
+}
+
+/** A fault with its place and the way out. The message is put behind the place: "data.jsonl, line 17: ...". */
+export class UserError extends Error {
+  override readonly name = "UserError";
+  readonly code: ErrorCode;
+  readonly where?: string;
+  readonly remedy: string;
+
+  /**
+   * @param message what went wrong, with the numbers
+   * @param context.where file, tensor or line
+   * @param context.remedy what the person can do
+   */
+  constructor(
+    code: ErrorCode,
+    message: string,
+    context: { readonly where?: string; readonly remedy: string; readonly cause?: unknown },
+  ) {
+    const { where, remedy, cause } = context;
+    super(placed(message, where), cause === undefined ? {} : { cause });
+    this.code = code;
+    this.remedy = remedy;
+    if (where !== undefined) {
+      this.where = where;
+    }
+  }
+}
+
+/** Any thrown value as plain data; what is not a UserError is "unexpected". */
+export function toPlain(error: unknown): PlainError {
+  if (error instanceof UserError) {
+    const { code, message, where, remedy } = error;
+    return where === undefined ? { code, message, remedy } : { code, message, where, remedy };
+  }
+  return {
+    code: isAbortError(error) ? "aborted" : "unexpected",
+    message: error instanceof Error ? error.message : String(error),
+    remedy: isAbortError(error)
+      ? "Start it again if this was not meant."
+      : "Reload the page. If it happens again, report it with this message.",
+  };
+}
+
+/** The other end of {@link toPlain}. */
+export function fromPlain(plain: PlainError): UserError {
+  return new UserError(plain.code, plain.message, plain);
+}
+
+function placed(message: string, where: string | undefined): string {
+  // A message that came through toPlain is placed already.
+  return where === undefined || message.startsWith(where) ? message : `${where}: ${message}`;
+}
+
+/** Whether this is what AbortSignal throws; DOMException in browsers and Node. */
+function isAbortError(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}

@@ -1,0 +1,86 @@
+// Does the Python world take what Anneal writes? Trains the demo, then lets check.py compare it with PEFT and transformers.
+// Run: npm run test:interop. The first run makes .venv at the root and installs the versions of requirements.txt.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { browserLogits } from "./browser-logits.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const here = fileURLToPath(new URL(".", import.meta.url));
+const isWindows = process.platform === "win32";
+const python = join(root, ".venv", isWindows ? "Scripts/python.exe" : "bin/python");
+const out = join(root, "out", "interop");
+
+/** Besides prompts of the demo's data: plain text, other scripts, one token. */
+const otherPrompts = ["The sea was", "naïve café, 日本語 👩‍🚀", "A"];
+
+function run(command: string, args: string[]): void {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
+  if (status !== 0) {
+    const why = error?.message ?? `exit code ${status}`;
+    throw new Error(`${command} ${args.join(" ")} failed: ${why}`);
+  }
+}
+
+/** The virtual environment with the versions of requirements.txt; nothing is done when it has them. */
+function preparePython(): void {
+  const requirements = readFileSync(join(here, "requirements.txt"), "utf8").trim().split("\n");
+  if (existsSync(python) && hasVersions(requirements)) {
+    return;
+  }
+  if (!existsSync(python)) {
+    run(isWindows ? "python" : "python3", ["-m", "venv", join(root, ".venv")]);
+  }
+  // torch first and alone, so that no other package's wish chooses its version.
+  const [torch = "", ...others] = requirements;
+  for (const group of [[torch], others]) {
+    run(python, ["-m", "pip", "install", "--quiet", ...group]);
+  }
+}
+
+function hasVersions(requirements: readonly string[]): boolean {
+  const pairs = JSON.stringify(requirements.map((line) => line.split("==")));
+  const script = `
+import importlib.metadata, sys
+for name, version in ${pairs}:
+    if importlib.metadata.version(name).split("+")[0] != version:
+        sys.exit(1)`;
+  return spawnSync(python, ["-c", script]).status === 0;
+}
+
+/** Trains the demo for 20 steps into `out`. @returns its last line, parsed */
+function trainDemo(): { heldOutAfter: number } {
+  const args = ["run", "--silent", "demo", "--", "--steps", "20", "--out", out];
+  const { status, stdout, error } = spawnSync("npm", args, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8",
+    shell: isWindows, // npm is a batch file there
+  });
+  if (status !== 0) {
+    throw new Error(`The demo failed: ${error?.message ?? `exit code ${status}`}\n${stdout}`);
+  }
+  const result = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { heldOutAfter?: unknown };
+  if (typeof result.heldOutAfter !== "number") {
+    throw new Error(`The demo's last line has no heldOutAfter: ${JSON.stringify(result)}`);
+  }
+  return { heldOutAfter: result.heldOutAfter };
+}
+
+function demoPrompts(count: number): string[] {
+  const lines = readFileSync(join(root, "public/demo/data.jsonl"), "utf8").split("\n");
+  return lines.slice(0, count).map((line) => (JSON.parse(line) as { prompt: string }).prompt);
+}
+
+preparePython();
+const { heldOutAfter } = trainDemo();
+const prompts = await browserLogits(join(out, "adapter"), [...demoPrompts(7), ...otherPrompts]);
+const logitsFile = join(out, "logits.json");
+writeFileSync(logitsFile, JSON.stringify({ heldOutAfter, prompts }));
+const { status } = spawnSync(python, [join(here, "check.py"), out, logitsFile], {
+  cwd: root,
+  stdio: "inherit",
+  env: { ...process.env, HF_HUB_OFFLINE: "1" },
+});
+process.exitCode = status ?? 1;

@@ -1,0 +1,175 @@
+// Replays a PyTorch + PEFT golden on an engine. Works wherever `read` can get at the fixture's files.
+import { openSafetensors } from "../../src/formats/safetensors.ts";
+import { adapterShapes, loraTargets, type LoraConfig } from "../../src/adapter/lora.ts";
+import type { AdapterState } from "../../src/adapter/state.ts";
+import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
+import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
+import type { Machine } from "../../src/gpu/machine.ts";
+import { parseModelConfig, type ModelConfig } from "../../src/model/config.ts";
+
+export const goldenCases = ["gqa-untied", "mha-tied"] as const;
+export type GoldenCase = (typeof goldenCases)[number];
+export type ReadFixture = (path: string) => Promise<Blob>;
+
+interface GoldenBatch {
+  rows: number;
+  length: number;
+  inputIds: number[][];
+  labels: number[][];
+  attentionMask: number[][];
+}
+
+export interface GoldenRun {
+  lora: { rank: number; alpha: number; targetModules: string[] };
+  hyper: {
+    beta1: number;
+    beta2: number;
+    epsilon: number;
+    weightDecay: number;
+    maxGradNorm: number;
+  };
+  steps: {
+    learningRate: number;
+    microBatches: GoldenBatch[];
+    supervisedTokens: number;
+    loss64: number;
+    gradNorm64: number;
+  }[];
+  heldOut: { batch: GoldenBatch; lossBefore64: number; lossAfter64: number };
+  logits: { inputIds: number[]; adapterOff: GoldenLogits; adapterOn: GoldenLogits };
+  greedy: { prompt: number[]; tokens: number[] };
+}
+
+interface GoldenLogits {
+  last: number[];
+}
+
+export interface Golden {
+  config: ModelConfig;
+  lora: LoraConfig;
+  run: GoldenRun;
+  initial: AdapterState;
+  final: AdapterState;
+  readWeight: (name: string) => Promise<Float32Array>;
+}
+
+export async function openGolden(name: GoldenCase, read: ReadFixture): Promise<Golden> {
+  const file = (path: string) => read(`${name}/${path}`);
+  const config = parseModelConfig(await (await file("config.json")).text());
+  const run = JSON.parse(await (await file("run.json")).text()) as GoldenRun;
+  const lora = { ...run.lora, dropout: 0 };
+  const weights = await openSafetensors(await file("model.safetensors"), "model.safetensors");
+  const state = async (adapter: string, moments: string | null): Promise<AdapterState> => {
+    const values = await openSafetensors(await file(adapter), adapter);
+    const adam = moments === null ? null : await openSafetensors(await file(moments), moments);
+    const shapes = adapterShapes(loraTargets(config, lora), lora.rank);
+    return {
+      tensors: await Promise.all(
+        shapes.map(async ({ name, shape }) => {
+          const zeros = new Float32Array(shape[0] * shape[1]);
+          return {
+            name,
+            shape,
+            values: await values.readFloat32(name),
+            moment1: adam === null ? zeros : await adam.readFloat32(`exp_avg.${name}`),
+            moment2: adam === null ? zeros : await adam.readFloat32(`exp_avg_sq.${name}`),
+          };
+        }),
+      ),
+    };
+  };
+  return {
+    config,
+    lora,
+    run,
+    initial: await state("adapter-initial.safetensors", null),
+    final: await state("adapter-final.safetensors", "moments-final.safetensors"),
+    readWeight: (tensor) => weights.readFloat32(tensor),
+  };
+}
+
+export async function goldenEngine(
+  golden: Golden,
+  machine: Machine,
+  dropout = 0,
+): Promise<TfjsEngine> {
+  const engine = await createTfjsEngine({
+    machine,
+    config: golden.config,
+    lora: { ...golden.lora, dropout },
+    readWeight: golden.readWeight,
+    progress: () => undefined,
+    signal: new AbortController().signal,
+  });
+  engine.writeState(golden.initial);
+  return engine;
+}
+
+/** Right-padded rows with unshifted labels to the engine's batch. */
+export function toBatch({ rows, length, inputIds, labels, attentionMask }: GoldenBatch): TokenBatch {
+  const targets = labels.map((row) => [...row.slice(1), IGNORED]);
+  return {
+    rows,
+    length,
+    tokens: Int32Array.from(inputIds.flat()),
+    positions: Int32Array.from(inputIds.flatMap((row) => row.map((_, place) => place))),
+    segments: Int32Array.from(attentionMask.flat()),
+    targets: Int32Array.from(targets.flat()),
+    supervisedTokens: targets.flat().filter((target) => target !== IGNORED).length,
+  };
+}
+
+export interface Replay {
+  losses: number[];
+  gradNorms: number[];
+  supervised: number[];
+  state: AdapterState;
+}
+
+/** Every step of the golden; `from` and `until` count optimizer steps from 0. */
+export async function replay(
+  golden: Golden,
+  engine: TfjsEngine,
+  from = 0,
+  until = Infinity,
+): Promise<Replay> {
+  const { hyper, steps } = golden.run;
+  const result: Omit<Replay, "state"> = { losses: [], gradNorms: [], supervised: [] };
+  for (const [index, step] of steps.entries()) {
+    if (index < from || index >= until) {
+      continue;
+    }
+    const metrics = await engine.step(step.microBatches.map(toBatch), {
+      ...hyper,
+      step: index + 1,
+      learningRate: step.learningRate,
+      seed: 7,
+    });
+    result.losses.push(metrics.lossSum / metrics.supervisedTokens);
+    result.gradNorms.push(metrics.gradNorm);
+    result.supervised.push(metrics.supervisedTokens);
+  }
+  return { ...result, state: await engine.readState() };
+}
+
+/** Largest |actual - expected| / |expected|. */
+export function relativeError(actual: readonly number[], expected: readonly number[]): number {
+  return Math.max(
+    ...expected.map((value, i) => Math.abs((actual[i] ?? NaN) - value) / Math.abs(value)),
+  );
+}
+
+/** Largest distance of two states over the largest value, per kind of vector. */
+export function stateError(
+  actual: AdapterState,
+  expected: AdapterState,
+  pick: "values" | "moment1" | "moment2",
+): number {
+  return Math.max(
+    ...expected.tensors.map((tensor, i) => {
+      const other = actual.tensors[i]?.[pick] ?? new Float32Array();
+      const scale = Math.max(...tensor[pick].map(Math.abs));
+      return Math.max(...tensor[pick].map((value, j) => Math.abs(value - (other[j] ?? NaN)))) / scale;
+    }),
+  );
+}

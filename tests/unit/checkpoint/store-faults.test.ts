@@ -1,0 +1,245 @@
+// The store when the machine fails: full disk, kill, flipped bits, closed connection. Older checkpoints always survive.
+import "fake-indexeddb/auto";
+import forceCloseDatabase from "fake-indexeddb/lib/forceCloseDatabase";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
+import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
+import { exampleRun } from "./example-run.ts";
+import { chunksOf, failPut, killAtPut, rawStore } from "./store-faults.ts";
+
+const chunkBytes = 1000;
+/** Puts of one save: its pieces and the manifest. */
+const puts = Math.ceil(encodeCheckpoint(exampleRun()).length / chunkBytes) + 1;
+const everyPut = Array.from({ length: puts }, (_, i) => i);
+const older = exampleRun({ step: 10 });
+const newer = exampleRun({ step: 20 });
+
+let name = "";
+let store: CheckpointStore;
+let databases = 0;
+
+beforeEach(() => {
+  name = `faults ${databases++}`;
+  store = openStore(name, chunkBytes);
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function expectOnlyOlder(fresh: CheckpointStore) {
+  expect((await fresh.listCheckpoints()).map(({ step }) => step)).toEqual([10]);
+  expect((await fresh.loadNewestValid("run-1"))?.run).toEqual(older);
+}
+
+describe("a full disk", () => {
+  test.each(everyPut)("at put %i is a quota error and leaves no trace", async (put) => {
+    await store.saveCheckpoint(older);
+    const before = await rawStore(name).keys();
+    failPut(put);
+    await expect(store.saveCheckpoint(newer)).rejects.toMatchObject({
+      code: "quota",
+      message: expect.stringMatching(/needs \d.* k?B/) as string,
+      remedy: expect.stringContaining("Delete") as string,
+    });
+    vi.restoreAllMocks();
+    expect(await rawStore(name).keys()).toEqual(before);
+    await expectOnlyOlder(store);
+    await store.saveCheckpoint(newer);
+    expect((await store.loadNewestValid("run-1"))?.run).toEqual(newer);
+  });
+
+  test("refuses a data set and an import as well", async () => {
+    const identity = { ...older.data, sizeBytes: 4 };
+    failPut(0);
+    await expect(store.saveDataFile(identity, new Blob(["data"]))).rejects.toMatchObject({
+      code: "quota",
+    });
+    vi.restoreAllMocks();
+    failPut(0);
+    const file = new Blob([encodeCheckpoint(newer)]);
+    await expect(store.importCheckpoint(file, "file")).rejects.toMatchObject({ code: "quota" });
+    vi.restoreAllMocks();
+    expect(await rawStore(name).keys()).toEqual([]);
+  });
+
+  test("is told from an abort without a reason", async () => {
+    failPut(0, null);
+    await expect(store.saveCheckpoint(newer)).rejects.toThrow(/without a reason/);
+  });
+});
+
+describe("a kill", () => {
+  test.each(everyPut)("at put %i never lists the torn save, and the next one cleans up", async (put) => {
+    await store.saveCheckpoint(older);
+    killAtPut(put);
+    await expect(store.saveCheckpoint(newer)).rejects.toThrow("killed");
+    vi.restoreAllMocks();
+    const fresh = openStore(name, chunkBytes);
+    expect(chunksOf(await rawStore(name).keys())).toHaveLength(puts - 1 + put);
+    await expectOnlyOlder(fresh);
+    await fresh.saveCheckpoint(newer);
+    expect(chunksOf(await rawStore(name).keys())).toHaveLength(2 * (puts - 1));
+    expect((await fresh.loadNewestValid("run-1"))?.run).toEqual(newer);
+  });
+
+  test("while garbage is collected does not undo the save", async () => {
+    await store.saveCheckpoint(older);
+    await rawStore(name).set("chunk/torn/0", new ArrayBuffer(8));
+    vi.spyOn(IDBObjectStore.prototype, "delete").mockImplementation(() => {
+      throw new Error("killed");
+    });
+    await store.saveCheckpoint(newer);
+    vi.restoreAllMocks();
+    expect((await store.loadNewestValid("run-1"))?.run).toEqual(newer);
+    await store.saveCheckpoint(newer);
+    expect(await rawStore(name).keys()).not.toContain("chunk/torn/0");
+  });
+});
+
+describe("a flipped bit", () => {
+  test("in any piece of the newest is found, and the generation before it is taken", async () => {
+    await store.saveCheckpoint(older);
+    const { key } = await store.saveCheckpoint(newer);
+    const raw = rawStore(name);
+    const pieces = chunksOf(await raw.keys()).filter((chunk) => chunk.includes(key));
+    expect(pieces).toHaveLength(puts - 1);
+    for (const [i, piece] of pieces.entries()) {
+      const sound = (await raw.get(piece)) as ArrayBuffer;
+      const bytes = new Uint8Array(sound.slice(0));
+      bytes[(i * 37) % bytes.length]! ^= 1 << (i % 8);
+      await raw.set(piece, bytes.buffer);
+      await expect(store.loadCheckpoint(key)).rejects.toMatchObject({ code: "bad-checkpoint" });
+      await expect(store.readCheckpointBlob(key)).rejects.toMatchObject({ code: "bad-checkpoint" });
+      expect(await store.loadNewestValid("run-1")).toMatchObject({
+        run: { trainer: { step: 10 } },
+        damagedKeys: [key],
+      });
+      await raw.set(piece, sound);
+    }
+    expect((await store.loadNewestValid("run-1"))?.run).toEqual(newer);
+  });
+
+  test("in a manifest hides that checkpoint, and the next save collects it", async () => {
+    await store.saveCheckpoint(older);
+    const { key } = await store.saveCheckpoint(newer);
+    const raw = rawStore(name);
+    const manifest = (await raw.get(`manifest/${key}`)) as string;
+    await raw.set(`manifest/${key}`, manifest.replace('"step":20', '"step":21'));
+    await expectOnlyOlder(store);
+    await expect(store.loadCheckpoint(key)).rejects.toThrow(/damaged/);
+    await store.saveCheckpoint(newer);
+    expect((await raw.keys()).filter((stored) => stored.includes(key))).toEqual([]);
+  });
+
+  test("in a data set drops it", async () => {
+    const identity = { ...older.data, sizeBytes: 4 };
+    await store.saveDataFile(identity, new Blob(["data"]));
+    const raw = rawStore(name);
+    const [piece] = chunksOf(await raw.keys());
+    await raw.set(piece!, new TextEncoder().encode("dat!").buffer);
+    expect(await store.loadDataFile(identity.sha256)).toBeNull();
+    expect(await raw.keys()).toEqual([]);
+  });
+});
+
+describe("a piece", () => {
+  test.each([undefined, "text", new ArrayBuffer(3)])("that became %o is found", async (value) => {
+    const { key } = await store.saveCheckpoint(newer);
+    await rawStore(name).set(`chunk/${key}/1`, value);
+    await expect(store.loadCheckpoint(key)).rejects.toMatchObject({ code: "bad-checkpoint" });
+  });
+});
+
+test("all generations damaged is an error, not an empty list", async () => {
+  for (const run of [older, newer]) {
+    const { key } = await store.saveCheckpoint(run);
+    await rawStore(name).set(`chunk/${key}/0`, new ArrayBuffer(chunkBytes));
+  }
+  await expect(store.loadNewestValid("run-1")).rejects.toThrow(/None of the 2 checkpoints/);
+});
+
+test("a manifest of a newer Anneal is neither listed nor deleted", async () => {
+  const json = JSON.stringify({ schema: "anneal-manifest-2", kind: "checkpoint", body: {} });
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(json));
+  await store.saveCheckpoint(older);
+  const raw = rawStore(name);
+  await raw.set("manifest/future", Buffer.from(digest).toString("hex") + json);
+  await raw.set("chunk/future/0", new ArrayBuffer(8));
+  await store.saveCheckpoint(newer);
+  expect(await raw.keys()).toEqual(expect.arrayContaining(["manifest/future", "chunk/future/0"]));
+  expect(await store.listCheckpoints()).toHaveLength(2);
+  await expect(store.loadCheckpoint("future")).rejects.toThrow(/newer Anneal/);
+});
+
+describe("the connection", () => {
+  test("is opened again after the browser closed it", async () => {
+    const transaction = vi.spyOn(IDBDatabase.prototype, "transaction");
+    await store.saveCheckpoint(older);
+    const database = transaction.mock.contexts.at(-1) as IDBDatabase;
+    forceCloseDatabase(database as Parameters<typeof forceCloseDatabase>[0]);
+    await expectOnlyOlder(store);
+  });
+
+  test("is opened again after it was closed without a word", async () => {
+    const transaction = vi.spyOn(IDBDatabase.prototype, "transaction");
+    await store.saveCheckpoint(older);
+    (transaction.mock.contexts.at(-1) as IDBDatabase).close();
+    await expectOnlyOlder(store);
+  });
+
+  test("lets another tab delete the database", async () => {
+    await store.saveCheckpoint(older);
+    await new Promise((resolve, reject) => {
+      const request = indexedDB.deleteDatabase(name);
+      request.onsuccess = resolve;
+      request.onblocked = reject;
+    });
+    expect(await store.listCheckpoints()).toEqual([]);
+  });
+
+  test("can be closed and used again", async () => {
+    await store.close();
+    await store.saveCheckpoint(older);
+    await store.close();
+    await expectOnlyOlder(store);
+  });
+});
+
+describe("a signal", () => {
+  test("stops a save and leaves no trace", async () => {
+    await store.saveCheckpoint(older);
+    const before = await rawStore(name).keys();
+    const controller = new AbortController();
+    const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementationOnce(() => {
+      controller.abort();
+      put.mockRestore();
+      throw new Error("the put that was in the way");
+    });
+    await expect(store.saveCheckpoint(newer, AbortSignal.abort())).rejects.toMatchObject({
+      name: "AbortError",
+    });
+    put.mockRestore();
+    expect(await rawStore(name).keys()).toEqual(before);
+  });
+
+  test("stops a load", async () => {
+    const { key } = await store.saveCheckpoint(older);
+    for (const call of [store.loadCheckpoint, store.readCheckpointBlob]) {
+      await expect(call(key, AbortSignal.abort())).rejects.toMatchObject({ name: "AbortError" });
+    }
+    await expect(store.loadNewestValid("run-1", AbortSignal.abort())).rejects.toMatchObject({
+      name: "AbortError",
+    });
+  });
+});
+
+test("saves that overlap are made one after the other", async () => {
+  const runs = [10, 20, 30, 40].map((step) => exampleRun({ step }));
+  await Promise.all(runs.map((run) => store.saveCheckpoint(run)));
+  const listed = await store.listCheckpoints();
+  expect(listed.map(({ step }) => step)).toEqual([40, 30, 20, 10]);
+  for (const { key } of listed) {
+    await store.loadCheckpoint(key);
+  }
+});

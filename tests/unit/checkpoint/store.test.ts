@@ -1,0 +1,233 @@
+// The store when nothing goes wrong: what goes in comes out, and only what may go is deleted.
+import "fake-indexeddb/auto";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
+import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
+import { exampleRun, type RunChoice } from "./example-run.ts";
+import { chunksOf, rawStore } from "./store-faults.ts";
+
+const chunkBytes = 1000;
+let name = "";
+let store: CheckpointStore;
+let databases = 0;
+
+beforeEach(() => {
+  name = `store ${databases++}`;
+  store = openStore(name, chunkBytes);
+});
+
+async function saveAll(...choices: RunChoice[]) {
+  for (const choice of choices) {
+    await store.saveCheckpoint(exampleRun(choice));
+  }
+}
+
+async function listedSteps() {
+  return (await store.listCheckpoints()).map(({ step }) => step);
+}
+
+describe("a saved run", () => {
+  test("is listed with what the page shows and loads as it was", async () => {
+    const run = exampleRun();
+    const summary = await store.saveCheckpoint(run);
+    expect(summary).toMatchObject({
+      runId: "run-1",
+      step: 20,
+      totalSteps: 1000,
+      sizeBytes: encodeCheckpoint(run).length,
+      loss: 2.0000000000000004,
+      heldOutLoss: 1.5,
+      isBest: true,
+      modelName: run.base.name,
+      modelSource: "demo",
+      dataName: run.data.name,
+      dataSource: "file",
+    });
+    expect(await store.listCheckpoints()).toEqual([summary]);
+    expect(await store.loadCheckpoint(summary.key)).toEqual(run);
+  });
+
+  test("is stored in pieces of the given size, each in a transaction flushed to the disk", async () => {
+    const transaction = vi.spyOn(IDBDatabase.prototype, "transaction");
+    const { sizeBytes } = await store.saveCheckpoint(exampleRun());
+    const writes = transaction.mock.calls.filter(([, mode]) => mode === "readwrite");
+    transaction.mockRestore();
+    const pieces = Math.ceil(sizeBytes / chunkBytes);
+    expect(writes).toHaveLength(pieces + 1);
+    expect(writes.every(([, , options]) => options?.durability === "strict")).toBe(true);
+    const stored = await rawStore(name).entries();
+    const sizes = stored.flatMap(([, value]) => (value instanceof ArrayBuffer ? [value.byteLength] : []));
+    expect(sizes).toHaveLength(pieces);
+    expect(Math.max(...sizes)).toBe(chunkBytes);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(sizeBytes);
+  });
+
+  test("may be of exactly one piece, one byte more or less", async () => {
+    const { length } = encodeCheckpoint(exampleRun());
+    for (const size of [length - 1, length, length + 1]) {
+      const exact = openStore(`${name} ${size}`, size);
+      const { key } = await exact.saveCheckpoint(exampleRun());
+      expect(chunksOf(await rawStore(`${name} ${size}`).keys())).toHaveLength(size < length ? 2 : 1);
+      expect(await exact.loadCheckpoint(key)).toEqual(exampleRun());
+    }
+  });
+
+  test("is the state at the call, whatever the trainer does meanwhile", async () => {
+    const run = exampleRun();
+    const saving = store.saveCheckpoint(run);
+    run.adapter.tensors[0]!.values.fill(9);
+    run.trainer.step = 21;
+    const { key } = await saving;
+    expect(await store.loadCheckpoint(key)).toEqual(exampleRun());
+  });
+
+  test("has the held-out loss of its own step only", async () => {
+    const summary = await store.saveCheckpoint(exampleRun({ heldOutLoss: null }));
+    expect(summary.heldOutLoss).toBeNull();
+    expect(summary.isBest).toBe(false);
+  });
+});
+
+describe("listCheckpoints", () => {
+  test("gives the newest first, also when the clock was set back", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: 2_000_000 });
+    await saveAll({ step: 10 });
+    vi.setSystemTime(1_000_000);
+    await saveAll({ step: 20 }, { step: 30 });
+    vi.useRealTimers();
+    expect(await listedSteps()).toEqual([30, 20, 10]);
+  });
+
+  test("marks the best of each run", async () => {
+    await saveAll(
+      { step: 10, heldOutLoss: 2 },
+      { step: 20, heldOutLoss: 1 },
+      { step: 30, heldOutLoss: 3 },
+      { runId: "run-2", step: 5, heldOutLoss: 9 },
+    );
+    const best = (await store.listCheckpoints()).filter(({ isBest }) => isBest);
+    expect(best.map(({ step }) => step)).toEqual([5, 20]);
+  });
+
+  test("is empty for a new database", async () => {
+    expect(await store.listCheckpoints()).toEqual([]);
+  });
+});
+
+describe("loadNewestValid", () => {
+  test("takes the newest of its run, null without one", async () => {
+    await saveAll({ step: 10 }, { step: 20 }, { runId: "run-2", step: 99 });
+    expect(await store.loadNewestValid("run-1")).toMatchObject({
+      run: { trainer: { step: 20 } },
+      damagedKeys: [],
+    });
+    expect(await store.loadNewestValid("run-3")).toBeNull();
+  });
+});
+
+describe("retain", () => {
+  test("keeps the newest three and the best, and leaves other runs alone", async () => {
+    await saveAll({ runId: "run-2", step: 1 });
+    for (let step = 10; step <= 80; step += 10) {
+      await saveAll({ step, heldOutLoss: Math.abs(step - 30) });
+      await store.retain("run-1", 3);
+    }
+    expect(await listedSteps()).toEqual([80, 70, 60, 30, 1]);
+    const owners = new Set(chunksOf(await rawStore(name).keys()).map((key) => key.split("/")[1]));
+    expect(owners.size).toBe(5);
+    for (const { key } of await store.listCheckpoints()) {
+      await store.loadCheckpoint(key);
+    }
+  });
+
+  test("never keeps none", async () => {
+    await expect(store.retain("run-1", 0)).rejects.toThrow(/at least one/);
+  });
+});
+
+describe("deleteCheckpoint", () => {
+  test("leaves nothing of it behind, and nothing happens the second time", async () => {
+    const { key } = await store.saveCheckpoint(exampleRun());
+    await store.deleteCheckpoint(key);
+    await store.deleteCheckpoint(key);
+    expect(await rawStore(name).keys()).toEqual([]);
+    await expect(store.loadCheckpoint(key)).rejects.toMatchObject({ code: "bad-checkpoint" });
+  });
+});
+
+describe("download and import", () => {
+  test("carry a run to another machine bit for bit", async () => {
+    const { key } = await store.saveCheckpoint(exampleRun());
+    const file = await store.readCheckpointBlob(key);
+    expect(await file.bytes()).toEqual(encodeCheckpoint(exampleRun()));
+    const other = openStore(`${name} other`);
+    const summary = await other.importCheckpoint(file, "checkpoint-20.safetensors");
+    expect(await other.listCheckpoints()).toEqual([summary]);
+    expect(await other.loadCheckpoint(summary.key)).toEqual(exampleRun());
+  });
+
+  test.each([
+    ["a page", "<html>", "not-safetensors"],
+    ["an empty file", "", "not-safetensors"],
+    ["weights", '\x02\0\0\0\0\0\0\0{}', "bad-checkpoint"],
+  ])("refuse %s and store nothing", async (_, text, code) => {
+    await expect(store.importCheckpoint(new Blob([text]), "file")).rejects.toMatchObject({ code });
+    expect(await rawStore(name).keys()).toEqual([]);
+  });
+
+  test("refuse a cut or altered file and store nothing", async () => {
+    const bytes = encodeCheckpoint(exampleRun());
+    const nan = bytes.slice();
+    nan.set([0xff, 0xff, 0xff, 0x7f], nan.length - 4);
+    for (const wrong of [bytes.subarray(0, -1), nan]) {
+      await expect(store.importCheckpoint(new Blob([wrong]), "file")).rejects.toMatchObject({
+        name: "UserError",
+      });
+    }
+    expect(await rawStore(name).keys()).toEqual([]);
+  });
+});
+
+describe("a data set", () => {
+  const data = "row\n".repeat(1000);
+  const identity = { ...exampleRun().data, sizeBytes: data.length };
+  const file = new Blob([data]);
+
+  test("is kept once, in pieces, and comes back", async () => {
+    await store.saveDataFile(identity, file);
+    const before = await rawStore(name).keys();
+    await store.saveDataFile(identity, file);
+    expect(await rawStore(name).keys()).toEqual(before);
+    expect(chunksOf(before)).toHaveLength(4);
+    expect(await (await store.loadDataFile(identity.sha256))?.text()).toBe(data);
+    expect(await store.loadDataFile("c".repeat(64))).toBeNull();
+    expect(await store.listCheckpoints()).toEqual([]);
+  });
+
+  test("goes with the last checkpoint that refers to it", async () => {
+    await store.saveDataFile(identity, file);
+    await saveAll({ step: 10 }, { step: 20 }, { step: 30, dataSha256: "c".repeat(64) });
+    const [other, second, first] = await store.listCheckpoints();
+    await store.deleteCheckpoint(other!.key);
+    await store.deleteCheckpoint(second!.key);
+    expect(await store.loadDataFile(identity.sha256)).not.toBeNull();
+    await store.deleteCheckpoint(first!.key);
+    expect(await store.loadDataFile(identity.sha256)).toBeNull();
+    expect(await rawStore(name).keys()).toEqual([]);
+  });
+
+  test("waits a day for its first checkpoint", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: 1_000_000 });
+    await store.saveDataFile(identity, file);
+    await saveAll({ dataSha256: "c".repeat(64) });
+    expect(await store.loadDataFile(identity.sha256)).not.toBeNull();
+    vi.setSystemTime(1_000_000 + 24 * 3600 * 1000);
+    await saveAll({ dataSha256: "c".repeat(64) });
+    vi.useRealTimers();
+    expect(await store.loadDataFile(identity.sha256)).toBeNull();
+  });
+
+  test("of another size than its identity says is a bug", async () => {
+    await expect(store.saveDataFile(identity, new Blob(["x"]))).rejects.toThrow(/Broken invariant/);
+  });
+});

@@ -1,0 +1,152 @@
+// Half-precision conversion over every pattern, against the definition and against known vectors.
+import { describe, expect, test } from "vitest";
+import {
+  bf16ToF32,
+  concatBytes,
+  f16ToF32,
+  f32ToBf16,
+  f32ToF16,
+  sha256Hex,
+} from "../../../src/util/bytes.ts";
+
+const allPatterns = Uint16Array.from({ length: 0x10000 }, (_, i) => i);
+const bitsOf = (values: Float32Array) => new Uint32Array(values.buffer);
+const f32OfBits = (...bits: number[]) => new Float32Array(Uint32Array.from(bits).buffer);
+
+/** The value by the definition of IEEE 754 binary16. */
+function f16Value(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0x1f) {
+    return fraction ? NaN : sign * Infinity;
+  }
+  return exponent
+    ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024)
+    : sign * 2 ** -14 * (fraction / 1024);
+}
+
+/** The nearest of a sorted list of finite magnitudes, ties to the even pattern: rounding by search. */
+function nearestPattern(value: number, magnitudes: Float64Array, overflow: number): number {
+  let low = 0;
+  let high = magnitudes.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (magnitudes[middle]! <= value) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  const above = low + 1 < magnitudes.length ? magnitudes[low + 1]! : overflow;
+  const toLow = value - magnitudes[low]!;
+  const toHigh = above - value;
+  return toLow < toHigh || (toLow === toHigh && low % 2 === 0) ? low : low + 1;
+}
+
+describe("f16", () => {
+  test("every one of the 65,536 patterns has the value of its definition", () => {
+    const values = f16ToF32(allPatterns);
+    for (const half of allPatterns) {
+      if (!Object.is(values[half], f16Value(half))) {
+        expect.fail(`pattern ${half}: ${values[half]} instead of ${f16Value(half)}`);
+      }
+    }
+  });
+
+  test("every pattern but a signalling NaN comes back from f32 unchanged", () => {
+    const back = f32ToF16(f16ToF32(allPatterns));
+    for (const half of allPatterns) {
+      const isNaN = (half & 0x7fff) > 0x7c00;
+      const expected = isNaN ? half | 0x200 : half;
+      if (back[half] !== expected) {
+        expect.fail(`pattern ${half} came back as ${back[half]}`);
+      }
+    }
+  });
+
+  test("rounds to nearest, ties to even, at and beside every midpoint", () => {
+    const magnitudes = Float64Array.from({ length: 0x7c00 }, (_, i) => f16Value(i));
+    const midpoints = Float32Array.from(
+      magnitudes,
+      (m, i) => (m + (magnitudes[i + 1] ?? 65536)) / 2,
+    );
+    for (const nudge of [-1, 0, 1]) {
+      const values = new Float32Array(bitsOf(midpoints).map((bits) => bits + nudge).buffer);
+      const got = f32ToF16(values);
+      values.forEach((value, i) => {
+        const expected = nearestPattern(value, magnitudes, 65536);
+        if (got[i] !== expected) {
+          expect.fail(`${value} became ${got[i]} instead of ${expected}`);
+        }
+      });
+    }
+  });
+
+  test("keeps zeros, infinities, NaN and the edges of the range", () => {
+    const values = Float32Array.of(
+      0,
+      -0,
+      Infinity,
+      -Infinity,
+      NaN,
+      65504,
+      65519,
+      65520,
+      -1e30,
+      1e-30,
+    );
+    expect([...f32ToF16(values)]).toEqual([
+      0, 0x8000, 0x7c00, 0xfc00, 0x7e00, 0x7bff, 0x7bff, 0x7c00, 0xfc00, 0,
+    ]);
+    const smallest = 2 ** -24;
+    expect([...f32ToF16(Float32Array.of(smallest, smallest / 2, smallest * 0.51))]).toEqual([
+      1, 0, 1,
+    ]);
+  });
+
+  test("converts a view that starts inside its buffer", () => {
+    expect([...f32ToF16(Float32Array.of(9, 1, 2).subarray(1))]).toEqual([0x3c00, 0x4000]);
+    expect([...f16ToF32(Uint16Array.of(9, 0x3c00, 0x4000).subarray(1))]).toEqual([1, 2]);
+  });
+});
+
+describe("bf16", () => {
+  test("every one of the 65,536 patterns is the upper half of its f32", () => {
+    expect(bitsOf(bf16ToF32(allPatterns))).toEqual(Uint32Array.from(allPatterns, (p) => p * 65536));
+  });
+
+  test("every pattern but a signalling NaN comes back from f32 unchanged", () => {
+    const back = f32ToBf16(bf16ToF32(allPatterns));
+    const expected = allPatterns.map((p) => ((p & 0x7fff) > 0x7f80 ? p | 0x40 : p));
+    expect(back).toEqual(expected);
+  });
+
+  test("rounds to nearest, ties to even, and overflows to infinity", () => {
+    const values = f32OfBits(
+      0x3f808000,
+      0x3f818000,
+      0x3f807fff,
+      0x3f808001,
+      0x7f7fffff,
+      0xff7fffff,
+    );
+    expect([...f32ToBf16(values)]).toEqual([0x3f80, 0x3f82, 0x3f80, 0x3f81, 0x7f80, 0xff80]);
+    expect([...f32ToBf16(f32OfBits(0x00000001, 0x00008001, 0x7fffffff, 0xffffffff))]).toEqual([
+      0, 1, 0x7fff, 0xffff,
+    ]);
+  });
+});
+
+test("hashes with SHA-256 as the standard's example says", async () => {
+  const abc = new TextEncoder().encode("abc");
+  expect(await sha256Hex(abc)).toBe(
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+  );
+});
+
+test("joins bytes in order", () => {
+  expect([...concatBytes([Uint8Array.of(1), new Uint8Array(), Uint8Array.of(2, 3)])]).toEqual([
+    1, 2, 3,
+  ]);
+});

@@ -1,0 +1,58 @@
+// Two projects: unit runs in Node without a GPU, gpu runs in headless Chromium on real WebGPU.
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+import { browserArguments, installedBrowser } from "./tests/support/browser.ts";
+
+const executablePath = installedBrowser();
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          environment: "node",
+          include: ["tests/unit/**/*.test.ts"],
+          testTimeout: 60_000,
+          // tfjs ships ES modules that Node takes for CommonJS.
+          server: { deps: { inline: [/@tensorflow/] } },
+        },
+      },
+      {
+        optimizeDeps: {
+          include: [
+            "@tensorflow/tfjs-core",
+            "@tensorflow/tfjs-core/dist/register_all_gradients",
+            "@tensorflow/tfjs-backend-cpu",
+            "@tensorflow/tfjs-backend-webgpu",
+            "@tensorflow/tfjs-backend-wasm",
+            "@huggingface/tokenizers",
+            "@huggingface/jinja",
+            "papaparse",
+            "idb-keyval",
+            "client-zip",
+          ],
+        },
+        test: {
+          name: "gpu",
+          include: ["tests/gpu/**/*.test.ts"],
+          testTimeout: 240_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                ...(executablePath !== null && { executablePath }),
+                args: [...browserArguments],
+              },
+            }),
+            instances: [{ browser: "chromium" }],
+          },
+        },
+      },
+    ],
+  },
+});
