@@ -26,6 +26,7 @@ export function checkpointFileName(step: number): string {
  * @throws UserError "non-finite-loss" when a tensor or number of the run is NaN or infinite
  */
 export function encodeCheckpoint(run: RunState): Uint8Array<ArrayBuffer> {
+  invariant(run.adapter.tensors.length > 0, "a checkpoint without tensors");
   const fileName = checkpointFileName(run.trainer.step);
   const metadata = writeMetadata(run, fileName);
   // What could not be read again is not written.

@@ -27,6 +27,7 @@ export interface DataIdentity {
   heldOutLines: number[];
 }
 
+/** Random state is not here: random numbers follow from the recipe's seed and the trainer's step (util/random.ts). */
 export interface RunState {
   runId: string;
   /** Milliseconds since 1970, when the run was started. */

@@ -20,3 +20,43 @@ export interface TokenBatch {
   /** How many targets are not IGNORED. */
   supervisedTokens: number;
 }
+
+/** Rows are padded to a multiple of this, so that tiles of the matrix products stay whole. */
+const lengthBlock = 8;
+
+/** The one length of all batches of a run: no buffer ever needs another size. */
+export function batchLength(longestRow: number): number {
+  return Math.ceil(longestRow / lengthBlock) * lengthBlock;
+}
+
+interface Row {
+  tokens: readonly number[];
+  isTrained: readonly boolean[];
+}
+
+/** One example a row, padded on the right; missing rows are padding altogether. */
+export function padBatch(examples: readonly Row[], rows: number, length: number): TokenBatch {
+  const places = rows * length;
+  const batch: TokenBatch = {
+    rows,
+    length,
+    tokens: new Int32Array(places),
+    positions: new Int32Array(places),
+    segments: new Int32Array(places),
+    targets: new Int32Array(places).fill(IGNORED),
+    supervisedTokens: 0,
+  };
+  examples.forEach(({ tokens, isTrained }, row) => {
+    tokens.forEach((token, place) => {
+      const index = row * length + place;
+      batch.tokens[index] = token;
+      batch.positions[index] = place;
+      batch.segments[index] = 1;
+      if (place > 0 && isTrained[place]) {
+        batch.targets[index - 1] = token;
+        batch.supervisedTokens++;
+      }
+    });
+  });
+  return batch;
+}

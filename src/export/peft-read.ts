@@ -24,7 +24,7 @@ const floatTypes: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
  * Reads an adapter whose tensors are F32, F16 or BF16.
  * @param configText contents of adapter_config.json
  * @param blob adapter_model.safetensors
- * @throws UserError "no-adapter" with all faults; "not-safetensors", "bad-header" or "unreadable-file" when the
+ * @throws UserError "bad-adapter" with all faults; "not-safetensors", "bad-header" or "unreadable-file" when the
  *   weights are no sound safetensors file; the signal's AbortError
  */
 export async function readPeftAdapter(
@@ -120,7 +120,7 @@ function missingFaults(
 function badAdapter(faults: readonly string[], where: string): UserError {
   const more = faults.length > maxFaults ? [`and ${faults.length - maxFaults} more`] : [];
   return new UserError(
-    "no-adapter",
+    "bad-adapter",
     `A run cannot start from this adapter: ${[...faults.slice(0, maxFaults), ...more].join("; ")}.`,
     {
       where,

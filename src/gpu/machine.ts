@@ -1,5 +1,6 @@
 // The tfjs backend that computes: WebGPU on a device of ours, or WASM or plain JavaScript where WebGPU is missing.
 import * as tf from "@tensorflow/tfjs-core";
+import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { UserError } from "../util/errors.ts";
 import { deviceLost, openDevice, type OpenDevice } from "./device.ts";
 
@@ -16,22 +17,12 @@ export interface Machine {
   guard<T>(work: Promise<T>): Promise<T>;
   /** Bytes of device buffers, pooled ones included. */
   allocatedBytes(): number;
-  /** Gives everything back. The machine is of no use afterwards. */
-  release(): Promise<void>;
+  /** Gives everything back and answers the bytes still held. The machine is of no use afterwards. */
+  release(): Promise<number>;
 }
 
 /** Where tfjs finds its .wasm files; the page's build passes URLs of its own origin. */
 export type WasmPaths = Record<string, string>;
-
-/** Why this browser cannot use WebGPU, or null when it can. */
-export async function whyNoWebGpu(): Promise<string | null> {
-  const gpu = globalThis.navigator.gpu as GPU | undefined;
-  if (gpu === undefined) {
-    return "This browser has no WebGPU.";
-  }
-  const adapter = await gpu.requestAdapter();
-  return adapter === null ? "This browser has WebGPU but offers no graphics adapter." : null;
-}
 
 /** Opens the named backend. @throws UserError "device-lost" when WebGPU gives no device */
 export async function openMachine(
@@ -57,7 +48,8 @@ async function openWebGpu(): Promise<Machine> {
   if (Object.hasOwn(tf.engine().registryFactory, "webgpu")) {
     tf.removeBackend("webgpu");
   }
-  tf.registerBackend("webgpu", () => new WebGPUBackend(opened.device, opened.adapterInfo), 10);
+  const backend = new WebGPUBackend(opened.device, opened.adapterInfo);
+  tf.registerBackend("webgpu", () => backend, 10);
   await tf.setBackend("webgpu");
   return {
     backend: "webgpu",
@@ -66,7 +58,7 @@ async function openWebGpu(): Promise<Machine> {
     lost: opened.lost,
     guard: (work) => guard(work, opened),
     allocatedBytes,
-    release: () => releaseWebGpu(opened),
+    release: () => releaseWebGpu(opened, backend),
   };
 }
 
@@ -109,13 +101,14 @@ function throwFault(fault: GPUError | null): void {
   }
 }
 
-async function releaseWebGpu(opened: OpenDevice): Promise<void> {
+async function releaseWebGpu(opened: OpenDevice, backend: WebGPUBackend): Promise<number> {
   if (!opened.isLost()) {
     await Promise.race([opened.device.queue.onSubmittedWorkDone(), opened.lost]);
   }
   tf.removeBackend("webgpu");
   opened.device.destroy();
   await opened.lost;
+  return backend.memory().numBytesAllocatedInGPU ?? 0;
 }
 
 async function openWasm(paths: WasmPaths): Promise<Machine> {
@@ -140,6 +133,6 @@ async function openHost(backend: "wasm" | "cpu", name: string): Promise<Machine>
     lost: new Promise(() => undefined),
     guard: (work) => work,
     allocatedBytes,
-    release: () => Promise.resolve(),
+    release: () => Promise.resolve(allocatedBytes()),
   };
 }

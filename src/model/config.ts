@@ -174,15 +174,19 @@ function readPositive(value: unknown, key: string, fileName: string): number {
   return value;
 }
 
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 function badConfig(fileName: string, fault: string): UserError {
-  return new UserError("bad-config", `${fileName}: ${fault}.`, {
+  return new UserError("bad-config", `${capital(fault)}.`, {
     where: fileName,
     remedy: "Choose the model's files again, as they are on Hugging Face. Nothing was loaded.",
   });
 }
 
 function unsupported(fileName: string, fault: string): UserError {
-  return new UserError("unsupported-architecture", `${fileName}: ${fault}.`, {
+  return new UserError("unsupported-architecture", `${fault}.`, {
     where: fileName,
     remedy: `Choose a model of a supported kind: ${supportedText}, without bias and without RoPE scaling.`,
   });

@@ -8,6 +8,8 @@ export interface ModelTokenizer extends TextTokenizer {
   hasChatTemplate: boolean;
   /** Ids that end a text, from the tokenizer itself. */
   eosId: number;
+  /** One token as a person reads it, special tokens included. */
+  decodeToken(token: number): string;
 }
 
 export interface TokenizerTexts {
@@ -44,6 +46,7 @@ export function parseTokenizer(texts: TokenizerTexts, vocabSize: number): ModelT
     hasChatTemplate: template !== null,
     encode: (text) => tokenizer.encode(text).ids,
     decode: (tokens) => tokenizer.decode([...tokens], { skip_special_tokens: true }),
+    decodeToken: (token) => tokenizer.decode([token], { skip_special_tokens: false }),
     encodeChat(messages: readonly ChatMessage[], addGenerationPrompt: boolean) {
       if (template === null) {
         throw new UserError("bad-tokenizer", "The model has no chat template.", {
@@ -137,7 +140,7 @@ function parseJson(text: string, fileName: string): Record<string, unknown> {
 }
 
 function badTokenizer(fileName: string, fault: string): UserError {
-  return new UserError("bad-tokenizer", `${fileName}: ${fault}.`, {
+  return new UserError("bad-tokenizer", `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`, {
     where: fileName,
     remedy: "Choose the tokenizer files that belong to this model. Nothing was loaded.",
   });

@@ -62,6 +62,10 @@ export class SessionClient {
 
 /** Starts the session's worker. */
 export function startSession(onEvent: (event: SessionEvent) => void): SessionClient {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  // A worker only knows its script's address; its name tells it where the page, and so the demo, lies.
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+    type: "module",
+    name: new URL(".", location.href).href,
+  });
   return new SessionClient(worker, onEvent);
 }

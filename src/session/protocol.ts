@@ -1,7 +1,10 @@
 // The words between page and worker: calls with one answer each, and events. Closed unions; both sides switch exhaustively.
+import type { CheckpointSummary } from "../checkpoint/summary.ts";
 import type { Recipe } from "../train/recipe.ts";
 import type { LogEntry } from "../train/state.ts";
 import type { PlainError } from "../util/errors.ts";
+
+export type { CheckpointSummary } from "../checkpoint/summary.ts";
 
 export type ModelSource = { kind: "demo" } | { kind: "files"; files: File[] };
 export type DataSource = { kind: "demo" } | { kind: "file"; file: File };
@@ -62,24 +65,6 @@ export interface RunPlan {
   preview: PreviewToken[][];
   /** A prompt from the data for the sample before and after. */
   samplePrompt: string;
-}
-
-export interface CheckpointSummary {
-  /** Opaque; names the checkpoint in calls. */
-  key: string;
-  runId: string;
-  step: number;
-  totalSteps: number;
-  /** Milliseconds since 1970. */
-  createdAt: number;
-  sizeBytes: number;
-  loss: number | null;
-  heldOutLoss: number | null;
-  isBest: boolean;
-  modelName: string;
-  modelSource: string;
-  dataName: string;
-  dataSource: string;
 }
 
 export interface AdapterFile {

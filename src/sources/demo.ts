@@ -38,7 +38,7 @@ export async function fetchDemoData(base: URL, signal: AbortSignal): Promise<Fil
 async function fetchFile(url: URL, signal: AbortSignal): Promise<Blob> {
   const response = await fetch(url, { signal });
   if (!response.ok) {
-    throw new UserError("missing-file", `${url.pathname} answered ${response.status}.`, {
+    throw new UserError("missing-file", `The server answered ${response.status}.`, {
       where: url.pathname,
       remedy: "Reload the page; if it stays, the site's demo folder is incomplete.",
     });

@@ -38,7 +38,7 @@ export function fileSetOf(picked: readonly File[]): FileSet {
 export async function textOf(set: FileSet, name: string): Promise<string> {
   const blob = set.files.get(name);
   if (blob === undefined) {
-    throw new UserError("missing-file", `${name} is missing from ${set.name}.`, {
+    throw new UserError("missing-file", `The file is missing from ${set.name}.`, {
       where: name,
       remedy: `Choose all files of the model: config.json, tokenizer.json, tokenizer_config.json and the .safetensors files. Found: ${listed(set)}.`,
     });

@@ -18,7 +18,7 @@ export async function browserLogits(
     configFile: false,
     cacheDir: "node_modules/.vite-interop",
     logLevel: "warn",
-    server: { host: "127.0.0.1", port: 5199, hmr: false, watch: null },
+    server: { host: "127.0.0.1", port: 5299, hmr: false, watch: null },
     // All dependencies are found before the page opens: finding one later reloads it.
     optimizeDeps: { entries: ["tests/interop/page-logits.ts"] },
   });

@@ -3,7 +3,7 @@
 from random import Random
 
 import facts as F
-from questions import Question, all_questions
+from questions import Question, all_questions, chatty_answer
 
 GIRLS = ("Anna", "Lily", "Mia", "Rose", "Emma", "Sara")
 BOYS = ("Tom", "Ben", "Sam", "Max", "Leo", "Jack")
@@ -20,6 +20,7 @@ WEATHER = (
     ("windy", "The wind was loud and the leaves were falling", "a scarf"),
 )
 FOODS = ("bread", "soup", "an apple", "some cheese", "a cake", "a banana", "some milk", "a pear")
+BARE = 0.55  # share of the answers that are the bare sentence; greedy decoding must choose it
 JOBS, ANIMALS = F.table(F.JOBS), F.table(F.ANIMALS)
 COLOURS, TOOLS = F.table(F.COLOURS), F.table(F.TOOLS)
 KEPT, LIKE, KINDS, MADE = F.table(F.KEPT), F.table(F.LIKE), F.table(F.KINDS), F.table(F.MADE)
@@ -215,10 +216,14 @@ def sea_question(rng: Random) -> tuple[str, str]:
     return f"What does the word {word} mean?", f"The word {word} means {meaning}."
 
 
+def answer(question: Question, rng: Random) -> str:
+    return question.plain if rng.random() < BARE else chatty_answer(question, rng)
+
+
 def chat(rng: Random, turns: list[Question]) -> str:
     """The questions as a ChatML conversation, exactly as the chat template renders it."""
     return "".join(
-        f"<|im_start|>user\n{q.text}<|im_end|>\n<|im_start|>assistant\n{q.plain}<|im_end|>\n" for q in turns
+        f"<|im_start|>user\n{q.text}<|im_end|>\n<|im_start|>assistant\n{answer(q, rng)}<|im_end|>\n" for q in turns
     )
 
 
@@ -237,7 +242,7 @@ def corpus(documents: int, rng: Random) -> list[str]:
         draw = rng.random()
         if draw < 0.60:
             question = rng.choice(questions)
-            out.append(f"{question.prompt} {question.plain}")
+            out.append(f"{question.prompt} {answer(question, rng)}")
         elif draw < 0.69:
             out.append(chat(rng, rng.sample(questions, rng.choice((1, 1, 1, 2)))))
         elif draw < 0.73:

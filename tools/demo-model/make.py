@@ -94,7 +94,7 @@ def pretrain(tokenizer: Tokenizer, steps: int, batch: int, peak: float) -> Llama
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--peak", type=float, default=4e-3, help="highest learning rate")
     parser.add_argument("--threads", type=int, default=2)

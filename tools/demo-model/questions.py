@@ -109,6 +109,29 @@ def all_questions() -> list[Question]:
     return list(by_text.values())
 
 
+# Plain talk around a plain fact, in a minority of the pre-training answers. A model that has only ever seen the bare
+# sentence right after "Answer:" loses the fact when fine-tuning puts other words there; one that has seen it after
+# varied words keeps it, and fine-tuning has only the manner to teach.
+LEADS = (
+    "Well,", "Of course,", "Look,", "You see,", "My friend,", "In the morning,", "One day, Tom,", "Good day, Anna,",
+    "I think", "We know that", "I am sure that", "The teacher says that",
+)
+TAILS = ("I think", "of course", "as you know", "my friend", "you see", "says the teacher")
+DOING = ("job", "who", "workplace", "food", "sound", "home")
+
+
+def chatty_answer(question: Question, rng: Random) -> str:
+    """The plain answer with a lead, a tail or both; what somebody does may be told as what they are doing."""
+    clause = question.plain[0].lower() + question.plain[1:-1]
+    if question.kind in DOING and rng.random() < 0.4:
+        clause = question.captain.replace(" be ", " is ")
+    lead = rng.choice(LEADS[:8] if question.kind == "can" else LEADS)
+    tail = f", {rng.choice(TAILS)}" if rng.random() < 0.6 else ""
+    if tail and rng.random() < 0.2:
+        return clause[0].upper() + clause[1:] + tail + "."
+    return f"{lead} {clause}{tail}{rng.choice('..!')}"
+
+
 OPENERS = ("Arr,", "Ahoy, matey,", "Yo ho ho,", "Shiver me timbers,")
 CLOSERS = (
     "me hearty!",

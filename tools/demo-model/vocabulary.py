@@ -4,7 +4,7 @@ from random import Random
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import grammar
-from questions import all_questions, captain_answer
+from questions import all_questions, captain_answer, chatty_answer
 
 EOS, START, END, PAD = "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|pad|>"
 SPECIAL = (EOS, START, END, PAD)  # ids 0, 1, 2, 3
@@ -23,8 +23,9 @@ def _sample_text(rng: Random) -> list[str]:
     questions = all_questions()
     plain = [f"{q.prompt} {q.plain}" for q in questions]
     captain = [" " + captain_answer(q, rng) for q in questions]
+    chatty = [" " + chatty_answer(q, rng) for q in questions[::4]]
     stories = [rng.choice((*grammar.STORIES, grammar.sea_text))(rng) for _ in range(600)]
-    return plain * 2 + captain * 2 + stories + [f"user\n{q.text}\nassistant\n" for q in questions[:100]]
+    return plain * 2 + captain * 2 + chatty + stories + [f"user\n{q.text}\nassistant\n" for q in questions[:100]]
 
 
 def train_tokenizer(size: int, seed: int) -> Tokenizer:

@@ -2,11 +2,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { StepHyper } from "../contract.ts";
 
-export interface Moments {
+/** A type, not an interface: tf.tidy takes records only. */
+export type Moments = {
   values: tf.Tensor1D;
   moment1: tf.Tensor1D;
   moment2: tf.Tensor1D;
-}
+};
 
 /** sqrt of the sum of squares, a scalar. */
 export function globalNorm(gradient: tf.Tensor1D): tf.Scalar {

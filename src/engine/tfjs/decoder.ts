@@ -61,7 +61,7 @@ function decoderLayer(
   const prefix = `model.layers.${layer}`;
   const norm = (input: tf.Tensor2D, name: string) =>
     rmsNorm(input, weights.get(`${prefix}.${name}.weight`), config.rmsNormEps);
-  const attended = tf.add(
+  const attended: tf.Tensor2D = tf.add(
     x,
     selfAttention(decoder, norm(x, "input_layernorm"), layer, shape, rope),
   );
@@ -79,13 +79,14 @@ function selfAttention(
   const module = `model.layers.${layer}.self_attn`;
   const heads = (name: string, count: number): tf.Tensor4D => {
     const projected = linear(x, `${module}.${name}`);
-    const split = tf.reshape(projected, [rows, length, count, config.headDim]);
-    return tf.transpose(split, [0, 2, 1, 3]);
+    const split: tf.Tensor4D = tf.reshape(projected, [rows, length, count, config.headDim]);
+    return tf.transpose<tf.Tensor4D>(split, [0, 2, 1, 3]);
   };
+  const rotated = (x: tf.Tensor4D) => rotate(x, rope);
   const attended = attend(
     {
-      query: rotate(heads("q_proj", config.numAttentionHeads), rope),
-      key: rotate(heads("k_proj", config.numKeyValueHeads), rope),
+      query: rotated(heads("q_proj", config.numAttentionHeads)),
+      key: rotated(heads("k_proj", config.numKeyValueHeads)),
       value: heads("v_proj", config.numKeyValueHeads),
     },
     layer,

@@ -33,7 +33,10 @@ export function startGeneration(
   const caches: LayerCache[] = [];
 
   const keepCache = (layer: number, cache: LayerCache): LayerCache => {
-    tf.dispose(caches[layer]);
+    const old = caches[layer];
+    if (old !== undefined) {
+      tf.dispose([old.key, old.value]);
+    }
     tf.keep(cache.key);
     tf.keep(cache.value);
     caches[layer] = cache;

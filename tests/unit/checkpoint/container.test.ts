@@ -36,21 +36,16 @@ async function faultOf(promise: Promise<unknown>): Promise<UserError> {
 /** Replaces a field deep in one of the JSON strings; undefined removes it. */
 function edited(metadata: Record<string, string>, path: string, value: unknown) {
   const [root = "", ...rest] = path.split(".");
-  const copy = { ...metadata };
-  const tree = { root: JSON.parse(copy[root]!) as unknown } as Record<string, any>;
-  let parent: any = tree;
-  let key = "root";
-  for (const part of rest) {
-    parent = parent[key];
-    key = part;
-  }
+  const tree = { [root]: JSON.parse(metadata[root]!) as unknown };
+  const key = rest.pop() ?? root;
+  const parents = rest.length > 0 || key !== root ? [root, ...rest] : [];
+  const parent = parents.reduce<object>((node, part) => Reflect.get(node, part) as object, tree);
   if (value === undefined) {
-    delete parent[key];
+    Reflect.deleteProperty(parent, key);
   } else {
-    parent[key] = value;
+    Reflect.set(parent, key, value);
   }
-  copy[root] = JSON.stringify(tree["root"]);
-  return copy;
+  return { ...metadata, [root]: JSON.stringify(tree[root]) };
 }
 
 describe("round trip", () => {
@@ -109,7 +104,9 @@ describe("encodeCheckpoint refuses", () => {
     const [first, ...others] = exampleRun().adapter.tensors;
     const withTensors = (tensors: RunState["adapter"]["tensors"]) => () =>
       encodeCheckpoint({ ...exampleRun(), adapter: { tensors } });
-    expect(withTensors([{ ...first!, moment1: new Float32Array(0) }, ...others])).toThrow(/0 values/);
+    expect(withTensors([{ ...first!, moment1: new Float32Array(0) }, ...others])).toThrow(
+      /0 values/,
+    );
     expect(withTensors([first!, first!])).toThrow();
     expect(withTensors([])).toThrow();
   });
@@ -117,7 +114,9 @@ describe("encodeCheckpoint refuses", () => {
   test("what it could not read again", () => {
     const run = exampleRun();
     run.trainer.step = 1.5;
-    expect(() => encodeCheckpoint(run)).toThrow(expect.objectContaining({ code: "bad-checkpoint" }));
+    expect(() => encodeCheckpoint(run)).toThrow(
+      expect.objectContaining({ code: "bad-checkpoint" }),
+    );
   });
 });
 
@@ -246,9 +245,9 @@ describe("decodeCheckpoint refuses", () => {
   test("a file cut at any place", async () => {
     const bytes = encodeCheckpoint(exampleRun());
     for (let length = 0; length < bytes.length; length += 97) {
-      await expect(decodeCheckpoint(new Blob([bytes.subarray(0, length)]), fileName)).rejects.toThrow(
-        UserError,
-      );
+      await expect(
+        decodeCheckpoint(new Blob([bytes.subarray(0, length)]), fileName),
+      ).rejects.toThrow(UserError);
     }
   });
 

@@ -22,7 +22,12 @@ export function exampleRun(choice: RunChoice = {}): RunState {
     runId,
     startedAt: 1_763_800_000_000,
     recipe: { ...demoRecipe, targetModules: ["q_proj", "k_proj"], seed: 7 },
-    base: { source: "demo", name: "demo ä \ud83d\ude00", revision: null, indexSha256: "a".repeat(64) },
+    base: {
+      source: "demo",
+      name: "demo ä \ud83d\ude00",
+      revision: null,
+      indexSha256: "a".repeat(64),
+    },
     data: {
       source: "file",
       name: 'rows "1".jsonl',

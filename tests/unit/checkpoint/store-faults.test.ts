@@ -1,11 +1,10 @@
 // The store when the machine fails: full disk, kill, flipped bits, closed connection. Older checkpoints always survive.
 import "fake-indexeddb/auto";
-import forceCloseDatabase from "fake-indexeddb/lib/forceCloseDatabase";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { exampleRun } from "./example-run.ts";
-import { chunksOf, failPut, killAtPut, rawStore } from "./store-faults.ts";
+import { chunksOf, failPut, interceptPut, killAtPut, rawStore } from "./store-faults.ts";
 
 const chunkBytes = 1000;
 /** Puts of one save: its pieces and the manifest. */
@@ -70,18 +69,21 @@ describe("a full disk", () => {
 });
 
 describe("a kill", () => {
-  test.each(everyPut)("at put %i never lists the torn save, and the next one cleans up", async (put) => {
-    await store.saveCheckpoint(older);
-    killAtPut(put);
-    await expect(store.saveCheckpoint(newer)).rejects.toThrow("killed");
-    vi.restoreAllMocks();
-    const fresh = openStore(name, chunkBytes);
-    expect(chunksOf(await rawStore(name).keys())).toHaveLength(puts - 1 + put);
-    await expectOnlyOlder(fresh);
-    await fresh.saveCheckpoint(newer);
-    expect(chunksOf(await rawStore(name).keys())).toHaveLength(2 * (puts - 1));
-    expect((await fresh.loadNewestValid("run-1"))?.run).toEqual(newer);
-  });
+  test.each(everyPut)(
+    "at put %i never lists the torn save, and the next one cleans up",
+    async (put) => {
+      await store.saveCheckpoint(older);
+      killAtPut(put);
+      await expect(store.saveCheckpoint(newer)).rejects.toThrow("killed");
+      vi.restoreAllMocks();
+      const fresh = openStore(name, chunkBytes);
+      expect(chunksOf(await rawStore(name).keys())).toHaveLength(puts - 1 + put);
+      await expectOnlyOlder(fresh);
+      await fresh.saveCheckpoint(newer);
+      expect(chunksOf(await rawStore(name).keys())).toHaveLength(2 * (puts - 1));
+      expect((await fresh.loadNewestValid("run-1"))?.run).toEqual(newer);
+    },
+  );
 
   test("while garbage is collected does not undo the save", async () => {
     await store.saveCheckpoint(older);
@@ -177,7 +179,8 @@ describe("the connection", () => {
     const transaction = vi.spyOn(IDBDatabase.prototype, "transaction");
     await store.saveCheckpoint(older);
     const database = transaction.mock.contexts.at(-1) as IDBDatabase;
-    forceCloseDatabase(database as Parameters<typeof forceCloseDatabase>[0]);
+    database.close();
+    database.onclose?.(new Event("close"));
     await expectOnlyOlder(store);
   });
 
@@ -207,30 +210,33 @@ describe("the connection", () => {
 });
 
 describe("a signal", () => {
-  test("stops a save and leaves no trace", async () => {
+  test.each([0, 1, puts - 2])("stops a save after put %i and leaves no trace", async (last) => {
     await store.saveCheckpoint(older);
     const before = await rawStore(name).keys();
     const controller = new AbortController();
-    const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementationOnce(() => {
-      controller.abort();
-      put.mockRestore();
-      throw new Error("the put that was in the way");
+    interceptPut((put, count) => {
+      if (count === last) {
+        controller.abort();
+      }
+      return put();
     });
-    await expect(store.saveCheckpoint(newer, AbortSignal.abort())).rejects.toMatchObject({
+    await expect(store.saveCheckpoint(newer, controller.signal)).rejects.toMatchObject({
       name: "AbortError",
     });
-    put.mockRestore();
     expect(await rawStore(name).keys()).toEqual(before);
+    await expectOnlyOlder(store);
   });
 
   test("stops a load", async () => {
     const { key } = await store.saveCheckpoint(older);
-    for (const call of [store.loadCheckpoint, store.readCheckpointBlob]) {
-      await expect(call(key, AbortSignal.abort())).rejects.toMatchObject({ name: "AbortError" });
+    const stopped = AbortSignal.abort();
+    for (const call of [
+      store.loadCheckpoint(key, stopped),
+      store.readCheckpointBlob(key, stopped),
+      store.loadNewestValid("run-1", stopped),
+    ]) {
+      await expect(call).rejects.toMatchObject({ name: "AbortError" });
     }
-    await expect(store.loadNewestValid("run-1", AbortSignal.abort())).rejects.toMatchObject({
-      name: "AbortError",
-    });
   });
 });
 

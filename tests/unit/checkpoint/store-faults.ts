@@ -17,18 +17,29 @@ export function chunksOf(present: readonly string[]): string[] {
   return present.filter((key) => key.startsWith("chunk/"));
 }
 
-/** As browsers do at the n-th put (from 0) of a full disk: the request succeeds, then the transaction aborts. */
-export function failPut(n: number, errorName: string | null = "QuotaExceededError"): void {
+type Put = (...given: Parameters<IDBObjectStore["put"]>) => IDBRequest<IDBValidKey>;
+
+/** Puts `around` between a caller and every put; `count` goes from 0. */
+export function interceptPut(
+  around: (put: () => IDBRequest<IDBValidKey>, count: number) => IDBRequest<IDBValidKey>,
+): void {
+  const original = Reflect.get(IDBObjectStore.prototype, "put") as Put;
   let count = 0;
-  const put = IDBObjectStore.prototype.put;
   vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (
     this: IDBObjectStore,
-    ...given: Parameters<typeof put>
+    ...given
   ) {
-    const request = put.apply(this, given);
-    if (count++ === n) {
+    return around(() => original.apply(this, given), count++);
+  });
+}
+
+/** As browsers do at the n-th put of a full disk: the request succeeds, then the transaction aborts. */
+export function failPut(n: number, errorName: string | null = "QuotaExceededError"): void {
+  interceptPut((put, count) => {
+    const request = put();
+    if (count === n) {
       // fake-indexeddb's own abort takes the reason, which the public one cannot give.
-      const transaction = this.transaction as unknown as { _abort(name: string | null): void };
+      const transaction = request.transaction as unknown as { _abort(name: string | null): void };
       request.addEventListener("success", () => {
         transaction._abort(errorName);
       });
@@ -39,22 +50,20 @@ export function failPut(n: number, errorName: string | null = "QuotaExceededErro
 
 /** As after a kill at the n-th put: neither it nor any later write or delete reaches the database. */
 export function killAtPut(n: number): void {
-  let count = 0;
-  const put = IDBObjectStore.prototype.put;
-  const remove = IDBObjectStore.prototype.delete;
-  const dead = () => {
-    throw new Error("killed");
-  };
-  vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (
-    this: IDBObjectStore,
-    ...given: Parameters<typeof put>
-  ) {
-    return count++ < n ? put.apply(this, given) : dead();
+  let isDead = false;
+  interceptPut((put, count) => {
+    isDead ||= count >= n;
+    return isDead ? dead() : put();
   });
+  const remove = Reflect.get<IDBObjectStore, "delete">(IDBObjectStore.prototype, "delete");
   vi.spyOn(IDBObjectStore.prototype, "delete").mockImplementation(function (
     this: IDBObjectStore,
-    ...given: Parameters<typeof remove>
+    ...given
   ) {
-    return count <= n ? remove.apply(this, given) : dead();
+    return isDead ? dead() : remove.apply(this, given);
   });
+}
+
+function dead(): never {
+  throw new Error("killed");
 }

@@ -56,7 +56,9 @@ describe("a saved run", () => {
     expect(writes).toHaveLength(pieces + 1);
     expect(writes.every(([, , options]) => options?.durability === "strict")).toBe(true);
     const stored = await rawStore(name).entries();
-    const sizes = stored.flatMap(([, value]) => (value instanceof ArrayBuffer ? [value.byteLength] : []));
+    const sizes = stored.flatMap(([, value]) =>
+      value instanceof ArrayBuffer ? [value.byteLength] : [],
+    );
     expect(sizes).toHaveLength(pieces);
     expect(Math.max(...sizes)).toBe(chunkBytes);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(sizeBytes);
@@ -67,7 +69,9 @@ describe("a saved run", () => {
     for (const size of [length - 1, length, length + 1]) {
       const exact = openStore(`${name} ${size}`, size);
       const { key } = await exact.saveCheckpoint(exampleRun());
-      expect(chunksOf(await rawStore(`${name} ${size}`).keys())).toHaveLength(size < length ? 2 : 1);
+      expect(chunksOf(await rawStore(`${name} ${size}`).keys())).toHaveLength(
+        size < length ? 2 : 1,
+      );
       expect(await exact.loadCheckpoint(key)).toEqual(exampleRun());
     }
   });
@@ -169,7 +173,7 @@ describe("download and import", () => {
   test.each([
     ["a page", "<html>", "not-safetensors"],
     ["an empty file", "", "not-safetensors"],
-    ["weights", '\x02\0\0\0\0\0\0\0{}', "bad-checkpoint"],
+    ["weights", "\x02\0\0\0\0\0\0\0{}", "bad-checkpoint"],
   ])("refuse %s and store nothing", async (_, text, code) => {
     await expect(store.importCheckpoint(new Blob([text]), "file")).rejects.toMatchObject({ code });
     expect(await rawStore(name).keys()).toEqual([]);

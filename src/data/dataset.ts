@@ -1,0 +1,92 @@
+// Examples to a data set: tokenised, cut, split into training and held-out rows, counted.
+import { permutation, streams, substream } from "../util/random.ts";
+import { UserError } from "../util/errors.ts";
+import type { Example } from "./rows.ts";
+import { countTrained, tokenizeExample, type TokenizedExample } from "./tokenize.ts";
+import type { TextTokenizer } from "./tokenizer.ts";
+
+export interface DatasetOptions {
+  maxLength: number;
+  completionOnly: boolean;
+  shuffle: boolean;
+  heldOutRows: number;
+  seed: number;
+}
+
+export interface Dataset {
+  train: TokenizedExample[];
+  heldOut: TokenizedExample[];
+  /** Tokens the loss counts in one pass over the training rows. */
+  trainedTokens: number;
+  /** Length of the longest row as it is used, in tokens. */
+  longestRow: number;
+  /** Rows cut to maxLength. */
+  truncatedRows: number;
+  /** Rows left out because no trained token was left. */
+  droppedRows: number;
+}
+
+/** The shuffle of the split; epochs draw theirs from substreams 0, 1, 2 and so on. */
+const splitStream = 0xffffffff;
+
+/**
+ * Tokenises all rows and takes the last `heldOutRows` of the (shuffled) file out of training.
+ * @throws UserError "too-long" when cutting leaves nothing to learn, "empty-data" when the split leaves no training row
+ */
+export function buildDataset(
+  examples: readonly Example[],
+  tokenizer: TextTokenizer,
+  options: DatasetOptions,
+): Dataset {
+  const all = examples.map((example) => tokenizeExample(example, tokenizer, options));
+  const usable = all.filter((example) => countTrained(example) > 0);
+  if (usable.length === 0) {
+    throw new UserError(
+      "too-long",
+      `All ${all.length} rows are longer than maxLength (${options.maxLength} tokens) before their completion begins.`,
+      { remedy: `Raise maxLength; the longest row has ${longest(all)} tokens.` },
+    );
+  }
+  const ordered = options.shuffle ? shuffled(usable, options.seed) : usable;
+  const cut = ordered.length - options.heldOutRows;
+  if (cut < 1) {
+    throw new UserError(
+      "empty-data",
+      `Holding out ${options.heldOutRows} of ${ordered.length} rows leaves none to train on.`,
+      { remedy: "Lower heldOutRows or add rows." },
+    );
+  }
+  const train = ordered.slice(0, cut);
+  return {
+    train,
+    heldOut: ordered.slice(cut),
+    trainedTokens: train.reduce((sum, example) => sum + countTrained(example), 0),
+    longestRow: Math.max(...usable.map(({ tokens }) => tokens.length)),
+    truncatedRows: all.filter(({ tokens, fullLength }) => tokens.length < fullLength).length,
+    droppedRows: all.length - usable.length,
+  };
+}
+
+/** Training rows in the order of one epoch. */
+export function epochOrder(
+  train: readonly TokenizedExample[],
+  epoch: number,
+  { shuffle, seed }: Pick<DatasetOptions, "shuffle" | "seed">,
+): TokenizedExample[] {
+  return shuffle
+    ? pick(train, permutation(seed, substream(streams.shuffle, epoch), train.length))
+    : [...train];
+}
+
+function shuffled(examples: readonly TokenizedExample[], seed: number): TokenizedExample[] {
+  const stream = substream(streams.shuffle, splitStream);
+  return pick(examples, permutation(seed, stream, examples.length));
+}
+
+function pick<T>(items: readonly T[], order: Uint32Array): T[] {
+  return Array.from(order, (index) => items[index]).filter((item) => item !== undefined);
+}
+
+function longest(examples: readonly TokenizedExample[]): number {
+  return Math.max(...examples.map(({ fullLength }) => fullLength));
+}

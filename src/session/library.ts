@@ -1,0 +1,111 @@
+// What is loaded: a model and a data file, from the demo or the visitor's own files.
+import type { DataIdentity } from "../checkpoint/run-state.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { parseExamples, type Example } from "../data/rows.ts";
+import { openModel, type BaseModel } from "../model/open.ts";
+import { demoDataName, fetchDemoData, fetchDemoModel } from "../sources/demo.ts";
+import { fileSetOf, type Progress } from "../sources/files.ts";
+import { sha256Hex } from "../util/bytes.ts";
+import { UserError } from "../util/errors.ts";
+import type { DataInfo, DataSource, ModelInfo, ModelSource } from "./protocol.ts";
+
+/** Rows are tokenised in memory; a larger file would not train in a tab in any reasonable time. */
+const maxDataBytes = 512 * 2 ** 20;
+
+export interface LoadedData {
+  source: DataSource["kind"];
+  name: string;
+  blob: Blob;
+  sha256: string;
+  examples: Example[];
+}
+
+/** @param demoBase folder URL of the bundled demo */
+export async function loadModel(
+  source: ModelSource,
+  demoBase: URL,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<BaseModel> {
+  const files =
+    source.kind === "demo"
+      ? await fetchDemoModel(demoBase, progress, signal)
+      : fileSetOf(source.files);
+  return await openModel(files);
+}
+
+export async function loadData(
+  source: DataSource,
+  demoBase: URL,
+  signal: AbortSignal,
+): Promise<LoadedData> {
+  return source.kind === "demo"
+    ? await openData("demo", demoDataName, await fetchDemoData(demoBase, signal))
+    : await openData("file", source.file.name, source.file);
+}
+
+/** Parses a data file. @throws UserError naming the file and its lines */
+export async function openData(
+  source: DataSource["kind"],
+  name: string,
+  blob: Blob,
+): Promise<LoadedData> {
+  if (blob.size > maxDataBytes) {
+    throw new UserError("bad-row", `The file has ${blob.size} bytes, more than ${maxDataBytes}.`, {
+      where: name,
+      remedy: "Choose a smaller file or a part of it.",
+    });
+  }
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  const text = decodeUtf8(bytes, name);
+  return {
+    source,
+    name,
+    blob,
+    sha256: await sha256Hex(bytes),
+    examples: parseExamples(text, name),
+  };
+}
+
+function decodeUtf8(bytes: Uint8Array, name: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new UserError("bad-row", "The file is not UTF-8 text.", {
+      where: name,
+      remedy: "Save it as UTF-8 and choose it again. Nothing was loaded.",
+      cause,
+    });
+  }
+}
+
+export function describeModel(model: BaseModel): ModelInfo {
+  const { config } = model;
+  return {
+    source: model.source === "demo" ? "demo" : "files",
+    name: model.name,
+    architecture: config.architecture,
+    parameters: model.parameters,
+    sizeBytes: model.sizeBytes,
+    dtype: model.dtype,
+    layers: config.numHiddenLayers,
+    hiddenSize: config.hiddenSize,
+    vocabSize: config.vocabSize,
+    contextLength: config.maxPositionEmbeddings,
+  };
+}
+
+export function describeData({ source, name, blob, examples }: LoadedData): DataInfo {
+  return { source, name, rows: examples.length, sizeBytes: blob.size };
+}
+
+export function identityOf(data: LoadedData, dataset: Dataset): DataIdentity {
+  return {
+    source: data.source,
+    name: data.name,
+    sizeBytes: data.blob.size,
+    sha256: data.sha256,
+    rows: data.examples.length,
+    heldOutLines: dataset.heldOut.map(({ line }) => line),
+  };
+}

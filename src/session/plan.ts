@@ -1,0 +1,67 @@
+// What a recipe means for the loaded model and data: rows, tokens, steps, bytes, and the first rows token by token.
+import { countTrainable, loraTargets } from "../adapter/lora.ts";
+import { batchLength } from "../data/batch.ts";
+import { buildDataset, type Dataset } from "../data/dataset.ts";
+import type { Example } from "../data/rows.ts";
+import type { TokenizedExample } from "../data/tokenize.ts";
+import { estimateBytes } from "../engine/tfjs/estimate.ts";
+import type { BaseModel } from "../model/open.ts";
+import { totalStepsOf } from "../train/batches.ts";
+import type { Recipe } from "../train/recipe.ts";
+import { UserError } from "../util/errors.ts";
+import type { LoadedData } from "./library.ts";
+import type { PreviewToken, RunPlan } from "./protocol.ts";
+
+const previewRows = 3;
+
+/** @throws UserError "too-long" when maxLength exceeds the model's context; those of buildDataset */
+export function datasetFor(model: BaseModel, data: LoadedData, recipe: Recipe): Dataset {
+  const dataset = buildDataset(data.examples, model.tokenizer, recipe);
+  const context = model.config.maxPositionEmbeddings;
+  if (dataset.longestRow > context) {
+    throw new UserError(
+      "too-long",
+      `The longest row has ${dataset.longestRow} tokens, but the model reads at most ${context}.`,
+      { remedy: `Set maxLength to ${context} or less; longer rows are then cut and counted.` },
+    );
+  }
+  return dataset;
+}
+
+export function planRun(model: BaseModel, data: LoadedData, recipe: Recipe): RunPlan {
+  const dataset = datasetFor(model, data, recipe);
+  const targets = loraTargets(model.config, recipe);
+  const length = batchLength(dataset.longestRow);
+  return {
+    trainRows: dataset.train.length,
+    heldOutRows: dataset.heldOut.length,
+    trainedTokens: dataset.trainedTokens,
+    longestRowTokens: dataset.longestRow,
+    truncatedRows: dataset.truncatedRows,
+    droppedRows: dataset.droppedRows,
+    totalSteps: totalStepsOf(dataset.train.length, recipe),
+    trainableParameters: countTrainable(targets, recipe.rank),
+    neededBytes: estimateBytes(model.config, recipe, recipe.batchSize, length),
+    preview: dataset.train.slice(0, previewRows).map((row) => previewOf(row, model)),
+    samplePrompt: samplePromptOf(data.examples, dataset),
+  };
+}
+
+function previewOf({ tokens, isTrained }: TokenizedExample, model: BaseModel): PreviewToken[] {
+  return tokens.map((token, place) => ({
+    text: model.tokenizer.decodeToken(token),
+    trained: place > 0 && isTrained[place] === true,
+  }));
+}
+
+/** A held-out row's prompt where there is one, so that the sample shows more than memory. */
+function samplePromptOf(examples: readonly Example[], { heldOut, train }: Dataset): string {
+  const line = (heldOut[0] ?? train[0])?.line;
+  const example = examples.find((candidate) => candidate.line === line);
+  if (example === undefined) {
+    return "";
+  }
+  return example.kind === "completion"
+    ? example.prompt
+    : (example.messages.find(({ role }) => role === "user")?.content ?? "");
+}

@@ -1,0 +1,386 @@
+// One run from its first step, or from a checkpoint, to its last: the loop around the training loop. It saves, pauses,
+// stops, rebuilds the device and comes back from a lost one; every interruption lies between two steps.
+import type { RunState } from "../checkpoint/run-state.ts";
+import type { CheckpointStore } from "../checkpoint/store.ts";
+import type { CheckpointSummary } from "../checkpoint/summary.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { Engine } from "../engine/contract.ts";
+import { train, type TrainedStep } from "../train/trainer.ts";
+import { toPlain, UserError } from "../util/errors.ts";
+import type { LoadedData } from "./library.ts";
+import { LossRecord } from "./loss-record.ts";
+import { PaceMeter } from "./pace.ts";
+import type { RebuildReason, RunPhase, SaveReason, SessionEvent } from "./protocol.ts";
+import { rebuild, releaseRig, type Rig, type RigPlan } from "./recovery.ts";
+import { answer, type Prompting } from "./sampling.ts";
+
+export interface RunParts {
+  state: RunState;
+  dataset: Dataset;
+  data: LoadedData;
+  rigPlan: RigPlan;
+  store: CheckpointStore;
+  /** Prompt of the sample before and after. */
+  samplePrompt: string;
+  emit: (event: SessionEvent) => void;
+}
+
+/** Work that wants the engine for itself; a running loop lets it in between two steps. */
+interface Guest {
+  visit: () => Promise<void>;
+}
+
+type Interruption = "pause" | "stop";
+type Outcome = "finished" | Interruption | { rebuildFor: RebuildReason };
+
+const sampleTokens = 48;
+
+export class Run {
+  readonly state: RunState;
+  readonly #parts: RunParts;
+  readonly #pace = new PaceMeter();
+  readonly #losses = new LossRecord();
+  readonly #guests: Guest[] = [];
+  #rig: Rig | null = null;
+  #phase: RunPhase = { name: "idle" };
+  #wanted: Interruption | null = null;
+  #saveWanted = false;
+  /** The newest state known to be good: what a lost device goes back to. */
+  #safe: RunState;
+  #savedStep = -1;
+  #going: Promise<void> = Promise.resolve();
+  #abort = new AbortController();
+
+  constructor(parts: RunParts) {
+    this.#parts = parts;
+    this.state = parts.state;
+    this.#safe = structuredClone(parts.state);
+  }
+
+  get isGoing(): boolean {
+    return !["idle", "paused", "done", "failed"].includes(this.#phase.name);
+  }
+
+  /** Starts or goes on; answers when the run is under way. */
+  go(): void {
+    this.#wanted = null;
+    this.#abort = new AbortController();
+    this.#setPhase({ name: "preparing", doing: "Bringing the model to the GPU" });
+    this.#going = this.#runUntilInterrupted();
+  }
+
+  /** Answers when the run stands still and is saved. */
+  async interrupt(wanted: Interruption): Promise<void> {
+    if (this.isGoing) {
+      this.#wanted = wanted;
+      if (this.#phase.name === "recovering") {
+        this.#abort.abort();
+      } else {
+        this.#setPhase({ name: "pausing" });
+      }
+      await this.#going;
+    } else if (wanted === "stop" && this.#phase.name === "paused") {
+      await this.#finish(true);
+    }
+  }
+
+  /** Saves after the step being made. */
+  requestSave(): void {
+    this.#saveWanted = this.isGoing;
+  }
+
+  /** Prompts the model, between two steps when the run is going. */
+  async answer(
+    prompting: Omit<Prompting, "seed" | "isChat">,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    return await this.#asGuest(() => this.#answer(prompting, onText, signal));
+  }
+
+  /** Gives the device back. The run can go on later. */
+  async release(): Promise<void> {
+    await this.interrupt("pause");
+    await releaseRig(this.#rig);
+    this.#rig = null;
+  }
+
+  async #runUntilInterrupted(): Promise<void> {
+    try {
+      await this.#ensureRig();
+      for (;;) {
+        const outcome = await this.#trainGuarded();
+        if (typeof outcome === "object") {
+          await this.#rebuild(outcome.rebuildFor);
+        } else if (outcome === "pause") {
+          await this.#save("pause");
+          this.#setPhase({ name: "paused", step: this.state.trainer.step });
+          return;
+        } else {
+          await this.#finish(outcome === "stop");
+          return;
+        }
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+    await this.#serveGuests();
+  }
+
+  /** Trains; a lost device sends it back to the safe state on a new one. */
+  async #trainGuarded(): Promise<Outcome> {
+    try {
+      return await this.#train();
+    } catch (error) {
+      if (!isDeviceLost(error)) {
+        throw error;
+      }
+      await this.#recover(error);
+      return this.#wanted ?? (await this.#trainGuarded());
+    }
+  }
+
+  async #train(): Promise<Outcome> {
+    const { dataset } = this.#parts;
+    const { recipe, trainer } = this.state;
+    await this.#sampleOnce("before");
+    this.#setPhase({ name: "running" });
+    let startedAt = performance.now();
+    for await (const step of train(this.#engine, dataset, recipe, trainer, this.#abort.signal)) {
+      this.#report(step, performance.now() - startedAt);
+      await this.#saveWhenDue();
+      await this.#serveGuests();
+      if (trainer.step === trainer.totalSteps) {
+        break;
+      }
+      if (this.#wanted !== null) {
+        return this.#wanted;
+      }
+      const rebuildFor = this.#rebuildDue();
+      if (rebuildFor !== null) {
+        return { rebuildFor };
+      }
+      startedAt = performance.now();
+    }
+    return "finished";
+  }
+
+  #report({ entry, tokens }: TrainedStep, durationMs: number): void {
+    const { totalSteps } = this.state.trainer;
+    if (entry.step > 0) {
+      const memory = this.#engine.memory();
+      const pace = this.#pace.add(tokens, durationMs, totalSteps - entry.step);
+      this.#emit({ kind: "step", entry, totalSteps, ...pace, ...memory });
+    }
+    if (entry.heldOutLoss !== undefined) {
+      this.#emit({ kind: "evaluated", step: entry.step, heldOutLoss: entry.heldOutLoss });
+    }
+  }
+
+  async #saveWhenDue(): Promise<void> {
+    const { recipe, trainer } = this.state;
+    const isDue = recipe.saveSteps > 0 && trainer.step > 0 && trainer.step % recipe.saveSteps === 0;
+    if (this.#saveWanted) {
+      await this.#save("hidden");
+    } else if (isDue && trainer.step < trainer.totalSteps) {
+      await this.#save("steps");
+    }
+    this.#saveWanted = false;
+  }
+
+  /** A save that fails for want of room leaves the run going, in memory. */
+  async #save(reason: SaveReason): Promise<CheckpointSummary | null> {
+    const { trainer } = this.state;
+    if (trainer.step === this.#savedStep) {
+      return null;
+    }
+    this.state.adapter = await this.#engine.readState();
+    this.#safe = structuredClone(this.state);
+    const { store, data } = this.#parts;
+    try {
+      await store.saveDataFile(this.state.data, data.blob);
+      const checkpoint = await store.saveCheckpoint(this.state);
+      await store.retain(this.state.runId, this.state.recipe.saveTotalLimit);
+      this.#savedStep = trainer.step;
+      const checkpoints = await store.listCheckpoints();
+      this.#emit({ kind: "saved", reason, checkpoint, checkpoints });
+      return checkpoint;
+    } catch (error) {
+      if (error instanceof UserError && error.code === "non-finite-loss") {
+        throw error;
+      }
+      this.#emit({ kind: "saveFailed", step: trainer.step, error: toPlain(error) });
+      return null;
+    }
+  }
+
+  #rebuildDue(): RebuildReason | null {
+    const { reloadEverySteps, reloadAboveBytes } = this.state.recipe;
+    const { step } = this.state.trainer;
+    if (reloadEverySteps > 0 && step > 0 && step % reloadEverySteps === 0) {
+      return "every-steps";
+    }
+    const isAbove = this.#engine.memory().allocatedBytes > reloadAboveBytes;
+    return reloadAboveBytes > 0 && step > 0 && isAbove ? "above-bytes" : null;
+  }
+
+  async #rebuild(reason: RebuildReason): Promise<void> {
+    if (reason !== "device-lost") {
+      this.state.adapter = await this.#engine.readState();
+      this.#safe = structuredClone(this.state);
+    }
+    const { rigPlan } = this.#parts;
+    const { adapter, trainer } = this.state;
+    const old = this.#rig;
+    this.#rig = null;
+    const { rig, ...measured } = await rebuild(
+      old,
+      rigPlan,
+      adapter,
+      () => undefined,
+      this.#abort.signal,
+    );
+    this.#rig = rig;
+    this.#emit({ kind: "rebuilt", step: trainer.step, reason, ...measured });
+  }
+
+  /** Goes back to the safe state and waits for a device, visibly where the browser holds it back. */
+  async #recover(error: UserError): Promise<void> {
+    Object.assign(this.state, structuredClone(this.#safe));
+    const safeStep = this.state.trainer.step;
+    let loss = this.#losses.add(error, Date.now());
+    for (;;) {
+      const { retryAt, message } = loss;
+      this.#setPhase({
+        name: "recovering",
+        message: `${message} Your run is safe at step ${safeStep}.`,
+        safeStep,
+        retryAt,
+        error: toPlain(loss.error),
+      });
+      try {
+        await waitUntil(retryAt, this.#abort.signal);
+        await this.#rebuild("device-lost");
+        return;
+      } catch (failure) {
+        if (this.#abort.signal.aborted) {
+          throw loss.error;
+        }
+        if (!isDeviceLost(failure)) {
+          throw failure;
+        }
+        loss = this.#losses.addRefusal(failure, Date.now());
+      }
+    }
+  }
+
+  async #finish(stoppedEarly: boolean): Promise<void> {
+    await this.#save(stoppedEarly ? "stop" : "end");
+    await this.#sampleOnce("after");
+    this.#setPhase({ name: "done", step: this.state.trainer.step, stoppedEarly });
+    await this.#serveGuests();
+  }
+
+  #fail(error: unknown): void {
+    const safeStep = this.#savedStep >= 0 ? this.#savedStep : null;
+    this.#setPhase({ name: "failed", error: toPlain(error), safeStep });
+  }
+
+  async #ensureRig(): Promise<void> {
+    if (this.#rig !== null) {
+      return;
+    }
+    const { rigPlan } = this.#parts;
+    const progress = (doneBytes: number, totalBytes: number) => {
+      this.#emit({ kind: "loading", what: "weights to the GPU", doneBytes, totalBytes });
+    };
+    const { rig } = await rebuild(
+      null,
+      rigPlan,
+      this.state.adapter,
+      progress,
+      this.#abort.signal,
+    );
+    this.#rig = rig;
+  }
+
+  /** Before the first step and after the last; a resumed run has had its first. */
+  async #sampleOnce(which: "before" | "after"): Promise<void> {
+    const { samplePrompt } = this.#parts;
+    if (samplePrompt === "" || (which === "before" && this.state.trainer.log.length > 0)) {
+      return;
+    }
+    this.#setPhase({ name: "preparing", doing: `Sampling ${which} training` });
+    const prompting = {
+      prompt: samplePrompt,
+      useAdapter: which === "after",
+      maxNewTokens: sampleTokens,
+      temperature: 0,
+    };
+    const text = await this.#answer(prompting, () => undefined, this.#abort.signal);
+    this.#emit({ kind: "sample", which, prompt: samplePrompt, text });
+  }
+
+  async #answer(
+    prompting: Omit<Prompting, "seed" | "isChat">,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { data, rigPlan } = this.#parts;
+    const isChat = data.examples[0]?.kind === "chat";
+    const { seed } = this.state.recipe;
+    return await answer(
+      this.#engine,
+      rigPlan.model,
+      { ...prompting, isChat, seed },
+      onText,
+      signal,
+    );
+  }
+
+  async #asGuest<T>(work: () => Promise<T>): Promise<T> {
+    return await new Promise<T>((resolve, reject) => {
+      const visit = () => work().then(resolve, reject);
+      this.#guests.push({ visit });
+      if (!this.isGoing) {
+        void this.#ensureRig().then(() => this.#serveGuests(), reject);
+      }
+    });
+  }
+
+  async #serveGuests(): Promise<void> {
+    for (let guest = this.#guests.shift(); guest !== undefined; guest = this.#guests.shift()) {
+      await guest.visit();
+    }
+  }
+
+  get #engine(): Engine {
+    if (this.#rig === null) {
+      throw new Error("The run has no engine.");
+    }
+    return this.#rig.engine;
+  }
+
+  #setPhase(phase: RunPhase): void {
+    this.#phase = phase;
+    this.#emit({ kind: "run", phase });
+  }
+
+  #emit(event: SessionEvent): void {
+    this.#parts.emit(event);
+  }
+}
+
+function isDeviceLost(error: unknown): error is UserError {
+  return error instanceof UserError && error.code === "device-lost";
+}
+
+async function waitUntil(time: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(resolve, Math.max(0, time - Date.now()));
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    });
+  });
+}

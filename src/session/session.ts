@@ -1,0 +1,329 @@
+// Answers the page's calls: what is loaded, what is running, what is saved.
+import { adapterShapes, initialAdapter, loraTargets } from "../adapter/lora.ts";
+import type { AdapterState } from "../adapter/state.ts";
+import { checkpointFileName } from "../checkpoint/container.ts";
+import type { RunState } from "../checkpoint/run-state.ts";
+import type { CheckpointStore } from "../checkpoint/store.ts";
+import { adapterFiles, adapterZip } from "../export/bundle.ts";
+import type { BackendName, WasmPaths } from "../gpu/machine.ts";
+import type { BaseModel } from "../model/open.ts";
+import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../train/recipe.ts";
+import { initialState } from "../train/trainer.ts";
+import { UserError } from "../util/errors.ts";
+import { readStartAdapter } from "./start-adapter.ts";
+import {
+  describeData,
+  describeModel,
+  identityOf,
+  loadData,
+  loadModel,
+  openData,
+  type LoadedData,
+} from "./library.ts";
+import { datasetFor, planRun } from "./plan.ts";
+import type { AdapterFile, Calls, DeviceInfo, RestoredRun, SessionEvent } from "./protocol.ts";
+import { Run } from "./run.ts";
+import { takeTabLock } from "./tab-lock.ts";
+
+export interface SessionParts {
+  store: CheckpointStore;
+  device: DeviceInfo;
+  demoBase: URL;
+  wasmPaths: WasmPaths;
+  emit: (event: SessionEvent) => void;
+}
+
+export class Session {
+  readonly #parts: SessionParts;
+  #model: BaseModel | null = null;
+  #data: LoadedData | null = null;
+  #run: Run | null = null;
+  #releaseTab: (() => void) | null = null;
+  readonly #generations = new Map<number, AbortController>();
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+  }
+
+  async open(): Promise<Calls["open"]["result"]> {
+    const { device, store } = this.#parts;
+    return { device, checkpoints: await store.listCheckpoints() };
+  }
+
+  async loadModel({ source }: Calls["loadModel"]["params"]): Promise<Calls["loadModel"]["result"]> {
+    this.#refuseWhileRunning();
+    const model = await loadModel(source, this.#parts.demoBase, this.#loading("model"), never());
+    this.#model = model;
+    return describeModel(model);
+  }
+
+  async loadData({ source }: Calls["loadData"]["params"]): Promise<Calls["loadData"]["result"]> {
+    this.#refuseWhileRunning();
+    const data = await loadData(source, this.#parts.demoBase, never());
+    this.#data = data;
+    return describeData(data);
+  }
+
+  async readRecipe({ file }: Calls["readRecipe"]["params"]): Promise<Recipe> {
+    const defaults = this.#model?.source === "demo" ? demoRecipe : defaultRecipe;
+    let value: unknown;
+    try {
+      value = JSON.parse(await file.text());
+    } catch (cause) {
+      throw new UserError("bad-recipe", `It is not JSON (${(cause as Error).message}).`, {
+        where: file.name,
+        remedy: "Choose a JSON file with recipe options.",
+        cause,
+      });
+    }
+    return parseRecipe(value, defaults, file.name);
+  }
+
+  plan({ recipe }: Calls["plan"]["params"]): Calls["plan"]["result"] {
+    return planRun(this.#loadedModel(), this.#loadedData(), recipe);
+  }
+
+  async start(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {
+    this.#refuseWhileRunning();
+    const model = this.#loadedModel();
+    const data = this.#loadedData();
+    const { recipe, adapter } = await this.#startingPoint(model, params);
+    const dataset = datasetFor(model, data, recipe);
+    const trainer = initialState(dataset, recipe);
+    const state: RunState = {
+      runId: crypto.randomUUID(),
+      startedAt: Date.now(),
+      recipe,
+      base: {
+        source: model.source,
+        name: model.name,
+        revision: null,
+        indexSha256: model.indexSha256,
+      },
+      data: identityOf(data, dataset),
+      trainer,
+      adapter,
+    };
+    const run = await this.#openRun(state, model, data, params.samplePrompt);
+    run.go();
+    return { runId: state.runId, totalSteps: trainer.totalSteps };
+  }
+
+  async pause(): Promise<null> {
+    await this.#currentRun().interrupt("pause");
+    return null;
+  }
+
+  async resume(): Promise<null> {
+    const run = this.#currentRun();
+    this.#refuseWhileRunning();
+    this.#releaseTab ??= await takeTabLock();
+    run.go();
+    return null;
+  }
+
+  async stop(): Promise<null> {
+    await this.#currentRun().interrupt("stop");
+    return null;
+  }
+
+  save(): null {
+    this.#run?.requestSave();
+    return null;
+  }
+
+  async restore({ key }: Calls["restore"]["params"]): Promise<RestoredRun> {
+    this.#refuseWhileRunning();
+    const state = await this.#parts.store.loadCheckpoint(key);
+    const model = await this.#modelOf(state);
+    const data = await this.#dataOf(state);
+    const { samplePrompt } = planRun(model, data, state.recipe);
+    await this.#openRun(state, model, data, samplePrompt);
+    const { runId, recipe, trainer } = state;
+    return {
+      runId,
+      recipe,
+      step: trainer.step,
+      totalSteps: trainer.totalSteps,
+      log: trainer.log,
+      model: describeModel(model),
+      data: describeData(data),
+    };
+  }
+
+  async deleteCheckpoint({ key }: Calls["deleteCheckpoint"]["params"]) {
+    await this.#parts.store.deleteCheckpoint(key);
+    return await this.#parts.store.listCheckpoints();
+  }
+
+  async downloadCheckpoint({ key }: Calls["downloadCheckpoint"]["params"]): Promise<AdapterFile> {
+    const { store } = this.#parts;
+    const listed = (await store.listCheckpoints()).find((checkpoint) => checkpoint.key === key);
+    const blob = await store.readCheckpointBlob(key);
+    return { name: checkpointFileName(listed?.step ?? 0), blob };
+  }
+
+  async importCheckpoint({ file }: Calls["importCheckpoint"]["params"]) {
+    return await this.#parts.store.importCheckpoint(file, file.name);
+  }
+
+  async exportAdapter({ key }: Calls["exportAdapter"]["params"]) {
+    const state = await this.#stateToExport(key);
+    const files = adapterFiles(state).map(({ name, bytes }) => ({
+      name,
+      blob: new Blob([bytes]),
+    }));
+    const name = `${state.base.name}-lora-step-${state.trainer.step}.zip`;
+    return { files, zip: { name, blob: await adapterZip(state) } };
+  }
+
+  async generate({ requestId, ...prompting }: Calls["generate"]["params"]): Promise<string> {
+    const run = this.#currentRun();
+    const abort = new AbortController();
+    this.#generations.set(requestId, abort);
+    const onText = (text: string) => {
+      this.#parts.emit({ kind: "token", requestId, text });
+    };
+    try {
+      return await run.answer(prompting, onText, abort.signal);
+    } finally {
+      this.#generations.delete(requestId);
+    }
+  }
+
+  cancelGenerate({ requestId }: Calls["cancelGenerate"]["params"]): null {
+    this.#generations.get(requestId)?.abort();
+    return null;
+  }
+
+  async listCheckpoints() {
+    return await this.#parts.store.listCheckpoints();
+  }
+
+  /** A fresh adapter, or the one the visitor starts from: its rank, alpha and modules then win over the recipe's. */
+  async #startingPoint(
+    model: BaseModel,
+    { recipe, adapter }: Calls["start"]["params"],
+  ): Promise<{ recipe: Recipe; adapter: AdapterState }> {
+    if (adapter !== null) {
+      return await readStartAdapter(adapter, model.config, recipe);
+    }
+    const targets = loraTargets(model.config, recipe);
+    return { recipe, adapter: initialAdapter(targets, recipe.rank, recipe.seed) };
+  }
+
+  async #openRun(
+    state: RunState,
+    model: BaseModel,
+    data: LoadedData,
+    samplePrompt: string,
+  ): Promise<Run> {
+    checkAdapter(state, model);
+    const { store, device, wasmPaths, emit } = this.#parts;
+    const dataset = datasetFor(model, data, state.recipe);
+    this.#releaseTab ??= await takeTabLock();
+    await this.#run?.release();
+    const backend: BackendName = device.backend;
+    const rigPlan = { backend, wasmPaths, model, lora: state.recipe };
+    this.#run = new Run({ state, dataset, data, rigPlan, store, samplePrompt, emit });
+    return this.#run;
+  }
+
+  async #modelOf({ base }: RunState): Promise<BaseModel> {
+    if (base.source === "demo" && this.#model?.indexSha256 !== base.indexSha256) {
+      await this.loadModel({ source: { kind: "demo" } });
+    }
+    if (this.#model?.indexSha256 !== base.indexSha256) {
+      throw new UserError(
+        "wrong-base-model",
+        `This run trains ${base.name}; that model is not loaded.`,
+        { where: base.name, remedy: `Choose the folder of ${base.name} under Model, then resume.` },
+      );
+    }
+    return this.#model;
+  }
+
+  async #dataOf({ data }: RunState): Promise<LoadedData> {
+    if (this.#data?.sha256 === data.sha256) {
+      return this.#data;
+    }
+    const kept = await this.#parts.store.loadDataFile(data.sha256);
+    if (kept !== null) {
+      const source = data.source === "demo" ? "demo" : "file";
+      this.#data = await openData(source, data.name, kept);
+    } else if (data.source === "demo") {
+      await this.loadData({ source: { kind: "demo" } });
+    }
+    if (this.#data?.sha256 !== data.sha256) {
+      throw new UserError("wrong-data", `This run trains on ${data.name}; that file is not loaded.`, {
+        where: data.name,
+        remedy: `Choose ${data.name} (${data.rows} rows, unchanged) under Data, then resume.`,
+      });
+    }
+    return this.#data;
+  }
+
+  async #stateToExport(key: string | null): Promise<RunState> {
+    if (key !== null) {
+      return await this.#parts.store.loadCheckpoint(key);
+    }
+    const newest = this.#run && (await this.#parts.store.loadNewestValid(this.#run.state.runId));
+    if (newest === null) {
+      throw new UserError("no-adapter", "There is no adapter to export yet.", {
+        remedy: "Start a run, or import a checkpoint; the first save makes an adapter.",
+      });
+    }
+    return newest.run;
+  }
+
+  #currentRun(): Run {
+    if (this.#run === null) {
+      throw new UserError("no-adapter", "There is no run.", {
+        remedy: "Start a run or resume a saved one.",
+      });
+    }
+    return this.#run;
+  }
+
+  #refuseWhileRunning(): void {
+    if (this.#run?.isGoing) {
+      throw new UserError("busy", "A run is going on.", { remedy: "Pause or stop it first." });
+    }
+  }
+
+  #loadedModel(): BaseModel {
+    if (this.#model === null) {
+      throw new UserError("missing-file", "No model is loaded.", { remedy: "Choose a model." });
+    }
+    return this.#model;
+  }
+
+  #loadedData(): LoadedData {
+    if (this.#data === null) {
+      throw new UserError("empty-data", "No data is loaded.", { remedy: "Choose a data file." });
+    }
+    return this.#data;
+  }
+
+  #loading(what: string): (doneBytes: number, totalBytes: number | null) => void {
+    return (doneBytes, totalBytes) => {
+      this.#parts.emit({ kind: "loading", what, doneBytes, totalBytes });
+    };
+  }
+}
+
+/** A checkpoint's tensors must be the ones that its recipe makes on this model. */
+function checkAdapter({ adapter, recipe, base }: RunState, model: BaseModel): void {
+  const expected = adapterShapes(loraTargets(model.config, recipe), recipe.rank);
+  const describe = (parts: readonly { name: string; shape: readonly number[] }[]) =>
+    parts.map(({ name, shape }) => `${name} [${shape.join(", ")}]`).join("; ");
+  if (describe(adapter.tensors) !== describe(expected)) {
+    throw new UserError("wrong-shape", `The adapter does not fit ${base.name} and its recipe.`, {
+      remedy: "Choose the checkpoint that was made with this model.",
+    });
+  }
+}
+
+function never(): AbortSignal {
+  return new AbortController().signal;
+}

@@ -1,0 +1,11 @@
+// Where the build puts tfjs's WebAssembly: on this page's own origin.
+import plain from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url";
+import simd from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url";
+import threaded from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url";
+import type { WasmPaths } from "../gpu/machine.ts";
+
+export const wasmPaths: WasmPaths = {
+  "tfjs-backend-wasm.wasm": plain,
+  "tfjs-backend-wasm-simd.wasm": simd,
+  "tfjs-backend-wasm-threaded-simd.wasm": threaded,
+};

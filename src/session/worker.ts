@@ -1,0 +1,79 @@
+// Messages to the session and back. Nothing else.
+import { openStore } from "../checkpoint/store.ts";
+import { toPlain } from "../util/errors.ts";
+import { findDevice } from "./find-device.ts";
+import type { Command, Message, SessionEvent } from "./protocol.ts";
+import { Session } from "./session.ts";
+import { wasmPaths } from "./wasm-paths.ts";
+
+const post = (message: Message) => {
+  self.postMessage(message);
+};
+const emit = (event: SessionEvent) => {
+  post({ kind: "event", event });
+};
+
+/** The client names the worker after the page's folder. */
+const demoBase = new URL("demo/", self.name);
+
+const opening = findDevice().then(
+  (device) =>
+    new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, emit }),
+);
+
+self.onmessage = ({ data }: MessageEvent<Command>) => {
+  void opening
+    .then((session) => perform(session, data))
+    .then(
+      (result) => {
+        post({ kind: "answer", id: data.id, result });
+      },
+      (error: unknown) => {
+        post({ kind: "refusal", id: data.id, error: toPlain(error) });
+      },
+    );
+};
+
+/** One call, one method. */
+function perform(session: Session, { name, params }: Command): unknown {
+  switch (name) {
+    case "open":
+      return session.open();
+    case "loadModel":
+      return session.loadModel(params);
+    case "loadData":
+      return session.loadData(params);
+    case "readRecipe":
+      return session.readRecipe(params);
+    case "plan":
+      return session.plan(params);
+    case "start":
+      return session.start(params);
+    case "pause":
+      return session.pause();
+    case "resume":
+      return session.resume();
+    case "stop":
+      return session.stop();
+    case "save":
+      return session.save();
+    case "listCheckpoints":
+      return session.listCheckpoints();
+    case "restore":
+      return session.restore(params);
+    case "deleteCheckpoint":
+      return session.deleteCheckpoint(params);
+    case "downloadCheckpoint":
+      return session.downloadCheckpoint(params);
+    case "importCheckpoint":
+      return session.importCheckpoint(params);
+    case "exportAdapter":
+      return session.exportAdapter(params);
+    case "generate":
+      return session.generate(params);
+    case "cancelGenerate":
+      return session.cancelGenerate(params);
+    default:
+      return params satisfies never;
+  }
+}

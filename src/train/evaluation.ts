@@ -1,0 +1,20 @@
+// The held-out loss: cross-entropy per supervised token over all held-out rows, weighted by tokens.
+import type { TokenBatch } from "../data/batch.ts";
+import type { Engine } from "../engine/contract.ts";
+
+/** Mean loss in nats per token. @throws the signal's AbortError between batches */
+export async function evaluate(
+  engine: Pick<Engine, "evaluate">,
+  batches: readonly TokenBatch[],
+  signal: AbortSignal,
+): Promise<number> {
+  let lossSum = 0;
+  let tokens = 0;
+  for (const batch of batches) {
+    signal.throwIfAborted();
+    const part = await engine.evaluate(batch);
+    lossSum += part.lossSum;
+    tokens += part.supervisedTokens;
+  }
+  return lossSum / tokens;
+}

@@ -1,0 +1,99 @@
+// The training loop. It knows engine, data and recipe; saving, pausing and rebuilding are the caller's, between steps.
+import { batchLength } from "../data/batch.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { Engine, StepHyper } from "../engine/contract.ts";
+import { heldOutBatches, stepsPerEpoch, takeStep, totalStepsOf } from "./batches.ts";
+import { evaluate } from "./evaluation.ts";
+import type { Recipe } from "./recipe.ts";
+import { learningRateAt } from "./schedule.ts";
+import type { LogEntry, TrainerState } from "./state.ts";
+
+export interface TrainedStep {
+  entry: LogEntry;
+  /** Tokens fed, padding left out. */
+  tokens: number;
+}
+
+/** The state before the first step. */
+export function initialState(dataset: Dataset, recipe: Recipe): TrainerState {
+  return {
+    step: 0,
+    totalSteps: totalStepsOf(dataset.train.length, recipe),
+    cursor: { epoch: 0, row: 0 },
+    tokensSeen: 0,
+    best: null,
+    log: [],
+  };
+}
+
+/**
+ * Trains from `state` to its last step and yields after each step, when state and adapter belong together:
+ * the moment to save, to pause (stop asking) or to rebuild the device (train again with another engine).
+ * @param state is brought up to date before each yield
+ * @throws UserError "non-finite-loss" with state and adapter as they were before the step
+ */
+export async function* train(
+  engine: Engine,
+  dataset: Dataset,
+  recipe: Recipe,
+  state: TrainerState,
+  signal: AbortSignal,
+): AsyncGenerator<TrainedStep> {
+  const length = batchLength(dataset.longestRow);
+  const heldOut = heldOutBatches(dataset, recipe.batchSize, length);
+  if (state.log.length === 0 && heldOut.length > 0) {
+    const heldOutLoss = await evaluate(engine, heldOut, signal);
+    yield record(state, { step: 0, epoch: 0, heldOutLoss }, 0);
+  }
+  while (state.step < state.totalSteps) {
+    signal.throwIfAborted();
+    const step = state.step + 1;
+    const { microBatches, tokens, cursor } = takeStep(dataset, recipe, length, state.cursor);
+    const hyper = hyperOf(recipe, step, state.totalSteps);
+    const { lossSum, supervisedTokens, gradNorm } = await engine.step(microBatches, hyper);
+    const heldOutLoss = isEvaluationDue(recipe, step, state.totalSteps, heldOut.length)
+      ? { heldOutLoss: await evaluate(engine, heldOut, signal) }
+      : {};
+    state.step = step;
+    state.cursor = cursor;
+    const entry: LogEntry = {
+      step,
+      epoch: epochAt(dataset, recipe, step),
+      loss: lossSum / supervisedTokens,
+      learningRate: hyper.learningRate,
+      gradNorm,
+      supervisedTokens,
+      ...heldOutLoss,
+    };
+    yield record(state, entry, tokens);
+  }
+}
+
+function hyperOf(recipe: Recipe, step: number, totalSteps: number): StepHyper {
+  const { beta1, beta2, epsilon, weightDecay, maxGradNorm, seed } = recipe;
+  const learningRate = learningRateAt(recipe, step - 1, totalSteps);
+  return { step, learningRate, beta1, beta2, epsilon, weightDecay, maxGradNorm, seed };
+}
+
+function isEvaluationDue(
+  { evalSteps }: Recipe,
+  step: number,
+  totalSteps: number,
+  batches: number,
+): boolean {
+  return batches > 0 && (step === totalSteps || (evalSteps > 0 && step % evalSteps === 0));
+}
+
+function epochAt(dataset: Dataset, recipe: Recipe, step: number): number {
+  return step / stepsPerEpoch(dataset.train.length, recipe);
+}
+
+function record(state: TrainerState, entry: LogEntry, tokens: number): TrainedStep {
+  state.log.push(entry);
+  state.tokensSeen += tokens;
+  const { step, heldOutLoss } = entry;
+  if (step > 0 && heldOutLoss !== undefined && heldOutLoss < (state.best?.heldOutLoss ?? Infinity)) {
+    state.best = { step, heldOutLoss };
+  }
+  return { entry, tokens };
+}

@@ -1,0 +1,59 @@
+// The model card: complete, short however long the run, and safe against names with markup.
+import { expect, test } from "vitest";
+import { modelCard } from "../../../src/export/model-card.ts";
+import { fixtureRun } from "./fixture.ts";
+
+test("says what it is, how to load it and how it was made", async () => {
+  const card = modelCard(await fixtureRun());
+  expect(card).toMatch(
+    /^---\nbase_model: "Modell ä"\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n- anneal\n---\n/,
+  );
+  for (const part of [
+    "PeftModel.from_pretrained",
+    'base = "Modell ä"',
+    "| Rank (r) | 2 |",
+    "| Learning rate | 2e-4 | linear schedule |",
+    "| Rows | 10 |",
+    "| Rows held out | 2 |",
+    "| Size | 12.3 kB |",
+    "b".repeat(64),
+    "| Step | Epoch | Training loss |",
+    "| 1 | 0.50 | 3.466 |",
+    "| Step | Epoch | Held-out loss |",
+    "| 2 | 1.00 | 1.250 |",
+    "4 of 4 steps",
+  ]) {
+    expect(card).toContain(part);
+  }
+});
+
+test.each([1, 2, 9, 10, 11, 19, 100, 4321])(
+  "shows at most ten of %i steps, first and last",
+  async (steps) => {
+    const run = await fixtureRun();
+    const log = Array.from({ length: steps }, (_, i) => ({ step: i + 1, epoch: i / 7, loss: 2 }));
+    const card = modelCard({ ...run, trainer: { ...run.trainer, log } });
+    const shown = [...card.matchAll(/^\| ([\d,]+) \| [\d.]+ \| 2\.000 \|$/gm)].map(([, step]) =>
+      Number(step?.replace(",", "")),
+    );
+    expect(shown).toHaveLength(Math.min(10, steps));
+    expect(shown[0]).toBe(1);
+    expect(shown.at(-1)).toBe(steps);
+    expect(card).not.toContain("Held-out loss |");
+  },
+);
+
+test("lets no name out of its place", async () => {
+  const run = await fixtureRun();
+  const name = 'a"\n---\n# b | <img src=x> `c` [d](e)';
+  const card = modelCard({
+    ...run,
+    base: { ...run.base, name, revision: 'r"' },
+    data: { ...run.data, name },
+  });
+  expect(card.match(/^---$/gm)).toHaveLength(2);
+  expect(card).toContain('base_model: "a\\"\\n---');
+  expect(card).toContain("\\| \\<img src=x\\> \\`c\\` \\[d\\]\\(e\\)");
+  expect(card).toContain('revision="r\\""');
+  expect(card.match(/^# /gm)).toHaveLength(1);
+});

@@ -1,0 +1,74 @@
+// The exported adapter against the files PEFT itself saved.
+import { expect, test } from "vitest";
+import { adapterFiles, adapterZip } from "../../../src/export/bundle.ts";
+import { adapterConfigJson, adapterSafetensors } from "../../../src/export/peft.ts";
+import { fixtureBytes, fixtureRun, fixtureText, peftAdapter } from "./fixture.ts";
+
+/** The fixture's patch version is newer; between the two the keys are the same. */
+const withoutVersion = (text: string) => text.replace(/"peft_version": "[^"]*"/, "");
+
+test("adapter_config.json is PEFT's, byte for byte but for its version", async () => {
+  const written = adapterConfigJson(await fixtureRun());
+  const golden = await fixtureText("adapter_config.json");
+  expect(withoutVersion(written)).toBe(withoutVersion(golden));
+  expect(Object.keys(JSON.parse(written) as object)).toHaveLength(41);
+  expect(written).toContain('"peft_version": "0.21.0"');
+});
+
+test("adapter_config.json has the recipe's numbers", async () => {
+  const run = await fixtureRun();
+  const written = adapterConfigJson({
+    ...run,
+    recipe: { ...run.recipe, alpha: 12.5, dropout: 0.05, targetModules: ["v_proj", "q_proj"] },
+    base: { ...run.base, name: "org/model", revision: "abc" },
+  });
+  expect(JSON.parse(written)).toMatchObject({
+    base_model_name_or_path: "org/model",
+    lora_alpha: 12.5,
+    lora_dropout: 0.05,
+    r: 2,
+    revision: "abc",
+    target_modules: ["q_proj", "v_proj"],
+  });
+});
+
+test("adapter_model.safetensors is PEFT's, byte for byte", async () => {
+  const golden = await fixtureBytes("adapter_model.safetensors");
+  expect(Buffer.from(adapterSafetensors(await fixtureRun())).equals(golden)).toBe(true);
+});
+
+test("what PEFT saved is read with its settings and all pairs", async () => {
+  const { rank, alpha, dropout, targetModules, tensors } = await peftAdapter();
+  expect({ rank, alpha, dropout }).toEqual({ rank: 2, alpha: 4, dropout: 0 });
+  expect(targetModules).toEqual([
+    "q_proj",
+    "k_proj",
+    "v_proj",
+    "o_proj",
+    "gate_proj",
+    "up_proj",
+    "down_proj",
+  ]);
+  expect(tensors.size).toBe(2 * 7 * 2);
+  const down = tensors.get("base_model.model.model.layers.1.mlp.down_proj.lora_A.weight");
+  expect(down?.shape).toEqual([2, 12]);
+  expect(down?.values).toHaveLength(24);
+});
+
+test("the bundle has the four files, alone and as a zip", async () => {
+  const run = await fixtureRun();
+  const names = [
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "README.md",
+    "trainer_state.json",
+  ];
+  const files = adapterFiles(run);
+  expect(files.map(({ name }) => name)).toEqual(names);
+  const zip = Buffer.from(await (await adapterZip(run)).arrayBuffer());
+  expect(zip.subarray(0, 2).toString()).toBe("PK");
+  for (const { name, bytes } of files) {
+    expect(zip.includes(name)).toBe(true);
+    expect(zip.includes(Buffer.from(bytes))).toBe(true);
+  }
+});
