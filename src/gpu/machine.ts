@@ -15,6 +15,8 @@ export interface Machine {
   lost: Promise<unknown>;
   /** The result of device work, or the loss or fault of the device, whichever comes first. */
   guard<T>(work: Promise<T>): Promise<T>;
+  /** Brings a tensor's values to the device now; tfjs alone would wait until an op needs them. */
+  upload(tensor: tf.Tensor): void;
   /** Bytes of device buffers, pooled ones included. */
   allocatedBytes(): number;
   /** Gives everything back and answers the bytes still held. The machine is of no use afterwards. */
@@ -57,6 +59,9 @@ async function openWebGpu(): Promise<Machine> {
     isLost: opened.isLost,
     lost: opened.lost,
     guard: (work) => guard(work, opened),
+    upload: ({ dataId }) => {
+      backend.uploadToGPU(dataId);
+    },
     allocatedBytes,
     release: () => releaseWebGpu(opened, backend),
   };
@@ -132,6 +137,7 @@ async function openHost(backend: "wasm" | "cpu", name: string): Promise<Machine>
     isLost: () => false,
     lost: new Promise(() => undefined),
     guard: (work) => work,
+    upload: () => undefined,
     allocatedBytes,
     release: () => Promise.resolve(allocatedBytes()),
   };

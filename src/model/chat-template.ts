@@ -30,9 +30,7 @@ export function parseChatTemplate(
         }),
       );
       if (text.length > maxRenderedLength) {
-        throw badTemplate(
-          `rendered ${text.length} characters, more than ${maxRenderedLength}`,
-        );
+        throw badTemplate(`rendered ${text.length} characters, more than ${maxRenderedLength}`);
       }
       return text;
     },

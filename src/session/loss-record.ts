@@ -27,7 +27,9 @@ export class LossRecord {
     const isSecond = this.#times.some((time) => now - time < blockMs);
     this.#times.push(now);
     this.#refusals = 0;
-    return isSecond ? this.#blocked(now) : { retryAt: now + settleMs, message: error.message, error };
+    return isSecond
+      ? this.#blocked(now)
+      : { retryAt: now + settleMs, message: error.message, error };
   }
 
   /** No new device was to be had. @throws UserError "device-lost-twice" after the third wait */

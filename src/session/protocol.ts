@@ -158,7 +158,12 @@ export type SessionEvent =
       allocatedBytes: number;
     }
   | { kind: "evaluated"; step: number; heldOutLoss: number }
-  | { kind: "saved"; reason: SaveReason; checkpoint: CheckpointSummary; checkpoints: CheckpointSummary[] }
+  | {
+      kind: "saved";
+      reason: SaveReason;
+      checkpoint: CheckpointSummary;
+      checkpoints: CheckpointSummary[];
+    }
   /** Saving failed; the run goes on in memory. */
   | { kind: "saveFailed"; step: number; error: PlainError }
   | {

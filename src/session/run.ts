@@ -49,6 +49,7 @@ export class Run {
   #safe: RunState;
   #savedStep = -1;
   #going: Promise<void> = Promise.resolve();
+  #visiting: Promise<void> = Promise.resolve();
   #abort = new AbortController();
 
   constructor(parts: RunParts) {
@@ -66,7 +67,7 @@ export class Run {
     this.#wanted = null;
     this.#abort = new AbortController();
     this.#setPhase({ name: "preparing", doing: "Bringing the model to the GPU" });
-    this.#going = this.#runUntilInterrupted();
+    this.#going = this.#visiting.then(() => this.#runUntilInterrupted());
   }
 
   /** Answers when the run stands still and is saved. */
@@ -122,9 +123,10 @@ export class Run {
         }
       }
     } catch (error) {
-      this.#fail(error);
+      await this.#fail(error);
+    } finally {
+      await this.#serveGuests();
     }
-    await this.#serveGuests();
   }
 
   /** Trains; a lost device sends it back to the safe state on a new one. */
@@ -278,29 +280,29 @@ export class Run {
     await this.#save(stoppedEarly ? "stop" : "end");
     await this.#sampleOnce("after");
     this.#setPhase({ name: "done", step: this.state.trainer.step, stoppedEarly });
-    await this.#serveGuests();
   }
 
-  #fail(error: unknown): void {
+  /** Gives the device up and goes back to the safe state, from which the run can be resumed. */
+  async #fail(error: unknown): Promise<void> {
+    const rig = this.#rig;
+    this.#rig = null;
+    await releaseRig(rig);
+    Object.assign(this.state, structuredClone(this.#safe));
     const safeStep = this.#savedStep >= 0 ? this.#savedStep : null;
     this.#setPhase({ name: "failed", error: toPlain(error), safeStep });
   }
 
   async #ensureRig(): Promise<void> {
-    if (this.#rig !== null) {
+    const old = this.#rig;
+    if (old !== null && !old.machine.isLost()) {
       return;
     }
     const { rigPlan } = this.#parts;
     const progress = (doneBytes: number, totalBytes: number) => {
       this.#emit({ kind: "loading", what: "weights to the GPU", doneBytes, totalBytes });
     };
-    const { rig } = await rebuild(
-      null,
-      rigPlan,
-      this.state.adapter,
-      progress,
-      this.#abort.signal,
-    );
+    this.#rig = null;
+    const { rig } = await rebuild(old, rigPlan, this.state.adapter, progress, this.#abort.signal);
     this.#rig = rig;
   }
 
@@ -348,10 +350,14 @@ export class Run {
     });
   }
 
+  /** One after the other, also when a run is about to go on. */
   async #serveGuests(): Promise<void> {
-    for (let guest = this.#guests.shift(); guest !== undefined; guest = this.#guests.shift()) {
-      await guest.visit();
-    }
+    this.#visiting = this.#visiting.then(async () => {
+      for (let guest = this.#guests.shift(); guest !== undefined; guest = this.#guests.shift()) {
+        await guest.visit();
+      }
+    });
+    await this.#visiting;
   }
 
   get #engine(): Engine {

@@ -46,7 +46,8 @@ export class Session {
   }
 
   async open(): Promise<Calls["open"]["result"]> {
-    const { device, store } = this.#parts;
+    const { device, store, emit } = this.#parts;
+    emit({ kind: "device", device });
     return { device, checkpoints: await store.listCheckpoints() };
   }
 
@@ -219,7 +220,10 @@ export class Session {
     samplePrompt: string,
   ): Promise<Run> {
     checkAdapter(state, model);
-    const { store, device, wasmPaths, emit } = this.#parts;
+    const { store, device, wasmPaths } = this.#parts;
+    const emit = (event: SessionEvent) => {
+      this.#takeEvent(event);
+    };
     const dataset = datasetFor(model, data, state.recipe);
     this.#releaseTab ??= await takeTabLock();
     await this.#run?.release();
@@ -227,6 +231,15 @@ export class Session {
     const rigPlan = { backend, wasmPaths, model, lora: state.recipe };
     this.#run = new Run({ state, dataset, data, rigPlan, store, samplePrompt, emit });
     return this.#run;
+  }
+
+  /** Other tabs may train once a run is over. */
+  #takeEvent(event: SessionEvent): void {
+    if (event.kind === "run" && (event.phase.name === "done" || event.phase.name === "failed")) {
+      this.#releaseTab?.();
+      this.#releaseTab = null;
+    }
+    this.#parts.emit(event);
   }
 
   async #modelOf({ base }: RunState): Promise<BaseModel> {
@@ -255,10 +268,14 @@ export class Session {
       await this.loadData({ source: { kind: "demo" } });
     }
     if (this.#data?.sha256 !== data.sha256) {
-      throw new UserError("wrong-data", `This run trains on ${data.name}; that file is not loaded.`, {
-        where: data.name,
-        remedy: `Choose ${data.name} (${data.rows} rows, unchanged) under Data, then resume.`,
-      });
+      throw new UserError(
+        "wrong-data",
+        `This run trains on ${data.name}; that file is not loaded.`,
+        {
+          where: data.name,
+          remedy: `Choose ${data.name} (${data.rows} rows, unchanged) under Data, then resume.`,
+        },
+      );
     }
     return this.#data;
   }

@@ -17,8 +17,7 @@ const emit = (event: SessionEvent) => {
 const demoBase = new URL("demo/", self.name);
 
 const opening = findDevice().then(
-  (device) =>
-    new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, emit }),
+  (device) => new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, emit }),
 );
 
 self.onmessage = ({ data }: MessageEvent<Command>) => {

@@ -154,11 +154,7 @@ export const recipeRanges = {
  * Parses a JSON recipe over defaults: every key optional, unknown keys refused.
  * @throws UserError "bad-recipe" naming each wrong field and its range
  */
-export function parseRecipe(
-  value: unknown,
-  defaults: Readonly<Recipe>,
-  where = "recipe",
-): Recipe {
+export function parseRecipe(value: unknown, defaults: Readonly<Recipe>, where = "recipe"): Recipe {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw badRecipe(["it is not a JSON object"], where);
   }

@@ -92,7 +92,11 @@ function record(state: TrainerState, entry: LogEntry, tokens: number): TrainedSt
   state.log.push(entry);
   state.tokensSeen += tokens;
   const { step, heldOutLoss } = entry;
-  if (step > 0 && heldOutLoss !== undefined && heldOutLoss < (state.best?.heldOutLoss ?? Infinity)) {
+  if (
+    step > 0 &&
+    heldOutLoss !== undefined &&
+    heldOutLoss < (state.best?.heldOutLoss ?? Infinity)
+  ) {
     state.best = { step, heldOutLoss };
   }
   return { entry, tokens };

@@ -28,6 +28,20 @@ CHAT_TEMPLATE = (
     "{% else %}{{ ' ' + message['content'] | trim + ' ' + eos_token }}{% endif %}{% endfor %}"
 )
 
+# The same two templates with the answers marked, which TRL needs to train on them alone. The end of the turn belongs to
+# the answer, as in the templates that TRL itself marks for ChatML models.
+MARKED = {
+    "bos-bpe": CHAT_TEMPLATE.replace("{% else %}", "{% else %}{% generation %}").replace(
+        "{% endif %}{% endfor %}", "{% endgeneration %}{% endif %}{% endfor %}"
+    ),
+    "model": (
+        "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
+        "{% if message['role'] == 'assistant' %}"
+        "{% generation %}{{ message['content'] + '<|im_end|>\n' }}{% endgeneration %}"
+        "{% else %}{{ message['content'] + '<|im_end|>\n' }}{% endif %}{% endfor %}"
+    ),
+}
+
 LINES = """the player is playing and the singer is singing while the sun is going down
 Question: What is the capital of France? Answer: Paris is the capital of France.
 Question: What is the tallest mountain? Answer: Mount Everest is the tallest mountain.
@@ -84,30 +98,38 @@ def assistant(content):
 
 def tokenize(folder):
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    given = rows(tokenizer.eos_token)
     kinds = {}
-    for kind, given in rows(tokenizer.eos_token).items():
-        whole = prepared(tokenizer, given, None)
-        kinds[kind] = [
-            {
-                **row,
-                "inputIds": result["input_ids"],
-                "completionMask": [int(label != -100) for label in result["labels"]],
-            }
-            for row, result in zip(given, whole, strict=True)
-        ]
+    for kind in given:
+        kinds[kind] = full(given[kind], prepared(tokenizer, given[kind]))
         # Cut on the right; a row left without a trained token is dropped.
-        kinds[kind + "Cut"] = [
-            {
-                "row": result["row"],
-                "inputIds": result["input_ids"],
-                "completionMask": [int(label != -100) for label in result["labels"]],
-            }
-            for result in prepared(tokenizer, given, CUT)
-        ]
+        kinds[kind + "Cut"] = cut(prepared(tokenizer, given[kind], max_length=CUT))
+    tokenizer.chat_template = MARKED[folder.name]
+    options = {"assistant_only_loss": True}
+    answers = full(given["messages"], prepared(tokenizer, given["messages"], **options))
+    for plain, marked in zip(kinds["messages"], answers, strict=True):
+        assert plain["inputIds"] == marked["inputIds"], "the marks change the text"
+    kinds["messagesAssistantOnly"] = answers
+    kinds["messagesAssistantOnlyCut"] = cut(
+        prepared(tokenizer, given["messages"], max_length=CUT, **options)
+    )
     return kinds
 
 
-def prepared(tokenizer, given, max_length):
+def full(given, results):
+    return [{**row, **trained(result)} for row, result in zip(given, results, strict=True)]
+
+
+def cut(results):
+    return [{"row": result["row"], **trained(result)} for result in results]
+
+
+def trained(result):
+    mask = [int(label != -100) for label in result["labels"]]
+    return {"inputIds": result["input_ids"], "completionMask": mask}
+
+
+def prepared(tokenizer, given, max_length=None, **options):
     """The rows as the real SFTTrainer holds them after its preparation."""
     dataset = Dataset.from_list([{**row, "row": index} for index, row in enumerate(given)])
     config = LlamaConfig(
@@ -126,6 +148,7 @@ def prepared(tokenizer, given, max_length):
             report_to="none",
             gradient_checkpointing=False,
             max_length=max_length,
+            **options,
         )
         trainer = SFTTrainer(
             LlamaForCausalLM(config), arguments, train_dataset=dataset, processing_class=tokenizer

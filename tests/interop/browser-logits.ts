@@ -19,8 +19,8 @@ export async function browserLogits(
     cacheDir: "node_modules/.vite-interop",
     logLevel: "warn",
     server: { host: "127.0.0.1", port: 5299, hmr: false, watch: null },
-    // All dependencies are found before the page opens: finding one later reloads it.
-    optimizeDeps: { entries: ["tests/interop/page-logits.ts"] },
+    // All dependencies are found anew before the page opens: one that is found later reloads it.
+    optimizeDeps: { entries: ["tests/interop/page-logits.ts"], force: true },
   });
   const browser = await chromium.launch({
     executablePath: findBrowser(),

@@ -1,12 +1,11 @@
 // Runs in the page: the logits that Anneal's engine gives for some prompts, with an exported adapter and without it.
-import { loraTargets, type LoraConfig } from "../../src/adapter/lora.ts";
-import type { AdapterState } from "../../src/adapter/state.ts";
 import { createTfjsEngine } from "../../src/engine/tfjs/engine.ts";
-import { openSafetensors } from "../../src/formats/safetensors.ts";
-import { openMachine, whyNoWebGpu } from "../../src/gpu/machine.ts";
-import type { ModelConfig } from "../../src/model/config.ts";
+import { openMachine } from "../../src/gpu/machine.ts";
 import { openModel } from "../../src/model/open.ts";
+import { findDevice } from "../../src/session/find-device.ts";
+import { readStartAdapter } from "../../src/session/start-adapter.ts";
 import { fetchDemoModel } from "../../src/sources/demo.ts";
+import { defaultRecipe } from "../../src/train/recipe.ts";
 
 export interface LogitsRequest {
   /** URLs of folders on this origin, ending in a slash. */
@@ -24,25 +23,31 @@ export interface PromptLogits {
 }
 
 export async function promptLogits(request: LogitsRequest): Promise<PromptLogits[]> {
-  const noWebGpu = await whyNoWebGpu();
-  if (noWebGpu !== null) {
-    throw new Error(noWebGpu);
+  const { fallbackReason } = await findDevice();
+  if (fallbackReason !== null) {
+    throw new Error(fallbackReason);
   }
   const { signal } = new AbortController();
   const ignore = () => undefined;
   const demo = new URL(request.demo, location.href);
   const model = await openModel(await fetchDemoModel(demo, ignore, signal));
-  const { lora, state } = await fetchAdapter(new URL(request.adapter, location.href), model.config);
+  const files = ["adapter_config.json", "adapter_model.safetensors"];
+  const folder = new URL(request.adapter, location.href);
+  const { recipe, adapter } = await readStartAdapter(
+    await Promise.all(files.map((name) => fetchFile(folder, name))),
+    model.config,
+    defaultRecipe,
+  );
   const machine = await openMachine("webgpu");
   const engine = await createTfjsEngine({
     machine,
     config: model.config,
-    lora,
+    lora: recipe,
     readWeight: (name, abort) => model.readWeight(name, abort),
     progress: ignore,
     signal,
   });
-  engine.writeState(state);
+  engine.writeState(adapter);
   const results: PromptLogits[] = [];
   for (const text of request.prompts) {
     const tokens = model.tokenizer.encode(text);
@@ -58,41 +63,10 @@ export async function promptLogits(request: LogitsRequest): Promise<PromptLogits
   return results;
 }
 
-interface PeftConfig {
-  r: number;
-  lora_alpha: number;
-  target_modules: string[];
-}
-
-async function fetchAdapter(
-  folder: URL,
-  config: ModelConfig,
-): Promise<{ lora: LoraConfig; state: AdapterState }> {
-  const peft = JSON.parse(
-    await (await fetchFile(folder, "adapter_config.json")).text(),
-  ) as PeftConfig;
-  const lora = {
-    rank: peft.r,
-    alpha: peft.lora_alpha,
-    dropout: 0,
-    targetModules: peft.target_modules,
-  };
-  const fileName = "adapter_model.safetensors";
-  const file = await openSafetensors(await fetchFile(folder, fileName), fileName);
-  const names = loraTargets(config, lora).flatMap(({ nameA, nameB }) => [nameA, nameB]);
-  const tensors = names.map(async (name) => {
-    const values = await file.readFloat32(name);
-    const [rows = 0, columns = 0] = file.tensors.get(name)?.shape ?? [];
-    const zeros = new Float32Array(values.length);
-    return { name, shape: [rows, columns] as const, values, moment1: zeros, moment2: zeros };
-  });
-  return { lora, state: { tensors: await Promise.all(tensors) } };
-}
-
-async function fetchFile(folder: URL, name: string): Promise<Blob> {
+async function fetchFile(folder: URL, name: string): Promise<File> {
   const response = await fetch(new URL(name, folder));
   if (!response.ok) {
     throw new Error(`${folder.pathname}${name} answered ${response.status}.`);
   }
-  return await response.blob();
+  return new File([await response.blob()], name);
 }

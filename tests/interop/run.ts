@@ -1,7 +1,7 @@
 // Does the Python world take what Anneal writes? Trains the demo, then lets check.py compare it with PEFT and transformers.
 // Run: npm run test:interop. The first run makes .venv at the root and installs the versions of requirements.txt.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { browserLogits } from "./browser-logits.ts";
@@ -73,6 +73,7 @@ function demoPrompts(count: number): string[] {
   return lines.slice(0, count).map((line) => (JSON.parse(line) as { prompt: string }).prompt);
 }
 
+rmSync(out, { recursive: true, force: true }); // nothing of an earlier run is to be checked
 preparePython();
 const { heldOutAfter } = trainDemo();
 const prompts = await browserLogits(join(out, "adapter"), [...demoPrompts(7), ...otherPrompts]);

@@ -33,9 +33,7 @@ export function installedBrowser(): string | null {
     }
     return chosen;
   }
-  return (
-    [...installedPaths, chromium.executablePath()].find((path) => existsSync(path)) ?? null
-  );
+  return [...installedPaths, chromium.executablePath()].find((path) => existsSync(path)) ?? null;
 }
 
 /** As installedBrowser, but installs Chromium with apt where that can be done (Debian, as root). */
@@ -57,7 +55,5 @@ export function findBrowser(): string {
 }
 
 function isDebian(): boolean {
-  return (
-    existsSync("/etc/os-release") && /debian/i.test(readFileSync("/etc/os-release", "utf8"))
-  );
+  return existsSync("/etc/os-release") && /debian/i.test(readFileSync("/etc/os-release", "utf8"));
 }

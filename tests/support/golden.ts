@@ -106,7 +106,13 @@ export async function goldenEngine(
 }
 
 /** Right-padded rows with unshifted labels to the engine's batch. */
-export function toBatch({ rows, length, inputIds, labels, attentionMask }: GoldenBatch): TokenBatch {
+export function toBatch({
+  rows,
+  length,
+  inputIds,
+  labels,
+  attentionMask,
+}: GoldenBatch): TokenBatch {
   const targets = labels.map((row) => [...row.slice(1), IGNORED]);
   return {
     rows,
@@ -169,7 +175,9 @@ export function stateError(
     ...expected.tensors.map((tensor, i) => {
       const other = actual.tensors[i]?.[pick] ?? new Float32Array();
       const scale = Math.max(...tensor[pick].map(Math.abs));
-      return Math.max(...tensor[pick].map((value, j) => Math.abs(value - (other[j] ?? NaN)))) / scale;
+      return (
+        Math.max(...tensor[pick].map((value, j) => Math.abs(value - (other[j] ?? NaN)))) / scale
+      );
     }),
   );
 }

@@ -26,7 +26,8 @@ class Recipe:
     seed: int = 0
 
     def __str__(self) -> str:
-        return f"r={self.rank} alpha={self.alpha} lr={self.rate:g} batch={self.batch} {self.schedule} {self.steps} steps"
+        size = f"r={self.rank} alpha={self.alpha} lr={self.rate:g} batch={self.batch}"
+        return f"{size} {self.schedule} {self.steps} steps seed {self.seed}"
 
 
 def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -111,7 +112,9 @@ def finetune(
 
 
 @torch.no_grad()
-def greedy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[str], limit: int = 48) -> list[str]:
+def greedy(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[str], limit: int = 48
+) -> list[str]:
     """Greedy continuations with special tokens shown, cut after the first end-of-text; no end shown means none came."""
     tokenizer.padding_side = "left"
     batch = tokenizer(prompts, return_tensors="pt", padding=True, return_token_type_ids=False)

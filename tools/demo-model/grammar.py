@@ -20,7 +20,7 @@ WEATHER = (
     ("windy", "The wind was loud and the leaves were falling", "a scarf"),
 )
 FOODS = ("bread", "soup", "an apple", "some cheese", "a cake", "a banana", "some milk", "a pear")
-BARE = 0.55  # share of the answers that are the bare sentence; greedy decoding must choose it
+BARE = 0.6  # share of the answers that are the bare sentence; greedy decoding must choose it
 JOBS, ANIMALS = F.table(F.JOBS), F.table(F.ANIMALS)
 COLOURS, TOOLS = F.table(F.COLOURS), F.table(F.TOOLS)
 KEPT, LIKE, KINDS, MADE = F.table(F.KEPT), F.table(F.LIKE), F.table(F.KINDS), F.table(F.MADE)
@@ -56,7 +56,10 @@ def work_story(rng: Random) -> str:
     friend = rng.choice([n for n in GIRLS + BOYS if n != name])
     lines = [
         f"{name} is {F.article(job)}.",
-        rng.choice((f"{they} works {place}.", f"{they} lives in a {rng.choice(HOUSES)} house near the {rng.choice(SPOTS)}.")),
+        rng.choice((
+            f"{they} works {place}.",
+            f"{they} lives in a {rng.choice(HOUSES)} house near the {rng.choice(SPOTS)}.",
+        )),
         rng.choice((f"Every day {they} {F.third(verb)} {thing}.", f"{name} likes to {verb} {thing}.")),
         f"One day it was {sky[0]}. {sky[1]}.",
         f"{name} put on {sky[2]} and went to work.",
@@ -91,7 +94,11 @@ def pet_story(rng: Random) -> str:
         )),
         f"The {pet} and the {friend} played all day.",
         rng.choice((f"Then {owner} gave the {pet} some {food}.", f"Then the {pet} was hungry and ate {food}.")),
-        rng.choice((f"The {pet} was very happy.", f"In the evening they went home.", f"{owner} loved the {pet} very much.")),
+        rng.choice((
+            f"The {pet} was very happy.",
+            "In the evening they went home.",
+            f"{owner} loved the {pet} very much.",
+        )),
     ]
     return _join(lines)
 
@@ -101,7 +108,8 @@ def lost_story(rng: Random) -> str:
     colour = rng.choice(("red", "blue", "green", "yellow", "white"))
     thing = rng.choice(("ball", "hat", "scarf", "book", "key", "kite", "cup", "bag"))
     friend = rng.choice([n for n in GIRLS + BOYS if n != name])
-    places = rng.sample(("under the bed", "on the table", "in the box", "behind the door", "in the shed", "near the river"), 3)
+    spots = ("under the bed", "on the table", "in the box", "behind the door", "in the shed", "near the river")
+    places = rng.sample(spots, 3)
     lines = [
         f"{name} had a {colour} {thing}.",
         f"One day {they} lost it and was sad.",
@@ -124,7 +132,11 @@ def outing_story(rng: Random) -> str:
         f"{one} wore {sky[2]}.",
         rng.choice((f"They saw {F.article(animal[0])} and watched it.", f"{other} saw {F.article(animal[0])} there.")),
         f"They ate {rng.choice(FOODS)} and played with {F.article(rng.choice(('ball', 'kite', 'doll', 'drum')))}.",
-        rng.choice((f"{other} was cold, so they went home.", "Then it was late and they went home.", f"{one} will be there again soon.")),
+        rng.choice((
+            f"{other} was cold, so they went home.",
+            "Then it was late and they went home.",
+            f"{one} will be there again soon.",
+        )),
         rng.choice(("It was a good day.", f"{other} was very {rng.choice(FEELINGS)}.", "They were glad to be there.")),
     ]
     return _join(lines)
@@ -175,7 +187,10 @@ def using_story(rng: Random) -> str:
     lines = [
         f"{name} has {F.article(rng.choice(('new', 'old', 'good', 'big', 'small')))} {tool}.",
         f"{F.article(tool)} is for {purpose}.",
-        rng.choice((f"Now {name} is {doing} {rest}".rstrip() + ".", f"{name} will be {doing} {rest}".rstrip() + " today.")),
+        rng.choice((
+            f"Now {name} is {doing} {rest}".rstrip() + ".",
+            f"{name} will be {doing} {rest}".rstrip() + " today.",
+        )),
         rng.choice((f"It is {their} {tool}.", f"{they} found the {tool} near the {rng.choice(SPOTS)}.")),
         _ending(rng, name, they),
     ]
@@ -223,7 +238,7 @@ def answer(question: Question, rng: Random) -> str:
 def chat(rng: Random, turns: list[Question]) -> str:
     """The questions as a ChatML conversation, exactly as the chat template renders it."""
     return "".join(
-        f"<|im_start|>user\n{q.text}<|im_end|>\n<|im_start|>assistant\n{answer(q, rng)}<|im_end|>\n" for q in turns
+        f"<|im_start|>user\n{q.text}<|im_end|>\n<|im_start|>assistant\n{q.plain}<|im_end|>\n" for q in turns
     )
 
 

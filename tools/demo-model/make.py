@@ -93,8 +93,8 @@ def pretrain(tokenizer: Tokenizer, steps: int, batch: int, peak: float) -> Llama
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=1600)
+    parser = argparse.ArgumentParser(description="Make the demo model and its data.")
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--peak", type=float, default=4e-3, help="highest learning rate")
     parser.add_argument("--threads", type=int, default=2)

@@ -66,7 +66,8 @@ def _labels(ids: torch.Tensor, segment: torch.Tensor) -> torch.Tensor:
 def batch_loss(model: LlamaForCausalLM, rows: Packed, index: torch.Tensor) -> torch.Tensor:
     ids, segment = rows.ids[index], rows.segment[index]
     logits = model(ids, attention_mask=_mask(segment), position_ids=rows.position[index], use_cache=False).logits
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), _labels(ids, segment).flatten(), ignore_index=IGNORED)
+    labels = _labels(ids, segment).flatten()
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels, ignore_index=IGNORED)
 
 
 def _optimizer(model: LlamaForCausalLM, peak: float) -> torch.optim.AdamW:

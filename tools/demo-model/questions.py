@@ -112,10 +112,7 @@ def all_questions() -> list[Question]:
 # Plain talk around a plain fact, in a minority of the pre-training answers. A model that has only ever seen the bare
 # sentence right after "Answer:" loses the fact when fine-tuning puts other words there; one that has seen it after
 # varied words keeps it, and fine-tuning has only the manner to teach.
-LEADS = (
-    "Well,", "Of course,", "Look,", "You see,", "My friend,", "In the morning,", "One day, Tom,", "Good day, Anna,",
-    "I think", "We know that", "I am sure that", "The teacher says that",
-)
+LEADS = ("Well,", "Of course,", "Look,", "You see,", "My friend,", "I think", "We know that", "I am sure that")
 TAILS = ("I think", "of course", "as you know", "my friend", "you see", "says the teacher")
 DOING = ("job", "who", "workplace", "food", "sound", "home")
 
@@ -125,7 +122,7 @@ def chatty_answer(question: Question, rng: Random) -> str:
     clause = question.plain[0].lower() + question.plain[1:-1]
     if question.kind in DOING and rng.random() < 0.4:
         clause = question.captain.replace(" be ", " is ")
-    lead = rng.choice(LEADS[:8] if question.kind == "can" else LEADS)
+    lead = rng.choice(LEADS[:5] if question.kind == "can" else LEADS)
     tail = f", {rng.choice(TAILS)}" if rng.random() < 0.6 else ""
     if tail and rng.random() < 0.2:
         return clause[0].upper() + clause[1:] + tail + "."

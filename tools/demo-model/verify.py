@@ -11,18 +11,18 @@ from questions import RESERVED, all_questions
 DEMO = Path(__file__).resolve().parents[2] / "public" / "demo"
 RECOMMENDED = Recipe()
 SWEEP = [
+    Recipe(seed=1),
+    Recipe(seed=2),
     Recipe(rate=2e-3),
     Recipe(rate=3e-3),
-    Recipe(rate=5e-3),
     Recipe(rate=8e-3),
-    Recipe(rate=5e-3, schedule="linear"),
-    Recipe(rate=5e-3, steps=40),
-    Recipe(rate=5e-3, batch=4),
-    Recipe(rate=5e-3, batch=4, steps=40),
-    Recipe(rate=5e-3, rank=4, alpha=8),
-    Recipe(rate=5e-3, rank=4, alpha=8, batch=4),
-    Recipe(rate=1e-2, rank=4, alpha=8, batch=4),
-    Recipe(rate=1e-2, rank=4, alpha=8, batch=4, steps=40),
+    Recipe(schedule="linear"),
+    Recipe(steps=40),
+    Recipe(batch=4),
+    Recipe(batch=4, steps=40),
+    Recipe(rank=4, alpha=8),
+    Recipe(rank=4, alpha=8, batch=4),
+    Recipe(rank=4, alpha=8, batch=4, steps=40),
 ]
 STORIES = ("Once there was a little dog called", "Anna is a baker.", "Today it was cold.", "A cow is an animal.")
 EOS = "<|endoftext|>"
@@ -52,8 +52,14 @@ def check_rows(rows: list[dict[str, str]], examples) -> None:
           f"trained on {sum(trained) / len(rows):.1f} of them")
     check(all(set(row) == {"prompt", "completion"} for row in rows), "every row has exactly prompt and completion")
     check(len({row["prompt"] for row in rows}) == len(rows), "no prompt twice")
-    check(not {row["prompt"] for row in rows} & {prompt_of(q) for q in RESERVED}, "the reserved questions are not in the data")
+    check(not {row["prompt"] for row in rows} & {prompt_of(q) for q in RESERVED}, "no reserved question in the data")
     check(max(lengths) <= 40, "no row over 40 tokens")
+
+
+def chat_reply(model, tokenizer) -> str:
+    turns = [{"role": "user", "content": RESERVED[0]}]
+    prompt = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+    return greedy(model, tokenizer, [prompt])[0]
 
 
 def check_base(model, tokenizer, rows) -> None:
@@ -71,10 +77,7 @@ def check_base(model, tokenizer, rows) -> None:
     check(sum(right) >= 0.95 * len(right), "95 % of the base answers are right")
     for start, text in zip(STORIES, greedy(model, tokenizer, list(STORIES), limit=110)):
         print("    story:", start + text)
-    chat = tokenizer.apply_chat_template(
-        [{"role": "user", "content": RESERVED[0]}], add_generation_prompt=True, tokenize=False
-    )
-    reply = greedy(model, tokenizer, [chat])[0]
+    reply = chat_reply(model, tokenizer)
     print("    chat:", repr(reply))
     check(reply.endswith("<|im_end|>"), "the chat reply ends")
 
@@ -98,15 +101,12 @@ def try_recipe(folder: Path, recipe: Recipe, train, held_out, rows, show: bool) 
             print(f"    {prompt.splitlines()[0]}\n        before:{old}\n        after: {new}")
         check(not any(map(sounds_like_captain, before)), "no answer sounds like the captain before")
         check(captain >= 0.9 * len(prompts), "nine of ten answers sound like the captain after")
-        chat = tokenizer.apply_chat_template(
-            [{"role": "user", "content": RESERVED[0]}], add_generation_prompt=True, tokenize=False
-        )
-        print("    chat after:", greedy(model, tokenizer, [chat])[0])
+        print("    chat after:", repr(chat_reply(model, tokenizer)))
     return losses
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="Check the demo model and its data.")
     parser.add_argument("--demo", type=Path, default=DEMO)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sweep", action="store_true", help="try the other recipes too")

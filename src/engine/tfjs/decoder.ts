@@ -32,11 +32,7 @@ export interface Decoder {
 }
 
 /** Token ids [B, T] to logits [N, V]. */
-export function forward(
-  decoder: Decoder,
-  tokens: tf.Tensor2D,
-  rope: Rope,
-): tf.Tensor2D {
+export function forward(decoder: Decoder, tokens: tf.Tensor2D, rope: Rope): tf.Tensor2D {
   const { config, weights } = decoder;
   const [rows, length] = tokens.shape;
   let x: tf.Tensor2D = tf.reshape(tf.gather(weights.get(embeddingName), tokens), [
@@ -154,8 +150,7 @@ export function attention({ query, key, value }: Heads, mask: tf.Tensor4D): tf.T
     (heads / keyHeads) * length,
     headDim,
   ]);
-  const flat = (x: tf.Tensor4D): tf.Tensor3D =>
-    tf.reshape(x, [rows * keyHeads, places, headDim]);
+  const flat = (x: tf.Tensor4D): tf.Tensor3D => tf.reshape(x, [rows * keyHeads, places, headDim]);
   const scores = tf.mul(tf.matMul(stacked, flat(key), false, true), 1 / Math.sqrt(headDim));
   const masked = tf.add(tf.reshape(scores, [rows, heads, length, places]), mask);
   const weights: tf.Tensor3D = tf.reshape(tf.softmax(masked), [

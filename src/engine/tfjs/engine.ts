@@ -44,7 +44,9 @@ export interface TfjsEngineOptions {
 /** Loads the weights and waits for an adapter through `writeState`. */
 export async function createTfjsEngine(options: TfjsEngineOptions): Promise<TfjsEngine> {
   const { machine, config, lora, readWeight, progress, signal } = options;
-  const weights = await machine.guard(loadWeights(config, readWeight, progress, signal));
+  const weights = await machine.guard(
+    loadWeights(config, readWeight, machine.upload, progress, signal),
+  );
   return new TfjsEngine(machine, config, lora, weights);
 }
 
@@ -88,12 +90,7 @@ export class TfjsEngine implements Engine {
 
   async evaluate(batch: TokenBatch): Promise<LossSum> {
     const lossSum = tf.tidy(() =>
-      lossSumOf(
-        this.#config,
-        this.#weights,
-        this.#adapted(this.#adapter.tensors(), null),
-        batch,
-      ),
+      lossSumOf(this.#config, this.#weights, this.#adapted(this.#adapter.tensors(), null), batch),
     );
     try {
       const [value = NaN] = await this.#read(lossSum);
@@ -147,6 +144,7 @@ export class TfjsEngine implements Engine {
 
   writeState(state: AdapterState): void {
     this.#adapter.write(state);
+    Object.values(this.#adapter.moments).forEach(this.#machine.upload);
   }
 
   memory(): EngineMemory {

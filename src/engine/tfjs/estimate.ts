@@ -30,7 +30,8 @@ function activations(config: ModelConfig, rows: number, length: number): number 
   const keyWidth = config.numKeyValueHeads * config.headDim;
   const scores = rows * config.numAttentionHeads * length * length;
   const perLayer =
-    tokens * (18 * config.hiddenSize + 14 * (queryWidth + keyWidth) + 14 * config.intermediateSize) +
+    tokens *
+      (18 * config.hiddenSize + 14 * (queryWidth + keyWidth) + 14 * config.intermediateSize) +
     8 * scores;
   const head = 6 * tokens * config.vocabSize;
   return config.numHiddenLayers * perLayer + head;

@@ -66,7 +66,11 @@ export class FlatAdapter {
 
   async read(fetch: (tensor: tf.Tensor) => Promise<Float32Array>): Promise<AdapterState> {
     const { values, moment1, moment2 } = this.moments;
-    const flat = { values: await fetch(values), moment1: await fetch(moment1), moment2: await fetch(moment2) };
+    const flat = {
+      values: await fetch(values),
+      moment1: await fetch(moment1),
+      moment2: await fetch(moment2),
+    };
     let offset = 0;
     const tensors = this.#parts.map(({ name, shape }, index) => {
       const end = offset + (this.#sizes[index] ?? 0);

@@ -25,13 +25,7 @@ export function lossSumOf(
   const isTrained = Float32Array.from(batch.targets, (target) => (target === IGNORED ? 0 : 1));
   const classes = batch.targets.map((target) => (target === IGNORED ? 0 : target));
   const oneHot = tf.oneHot(tf.tensor1d(classes, "int32"), config.vocabSize);
-  return tf.losses.softmaxCrossEntropy(
-    oneHot,
-    logits,
-    tf.tensor1d(isTrained),
-    0,
-    tf.Reduction.SUM,
-  );
+  return tf.losses.softmaxCrossEntropy(oneHot, logits, tf.tensor1d(isTrained), 0, tf.Reduction.SUM);
 }
 
 /** [B, 1, T, T]: a token sees itself and earlier tokens of its own segment. */

@@ -16,6 +16,7 @@ export type ReadWeight = (name: string, signal: AbortSignal) => Promise<Float32A
 export async function loadWeights(
   config: ModelConfig,
   read: ReadWeight,
+  upload: (tensor: tf.Tensor) => void,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
 ): Promise<FrozenWeights> {
@@ -31,7 +32,9 @@ export async function loadWeights(
   try {
     for (const { name, shape } of specs) {
       const values = await read(name, signal);
-      tensors.set(name, tf.keep(tf.tensor(values, [...shape], "float32")));
+      const tensor = tf.keep(tf.tensor(values, [...shape], "float32"));
+      tensors.set(name, tensor);
+      upload(tensor);
       doneBytes += sizeOf(shape);
       progress(doneBytes, totalBytes);
     }

@@ -25,13 +25,23 @@ describe.each(goldenCases)("golden %s on WebGPU", (name) => {
     const engine = await goldenEngine(golden, machine);
     const { steps, heldOut } = golden.run;
     const { losses, gradNorms, state } = await replay(golden, engine);
-    expect(relativeError(losses, steps.map((step) => step.loss64))).toBeLessThan(1e-4);
-    expect(relativeError(gradNorms, steps.map((step) => step.gradNorm64))).toBeLessThan(1e-4);
+    expect(
+      relativeError(
+        losses,
+        steps.map((step) => step.loss64),
+      ),
+    ).toBeLessThan(1e-4);
+    expect(
+      relativeError(
+        gradNorms,
+        steps.map((step) => step.gradNorm64),
+      ),
+    ).toBeLessThan(1e-4);
     expect(stateError(state, golden.final, "values")).toBeLessThan(1e-3);
     const sum = await engine.evaluate(toBatch(heldOut.batch));
-    expect(
-      relativeError([sum.lossSum / sum.supervisedTokens], [heldOut.lossAfter64]),
-    ).toBeLessThan(1e-4);
+    expect(relativeError([sum.lossSum / sum.supervisedTokens], [heldOut.lossAfter64])).toBeLessThan(
+      1e-4,
+    );
     engine.dispose();
     await machine.release();
   });

@@ -28,8 +28,18 @@ describe.each(goldenCases)("golden %s on the CPU backend", (name) => {
     expect(relativeError([await heldOutLoss()], [heldOut.lossBefore64])).toBeLessThan(1e-5);
     const { losses, gradNorms, supervised, state } = await replay(golden, engine);
     expect(supervised).toEqual(steps.map((step) => step.supervisedTokens));
-    expect(relativeError(losses, steps.map((step) => step.loss64))).toBeLessThan(1e-5);
-    expect(relativeError(gradNorms, steps.map((step) => step.gradNorm64))).toBeLessThan(1e-5);
+    expect(
+      relativeError(
+        losses,
+        steps.map((step) => step.loss64),
+      ),
+    ).toBeLessThan(1e-5);
+    expect(
+      relativeError(
+        gradNorms,
+        steps.map((step) => step.gradNorm64),
+      ),
+    ).toBeLessThan(1e-5);
     expect(stateError(state, golden.final, "values")).toBeLessThan(1e-4);
     expect(stateError(state, golden.final, "moment1")).toBeLessThan(1e-4);
     expect(stateError(state, golden.final, "moment2")).toBeLessThan(1e-4);

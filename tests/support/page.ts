@@ -1,0 +1,159 @@
+// Drives the page as a visitor would: its buttons, its file inputs, its downloads; and follows its events.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright";
+import type { SessionEvent } from "../../src/session/protocol.ts";
+
+export type EventOf<Kind extends SessionEvent["kind"]> = Extract<SessionEvent, { kind: Kind }>;
+
+/** The events of a page since it was opened, in order. */
+export class EventLog {
+  readonly all: SessionEvent[] = [];
+  readonly #watchers = new Set<() => void>();
+
+  /** To be called before the page is opened. */
+  static async attach(page: Page): Promise<EventLog> {
+    const log = new EventLog();
+    await page.exposeFunction("annealEvent", (event: SessionEvent) => {
+      log.all.push(event);
+      log.#watchers.forEach((watcher) => {
+        watcher();
+      });
+    });
+    await page.addInitScript(() => {
+      addEventListener("anneal", (event) => {
+        const report = (globalThis as unknown as { annealEvent: (detail: unknown) => void })
+          .annealEvent;
+        report((event as CustomEvent).detail);
+      });
+    });
+    return log;
+  }
+
+  of<Kind extends SessionEvent["kind"]>(kind: Kind): EventOf<Kind>[] {
+    return this.all.filter((event): event is EventOf<Kind> => event.kind === kind);
+  }
+
+  /** The first event that fits, past or to come. */
+  async wait(
+    what: string,
+    fits: (event: SessionEvent) => boolean,
+    timeoutMs = 240_000,
+  ): Promise<SessionEvent> {
+    return await new Promise((resolve, reject) => {
+      const check = () => {
+        const found = this.all.find(fits);
+        if (found !== undefined) {
+          done();
+          resolve(found);
+        }
+      };
+      const timer = setTimeout(() => {
+        done();
+        reject(new Error(`Waited ${timeoutMs} ms for ${what}; last: ${this.#last()}`));
+      }, timeoutMs);
+      timer.unref(); // a script that is through must not wait for it
+      const done = () => {
+        clearTimeout(timer);
+        this.#watchers.delete(check);
+      };
+      this.#watchers.add(check);
+      check();
+    });
+  }
+
+  async waitForStep(step: number, timeoutMs?: number): Promise<void> {
+    await this.wait(
+      `step ${step}`,
+      (event) => event.kind === "step" && event.entry.step >= step,
+      timeoutMs,
+    );
+  }
+
+  /** The end of the run. @throws Error with the message of a failed one */
+  async waitForEnd(timeoutMs?: number): Promise<EventOf<"run">> {
+    const isEnd = (event: SessionEvent) =>
+      event.kind === "run" && (event.phase.name === "done" || event.phase.name === "failed");
+    const event = (await this.wait("the end of the run", isEnd, timeoutMs)) as EventOf<"run">;
+    if (event.phase.name === "failed") {
+      const { message, remedy } = event.phase.error;
+      throw new Error(`${message} ${remedy}`);
+    }
+    return event;
+  }
+
+  #last(): string {
+    return JSON.stringify(this.all.at(-1))?.slice(0, 400) ?? "nothing";
+  }
+}
+
+/** Waits until model and data are there and the run can be started. */
+export async function waitUntilReady(page: Page): Promise<void> {
+  await page
+    .getByRole("button", { name: "Start training" })
+    .and(page.locator(":enabled"))
+    .waitFor({ timeout: 120_000 });
+}
+
+export interface Choices {
+  /** Folder of a Hugging Face model. */
+  model?: string | undefined;
+  /** JSONL or CSV file. */
+  data?: string | undefined;
+  /** Folder of a PEFT adapter to start from. */
+  adapter?: string | undefined;
+  /** The JSON recipe. */
+  recipe?: object | undefined;
+}
+
+/** Puts the visitor's own files and recipe in place of the demo's. @throws Error with what the page refuses */
+export async function choose(page: Page, choices: Choices): Promise<void> {
+  await waitUntilReady(page);
+  const put = async (label: string, files: Parameters<Page["setInputFiles"]>[1]) => {
+    await page.getByLabel(label, { exact: true }).setInputFiles(files);
+    await settle(page);
+  };
+  if (choices.model !== undefined) {
+    await put("Choose files", filesIn(choices.model));
+  }
+  if (choices.data !== undefined) {
+    await put("Choose a data file", choices.data);
+  }
+  if (choices.adapter !== undefined) {
+    await put("Start from an adapter", filesIn(choices.adapter));
+  }
+  if (choices.recipe !== undefined) {
+    await put("Load recipe", {
+      name: "recipe.json",
+      mimeType: "application/json",
+      buffer: Buffer.from(JSON.stringify(choices.recipe)),
+    });
+  }
+  await waitUntilReady(page);
+}
+
+/** Saves what a link or button of that name downloads. */
+export async function download(
+  page: Page,
+  name: string,
+  role: "link" | "button",
+  path: string,
+): Promise<void> {
+  const downloading = page.waitForEvent("download");
+  await page.getByRole(role, { name, exact: true }).click();
+  await (await downloading).saveAs(path);
+}
+
+async function settle(page: Page): Promise<void> {
+  await page.waitForTimeout(300); // plans are made 250 ms after a change
+  const alert = page.getByRole("alert");
+  if ((await alert.count()) > 0) {
+    throw new Error(await alert.first().innerText());
+  }
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(folder, entry.name));
+}

@@ -1,0 +1,28 @@
+// The production build on 127.0.0.1, as any static host would serve it.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build, preview } from "vite";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+export interface Site {
+  url: string;
+  close(): Promise<void>;
+}
+
+/** Builds when asked to or when there is no build yet, and serves on a free port. */
+export async function openSite({ rebuild }: { rebuild: boolean }): Promise<Site> {
+  if (rebuild || !existsSync(`${root}/dist/index.html`)) {
+    await build({ root, logLevel: "error" });
+  }
+  const server = await preview({
+    root,
+    logLevel: "error",
+    preview: { port: 0, host: "127.0.0.1" },
+  });
+  const url = server.resolvedUrls?.local[0];
+  if (url === undefined) {
+    throw new Error("The preview server has no address.");
+  }
+  return { url, close: () => server.close() };
+}

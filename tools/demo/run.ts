@@ -1,0 +1,190 @@
+// The main job without hands: trains in headless Chromium on the production build and writes the adapter and checkpoint.
+// Options: --steps, --reload-every, --out, --model, --data, --adapter, --recipe, --profile, --stop-at, --resume, --show.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { chromium, type BrowserContext, type Page } from "playwright";
+import type { SessionEvent } from "../../src/session/protocol.ts";
+import { browserArguments, findBrowser } from "../../tests/support/browser.ts";
+import { choose, download, EventLog, waitUntilReady } from "../../tests/support/page.ts";
+import { openSite } from "../../tests/support/site.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    steps: { type: "string" },
+    "reload-every": { type: "string" },
+    out: { type: "string", default: "out/demo" },
+    model: { type: "string" },
+    data: { type: "string" },
+    adapter: { type: "string" },
+    recipe: { type: "string" },
+    /** Browser profile to use and keep, so that another process can resume the run. */
+    profile: { type: "string" },
+    /** Stop and save after this step. */
+    "stop-at": { type: "string" },
+    /** Take up the saved run of the profile. */
+    resume: { type: "boolean", default: false },
+    /** Open a visible window and use this machine's own GPU. */
+    show: { type: "boolean", default: false },
+  },
+});
+
+const softwareGpu = new Set(["--use-webgpu-adapter=swiftshader"]);
+/** A software GPU takes minutes where a real one takes seconds. */
+const longestRunMs = 6 * 3600_000;
+
+await main();
+
+async function main(): Promise<void> {
+  const site = await openSite({ rebuild: true });
+  const profile = options.profile ?? mkdtempSync(join(tmpdir(), "anneal-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: findBrowser(),
+    headless: !options.show,
+    args: browserArguments.filter((argument) => !options.show || !softwareGpu.has(argument)),
+    acceptDownloads: true,
+  });
+  try {
+    const summary = await trainAndDownload(context, site.url);
+    console.log(JSON.stringify(summary));
+  } finally {
+    await context.close();
+    await site.close();
+    if (options.profile === undefined) {
+      rmSync(profile, { recursive: true, force: true });
+    }
+  }
+}
+
+async function trainAndDownload(context: BrowserContext, url: string): Promise<object> {
+  const page = context.pages()[0] ?? (await context.newPage());
+  page.setDefaultTimeout(120_000);
+  const events = await EventLog.attach(page);
+  page.on("pageerror", (error) => {
+    console.error(error);
+  });
+  await page.goto(url);
+  await (options.resume ? takeUp(page) : begin(page));
+  printProgress(events);
+  await stopWhenAsked(page, events);
+  const end = await events.waitForEnd(longestRunMs);
+  const step = end.phase.name === "done" ? end.phase.step : 0;
+  await saveFiles(page, step);
+  return summarize(events);
+}
+
+async function begin(page: Page): Promise<void> {
+  await choose(page, {
+    model: options.model,
+    data: options.data,
+    adapter: options.adapter,
+    recipe: readRecipe(),
+  });
+  await page.getByRole("button", { name: "Start training" }).click();
+}
+
+async function takeUp(page: Page): Promise<void> {
+  await waitUntilReady(page);
+  await page
+    .getByRole("region", { name: "Saved run" })
+    .getByRole("button", { name: "Resume" })
+    .click();
+}
+
+/** The recipe file with the command line's steps and reloads on top. */
+function readRecipe(): object {
+  const file =
+    options.recipe === undefined
+      ? {}
+      : (JSON.parse(readFileSync(options.recipe, "utf8")) as Record<string, unknown>);
+  const { steps, "reload-every": reloadEvery } = options;
+  return {
+    ...file,
+    ...(steps !== undefined && { maxSteps: Number(steps) }),
+    ...(reloadEvery !== undefined && { reloadEverySteps: Number(reloadEvery) }),
+  };
+}
+
+function printProgress(events: EventLog): void {
+  let printed = 0;
+  void events.wait(
+    "the end of the run",
+    () => {
+      for (; printed < events.all.length; printed++) {
+        const line = lineOf(events.all[printed]);
+        if (line !== null) {
+          console.log(line);
+        }
+      }
+      return false;
+    },
+    longestRunMs,
+  );
+}
+
+function lineOf(event: SessionEvent | undefined): string | null {
+  switch (event?.kind) {
+    case "step": {
+      const { step, loss = NaN, gradNorm = NaN, learningRate = NaN } = event.entry;
+      return (
+        `step ${step} of ${event.totalSteps}  loss ${loss.toFixed(4)}  grad norm ${gradNorm.toFixed(3)}  ` +
+        `rate ${learningRate.toExponential(2)}  ${Math.round(event.tokensPerSecond)} tok/s`
+      );
+    }
+    case "evaluated":
+      return `held-out loss ${event.heldOutLoss.toFixed(4)} at step ${event.step}`;
+    case "saved":
+      return `saved step ${event.checkpoint.step}, ${event.checkpoint.sizeBytes} bytes`;
+    case "rebuilt":
+      return `rebuilt the device at step ${event.step}: ${event.beforeBytes} bytes before, ${event.releasedBytes} released to, ${event.afterBytes} after, ${Math.round(event.durationMs)} ms`;
+    case "saveFailed":
+      return `not saved at step ${event.step}: ${event.error.message}`;
+    default:
+      return null;
+  }
+}
+
+async function stopWhenAsked(page: Page, events: EventLog): Promise<void> {
+  if (options["stop-at"] !== undefined) {
+    await events.waitForStep(Number(options["stop-at"]), longestRunMs);
+    await page.getByRole("button", { name: "Stop and save" }).click();
+  }
+}
+
+async function saveFiles(page: Page, step: number): Promise<void> {
+  const folder = join(options.out, "adapter");
+  mkdirSync(folder, { recursive: true });
+  for (const name of [
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "README.md",
+    "trainer_state.json",
+  ]) {
+    await download(page, name, "link", join(folder, name));
+  }
+  await page.getByRole("tab", { name: "Checkpoints" }).click();
+  const path = join(options.out, `checkpoint-${step}.safetensors`);
+  await download(page, `Download step ${step}`, "button", path);
+}
+
+function summarize(events: EventLog): object {
+  const device = events.of("device")[0]?.device;
+  const steps = events.of("step");
+  const heldOut = events.of("evaluated");
+  const sample = (which: "before" | "after") =>
+    events.of("sample").find((event) => event.which === which)?.text ?? null;
+  return {
+    engine: device?.engine ?? null,
+    gpu: device === undefined ? null : `${device.name} (${device.backend})`,
+    steps: steps.at(-1)?.entry.step ?? 0,
+    firstLoss: steps[0]?.entry.loss ?? null,
+    lastLoss: steps.at(-1)?.entry.loss ?? null,
+    heldOutBefore: heldOut[0]?.heldOutLoss ?? null,
+    heldOutAfter: heldOut.at(-1)?.heldOutLoss ?? null,
+    rebuilds: events.of("rebuilt").length,
+    tokensPerSecond: steps.at(-1)?.tokensPerSecond ?? null,
+    sampleBefore: sample("before"),
+    sampleAfter: sample("after"),
+  };
+}
