@@ -105,13 +105,13 @@ export const demoRecipe: Readonly<Recipe> = {
   ...defaultRecipe,
   rank: 8,
   alpha: 16,
-  learningRate: 4e-3,
-  warmupSteps: 2,
-  batchSize: 8,
+  learningRate: 5e-3,
+  schedule: "cosine",
+  warmupSteps: 3,
+  batchSize: 4,
   gradientAccumulationSteps: 1,
   maxSteps: 60,
   maxLength: 64,
-  evalSteps: 10,
   saveSteps: 10,
 };
 

@@ -3,6 +3,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "../../model/config.ts";
 import { embeddingName, finalNormName, headName } from "../../model/tensors.ts";
+import { times, timesFrozen, timesTransposed } from "./products.ts";
 import type { FrozenWeights } from "./weights.ts";
 
 /** y = x W^T, with or without an adapter: [N, in] -> [N, out]. The seam where LoRA comes in. */
@@ -43,7 +44,7 @@ export function forward(decoder: Decoder, tokens: tf.Tensor2D, rope: Rope): tf.T
     x = decoderLayer(decoder, x, layer, [rows, length], rope);
   }
   const normed = rmsNorm(x, weights.get(finalNormName), config.rmsNormEps);
-  return tf.matMul(normed, weights.get(headName), false, true);
+  return timesFrozen(normed, weights.get(headName));
 }
 
 function decoderLayer(
@@ -151,12 +152,12 @@ export function attention({ query, key, value }: Heads, mask: tf.Tensor4D): tf.T
     headDim,
   ]);
   const flat = (x: tf.Tensor4D): tf.Tensor3D => tf.reshape(x, [rows * keyHeads, places, headDim]);
-  const scores = tf.mul(tf.matMul(stacked, flat(key), false, true), 1 / Math.sqrt(headDim));
+  const scores = tf.mul(timesTransposed(stacked, flat(key)), 1 / Math.sqrt(headDim));
   const masked = tf.add(tf.reshape(scores, [rows, heads, length, places]), mask);
   const weights: tf.Tensor3D = tf.reshape(tf.softmax(masked), [
     rows * keyHeads,
     (heads / keyHeads) * length,
     places,
   ]);
-  return tf.reshape(tf.matMul(weights, flat(value)), [rows, heads, length, headDim]);
+  return tf.reshape(times(weights, flat(value)), [rows, heads, length, headDim]);
 }

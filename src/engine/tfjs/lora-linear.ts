@@ -3,11 +3,12 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { LoraTarget } from "../../adapter/lora.ts";
 import { streams, substream, uniforms } from "../../util/random.ts";
 import type { Linear } from "./decoder.ts";
+import { timesFrozen, timesTransposed } from "./products.ts";
 import type { FrozenWeights } from "./weights.ts";
 
 /** The frozen layer alone. */
 export function frozenLinear(weights: FrozenWeights): Linear {
-  return (x, module) => tf.matMul(x, weights.get(`${module}.weight`), false, true);
+  return (x, module) => timesFrozen(x, weights.get(`${module}.weight`));
 }
 
 /** Which numbers dropout draws. */
@@ -40,8 +41,8 @@ export function loraLinear(
     const loraA = tensors[2 * index] as tf.Tensor2D;
     const loraB = tensors[2 * index + 1] as tf.Tensor2D;
     const input = dropout === null ? x : tf.mul(x, dropoutMask(x.shape, dropout, index));
-    const inner = tf.matMul(input, loraA, false, true);
-    return tf.add(base, tf.mul(tf.matMul(inner, loraB, false, true), scaling));
+    const inner = timesTransposed<tf.Rank.R2>(input, loraA);
+    return tf.add(base, tf.mul(timesTransposed(inner, loraB), scaling));
   };
 }
 

@@ -1,0 +1,52 @@
+// Token rows to what an engine is fed: padded on the right, targets one place ahead, nothing learned from padding.
+import { describe, expect, test } from "vitest";
+import { batchLength, IGNORED, padBatch } from "../../../src/data/batch.ts";
+
+const list = (values: Int32Array) => [...values];
+
+test("rows are as long as the longest, up to the next multiple of eight", () => {
+  expect([1, 7, 8, 9, 16, 17, 1000].map(batchLength)).toEqual([8, 8, 8, 16, 16, 24, 1000]);
+});
+
+describe("a batch", () => {
+  const rows = [
+    { tokens: [5, 6, 7, 8], isTrained: [false, false, true, true] },
+    { tokens: [9, 10], isTrained: [true, true] },
+  ];
+  const batch = padBatch(rows, 3, 6);
+
+  test("has the tokens row by row, positions from 0, segment 1, and zeros where there is none", () => {
+    expect(batch).toMatchObject({ rows: 3, length: 6 });
+    expect(list(batch.tokens)).toEqual([5, 6, 7, 8, 0, 0, 9, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(list(batch.positions)).toEqual([0, 1, 2, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(list(batch.segments)).toEqual([1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  });
+
+  test("asks each place for the trained token behind it, and never for a row's first", () => {
+    const _ = IGNORED;
+    const targets = [_, 7, 8, _, _, _, 10, _, _, _, _, _, _, _, _, _, _, _];
+    expect(list(batch.targets)).toEqual(targets);
+    expect(batch.supervisedTokens).toBe(3);
+  });
+
+  test("may be full: the last place of a row asks for nothing, also not for the next row's first", () => {
+    const isTrained = [true, true, true];
+    const full = padBatch(
+      [
+        { tokens: [1, 2, 3], isTrained },
+        { tokens: [4, 5, 6], isTrained },
+      ],
+      2,
+      3,
+    );
+    expect(list(full.targets)).toEqual([2, 3, IGNORED, 5, 6, IGNORED]);
+    expect(full.supervisedTokens).toBe(4);
+  });
+
+  test("without an example is padding altogether", () => {
+    const empty = padBatch([], 2, 8);
+    expect(list(empty.targets)).toEqual(Array<number>(16).fill(IGNORED));
+    expect(list(empty.segments)).toEqual(Array<number>(16).fill(0));
+    expect(empty.supervisedTokens).toBe(0);
+  });
+});

@@ -1,0 +1,105 @@
+// Token ids and masks against TRL's SFTTrainer, with the real tokenizers: exactly the same numbers.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { beforeAll, describe, expect, test } from "vitest";
+import { buildDataset } from "../../../src/data/dataset.ts";
+import type { Example } from "../../../src/data/rows.ts";
+import { tokenizeExample, type TokenizedExample } from "../../../src/data/tokenize.ts";
+import type { ChatMessage } from "../../../src/data/tokenizer.ts";
+import type { ModelTokenizer } from "../../../src/model/tokenizer.ts";
+import { openTokenizer, tokenizerFolders, type TokenizerName } from "./tokenizers.ts";
+
+interface GoldenRow {
+  inputIds: number[];
+  completionMask: number[];
+}
+
+interface Golden {
+  tokenizerSha256: string;
+  cutLength: number;
+  promptCompletion: (GoldenRow & { prompt: string; completion: string })[];
+  promptCompletionCut: (GoldenRow & { row: number })[];
+  messages: (GoldenRow & { messages: ChatMessage[] })[];
+  messagesCut: (GoldenRow & { row: number })[];
+  messagesAssistantOnly: (GoldenRow & { messages: ChatMessage[] })[];
+  messagesAssistantOnlyCut: (GoldenRow & { row: number })[];
+}
+
+const repository = new URL("../../../", import.meta.url);
+const uncut = 1_000_000;
+
+const asGolden = ({ tokens, isTrained }: TokenizedExample): GoldenRow => ({
+  inputIds: tokens,
+  completionMask: isTrained.map(Number),
+});
+const numbersOf = ({ inputIds, completionMask }: GoldenRow) => ({ inputIds, completionMask });
+
+describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %s", (name) => {
+  let golden: Golden;
+  let tokenizer: ModelTokenizer;
+  let completions: Example[];
+  let chats: Example[];
+
+  beforeAll(async () => {
+    const path = new URL(`tests/golden/tokenization/${name}.json`, repository);
+    golden = JSON.parse(await readFile(path, "utf8")) as Golden;
+    tokenizer = await openTokenizer(name);
+    completions = golden.promptCompletion.map(({ prompt, completion }, line) => ({
+      kind: "completion",
+      prompt,
+      completion,
+      line,
+    }));
+    chats = golden.messages.map(({ messages }, line) => ({ kind: "chat", messages, line }));
+  });
+
+  const tokenize = (examples: readonly Example[], completionOnly: boolean) =>
+    examples.map((example) =>
+      asGolden(tokenizeExample(example, tokenizer, { maxLength: uncut, completionOnly })),
+    );
+
+  /** Rows that are left after the cut, as TRL keeps them: by row of the full list. */
+  const cut = (examples: readonly Example[], completionOnly: boolean) => {
+    const { train, droppedRows } = buildDataset(examples, tokenizer, {
+      maxLength: golden.cutLength,
+      completionOnly,
+      shuffle: false,
+      heldOutRows: 0,
+      seed: 0,
+    });
+    expect(droppedRows).toBe(examples.length - train.length);
+    return train.map((row) => ({ row: row.line, ...asGolden(row) }));
+  };
+
+  test("is the one that the golden file was made with", async () => {
+    const bytes = await readFile(new URL(`${tokenizerFolders[name]}/tokenizer.json`, repository));
+    expect(createHash("sha256").update(bytes).digest("hex")).toBe(golden.tokenizerSha256);
+  });
+
+  test("gives TRL's tokens and masks for prompts and completions", () => {
+    expect(tokenize(completions, true)).toEqual(golden.promptCompletion.map(numbersOf));
+  });
+
+  test("trains every token of a prompt and completion when it is asked to", () => {
+    const everything = golden.promptCompletion.map(({ inputIds }) => ({
+      inputIds,
+      completionMask: inputIds.map(() => 1),
+    }));
+    expect(tokenize(completions, false)).toEqual(everything);
+  });
+
+  test("gives TRL's tokens and masks for chats, whole and answers only", () => {
+    expect(tokenize(chats, false)).toEqual(golden.messages.map(numbersOf));
+    expect(tokenize(chats, true)).toEqual(golden.messagesAssistantOnly.map(numbersOf));
+  });
+
+  test("cuts and drops the rows that TRL cuts and drops", () => {
+    expect(cut(completions, true)).toEqual(golden.promptCompletionCut);
+    expect(cut(chats, false)).toEqual(golden.messagesCut);
+    if (golden.messagesAssistantOnlyCut.length > 0) {
+      expect(cut(chats, true)).toEqual(golden.messagesAssistantOnlyCut);
+    } else {
+      expect(() => cut(chats, true)).toThrow(/longer than maxLength/);
+    }
+  });
+});

@@ -1,0 +1,99 @@
+// Chats turn by turn, and what cutting does to tokens and mask. Exact numbers: golden-tokens.test.ts.
+import { beforeAll, describe, expect, test } from "vitest";
+import { countTrained, tokenizeExample } from "../../../src/data/tokenize.ts";
+import type { ChatMessage } from "../../../src/data/tokenizer.ts";
+import type { ModelTokenizer } from "../../../src/model/tokenizer.ts";
+import { openTokenizer } from "./tokenizers.ts";
+
+const whole = { maxLength: 1000, completionOnly: true };
+const user = (content: string): ChatMessage => ({ role: "user", content });
+const assistant = (content: string): ChatMessage => ({ role: "assistant", content });
+
+let demo: ModelTokenizer;
+let bos: ModelTokenizer;
+
+beforeAll(async () => {
+  demo = await openTokenizer("demo");
+  bos = await openTokenizer("bos-bpe");
+});
+
+/** The trained stretches as text, special tokens shown. */
+function trainedTexts(messages: ChatMessage[], tokenizer: ModelTokenizer): string[] {
+  const { tokens, isTrained } = tokenizeExample(
+    { kind: "chat", messages, line: 1 },
+    tokenizer,
+    whole,
+  );
+  const texts: string[] = [];
+  tokens.forEach((token, place) => {
+    if (isTrained[place]) {
+      const before = place > 0 && isTrained[place - 1] ? texts.pop() : undefined;
+      texts.push((before ?? "") + tokenizer.decodeToken(token));
+    }
+  });
+  return texts;
+}
+
+describe("a chat", () => {
+  test("trains each answer with its end of turn, and nothing that was said to it", () => {
+    const messages = [
+      { role: "system", content: "Be brief." },
+      user("Hi"),
+      assistant("Hello."),
+      user("More?"),
+      assistant("No."),
+    ];
+    const turns = ["Hello.<|im_end|>\n", "No.<|im_end|>\n"];
+    expect(trainedTexts(messages, demo)).toEqual(turns);
+  });
+
+  test("trains answers in a row one by one, and no question at the end", () => {
+    const messages = [user("Hi"), assistant("One."), assistant("Two."), user("Three?")];
+    expect(trainedTexts(messages, demo)).toEqual(["One.<|im_end|>\n", "Two.<|im_end|>\n"]);
+  });
+
+  test("trains the space that its template puts in front of an answer", () => {
+    const messages = [user("Hi"), assistant("Yes."), user("Why"), assistant("So.")];
+    expect(trainedTexts(messages, bos)).toEqual([" Yes. </s>", " So. </s>"]);
+  });
+
+  test("that begins with an answer trains it", () => {
+    expect(trainedTexts([assistant("Welcome."), user("Hi")], demo)).toEqual([
+      "Welcome.<|im_end|>\n",
+    ]);
+  });
+});
+
+describe("cutting", () => {
+  const example = {
+    kind: "completion",
+    prompt: "the sun",
+    completion: " is down",
+    line: 5,
+  } as const;
+
+  test("keeps the first tokens with their mask and says how long the row was", () => {
+    const full = tokenizeExample(example, demo, whole);
+    expect(full).toMatchObject({ line: 5, fullLength: full.tokens.length });
+    for (let maxLength = 1; maxLength <= full.tokens.length + 1; maxLength++) {
+      expect(tokenizeExample(example, demo, { ...whole, maxLength })).toEqual({
+        ...full,
+        tokens: full.tokens.slice(0, maxLength),
+        isTrained: full.isTrained.slice(0, maxLength),
+      });
+    }
+  });
+
+  test("cuts the mask of rows that train everything as well", () => {
+    const options = { maxLength: 3, completionOnly: false };
+    expect(tokenizeExample(example, demo, options).isTrained).toEqual([true, true, true]);
+  });
+});
+
+test("the first token is never counted: nothing predicts it", () => {
+  const counted = (isTrained: boolean[]) =>
+    countTrained({ line: 1, tokens: [], isTrained, fullLength: 3 });
+  expect(counted([true, true, false, true])).toBe(2);
+  expect(counted([true])).toBe(0);
+  expect(counted([])).toBe(0);
+});

@@ -1,0 +1,33 @@
+// Token rows that need no tokenizer: drawn by seed, each row with a length and a prompt of its own.
+import type { Dataset } from "../../../src/data/dataset.ts";
+import { countTrained, type TokenizedExample } from "../../../src/data/tokenize.ts";
+import { uniforms } from "../../../src/util/random.ts";
+
+const longestRow = 11;
+
+/** Its first token is its line, so that a batch tells which rows it holds. @param line from 1, below `vocabSize` */
+function madeUpRow(line: number, vocabSize: number): TokenizedExample {
+  const length = 4 + (line % (longestRow - 3));
+  const draws = uniforms(99, line, length);
+  return {
+    line,
+    tokens: Array.from(draws, (draw, place) => (place === 0 ? line : Math.floor(draw * vocabSize))),
+    isTrained: Array.from(draws, (_, place) => place > (line % 3) + 1),
+    fullLength: length,
+  };
+}
+
+export function madeUpDataset(trainRows: number, heldOutRows: number, vocabSize = 80): Dataset {
+  const rows = Array.from({ length: trainRows + heldOutRows }, (_, i) =>
+    madeUpRow(i + 1, vocabSize),
+  );
+  const train = rows.slice(0, trainRows);
+  return {
+    train,
+    heldOut: rows.slice(trainRows),
+    trainedTokens: train.reduce((sum, row) => sum + countTrained(row), 0),
+    longestRow,
+    truncatedRows: 0,
+    droppedRows: 0,
+  };
+}

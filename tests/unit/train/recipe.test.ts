@@ -1,0 +1,121 @@
+// The JSON form of a recipe: every option is optional, and what is wrong is said field by field.
+import { describe, expect, test } from "vitest";
+import {
+  allTargetModules,
+  defaultRecipe,
+  demoRecipe,
+  parseRecipe,
+  recipeRanges,
+} from "../../../src/train/recipe.ts";
+import { UserError } from "../../../src/util/errors.ts";
+
+function refusal(value: unknown): UserError {
+  try {
+    parseRecipe(value, defaultRecipe, "my.json");
+  } catch (error) {
+    if (error instanceof UserError) {
+      return error;
+    }
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+const numbers = Object.entries(recipeRanges);
+
+describe("a recipe", () => {
+  test("takes what it does not say from the defaults", () => {
+    expect(parseRecipe({}, defaultRecipe)).toEqual(defaultRecipe);
+    expect(parseRecipe({ rank: 4 }, demoRecipe)).toEqual({ ...demoRecipe, rank: 4 });
+  });
+
+  test.each([
+    ["defaultRecipe", defaultRecipe],
+    ["demoRecipe", demoRecipe],
+  ])("that is the whole %s comes back as it is", (_, whole) => {
+    const given: unknown = JSON.parse(JSON.stringify(whole));
+    expect(parseRecipe(given, defaultRecipe)).toEqual(whole);
+  });
+
+  test("has a range or a rule for every option", () => {
+    const ruled = ["targetModules", "schedule", "completionOnly", "shuffle"];
+    expect([...Object.keys(recipeRanges), ...ruled].toSorted()).toEqual(
+      Object.keys(defaultRecipe).toSorted(),
+    );
+  });
+
+  test("takes any choice of modules, schedules and switches", () => {
+    for (const name of allTargetModules) {
+      expect(parseRecipe({ targetModules: [name] }, defaultRecipe).targetModules).toEqual([name]);
+    }
+    const given = { schedule: "cosine", completionOnly: false, shuffle: false };
+    expect(parseRecipe(given, defaultRecipe)).toMatchObject(given);
+  });
+});
+
+describe.each(numbers)("%s", (key, { min, max, integer }) => {
+  test("is taken at both ends of its range", () => {
+    for (const value of [min, max]) {
+      expect(parseRecipe({ [key]: value }, defaultRecipe)).toMatchObject({ [key]: value });
+    }
+  });
+
+  test("is refused past them, and where it is no number, with the range", () => {
+    const wrong = [min - 1, max * 2 + 1, String(min), null, true, NaN, Infinity, [min]];
+    for (const value of integer ? [...wrong, min + 0.5] : wrong) {
+      const error = refusal({ [key]: value });
+      expect(error).toMatchObject({ code: "bad-recipe", where: "my.json" });
+      expect(error.message).toContain(
+        `${key} must be ${integer ? "a whole number" : "a number"} from ${min} to ${max}, not `,
+      );
+    }
+  });
+});
+
+describe("a recipe is refused", () => {
+  test.each([
+    ["an unknown option", { learning_rate: 1 }, /there is no option "learning_rate"/],
+    ["an option of every object", { toString: 1 }, /there is no option "toString"/],
+    ["a prototype", JSON.parse('{"__proto__": {"rank": 4}}'), /there is no option "__proto__"/],
+    ["no module", { targetModules: [] }, /at least one module/],
+    ["modules as text", { targetModules: "q_proj" }, /at least one module/],
+    ["a module twice", { targetModules: ["q_proj", "q_proj"] }, /repeats a module/],
+    ["another module", { targetModules: ["q_proj", "lm_head"] }, /"lm_head" is not a target/],
+    ["another schedule", { schedule: "polynomial" }, /linear, cosine, constant, not "polynomial"/],
+    ["a switch in words", { shuffle: "yes" }, /shuffle must be true or false/],
+    ["a switch as a number", { completionOnly: 1 }, /completionOnly must be true or false/],
+  ])("with %s", (_, value, message) => {
+    const error = refusal(value);
+    expect(error).toMatchObject({ code: "bad-recipe", where: "my.json" });
+    expect(error.message).toMatch(message);
+  });
+
+  test.each([[null], [[]], ["rank: 4"], [4]])("that is %j and no object", (value) => {
+    expect(refusal(value).message).toContain("not a JSON object");
+  });
+
+  test("with all of its faults at once", () => {
+    const { message } = refusal({
+      rank: 0,
+      alpha: -1,
+      learningRate: "1e-4",
+      targetModules: ["embed", "q_proj", "head"],
+      schedule: "step",
+      shuffle: null,
+      lr: 1,
+    });
+    const named = [
+      "rank ",
+      "alpha ",
+      "learningRate ",
+      '"embed"',
+      '"head"',
+      "schedule ",
+      "shuffle ",
+    ];
+    for (const fault of [...named, 'no option "lr"']) {
+      expect(message).toContain(fault);
+    }
+    expect(message.split("; ")).toHaveLength(8);
+  });
+});
