@@ -1,7 +1,7 @@
 // The tfjs engine on WebGPU, in Chromium, against PyTorch + PEFT in double precision; and its bits against themselves.
 import * as tf from "@tensorflow/tfjs-core";
-import { describe, expect, test } from "vitest";
-import { openMachine } from "../../../src/gpu/machine.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openMachine, type Machine } from "../../../src/gpu/machine.ts";
 import {
   goldenCases,
   goldenEngine,
@@ -18,57 +18,77 @@ const read = async (path: string) => {
   return await response.blob();
 };
 
-describe.each(goldenCases)("golden %s on WebGPU", (name) => {
-  test("losses, gradient norms and adapter follow PyTorch for twelve steps", async () => {
-    const golden = await openGolden(name, read);
-    const machine = await openMachine("webgpu");
-    const engine = await goldenEngine(golden, machine);
-    const { steps, heldOut } = golden.run;
-    const { losses, gradNorms, state } = await replay(golden, engine);
-    expect(
-      relativeError(
-        losses,
-        steps.map((step) => step.loss64),
-      ),
-    ).toBeLessThan(1e-4);
-    expect(
-      relativeError(
-        gradNorms,
-        steps.map((step) => step.gradNorm64),
-      ),
-    ).toBeLessThan(1e-4);
-    expect(stateError(state, golden.final, "values")).toBeLessThan(1e-3);
-    const sum = await engine.evaluate(toBatch(heldOut.batch));
-    expect(relativeError([sum.lossSum / sum.supervisedTokens], [heldOut.lossAfter64])).toBeLessThan(
-      1e-4,
-    );
+let machine: Machine;
+
+beforeAll(async () => {
+  machine = await openMachine("webgpu");
+});
+
+afterAll(async () => {
+  await machine.release();
+});
+
+test.each(goldenCases)("%s: twelve steps on WebGPU follow PyTorch", async (name) => {
+  const golden = await openGolden(name, read);
+  const tensorsBefore = tf.memory().numTensors;
+  const engine = await goldenEngine(golden, machine);
+  const { steps, heldOut } = golden.run;
+  const { losses, gradNorms, supervised, state } = await replay(golden, engine);
+  expect(supervised).toEqual(steps.map((step) => step.supervisedTokens));
+  expect(relativeError(losses, steps.map((step) => step.loss64))).toBeLessThan(1e-4);
+  expect(relativeError(gradNorms, steps.map((step) => step.gradNorm64))).toBeLessThan(1e-4);
+  expect(stateError(state, golden.final, "values")).toBeLessThan(1e-3);
+  const sum = await engine.evaluate(toBatch(heldOut.batch));
+  const heldOutLoss = sum.lossSum / sum.supervisedTokens;
+  expect(relativeError([heldOutLoss], [heldOut.lossAfter64])).toBeLessThan(1e-4);
+  engine.dispose();
+  expect(tf.memory().numTensors).toBe(tensorsBefore);
+});
+
+test("a device destroyed and rebuilt after every third step changes no bit, dropout on", async () => {
+  const golden = await openGolden("gqa-untied", read);
+  const whole = await goldenEngine(golden, machine, 0.2);
+  const expected = await replay(golden, whole, 0, 6);
+  whole.dispose();
+
+  const losses: number[] = [];
+  let state = golden.initial;
+  for (let from = 0; from < 6; from += 3) {
+    await machine.release();
+    machine = await openMachine("webgpu");
+    const engine = await goldenEngine(golden, machine, 0.2);
+    engine.writeState(state);
+    const part = await replay(golden, engine, from, from + 3);
+    losses.push(...part.losses);
+    state = part.state;
     engine.dispose();
-    await machine.release();
-  });
+  }
+  expect(losses).toEqual(expected.losses);
+  expect(state).toEqual(expected.state);
+});
 
-  test("a device rebuilt after every third step changes no bit, dropout on", async () => {
-    const golden = await openGolden(name, read);
-    const machine = await openMachine("webgpu");
-    const tensorsBefore = tf.memory().numTensors;
-    const whole = await goldenEngine(golden, machine, 0.2);
-    const expected = await replay(golden, whole);
-    whole.dispose();
-    expect(tf.memory().numTensors).toBe(tensorsBefore);
-    await machine.release();
+test("device memory stays flat from the second step on", async () => {
+  const golden = await openGolden("mha-tied", read);
+  const engine = await goldenEngine(golden, machine);
+  const { hyper, steps } = golden.run;
+  const microBatches = steps[0]?.microBatches.map(toBatch) ?? [];
+  const bytes: number[] = [];
+  for (let step = 1; step <= 8; step++) {
+    await engine.step(microBatches, { ...hyper, step, learningRate: 1e-3, seed: 7 });
+    bytes.push(engine.memory().allocatedBytes);
+  }
+  expect(new Set(bytes.slice(1)).size).toBe(1);
+  engine.dispose();
+});
 
-    const losses: number[] = [];
-    let state = golden.initial;
-    for (let from = 0; from < golden.run.steps.length; from += 3) {
-      const rebuilt = await openMachine("webgpu");
-      const engine = await goldenEngine(golden, rebuilt, 0.2);
-      engine.writeState(state);
-      const part = await replay(golden, engine, from, from + 3);
-      losses.push(...part.losses);
-      state = part.state;
-      engine.dispose();
-      await rebuilt.release();
-    }
-    expect(losses).toEqual(expected.losses);
-    expect(state).toEqual(expected.state);
-  });
+test("a command that the GPU refuses ends the work instead of reading as zeros", async () => {
+  const broken = await openMachine("webgpu");
+  const backend = tf.backend() as unknown as { device: GPUDevice };
+  backend.device.createShaderModule({ code: "this is not WGSL" });
+  const value = tf.add(tf.tensor1d([1, 2]), 1);
+  await expect(
+    broken.guard(value.data().then(() => backend.device.queue.onSubmittedWorkDone())),
+  ).rejects.toThrow("refused a command");
+  await broken.release();
+  machine = await openMachine("webgpu");
 });

@@ -116,6 +116,5 @@ describe("a recipe is refused", () => {
     for (const fault of [...named, 'no option "lr"']) {
       expect(message).toContain(fault);
     }
-    expect(message.split("; ")).toHaveLength(8);
   });
 });

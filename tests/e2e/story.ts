@@ -1,0 +1,144 @@
+// What every story needs: browsers on kept profiles with the page open, a small recipe, and the run that nothing disturbed.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test as base, chromium, type BrowserContext, type Page } from "@playwright/test";
+import type { Recipe } from "../../src/train/recipe.ts";
+import { browserArguments, findBrowser } from "../support/browser.ts";
+import { choose, EventLog } from "../support/page.ts";
+
+export { expect } from "@playwright/test";
+
+/** Steps take about a second on a software GPU; dropout makes a resumed run show a wrong random state. */
+export const smallRecipe = {
+  rank: 4,
+  alpha: 8,
+  dropout: 0.1,
+  targetModules: ["q_proj", "v_proj"],
+  batchSize: 1,
+  maxLength: 32,
+  maxSteps: 6,
+  heldOutRows: 2,
+  evalSteps: 0,
+  saveSteps: 2,
+} satisfies Partial<Recipe>;
+
+/** A browser process with the page open. */
+export interface Visit {
+  context: BrowserContext;
+  page: Page;
+  events: EventLog;
+}
+
+export interface VisitOptions {
+  profile?: string;
+  browserArguments?: readonly string[];
+}
+
+interface Stories {
+  /** An empty profile of this story. */
+  profile: string;
+  /** Starts a browser on the profile and opens the page. */
+  visit: (options?: VisitOptions) => Promise<Visit>;
+}
+
+/** One run of smallRecipe from its first step to its last. */
+export interface Undisturbed {
+  steps: StepFigures[];
+}
+
+interface Shared {
+  undisturbed: Undisturbed;
+}
+
+export const test = base.extend<Stories, Shared>({
+  // eslint-disable-next-line no-empty-pattern
+  profile: async ({}, use) => {
+    const folder = newProfile();
+    await use(folder);
+    rmSync(folder, { recursive: true, force: true });
+  },
+  visit: async ({ profile }, use) => {
+    const contexts: BrowserContext[] = [];
+    await use(async (options = {}) => {
+      const visit = await openBrowser({ profile, ...options });
+      contexts.push(visit.context);
+      return visit;
+    });
+    for (const context of contexts) {
+      await context.close();
+    }
+  },
+  undisturbed: [
+    // eslint-disable-next-line no-empty-pattern
+    async ({}, use, { project }) => {
+      const path = join(project.outputDir, "undisturbed.json");
+      if (!existsSync(path)) {
+        writeFileSync(path, JSON.stringify(await runUndisturbed()));
+      }
+      await use(JSON.parse(readFileSync(path, "utf8")) as Undisturbed);
+    },
+    { scope: "worker", timeout: 300_000 },
+  ],
+});
+
+async function openBrowser({
+  profile,
+  browserArguments: args = browserArguments,
+}: VisitOptions & { profile: string }): Promise<Visit> {
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: findBrowser(),
+    headless: true,
+    args: [...args],
+    acceptDownloads: true,
+  });
+  const page = context.pages()[0] ?? (await context.newPage());
+  return { context, page, events: await openPage(page) };
+}
+
+/** Opens the page in a tab and follows its events. */
+export async function openPage(page: Page): Promise<EventLog> {
+  page.setDefaultTimeout(60_000);
+  const events = await EventLog.attach(page);
+  await page.goto(siteUrl());
+  return events;
+}
+
+export function siteUrl(): string {
+  return process.env["ANNEAL_URL"] ?? "";
+}
+
+export async function start(page: Page, recipe: Partial<Recipe> = smallRecipe): Promise<void> {
+  await choose(page, { recipe });
+  await page.getByRole("button", { name: "Start training" }).click();
+}
+
+export interface StepFigures {
+  step: number;
+  loss: number;
+  gradNorm: number;
+}
+
+/** Loss and gradient norm of each step; of a step made again after a rollback the last. */
+export function stepsOf(events: EventLog): StepFigures[] {
+  const figures = new Map<number, StepFigures>();
+  for (const { entry } of events.of("step")) {
+    const { step, loss = NaN, gradNorm = NaN } = entry;
+    figures.set(step, { step, loss, gradNorm });
+  }
+  return [...figures.values()].sort((a, b) => a.step - b.step);
+}
+
+async function runUndisturbed(): Promise<Undisturbed> {
+  const profile = newProfile();
+  const { context, page, events } = await openBrowser({ profile });
+  await start(page);
+  await events.waitForEnd();
+  await context.close();
+  rmSync(profile, { recursive: true, force: true });
+  return { steps: stepsOf(events) };
+}
+
+function newProfile(): string {
+  return mkdtempSync(join(tmpdir(), "anneal-story-"));
+}

@@ -1,0 +1,226 @@
+// The training loop on the real engine: what it logs, that a run cut anywhere is the run in one piece, and how it fails.
+import { beforeAll, describe, expect, test } from "vitest";
+import type { AdapterState } from "../../../src/adapter/state.ts";
+import type { Recipe } from "../../../src/train/recipe.ts";
+import { learningRateAt } from "../../../src/train/schedule.ts";
+import type { TrainerState } from "../../../src/train/state.ts";
+import { initialState, train, type TrainedStep } from "../../../src/train/trainer.ts";
+import { startingAdapter, tinyEngine, tinyRecipe } from "./golden-run.ts";
+import { madeUpDataset } from "./made-up-data.ts";
+
+/** 13 rows by 2 x 2 are 4 steps an epoch, the last with one row: 8 steps see two epochs. */
+const dataset = madeUpDataset(13, 3);
+const never = new AbortController().signal;
+
+interface Stand {
+  state: TrainerState;
+  adapter: AdapterState;
+  yielded: TrainedStep[];
+}
+
+/** Trains on a new engine until `isEnough`, on copies: what went in stays as it was. */
+async function trainFrom(
+  recipe: Recipe,
+  from: Pick<Stand, "state" | "adapter">,
+  isEnough: (state: TrainerState) => boolean = () => false,
+  data = dataset,
+): Promise<Stand> {
+  const engine = await tinyEngine(recipe, from.adapter);
+  const state = structuredClone(from.state);
+  const yielded: TrainedStep[] = [];
+  for await (const step of train(engine, data, recipe, state, never)) {
+    yielded.push(structuredClone(step));
+    if (isEnough(state)) {
+      break;
+    }
+  }
+  const adapter = structuredClone(await engine.readState());
+  engine.dispose();
+  return { state, adapter, yielded };
+}
+
+const freshStart = (recipe: Recipe, data = dataset) => ({
+  state: initialState(data, recipe),
+  adapter: startingAdapter,
+});
+const lossesOf = ({ state }: Stand) =>
+  state.log.flatMap(({ loss }) => (loss === undefined ? [] : [loss]));
+
+describe("a run of eight steps", () => {
+  const recipe = { ...tinyRecipe, dropout: 0.2, shuffle: true };
+  let whole: Stand;
+
+  beforeAll(async () => {
+    whole = await trainFrom(recipe, freshStart(recipe));
+  });
+
+  test("yields each entry of its log as it is made", () => {
+    expect(whole.yielded.map(({ entry }) => entry)).toEqual(whole.state.log);
+    expect(whole.state.log.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(whole.state).toMatchObject({ step: 8, totalSteps: 8, cursor: { epoch: 2, row: 0 } });
+  });
+
+  test("logs epoch, learning rate, norm and counted tokens of each step", () => {
+    for (const entry of whole.state.log.slice(1)) {
+      expect(entry.epoch).toBe(entry.step / 4);
+      expect(entry.learningRate).toBe(learningRateAt(recipe, entry.step - 1, 8));
+      expect(entry.gradNorm).toBeGreaterThan(0);
+    }
+    const counted = whole.state.log.map(({ supervisedTokens = 0 }) => supervisedTokens);
+    const perEpoch = (steps: number[]) => steps.reduce((sum, tokens) => sum + tokens, 0);
+    expect(perEpoch(counted.slice(1, 5))).toBe(dataset.trainedTokens);
+    expect(perEpoch(counted.slice(5))).toBe(dataset.trainedTokens);
+  });
+
+  test("counts the tokens it was fed", () => {
+    const perEpoch = dataset.train.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    expect(whole.state.tokensSeen).toBe(2 * perEpoch);
+    expect(whole.yielded.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(2 * perEpoch);
+  });
+
+  test("evaluates before the first step, every third, and after the last", () => {
+    const evaluated = whole.state.log.filter(({ heldOutLoss }) => heldOutLoss !== undefined);
+    expect(evaluated.map(({ step }) => step)).toEqual([0, 3, 6, 8]);
+    expect(whole.state.log[0]).toEqual({
+      step: 0,
+      epoch: 0,
+      heldOutLoss: evaluated[0]!.heldOutLoss,
+    });
+  });
+
+  test("holds the lowest held-out loss after the start as its best", () => {
+    const losses = whole.state.log
+      .slice(1)
+      .flatMap(({ step, heldOutLoss }) =>
+        heldOutLoss === undefined ? [] : [{ step, heldOutLoss }],
+      );
+    const [best] = losses.toSorted((a, b) => a.heldOutLoss - b.heldOutLoss);
+    expect(whole.state.best).toEqual(best);
+  });
+
+  test("learns: the second epoch's losses are below the first's", () => {
+    const losses = lossesOf(whole);
+    const sum = (part: number[]) => part.reduce((a, b) => a + b);
+    expect(sum(losses.slice(4))).toBeLessThan(0.95 * sum(losses.slice(0, 4)));
+  });
+
+  test.each([0, 1, 2, 3, 4, 5, 6, 7])(
+    "cut after step %i and taken up on a new engine is bit for bit the same",
+    async (step) => {
+      const part = await trainFrom(recipe, freshStart(recipe), (state) => state.step === step);
+      expect(part.state.step).toBe(step);
+      const rest = await trainFrom(recipe, part);
+      expect(rest.state).toEqual(whole.state);
+      expect(rest.adapter).toEqual(whole.adapter);
+      expect([...part.yielded, ...rest.yielded]).toEqual(whole.yielded);
+    },
+  );
+
+  test("cut after its last step has nothing left to do", async () => {
+    const again = await trainFrom(recipe, whole);
+    expect(again.yielded).toEqual([]);
+    expect(again.adapter).toEqual(whole.adapter);
+  });
+});
+
+test("the seed acts through the order of rows and through dropout, and through nothing else", async () => {
+  const losses = async (given: Partial<Recipe>) => {
+    const recipe = { ...tinyRecipe, maxSteps: 2, evalSteps: 0, ...given };
+    const data = madeUpDataset(13, 0);
+    return lossesOf(await trainFrom(recipe, freshStart(recipe, data), undefined, data));
+  };
+  const shuffled = { shuffle: true, dropout: 0 };
+  const dropped = { shuffle: false, dropout: 0.2 };
+  const neither = { shuffle: false, dropout: 0 };
+  expect(await losses({ ...shuffled, seed: 4 })).not.toEqual(await losses(shuffled));
+  expect(await losses({ ...dropped, seed: 4 })).not.toEqual(await losses(dropped));
+  expect(await losses({ ...neither, seed: 4 })).toEqual(await losses(neither));
+});
+
+describe("evaluation", () => {
+  const evaluatedSteps = async (given: Partial<Recipe>, data = dataset) => {
+    const recipe = { ...tinyRecipe, maxSteps: 2, ...given };
+    const { state } = await trainFrom(recipe, freshStart(recipe, data), undefined, data);
+    return state.log.filter(({ heldOutLoss }) => heldOutLoss !== undefined).map(({ step }) => step);
+  };
+
+  test("every 0 steps is at the start and the end alone", async () => {
+    expect(await evaluatedSteps({ evalSteps: 0 })).toEqual([0, 2]);
+    expect(await evaluatedSteps({ evalSteps: 1 })).toEqual([0, 1, 2]);
+  });
+
+  test("is never without held-out rows, and there is no best then", async () => {
+    const data = madeUpDataset(5, 0);
+    expect(await evaluatedSteps({ evalSteps: 1 }, data)).toEqual([]);
+    const recipe = { ...tinyRecipe, maxSteps: 1 };
+    const { state } = await trainFrom(recipe, freshStart(recipe, data), undefined, data);
+    expect(state.best).toBeNull();
+    expect(state.log).toHaveLength(1);
+  });
+});
+
+test("four rows at once and twice two rows are the same training", async () => {
+  const shared: Recipe = { ...tinyRecipe, dropout: 0, shuffle: true };
+  const once = { ...shared, batchSize: 4, gradientAccumulationSteps: 1 };
+  const twice = { ...shared, batchSize: 2, gradientAccumulationSteps: 2 };
+  const expected = await trainFrom(once, freshStart(once));
+  const actual = await trainFrom(twice, freshStart(twice));
+  const losses = lossesOf(actual);
+  lossesOf(expected).forEach((loss, i) => {
+    expect(Math.abs(losses[i]! - loss)).toBeLessThan(1e-6 * loss);
+  });
+  expect(actual.state.tokensSeen).toBe(expected.state.tokensSeen);
+});
+
+describe("a loss that is not finite", () => {
+  const noHeldOut = madeUpDataset(13, 0);
+
+  test("ends the run with state and adapter as they were before the step", async () => {
+    const recipe: Recipe = {
+      ...tinyRecipe,
+      learningRate: 1e30,
+      schedule: "constant",
+      warmupSteps: 0,
+      maxGradNorm: 0,
+    };
+    const engine = await tinyEngine(recipe);
+    const state = initialState(noHeldOut, recipe);
+    const steps = train(engine, noHeldOut, recipe, state, never);
+    await steps.next();
+    const before = structuredClone({ state, adapter: await engine.readState() });
+    expect(before.state.step).toBe(1);
+    await expect(steps.next()).rejects.toMatchObject({
+      code: "non-finite-loss",
+      where: "step 2",
+      message: expect.stringContaining("the adapter was not changed") as string,
+      remedy: expect.stringContaining("now 1e+30") as string,
+    });
+    expect({ state, adapter: await engine.readState() }).toEqual(before);
+    engine.dispose();
+  });
+
+  test("also comes from an adapter near the end of f32", async () => {
+    const adapter = structuredClone(startingAdapter);
+    adapter.tensors[0]!.values.fill(3e38);
+    const start = { state: initialState(noHeldOut, tinyRecipe), adapter };
+    await expect(trainFrom(tinyRecipe, start, undefined, noHeldOut)).rejects.toMatchObject({
+      code: "non-finite-loss",
+      where: "step 1",
+    });
+  });
+});
+
+test("an abort comes between steps and leaves everything as it was", async () => {
+  const recipe = tinyRecipe;
+  const abort = new AbortController();
+  const engine = await tinyEngine(recipe);
+  const state = initialState(dataset, recipe);
+  const steps = train(engine, dataset, recipe, state, abort.signal);
+  await steps.next();
+  await steps.next();
+  const before = structuredClone({ state, adapter: await engine.readState() });
+  abort.abort();
+  await expect(steps.next()).rejects.toMatchObject({ name: "AbortError" });
+  expect({ state, adapter: await engine.readState() }).toEqual(before);
+  engine.dispose();
+});
