@@ -76,7 +76,7 @@ export function parseStopTokens(configText: string, generationText: string | nul
   const list: unknown[] = Array.isArray(found) ? found : [found];
   return list.map((id) => {
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0) {
-      throw badConfig("config.json", `eos_token_id holds ${JSON.stringify(id)}`);
+      throw badConfig("config.json", `its eos_token_id holds ${JSON.stringify(id)}`);
     }
     return id;
   });
@@ -108,10 +108,11 @@ function readArchitecture(fields: Fields, fileName: string): string {
 }
 
 function refuseVariants(fields: Fields, config: ModelConfig, fileName: string): void {
-  const scaling = fields["rope_scaling"] ?? fields["rope_parameters"];
-  const ropeType = ropeTypeOf(scaling);
-  if (ropeType !== "default") {
-    throw unsupported(fileName, `RoPE scaling ${JSON.stringify(ropeType)} is not supported`);
+  for (const key of ["rope_scaling", "rope_parameters"]) {
+    const ropeType = ropeTypeOf(fields[key]);
+    if (ropeType !== "default") {
+      throw unsupported(fileName, `RoPE scaling ${JSON.stringify(ropeType)} is not supported`);
+    }
   }
   for (const key of ["attention_bias", "mlp_bias"]) {
     if (fields[key] === true) {
@@ -131,7 +132,7 @@ function refuseVariants(fields: Fields, config: ModelConfig, fileName: string): 
     );
   }
   if (config.headDim % 2 !== 0) {
-    throw badConfig(fileName, `head_dim is ${config.headDim}, but RoPE needs an even number`);
+    throw badConfig(fileName, `its head_dim is ${config.headDim}, but RoPE needs an even number`);
   }
 }
 
@@ -161,7 +162,7 @@ function readInteger(
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > limits[key]) {
     throw badConfig(
       fileName,
-      `${key} is ${JSON.stringify(value)}, but must be a whole number from 1 to ${limits[key]}`,
+      `its ${key} is ${JSON.stringify(value)}, but must be a whole number from 1 to ${limits[key]}`,
     );
   }
   return value;
@@ -169,7 +170,7 @@ function readInteger(
 
 function readPositive(value: unknown, key: string, fileName: string): number {
   if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value)) {
-    throw badConfig(fileName, `${key} is ${JSON.stringify(value)}, but must be above zero`);
+    throw badConfig(fileName, `its ${key} is ${JSON.stringify(value)}, but must be above zero`);
   }
   return value;
 }

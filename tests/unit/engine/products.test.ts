@@ -65,7 +65,7 @@ test("a hand case: [1 2] times the transpose of [[3 4] [5 6]] is [11 17]", () =>
 
 test("gradients agree with finite differences", () => {
   const y = tf.randomNormal<tf.Rank.R2>([4, 3], 0, 1, "float32", 5);
-  const f = (x: Matrix) => tf.sum(tf.square<tf.Tensor>(timesTransposed(x, y)));
+  const f = (x: Matrix): tf.Tensor => tf.sum(tf.square(timesTransposed(x, y)) as tf.Tensor);
   const x = tf.randomNormal<tf.Rank.R2>([2, 3], 0, 1, "float32", 4);
   const gradient = tf.grad((input) => f(input as Matrix))(x).dataSync();
   const values = x.dataSync();
