@@ -48,7 +48,7 @@ export interface SamplingOptions {
 }
 
 export interface EngineMemory {
-  /** Bytes known before the first step: weights, adapter, optimizer. */
+  /** Bytes a run of this shape was said to need before it began. */
   plannedBytes: number;
   /** Bytes of device buffers that exist now, in use or pooled. */
   allocatedBytes: number;

@@ -7,21 +7,23 @@ import { UserError } from "../util/errors.ts";
 const maxRenderedLength = 4_000_000;
 
 export interface ChatTemplate {
+  /** @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered */
   render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string;
 }
 
 /**
- * Parses a template of `tokenizer_config.json` or `chat_template.jinja`.
+ * A template of `tokenizer_config.json` or `chat_template.jinja`. It is parsed at its first use, so that a broken one
+ * does not keep a model from training on prompts and completions.
  * @param specialTokens `bos_token`, `eos_token` and so on, which templates may print
- * @throws UserError "bad-tokenizer" when it cannot be parsed or rendered
  */
 export function parseChatTemplate(
   source: string,
   specialTokens: Readonly<Record<string, string>>,
 ): ChatTemplate {
-  const template = attempt("parsed", () => new Template(source));
+  let parsed: Template | null = null;
   return {
     render(messages, addGenerationPrompt) {
+      const template = (parsed ??= attempt("parsed", () => new Template(source)));
       const text = attempt("rendered", () =>
         template.render({
           ...specialTokens,

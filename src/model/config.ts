@@ -66,17 +66,24 @@ export function parseModelConfig(text: string, fileName = "config.json"): ModelC
 
 /** Token ids that end a text: `eos_token_id` of generation_config.json, else of config.json; a number or a list. */
 export function parseStopTokens(configText: string, generationText: string | null): number[] {
-  const sources = [
-    ...(generationText === null
-      ? []
-      : [parseObject(generationText, "generation_config.json")["eos_token_id"]]),
-    parseObject(configText, "config.json")["eos_token_id"],
-  ];
-  const found: unknown = sources.find((value) => value !== undefined && value !== null) ?? [];
-  const list: unknown[] = Array.isArray(found) ? found : [found];
+  const files = [
+    ["generation_config.json", generationText ?? "{}"],
+    ["config.json", configText],
+  ] as const;
+  for (const [fileName, text] of files) {
+    const value = parseObject(text, fileName)["eos_token_id"] ?? null;
+    if (value !== null) {
+      return readTokenIds(value, fileName);
+    }
+  }
+  return [];
+}
+
+function readTokenIds(value: unknown, fileName: string): number[] {
+  const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.map((id) => {
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0) {
-      throw badConfig("config.json", `its eos_token_id holds ${JSON.stringify(id)}`);
+      throw badConfig(fileName, `its eos_token_id holds ${JSON.stringify(id)}`);
     }
     return id;
   });

@@ -41,7 +41,7 @@ export function planRun(model: BaseModel, data: LoadedData, recipe: Recipe): Run
     droppedRows: dataset.droppedRows,
     totalSteps: totalStepsOf(dataset.train.length, recipe),
     trainableParameters: countTrainable(targets, recipe.rank),
-    neededBytes: estimateBytes(model.config, recipe, recipe.batchSize, length),
+    neededBytes: estimateBytes(model.config, recipe, { rows: recipe.batchSize, length }),
     preview: dataset.train.slice(0, previewRows).map((row) => previewOf(row, model)),
     samplePrompt: samplePromptOf(data.examples, dataset),
   };

@@ -2,6 +2,7 @@
 import type { AdapterState } from "../adapter/state.ts";
 import type { LoraConfig } from "../adapter/lora.ts";
 import { createTfjsEngine, type TfjsEngine } from "../engine/tfjs/engine.ts";
+import type { BatchShape } from "../engine/tfjs/estimate.ts";
 import { openMachine, type BackendName, type Machine, type WasmPaths } from "../gpu/machine.ts";
 import type { BaseModel } from "../model/open.ts";
 
@@ -15,6 +16,7 @@ export interface RigPlan {
   wasmPaths: WasmPaths;
   model: BaseModel;
   lora: LoraConfig;
+  shape: BatchShape;
 }
 
 /** Bytes around a rebuild, as the page shows them. */
@@ -58,7 +60,7 @@ export async function releaseRig(rig: Rig | null): Promise<number> {
 }
 
 async function openRig(
-  { backend, wasmPaths, model, lora }: RigPlan,
+  { backend, wasmPaths, model, lora, shape }: RigPlan,
   adapter: AdapterState,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
@@ -66,7 +68,15 @@ async function openRig(
   const machine = await openMachine(backend, wasmPaths);
   try {
     const { config, readWeight } = model;
-    const engine = await createTfjsEngine({ machine, config, lora, readWeight, progress, signal });
+    const engine = await createTfjsEngine({
+      machine,
+      config,
+      lora,
+      shape,
+      readWeight,
+      progress,
+      signal,
+    });
     engine.writeState(adapter);
     return { machine, engine };
   } catch (error) {

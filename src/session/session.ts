@@ -4,6 +4,7 @@ import type { AdapterState } from "../adapter/state.ts";
 import { checkpointFileName } from "../checkpoint/container.ts";
 import type { RunState } from "../checkpoint/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
+import { batchLength } from "../data/batch.ts";
 import { adapterFiles, adapterZip } from "../export/bundle.ts";
 import type { BackendName, WasmPaths } from "../gpu/machine.ts";
 import type { BaseModel } from "../model/open.ts";
@@ -228,7 +229,8 @@ export class Session {
     this.#releaseTab ??= await takeTabLock();
     await this.#run?.release();
     const backend: BackendName = device.backend;
-    const rigPlan = { backend, wasmPaths, model, lora: state.recipe };
+    const shape = { rows: state.recipe.batchSize, length: batchLength(dataset.longestRow) };
+    const rigPlan = { backend, wasmPaths, model, lora: state.recipe, shape };
     this.#run = new Run({ state, dataset, data, rigPlan, store, samplePrompt, emit });
     return this.#run;
   }

@@ -1,11 +1,12 @@
 // What every story needs: browsers on kept profiles with the page open, a small recipe, and the run that nothing disturbed.
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, chromium, type BrowserContext, type Page } from "@playwright/test";
 import type { Recipe } from "../../src/train/recipe.ts";
 import { browserArguments, findBrowser } from "../support/browser.ts";
-import { choose, EventLog } from "../support/page.ts";
+import { choose, download, EventLog } from "../support/page.ts";
 
 export { expect } from "@playwright/test";
 
@@ -45,6 +46,10 @@ interface Stories {
 /** One run of smallRecipe from its first step to its last. */
 export interface Undisturbed {
   steps: StepFigures[];
+  /** SHA-256 of the trained adapter's file. */
+  adapterSha256: string;
+  /** Path of the checkpoint of step 4. */
+  checkpoint: string;
 }
 
 interface Shared {
@@ -54,7 +59,7 @@ interface Shared {
 export const test = base.extend<Stories, Shared>({
   // eslint-disable-next-line no-empty-pattern
   profile: async ({}, use) => {
-    const folder = newProfile();
+    const folder = newFolder();
     await use(folder);
     rmSync(folder, { recursive: true, force: true });
   },
@@ -74,7 +79,7 @@ export const test = base.extend<Stories, Shared>({
     async ({}, use, { project }) => {
       const path = join(project.outputDir, "undisturbed.json");
       if (!existsSync(path)) {
-        writeFileSync(path, JSON.stringify(await runUndisturbed()));
+        writeFileSync(path, JSON.stringify(await runUndisturbed(project.outputDir)));
       }
       await use(JSON.parse(readFileSync(path, "utf8")) as Undisturbed);
     },
@@ -129,16 +134,34 @@ export function stepsOf(events: EventLog): StepFigures[] {
   return [...figures.values()].sort((a, b) => a.step - b.step);
 }
 
-async function runUndisturbed(): Promise<Undisturbed> {
-  const profile = newProfile();
+/** SHA-256 of the adapter that the page offers for download. */
+export async function adapterSha256(page: Page): Promise<string> {
+  const folder = newFolder();
+  const path = join(folder, "adapter_model.safetensors");
+  await download(page, "adapter_model.safetensors", "link", path);
+  const hash = createHash("sha256").update(readFileSync(path)).digest("hex");
+  rmSync(folder, { recursive: true });
+  return hash;
+}
+
+async function runUndisturbed(folder: string): Promise<Undisturbed> {
+  const profile = newFolder();
   const { context, page, events } = await openBrowser({ profile });
   await start(page);
   await events.waitForEnd();
+  const checkpoint = join(folder, "checkpoint-4.safetensors");
+  await page.getByRole("tab", { name: "Checkpoints" }).click();
+  await download(page, "Download step 4", "button", checkpoint);
+  const undisturbed = {
+    steps: stepsOf(events),
+    adapterSha256: await adapterSha256(page),
+    checkpoint,
+  };
   await context.close();
   rmSync(profile, { recursive: true, force: true });
-  return { steps: stepsOf(events) };
+  return undisturbed;
 }
 
-function newProfile(): string {
+function newFolder(): string {
   return mkdtempSync(join(tmpdir(), "anneal-story-"));
 }

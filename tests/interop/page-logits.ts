@@ -42,6 +42,7 @@ export async function promptLogits(request: LogitsRequest): Promise<PromptLogits
   const engine = await createTfjsEngine({
     machine,
     config: model.config,
+    shape: { rows: 1, length: 8 },
     lora: recipe,
     readWeight: (name, abort) => model.readWeight(name, abort),
     progress: ignore,

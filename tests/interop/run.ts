@@ -1,8 +1,10 @@
 // Does the Python world take what Anneal writes? Trains the demo, then lets check.py compare it with PEFT and transformers.
 // Run: npm run test:interop. The first run makes .venv at the root and installs the versions of requirements.txt.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { browserLogits } from "./browser-logits.ts";
 
@@ -50,20 +52,25 @@ for name, version in ${pairs}:
 }
 
 /** Trains the demo for 20 steps into `out`. @returns its last line, parsed */
-function trainDemo(): { heldOutAfter: number } {
-  const args = ["run", "--silent", "demo", "--", "--steps", "20", "--out", out];
-  const { status, stdout, error } = spawnSync("npm", args, {
+async function trainDemo(): Promise<{ heldOutAfter: number }> {
+  const demo = spawn("npm", ["run", "--silent", "demo", "--", "--steps", "20", "--out", out], {
     cwd: root,
     stdio: ["ignore", "pipe", "inherit"],
-    encoding: "utf8",
     shell: isWindows, // npm is a batch file there
   });
-  if (status !== 0) {
-    throw new Error(`The demo failed: ${error?.message ?? `exit code ${status}`}\n${stdout}`);
+  const closed = once(demo, "close");
+  let lastLine = "";
+  for await (const line of createInterface({ input: demo.stdout })) {
+    console.log(line);
+    lastLine = line;
   }
-  const result = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { heldOutAfter?: unknown };
+  const [code] = (await closed) as [number | null];
+  if (code !== 0) {
+    throw new Error(`The demo failed with exit code ${String(code)}.`);
+  }
+  const result = JSON.parse(lastLine) as { heldOutAfter?: unknown };
   if (typeof result.heldOutAfter !== "number") {
-    throw new Error(`The demo's last line has no heldOutAfter: ${JSON.stringify(result)}`);
+    throw new Error(`The demo's last line has no heldOutAfter: ${lastLine}`);
   }
   return { heldOutAfter: result.heldOutAfter };
 }
@@ -75,7 +82,7 @@ function demoPrompts(count: number): string[] {
 
 rmSync(out, { recursive: true, force: true }); // nothing of an earlier run is to be checked
 preparePython();
-const { heldOutAfter } = trainDemo();
+const { heldOutAfter } = await trainDemo();
 const prompts = await browserLogits(join(out, "adapter"), [...demoPrompts(7), ...otherPrompts]);
 const logitsFile = join(out, "logits.json");
 writeFileSync(logitsFile, JSON.stringify({ heldOutAfter, prompts }));

@@ -97,6 +97,7 @@ export async function goldenEngine(
     machine,
     config: golden.config,
     lora: { ...golden.lora, dropout },
+    shape: { rows: 3, length: 16 },
     readWeight: golden.readWeight,
     progress: () => undefined,
     signal: new AbortController().signal,

@@ -123,13 +123,21 @@ export async function choose(page: Page, choices: Choices): Promise<void> {
     await put("Start from an adapter", filesIn(choices.adapter));
   }
   if (choices.recipe !== undefined) {
-    await put("Load recipe", {
-      name: "recipe.json",
-      mimeType: "application/json",
-      buffer: Buffer.from(JSON.stringify(choices.recipe)),
-    });
+    await put("Load recipe", madeFile("recipe.json", JSON.stringify(choices.recipe)));
   }
   await waitUntilReady(page);
+}
+
+/** A file that exists in memory only. */
+export interface MadeFile {
+  name: string;
+  mimeType: string;
+  buffer: Buffer;
+}
+
+export function madeFile(name: string, content: string | Uint8Array): MadeFile {
+  const mimeType = name.endsWith(".json") ? "application/json" : "application/octet-stream";
+  return { name, mimeType, buffer: Buffer.from(content as Uint8Array) };
 }
 
 /** Saves what a link or button of that name downloads. */

@@ -22,6 +22,8 @@ const places: Record<ErrorCode, Place> = {
   "non-finite-loss": "run",
   quota: "run",
   "no-adapter": "recipe",
+  "bad-adapter": "recipe",
+  "missing-file": "model",
   "device-lost": "run",
   "device-lost-twice": "run",
   "out-of-memory": "recipe",

@@ -24,6 +24,7 @@ import type {
 } from "../contract.ts";
 import { sampleToken } from "../sampling.ts";
 import { adamW, clipByNorm, globalNorm } from "./adamw.ts";
+import { estimateBytes, type BatchShape } from "./estimate.ts";
 import { FlatAdapter } from "./flat-adapter.ts";
 import type { Linear } from "./decoder.ts";
 import { startGeneration } from "./generation.ts";
@@ -35,6 +36,8 @@ export interface TfjsEngineOptions {
   machine: Machine;
   config: ModelConfig;
   lora: LoraConfig;
+  /** Of the run's micro-batches; decides the bytes planned. */
+  shape: BatchShape;
   readWeight: ReadWeight;
   /** Bytes of weights on the device so far. */
   progress: (doneBytes: number, totalBytes: number) => void;
@@ -43,25 +46,33 @@ export interface TfjsEngineOptions {
 
 /** Loads the weights and waits for an adapter through `writeState`. */
 export async function createTfjsEngine(options: TfjsEngineOptions): Promise<TfjsEngine> {
-  const { machine, config, lora, readWeight, progress, signal } = options;
+  const { machine, config, lora, shape, readWeight, progress, signal } = options;
   const weights = await machine.guard(
     loadWeights(config, readWeight, machine.upload, progress, signal),
   );
-  return new TfjsEngine(machine, config, lora, weights);
+  return new TfjsEngine(machine, config, lora, shape, weights);
 }
 
 export class TfjsEngine implements Engine {
   readonly #machine: Machine;
   readonly #config: ModelConfig;
   readonly #lora: LoraConfig;
+  readonly #plannedBytes: number;
   readonly #weights: FrozenWeights;
   readonly #targets: LoraTarget[];
   readonly #adapter: FlatAdapter;
 
-  constructor(machine: Machine, config: ModelConfig, lora: LoraConfig, weights: FrozenWeights) {
+  constructor(
+    machine: Machine,
+    config: ModelConfig,
+    lora: LoraConfig,
+    shape: BatchShape,
+    weights: FrozenWeights,
+  ) {
     this.#machine = machine;
     this.#config = config;
     this.#lora = lora;
+    this.#plannedBytes = estimateBytes(config, lora, shape);
     this.#weights = weights;
     this.#targets = loraTargets(config, lora);
     this.#adapter = new FlatAdapter(adapterShapes(this.#targets, lora.rank));
@@ -149,7 +160,7 @@ export class TfjsEngine implements Engine {
 
   memory(): EngineMemory {
     return {
-      plannedBytes: this.#weights.sizeBytes + this.#adapter.sizeBytes,
+      plannedBytes: this.#plannedBytes,
       allocatedBytes: this.#machine.allocatedBytes(),
     };
   }

@@ -19,11 +19,6 @@ export class FlatAdapter {
     this.#sizes = parts.map(({ shape }) => shape[0] * shape[1]);
   }
 
-  /** Values and both moments, f32. */
-  get sizeBytes(): number {
-    return 3 * 4 * this.#sizes.reduce((sum, size) => sum + size, 0);
-  }
-
   get moments(): Moments {
     invariant(this.#moments !== null, "the engine has no adapter yet: call writeState first");
     return this.#moments;

@@ -40,7 +40,8 @@ export function loraLinear(
     }
     const loraA = tensors[2 * index] as tf.Tensor2D;
     const loraB = tensors[2 * index + 1] as tf.Tensor2D;
-    const input: tf.Tensor2D = dropout === null ? x : tf.mul(x, dropoutMask(x.shape, dropout, index));
+    const input: tf.Tensor2D =
+      dropout === null ? x : tf.mul(x, dropoutMask(x.shape, dropout, index));
     const inner = timesTransposed(input, loraA);
     return tf.add(base, tf.mul(timesTransposed(inner, loraB), scaling));
   };

@@ -6,7 +6,6 @@ import { embeddingName, headName, tensorsOf } from "../../model/tensors.ts";
 export interface FrozenWeights {
   /** A tensor by Hugging Face name; a tied head is the embedding. */
   get(name: string): tf.Tensor2D;
-  sizeBytes: number;
   dispose(): void;
 }
 
@@ -51,7 +50,6 @@ export async function loadWeights(
       }
       return tensor as tf.Tensor2D;
     },
-    sizeBytes: totalBytes,
     dispose,
   };
 }

@@ -195,8 +195,10 @@ describe("the tokens that end a text", () => {
   });
 
   test.each([["</s>"], [-1], [1.5], [[0, "x"]], [{}]])("are refused as %j", (eos) => {
-    const refused = () => parseStopTokens("{}", JSON.stringify({ eos_token_id: eos }));
-    expect(refused).toThrow(expect.objectContaining({ code: "bad-config" }));
+    const text = JSON.stringify({ eos_token_id: eos });
+    const refused = (where: string) => expect.objectContaining({ code: "bad-config", where });
+    expect(() => parseStopTokens("{}", text)).toThrow(refused("generation_config.json"));
+    expect(() => parseStopTokens(text, null)).toThrow(refused("config.json"));
   });
 
   test("are refused in a file that is no JSON, by its name", () => {

@@ -1,0 +1,119 @@
+// The main job: open, train, read the samples, take the files away; and nothing goes anywhere else.
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import type { BrowserContext } from "@playwright/test";
+import { choose, download } from "../support/page.ts";
+import { jsonl } from "./made-files.ts";
+import { expect, siteUrl, smallRecipe, start, test } from "./story.ts";
+
+const singleFiles = [
+  "README.md",
+  "adapter_config.json",
+  "adapter_model.safetensors",
+  "trainer_state.json",
+];
+
+test("the demo trains, its loss falls, and the adapter comes out as files", async ({
+  visit,
+}, testInfo) => {
+  const { context, page, events } = await visit();
+  const requests = watchRequests(context);
+  await page.reload(); // once more under watch
+  await expect(page.getByRole("button", { name: /^Train the demo/ })).toBeEnabled();
+
+  await start(page, {
+    ...smallRecipe,
+    batchSize: 4,
+    heldOutRows: 4,
+    warmupSteps: 0,
+    learningRate: 1e-2,
+    maxSteps: 8,
+  });
+  await events.waitForEnd();
+
+  const [before, after] = events.of("evaluated").map(({ heldOutLoss }) => heldOutLoss);
+  expect(after).toBeLessThan(before! - 0.3);
+  for (const name of ["Before training", "After training"]) {
+    await expect(page.getByRole("region", { name })).toContainText(/[a-z]{2}/);
+  }
+  await expect(page.getByRole("region", { name: "Run" })).toContainText("Done: 8 steps");
+
+  const folder = testInfo.outputPath("files");
+  mkdirSync(folder, { recursive: true });
+  for (const name of singleFiles) {
+    await download(page, name, "link", `${folder}/${name}`);
+    expect(readFileSync(`${folder}/${name}`).length).toBeGreaterThan(100);
+  }
+  const config = JSON.parse(readFileSync(`${folder}/adapter_config.json`, "utf8")) as object;
+  expect(config).toMatchObject({ peft_type: "LORA", r: 4, lora_alpha: 8 });
+
+  await download(page, "Download adapter (PEFT, zip)", "link", `${folder}/adapter.zip`);
+  const namesInZip = zipNames(readFileSync(`${folder}/adapter.zip`));
+  expect(namesInZip.map((name) => name.split("/").at(-1)).sort()).toEqual(singleFiles);
+
+  await page.getByRole("tab", { name: "Checkpoints" }).click();
+  await download(page, "Download step 8", "button", `${folder}/checkpoint.safetensors`);
+  expect(readFileSync(`${folder}/checkpoint.safetensors`).length).toBeGreaterThan(10_000);
+
+  expect(requests.map(({ url }) => url)).toContain(`${siteUrl()}demo/model/model.safetensors`);
+  expect(requests.filter(({ url }) => new URL(url).origin !== new URL(siteUrl()).origin)).toEqual(
+    [],
+  );
+});
+
+test("a data set is trained on without a network and is in no request", async ({ visit }) => {
+  const { context, page, events } = await visit();
+  const requests = watchRequests(context);
+  const canary = randomUUID();
+  await choose(page, {}); // all of the page is there
+  await context.setOffline(true);
+  await page.getByLabel("Choose a data file").setInputFiles(
+    jsonl(
+      Array.from({ length: 8 }, (_, i) => ({
+        prompt: `Word ${i}?`,
+        completion: ` It is ${canary}.`,
+      })),
+    ),
+  );
+  await start(page, { ...smallRecipe, maxLength: 64, maxSteps: 2 });
+  await events.waitForEnd();
+  await expect(page.getByRole("link", { name: "adapter_model.safetensors" })).toBeVisible();
+  await context.setOffline(false);
+  await page.reload();
+  await choose(page, {});
+
+  const spellings = [canary, Buffer.from(canary).toString("base64").slice(4, -4)];
+  for (const spelling of spellings) {
+    expect(requests.filter((request) => JSON.stringify(request).includes(spelling))).toEqual([]);
+  }
+});
+
+interface SeenRequest {
+  url: string;
+  headers: Record<string, string>;
+  body: string | null;
+}
+
+/** Every request of the browser but those that never leave it, and every WebSocket. */
+function watchRequests(context: BrowserContext): SeenRequest[] {
+  const seen: SeenRequest[] = [];
+  context.on("request", (request) => {
+    if (!/^(blob|data):/.test(request.url())) {
+      seen.push({ url: request.url(), headers: request.headers(), body: request.postData() });
+    }
+  });
+  for (const page of context.pages()) {
+    page.on("websocket", (socket) => seen.push({ url: socket.url(), headers: {}, body: null }));
+  }
+  return seen;
+}
+
+/** The names a zip lists. */
+function zipNames(zip: Buffer): string[] {
+  const names: string[] = [];
+  // The central directory lists each file: signature, 42 bytes of fields, name.
+  for (let at = zip.indexOf("PK\x01\x02"); at >= 0; at = zip.indexOf("PK\x01\x02", at + 4)) {
+    names.push(zip.toString("utf8", at + 46, at + 46 + zip.readUInt16LE(at + 28)));
+  }
+  return names;
+}
