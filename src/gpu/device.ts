@@ -21,9 +21,9 @@ export interface OpenDevice {
   name: string;
   /** Resolves once the device is gone, for whatever reason. */
   lost: Promise<GPUDeviceLostInfo>;
-  isLost(): boolean;
+  isLost: () => boolean;
   /** The first error that no scope caught, or null. */
-  fault(): GPUError | null;
+  fault: () => GPUError | null;
 }
 
 /**

@@ -16,7 +16,7 @@ export interface Machine {
   /** The result of device work, or the loss or fault of the device, whichever comes first. */
   guard<T>(work: Promise<T>): Promise<T>;
   /** Brings a tensor's values to the device now; tfjs alone would wait until an op needs them. */
-  upload(tensor: tf.Tensor): void;
+  upload: (tensor: tf.Tensor) => void;
   /** Bytes of device buffers, pooled ones included. */
   allocatedBytes(): number;
   /** Gives everything back and answers the bytes still held. The machine is of no use afterwards. */
@@ -113,7 +113,7 @@ async function releaseWebGpu(opened: OpenDevice, backend: WebGPUBackend): Promis
   tf.removeBackend("webgpu");
   opened.device.destroy();
   await opened.lost;
-  return backend.memory().numBytesAllocatedInGPU ?? 0;
+  return backend.memory().numBytesAllocatedInGPU;
 }
 
 async function openWasm(paths: WasmPaths): Promise<Machine> {

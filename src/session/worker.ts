@@ -2,6 +2,7 @@
 import { openStore } from "../checkpoint/store.ts";
 import { toPlain } from "../util/errors.ts";
 import { findDevice } from "./find-device.ts";
+import { prefetchBackend } from "./prefetch.ts";
 import type { Command, Message, SessionEvent } from "./protocol.ts";
 import { Session } from "./session.ts";
 import { wasmPaths } from "./wasm-paths.ts";
@@ -16,9 +17,10 @@ const emit = (event: SessionEvent) => {
 /** The client names the worker after the page's folder. */
 const demoBase = new URL("demo/", self.name);
 
-const opening = findDevice().then(
-  (device) => new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, emit }),
-);
+const opening = findDevice().then((device) => {
+  void prefetchBackend(device.backend);
+  return new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, emit });
+});
 
 self.onmessage = ({ data }: MessageEvent<Command>) => {
   void opening

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, chromium, type BrowserContext, type Page } from "@playwright/test";
+import type { SessionEvent } from "../../src/session/protocol.ts";
 import type { Recipe } from "../../src/train/recipe.ts";
 import { browserArguments, findBrowser } from "../support/browser.ts";
 import { choose, download, EventLog } from "../support/page.ts";
@@ -125,11 +126,13 @@ export interface StepFigures {
 }
 
 /** Loss and gradient norm of each step; of a step made again after a rollback the last. */
-export function stepsOf(events: EventLog): StepFigures[] {
+export function stepsOf(events: readonly SessionEvent[]): StepFigures[] {
   const figures = new Map<number, StepFigures>();
-  for (const { entry } of events.of("step")) {
-    const { step, loss = NaN, gradNorm = NaN } = entry;
-    figures.set(step, { step, loss, gradNorm });
+  for (const event of events) {
+    if (event.kind === "step") {
+      const { step, loss = NaN, gradNorm = NaN } = event.entry;
+      figures.set(step, { step, loss, gradNorm });
+    }
   }
   return [...figures.values()].sort((a, b) => a.step - b.step);
 }
@@ -153,7 +156,7 @@ async function runUndisturbed(folder: string): Promise<Undisturbed> {
   await page.getByRole("tab", { name: "Checkpoints" }).click();
   await download(page, "Download step 4", "button", checkpoint);
   const undisturbed = {
-    steps: stepsOf(events),
+    steps: stepsOf(events.all),
     adapterSha256: await adapterSha256(page),
     checkpoint,
   };

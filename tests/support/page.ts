@@ -83,7 +83,7 @@ export class EventLog {
   }
 
   #last(): string {
-    return JSON.stringify(this.all.at(-1))?.slice(0, 400) ?? "nothing";
+    return JSON.stringify(this.all.at(-1) ?? "nothing").slice(0, 400);
   }
 }
 

@@ -111,8 +111,9 @@ function printProgress(events: EventLog): void {
   void events.wait(
     "the end of the run",
     () => {
-      for (; printed < events.all.length; printed++) {
-        const line = lineOf(events.all[printed]);
+      for (const event of events.all.slice(printed)) {
+        printed++;
+        const line = lineOf(event);
         if (line !== null) {
           console.log(line);
         }
@@ -123,8 +124,8 @@ function printProgress(events: EventLog): void {
   );
 }
 
-function lineOf(event: SessionEvent | undefined): string | null {
-  switch (event?.kind) {
+function lineOf(event: SessionEvent): string | null {
+  switch (event.kind) {
     case "step": {
       const { step, loss = NaN, gradNorm = NaN, learningRate = NaN } = event.entry;
       return (
@@ -140,7 +141,11 @@ function lineOf(event: SessionEvent | undefined): string | null {
       return `rebuilt the device at step ${event.step}: ${event.beforeBytes} bytes before, ${event.releasedBytes} released to, ${event.afterBytes} after, ${Math.round(event.durationMs)} ms`;
     case "saveFailed":
       return `not saved at step ${event.step}: ${event.error.message}`;
-    default:
+    case "device":
+    case "loading":
+    case "run":
+    case "sample":
+    case "token":
       return null;
   }
 }

@@ -181,7 +181,7 @@ export class TfjsEngine implements Engine {
     const scale = tf.scalar(1 / supervisedTokens);
     const { value, grads } = tf.valueAndGrads(lossOf)(this.#adapter.tensors(), scale);
     return {
-      lossSum: value as tf.Scalar,
+      lossSum: value,
       gradient: tf.concat1d(grads.map((gradient) => tf.reshape(gradient, [-1]))),
     };
   }

@@ -196,7 +196,8 @@ describe("the tokens that end a text", () => {
 
   test.each([["</s>"], [-1], [1.5], [[0, "x"]], [{}]])("are refused as %j", (eos) => {
     const text = JSON.stringify({ eos_token_id: eos });
-    const refused = (where: string) => expect.objectContaining({ code: "bad-config", where });
+    const refused = (where: string) =>
+      expect.objectContaining({ code: "bad-config", where }) as Error;
     expect(() => parseStopTokens("{}", text)).toThrow(refused("generation_config.json"));
     expect(() => parseStopTokens(text, null)).toThrow(refused("config.json"));
   });
