@@ -23,6 +23,7 @@ import {
 } from "./library.ts";
 import { datasetFor, planRun } from "./plan.ts";
 import type { AdapterFile, Calls, DeviceInfo, RestoredRun, SessionEvent } from "./protocol.ts";
+import { Preview } from "./preview.ts";
 import { Run } from "./run.ts";
 import { takeTabLock } from "./tab-lock.ts";
 
@@ -39,6 +40,7 @@ export class Session {
   #model: BaseModel | null = null;
   #data: LoadedData | null = null;
   #run: Run | null = null;
+  #preview: Preview | null = null;
   #releaseTab: (() => void) | null = null;
   readonly #generations = new Map<number, AbortController>();
 
@@ -55,6 +57,7 @@ export class Session {
   async loadModel({ source }: Calls["loadModel"]["params"]): Promise<Calls["loadModel"]["result"]> {
     this.#refuseWhileRunning();
     const model = await loadModel(source, this.#parts.demoBase, this.#loading("model"), never());
+    await this.#closePreview();
     this.#model = model;
     return describeModel(model);
   }
@@ -180,17 +183,40 @@ export class Session {
   }
 
   async generate({ requestId, ...prompting }: Calls["generate"]["params"]): Promise<string> {
-    const run = this.#currentRun();
     const abort = new AbortController();
     this.#generations.set(requestId, abort);
     const onText = (text: string) => {
       this.#parts.emit({ kind: "token", requestId, text });
     };
     try {
-      return await run.answer(prompting, onText, abort.signal);
+      return this.#run === null
+        ? await this.#answerBase(prompting, onText, abort.signal)
+        : await this.#run.answer(prompting, onText, abort.signal);
     } finally {
       this.#generations.delete(requestId);
     }
+  }
+
+  /** Before any run there is only the model as it came. */
+  async #answerBase(
+    prompting: Omit<Calls["generate"]["params"], "requestId">,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    if (prompting.useAdapter) {
+      throw new UserError("no-adapter", "There is no adapter yet.", {
+        remedy: "Train or resume a run, or switch the adapter off.",
+      });
+    }
+    const { device, wasmPaths } = this.#parts;
+    this.#preview ??= new Preview(this.#loadedModel(), device.backend, wasmPaths);
+    const isChat = this.#data?.examples[0]?.kind === "chat";
+    return await this.#preview.answer({ ...prompting, isChat, seed: 0 }, onText, signal);
+  }
+
+  async #closePreview(): Promise<void> {
+    await this.#preview?.release();
+    this.#preview = null;
   }
 
   cancelGenerate({ requestId }: Calls["cancelGenerate"]["params"]): null {
@@ -227,6 +253,7 @@ export class Session {
     };
     const dataset = datasetFor(model, data, state.recipe);
     this.#releaseTab ??= await takeTabLock();
+    await this.#closePreview();
     await this.#run?.release();
     const backend: BackendName = device.backend;
     const shape = { rows: state.recipe.batchSize, length: batchLength(dataset.longestRow) };

@@ -36,12 +36,20 @@ export async function fetchDemoData(base: URL, signal: AbortSignal): Promise<Fil
 }
 
 async function fetchFile(url: URL, signal: AbortSignal): Promise<Blob> {
-  const response = await fetch(url, { signal });
-  if (!response.ok) {
-    throw new UserError("missing-file", `The server answered ${response.status}.`, {
-      where: url.pathname,
-      remedy: "Reload the page; if it stays, the site's demo folder is incomplete.",
-    });
+  let fault: string;
+  try {
+    const response = await fetch(url, { signal });
+    if (response.ok) {
+      return await response.blob();
+    }
+    fault = `The server answered ${response.status}.`;
+  } catch (error) {
+    signal.throwIfAborted();
+    fault = `The server did not send it (${(error as Error).message}).`;
   }
-  return await response.blob();
+  throw new UserError("missing-file", fault, {
+    where: url.pathname,
+    remedy:
+      "Check the connection and reload the page; if it stays, the site's demo folder is incomplete.",
+  });
 }

@@ -32,7 +32,7 @@ export interface LossChart {
 
 const wheelStep = 0.8;
 /** uPlot names it by an enum that does not exist at run time. */
-const logarithmic = { distr: 3 } satisfies uPlot.Scale;
+const logarithmic = { distr: 3 as uPlot.Scale.Distr.Logarithmic };
 
 export function createLossChart(element: HTMLElement, options: ChartOptions): LossChart {
   const { colors, isLog } = options;

@@ -1,5 +1,6 @@
 // The page's state: starts the session's worker, hands its events on, and ties set-up, run and saved runs together.
 import { createContext } from "svelte";
+import { MediaQuery } from "svelte/reactivity";
 import { startSession } from "../../session/client.ts";
 import type { CheckpointSummary, DeviceInfo, SessionEvent } from "../../session/protocol.ts";
 import { formatLoss, formatPercent } from "../../util/format.ts";
@@ -22,6 +23,8 @@ export class AppState {
   readonly exports: Exports;
   readonly theme = new Theme();
   readonly clock = new Clock();
+  /** One column: phones and narrow windows. The same width as in the style sheets. */
+  readonly narrow = new MediaQuery("max-width: 899px");
 
   /** Why a run cannot be started now, null when it can. */
   readonly startBlocker = $derived.by(() => this.#startBlocker());

@@ -13,8 +13,8 @@ export interface Columns {
 
 export const noColumns: Columns = { steps: [], loss: [], smoothed: [], heldOut: [] };
 
-/** Weight of the past in the smoothed curve. */
-const smoothing = 0.9;
+/** Steps over which the smoothed curve averages: more in longer runs, so that it neither lags nor trembles. */
+const windowOf = (totalSteps: number) => Math.min(Math.max(totalSteps / 15, 4), 50);
 
 export class Curve {
   readonly #losses = new Map<number, number>();
@@ -39,18 +39,19 @@ export class Curve {
     this.#heldOut.set(step, loss);
   }
 
-  columns(): Columns {
+  columns(totalSteps: number): Columns {
     const steps = [...new Set([...this.#losses.keys(), ...this.#heldOut.keys()])].sort(
       (a, b) => a - b,
     );
     const loss = steps.map((step) => this.#losses.get(step) ?? null);
     const heldOut = steps.map((step) => this.#heldOut.get(step) ?? null);
-    return { steps, loss, smoothed: smooth(loss), heldOut };
+    return { steps, loss, smoothed: smooth(loss, windowOf(totalSteps)), heldOut };
   }
 }
 
 /** Exponential moving average, debiased: dividing by the weight so far keeps the start from being pulled to zero. */
-function smooth(values: (number | null)[]): (number | null)[] {
+function smooth(values: (number | null)[], window: number): (number | null)[] {
+  const smoothing = 1 - 1 / window;
   let mean = 0;
   let weight = 0;
   return values.map((value) => {

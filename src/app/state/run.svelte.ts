@@ -87,7 +87,7 @@ export class Run {
       this.loss = entry.loss ?? this.loss;
       this.heldOutLoss = entry.heldOutLoss ?? this.heldOutLoss;
     }
-    this.columns = this.#curve.columns();
+    this.columns = this.#curve.columns(this.totalSteps);
     this.phase = { name: "paused", step: restored.step };
   }
 
@@ -109,7 +109,7 @@ export class Run {
       case "evaluated":
         this.heldOutLoss = event.heldOutLoss;
         this.#curve.addHeldOut(event.step, event.heldOutLoss);
-        this.columns = this.#curve.columns();
+        this.columns = this.#curve.columns(this.totalSteps);
         break;
       case "saved":
         this.runId = event.checkpoint.runId;
@@ -147,7 +147,7 @@ export class Run {
       sameSince: same ?? entry.step,
     };
     this.#curve.addEntry(entry);
-    this.columns = this.#curve.columns();
+    this.columns = this.#curve.columns(this.totalSteps);
   }
 
   #clear(totalSteps: number): void {

@@ -35,8 +35,18 @@ test.each(goldenCases)("%s: twelve steps on WebGPU follow PyTorch", async (name)
   const { steps, heldOut } = golden.run;
   const { losses, gradNorms, supervised, state } = await replay(golden, engine);
   expect(supervised).toEqual(steps.map((step) => step.supervisedTokens));
-  expect(relativeError(losses, steps.map((step) => step.loss64))).toBeLessThan(1e-4);
-  expect(relativeError(gradNorms, steps.map((step) => step.gradNorm64))).toBeLessThan(1e-4);
+  expect(
+    relativeError(
+      losses,
+      steps.map((step) => step.loss64),
+    ),
+  ).toBeLessThan(1e-4);
+  expect(
+    relativeError(
+      gradNorms,
+      steps.map((step) => step.gradNorm64),
+    ),
+  ).toBeLessThan(1e-4);
   expect(stateError(state, golden.final, "values")).toBeLessThan(1e-3);
   const sum = await engine.evaluate(toBatch(heldOut.batch));
   const heldOutLoss = sum.lossSum / sum.supervisedTokens;

@@ -67,11 +67,18 @@ test("gradients agree with finite differences", () => {
   const y = tf.randomNormal<tf.Rank.R2>([4, 3], 0, 1, "float32", 5);
   const f = (x: Matrix): tf.Tensor => tf.sum(tf.square(timesTransposed(x, y)));
   const x = tf.randomNormal<tf.Rank.R2>([2, 3], 0, 1, "float32", 4);
-  const gradient = tf.grad((input) => f(input as Matrix))(x).dataSync();
+  const gradient = tf
+    .grad((input) => f(input as Matrix))(x)
+    .dataSync();
   const values = x.dataSync();
   gradient.forEach((slope, i) => {
     const at = (shift: number) =>
-      f(tf.tensor2d(values.map((v, j) => (j === i ? v + shift : v)), [2, 3])).dataSync()[0]!;
+      f(
+        tf.tensor2d(
+          values.map((v, j) => (j === i ? v + shift : v)),
+          [2, 3],
+        ),
+      ).dataSync()[0]!;
     expect((at(1e-2) - at(-1e-2)) / 2e-2).toBeCloseTo(slope, 2);
   });
 });

@@ -1,0 +1,68 @@
+// A picked or dropped folder as the files of one model.
+import { describe, expect, test } from "vitest";
+import { fileSetOf, textOf } from "../../../src/sources/files.ts";
+
+/** As a browser gives it; Node's File has no path. */
+function picked(path: string): File {
+  const isInFolder = path.includes("/");
+  const file = new File([`contents of ${path}`], path.slice(path.lastIndexOf("/") + 1));
+  return Object.assign(file, { webkitRelativePath: isInFolder ? path : "" });
+}
+
+const namesOf = (...paths: string[]) => {
+  const { name, files } = fileSetOf(paths.map(picked));
+  return { name, files: [...files.keys()] };
+};
+
+describe("a model's files", () => {
+  test("are those of the picked folder, which names the model", () => {
+    const set = fileSetOf([picked("smol/config.json"), picked("smol/model.safetensors")]);
+    expect(set).toMatchObject({ source: "files", name: "smol" });
+    expect([...set.files.keys()]).toEqual(["config.json", "model.safetensors"]);
+  });
+
+  test("leave subfolders out, even when these hold files of the same name", async () => {
+    const set = fileSetOf([picked("m/onnx/config.json"), picked("m/config.json")]);
+    expect([...set.files.keys()]).toEqual(["config.json"]);
+    expect(await textOf(set, "config.json")).toBe("contents of m/config.json");
+  });
+
+  test("may lie deeper when there is nothing above them", () => {
+    expect(namesOf("cache/models/smol/config.json", "cache/models/smol/README.md")).toEqual({
+      name: "smol",
+      files: ["config.json", "README.md"],
+    });
+  });
+
+  test("may be picked one by one", () => {
+    expect(namesOf("config.json", "tokenizer.json")).toEqual({
+      name: "own-model",
+      files: ["config.json", "tokenizer.json"],
+    });
+  });
+
+  test("are refused when there is none", () => {
+    expect(() => fileSetOf([])).toThrow(expect.objectContaining({ code: "missing-file" }));
+  });
+});
+
+describe("a missing file", () => {
+  const refusal = (paths: string[]) =>
+    expect(textOf(fileSetOf(paths.map(picked)), "config.json")).rejects;
+
+  test("is named, with the files that were found", async () => {
+    await refusal(["m/a.txt", "m/b.txt"]).toMatchObject({
+      code: "missing-file",
+      where: "config.json",
+      message: "config.json: The file is missing from m.",
+      remedy: expect.stringMatching(/Found: a\.txt, b\.txt\.$/) as string,
+    });
+  });
+
+  test("comes with the first eight of many", async () => {
+    const paths = Array.from({ length: 9 }, (_, i) => `m/${i}.txt`);
+    await refusal(paths).toMatchObject({
+      remedy: expect.stringMatching(/Found: 0\.txt, .*7\.txt and more\.$/) as string,
+    });
+  });
+});

@@ -1,0 +1,68 @@
+// Takes the README's pictures: the page during the demo's run and after it, and with --all in dark and at phone width.
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { chromium, type Page } from "playwright";
+import { browserArguments, findBrowser } from "../../tests/support/browser.ts";
+import { choose, EventLog } from "../../tests/support/page.ts";
+import { openSite } from "../../tests/support/site.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    out: { type: "string", default: "docs/screenshots" },
+    steps: { type: "string", default: "60" },
+    all: { type: "boolean", default: false },
+  },
+});
+
+const desktop = { width: 1440, height: 900 };
+const phone = { width: 390, height: 844 };
+const longestMs = 3600_000;
+
+const site = await openSite({ rebuild: true });
+const profile = mkdtempSync(join(tmpdir(), "anneal-"));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: findBrowser(),
+  args: [...browserArguments],
+  viewport: desktop,
+});
+try {
+  mkdirSync(options.out, { recursive: true });
+  const page = context.pages()[0] ?? (await context.newPage());
+  const events = await EventLog.attach(page);
+  await page.goto(site.url);
+  await choose(page, {});
+  await take(page, "empty");
+  const steps = Number(options.steps);
+  await choose(page, { recipe: { maxSteps: steps, reloadEverySteps: 20 } });
+  await page.getByRole("button", { name: "Start training" }).click();
+  await events.waitForStep(Math.round(steps * 0.7), longestMs);
+  await take(page, "running");
+  await events.waitForEnd(longestMs);
+  await page.waitForTimeout(1500); // the export's files are being written
+  await take(page, "done");
+} finally {
+  await context.close();
+  await site.close();
+  rmSync(profile, { recursive: true, force: true });
+}
+
+async function take(page: Page, state: string): Promise<void> {
+  await page.screenshot({ path: join(options.out, `${state}.png`), fullPage: state === "done" });
+  if (!options.all) {
+    return;
+  }
+  for (const [name, viewport, colorScheme] of [
+    ["dark", desktop, "dark"],
+    ["phone", phone, "light"],
+    ["phone-dark", phone, "dark"],
+  ] as const) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: join(options.out, `${state}-${name}.png`), fullPage: true });
+  }
+  await page.setViewportSize(desktop);
+  await page.emulateMedia({ colorScheme: "light" });
+}
