@@ -5,7 +5,7 @@ import globals from "globals";
 import ts from "typescript-eslint";
 
 export default ts.config(
-  { ignores: ["dist", "out", "public", "node_modules", "test-results", "playwright-report"] },
+  { ignores: [".venv", "dist", "out", "public", "node_modules", "test-results", "playwright-report"] },
   js.configs.recommended,
   ...ts.configs.strictTypeChecked,
   ...svelte.configs.recommended,

@@ -22,6 +22,8 @@ export interface OpenDevice {
   /** Resolves once the device is gone, for whatever reason. */
   lost: Promise<GPUDeviceLostInfo>;
   isLost: () => boolean;
+  /** The work's result, or a rejection as soon as the device is lost: some awaits on a lost device never settle. */
+  race: <T>(work: Promise<T>) => Promise<T>;
   /** The first error that no scope caught, or null. */
   fault: () => GPUError | null;
 }
@@ -55,10 +57,20 @@ async function requestFrom(adapter: GPUAdapter): Promise<GPUDevice> {
 function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
   let isLost = false;
   let fault: GPUError | null = null;
+  // Not Promise.race against `lost`: that would keep every finished await for the device's whole life.
+  const waiting = new Set<(error: UserError) => void>();
   const lost = device.lost.then((info) => {
     isLost = true;
+    for (const reject of waiting) {
+      reject(deviceLost(info));
+    }
     return info;
   });
+  const race = <T>(work: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      waiting.add(reject);
+      work.then(resolve, reject).finally(() => waiting.delete(reject));
+    });
   device.addEventListener("uncapturederror", ({ error }) => {
     fault ??= error;
   });
@@ -68,6 +80,7 @@ function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
     name: nameOf(adapterInfo),
     lost,
     isLost: () => isLost,
+    race,
     fault: () => fault,
   };
 }

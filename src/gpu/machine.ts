@@ -80,10 +80,7 @@ function allocatedBytes(): number {
 }
 
 async function guard<T>(work: Promise<T>, opened: OpenDevice): Promise<T> {
-  const loss = opened.lost.then((info): never => {
-    throw deviceLost(info);
-  });
-  const result = await Promise.race([work, loss]).catch(async (error: unknown) => {
+  const result = await opened.race(work).catch(async (error: unknown) => {
     // A crash rejects pending work some milliseconds before the loss is announced.
     await Promise.race([opened.lost, new Promise((resolve) => setTimeout(resolve, 1000))]);
     throw opened.isLost() ? deviceLost(await opened.lost) : error;

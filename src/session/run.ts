@@ -48,6 +48,7 @@ export class Run {
   /** The newest state known to be good: what a lost device goes back to. */
   #safe: RunState;
   #savedStep = -1;
+  readonly #sampled = new Set<"before" | "after">();
   #going: Promise<void> = Promise.resolve();
   #visiting: Promise<void> = Promise.resolve();
   #abort = new AbortController();
@@ -306,12 +307,13 @@ export class Run {
     this.#rig = rig;
   }
 
-  /** Before the first step and after the last; a resumed run has had its first. */
+  /** The base model's answer before the first step made here, the adapter's after the last. */
   async #sampleOnce(which: "before" | "after"): Promise<void> {
     const { samplePrompt } = this.#parts;
-    if (samplePrompt === "" || (which === "before" && this.state.trainer.log.length > 0)) {
+    if (samplePrompt === "" || this.#sampled.has(which)) {
       return;
     }
+    this.#sampled.add(which);
     this.#setPhase({ name: "preparing", doing: `Sampling ${which} training` });
     const prompting = {
       prompt: samplePrompt,
