@@ -60,7 +60,7 @@ function phaseWords(phase: RunPhase): string | null {
     case "paused":
       return `Paused at step ${phase.step}.`;
     case "recovering":
-      return `${phase.message} The run is safe at step ${phase.safeStep}.`;
+      return phase.message;
     case "done":
       return phase.stoppedEarly
         ? `Stopped at step ${phase.step}.`

@@ -27,6 +27,7 @@ async function maskOf(draw: Partial<DropoutDraw> | null, target = 0): Promise<Fl
     nameB: "b",
   });
   const zero = tf.zeros<tf.Rank.R2>([width, width]);
+  const weights: FrozenWeights = { get: () => zero, dispose: () => undefined };
   const identity = tf.eye(width);
   const dropout = draw && { rate: 0.3, seed: 1, step: 1, microStep: 0, ...draw };
   const linear = loraLinear(

@@ -23,7 +23,7 @@ export const tinyConfig = {
   eos_token_id: 1,
 };
 
-/** All tensors of the config in F32, drawn from a seed. */
+/** All tensors of the config in F32, drawn from a seed, within 0.5 of zero. */
 export function tinyTensors(config: object = tinyConfig): TensorData[] {
   return tensorsOf(parseModelConfig(JSON.stringify(config))).map(({ name, shape }, index) => ({
     name,
@@ -33,7 +33,7 @@ export function tinyTensors(config: object = tinyConfig): TensorData[] {
       1,
       index,
       shape.reduce((product, size) => product * size, 1),
-    ),
+    ).map((draw) => draw - 0.5),
   }));
 }
 

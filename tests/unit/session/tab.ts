@@ -1,25 +1,36 @@
 // A tab in Node: the real session on the CPU backend, IndexedDB in memory, the demo served from disk, locks as browsers
-// have them. Closing a tab gives its locks back; what it stored stays.
+// have them. What a tab stored stays when it is closed.
 import "fake-indexeddb/auto";
 import { readFile } from "node:fs/promises";
 import { vi } from "vitest";
-import { openStore } from "../../../src/checkpoint/store.ts";
-import type { CheckpointSummary } from "../../../src/checkpoint/summary.ts";
-import type { RunPhase, SessionEvent } from "../../../src/session/protocol.ts";
+import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
+import type { Calls, RunPhase, SessionEvent } from "../../../src/session/protocol.ts";
 import { Session } from "../../../src/session/session.ts";
 import { demoRecipe, type Recipe } from "../../../src/train/recipe.ts";
-import { fromPlain } from "../../../src/util/errors.ts";
+import { tinyFolder } from "../model/tiny-model.ts";
+import { Locks } from "./locks.ts";
 
 const demoFolder = new URL("../../../public/demo/", import.meta.url);
 const demoBase = new URL("https://anneal.example/app/demo/");
+const locks = new Locks();
 
-/** Three steps of one short row each, saved after each: seconds on the CPU backend. */
+/** Stands in for the network (the demo's files from disk) and for the locks that Node lacks. */
+export function setUpBrowser(): void {
+  vi.stubGlobal("fetch", async (url: URL) => {
+    const path = url.href.slice(demoBase.href.length);
+    return new Response(await readFile(new URL(path, demoFolder)));
+  });
+  vi.stubGlobal("navigator", { locks });
+}
+
+/** A few steps of one short row each, saved after each: seconds on the CPU backend. */
 export const shortRecipe: Recipe = {
   ...demoRecipe,
   targetModules: ["q_proj"],
   rank: 2,
   alpha: 4,
   dropout: 0.1,
+  learningRate: 0.05,
   warmupSteps: 0,
   batchSize: 1,
   maxSteps: 3,
@@ -29,49 +40,25 @@ export const shortRecipe: Recipe = {
   saveSteps: 1,
 };
 
-/** Makes `fetch` answer with the demo's files, and gives Node the Web Locks it lacks. */
-export function setUpBrowser(): void {
-  vi.stubGlobal("fetch", async (url: URL) => {
-    const path = url.href.slice(demoBase.href.length);
-    return new Response(await readFile(new URL(path, demoFolder)));
-  });
-  vi.stubGlobal("navigator", { locks: new Locks() });
-}
+const tinyRows = ["sun", "moon", "sea", "fox", "oak", "rain"].map((word) =>
+  JSON.stringify({ prompt: `${word} `, completion: `is ${word}` }),
+);
+export const tinyData = new File([tinyRows.join("\n")], "tiny.jsonl");
 
-type Task = (lock: { name: string } | null) => unknown;
-
-/** Exclusive locks in the order of their requests. */
-class Locks {
-  readonly #queues = new Map<string, Promise<unknown>>();
-
-  async request(name: string, ...rest: [Task] | [{ ifAvailable: boolean }, Task]): Promise<unknown> {
-    const [options, task] = rest.length === 1 ? [{ ifAvailable: false }, rest[0]] : rest;
-    const before = this.#queues.get(name);
-    if (before !== undefined && options.ifAvailable) {
-      return await task(null);
-    }
-    const result = (before ?? Promise.resolve()).then(() => task({ name }));
-    const settled = result.catch(() => undefined).then(() => {
-      if (this.#queues.get(name) === settled) {
-        this.#queues.delete(name);
-      }
-    });
-    this.#queues.set(name, settled);
-    return await result;
-  }
-
-  /** As after the end of every tab. */
-  clear(): void {
-    this.#queues.clear();
-  }
+/** A picked folder. */
+export function tinyFiles(changes: Parameters<typeof tinyFolder>[0] = {}): File[] {
+  return [...tinyFolder(changes).files].map(([name, blob]) =>
+    Object.assign(new File([blob], name), { webkitRelativePath: `tiny/${name}` }),
+  );
 }
 
 type Kind = SessionEvent["kind"];
 type EventOf<K extends Kind> = Extract<SessionEvent, { kind: K }>;
+type PhaseOf<Name extends RunPhase["name"]> = Extract<RunPhase, { name: Name }>;
 
 export class Tab {
   readonly events: SessionEvent[] = [];
-  readonly store;
+  readonly store: CheckpointStore;
   readonly session: Session;
   readonly #listeners = new Set<(event: SessionEvent) => void>();
 
@@ -80,7 +67,7 @@ export class Tab {
     this.store = openStore(database);
     this.session = new Session({
       store: this.store,
-      device: { engine: "tfjs", backend: "cpu", name: "Node", fallbackReason: "Node" },
+      device: { engine: "tfjs", backend: "cpu", name: "Node", fallbackReason: "no WebGPU" },
       demoBase,
       wasmPaths: {},
       emit: (event) => {
@@ -97,11 +84,20 @@ export class Tab {
     await this.session.loadData({ source: { kind: "demo" } });
   }
 
-  /** Loads the demo and starts a run without samples. */
-  async start(recipe: Partial<Recipe> = {}): Promise<string> {
-    await this.loadDemo();
-    const given = { recipe: { ...shortRecipe, ...recipe }, adapter: null, samplePrompt: "" };
-    return (await this.session.start(given)).runId;
+  /** The visitor's own files: a model of a few hundred values, whose steps take milliseconds. */
+  async loadTiny(): Promise<void> {
+    await this.session.loadModel({ source: { kind: "files", files: tinyFiles() } });
+    await this.session.loadData({ source: { kind: "file", file: tinyData } });
+  }
+
+  /** Starts what is loaded with the short recipe and no sample. */
+  async start(
+    recipe: Partial<Recipe> = {},
+    given: Partial<Calls["start"]["params"]> = {},
+  ): Promise<string> {
+    const params = { recipe: { ...shortRecipe, ...recipe }, adapter: null, samplePrompt: "" };
+    const { runId } = await this.session.start({ ...params, ...given });
+    return runId;
   }
 
   /** The next event for which `isIt` holds. */
@@ -117,20 +113,20 @@ export class Tab {
     });
   }
 
-  /** When the given step has been made. */
+  /** When the given step is made next. */
   async untilStep(step: number): Promise<void> {
     await this.next((event) => event.kind === "step" && event.entry.step === step);
   }
 
-  /** When the run is over. @throws the UserError with which it failed */
-  async untilDone(): Promise<Extract<RunPhase, { name: "done" }>> {
-    const isOver = ({ name }: RunPhase) => name === "done" || name === "failed";
-    const event = await this.next((candidate) => candidate.kind === "run" && isOver(candidate.phase));
-    const { phase } = event as EventOf<"run">;
-    if (phase.name === "done") {
-      return phase;
+  /** When the run comes to the given phase. @throws what it failed with instead */
+  async untilPhase<Name extends RunPhase["name"]>(name: Name): Promise<PhaseOf<Name>> {
+    const isIt = (event: SessionEvent) =>
+      event.kind === "run" && (event.phase.name === name || event.phase.name === "failed");
+    const { phase } = (await this.next(isIt)) as EventOf<"run">;
+    if (phase.name !== name) {
+      throw new Error(`failed: ${JSON.stringify(phase)}`);
     }
-    throw phase.name === "failed" ? fromPlain(phase.error) : new Error(phase.name);
+    return phase as PhaseOf<Name>;
   }
 
   eventsOf<K extends Kind>(kind: K): EventOf<K>[] {
@@ -141,16 +137,13 @@ export class Tab {
     return this.eventsOf("run").map(({ phase }) => phase.name);
   }
 
-  losses(): (number | undefined)[] {
-    return this.eventsOf("step").map(({ entry }) => entry.loss);
+  /** Each step with its loss, as the page saw them. */
+  losses(): [step: number, loss: number | undefined][] {
+    return this.eventsOf("step").map(({ entry }) => [entry.step, entry.loss]);
   }
 
-  async checkpoints(): Promise<CheckpointSummary[]> {
-    return await this.session.listCheckpoints();
-  }
-
-  /** Closes the tab as the browser does: nobody is told. */
-  close(): void {
-    (navigator.locks as unknown as Locks).clear();
+  /** Closes this and every tab as a kill does: nobody is told. */
+  static closeAll(): void {
+    locks.clear();
   }
 }

@@ -1,0 +1,44 @@
+// Runs a module of the source tree in a real page on WebGPU, for what the product's page has no button for.
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright";
+import { createServer } from "vite";
+import { browserArguments, findBrowser } from "./browser.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/**
+ * Imports `module` (from the root, with a leading slash) and answers what its export `name` returns for `argument`;
+ * both travel as JSON.
+ */
+export async function inSourcePage<Result>(
+  module: string,
+  name: string,
+  argument: unknown,
+): Promise<Result> {
+  const server = await createServer({
+    root,
+    configFile: false,
+    cacheDir: "node_modules/.vite-source-page",
+    logLevel: "warn",
+    server: { host: "127.0.0.1", port: 5299, hmr: false, watch: null },
+    // All dependencies are found anew before the page opens: one that is found later reloads it.
+    optimizeDeps: { entries: [module.slice(1)], force: true },
+  });
+  const browser = await chromium.launch({
+    executablePath: findBrowser(),
+    args: [...browserArguments],
+  });
+  try {
+    await server.listen();
+    const page = await browser.newPage();
+    page.on("pageerror", (error) => {
+      console.error(`The page says: ${error.message}`);
+    });
+    await page.goto(`${server.resolvedUrls?.local[0] ?? ""}tests/support/blank.html`);
+    const call = `import(${JSON.stringify(module)}).then((page) => page.${name}(${JSON.stringify(argument)}))`;
+    return await page.evaluate<Result>(call);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}

@@ -1,0 +1,59 @@
+// In the page: a linear layer forward and backward, by our products and by tfjs's transposed ones, taking turns.
+import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-core/dist/register_all_gradients";
+import { timesFrozen } from "../../src/engine/tfjs/products.ts";
+import { openMachine } from "../../src/gpu/machine.ts";
+
+export interface ProductShape {
+  tokens: number;
+  inFeatures: number;
+  outFeatures: number;
+}
+
+export interface ProductTimes extends ProductShape {
+  /** Medians of one forward and backward pass. */
+  turnedMs: number;
+  transposedMs: number;
+}
+
+type Layer = (x: tf.Tensor2D, weight: tf.Tensor2D) => tf.Tensor2D;
+
+const repeats = 7;
+
+export async function raceProducts(shapes: ProductShape[]): Promise<ProductTimes[]> {
+  const machine = await openMachine("webgpu");
+  const results: ProductTimes[] = [];
+  for (const shape of shapes) {
+    const { tokens, inFeatures, outFeatures } = shape;
+    const x = tf.randomNormal<tf.Rank.R2>([tokens, inFeatures], 0, 1, "float32", 1);
+    const weight = tf.randomNormal<tf.Rank.R2>([outFeatures, inFeatures], 0, 1, "float32", 2);
+    const turned: number[] = [];
+    const transposed: number[] = [];
+    for (let turn = 0; turn <= repeats; turn++) {
+      turned.push(await timeOf(timesFrozen, x, weight));
+      transposed.push(await timeOf((a, b) => tf.matMul(a, b, false, true), x, weight));
+    }
+    results.push({
+      ...shape,
+      turnedMs: median(turned.slice(1)), // the first compiles
+      transposedMs: median(transposed.slice(1)),
+    });
+    tf.dispose([x, weight]);
+  }
+  await machine.release();
+  return results;
+}
+
+async function timeOf(layer: Layer, x: tf.Tensor2D, weight: tf.Tensor2D): Promise<number> {
+  const startedAt = performance.now();
+  const gradient = tf.tidy(() =>
+    tf.grad((input) => tf.sum(layer(input as tf.Tensor2D, weight)))(x),
+  );
+  await gradient.data();
+  gradient.dispose();
+  return performance.now() - startedAt;
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
