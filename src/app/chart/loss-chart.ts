@@ -30,9 +30,14 @@ export interface LossChart {
   destroy: () => void;
 }
 
+/** Rings are drawn while they do not touch; beyond that the line says it. */
+const areFarApart = (chart: uPlot, series: number, first: number, last: number) => {
+  const count = chart.data[series]?.slice(first, last + 1).filter((value) => value !== null).length;
+  return (count ?? 0) * 12 < chart.over.clientWidth;
+};
 const wheelStep = 0.8;
-/** uPlot names it by an enum that does not exist at run time. */
-const logarithmic = { distr: 3 as uPlot.Scale.Distr.Logarithmic };
+// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- its const enum has no value at run time
+const logarithmic: uPlot.Scale = { distr: 3 };
 
 export function createLossChart(element: HTMLElement, options: ChartOptions): LossChart {
   const { colors, isLog } = options;
@@ -81,7 +86,7 @@ export function createLossChart(element: HTMLElement, options: ChartOptions): Lo
   const config: uPlot.Options = {
     width: element.clientWidth,
     height: element.clientHeight,
-    padding: [8, 8, 0, 0],
+    padding: [8, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false }, points: { size: 7 } },
     scales: {
@@ -112,7 +117,7 @@ export function createLossChart(element: HTMLElement, options: ChartOptions): Lo
         width: 1,
         spanGaps: true,
         dash: [2, 3],
-        points: { show: true, size: 8, width: 2, fill: colors.paper, stroke: colors.blue },
+        points: { show: areFarApart, size: 8, width: 2, fill: colors.paper, stroke: colors.blue },
       },
       line(colors["ink-soft"], 1.5, [2, 5]),
     ],

@@ -33,7 +33,8 @@ export class AppState {
   readonly isFirstVisit = $derived.by(() => {
     const { setup, run } = this;
     const isDemo = setup.isDemo || (setup.loading !== null && setup.model?.source !== "files");
-    return isDemo && !run.isGoing && run.step === 0 && run.phase.name === "idle";
+    const isUntouched = !run.isGoing && run.step === 0 && run.phase.name === "idle";
+    return isDemo && isUntouched && this.saved.offer === null;
   });
 
   readonly title = $derived.by(() => {

@@ -76,10 +76,17 @@ export class RecipeForm {
   }
 }
 
+/** Beyond this a limit only keeps out nonsense. */
+const largest = 1e6;
+
+export function isBounded(key: NumberKey): boolean {
+  return recipeRanges[key].max < largest;
+}
+
 /** "1 to 256", "0 or more". */
 export function rangeWords(key: NumberKey): string {
   const { min, max } = recipeRanges[key];
-  return max >= 1e6
+  return max >= largest
     ? `${formatSetting(min)} or more`
     : `${formatSetting(min)} to ${max >= 1000 ? formatCount(max) : formatSetting(max)}`;
 }

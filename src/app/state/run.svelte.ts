@@ -27,6 +27,8 @@ export class Run {
   memory = $state.raw<Memory | null>(null);
   rebuilds = $state.raw<Rebuilt[]>([]);
   samples = $state.raw<{ prompt: string; before: string | null; after: string | null }>(noSamples);
+  /** Weights on their way to the device. */
+  transfer = $state.raw<{ doneBytes: number; totalBytes: number } | null>(null);
   journal = $state.raw<JournalLine[]>([]);
   error = $state.raw<PlainError | null>(null);
   saveError = $state.raw<PlainError | null>(null);
@@ -77,7 +79,7 @@ export class Run {
     await this.#client.call("save", { reason }).catch(() => null);
   }
 
-  /** Draws a run that was taken up again; the session has it paused. */
+  /** Draws a run that was taken up again; it stands still until it is resumed. */
   adopt(restored: RestoredRun): void {
     this.#clear(restored.totalSteps);
     this.runId = restored.runId;
@@ -88,7 +90,9 @@ export class Run {
       this.heldOutLoss = entry.heldOutLoss ?? this.heldOutLoss;
     }
     this.columns = this.#curve.columns(this.totalSteps);
-    this.phase = { name: "paused", step: restored.step };
+    const { step, totalSteps } = restored;
+    this.phase =
+      step < totalSteps ? { name: "paused", step } : { name: "done", step, stoppedEarly: false };
   }
 
   take(event: SessionEvent): void {
@@ -99,6 +103,7 @@ export class Run {
     switch (event.kind) {
       case "run":
         this.phase = event.phase;
+        this.transfer = null;
         if (event.phase.name === "running") {
           this.error = null;
         }
@@ -124,8 +129,12 @@ export class Run {
       case "sample":
         this.samples = { ...this.samples, prompt: event.prompt, [event.which]: event.text };
         break;
-      case "device":
       case "loading":
+        if (this.isLive && event.totalBytes !== null) {
+          this.transfer = { doneBytes: event.doneBytes, totalBytes: event.totalBytes };
+        }
+        break;
+      case "device":
       case "token":
         break;
       default:

@@ -8,7 +8,8 @@ export interface Reply {
 }
 
 export class Trial {
-  prompt = $state("");
+  /** Null while the visitor has written none: then the sample prompt stands in. */
+  prompt = $state<string | null>(null);
   useAdapter = $state(true);
   temperature = $state(0);
   maxNewTokens = $state(48);

@@ -52,7 +52,7 @@ describe("a run of eight steps", () => {
 
   beforeAll(async () => {
     whole = await trainFrom(recipe, freshStart(recipe));
-  });
+  }, 60_000);
 
   test("yields each entry of its log as it is made", () => {
     expect(whole.yielded.map(({ entry }) => entry)).toEqual(whole.state.log);

@@ -1,0 +1,115 @@
+// What a recipe means for the demo, before anything runs: the numbers that the page shows.
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { openModel } from "../../../src/model/open.ts";
+import { openData } from "../../../src/session/library.ts";
+import { datasetFor, planRun } from "../../../src/session/plan.ts";
+import { demoRecipe, type Recipe } from "../../../src/train/recipe.ts";
+
+const folder = new URL("../../../public/demo/", import.meta.url);
+const read = async (name: string) => new Blob([await readFile(new URL(name, folder))]);
+const modelFiles = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
+
+const model = await openModel({
+  source: "demo",
+  name: "demo",
+  files: new Map(
+    await Promise.all(modelFiles.map(async (name) => [name, await read(`model/${name}`)] as const)),
+  ),
+});
+const data = await openData("demo", "data.jsonl", await read("data.jsonl"));
+const rows = (await (await read("data.jsonl")).text())
+  .trim()
+  .split("\n")
+  .map((line) => JSON.parse(line) as { prompt: string; completion: string });
+const plan = (given: Partial<Recipe> = {}, from = data) =>
+  planRun(model, from, { ...demoRecipe, ...given });
+const rowsFile = (...lines: object[]) =>
+  openData("file", "own.jsonl", new Blob([lines.map((line) => JSON.stringify(line)).join("\n")]));
+
+describe("the plan of the demo", () => {
+  test("counts rows, steps and parameters", () => {
+    expect(plan({ maxSteps: 60, rank: 8, heldOutRows: 40 })).toMatchObject({
+      trainRows: rows.length - 40,
+      heldOutRows: 40,
+      truncatedRows: 0,
+      droppedRows: 0,
+      totalSteps: 60,
+      // Rank times (in + out) of seven modules in four layers.
+      trainableParameters: 8 * 4 * (256 + 192 + 192 + 256 + 512 + 512 + 512),
+    });
+  });
+
+  test("counts the tokens of the training rows, the end token with them", () => {
+    const { trainedTokens, longestRowTokens } = plan({ heldOutRows: 0 });
+    const lengths = rows.map(({ prompt, completion }) => {
+      const whole = model.tokenizer.encode(`${prompt}${completion}<|endoftext|>`).length;
+      return { whole, trained: whole - model.tokenizer.encode(prompt).length };
+    });
+    expect(trainedTokens).toBe(lengths.reduce((sum, { trained }) => sum + trained, 0));
+    expect(longestRowTokens).toBe(Math.max(...lengths.map(({ whole }) => whole)));
+  });
+
+  test("takes as many steps as the epochs give when it is not told a number", () => {
+    const given = { maxSteps: 0, epochs: 2, batchSize: 8, gradientAccumulationSteps: 2 };
+    expect(plan(given).totalSteps).toBe(2 * Math.ceil(35 / 2));
+  });
+
+  test("says what a shorter maxLength cuts and leaves out", () => {
+    const shorter = plan({ maxLength: 24 });
+    expect(shorter.longestRowTokens).toBe(24);
+    expect(shorter.truncatedRows).toBeGreaterThan(200);
+    const none = plan({ maxLength: 10, heldOutRows: 0 });
+    expect(none.droppedRows).toBeGreaterThan(0);
+    expect(none.trainRows + none.droppedRows).toBe(rows.length);
+  });
+
+  test("needs more bytes for more rows, tokens and rank, and never less than the weights", () => {
+    const needed = (given: Partial<Recipe>) => plan(given).neededBytes;
+    const base = needed({});
+    expect(base).toBeGreaterThan(4 * model.parameters);
+    expect(needed({ batchSize: 16 })).toBeGreaterThan(base);
+    expect(needed({ rank: 64 })).toBeGreaterThan(base);
+    expect(needed({ maxLength: 24 })).toBeLessThan(base);
+  });
+
+  test("shows the first training rows token by token, and what is trained of them", () => {
+    const { preview } = plan({ shuffle: false });
+    expect(preview).toHaveLength(3);
+    preview.forEach((tokens, index) => {
+      const { prompt, completion } = rows[index]!;
+      const textOf = (trained: boolean) =>
+        tokens
+          .filter((token) => token.trained === trained)
+          .map(({ text }) => text)
+          .join("");
+      expect(textOf(false)).toBe(prompt);
+      expect(textOf(true)).toBe(`${completion}<|endoftext|>`);
+    });
+  });
+
+  test("samples a prompt that is held out, or a training row's without any", () => {
+    const { samplePrompt } = plan({ shuffle: false, heldOutRows: 40 });
+    expect(samplePrompt).toBe(rows.at(-40)?.prompt);
+    expect(plan({ shuffle: false, heldOutRows: 0 }).samplePrompt).toBe(rows[0]?.prompt);
+    const { heldOut } = datasetFor(model, data, demoRecipe);
+    expect(plan().samplePrompt).toBe(rows[heldOut[0]!.line - 1]?.prompt);
+  });
+});
+
+test("a chat is sampled with its first question", async () => {
+  const turn = (role: string, content: string) => ({ role, content });
+  const messages = [turn("system", "Be brief."), turn("user", "Hi?"), turn("assistant", "Hello.")];
+  const chats = await rowsFile({ messages });
+  expect(plan({ heldOutRows: 0 }, chats).samplePrompt).toBe("Hi?");
+});
+
+test("rows longer than the model reads are refused with its length", async () => {
+  const long = await rowsFile({ prompt: "a", completion: " word".repeat(400) });
+  const refused = expect.objectContaining({
+    code: "too-long",
+    remedy: expect.stringContaining("maxLength to 256") as string,
+  }) as Error;
+  expect(() => plan({ maxLength: 1024, heldOutRows: 0 }, long)).toThrow(refused);
+  expect(plan({ maxLength: 256, heldOutRows: 0 }, long).truncatedRows).toBe(1);
+});

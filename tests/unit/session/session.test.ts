@@ -1,0 +1,185 @@
+// The demo from start to end in one tab, and from any of its checkpoints in a new one: the page's whole way, on the CPU.
+import { beforeAll, describe, expect, test } from "vitest";
+import { decodeCheckpoint } from "../../../src/checkpoint/container.ts";
+import type { RunState } from "../../../src/checkpoint/run-state.ts";
+import { readPeftAdapter } from "../../../src/export/peft-read.ts";
+import type { AdapterFile, SessionEvent } from "../../../src/session/protocol.ts";
+import { setUpBrowser, shortRecipe, Tab } from "./tab.ts";
+
+setUpBrowser();
+
+/** An event in a word or two; bytes being loaded are one event. */
+function wordOf(event: SessionEvent): string {
+  switch (event.kind) {
+    case "loading":
+      return `loading ${event.what}`;
+    case "run":
+      return event.phase.name;
+    case "step":
+      return `step ${event.entry.step}`;
+    case "evaluated":
+      return `evaluated ${event.step}`;
+    case "saved":
+      return `saved ${event.checkpoint.step} (${event.reason})`;
+    case "device":
+    case "saveFailed":
+    case "rebuilt":
+    case "sample":
+    case "token":
+      return event.kind;
+  }
+}
+
+describe("a run of the demo", () => {
+  const tab = new Tab("demo");
+  let runId: string;
+  let final: RunState;
+
+  beforeAll(async () => {
+    await tab.session.open();
+    await tab.loadDemo();
+    const done = tab.untilPhase("done");
+    runId = await tab.start();
+    await done;
+    final = (await tab.store.loadNewestValid(runId))!.run;
+  }, 60_000);
+
+  test("tells everything in its order", () => {
+    const words = tab.events.map(wordOf).filter((word, i, all) => word !== all[i - 1]);
+    expect(words).toEqual([
+      "device",
+      "loading model",
+      "preparing",
+      "loading weights to the GPU",
+      "running",
+      "evaluated 0",
+      "step 1",
+      "saved 1 (steps)",
+      "step 2",
+      "evaluated 2",
+      "saved 2 (steps)",
+      "step 3",
+      "evaluated 3",
+      "saved 3 (end)",
+      "done",
+    ]);
+    expect(tab.events.at(-1)).toEqual({
+      kind: "run",
+      phase: { name: "done", step: 3, stoppedEarly: false },
+    });
+  });
+
+  test("tells with each step how fast, how long, how large", () => {
+    const steps = tab.eventsOf("step");
+    expect(steps.map(({ totalSteps }) => totalSteps)).toEqual([3, 3, 3]);
+    for (const { tokensPerSecond, plannedBytes, allocatedBytes } of steps) {
+      expect(tokensPerSecond).toBeGreaterThan(0);
+      expect(plannedBytes).toBeGreaterThan(4 * 918_656);
+      expect(allocatedBytes).toBeGreaterThan(4 * 918_656);
+    }
+    expect(steps.map(({ remainingMs }) => remainingMs > 0)).toEqual([true, true, false]);
+  });
+
+  test("lists its checkpoints, newest first, the best marked", async () => {
+    const { checkpoints } = await tab.session.open();
+    expect(checkpoints.map(({ step }) => step)).toEqual([3, 2, 1]);
+    const losses = tab.losses().map(([, loss]) => loss);
+    expect(checkpoints.map(({ loss }) => loss)).toEqual(losses.toReversed());
+    expect(checkpoints[0]).toMatchObject({
+      runId,
+      totalSteps: 3,
+      modelName: "anneal-demo-1m",
+      modelSource: "demo",
+      dataName: "data.jsonl",
+      dataSource: "demo",
+    });
+    const lowest = Math.min(...checkpoints.flatMap(({ heldOutLoss }) => heldOutLoss ?? []));
+    const best = checkpoints.filter(({ isBest }) => isBest);
+    expect(best.map(({ heldOutLoss }) => heldOutLoss)).toEqual([lowest]);
+    expect(tab.eventsOf("saved").at(-1)?.checkpoints).toEqual(checkpoints);
+  });
+
+  test("keeps what it is: recipe, model, data, log", () => {
+    expect(final).toMatchObject({
+      runId,
+      recipe: shortRecipe,
+      base: { source: "demo", name: "anneal-demo-1m", revision: null },
+      data: { source: "demo", name: "data.jsonl", rows: 320 },
+      trainer: { step: 3, totalSteps: 3 },
+    });
+    expect(final.data.heldOutLines).toHaveLength(2);
+    expect(final.trainer.log.map(({ step }) => step)).toEqual([0, 1, 2, 3]);
+  });
+
+  test("exports the adapter of its last step, file by file and as an archive", async () => {
+    const { files, zip } = await tab.session.exportAdapter({ key: null });
+    expect(files.map(({ name }) => name)).toEqual([
+      "adapter_config.json",
+      "adapter_model.safetensors",
+      "README.md",
+      "trainer_state.json",
+    ]);
+    const [config, weights] = files;
+    const peft = await readPeftAdapter(await config!.blob.text(), weights!.blob, weights!.name);
+    expect(peft).toMatchObject({ rank: 2, alpha: 4, targetModules: ["q_proj"] });
+    for (const { name, values } of final.adapter.tensors) {
+      expect(peft.tensors.get(name)?.values).toEqual(values);
+    }
+    expect(zip.name).toBe("anneal-demo-1m-lora-step-3.zip");
+    expect(zip.blob.size).toBeGreaterThan(weights!.blob.size);
+  });
+
+  test("exports the adapter of an earlier step", async () => {
+    const first = (await tab.session.listCheckpoints()).find(({ step }) => step === 1)!;
+    const { zip, files } = await tab.session.exportAdapter({ key: first.key });
+    expect(zip.name).toBe("anneal-demo-1m-lora-step-1.zip");
+    const newest = await tab.session.exportAdapter({ key: null });
+    const bytesOf = async (file: AdapterFile) => Buffer.from(await file.blob.arrayBuffer());
+    expect((await bytesOf(files[1]!)).equals(await bytesOf(newest.files[1]!))).toBe(false);
+  });
+
+  test.each([1, 2])(
+    "goes on from step %i in a new tab and ends bit for bit as it did in one piece",
+    async (step) => {
+      Tab.closeAll();
+      const next = new Tab("demo");
+      const { key } = (await next.session.listCheckpoints()).find(
+        (checkpoint) => checkpoint.step === step && checkpoint.runId === runId,
+      )!;
+      const restored = await next.session.restore({ key });
+      expect(restored).toMatchObject({
+        runId,
+        step,
+        totalSteps: 3,
+        recipe: shortRecipe,
+        log: final.trainer.log.slice(0, step + 1),
+        model: { name: "anneal-demo-1m", parameters: 918_656 },
+        data: { source: "demo", name: "data.jsonl", rows: 320 },
+      });
+      expect(next.phases()).toEqual([]);
+      const done = next.untilPhase("done");
+      await next.session.resume();
+      await done;
+      expect(next.losses()).toEqual(tab.losses().slice(step));
+      const again = (await next.store.loadNewestValid(runId))!.run;
+      expect(again.trainer).toEqual(final.trainer);
+      expect(again.adapter).toEqual(final.adapter);
+      expect(again.startedAt).toBe(final.startedAt);
+    },
+  );
+
+  test("downloads a checkpoint as the file that another browser imports and goes on from", async () => {
+    Tab.closeAll();
+    const [newest] = await tab.session.listCheckpoints();
+    const { name, blob } = await tab.session.downloadCheckpoint({ key: newest!.key });
+    expect(name).toBe("checkpoint-3.safetensors");
+    expect((await decodeCheckpoint(blob, name)).adapter).toEqual(final.adapter);
+    const elsewhere = new Tab("demo elsewhere");
+    const imported = await elsewhere.session.importCheckpoint({ file: new File([blob], name) });
+    expect(await elsewhere.session.listCheckpoints()).toEqual([imported]);
+    const restored = await elsewhere.session.restore({ key: imported.key });
+    expect(restored).toMatchObject({ runId, step: 3, data: { source: "demo" } });
+    await elsewhere.session.deleteCheckpoint({ key: imported.key });
+    expect(await elsewhere.session.listCheckpoints()).toEqual([]);
+  });
+});
