@@ -1,7 +1,15 @@
 // Which backend this browser can offer, best first, and why it is not WebGPU.
+import { UserError } from "../util/errors.ts";
 import type { DeviceInfo } from "./protocol.ts";
 
+/** @throws UserError where the browser withholds WebGPU, hashing and locks from the page altogether */
 export async function findDevice(): Promise<DeviceInfo> {
+  if (!isSecureContext) {
+    throw new UserError("unexpected", "This page was opened over plain http.", {
+      remedy:
+        "Open it over https or as http://localhost: to any other address browsers give neither WebGPU nor what keeps a run safe.",
+    });
+  }
   const gpu = navigator.gpu as GPU | undefined;
   const adapter = (await gpu?.requestAdapter({ powerPreference: "high-performance" })) ?? null;
   if (adapter !== null) {

@@ -33,8 +33,7 @@ export class AppState {
   readonly isFirstVisit = $derived.by(() => {
     const { setup, run } = this;
     const isDemo = setup.isDemo || (setup.loading !== null && setup.model?.source !== "files");
-    const isUntouched = !run.isGoing && run.step === 0 && run.phase.name === "idle";
-    return isDemo && isUntouched && this.saved.offer === null;
+    return isDemo && !run.isGoing && run.step === 0 && run.phase.name === "idle";
   });
 
   readonly title = $derived.by(() => {

@@ -43,7 +43,8 @@ export class Setup {
   readonly #client: SessionClient;
   #queue: Promise<void> = Promise.resolve();
   #plannedFor = "";
-  #loads = 0;
+  /** Counts what was loaded; state, so that a new model or data set asks for a new plan. */
+  #loads = $state(0);
 
   constructor(client: SessionClient) {
     this.#client = client;

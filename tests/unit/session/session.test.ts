@@ -138,35 +138,32 @@ describe("a run of the demo", () => {
     expect((await bytesOf(files[1]!)).equals(await bytesOf(newest.files[1]!))).toBe(false);
   });
 
-  test.each([1, 2])(
-    "goes on from step %i in a new tab and ends bit for bit as it did in one piece",
-    async (step) => {
-      Tab.closeAll();
-      const next = new Tab("demo");
-      const { key } = (await next.session.listCheckpoints()).find(
-        (checkpoint) => checkpoint.step === step && checkpoint.runId === runId,
-      )!;
-      const restored = await next.session.restore({ key });
-      expect(restored).toMatchObject({
-        runId,
-        step,
-        totalSteps: 3,
-        recipe: shortRecipe,
-        log: final.trainer.log.slice(0, step + 1),
-        model: { name: "anneal-demo-1m", parameters: 918_656 },
-        data: { source: "demo", name: "data.jsonl", rows: 320 },
-      });
-      expect(next.phases()).toEqual([]);
-      const done = next.untilPhase("done");
-      await next.session.resume();
-      await done;
-      expect(next.losses()).toEqual(tab.losses().slice(step));
-      const again = (await next.store.loadNewestValid(runId))!.run;
-      expect(again.trainer).toEqual(final.trainer);
-      expect(again.adapter).toEqual(final.adapter);
-      expect(again.startedAt).toBe(final.startedAt);
-    },
-  );
+  test("goes on from its first checkpoint in a new tab and ends bit for bit as in one piece", async () => {
+    Tab.closeAll();
+    const next = new Tab("demo");
+    const { key } = (await next.session.listCheckpoints()).find(
+      (checkpoint) => checkpoint.step === 1 && checkpoint.runId === runId,
+    )!;
+    const restored = await next.session.restore({ key });
+    expect(restored).toMatchObject({
+      runId,
+      step: 1,
+      totalSteps: 3,
+      recipe: shortRecipe,
+      log: final.trainer.log.slice(0, 2),
+      model: { name: "anneal-demo-1m", parameters: 918_656 },
+      data: { source: "demo", name: "data.jsonl", rows: 320 },
+    });
+    expect(next.phases()).toEqual([]);
+    const done = next.untilPhase("done");
+    await next.session.resume();
+    await done;
+    expect(next.losses()).toEqual(tab.losses().slice(1));
+    const again = (await next.store.loadNewestValid(runId))!.run;
+    expect(again.trainer).toEqual(final.trainer);
+    expect(again.adapter).toEqual(final.adapter);
+    expect(again.startedAt).toBe(final.startedAt);
+  });
 
   test("downloads a checkpoint as the file that another browser imports and goes on from", async () => {
     Tab.closeAll();

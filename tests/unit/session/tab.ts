@@ -100,29 +100,32 @@ export class Tab {
     return runId;
   }
 
-  /** The next event for which `isIt` holds. */
-  async next(isIt: (event: SessionEvent) => boolean): Promise<SessionEvent> {
-    return await new Promise((resolve) => {
-      const listener = (event: SessionEvent) => {
-        if (isIt(event)) {
-          this.#listeners.delete(listener);
-          resolve(event);
-        }
-      };
-      this.#listeners.add(listener);
-    });
+  /** Acts within the next event for which `isIt` holds, before the session goes on. */
+  within(isIt: (event: SessionEvent) => boolean, act: (event: SessionEvent) => void): void {
+    const listener = (event: SessionEvent) => {
+      if (isIt(event)) {
+        this.#listeners.delete(listener);
+        act(event);
+      }
+    };
+    this.#listeners.add(listener);
   }
 
-  /** When the given step is made next. */
-  async untilStep(step: number): Promise<void> {
-    await this.next((event) => event.kind === "step" && event.entry.step === step);
+  /** Acts when the given step is made next. */
+  withinStep(step: number, act: () => void): void {
+    this.within((event) => event.kind === "step" && event.entry.step === step, act);
   }
 
   /** When the run comes to the given phase. @throws what it failed with instead */
   async untilPhase<Name extends RunPhase["name"]>(name: Name): Promise<PhaseOf<Name>> {
     const isIt = (event: SessionEvent) =>
       event.kind === "run" && (event.phase.name === name || event.phase.name === "failed");
-    const { phase } = (await this.next(isIt)) as EventOf<"run">;
+    const event = await new Promise<SessionEvent>((resolve) => {
+      this.within(isIt, resolve);
+    });
+    // The page hears of it a message later.
+    await new Promise((resolve) => setTimeout(resolve));
+    const { phase } = event as EventOf<"run">;
     if (phase.name !== name) {
       throw new Error(`failed: ${JSON.stringify(phase)}`);
     }

@@ -1,0 +1,31 @@
+// One run in one browser: a second tab is told about it and can look, but not train.
+import { waitUntilReady } from "../support/page.ts";
+import { onProcessor } from "./faults.ts";
+import { expect, openPage, smallRecipe, start, test } from "./story.ts";
+
+test("a second tab is told that a run is going on, and may train once the first is closed", async ({
+  visit,
+}) => {
+  const { context, page, events } = await visit({ browserArguments: onProcessor });
+  await start(page, { ...smallRecipe, batchSize: 4, maxSteps: 2000, saveSteps: 1 });
+  await events.wait("a save", ({ kind }) => kind === "saved");
+
+  const second = await context.newPage();
+  const secondEvents = await openPage(second);
+  await waitUntilReady(second);
+  const run = second.getByRole("region", { name: "Run", exact: true });
+  const offer = second.getByRole("region", { name: "Saved run" });
+  await offer.getByRole("button", { name: "Resume" }).click();
+  await expect(offer.getByRole("alert")).toContainText("going on in another tab");
+
+  await offer.getByRole("button", { name: "Not now" }).click();
+  await second.getByRole("button", { name: "Start training" }).click();
+  await expect(run.getByRole("alert")).toContainText("A run is going on in another tab");
+  await expect(run.getByRole("alert")).toContainText("close that tab");
+
+  const steps = events.of("step").length;
+  await events.waitForStep(steps + 1); // the first tab has not noticed
+  await page.close();
+  await second.getByRole("button", { name: "Start training" }).click();
+  await secondEvents.waitForStep(1);
+});

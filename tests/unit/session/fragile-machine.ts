@@ -1,0 +1,43 @@
+// A machine whose device can be lost, or run full, at a chosen moment: what a crash of the GPU process looks like from here.
+import type { Machine, openMachine } from "../../../src/gpu/machine.ts";
+import { UserError } from "../../../src/util/errors.ts";
+
+/** What the next machines do; a test sets it. */
+export const devices = {
+  opened: 0,
+  /** Thrown by the next guarded work. */
+  fault: null as UserError | null,
+  /** How many times no device is given. */
+  refusals: 0,
+};
+
+export function deviceLost(): UserError {
+  return new UserError("device-lost", "The GPU process stopped.", { remedy: "Wait." });
+}
+
+export async function openFragile(
+  open: typeof openMachine,
+  ...given: Parameters<typeof openMachine>
+): Promise<Machine> {
+  if (devices.refusals > 0) {
+    devices.refusals--;
+    throw deviceLost();
+  }
+  devices.opened++;
+  const machine = await open(...given);
+  let isLost = false;
+  return {
+    ...machine,
+    isLost: () => isLost,
+    async guard(work) {
+      const result = await machine.guard(work);
+      const { fault } = devices;
+      if (fault !== null) {
+        devices.fault = null;
+        isLost = fault.code === "device-lost";
+        throw fault;
+      }
+      return result;
+    },
+  };
+}

@@ -1,0 +1,148 @@
+// Calls beside the run: prompts before, between and after its steps, and what is refused at the wrong time.
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { allTargetModules, defaultRecipe, demoRecipe } from "../../../src/train/recipe.ts";
+import { setUpBrowser, shortRecipe, Tab, tinyData, tinyFiles } from "./tab.ts";
+import { makeWholeRun, tinyRecipe as recipe, type WholeRun } from "./whole-run.ts";
+
+setUpBrowser();
+
+const prompting = {
+  requestId: 1,
+  prompt: "sun",
+  useAdapter: true,
+  maxNewTokens: 6,
+  temperature: 0,
+};
+
+let databases = 0;
+let tab: Tab;
+let whole: WholeRun;
+
+beforeAll(async () => {
+  whole = await makeWholeRun();
+}, 60_000);
+
+beforeEach(async () => {
+  Tab.closeAll();
+  tab = new Tab(`calls ${databases++}`);
+  await tab.loadTiny();
+});
+
+describe("a prompt", () => {
+  const answerOf = async (given: Partial<typeof prompting> = {}) =>
+    await tab.session.generate({ ...prompting, ...given });
+
+  test("is answered token by token, between two steps of a going run", async () => {
+    const done = tab.untilPhase("done");
+    let answer: Promise<string> | undefined;
+    tab.withinStep(2, () => {
+      answer = answerOf();
+    });
+    await tab.start(recipe);
+    await done;
+    const text = await answer!;
+    const tokens = tab.eventsOf("token");
+    expect(tokens.map((token) => token.text).join("")).toBe(text);
+    expect(tokens.every(({ requestId }) => requestId === 1)).toBe(true);
+    const order = tab.events.flatMap((event) => {
+      const word = event.kind === "step" ? `step ${event.entry.step}` : event.kind;
+      return word === "token" || word.startsWith("step") ? [word] : [];
+    });
+    expect([...new Set(order)]).toEqual([
+      "step 1",
+      "step 2",
+      "token",
+      "step 3",
+      "step 4",
+      "step 5",
+    ]);
+    expect(tab.losses()).toEqual(whole.losses);
+  });
+
+  test("is answered by the adapter or the base model, before a run by the latter alone", async () => {
+    const base = await answerOf({ useAdapter: false });
+    await expect(answerOf()).rejects.toMatchObject({ code: "no-adapter" });
+    const done = tab.untilPhase("done");
+    await tab.start({ maxSteps: 3, learningRate: 0.5, targetModules: [...allTargetModules] });
+    await done;
+    expect(await answerOf({ useAdapter: false })).toBe(base);
+    expect(await answerOf()).not.toBe(base);
+  });
+
+  test("longer than the model reads is refused with both numbers", async () => {
+    await expect(answerOf({ useAdapter: false, prompt: "x ".repeat(64) })).rejects.toMatchObject({
+      code: "too-long",
+      message: expect.stringMatching(/has \d+ tokens; the model reads 1 to 63/) as string,
+    });
+  });
+
+  test("that is cancelled ends as an abort, and the run goes on", async () => {
+    const paused = tab.untilPhase("paused");
+    tab.withinStep(1, () => void tab.session.pause());
+    await tab.start(recipe);
+    await paused;
+    tab.within(
+      (event) => event.kind === "token",
+      () => tab.session.cancelGenerate({ requestId: 1 }),
+    );
+    await expect(answerOf({ maxNewTokens: 40 })).rejects.toMatchObject({ name: "AbortError" });
+    const done = tab.untilPhase("done");
+    await tab.session.resume();
+    await done;
+    expect(tab.losses()).toEqual(whole.losses);
+  });
+});
+
+describe("a call is refused", () => {
+  const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
+
+  test("as busy while a run is going, in this tab and in another", async () => {
+    const other = new Tab("another");
+    await other.loadTiny();
+    const done = tab.untilPhase("done");
+    await tab.start(recipe);
+    const source = { kind: "files", files: tinyFiles() } as const;
+    await expect(tab.session.loadModel({ source })).rejects.toThrow(code("busy"));
+    await expect(
+      tab.session.loadData({ source: { kind: "file", file: tinyData } }),
+    ).rejects.toThrow(code("busy"));
+    await expect(tab.start()).rejects.toThrow(code("busy"));
+    await expect(tab.session.resume()).rejects.toThrow(code("busy"));
+    await expect(tab.session.restore({ key: "any" })).rejects.toThrow(code("busy"));
+    await expect(other.start()).rejects.toThrow(/another tab/);
+    await done;
+    const otherDone = other.untilPhase("done");
+    await other.start({ maxSteps: 1 });
+    await otherDone;
+    expect(tab.losses()).toEqual(whole.losses);
+  });
+
+  test("before there is a run, a model or data", async () => {
+    const { session } = new Tab("empty");
+    for (const call of [session.pause(), session.resume(), session.stop()]) {
+      await expect(call).rejects.toThrow(code("no-adapter"));
+    }
+    await expect(session.exportAdapter({ key: null })).rejects.toThrow(code("no-adapter"));
+    const given = { recipe: shortRecipe, adapter: null, samplePrompt: "" };
+    await expect(session.start(given)).rejects.toThrow(code("missing-file"));
+    await session.loadModel({ source: { kind: "files", files: tinyFiles() } });
+    await expect(session.start(given)).rejects.toThrow(code("empty-data"));
+    expect(() => session.plan({ recipe: shortRecipe })).toThrow(code("empty-data"));
+    expect(session.save()).toBeNull();
+  });
+
+  test("with a recipe that is no JSON, by the file's name", async () => {
+    const file = new File(["rank: 4"], "recipe.yaml");
+    await expect(tab.session.readRecipe({ file })).rejects.toMatchObject({
+      code: "bad-recipe",
+      where: "recipe.yaml",
+    });
+  });
+});
+
+test("a recipe file is read over the defaults of the loaded model", async () => {
+  const file = new File([JSON.stringify({ rank: 3 })], "recipe.json");
+  expect(await tab.session.readRecipe({ file })).toEqual({ ...defaultRecipe, rank: 3 });
+  await tab.session.loadModel({ source: { kind: "demo" } });
+  expect(await tab.session.readRecipe({ file })).toEqual({ ...demoRecipe, rank: 3 });
+});

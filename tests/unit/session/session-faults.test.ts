@@ -1,0 +1,228 @@
+// A run when things break: full disk, lost device, full memory, numbers that overflow.
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
+import type { RunPhase } from "../../../src/session/protocol.ts";
+import { UserError } from "../../../src/util/errors.ts";
+import { failPut } from "../checkpoint/store-faults.ts";
+import { deviceLost, devices, openFragile } from "./fragile-machine.ts";
+import { setUpBrowser, Tab } from "./tab.ts";
+import {
+  expectSameRun,
+  makeWholeRun,
+  newestOf,
+  tinyRecipe as recipe,
+  type WholeRun,
+} from "./whole-run.ts";
+
+vi.mock(import("../../../src/gpu/machine.ts"), async (importOriginal) => {
+  const original = await importOriginal();
+  return {
+    ...original,
+    openMachine: (...given) => openFragile(original.openMachine, ...given),
+  };
+});
+setUpBrowser();
+
+let databases = 0;
+let tab: Tab;
+let whole: WholeRun;
+
+beforeAll(async () => {
+  whole = await makeWholeRun();
+}, 60_000);
+
+beforeEach(async () => {
+  Tab.closeAll();
+  Object.assign(devices, { opened: 0, fault: null, refusals: 0 });
+  tab = new Tab(`faults ${databases++}`);
+  await tab.loadTiny();
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+const phaseOf = <Name extends RunPhase["name"]>(name: Name) =>
+  tab.eventsOf("run").findLast(({ phase }) => phase.name === name)?.phase as Extract<
+    RunPhase,
+    { name: Name }
+  >;
+
+describe("a full disk", () => {
+  test("is told, the run goes on in memory, and the next save is whole", async () => {
+    failPut(0);
+    const done = tab.untilPhase("done");
+    const runId = await tab.start(recipe);
+    await done;
+    expect(tab.eventsOf("saveFailed")).toMatchObject([{ step: 1, error: { code: "quota" } }]);
+    expect(tab.eventsOf("saved").map(({ checkpoint }) => checkpoint.step)).toEqual([2, 3, 4, 5]);
+    await expectSameRun(tab, runId, whole);
+  });
+
+  test("does not keep a run from standing still", async () => {
+    tab.withinStep(2, () => {
+      failPut(0);
+      void tab.session.pause();
+    });
+    const paused = tab.untilPhase("paused");
+    const runId = await tab.start({ ...recipe, saveSteps: 0 });
+    expect(await paused).toEqual({ name: "paused", step: 2 });
+    expect(tab.eventsOf("saveFailed")).toHaveLength(1);
+    expect(await tab.session.listCheckpoints()).toEqual([]);
+    const done = tab.untilPhase("done");
+    await tab.session.resume();
+    await done;
+    await expectSameRun(tab, runId, whole);
+  });
+});
+
+describe("a lost device", () => {
+  test("sends the run back to its last save, on a new device, to the same end", async () => {
+    tab.withinStep(3, () => {
+      devices.fault = deviceLost();
+    });
+    const done = tab.untilPhase("done");
+    const runId = await tab.start({ ...recipe, saveSteps: 2 });
+    await done;
+    expect(phaseOf("recovering")).toMatchObject({
+      safeStep: 2,
+      message: "The GPU process stopped. Your run is safe at step 2.",
+      error: { code: "device-lost" },
+    });
+    expect(tab.eventsOf("rebuilt")).toMatchObject([{ step: 2, reason: "device-lost" }]);
+    expect(devices.opened).toBe(2);
+    const [one, two, three, four, five] = whole.losses;
+    expect(tab.losses()).toEqual([one, two, three, three, four, five]);
+    const { adapter, trainer } = await newestOf(tab, runId);
+    expect(adapter).toEqual(whole.adapter);
+    expect(trainer.log.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(tab.phases()).toEqual(["preparing", "running", "recovering", "running", "done"]);
+  });
+
+  test("before any save sends the run back to its start", async () => {
+    tab.withinStep(1, () => {
+      devices.fault = deviceLost();
+    });
+    const done = tab.untilPhase("done");
+    const runId = await tab.start({ ...recipe, saveSteps: 0 });
+    await done;
+    expect(phaseOf("recovering").safeStep).toBe(0);
+    expect(tab.losses()).toEqual([whole.losses[0], ...whole.losses]);
+    expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
+  });
+
+  test("lost again at once is waited for, and a pause ends the waiting at the safe step", async () => {
+    tab.withinStep(2, () => {
+      devices.fault = deviceLost();
+      tab.within(
+        ({ kind }) => kind === "rebuilt",
+        () => {
+          devices.fault = deviceLost();
+        },
+      );
+    });
+    const isBlocked = () => phaseOf("recovering").error.code === "device-lost-twice";
+    const blocked = new Promise<void>((resolve) => {
+      tab.within(
+        (event) => event.kind === "run" && event.phase.name === "recovering" && isBlocked(),
+        () => {
+          resolve();
+        },
+      );
+    });
+    const runId = await tab.start(recipe);
+    await blocked;
+    const { retryAt, safeStep } = phaseOf("recovering");
+    expect(retryAt - Date.now()).toBeGreaterThan(115_000);
+    expect(safeStep).toBe(1);
+    await tab.session.pause();
+    expect(phaseOf("failed")).toMatchObject({ error: { code: "device-lost-twice" }, safeStep: 1 });
+    const done = tab.untilPhase("done");
+    await tab.session.resume();
+    await done;
+    expect(tab.losses().slice(2)).toEqual(whole.losses.slice(1));
+    expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
+  });
+
+  test("that no other follows is waited for three times, and the run stays resumable", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "Date"] });
+    tab.withinStep(2, () => {
+      Object.assign(devices, { fault: deviceLost(), refusals: 4 });
+    });
+    const failed = tab.untilPhase("failed");
+    const skipper = setInterval(() => vi.advanceTimersByTime(130_000), 5);
+    const runId = await tab.start(recipe);
+    await failed;
+    clearInterval(skipper);
+    vi.useRealTimers();
+    expect(tab.phases().filter((name) => name === "recovering")).toHaveLength(4);
+    expect(phaseOf("failed")).toMatchObject({ error: { code: "device-lost-twice" }, safeStep: 1 });
+    const done = tab.untilPhase("done");
+    await tab.session.resume();
+    await done;
+    expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
+  });
+});
+
+describe("a run that fails", () => {
+  test("keeps its last save, lets others run, and can be resumed", async () => {
+    const failed = tab.untilPhase("failed");
+    tab.withinStep(3, () => {
+      devices.fault = new UserError("out-of-memory", "The GPU is full.", { remedy: "Less." });
+    });
+    const runId = await tab.start({ ...recipe, saveSteps: 2 });
+    expect(await failed).toMatchObject({ error: { code: "out-of-memory" }, safeStep: 2 });
+    const other = new Tab("other");
+    await other.loadTiny();
+    const otherDone = other.untilPhase("done");
+    await other.start({ maxSteps: 1 });
+    await otherDone;
+    const done = tab.untilPhase("done");
+    await tab.session.resume();
+    await done;
+    expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
+  });
+
+  test("with numbers that overflow says so, and saves none of them", async () => {
+    const done = tab.untilPhase("done");
+    await tab.start(recipe);
+    await done;
+    const saved = await tab.session.listCheckpoints();
+    const run = await tab.store.loadCheckpoint(saved.find(({ step }) => step === 4)!.key);
+    run.adapter.tensors.forEach(({ values }) => values.fill(1e30));
+    const file = new File([encodeCheckpoint(run)], "huge.safetensors");
+    const { key } = await tab.session.importCheckpoint({ file });
+    await tab.session.restore({ key });
+    const before = await tab.session.listCheckpoints();
+    const failed = tab.untilPhase("failed");
+    await tab.session.resume();
+    expect(await failed).toMatchObject({ error: { code: "non-finite-loss", where: "step 5" } });
+    expect(await tab.session.listCheckpoints()).toEqual(before);
+  });
+});
+
+test("a prompt and a resume at once share one device", async () => {
+  const paused = tab.untilPhase("paused");
+  tab.withinStep(1, () => void tab.session.pause());
+  const runId = await tab.start(recipe);
+  await paused;
+  Tab.closeAll();
+  const next = new Tab(`faults ${databases - 1}`);
+  await next.loadTiny();
+  const [{ key }] = (await next.session.listCheckpoints()) as [{ key: string }];
+  await next.session.restore({ key });
+  devices.opened = 0;
+  const done = next.untilPhase("done");
+  const answer = next.session.generate({
+    requestId: 1,
+    prompt: "sun",
+    useAdapter: true,
+    maxNewTokens: 4,
+    temperature: 0,
+  });
+  await next.session.resume();
+  await Promise.all([answer, done]);
+  expect(devices.opened).toBe(1);
+  await expectSameRun(next, runId, whole, 1);
+});

@@ -1,0 +1,76 @@
+// Taking a saved run up again: only with the model and the data that it was trained on.
+import { beforeEach, describe, expect, test } from "vitest";
+import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
+import { tensorFile, tinyTensors } from "../model/tiny-model.ts";
+import { setUpBrowser, Tab, tinyData, tinyFiles } from "./tab.ts";
+import { newestOf } from "./whole-run.ts";
+
+setUpBrowser();
+
+let databases = 0;
+let tab: Tab;
+
+beforeEach(async () => {
+  Tab.closeAll();
+  tab = new Tab(`saved ${databases++}`);
+  await tab.loadTiny();
+});
+
+describe("a saved run", () => {
+  async function saveOne(): Promise<string> {
+    const done = tab.untilPhase("done");
+    await tab.start({ maxSteps: 1 });
+    await done;
+    return (await tab.session.listCheckpoints())[0]!.key;
+  }
+  const refusal = (code: string, where: string) => ({ code, where });
+
+  test("is refused without its model and with another, and taken with it", async () => {
+    const key = await saveOne();
+    Tab.closeAll();
+    const { session } = new Tab(`saved ${databases - 1}`);
+    const wrongModel = refusal("wrong-base-model", "tiny");
+    await expect(session.restore({ key })).rejects.toMatchObject(wrongModel);
+    const other = tinyTensors().map((tensor) =>
+      tensor.name === "model.norm.weight"
+        ? { ...tensor, data: new Float32Array(8).fill(1) }
+        : tensor,
+    );
+    const files = tinyFiles({ "model.safetensors": tensorFile(other) });
+    await session.loadModel({ source: { kind: "files", files } });
+    await expect(session.restore({ key })).rejects.toMatchObject(wrongModel);
+    await session.loadModel({ source: { kind: "files", files: tinyFiles() } });
+    expect(await session.restore({ key })).toMatchObject({ step: 1 });
+  });
+
+  test("from elsewhere is refused without its data and with other data, and taken with it", async () => {
+    const { blob, name } = await tab.session.downloadCheckpoint({ key: await saveOne() });
+    Tab.closeAll();
+    const { session } = new Tab(`saved elsewhere ${databases}`);
+    await session.loadModel({ source: { kind: "files", files: tinyFiles() } });
+    const { key } = await session.importCheckpoint({ file: new File([blob], name) });
+    const wrongData = refusal("wrong-data", "tiny.jsonl");
+    await expect(session.restore({ key })).rejects.toMatchObject(wrongData);
+    const other = new File([`${await tinyData.text()}\n`], "tiny.jsonl");
+    await session.loadData({ source: { kind: "file", file: other } });
+    await expect(session.restore({ key })).rejects.toMatchObject(wrongData);
+    await session.loadData({ source: { kind: "file", file: tinyData } });
+    expect(await session.restore({ key })).toMatchObject({ step: 1 });
+  });
+
+  test("whose adapter is not the one of its recipe is refused", async () => {
+    await saveOne();
+    const [{ runId }] = (await tab.session.listCheckpoints()) as [{ runId: string }];
+    const run = await newestOf(tab, runId);
+    run.recipe = { ...run.recipe, targetModules: ["k_proj"] };
+    const file = new File([encodeCheckpoint(run)], "other.safetensors");
+    const { key } = await tab.session.importCheckpoint({ file });
+    await expect(tab.session.restore({ key })).rejects.toMatchObject({ code: "wrong-shape" });
+  });
+
+  test("that is not there any more is refused", async () => {
+    const key = await saveOne();
+    await tab.session.deleteCheckpoint({ key });
+    await expect(tab.session.restore({ key })).rejects.toMatchObject({ code: "bad-checkpoint" });
+  });
+});
