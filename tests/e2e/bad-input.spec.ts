@@ -113,15 +113,24 @@ const badRecipes: Record<string, Refusal> = {
 test("bad model files are refused", async ({ visit, undisturbed }) => {
   const { page } = await visit();
   await haveSavedRun(page, undisturbed);
-  await refuseAll(page, "Choose files", page.getByRole("region", { name: "Model", exact: true }), badModels);
-  await expect(page.getByRole("region", { name: "Model", exact: true })).toContainText("anneal-demo-1m");
+  await refuseAll(
+    page,
+    "Choose files",
+    page.getByRole("region", { name: "Model", exact: true }),
+    badModels,
+  );
+  await expect(page.getByRole("region", { name: "Model", exact: true })).toContainText(
+    "anneal-demo-1m",
+  );
   await expectSavedRun(page);
 });
 
 test("bad data and bad recipes are refused", async ({ visit, undisturbed }) => {
   const { page } = await visit();
   await haveSavedRun(page, undisturbed);
-  const [data, recipe] = ["Data", "Recipe"].map((name) => page.getByRole("region", { name, exact: true }));
+  const [data, recipe] = ["Data", "Recipe"].map((name) =>
+    page.getByRole("region", { name, exact: true }),
+  );
   await refuseAll(page, "Choose a data file", data!, badData);
   await refuseAll(page, "Load recipe", recipe!, badRecipes);
   await expect(data!).toContainText("320 rows");

@@ -14,9 +14,7 @@ const modelNames = [
 ];
 
 /** The demo model's files, some of them replaced, or left out with null. */
-export function demoModel(
-  changes: Record<string, string | Uint8Array | null> = {},
-): MadeFile[] {
+export function demoModel(changes: Record<string, string | Uint8Array | null> = {}): MadeFile[] {
   return modelNames.flatMap((name) => {
     const change = changes[name];
     return change === null ? [] : [madeFile(name, change ?? readFileSync(modelFolder + name))];
@@ -39,12 +37,21 @@ export function changedWeights(change: (tensors: TensorData[]) => TensorData[]):
   const header = JSON.parse(file.toString("utf8", 8, headerEnd)) as Record<string, Entry>;
   const tensors = Object.entries(header)
     .filter(([name]) => name !== "__metadata__")
-    .map(([name, { dtype, shape, data_offsets: [begin, end] }]) => ({
-      name,
-      dtype,
-      shape,
-      data: file.subarray(headerEnd + begin, headerEnd + end),
-    }));
+    .map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [begin, end],
+        },
+      ]) => ({
+        name,
+        dtype,
+        shape,
+        data: file.subarray(headerEnd + begin, headerEnd + end),
+      }),
+    );
   return encodeSafetensors(change(tensors));
 }
 

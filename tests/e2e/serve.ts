@@ -4,5 +4,5 @@ import { openSite } from "../support/site.ts";
 export default async function serve(): Promise<() => Promise<void>> {
   const site = await openSite({ rebuild: true });
   process.env["ANNEAL_URL"] = site.url;
-  return site.close;
+  return () => site.close();
 }

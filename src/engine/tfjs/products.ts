@@ -1,5 +1,5 @@
 // Matrix products whose every pass, forward and backward, avoids tfjs's kernel for a transposed right-hand side:
-// that one reads scalars instead of vec4. Turning the matrix first is several times faster (docs/benchmarks.md).
+// that one reads scalars instead of vec4. Turning the matrix first is about a fifth faster (docs/benchmarks.md).
 import * as tf from "@tensorflow/tfjs-core";
 
 /** a b^T over the last two axes, as layers store their weights: [.., n, k] [.., m, k] -> [.., n, m]. */
