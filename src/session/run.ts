@@ -13,6 +13,7 @@ import { PaceMeter } from "./pace.ts";
 import type { RebuildReason, RunPhase, SaveReason, SessionEvent } from "./protocol.ts";
 import { rebuild, releaseRig, type Rig, type RigPlan } from "./recovery.ts";
 import { answer, type Prompting } from "./sampling.ts";
+import { turn } from "./turn.ts";
 
 export interface RunParts {
   state: RunState;
@@ -57,6 +58,8 @@ export class Run {
     this.#parts = parts;
     this.state = parts.state;
     this.#safe = structuredClone(parts.state);
+    const { step } = parts.state.trainer;
+    this.#savedStep = step > 0 ? step : -1; // past step 0 it comes from a checkpoint
   }
 
   get isGoing(): boolean {
@@ -103,6 +106,7 @@ export class Run {
   /** Gives the device back. The run can go on later. */
   async release(): Promise<void> {
     await this.interrupt("pause");
+    await this.#visiting;
     await releaseRig(this.#rig);
     this.#rig = null;
   }
@@ -151,6 +155,7 @@ export class Run {
     let startedAt = performance.now();
     for await (const step of train(this.#engine, dataset, recipe, trainer, this.#abort.signal)) {
       this.#report(step, performance.now() - startedAt);
+      await turn();
       await this.#saveWhenDue();
       await this.#serveGuests();
       if (trainer.step === trainer.totalSteps) {
@@ -287,6 +292,7 @@ export class Run {
   async #fail(error: unknown): Promise<void> {
     const rig = this.#rig;
     this.#rig = null;
+    this.#abort = new AbortController();
     await releaseRig(rig);
     Object.assign(this.state, structuredClone(this.#safe));
     const safeStep = this.#savedStep >= 0 ? this.#savedStep : null;
@@ -342,12 +348,19 @@ export class Run {
     );
   }
 
+  /** A guest of a standing run brings the engine up itself; a run that goes on meanwhile waits for it. */
   async #asGuest<T>(work: () => Promise<T>): Promise<T> {
+    const isStanding = !this.isGoing;
+    const visit = async () => {
+      if (isStanding || this.#rig === null) {
+        await this.#ensureRig();
+      }
+      return await work();
+    };
     return await new Promise<T>((resolve, reject) => {
-      const visit = () => work().then(resolve, reject);
-      this.#guests.push({ visit });
-      if (!this.isGoing) {
-        void this.#ensureRig().then(() => this.#serveGuests(), reject);
+      this.#guests.push({ visit: () => visit().then(resolve, reject) });
+      if (isStanding) {
+        void this.#serveGuests();
       }
     });
   }
@@ -384,6 +397,7 @@ function isDeviceLost(error: unknown): error is UserError {
 }
 
 async function waitUntil(time: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(resolve, Math.max(0, time - Date.now()));
     signal.addEventListener("abort", () => {

@@ -2,6 +2,7 @@
 import type { Engine } from "../engine/contract.ts";
 import type { BaseModel } from "../model/open.ts";
 import { UserError } from "../util/errors.ts";
+import { turn } from "./turn.ts";
 
 export interface Prompting {
   prompt: string;
@@ -42,6 +43,7 @@ export async function answer(
     signal,
   })) {
     tokens.push(token);
+    await turn();
     const decoded = tokenizer.decode(tokens);
     // A character of several bytes may still be incomplete; it is shown once it is whole.
     if (!decoded.endsWith("\ufffd")) {

@@ -139,6 +139,20 @@ export class Session {
 
   async restore({ key }: Calls["restore"]["params"]): Promise<RestoredRun> {
     this.#refuseWhileRunning();
+    const wasHeld = this.#releaseTab !== null;
+    // Before it is read: a run in another tab may have thinned the checkpoint out by now.
+    this.#releaseTab ??= await takeTabLock();
+    try {
+      return await this.#takeUp(key);
+    } catch (error) {
+      if (!wasHeld) {
+        this.#letOtherTabs();
+      }
+      throw error;
+    }
+  }
+
+  async #takeUp(key: string): Promise<RestoredRun> {
     const state = await this.#parts.store.loadCheckpoint(key);
     const model = await this.#modelOf(state);
     const data = await this.#dataOf(state);
@@ -265,10 +279,14 @@ export class Session {
   /** Other tabs may train once a run is over. */
   #takeEvent(event: SessionEvent): void {
     if (event.kind === "run" && (event.phase.name === "done" || event.phase.name === "failed")) {
-      this.#releaseTab?.();
-      this.#releaseTab = null;
+      this.#letOtherTabs();
     }
     this.#parts.emit(event);
+  }
+
+  #letOtherTabs(): void {
+    this.#releaseTab?.();
+    this.#releaseTab = null;
   }
 
   async #modelOf({ base }: RunState): Promise<BaseModel> {

@@ -38,7 +38,7 @@ test("a run is started, paused, resumed and taken away by keyboard, without a fa
   await events.waitForStep(1);
   await expectNoFault(page);
   await press(page, button("Pause"));
-  await expect(page.getByText(/^Paused at step/)).toBeVisible();
+  await expect(page.getByText(/^Paused at step \d+ of 2000 and saved/)).toBeVisible();
   await expectNoFault(page);
   await press(page, button("Resume"));
   await press(page, button("Stop and save"));
@@ -66,7 +66,9 @@ async function expectNoFault(page: Page): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     const { violations } = await new AxeBuilder({ page }).analyze();
-    const faults = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`);
+    const faults = violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`,
+    );
     expect(faults, colorScheme).toEqual([]);
   }
   const desktop = page.viewportSize() ?? { width: 1280, height: 720 };

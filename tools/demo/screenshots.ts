@@ -49,7 +49,7 @@ try {
 }
 
 async function take(page: Page, state: string): Promise<void> {
-  await page.screenshot({ path: join(options.out, `${state}.png`), fullPage: state === "done" });
+  await page.screenshot({ path: join(options.out, `${state}.png`), fullPage: true });
   if (!options.all) {
     return;
   }

@@ -23,6 +23,8 @@ export interface Loading {
   startedAt: number;
 }
 
+const planDelayMs = 250;
+
 export class Setup {
   readonly form = new RecipeForm();
   model = $state.raw<ModelInfo | null>(null);
@@ -30,12 +32,14 @@ export class Setup {
   adapter = $state.raw<File[] | null>(null);
   loading = $state.raw<Loading | null>(null);
   plan = $state.raw<RunPlan | null>(null);
-  isPlanning = $state(false);
+  #isPlanDue = $state(false);
+  #isAskingForPlan = $state(false);
   /** The visitor's own sample prompt; null takes the plan's. */
   ownPrompt = $state<string | null>(null);
   errors = $state.raw<Partial<Record<Place, PlainError>>>({});
   planError = $state.raw<PlainError | null>(null);
 
+  readonly isPlanning = $derived(this.#isPlanDue || this.#isAskingForPlan);
   readonly samplePrompt = $derived(this.ownPrompt ?? this.plan?.samplePrompt ?? "");
   readonly isDemo = $derived(this.model?.source === "demo" && this.data?.source === "demo");
   readonly planPlace = $derived(this.planError === null ? null : placeOf(this.planError.code));
@@ -83,9 +87,23 @@ export class Setup {
     return this.#plannedFor === this.#keyOf(recipe);
   }
 
-  async makePlan(recipe: Recipe): Promise<void> {
+  /** Asks for a plan once the visitor pauses for breath. Returns what calls it off. */
+  planSoon(recipe: Recipe): () => void {
+    this.#isPlanDue = true;
+    const timer = setTimeout(() => {
+      this.#isPlanDue = false;
+      void this.#makePlan(recipe);
+    }, planDelayMs);
+    return () => {
+      clearTimeout(timer);
+      this.#isPlanDue = false;
+    };
+  }
+
+  async #makePlan(recipe: Recipe): Promise<void> {
     const key = this.#keyOf(recipe);
     this.#plannedFor = key;
+    this.#isAskingForPlan = true;
     try {
       const plan = await this.#client.call("plan", { recipe });
       if (this.#plannedFor === key) {
@@ -99,7 +117,7 @@ export class Setup {
       }
     } finally {
       if (this.#plannedFor === key) {
-        this.isPlanning = false;
+        this.#isAskingForPlan = false;
       }
     }
   }

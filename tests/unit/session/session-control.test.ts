@@ -69,11 +69,11 @@ describe("a run", () => {
     await expectSameRun(tab, runId, whole);
   });
 
-  test("killed and taken up in a new tab at any checkpoint is the run in one piece", async () => {
+  test("killed and taken up in a new tab at its first or newest checkpoint is the run in one piece", async () => {
     await startAndPauseAt(4, { saveTotalLimit: 10 });
     const saved = await tab.session.listCheckpoints();
     expect(saved.map(({ step }) => step)).toEqual([4, 3, 2, 1]);
-    for (const { key, step, runId } of saved) {
+    for (const { key, step, runId } of [saved[0]!, saved[3]!]) {
       Tab.closeAll();
       const next = new Tab(`control ${databases - 1}`);
       await next.session.loadModel({ source: { kind: "files", files: tinyFiles() } });

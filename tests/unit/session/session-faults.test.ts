@@ -202,27 +202,67 @@ describe("a run that fails", () => {
   });
 });
 
-test("a prompt and a resume at once share one device", async () => {
-  const paused = tab.untilPhase("paused");
-  tab.withinStep(1, () => void tab.session.pause());
-  const runId = await tab.start(recipe);
-  await paused;
-  Tab.closeAll();
-  const next = new Tab(`faults ${databases - 1}`);
-  await next.loadTiny();
-  const [{ key }] = (await next.session.listCheckpoints()) as [{ key: string }];
-  await next.session.restore({ key });
-  devices.opened = 0;
-  const done = next.untilPhase("done");
-  const answer = next.session.generate({
-    requestId: 1,
-    prompt: "sun",
-    useAdapter: true,
-    maxNewTokens: 4,
-    temperature: 0,
+describe("a prompt", () => {
+  const prompting = { requestId: 1, prompt: "sun", maxNewTokens: 4, temperature: 0 };
+  const answer = (from: Tab) => from.session.generate({ ...prompting, useAdapter: true });
+
+  /** A tab that has taken up the run at its first step, without a device yet. */
+  async function openSaved(): Promise<{ next: Tab; runId: string }> {
+    const paused = tab.untilPhase("paused");
+    tab.withinStep(1, () => void tab.session.pause());
+    const runId = await tab.start(recipe);
+    await paused;
+    Tab.closeAll();
+    const next = new Tab(`faults ${databases - 1}`);
+    await next.loadTiny();
+    const [{ key }] = (await next.session.listCheckpoints()) as unknown as [{ key: string }];
+    await next.session.restore({ key });
+    devices.opened = 0;
+    return { next, runId };
+  }
+
+  test("and a resume at once share one device", async () => {
+    const { next, runId } = await openSaved();
+    const done = next.untilPhase("done");
+    const text = answer(next);
+    await next.session.resume();
+    await Promise.all([text, done]);
+    expect(devices.opened).toBe(1);
+    await expectSameRun(next, runId, whole, 1);
   });
-  await next.session.resume();
-  await Promise.all([answer, done]);
-  expect(devices.opened).toBe(1);
-  await expectSameRun(next, runId, whole, 1);
+
+  test("is answered before another run takes the device", async () => {
+    const { next } = await openSaved();
+    const text = answer(next);
+    const done = next.untilPhase("done");
+    await next.start({ maxSteps: 1 });
+    await done;
+    expect(await text).toEqual(expect.any(String));
+    expect(devices.opened).toBe(2);
+  });
+
+  test("that found no device is refused once and not answered later", async () => {
+    const { next } = await openSaved();
+    devices.refusals = 1;
+    await expect(answer(next)).rejects.toMatchObject({ code: "device-lost" });
+    const done = next.untilPhase("done");
+    await next.session.resume();
+    await done;
+    expect(next.eventsOf("token")).toEqual([]);
+  });
+
+  test("is answered after a run has failed", async () => {
+    const failed = tab.untilPhase("failed");
+    tab.withinStep(1, () => {
+      Object.assign(devices, { fault: deviceLost(), refusals: 1 });
+    });
+    const isWait = () => tab.phases().filter((name) => name === "recovering").length === 2;
+    tab.within(
+      ({ kind }) => kind === "run" && isWait(),
+      () => void tab.session.pause(),
+    );
+    await tab.start(recipe);
+    await failed;
+    expect(await answer(tab)).toEqual(expect.any(String));
+  });
 });

@@ -1,0 +1,72 @@
+// Errors on their way from the worker to the page: as plain data, with their place said once.
+import { describe, expect, test } from "vitest";
+import { invariant, unreachable } from "../../../src/util/assert.ts";
+import { fromPlain, toPlain, UserError } from "../../../src/util/errors.ts";
+
+const remedy = "Choose another.";
+
+describe("a UserError", () => {
+  test("opens with its place", () => {
+    const error = new UserError("bad-row", "It is broken.", { where: "a.jsonl, line 4", remedy });
+    expect(error.message).toBe("a.jsonl, line 4: It is broken.");
+    expect(error).toMatchObject({ name: "UserError", where: "a.jsonl, line 4", remedy });
+    expect(new UserError("busy", "A run is going on.", { remedy }).where).toBeUndefined();
+  });
+
+  test.each([{ where: "model.safetensors", remedy }, { remedy }])(
+    "comes through a message port as it was: %j",
+    (context) => {
+      const error = new UserError("wrong-shape", "It is [1, 2].", {
+        ...context,
+        cause: new Error(),
+      });
+      const back = fromPlain(structuredClone(toPlain(error)));
+      expect(back).toBeInstanceOf(UserError);
+      expect(toPlain(back)).toEqual(toPlain(error));
+      expect(back.message).toBe(error.message);
+    },
+  );
+
+  test("keeps its cause, and has none when none was given", () => {
+    const cause = new Error("deep");
+    expect(new UserError("quota", "Full.", { remedy, cause }).cause).toBe(cause);
+    expect(new UserError("quota", "Full.", { remedy })).not.toHaveProperty("cause");
+  });
+});
+
+describe("any other thrown value is plain data too", () => {
+  test("an abort as aborted", () => {
+    expect(toPlain(AbortSignal.abort().reason)).toMatchObject({ code: "aborted" });
+  });
+
+  test.each([[new TypeError("x is undefined")], ["x is undefined"]])(
+    "%s as unexpected",
+    (thrown) => {
+      expect(toPlain(thrown)).toMatchObject({ code: "unexpected", message: "x is undefined" });
+    },
+  );
+});
+
+test("a broken invariant and an unhandled case are errors of ours, not of a person", () => {
+  const caught = (action: () => void): unknown => {
+    try {
+      action();
+    } catch (error) {
+      return error;
+    }
+    return null;
+  };
+  const broken = caught(() => {
+    invariant(Number.isNaN(0), "zero is a number");
+  });
+  expect(broken).toMatchObject({ message: "Broken invariant: zero is a number" });
+  expect(broken).not.toBeInstanceOf(UserError);
+  expect(caught(() => unreachable("tea" as never))).toMatchObject({
+    message: 'Unhandled case: "tea"',
+  });
+  expect(
+    caught(() => {
+      invariant(true, "holds");
+    }),
+  ).toBeNull();
+});
