@@ -2,9 +2,10 @@
 import js from "@eslint/js";
 import svelte from "eslint-plugin-svelte";
 import globals from "globals";
+import { defineConfig } from "eslint/config";
 import ts from "typescript-eslint";
 
-export default ts.config(
+export default defineConfig(
   { ignores: [".venv", "dist", "out", "public", "node_modules", "test-results", "playwright-report"] },
   js.configs.recommended,
   ...ts.configs.strictTypeChecked,
