@@ -6,7 +6,17 @@ import { defineConfig } from "eslint/config";
 import ts from "typescript-eslint";
 
 export default defineConfig(
-  { ignores: [".venv", "dist", "out", "public", "node_modules", "test-results", "playwright-report"] },
+  {
+    ignores: [
+      ".venv",
+      "dist",
+      "out",
+      "public",
+      "node_modules",
+      "test-results",
+      "playwright-report",
+    ],
+  },
   js.configs.recommended,
   ...ts.configs.strictTypeChecked,
   ...svelte.configs.recommended,
