@@ -114,18 +114,9 @@ export class Run {
   async #runUntilInterrupted(): Promise<void> {
     try {
       await this.#ensureRig();
-      for (;;) {
-        const outcome = await this.#trainGuarded();
-        if (typeof outcome === "object") {
-          await this.#rebuild(outcome.rebuildFor);
-        } else if (outcome === "pause") {
-          await this.#save("pause");
-          this.#setPhase({ name: "paused", step: this.state.trainer.step });
-          return;
-        } else {
-          await this.#finish(outcome === "stop");
-          return;
-        }
+      let isStanding = false;
+      while (!isStanding) {
+        isStanding = await this.#goOn();
       }
     } catch (error) {
       await this.#fail(error);
@@ -134,17 +125,31 @@ export class Run {
     }
   }
 
-  /** Trains; a lost device sends it back to the safe state on a new one. */
-  async #trainGuarded(): Promise<Outcome> {
+  /** Trains, saves, rebuilds; a lost device sends it back to the safe state on a new one. Whether the run stands now. */
+  async #goOn(): Promise<boolean> {
     try {
-      return await this.#train();
+      return await this.#settle(this.#wanted ?? (await this.#train()));
     } catch (error) {
       if (!isDeviceLost(error)) {
         throw error;
       }
       await this.#recover(error);
-      return this.#wanted ?? (await this.#trainGuarded());
+      return false;
     }
+  }
+
+  async #settle(outcome: Outcome): Promise<boolean> {
+    if (typeof outcome === "object") {
+      await this.#rebuild(outcome.rebuildFor);
+      return false;
+    }
+    if (outcome === "pause") {
+      await this.#save("pause");
+      this.#setPhase({ name: "paused", step: this.state.trainer.step });
+    } else {
+      await this.#finish(outcome === "stop");
+    }
+    return true;
   }
 
   async #train(): Promise<Outcome> {
@@ -203,12 +208,13 @@ export class Run {
       return null;
     }
     this.state.adapter = await this.#engine.readState();
-    this.#safe = structuredClone(this.state);
+    const snapshot = structuredClone(this.state);
     const { store, data } = this.#parts;
     try {
       await store.saveDataFile(this.state.data, data.blob);
       const checkpoint = await store.saveCheckpoint(this.state);
       await store.retain(this.state.runId, this.state.recipe.saveTotalLimit);
+      this.#safe = snapshot;
       this.#savedStep = trainer.step;
       const checkpoints = await store.listCheckpoints();
       this.#emit({ kind: "saved", reason, checkpoint, checkpoints });
@@ -217,6 +223,7 @@ export class Run {
       if (error instanceof UserError && error.code === "non-finite-loss") {
         throw error;
       }
+      this.#safe = snapshot;
       this.#emit({ kind: "saveFailed", step: trainer.step, error: toPlain(error) });
       return null;
     }

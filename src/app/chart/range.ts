@@ -5,10 +5,12 @@ export interface Extent {
   max: number;
 }
 
-/** The smallest of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten that is not below the value. */
+/** The smallest round number not below the value. */
 export function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  const factor = [1, 1.5, 2, 3, 4, 5, 6, 8].find((step) => step * power >= value * (1 - 1e-9));
+  const factor = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8].find(
+    (step) => step * power >= value * (1 - 1e-9),
+  );
   return (factor ?? 10) * power;
 }
 

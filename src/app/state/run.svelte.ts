@@ -11,9 +11,12 @@ type Rebuilt = Extract<SessionEvent, { kind: "rebuilt" }>;
 export interface Memory {
   plannedBytes: number;
   usedBytes: number;
-  /** Step since which the used bytes have been the same. */
-  sameSince: number;
+  /** Step since which the used bytes have been the same, but for a wobble of a thousandth of `flatBytes`. */
+  flatSince: number;
+  flatBytes: number;
 }
+
+const memoryWobble = 0.001;
 
 export class Run {
   phase = $state.raw<RunPhase>({ name: "idle" });
@@ -149,12 +152,12 @@ export class Run {
     this.heldOutLoss = entry.heldOutLoss ?? this.heldOutLoss;
     this.tokensPerSecond = event.tokensPerSecond;
     this.remainingMs = event.remainingMs;
-    const same = this.memory?.usedBytes === event.allocatedBytes ? this.memory.sameSince : null;
-    this.memory = {
-      plannedBytes: event.plannedBytes,
-      usedBytes: event.allocatedBytes,
-      sameSince: same ?? entry.step,
-    };
+    const { plannedBytes, allocatedBytes: usedBytes } = event;
+    const { flatSince, flatBytes } = this.memory ?? { flatSince: entry.step, flatBytes: usedBytes };
+    const isFlat = Math.abs(usedBytes - flatBytes) <= flatBytes * memoryWobble;
+    this.memory = isFlat
+      ? { plannedBytes, usedBytes, flatSince, flatBytes }
+      : { plannedBytes, usedBytes, flatSince: entry.step, flatBytes: usedBytes };
     this.#curve.addEntry(entry);
     this.columns = this.#curve.columns(this.totalSteps);
   }

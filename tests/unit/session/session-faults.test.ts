@@ -112,6 +112,30 @@ describe("a lost device", () => {
     expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
   });
 
+  test.each([
+    ["save at the end", 5, "done"],
+    ["save of a pause", 3, "paused"],
+    ["planned rebuild", 4, "done"],
+  ] as const)("in the %s sends the run back as well", async (_, step, end) => {
+    const over = tab.untilPhase(end);
+    tab.withinStep(step, () => {
+      devices.fault = deviceLost();
+      if (end === "paused") {
+        void tab.session.pause();
+      }
+    });
+    const runId = await tab.start({ ...recipe, saveSteps: 0, reloadEverySteps: 4 });
+    await over;
+    expect(phaseOf("recovering").safeStep).toBe(step === 5 ? 4 : 0);
+    const done = tab.untilPhase("done");
+    if (end === "paused") {
+      await tab.session.resume();
+      await done;
+    }
+    expect(tab.losses().slice(-1)).toEqual(whole.losses.slice(-1));
+    expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
+  });
+
   test("lost again at once is waited for, and a pause ends the waiting at the safe step", async () => {
     tab.withinStep(2, () => {
       devices.fault = deviceLost();
@@ -215,8 +239,8 @@ describe("a prompt", () => {
     Tab.closeAll();
     const next = new Tab(`faults ${databases - 1}`);
     await next.loadTiny();
-    const [{ key }] = (await next.session.listCheckpoints()) as unknown as [{ key: string }];
-    await next.session.restore({ key });
+    const [newest] = await next.session.listCheckpoints();
+    await next.session.restore({ key: newest!.key });
     devices.opened = 0;
     return { next, runId };
   }

@@ -60,8 +60,8 @@ describe("a saved run", () => {
 
   test("whose adapter is not the one of its recipe is refused", async () => {
     await saveOne();
-    const [{ runId }] = (await tab.session.listCheckpoints()) as unknown as [{ runId: string }];
-    const run = await newestOf(tab, runId);
+    const [newest] = await tab.session.listCheckpoints();
+    const run = await newestOf(tab, newest!.runId);
     run.recipe = { ...run.recipe, targetModules: ["k_proj"] };
     const file = new File([encodeCheckpoint(run)], "other.safetensors");
     const { key } = await tab.session.importCheckpoint({ file });

@@ -3,7 +3,7 @@ import type { Dataset } from "../../../src/data/dataset.ts";
 import { countTrained, type TokenizedExample } from "../../../src/data/tokenize.ts";
 import { uniforms } from "../../../src/util/random.ts";
 
-const longestRow = 11;
+const longestRow = 8;
 
 /** Its first token is its line, so that a batch tells which rows it holds. @param line from 1, below `vocabSize` */
 function madeUpRow(line: number, vocabSize: number): TokenizedExample {
