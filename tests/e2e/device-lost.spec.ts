@@ -23,7 +23,7 @@ test("a second death within two minutes is explained, counted down, and can be s
 }) => {
   const { context, page, events } = await visit();
   await start(page);
-  await events.waitForStep(2);
+  await events.wait("a save", ({ kind }) => kind === "saved"); // of step 2; a step is announced before
   await crashGpu(context);
   await events.wait("the rebuilt device", ({ kind }) => kind === "rebuilt");
   await crashGpu(context);
