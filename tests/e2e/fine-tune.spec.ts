@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import type { BrowserContext } from "@playwright/test";
 import { choose, download } from "../support/page.ts";
 import { jsonl } from "./made-files.ts";
-import { expect, siteUrl, smallRecipe, start, test } from "./story.ts";
+import { expect, siteUrl, smallRecipe, test } from "./story.ts";
 
 const singleFiles = [
   "README.md",
@@ -21,22 +21,17 @@ test("the demo trains, its loss falls, and the adapter comes out as files", asyn
   await page.reload(); // once more under watch
   await expect(page.getByRole("button", { name: /^Train the demo/ })).toBeEnabled();
 
-  await start(page, {
-    ...smallRecipe,
-    batchSize: 4,
-    heldOutRows: 4,
-    warmupSteps: 0,
-    learningRate: 1e-2,
-    maxSteps: 8,
-  });
+  const recipe = { ...smallRecipe, batchSize: 2, warmupSteps: 0, learningRate: 2e-2 };
+  await choose(page, { recipe });
+  await page.getByRole("button", { name: "Start training" }).click();
   await events.waitForEnd();
 
   const [before, after] = events.of("evaluated").map(({ heldOutLoss }) => heldOutLoss);
-  expect(after).toBeLessThan(before! - 0.3);
+  expect(after).toBeLessThan(before! - 1);
   for (const name of ["Before training", "After training"]) {
     await expect(page.getByRole("region", { name })).toContainText(/[a-z]{2}/);
   }
-  await expect(page.getByRole("region", { name: "Run" })).toContainText("Done: 8 steps");
+  await expect(page.getByRole("region", { name: "Run" })).toContainText("Done: 6 steps");
 
   const folder = testInfo.outputPath("files");
   mkdirSync(folder, { recursive: true });
@@ -52,7 +47,7 @@ test("the demo trains, its loss falls, and the adapter comes out as files", asyn
   expect(namesInZip.map((name) => name.split("/").at(-1)).sort()).toEqual(singleFiles);
 
   await page.getByRole("tab", { name: "Checkpoints" }).click();
-  await download(page, "Download step 8", "button", `${folder}/checkpoint.safetensors`);
+  await download(page, "Download step 6", "button", `${folder}/checkpoint.safetensors`);
   expect(readFileSync(`${folder}/checkpoint.safetensors`).length).toBeGreaterThan(10_000);
 
   expect(requests.map(({ url }) => url)).toContain(`${siteUrl()}demo/model/model.safetensors`);
@@ -63,9 +58,11 @@ test("the demo trains, its loss falls, and the adapter comes out as files", asyn
 
 test("a data set is trained on without a network and is in no request", async ({ visit }) => {
   const { context, page, events } = await visit();
+  await context.addInitScript(countOtherWaysOut);
+  await page.reload();
   const requests = watchRequests(context);
   const canary = randomUUID();
-  await choose(page, {}); // all of the page is there
+  await choose(page, { recipe: { ...smallRecipe, maxLength: 64, maxSteps: 2 } });
   await context.setOffline(true);
   await page.getByLabel("Choose a data file").setInputFiles(
     jsonl(
@@ -75,18 +72,41 @@ test("a data set is trained on without a network and is in no request", async ({
       })),
     ),
   );
-  await start(page, { ...smallRecipe, maxLength: 64, maxSteps: 2 });
+  await expect(page.getByRole("region", { name: "Data", exact: true })).toContainText("8 rows");
+  await page.getByRole("button", { name: "Start training" }).click();
   await events.waitForEnd();
   await expect(page.getByRole("link", { name: "adapter_model.safetensors" })).toBeVisible();
+  expect(await page.evaluate(() => (globalThis as unknown as WaysOut).waysOut)).toEqual([]);
   await context.setOffline(false);
   await page.reload();
   await choose(page, {});
 
-  const spellings = [canary, Buffer.from(canary).toString("base64").slice(4, -4)];
+  const base64 = ["", "x", "xx"].map((before) => Buffer.from(before + canary).toString("base64"));
+  const spellings = [canary, ...base64.map((text) => text.slice(4, -4))];
   for (const spelling of spellings) {
     expect(requests.filter((request) => JSON.stringify(request).includes(spelling))).toEqual([]);
   }
 });
+
+interface WaysOut {
+  waysOut: string[];
+}
+
+/** What a content security policy does not stop. Runs in the page. */
+function countOtherWaysOut(): void {
+  const scope = globalThis as unknown as WaysOut & Record<string, unknown>;
+  scope.waysOut = [];
+  const count = (name: string) =>
+    function () {
+      scope.waysOut.push(name);
+    };
+  scope["RTCPeerConnection"] = count("RTCPeerConnection");
+  scope["open"] = count("open");
+  navigator.sendBeacon = () => {
+    scope.waysOut.push("sendBeacon");
+    return true;
+  };
+}
 
 interface SeenRequest {
   url: string;

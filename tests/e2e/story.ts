@@ -114,8 +114,10 @@ export function siteUrl(): string {
   return process.env["ANNEAL_URL"] ?? "";
 }
 
+/** Starts a run without the samples before and after, which would take as long as the steps. */
 export async function start(page: Page, recipe: Partial<Recipe> = smallRecipe): Promise<void> {
   await choose(page, { recipe });
+  await page.getByLabel("Sample prompt").fill("");
   await page.getByRole("button", { name: "Start training" }).click();
 }
 

@@ -1,7 +1,7 @@
 // Drives the page as a visitor would: its buttons, its file inputs, its downloads; and follows its events.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "playwright";
+import type { Locator, Page } from "playwright";
 import type { SessionEvent } from "../../src/session/protocol.ts";
 
 export type EventOf<Kind extends SessionEvent["kind"]> = Extract<SessionEvent, { kind: Kind }>;
@@ -89,10 +89,7 @@ export class EventLog {
 
 /** Waits until model and data are there and the run can be started. */
 export async function waitUntilReady(page: Page): Promise<void> {
-  await page
-    .getByRole("button", { name: "Start training" })
-    .and(page.locator(":enabled"))
-    .waitFor({ timeout: 120_000 });
+  await startButton(page).waitFor({ timeout: 120_000 });
 }
 
 export interface Choices {
@@ -111,10 +108,14 @@ export async function choose(page: Page, choices: Choices): Promise<void> {
   await waitUntilReady(page);
   const put = async (label: string, files: Parameters<Page["setInputFiles"]>[1]) => {
     await page.getByLabel(label, { exact: true }).setInputFiles(files);
-    await settle(page);
+    await page.getByRole("progressbar", { name: /^Loading/ }).waitFor({ state: "detached" });
   };
   if (choices.model !== undefined) {
     await put("Choose files", filesIn(choices.model));
+  }
+  // A recipe is read over the defaults for the model, and a small data set needs its own heldOutRows.
+  if (choices.recipe !== undefined) {
+    await put("Load recipe", madeFile("recipe.json", JSON.stringify(choices.recipe)));
   }
   if (choices.data !== undefined) {
     await put("Choose a data file", choices.data);
@@ -122,10 +123,7 @@ export async function choose(page: Page, choices: Choices): Promise<void> {
   if (choices.adapter !== undefined) {
     await put("Start from an adapter", filesIn(choices.adapter));
   }
-  if (choices.recipe !== undefined) {
-    await put("Load recipe", madeFile("recipe.json", JSON.stringify(choices.recipe)));
-  }
-  await waitUntilReady(page);
+  await waitUntilTaken(page);
 }
 
 /** A file that exists in memory only. */
@@ -152,12 +150,23 @@ export async function download(
   await (await downloading).saveAs(path);
 }
 
-async function settle(page: Page): Promise<void> {
+async function waitUntilTaken(page: Page): Promise<void> {
   await page.waitForTimeout(300); // plans are made 250 ms after a change
-  const alert = page.getByRole("alert");
-  if ((await alert.count()) > 0) {
-    throw new Error(await alert.first().innerText());
+  const alert = page.getByRole("alert").first();
+  await startButton(page).or(alert).first().waitFor({ timeout: 120_000 });
+  // The error of a plan that is being made anew goes away by itself.
+  await startButton(page)
+    .waitFor({ timeout: 10_000 })
+    .catch(() => null);
+  if (await alert.isVisible()) {
+    throw new Error(await alert.innerText());
   }
+  await waitUntilReady(page);
+}
+
+/** Only while it can be pressed. */
+function startButton(page: Page): Locator {
+  return page.getByRole("button", { name: "Start training" }).and(page.locator(":enabled"));
 }
 
 function filesIn(folder: string): string[] {
