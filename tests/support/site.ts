@@ -11,14 +11,20 @@ export interface Site {
 }
 
 /** Builds when asked to or when there is no build yet, and serves on a free port. */
-export async function openSite({ rebuild }: { rebuild: boolean }): Promise<Site> {
+export async function openSite({
+  rebuild,
+  port = 0,
+}: {
+  rebuild: boolean;
+  port?: number;
+}): Promise<Site> {
   if (rebuild || !existsSync(`${root}/dist/index.html`)) {
     await build({ root, logLevel: "error" });
   }
   const server = await preview({
     root,
     logLevel: "error",
-    preview: { port: 0, host: "127.0.0.1" },
+    preview: { port, strictPort: port !== 0, host: "127.0.0.1" },
   });
   const url = server.resolvedUrls?.local[0];
   if (url === undefined) {

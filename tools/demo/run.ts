@@ -31,13 +31,16 @@ const { values: options } = parseArgs({
 });
 
 const softwareGpu = new Set(["--use-webgpu-adapter=swiftshader"]);
+const profilePort = 4199;
 /** A software GPU takes minutes where a real one takes seconds. */
 const longestRunMs = 6 * 3600_000;
 
 await main();
 
 async function main(): Promise<void> {
-  const site = await openSite({ rebuild: true });
+  // Saved runs belong to an origin, port included: a kept profile must find them again.
+  const port = options.profile === undefined ? 0 : profilePort;
+  const site = await openSite({ rebuild: true, port });
   const profile = options.profile ?? mkdtempSync(join(tmpdir(), "anneal-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: findBrowser(),
