@@ -54,6 +54,7 @@ test("a run goes on when the browser has no room, and says that it was not saved
   expect(events.of("saveFailed").map(({ error }) => error.code)).toContain("quota");
   const alert = runRegion(page).getByRole("alert").filter({ hasText: "last save failed" });
   await expect(alert).toContainText("The run goes on in memory; earlier checkpoints are untouched");
+  await page.getByRole("tab", { name: "Checkpoints" }).click();
   await expect(page.getByRole("button", { name: "Resume step 4" })).toBeEnabled();
 });
 

@@ -117,10 +117,8 @@ export function siteUrl(): string {
 /** Starts a run without the samples before and after, which would take as long as the steps. */
 export async function start(page: Page, recipe: Partial<Recipe> = smallRecipe): Promise<void> {
   await choose(page, { recipe });
-  const prompt = page.getByLabel("Sample prompt");
-  if (await prompt.isVisible()) {
-    await prompt.fill("");
-  } // else the story has another tab open, and the samples are taken
+  await page.getByRole("tab", { name: "Samples" }).click();
+  await page.getByLabel("Sample prompt").fill("");
   await page.getByRole("button", { name: "Start training" }).click();
 }
 
