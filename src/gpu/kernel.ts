@@ -1,0 +1,82 @@
+// A kernel as plain data: WGSL with what is prepended to it. No device is needed to make one.
+import { invariant } from "../util/assert.ts";
+import { stepBufferDeclaration } from "./step-buffer.ts";
+
+/**
+ * How a dispatch uses a bound tensor. `constant` is bound read-only: weights, adapters, tables. All others may lie in one
+ * arena side by side, where WebGPU allows only one usage per buffer and dispatch, so they are all bound read_write.
+ */
+export type Use = "constant" | "in" | "out" | "inout";
+
+export interface Binding {
+  use: Use;
+  /** WGSL type of the runtime-sized array's element, e.g. `f32`, `vec4f`, `u32`. */
+  element: string;
+}
+
+/** What WGSL must enable; the device must have the feature of the same meaning. */
+export type Extension = "f16" | "subgroups";
+
+export interface KernelSpec {
+  /** For labels and messages. */
+  name: string;
+  /** WGSL body with the entry point `main`. Names below are declared before it. */
+  source: string;
+  /** Storage bindings in order, by the name WGSL knows them by. At most 8, WebGPU's default limit. */
+  bindings: Readonly<Record<string, Binding>>;
+  /** Fields of `params`: sizes and numbers that change from call to call. */
+  params?: Readonly<Record<string, "u32" | "f32">>;
+  /** `const NAME : u32 = value;` for each: sizes that change the code. */
+  constants?: Readonly<Record<string, number>>;
+  /** WGSL functions that differ between variants, e.g. how a weight format is read. */
+  definitions?: string;
+  /** Declares `step`, what changes from one step to the next (see step-buffer.ts). */
+  usesStep?: boolean;
+  extensions?: readonly Extension[];
+}
+
+export interface Kernel {
+  readonly name: string;
+  /** The whole module; kernels of equal code share a pipeline. */
+  readonly code: string;
+  readonly bindings: readonly (Binding & { name: string })[];
+  readonly params: readonly { name: string; type: "u32" | "f32" }[];
+  readonly usesStep: boolean;
+  readonly extensions: readonly Extension[];
+}
+
+const maxStorageBindings = 8;
+
+/** Joins the parts to a module: extensions, constants, bindings, params, step, definitions, source. */
+export function defineKernel(spec: KernelSpec): Kernel {
+  const { name, constants = {}, definitions = "", usesStep = false, extensions = [] } = spec;
+  const bindings = Object.entries(spec.bindings).map(([key, binding]) => ({
+    name: key,
+    ...binding,
+  }));
+  const params = Object.entries(spec.params ?? {}).map(([key, type]) => ({ name: key, type }));
+  invariant(
+    bindings.length <= maxStorageBindings,
+    `kernel ${name} binds ${bindings.length} buffers`,
+  );
+  const parts = [
+    ...extensions.map((extension) => `enable ${extension};`),
+    ...Object.entries(constants).map(([key, value]) => `const ${key} : u32 = ${value}u;`),
+    ...bindings.map(storageDeclaration),
+    ...(params.length > 0 ? [paramsDeclaration(params, bindings.length)] : []),
+    ...(usesStep ? [stepBufferDeclaration(bindings.length + Math.min(params.length, 1))] : []),
+    definitions,
+    spec.source,
+  ];
+  return { name, code: parts.join("\n"), bindings, params, usesStep, extensions };
+}
+
+function storageDeclaration({ name, use, element }: Binding & { name: string }, index: number) {
+  const access = use === "constant" ? "read" : "read_write";
+  return `@group(0) @binding(${index}) var<storage, ${access}> ${name} : array<${element}>;`;
+}
+
+function paramsDeclaration(params: Kernel["params"], index: number): string {
+  const fields = params.map(({ name, type }) => `  ${name} : ${type},`).join("\n");
+  return `struct Params {\n${fields}\n}\n@group(0) @binding(${index}) var<uniform> params : Params;`;
+}

@@ -1,0 +1,124 @@
+// The buffers of a memory layout on a device, all or none.
+import { UserError } from "../util/errors.ts";
+import { alignUp, type MemoryLayout } from "./memory-planner.ts";
+import type { Dispatch, Program, Tensor, View } from "./plan.ts";
+import { stepBufferBytes } from "./step-buffer.ts";
+
+/** WebGPU's minUniformBufferOffsetAlignment by default: each dispatch's params lie this far apart. */
+export const paramsStride = 256;
+
+export interface Memory {
+  arenas: readonly GPUBuffer[];
+  /** Of persistent tensors. */
+  buffers: ReadonlyMap<Tensor, GPUBuffer>;
+  params: GPUBuffer;
+  step: GPUBuffer;
+  /** First params slot of each program; its dispatches follow in order. */
+  paramSlots: ReadonlyMap<Program, number>;
+  createdBytes: number;
+  destroy: () => void;
+}
+
+/** Bytes of the params and the step buffer, which come on top of a layout. */
+export function paramBytes(programs: readonly Program[]): number {
+  const slots = programs.reduce((sum, { dispatches }) => sum + dispatches.length, 0);
+  return slots * paramsStride + stepBufferBytes;
+}
+
+/**
+ * Makes every buffer, zeroed, and writes all params.
+ * @throws UserError "out-of-memory" when the device has not enough; then nothing is held
+ */
+export async function allocate(
+  device: GPUDevice,
+  layout: MemoryLayout,
+  programs: readonly Program[],
+): Promise<Memory> {
+  const made: GPUBuffer[] = [];
+  const make = (label: string, sizeBytes: number, usage: GPUBufferUsageFlags) => {
+    const buffer = device.createBuffer({ label, size: sizeBytes, usage });
+    made.push(buffer);
+    return buffer;
+  };
+  device.pushErrorScope("out-of-memory");
+  device.pushErrorScope("validation");
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const arenas = layout.arenas.map((sizeBytes, index) => make(`arena ${index}`, sizeBytes, usage));
+  const buffers = new Map(
+    layout.buffers.map((tensor) => [tensor, make(tensor.label, alignUp(tensor.sizeBytes), usage)]),
+  );
+  const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+  const params = make("params", paramBytes(programs) - stepBufferBytes, uniform);
+  const step = make("step", stepBufferBytes, uniform);
+  const invalid = await device.popErrorScope();
+  const exhausted = await device.popErrorScope();
+  const destroy = () => {
+    made.forEach((buffer) => {
+      buffer.destroy();
+    });
+  };
+  if (invalid !== null || exhausted !== null) {
+    destroy();
+    throw outOfMemory(layout.totalBytes, (exhausted ?? invalid)?.message ?? "");
+  }
+  return {
+    arenas,
+    buffers,
+    params,
+    step,
+    paramSlots: writeParams(device, params, programs),
+    createdBytes: made.reduce((sum, { size }) => sum + size, 0),
+    destroy,
+  };
+}
+
+function writeParams(
+  device: GPUDevice,
+  buffer: GPUBuffer,
+  programs: readonly Program[],
+): ReadonlyMap<Program, number> {
+  const bytes = new DataView(new ArrayBuffer(buffer.size));
+  const slots = new Map<Program, number>();
+  let slot = 0;
+  for (const program of programs) {
+    slots.set(program, slot);
+    for (const dispatch of program.dispatches) {
+      packParams(dispatch, bytes, slot * paramsStride);
+      slot++;
+    }
+  }
+  device.queue.writeBuffer(buffer, 0, bytes);
+  return slots;
+}
+
+function packParams({ kernel, params }: Dispatch, bytes: DataView, offset: number): void {
+  kernel.params.forEach(({ type }, index) => {
+    const value = params[index] ?? 0;
+    if (type === "f32") {
+      bytes.setFloat32(offset + index * 4, value, true);
+    } else {
+      bytes.setUint32(offset + index * 4, value, true);
+    }
+  });
+}
+
+/** Where a view lies on the device. */
+export function placeOf(view: View, memory: Memory, layout: MemoryLayout): GPUBufferBinding {
+  const place = layout.places.get(view.tensor);
+  const buffer = place === undefined ? memory.buffers.get(view.tensor) : memory.arenas[place.arena];
+  if (buffer === undefined) {
+    throw new Error(`${view.tensor.label} is not in the layout.`);
+  }
+  return {
+    buffer,
+    offset: (place?.offsetBytes ?? 0) + view.offsetBytes,
+    size: Math.ceil(view.sizeBytes / 16) * 16,
+  };
+}
+
+function outOfMemory(totalBytes: number, why: string): UserError {
+  const need = (totalBytes / 1e9).toFixed(2);
+  return new UserError("out-of-memory", `The GPU has no room for ${need} GB: ${why}`, {
+    remedy: "Choose a smaller batchSize, maxLength or rank, or a smaller model.",
+  });
+}

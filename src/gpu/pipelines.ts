@@ -1,0 +1,72 @@
+// Compiles kernels off the main path, each distinct module once per device, with layouts said rather than inferred.
+import type { Kernel } from "./kernel.ts";
+
+export interface CompiledKernel {
+  pipeline: GPUComputePipeline;
+  layout: GPUBindGroupLayout;
+}
+
+/** Compiled kernels of one device. Explicit layouts: with "auto", a binding the code does not use is an error. */
+export class Pipelines {
+  readonly #device: GPUDevice;
+  readonly #compiled = new Map<string, Promise<CompiledKernel>>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** @throws Error with the compiler's messages and the lines they point to */
+  async compile(kernel: Kernel): Promise<CompiledKernel> {
+    const known = this.#compiled.get(kernel.code) ?? this.#build(kernel);
+    this.#compiled.set(kernel.code, known);
+    return await known;
+  }
+
+  async #build(kernel: Kernel): Promise<CompiledKernel> {
+    const layout = this.#layoutOf(kernel);
+    const module = this.#device.createShaderModule({ label: kernel.name, code: kernel.code });
+    try {
+      const pipeline = await this.#device.createComputePipelineAsync({
+        label: kernel.name,
+        layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: "main" },
+      });
+      return { pipeline, layout };
+    } catch (error) {
+      throw new Error(`Kernel ${kernel.name}: ${await faultsOf(module, kernel.code)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #layoutOf({ bindings, params, usesStep }: Kernel): GPUBindGroupLayout {
+    const types: GPUBufferBindingType[] = [
+      ...bindings.map(({ use }) => (use === "constant" ? "read-only-storage" : "storage")),
+      ...(params.length > 0 ? ["uniform" as const] : []),
+      ...(usesStep ? ["uniform" as const] : []),
+    ];
+    const key = types.join();
+    const layout =
+      this.#layouts.get(key) ??
+      this.#device.createBindGroupLayout({
+        entries: types.map((type, binding) => ({
+          binding,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type },
+        })),
+      });
+    this.#layouts.set(key, layout);
+    return layout;
+  }
+}
+
+async function faultsOf(module: GPUShaderModule, code: string): Promise<string> {
+  const { messages } = await module.getCompilationInfo();
+  const lines = code.split("\n");
+  return messages
+    .map(({ type, lineNum, linePos, message }) => {
+      return `${type} at ${lineNum}:${linePos}: ${message}\n  ${lines[lineNum - 1] ?? ""}`;
+    })
+    .join("\n");
+}

@@ -1,0 +1,126 @@
+// A plan is data: tensors, and the dispatches that use them in order. What it needs of a GPU is known without one.
+import { invariant } from "../util/assert.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** WebGPU's minStorageBufferOffsetAlignment by default: where views and arena tensors may begin. */
+export const alignmentBytes = 256;
+
+/** Bytes with a name. `arena`: alive from first to last use in a program; `buffer`: kept, in a GPUBuffer of its own. */
+export interface Tensor {
+  readonly label: string;
+  readonly sizeBytes: number;
+  readonly home: "arena" | "buffer";
+}
+
+/** A part of a tensor. Its offset is a multiple of `alignmentBytes`. */
+export interface View {
+  readonly tensor: Tensor;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+export type Grid = readonly [x: number, y: number, z: number];
+
+export interface Dispatch {
+  readonly kernel: Kernel;
+  /** In the order of the kernel's bindings. */
+  readonly views: readonly View[];
+  /** In the order of the kernel's params. */
+  readonly params: readonly number[];
+  /** Workgroups. */
+  readonly grid: Grid;
+  /** Multiply-adds, roughly: how long it takes beside others. */
+  readonly work: number;
+  /** Left out of a pass that supervises at most this many rows; -1 is always done. */
+  readonly skipUpToRows: number;
+}
+
+export interface Program {
+  readonly name: string;
+  readonly dispatches: readonly Dispatch[];
+}
+
+/** A tensor that lives from its first use in a program to its last. @param elements of 4 bytes */
+export function scratch(label: string, elements: number): Tensor {
+  return makeTensor(label, elements * 4, "arena");
+}
+
+/** A tensor that outlives programs: weights, adapter, optimizer state, batch. @param elements of 4 bytes */
+export function persistent(label: string, elements: number): Tensor {
+  return makeTensor(label, elements * 4, "buffer");
+}
+
+function makeTensor(label: string, sizeBytes: number, home: Tensor["home"]): Tensor {
+  invariant(sizeBytes > 0, `tensor ${label} has ${sizeBytes} bytes`);
+  return { label, sizeBytes, home };
+}
+
+/** `elements` of 4 bytes from `offsetElements` on. */
+export function viewOf(tensor: Tensor, offsetElements: number, elements: number): View {
+  const view = { tensor, offsetBytes: offsetElements * 4, sizeBytes: elements * 4 };
+  invariant(
+    view.offsetBytes % alignmentBytes === 0,
+    `${tensor.label}: a view at byte ${view.offsetBytes}`,
+  );
+  invariant(
+    view.offsetBytes + view.sizeBytes <= tensor.sizeBytes,
+    `${tensor.label}: a view of ${view.sizeBytes} bytes at ${view.offsetBytes} in ${tensor.sizeBytes}`,
+  );
+  return view;
+}
+
+export interface DispatchParts {
+  /** By binding name. */
+  tensors: Readonly<Record<string, Tensor | View>>;
+  /** By param name. */
+  params?: Readonly<Record<string, number>>;
+  grid: Grid;
+  work: number;
+  skipUpToRows?: number;
+}
+
+/** A call of a kernel, checked: every binding and every param is given, nothing else is. */
+export function dispatch(kernel: Kernel, parts: DispatchParts): Dispatch {
+  const { tensors, params = {}, grid, work, skipUpToRows = -1 } = parts;
+  const given = (names: readonly string[], values: object, what: string) => {
+    const missing = names.filter((name) => !Object.hasOwn(values, name));
+    const foreign = Object.keys(values).filter((name) => !names.includes(name));
+    invariant(
+      missing.length + foreign.length === 0,
+      `kernel ${kernel.name}: ${what} missing [${missing.join()}], unknown [${foreign.join()}]`,
+    );
+  };
+  const bindings = kernel.bindings.map(({ name }) => name);
+  const fields = kernel.params.map(({ name }) => name);
+  given(bindings, tensors, "tensors");
+  given(fields, params, "params");
+  invariant(
+    grid.every((size) => Number.isInteger(size) && size > 0 && size <= maxWorkgroups),
+    `kernel ${kernel.name}: a grid of ${grid.join(" x ")}`,
+  );
+  return {
+    kernel,
+    views: bindings.map((name) => asView(tensors[name])),
+    params: fields.map((name) => params[name] ?? 0),
+    grid,
+    work,
+    skipUpToRows,
+  };
+}
+
+function asView(value: Tensor | View | undefined): View {
+  invariant(value !== undefined, "a binding without a tensor");
+  return "tensor" in value ? value : { tensor: value, offsetBytes: 0, sizeBytes: value.sizeBytes };
+}
+
+/** WebGPU's maxComputeWorkgroupsPerDimension by default. */
+export const maxWorkgroups = 65535;
+
+/**
+ * A grid of at least `groups` workgroups for kernels that count in one dimension: beyond 65535 it folds into y, and WGSL
+ * takes `workgroup_id.y * num_workgroups.x + workgroup_id.x` and stops past the end.
+ */
+export function flatGrid(groups: number): Grid {
+  const rows = Math.ceil(groups / maxWorkgroups);
+  return [Math.ceil(groups / rows), rows, 1];
+}

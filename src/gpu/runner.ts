@@ -1,0 +1,130 @@
+// Runs programs on a device: everything they need is made once, and a run makes nothing but command buffers.
+import type { OpenDevice } from "./device.ts";
+import { allocate, paramsStride, placeOf, type Memory } from "./memory.ts";
+import { planMemory, type MemoryLayout } from "./memory-planner.ts";
+import { Pipelines, type CompiledKernel } from "./pipelines.ts";
+import type { Dispatch, Program, Tensor, View } from "./plan.ts";
+import { packStep, stepBufferBytes, type StepScalars } from "./step-buffer.ts";
+import { Submitter, type Command, type RunCost } from "./submitter.ts";
+
+/** The programs of one engine on one device. They run one after the other and share their arenas. */
+export class Runner {
+  readonly #opened: OpenDevice;
+  readonly #layout: MemoryLayout;
+  readonly #memory: Memory;
+  readonly #pipelines: Pipelines;
+  readonly #submitter: Submitter;
+  readonly #commands = new Map<Program, readonly Command[]>();
+  readonly #stepBytes = new DataView(new ArrayBuffer(stepBufferBytes));
+
+  private constructor(opened: OpenDevice, layout: MemoryLayout, memory: Memory) {
+    this.#opened = opened;
+    this.#layout = layout;
+    this.#memory = memory;
+    this.#pipelines = new Pipelines(opened.device);
+    this.#submitter = new Submitter(opened);
+  }
+
+  /**
+   * Allocates the memory of all programs, zeroed; `prepare` readies them to run.
+   * @throws UserError "out-of-memory" when the device has not enough; then nothing is held
+   */
+  static async create(opened: OpenDevice, programs: readonly Program[]): Promise<Runner> {
+    const layout = planMemory(programs);
+    const memory = await opened.race(allocate(opened.device, layout, programs));
+    return new Runner(opened, layout, memory);
+  }
+
+  /** Compiles and binds programs that are not ready yet. @throws Error when a kernel does not compile */
+  async prepare(programs: readonly Program[]): Promise<void> {
+    for (const program of programs.filter((candidate) => !this.#commands.has(candidate))) {
+      const compiled = await this.#opened.race(
+        Promise.all(program.dispatches.map(({ kernel }) => this.#pipelines.compile(kernel))),
+      );
+      const firstSlot = this.#memory.paramSlots.get(program) ?? 0;
+      const commands = program.dispatches.map((dispatch, index) =>
+        this.#command(dispatch, compiled[index], firstSlot + index),
+      );
+      this.#commands.set(program, commands);
+    }
+  }
+
+  /** Bytes of all buffers that exist for these programs. */
+  get createdBytes(): number {
+    return this.#memory.createdBytes + this.#submitter.createdBytes;
+  }
+
+  /** What is written is seen by every run after this. @param offsetBytes a multiple of 4 */
+  write(tensor: Tensor, values: ArrayBufferView<ArrayBuffer>, offsetBytes = 0): void {
+    const { buffer, byteOffset, byteLength } = values;
+    const { queue } = this.#opened.device;
+    queue.writeBuffer(this.bufferOf(tensor), offsetBytes, buffer, byteOffset, byteLength);
+  }
+
+  writeStep(scalars: StepScalars): void {
+    packStep(scalars, this.#stepBytes);
+    this.#opened.device.queue.writeBuffer(this.#memory.step, 0, this.#stepBytes);
+  }
+
+  /** Encodes and submits. @param supervisedRows dispatches meant for more rows are left out */
+  run(program: Program, supervisedRows = Infinity): RunCost {
+    const commands = this.#commands.get(program);
+    if (commands === undefined) {
+      throw new Error(`The program ${program.name} was not prepared.`);
+    }
+    this.#submitter.submit(commands, supervisedRows);
+    return this.#submitter.lastRun;
+  }
+
+  /** Tells how long some work took, which decides how much goes into one submit. */
+  learnPace(work: number, durationMs: number): void {
+    this.#submitter.learnPace(work, durationMs);
+  }
+
+  /** The bytes of a persistent tensor, or of a part of it, after all that was submitted. */
+  async read(source: View | Tensor): Promise<ArrayBuffer> {
+    const { tensor, offsetBytes, sizeBytes } =
+      "tensor" in source ? source : { tensor: source, offsetBytes: 0, sizeBytes: source.sizeBytes };
+    return await this.#submitter.read(this.bufferOf(tensor), offsetBytes, sizeBytes);
+  }
+
+  /** Resolves when all that was submitted is done. */
+  async idle(): Promise<void> {
+    await this.#submitter.idle();
+  }
+
+  /** The GPUBuffer of a persistent tensor; the runner destroys it. */
+  bufferOf(tensor: Tensor): GPUBuffer {
+    const buffer = this.#memory.buffers.get(tensor);
+    if (buffer === undefined) {
+      throw new Error(`${tensor.label} has no buffer of its own.`);
+    }
+    return buffer;
+  }
+
+  dispose(): void {
+    this.#submitter.dispose();
+    this.#memory.destroy();
+  }
+
+  #command(dispatch: Dispatch, compiled: CompiledKernel | undefined, slot: number): Command {
+    if (compiled === undefined) {
+      throw new Error(`${dispatch.kernel.name} was not compiled.`);
+    }
+    const { kernel, views, grid, work, skipUpToRows } = dispatch;
+    const { params, step } = this.#memory;
+    const resources: GPUBufferBinding[] = [
+      ...views.map((view) => placeOf(view, this.#memory, this.#layout)),
+      ...(kernel.params.length > 0
+        ? [{ buffer: params, offset: slot * paramsStride, size: paramsStride }]
+        : []),
+      ...(kernel.usesStep ? [{ buffer: step }] : []),
+    ];
+    const bindGroup = this.#opened.device.createBindGroup({
+      label: kernel.name,
+      layout: compiled.layout,
+      entries: resources.map((resource, binding) => ({ binding, resource })),
+    });
+    return { pipeline: compiled.pipeline, bindGroup, grid, work, skipUpToRows };
+  }
+}

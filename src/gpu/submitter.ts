@@ -1,0 +1,138 @@
+// Sends commands to the queue in portions short enough for the page's compositor, and reads results back.
+import type { OpenDevice } from "./device.ts";
+
+export interface Command {
+  pipeline: GPUComputePipeline;
+  bindGroup: GPUBindGroup;
+  grid: readonly [x: number, y: number, z: number];
+  /** Multiply-adds. */
+  work: number;
+  /** Left out when at most this many rows are supervised. */
+  skipUpToRows: number;
+}
+
+export interface RunCost {
+  dispatches: number;
+  submits: number;
+  /** JavaScript time of encoding and submitting. */
+  encodeMs: number;
+}
+
+/** Work of one submit until its pace is known: 0.1 s on a GPU of 40 GFLOP/s. */
+const firstPortion = 2e9;
+/** How long a submit should take: well below what starves a compositor or trips Metal's watchdog. */
+const portionMs = 60;
+/** Readback buffers of this size are kept in a ring; larger reads get one of their own. */
+const ringBytes = 1024;
+const ringLength = 3;
+
+export class Submitter {
+  readonly #opened: OpenDevice;
+  readonly #ring: GPUBuffer[];
+  #portion = firstPortion;
+  #lastRun: RunCost = { dispatches: 0, submits: 0, encodeMs: 0 };
+
+  constructor(opened: OpenDevice) {
+    this.#opened = opened;
+    this.#ring = Array.from({ length: ringLength }, (_, index) =>
+      makeStaging(opened.device, `readback ${index}`, ringBytes),
+    );
+  }
+
+  get createdBytes(): number {
+    return ringBytes * ringLength;
+  }
+
+  get lastRun(): RunCost {
+    return this.#lastRun;
+  }
+
+  /** Encodes and submits; dispatches meant for more rows than are supervised are left out. */
+  submit(commands: readonly Command[], supervisedRows: number): void {
+    const startedAt = performance.now();
+    let encoder: GPUCommandEncoder | null = null;
+    let pass: GPUComputePassEncoder | null = null;
+    let pipeline: GPUComputePipeline | null = null;
+    let work = 0;
+    let submits = 0;
+    let dispatches = 0;
+    const flush = () => {
+      if (encoder !== null && pass !== null) {
+        pass.end();
+        this.#opened.device.queue.submit([encoder.finish()]);
+        submits++;
+      }
+      encoder = pass = pipeline = null;
+      work = 0;
+    };
+    for (const command of commands) {
+      if (supervisedRows <= command.skipUpToRows) {
+        continue;
+      }
+      if (pass === null) {
+        encoder = this.#opened.device.createCommandEncoder();
+        pass = encoder.beginComputePass();
+      }
+      const open: GPUComputePassEncoder = pass;
+      if (command.pipeline !== pipeline) {
+        open.setPipeline(command.pipeline);
+        pipeline = command.pipeline;
+      }
+      open.setBindGroup(0, command.bindGroup);
+      open.dispatchWorkgroups(...command.grid);
+      dispatches++;
+      work += command.work;
+      if (work >= this.#portion) {
+        flush();
+      }
+    }
+    flush();
+    this.#lastRun = { dispatches, submits, encodeMs: performance.now() - startedAt };
+  }
+
+  /** Sets how much work a submit holds from how long some work took. */
+  learnPace(work: number, durationMs: number): void {
+    this.#portion = Math.max(firstPortion / 100, (work / durationMs) * portionMs);
+  }
+
+  /** Bytes of a buffer after all that was submitted. */
+  async read(buffer: GPUBuffer, offsetBytes: number, sizeBytes: number): Promise<ArrayBuffer> {
+    const { device } = this.#opened;
+    const size = Math.ceil(sizeBytes / 4) * 4;
+    const kept = size <= ringBytes ? this.#ring.shift() : undefined;
+    const staging = kept ?? makeStaging(device, "readback", size);
+    try {
+      const encoder = device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, size);
+      device.queue.submit([encoder.finish()]);
+      await this.#opened.race(staging.mapAsync(GPUMapMode.READ, 0, size));
+      const bytes = staging.getMappedRange(0, size).slice(0, sizeBytes);
+      staging.unmap();
+      return bytes;
+    } finally {
+      if (kept === undefined) {
+        staging.destroy();
+      } else {
+        this.#ring.push(kept);
+      }
+    }
+  }
+
+  async idle(): Promise<void> {
+    await this.#opened.race(this.#opened.device.queue.onSubmittedWorkDone());
+  }
+
+  dispose(): void {
+    this.#ring.forEach((buffer) => {
+      buffer.destroy();
+    });
+  }
+}
+
+function makeStaging(device: GPUDevice, label: string, size: number): GPUBuffer {
+  return device.createBuffer({
+    label,
+    size,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
+}
