@@ -1,0 +1,223 @@
+// Writes the WGSL of a matrix product for a tile. Outputs of a thread are named variables, unrolled here: an array indexed
+// by a loop would leave the registers on compilers that do not unroll.
+import type { Tile } from "./tile.ts";
+
+/**
+ * `byRows`: y[m, n] = sum_k x[m, k] w[n, k], the weight's rows are the columns of y (forward: y = x W^T).
+ * `byCols`: y[m, n] = sum_k x[m, k] w[k, n], the weight's columns are (backward: dx = dy W).
+ */
+export type Orientation = "byRows" | "byCols";
+
+/** What is added to the product: nothing, another tensor, or what y held before. */
+export type Addend = "none" | "residual" | "itself";
+
+export interface TemplateOptions {
+  orientation: Orientation;
+  tile: Tile;
+  /** Whether `low` and `lora` continue the sum: scaling * low[m, :] lora[n, :]. */
+  hasLora: boolean;
+  addend: Addend;
+}
+
+/** An operand pair along one contraction: the frozen weight, or the adapter. */
+interface Operands {
+  /** WGSL: quad `q` of row `row` of the left operand. */
+  left: (row: string, q: string) => string;
+  /** WGSL: a quad of the right operand by flat index. */
+  right: (index: string) => string;
+  /** WGSL: quads along the contraction. */
+  quads: string;
+  /** WGSL: last valid row of the right operand (clamped, not branched). */
+  lastRow: string;
+  /** WGSL: quads in a row of the right operand. */
+  rowQuads: string;
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+/** The module's source; see kernel.ts for bindings and params. */
+export function matmulSource(options: TemplateOptions): string {
+  const { tile, hasLora } = options;
+  const { threadsX, threadsY, rows, quads } = tile;
+  const products = [weightOperands(options), ...(hasLora ? [loraOperands(options)] : [])];
+  const stage = tile.shared ? sharedProduct : registerProduct;
+  return [
+    header(options),
+    ...(tile.shared ? [sharedDeclarations(tile)] : []),
+    `@compute @workgroup_size(${threadsX}, ${threadsY})`,
+    "fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {",
+    `  let firstRow = group.y * ${threadsY * rows}u;`,
+    `  let firstQuad = group.x * ${threadsX * quads}u;`,
+    ...range(rows).map((i) => `  let row${i} = firstRow + ${rowOf(tile, i)};`),
+    ...range(quads).map((c) => `  let col${c} = firstQuad + ${quadOf(tile, c)};`),
+    ...range(rows).map((i) => `  let from${i} = min(row${i}, params.rows - 1u);`),
+    ...outputs(tile).map(({ name }) => `  var ${name} = vec4f();`),
+    ...products.map((operands) => stage(options, operands)),
+    ...outputs(tile).map((output) => store(options, output)),
+    "}",
+  ].join("\n");
+}
+
+function header({ orientation, hasLora, addend }: TemplateOptions): string {
+  const right = orientation === "byRows" ? "weight[n, k]" : "weight[k, n]";
+  const adapter = orientation === "byRows" ? "lora[n, r]" : "lora[r, n]";
+  const terms = [
+    `sum_k x[m, k] ${right}`,
+    ...(hasLora ? [`scaling * sum_r low[m, r] ${adapter}`] : []),
+    ...(addend === "residual" ? ["residual[m, n]"] : []),
+    ...(addend === "itself" ? ["y[m, n]"] : []),
+  ];
+  return `// y[m, n] = ${terms.join(" + ")}`;
+}
+
+/** Neighbouring threads take neighbouring columns, so that their loads and stores fall together. */
+function rowOf({ rows }: Tile, i: number): string {
+  return `local.y * ${rows}u + ${i}u`;
+}
+
+function quadOf({ threadsX }: Tile, c: number): string {
+  return `local.x + ${c * threadsX}u`;
+}
+
+interface Output {
+  name: string;
+  row: number;
+  quad: number;
+}
+
+function outputs({ rows, quads }: Tile): Output[] {
+  return range(rows).flatMap((row) =>
+    range(quads).map((quad) => ({ name: `sum${row}_${quad}`, row, quad })),
+  );
+}
+
+function weightOperands({ orientation }: TemplateOptions): Operands {
+  return {
+    left: (row, q) => `x[${row} * params.xQuads + ${q}]`,
+    right: (index) => `load_quad(${index})`,
+    quads: "params.innerQuads",
+    lastRow: orientation === "byRows" ? "params.outer - 1u" : "params.inner - 1u",
+    rowQuads: orientation === "byRows" ? "params.innerQuads" : "params.outerQuads",
+  };
+}
+
+function loraOperands({ orientation }: TemplateOptions): Operands {
+  return {
+    left: (row, q) => `(params.scaling * low[${row} * params.rankQuads + ${q}])`,
+    right: (index) => `lora[${index}]`,
+    quads: "params.rankQuads",
+    lastRow: orientation === "byRows" ? "params.outer - 1u" : "params.rankQuads * 4u - 1u",
+    rowQuads: orientation === "byRows" ? "params.rankQuads" : "params.outerQuads",
+  };
+}
+
+/** Four quads of the right operand that meet one quad of the left: rows or columns of a 4 x 4 block. */
+function rightIndex(options: TemplateOptions, operands: Operands, c: number, s: number, q: string) {
+  const { lastRow, rowQuads } = operands;
+  return options.orientation === "byRows"
+    ? `min(col${c} * 4u + ${s}u, ${lastRow}) * ${rowQuads} + ${q}`
+    : `min(${q} * 4u + ${s}u, ${lastRow}) * ${rowQuads} + min(col${c}, ${rowQuads} - 1u)`;
+}
+
+/** sum += left quad times the 4 x 4 block b0 to b3. */
+function blockProduct({ orientation }: TemplateOptions, sum: string, left: string, b: string[]) {
+  return orientation === "byRows"
+    ? `${sum} += vec4f(${b.map((quad) => `dot(${left}, ${quad})`).join(", ")});`
+    : `${sum} += ${b.map((quad, s) => `${left}.${"xyzw"[s] ?? ""} * ${quad}`).join(" + ")};`;
+}
+
+function registerProduct(options: TemplateOptions, operands: Operands): string {
+  const { rows, quads } = options.tile;
+  const block = (c: number) => range(4).map((s) => `b${c}_${s}`);
+  return [
+    `  for (var q = 0u; q < ${operands.quads}; q++) {`,
+    ...range(quads).flatMap((c) =>
+      block(c).map(
+        (name, s) =>
+          `    let ${name} = ${operands.right(rightIndex(options, operands, c, s, "q"))};`,
+      ),
+    ),
+    ...range(rows).map((i) => {
+      const sums = range(quads).map((c) => blockProduct(options, `sum${i}_${c}`, "a", block(c)));
+      return `    { let a = ${operands.left(`from${i}`, "q")}; ${sums.join(" ")} }`;
+    }),
+    "  }",
+  ].join("\n");
+}
+
+/** Quads of the contraction that are staged at a time. */
+const stagedQuads = 4;
+
+function sharedDeclarations({ rows, quads, threadsX, threadsY }: Tile): string {
+  const left = stagedQuads * rows * threadsY;
+  const right = stagedQuads * 4 * quads * threadsX;
+  return `var<workgroup> left : array<vec4f, ${left}>;\nvar<workgroup> right : array<vec4f, ${right}>;`;
+}
+
+/** Both operands are staged `stagedQuads` quads deep; each element is read from memory once per workgroup. */
+function sharedProduct(options: TemplateOptions, operands: Operands): string {
+  const { rows, quads, threadsX, threadsY } = options.tile;
+  const threads = threadsX * threadsY;
+  const spanRows = rows * threadsY;
+  const spanQuads = quads * threadsX;
+  const block = (c: number) => range(4).map((s) => `b${c}_${s}`);
+  return [
+    `  for (var start = 0u; start < ${operands.quads}; start += ${stagedQuads}u) {`,
+    `    for (var i = local.y * ${threadsX}u + local.x; i < ${stagedQuads * spanRows}u; i += ${threads}u) {`,
+    `      let q = start + i % ${stagedQuads}u;`,
+    `      let row = min(firstRow + i / ${stagedQuads}u, params.rows - 1u);`,
+    "      var value = vec4f();",
+    `      if (q < ${operands.quads}) { value = ${operands.left("row", "q")}; }`,
+    `      left[(i % ${stagedQuads}u) * ${spanRows}u + i / ${stagedQuads}u] = value;`,
+    "    }",
+    stageRight(options, operands),
+    "    workgroupBarrier();",
+    `    for (var q = 0u; q < ${stagedQuads}u; q++) {`,
+    ...range(quads).flatMap((c) =>
+      block(c).map(
+        (name, s) =>
+          `      let ${name} = right[(q * 4u + ${s}u) * ${spanQuads}u + ${quadOf(options.tile, c)}];`,
+      ),
+    ),
+    ...range(rows).map((i) => {
+      const sums = range(quads).map((c) => blockProduct(options, `sum${i}_${c}`, "a", block(c)));
+      return `      { let a = left[q * ${spanRows}u + ${rowOf(options.tile, i)}]; ${sums.join(" ")} }`;
+    }),
+    "    }",
+    "    workgroupBarrier();",
+    "  }",
+  ].join("\n");
+}
+
+/** Neighbouring threads read neighbouring quads of a weight row, whichever way the contraction runs. */
+function stageRight({ orientation, tile }: TemplateOptions, operands: Operands): string {
+  const { quads, threadsX, threadsY } = tile;
+  const spanQuads = quads * threadsX;
+  const total = stagedQuads * 4 * spanQuads;
+  const { lastRow, rowQuads } = operands;
+  const place =
+    orientation === "byRows"
+      ? [
+          `      let q = i % ${stagedQuads}u;`,
+          `      let col = i / ${stagedQuads}u;`,
+          `      let index = min(firstQuad * 4u + col, ${lastRow}) * ${rowQuads} + min(start + q, ${rowQuads} - 1u);`,
+          `      right[(q * 4u + col % 4u) * ${spanQuads}u + col / 4u] = ${operands.right("index")};`,
+        ]
+      : [
+          `      let col = i % ${spanQuads}u;`,
+          `      let k = i / ${spanQuads}u;`,
+          `      let index = min(start * 4u + k, ${lastRow}) * ${rowQuads} + min(firstQuad + col, ${rowQuads} - 1u);`,
+          `      right[k * ${spanQuads}u + col] = ${operands.right("index")};`,
+        ];
+  return [
+    `    for (var i = local.y * ${threadsX}u + local.x; i < ${total}u; i += ${threadsX * threadsY}u) {`,
+    ...place,
+    "    }",
+  ].join("\n");
+}
+
+function store({ addend }: TemplateOptions, { name, row, quad }: Output): string {
+  const at = `row${row} * params.yQuads + col${quad}`;
+  const added = { none: "", residual: ` + residual[${at}]`, itself: ` + y[${at}]` }[addend];
+  return `  if (row${row} < params.rows && col${quad} < params.yQuads) { y[${at}] = ${name}${added}; }`;
+}

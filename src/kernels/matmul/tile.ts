@@ -1,0 +1,36 @@
+// Tile presets of the matrix products: how many outputs a thread computes, and where operands wait.
+// Which is fastest differs between GPUs, so the choice is measured (gpu/autotune.ts); `defaultTile` is safe everywhere.
+
+export interface Tile {
+  name: string;
+  /** Outputs of a thread: rows, and quads of columns. */
+  rows: number;
+  quads: number;
+  /** Threads of a workgroup across columns and rows. */
+  threadsX: number;
+  threadsY: number;
+  /** true: operands pass through workgroup memory; false: each thread reads its own, and the caches share. */
+  shared: boolean;
+}
+
+export const tiles = {
+  /** For products of few columns, such as x A^T: more threads, fewer outputs each. */
+  narrow: { name: "narrow", rows: 4, quads: 1, threadsX: 4, threadsY: 16, shared: false },
+  registers4: { name: "registers4", rows: 4, quads: 1, threadsX: 8, threadsY: 8, shared: false },
+  registers8: { name: "registers8", rows: 8, quads: 2, threadsX: 8, threadsY: 8, shared: false },
+  shared4: { name: "shared4", rows: 4, quads: 1, threadsX: 16, threadsY: 16, shared: true },
+  shared8: { name: "shared8", rows: 8, quads: 2, threadsX: 8, threadsY: 8, shared: true },
+} as const satisfies Record<string, Tile>;
+
+export type TileName = keyof typeof tiles;
+
+/** Needs neither workgroup memory nor more than 64 threads. */
+export const defaultTile: TileName = "registers8";
+
+/** What a workgroup covers. */
+export function tileSpan({ rows, quads, threadsX, threadsY }: Tile): {
+  rows: number;
+  cols: number;
+} {
+  return { rows: rows * threadsY, cols: quads * 4 * threadsX };
+}
