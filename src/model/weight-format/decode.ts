@@ -1,0 +1,26 @@
+// The values of a stored matrix: what a kernel that reads it must see.
+import { f16ToF32 } from "../../util/bytes.ts";
+import { decodeAffine } from "./affine.ts";
+import { groupOf, type WeightShape } from "./format.ts";
+import { decodeNf4 } from "./nf4.ts";
+
+/** [rows, cols] as f32. @param stored the bytes of each binding */
+export function decodeWeight(
+  { format, groupSize }: WeightShape,
+  stored: Readonly<Record<string, ArrayBuffer>>,
+): Float32Array<ArrayBuffer> {
+  const words = (binding: string) => new Uint32Array(stored[binding] ?? new ArrayBuffer(0));
+  const floats = (binding: string) => new Float32Array(words(binding).buffer);
+  switch (format) {
+    case "f32":
+      return floats("weight");
+    case "f16":
+      return f16ToF32(new Uint16Array(words("weight").buffer));
+    case "q8":
+      return decodeAffine(words("weight"), words("scales"), 8, groupOf(format, groupSize));
+    case "q4":
+      return decodeAffine(words("weight"), words("scales"), 4, groupOf(format, groupSize));
+    case "nf4":
+      return decodeNf4(words("weight"), words("scales"), floats("tables"));
+  }
+}
