@@ -7,10 +7,12 @@ export type Metadata = ReadonlyMap<string, string>;
 /** Turns metadata of one schema into metadata of the next; the field `schema` is set by `migrate`. */
 export type Migration = (metadata: Metadata) => Metadata;
 
-export const currentSchema = 1;
+export const currentSchema = 2;
 
-/** By the schema a migration starts from. Schema 1 is the first. */
-export const migrations: ReadonlyMap<number, Migration> = new Map();
+/** By the schema a migration starts from. Schema 1 is the first; 2 brought the recipe's `packing`. */
+export const migrations: ReadonlyMap<number, Migration> = new Map([
+  [1, (metadata) => withRecipeField(metadata, "packing", false)],
+]);
 
 /**
  * The metadata in the present schema.
@@ -49,4 +51,21 @@ function parseSchema(schema: string | undefined, fileName: string): number {
     );
   }
   return Number(schema);
+}
+
+/** A recipe that is no JSON object stays as it is: the reader behind says what is wrong with it. */
+function withRecipeField(metadata: Metadata, key: string, value: unknown): Metadata {
+  const recipe = parsed(metadata.get("recipe"));
+  if (typeof recipe !== "object" || recipe === null || Array.isArray(recipe)) {
+    return metadata;
+  }
+  return new Map(metadata).set("recipe", JSON.stringify({ ...recipe, [key]: value }));
+}
+
+function parsed(json: string | undefined): unknown {
+  try {
+    return JSON.parse(json ?? "null");
+  } catch {
+    return null;
+  }
 }

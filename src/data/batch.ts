@@ -34,8 +34,12 @@ interface Row {
   isTrained: readonly boolean[];
 }
 
-/** One example a row, padded on the right; missing rows are padding altogether. */
-export function padBatch(examples: readonly Row[], rows: number, length: number): TokenBatch {
+/** The examples of each row one behind the other, each its own segment; what is left of a row, and missing rows, are padding. */
+export function fillBatch(
+  examples: readonly (readonly Row[])[],
+  rows: number,
+  length: number,
+): TokenBatch {
   const places = rows * length;
   const batch: TokenBatch = {
     rows,
@@ -46,17 +50,31 @@ export function padBatch(examples: readonly Row[], rows: number, length: number)
     targets: new Int32Array(places).fill(IGNORED),
     supervisedTokens: 0,
   };
-  examples.forEach(({ tokens, isTrained }, row) => {
-    tokens.forEach((token, place) => {
-      const index = row * length + place;
-      batch.tokens[index] = token;
-      batch.positions[index] = place;
-      batch.segments[index] = 1;
-      if (place > 0 && isTrained[place]) {
-        batch.targets[index - 1] = token;
-        batch.supervisedTokens++;
-      }
+  examples.forEach((sharing, row) => {
+    let begin = row * length;
+    sharing.forEach((example, index) => {
+      writeSegment(batch, example, begin, index + 1);
+      begin += example.tokens.length;
     });
   });
   return batch;
+}
+
+/** No target leaves the segment: its first token is nobody's, its last has none. */
+function writeSegment(
+  batch: TokenBatch,
+  { tokens, isTrained }: Row,
+  begin: number,
+  segment: number,
+): void {
+  tokens.forEach((token, place) => {
+    const index = begin + place;
+    batch.tokens[index] = token;
+    batch.positions[index] = place;
+    batch.segments[index] = segment;
+    if (place > 0 && isTrained[place]) {
+      batch.targets[index - 1] = token;
+      batch.supervisedTokens++;
+    }
+  });
 }

@@ -9,6 +9,7 @@ export interface DatasetOptions {
   maxLength: number;
   completionOnly: boolean;
   shuffle: boolean;
+  packing: boolean;
   heldOutRows: number;
   seed: number;
 }
@@ -18,20 +19,26 @@ export interface Dataset {
   heldOut: TokenizedExample[];
   /** Tokens the loss counts in one pass over the training rows. */
   trainedTokens: number;
-  /** Length of the longest row as it is used, in tokens. */
+  /** Tokens of the longest example, as it is cut. */
+  longestExample: number;
+  /** Tokens that a row of a batch must hold: the longest example, or with packing maxLength where the data fill it. */
   longestRow: number;
-  /** Rows cut to maxLength. */
+  /** Rows cut to maxLength and used. */
   truncatedRows: number;
   /** Rows left out because no trained token was left. */
   droppedRows: number;
 }
 
+/** Share held out of a data set that has no more rows than were to be held out. */
+const smallDataShare = 1 / 5;
+
 /** The shuffle of the split; epochs draw theirs from substreams 0, 1, 2 and so on. */
 const splitStream = 0xffffffff;
 
 /**
- * Tokenises all rows and takes the last `heldOutRows` of the (shuffled) file out of training.
- * @throws UserError "too-long" when cutting leaves nothing to learn, "empty-data" when the split leaves no training row
+ * Tokenises all rows and takes the last `heldOutRows` of the (shuffled) file out of training, or a fifth where that
+ * would leave none to train on.
+ * @throws UserError "too-long" when cutting leaves nothing to learn
  */
 export function buildDataset(
   examples: readonly Example[],
@@ -50,21 +57,18 @@ export function buildDataset(
     );
   }
   const ordered = options.shuffle ? shuffled(usable, options.seed) : usable;
-  const cut = ordered.length - options.heldOutRows;
-  if (cut < 1) {
-    throw new UserError(
-      "empty-data",
-      `Holding out ${options.heldOutRows} of ${ordered.length} rows leaves none to train on.`,
-      { remedy: "Lower heldOutRows or add rows." },
-    );
-  }
+  const cut = ordered.length - countHeldOut(ordered.length, options.heldOutRows);
   const train = ordered.slice(0, cut);
+  const longestExample = longest(usable.map(({ tokens }) => tokens.length));
   return {
     train,
     heldOut: ordered.slice(cut),
     trainedTokens: train.reduce((sum, example) => sum + countTrained(example), 0),
-    longestRow: longest(usable.map(({ tokens }) => tokens.length)),
-    truncatedRows: all.filter(({ tokens, fullLength }) => tokens.length < fullLength).length,
+    longestExample,
+    longestRow: options.packing
+      ? Math.max(longestExample, Math.min(options.maxLength, countTokens(train)))
+      : longestExample,
+    truncatedRows: usable.filter(({ tokens, fullLength }) => tokens.length < fullLength).length,
     droppedRows: all.length - usable.length,
   };
 }
@@ -78,6 +82,14 @@ export function epochOrder(
   return shuffle
     ? pick(train, permutation(seed, substream(streams.shuffle, epoch), train.length))
     : [...train];
+}
+
+function countHeldOut(rows: number, wanted: number): number {
+  return wanted < rows ? wanted : Math.floor(rows * smallDataShare);
+}
+
+function countTokens(examples: readonly TokenizedExample[]): number {
+  return examples.reduce((sum, { tokens }) => sum + tokens.length, 0);
 }
 
 function shuffled(examples: readonly TokenizedExample[], seed: number): TokenizedExample[] {

@@ -18,10 +18,10 @@ const previewRows = 3;
 export function datasetFor(model: BaseModel, data: LoadedData, recipe: Recipe): Dataset {
   const dataset = buildDataset(data.examples, model.tokenizer, recipe);
   const context = model.config.maxPositionEmbeddings;
-  if (dataset.longestRow > context) {
+  if (dataset.longestExample > context) {
     throw new UserError(
       "too-long",
-      `The longest row has ${dataset.longestRow} tokens, but the model reads at most ${context}.`,
+      `The longest row has ${dataset.longestExample} tokens, but the model reads at most ${context}.`,
       { remedy: `Set maxLength to ${context} or less; longer rows are then cut and counted.` },
     );
   }
@@ -36,10 +36,10 @@ export function planRun(model: BaseModel, data: LoadedData, recipe: Recipe): Run
     trainRows: dataset.train.length,
     heldOutRows: dataset.heldOut.length,
     trainedTokens: dataset.trainedTokens,
-    longestRowTokens: dataset.longestRow,
+    longestRowTokens: dataset.longestExample,
     truncatedRows: dataset.truncatedRows,
     droppedRows: dataset.droppedRows,
-    totalSteps: totalStepsOf(dataset.train.length, recipe),
+    totalSteps: totalStepsOf(dataset, recipe),
     trainableParameters: countTrainable(targets, recipe.rank),
     neededBytes: estimateBytes(model.config, recipe, { rows: recipe.batchSize, length }),
     preview: dataset.train.slice(0, previewRows).map((row) => previewOf(row, model)),

@@ -1,25 +1,54 @@
 // The order in which training data is used: epochs, micro-batches, steps, and a cursor that a checkpoint can hold.
-import { padBatch, type TokenBatch } from "../data/batch.ts";
+import { batchLength, fillBatch, type TokenBatch } from "../data/batch.ts";
 import { epochOrder, type Dataset } from "../data/dataset.ts";
+import { packRows, type Packed } from "../data/packing.ts";
+import type { TokenizedExample } from "../data/tokenize.ts";
 import type { Recipe } from "./recipe.ts";
-import type { DataCursor } from "./state.ts";
+import type { DataCursor, TrainerState } from "./state.ts";
 
-type BatchRecipe = Pick<
-  Recipe,
-  "batchSize" | "gradientAccumulationSteps" | "shuffle" | "seed" | "epochs" | "maxSteps"
->;
+type SplitRecipe = Pick<Recipe, "batchSize" | "packing">;
+type StepRecipe = SplitRecipe & Pick<Recipe, "gradientAccumulationSteps" | "shuffle" | "seed">;
+type RunRecipe = StepRecipe & Pick<Recipe, "epochs" | "maxSteps">;
 
 /** Optimizer steps in one epoch; the last may hold fewer rows (transformers Trainer: ceil of ceil). */
-export function stepsPerEpoch(trainRows: number, recipe: BatchRecipe): number {
-  const microBatches = Math.ceil(trainRows / recipe.batchSize);
+export function stepsInEpoch(
+  dataset: Pick<Dataset, "train" | "longestRow">,
+  recipe: StepRecipe,
+  epoch: number,
+): number {
+  const microBatches = recipe.packing
+    ? countPacked(epochOrder(dataset.train, epoch, recipe), recipe, batchLength(dataset.longestRow))
+    : Math.ceil(dataset.train.length / recipe.batchSize);
   return Math.ceil(microBatches / recipe.gradientAccumulationSteps);
 }
 
-/** `maxSteps`, or as many steps as `epochs` give, rounded up. */
-export function totalStepsOf(trainRows: number, recipe: BatchRecipe): number {
-  return recipe.maxSteps > 0
-    ? recipe.maxSteps
-    : Math.ceil(recipe.epochs * stepsPerEpoch(trainRows, recipe));
+/**
+ * `maxSteps`, or as many steps as `epochs` give, rounded up. How many rows the examples fill depends on their order, so
+ * with packing each shuffled epoch is counted for itself, and the last by its share.
+ */
+export function totalStepsOf(dataset: Dataset, recipe: RunRecipe): number {
+  if (recipe.maxSteps > 0) {
+    return recipe.maxSteps;
+  }
+  if (!recipe.packing || !recipe.shuffle) {
+    return Math.ceil(recipe.epochs * stepsInEpoch(dataset, recipe, 0));
+  }
+  let steps = 0;
+  for (let epoch = 0; epoch < recipe.epochs; epoch++) {
+    steps += Math.min(1, recipe.epochs - epoch) * stepsInEpoch(dataset, recipe, epoch);
+  }
+  return Math.ceil(steps);
+}
+
+/** Passes over the data so far, fractional: by steps, or with packing, where epochs differ in steps, by rows. */
+export function epochsDone(
+  dataset: Dataset,
+  recipe: StepRecipe,
+  { step, cursor }: Pick<TrainerState, "step" | "cursor">,
+): number {
+  return recipe.packing
+    ? cursor.epoch + cursor.row / dataset.train.length
+    : step / stepsInEpoch(dataset, recipe, 0);
 }
 
 export interface StepBatches {
@@ -33,35 +62,63 @@ export interface StepBatches {
 /** The micro-batches of the step at the cursor; a step never reaches into the next epoch. */
 export function takeStep(
   dataset: Dataset,
-  recipe: BatchRecipe,
+  recipe: StepRecipe,
   length: number,
   cursor: DataCursor,
 ): StepBatches {
   const order = epochOrder(dataset.train, cursor.epoch, recipe);
-  const { batchSize, gradientAccumulationSteps } = recipe;
-  const end = Math.min(cursor.row + batchSize * gradientAccumulationSteps, order.length);
   const microBatches: TokenBatch[] = [];
-  let tokens = 0;
-  for (let row = cursor.row; row < end; row += batchSize) {
-    const rows = order.slice(row, Math.min(row + batchSize, end));
-    tokens += rows.reduce((sum, example) => sum + example.tokens.length, 0);
-    microBatches.push(padBatch(rows, batchSize, length));
+  let row = cursor.row;
+  while (row < order.length && microBatches.length < recipe.gradientAccumulationSteps) {
+    const { rows, end } = takeRows(order, row, recipe, length);
+    microBatches.push(fillBatch(rows, recipe.batchSize, length));
+    row = end;
   }
-  const isEpochOver = end >= order.length;
+  const used = order.slice(cursor.row, row);
   return {
     microBatches,
-    tokens,
-    cursor: isEpochOver ? { epoch: cursor.epoch + 1, row: 0 } : { epoch: cursor.epoch, row: end },
+    tokens: used.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    cursor: row < order.length ? { epoch: cursor.epoch, row } : { epoch: cursor.epoch + 1, row: 0 },
   };
 }
 
 /** All held-out rows in batches of the run's shape. */
-export function heldOutBatches(dataset: Dataset, batchSize: number, length: number): TokenBatch[] {
-  const starts = Array.from(
-    { length: Math.ceil(dataset.heldOut.length / batchSize) },
-    (_, index) => index * batchSize,
-  );
-  return starts.map((start) =>
-    padBatch(dataset.heldOut.slice(start, start + batchSize), batchSize, length),
-  );
+export function heldOutBatches(
+  { heldOut }: Pick<Dataset, "heldOut">,
+  recipe: SplitRecipe,
+  length: number,
+): TokenBatch[] {
+  const batches: TokenBatch[] = [];
+  for (let row = 0; row < heldOut.length;) {
+    const { rows, end } = takeRows(heldOut, row, recipe, length);
+    batches.push(fillBatch(rows, recipe.batchSize, length));
+    row = end;
+  }
+  return batches;
+}
+
+function countPacked(
+  order: readonly TokenizedExample[],
+  { batchSize }: SplitRecipe,
+  length: number,
+): number {
+  let count = 0;
+  for (let row = 0; row < order.length; count++) {
+    row = packRows(order, row, batchSize, length).end;
+  }
+  return count;
+}
+
+/** The examples of the micro-batch at `start`, row by row. */
+function takeRows(
+  order: readonly TokenizedExample[],
+  start: number,
+  { batchSize, packing }: SplitRecipe,
+  length: number,
+): Packed<TokenizedExample> {
+  if (packing) {
+    return packRows(order, start, batchSize, length);
+  }
+  const end = Math.min(start + batchSize, order.length);
+  return { rows: order.slice(start, end).map((example) => [example]), end };
 }

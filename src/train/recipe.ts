@@ -52,9 +52,17 @@ export interface Recipe {
   maxLength: number;
   /** Train on the completion only (true) or on the prompt as well. */
   completionOnly: boolean;
+  /**
+   * Fill each row of a batch with several examples, none of which sees another, up to maxLength tokens (TRL's packing).
+   * Less padding and fewer steps an epoch, each over more examples.
+   */
+  packing: boolean;
   /** Draw a new order of the rows for each epoch; false keeps the file's order. */
   shuffle: boolean;
-  /** Rows kept out of training for the held-out loss: the last ones of the shuffled file (of the file itself without shuffle). */
+  /**
+   * Rows kept out of training for the held-out loss: the last ones of the shuffled file (of the file itself without
+   * shuffle). A fifth of the rows where there are no more than this.
+   */
   heldOutRows: number;
   /** Held-out loss every this many steps (and at the start and the end); 0 only there. */
   evalSteps: number;
@@ -90,6 +98,7 @@ export const defaultRecipe: Readonly<Recipe> = {
   maxSteps: 0,
   maxLength: 1024,
   completionOnly: true,
+  packing: false,
   shuffle: true,
   heldOutRows: 40,
   evalSteps: 20,
@@ -178,6 +187,7 @@ function faultsOf(key: string, value: unknown): string[] {
         ? []
         : [`schedule must be one of ${allSchedules.join(", ")}, not ${JSON.stringify(value)}`];
     case "completionOnly":
+    case "packing":
     case "shuffle":
       return typeof value === "boolean" ? [] : [`${key} must be true or false`];
     default:

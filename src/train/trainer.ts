@@ -2,7 +2,7 @@
 import { batchLength } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Engine, StepHyper } from "../engine/contract.ts";
-import { heldOutBatches, stepsPerEpoch, takeStep, totalStepsOf } from "./batches.ts";
+import { epochsDone, heldOutBatches, takeStep, totalStepsOf } from "./batches.ts";
 import { evaluate } from "./evaluation.ts";
 import type { Recipe } from "./recipe.ts";
 import { learningRateAt } from "./schedule.ts";
@@ -18,7 +18,7 @@ export interface TrainedStep {
 export function initialState(dataset: Dataset, recipe: Recipe): TrainerState {
   return {
     step: 0,
-    totalSteps: totalStepsOf(dataset.train.length, recipe),
+    totalSteps: totalStepsOf(dataset, recipe),
     cursor: { epoch: 0, row: 0 },
     tokensSeen: 0,
     best: null,
@@ -40,7 +40,7 @@ export async function* train(
   signal: AbortSignal,
 ): AsyncGenerator<TrainedStep> {
   const length = batchLength(dataset.longestRow);
-  const heldOut = heldOutBatches(dataset, recipe.batchSize, length);
+  const heldOut = heldOutBatches(dataset, recipe, length);
   if (state.log.length === 0 && heldOut.length > 0) {
     const heldOutLoss = await evaluate(engine, heldOut, signal);
     yield record(state, { step: 0, epoch: 0, heldOutLoss }, 0);
@@ -58,7 +58,7 @@ export async function* train(
     state.cursor = cursor;
     const entry: LogEntry = {
       step,
-      epoch: epochAt(dataset, recipe, step),
+      epoch: epochsDone(dataset, recipe, state),
       loss: lossSum / supervisedTokens,
       learningRate: hyper.learningRate,
       gradNorm,
@@ -82,10 +82,6 @@ function isEvaluationDue(
   batches: number,
 ): boolean {
   return batches > 0 && (step === totalSteps || (evalSteps > 0 && step % evalSteps === 0));
-}
-
-function epochAt(dataset: Dataset, recipe: Recipe, step: number): number {
-  return step / stepsPerEpoch(dataset.train.length, recipe);
 }
 
 function record(state: TrainerState, entry: LogEntry, tokens: number): TrainedStep {

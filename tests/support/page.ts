@@ -113,7 +113,7 @@ export async function choose(page: Page, choices: Choices): Promise<void> {
   if (choices.model !== undefined) {
     await put("Choose files", filesIn(choices.model));
   }
-  // A recipe is read over the defaults for the model, and a small data set needs its own heldOutRows.
+  // A recipe is read over the defaults for the model.
   if (choices.recipe !== undefined) {
     await put("Load recipe", madeFile("recipe.json", JSON.stringify(choices.recipe)));
   }

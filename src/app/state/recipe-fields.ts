@@ -2,7 +2,7 @@
 import type { Recipe, recipeRanges } from "../../train/recipe.ts";
 
 export type NumberKey = keyof typeof recipeRanges;
-export type SwitchKey = "completionOnly" | "shuffle";
+export type SwitchKey = "completionOnly" | "packing" | "shuffle";
 
 interface Labelled {
   label: string;
@@ -90,11 +90,21 @@ export const fieldGroups: readonly FieldGroup[] = [
       },
       {
         kind: "switch",
+        key: "packing",
+        label: "packing",
+        hint: "Several examples in a row, up to max length: fewer, fuller steps.",
+      },
+      {
+        kind: "switch",
         key: "shuffle",
         label: "shuffle",
         hint: "A new order of the rows for each epoch.",
       },
-      number("heldOutRows", "held-out rows", "Rows kept out of training, to measure it."),
+      number(
+        "heldOutRows",
+        "held-out rows",
+        "Rows kept out of training, to measure it; of no more rows, a fifth.",
+      ),
       number("seed", "seed", "Start of the adapter, order of rows, dropout and sampling."),
     ],
   },

@@ -72,6 +72,15 @@ describe("round trip", () => {
     expect(await decodeCheckpoint(new Blob([encodeCheckpoint(run)]), fileName)).toEqual(run);
   });
 
+  test("takes a file of schema 1, whose recipe knew no packing, as one without", async () => {
+    const { metadata, tensors } = await opened();
+    const older = edited({ ...metadata, schema: "1" }, "recipe.packing", undefined);
+    expect(Object.values(older).join()).not.toContain("packing");
+    const decoded = await decode(tensors, older);
+    expect(decoded.recipe.packing).toBe(false);
+    expect(decoded).toEqual(exampleRun());
+  });
+
   test("names moments as PyTorch does", async () => {
     const { tensors } = await opened();
     const name = "base_model.model.model.layers.0.self_attn.k_proj.lora_A.weight";
@@ -201,12 +210,24 @@ describe("decodeCheckpoint refuses", () => {
 
   test("a newer schema, saying so", async () => {
     const { metadata, tensors } = await opened();
-    const fault = await faultOf(decode(tensors, { ...metadata, schema: "2" }));
+    const fault = await faultOf(decode(tensors, { ...metadata, schema: "3" }));
     expect(fault.code).toBe("bad-checkpoint");
     expect(fault.message).toContain("made by a newer Anneal");
     for (const schema of ["0", "1.0", "-1", "", "x", "9999999"]) {
       expect((await faultOf(decode(tensors, { ...metadata, schema }))).code).toBe("bad-checkpoint");
     }
+  });
+
+  test("a recipe of schema 1 that is no JSON, none, or wrong, by its place", async () => {
+    const { metadata, tensors } = await opened();
+    for (const recipe of ["{", "null", "[]", "{}", '{"rank":0}']) {
+      const fault = await faultOf(decode(tensors, { ...metadata, schema: "1", recipe }));
+      expect(fault.code).toBe("bad-checkpoint");
+      expect(fault.message).toContain("metadata.recipe");
+    }
+    const older = { ...metadata, schema: "1" };
+    Reflect.deleteProperty(older, "recipe");
+    expect((await faultOf(decode(tensors, older))).message).toContain("metadata.recipe");
   });
 
   test("every tensor that is missing, and one too many", async () => {

@@ -1,4 +1,4 @@
-// Older schemas come to the present one step by step; there is none yet, so the table here is made up.
+// Older schemas come to the present one step by step. The table here is made up; container.test.ts reads older files.
 import { expect, test } from "vitest";
 import { currentSchema, migrate, migrations } from "../../../src/checkpoint/migrate.ts";
 

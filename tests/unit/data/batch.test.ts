@@ -1,6 +1,6 @@
-// Token rows to what an engine is fed: padded on the right, targets one place ahead, nothing learned from padding.
+// Token rows to what an engine is fed: padded on the right or packed, targets one place ahead, nothing learned from padding.
 import { describe, expect, test } from "vitest";
-import { batchLength, IGNORED, padBatch } from "../../../src/data/batch.ts";
+import { batchLength, fillBatch, IGNORED } from "../../../src/data/batch.ts";
 
 const list = (values: Int32Array) => [...values];
 
@@ -13,7 +13,11 @@ describe("a batch", () => {
     { tokens: [5, 6, 7, 8], isTrained: [false, false, true, true] },
     { tokens: [9, 10], isTrained: [true, true] },
   ];
-  const batch = padBatch(rows, 3, 6);
+  const batch = fillBatch(
+    rows.map((row) => [row]),
+    3,
+    6,
+  );
 
   test("has the tokens row by row, positions from 0, segment 1, and zeros where there is none", () => {
     expect(batch).toMatchObject({ rows: 3, length: 6 });
@@ -31,11 +35,8 @@ describe("a batch", () => {
 
   test("may be full: the last place of a row asks for nothing, also not for the next row's first", () => {
     const isTrained = [true, true, true];
-    const full = padBatch(
-      [
-        { tokens: [1, 2, 3], isTrained },
-        { tokens: [4, 5, 6], isTrained },
-      ],
+    const full = fillBatch(
+      [[{ tokens: [1, 2, 3], isTrained }], [{ tokens: [4, 5, 6], isTrained }]],
       2,
       3,
     );
@@ -44,9 +45,53 @@ describe("a batch", () => {
   });
 
   test("without an example is padding altogether", () => {
-    const empty = padBatch([], 2, 8);
+    const empty = fillBatch([], 2, 8);
     expect(list(empty.targets)).toEqual(Array<number>(16).fill(IGNORED));
     expect(list(empty.segments)).toEqual(Array<number>(16).fill(0));
     expect(empty.supervisedTokens).toBe(0);
+  });
+});
+
+describe("a packed batch", () => {
+  const all = (...tokens: number[]) => ({ tokens, isTrained: tokens.map(() => true) });
+  const examples = [
+    [{ tokens: [5, 6, 7], isTrained: [false, false, true] }, all(8, 9), all(10)],
+    [],
+    [all(11, 12, 13, 14), all(15, 16, 17)],
+  ];
+  const batch = fillBatch(examples, 4, 7);
+
+  test("has the examples of a row one behind the other, each a segment with positions from 0", () => {
+    const nothing = Array<number>(7).fill(0);
+    expect(list(batch.tokens)).toEqual([
+      ...[5, 6, 7, 8, 9, 10, 0],
+      ...nothing,
+      ...[11, 12, 13, 14, 15, 16, 17],
+      ...nothing,
+    ]);
+    expect(list(batch.positions)).toEqual([
+      ...[0, 1, 2, 0, 1, 0, 0],
+      ...nothing,
+      ...[0, 1, 2, 3, 0, 1, 2],
+      ...nothing,
+    ]);
+    expect(list(batch.segments)).toEqual([
+      ...[1, 1, 1, 2, 2, 3, 0],
+      ...nothing,
+      ...[1, 1, 1, 1, 2, 2, 2],
+      ...nothing,
+    ]);
+  });
+
+  test("asks nothing of a segment's last token, though another segment follows", () => {
+    const _ = IGNORED;
+    const nothing = Array<number>(7).fill(_);
+    expect(list(batch.targets)).toEqual([
+      ...[_, 7, _, 9, _, _, _],
+      ...nothing,
+      ...[12, 13, 14, _, 16, 17, _],
+      ...nothing,
+    ]);
+    expect(batch.supervisedTokens).toBe(7);
   });
 });

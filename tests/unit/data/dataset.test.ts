@@ -10,6 +10,7 @@ const options: DatasetOptions = {
   maxLength: 64,
   completionOnly: true,
   shuffle: false,
+  packing: false,
   heldOutRows: 0,
   seed: 1,
 };
@@ -51,16 +52,18 @@ describe("the split", () => {
     expect(lines(1).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
-  test("leaves at least one row to train on, or refuses with the numbers", () => {
-    expect(build(rows(4), { heldOutRows: 3 }).train).toHaveLength(1);
-    for (const heldOutRows of [4, 400]) {
-      expect(() => build(rows(4), { heldOutRows })).toThrow(
-        expect.objectContaining({
-          code: "empty-data",
-          message: `Holding out ${heldOutRows} of 4 rows leaves none to train on.`,
-        }),
-      );
-    }
+  test("takes a fifth where the number would leave no row to train on", () => {
+    const sizes = (count: number, heldOutRows: number) => {
+      const { train, heldOut } = build(rows(count), { heldOutRows });
+      return [train.length, heldOut.length];
+    };
+    expect(sizes(41, 40)).toEqual([1, 40]);
+    expect(sizes(40, 40)).toEqual([32, 8]);
+    expect(sizes(14, 400)).toEqual([12, 2]);
+    expect(sizes(5, 40)).toEqual([4, 1]);
+    expect(sizes(4, 40)).toEqual([4, 0]);
+    expect(sizes(1, 1)).toEqual([1, 0]);
+    expect(linesOf(build(rows(5), { heldOutRows: 5 }).heldOut)).toEqual([5]);
   });
 
   test("is made of the rows that are left after dropping", () => {
@@ -79,6 +82,7 @@ describe("the counts", () => {
     expect(train.map(({ tokens }) => tokens.length)).toEqual([7, 4]);
     expect(counts).toMatchObject({
       trainedTokens: 4 + 2,
+      longestExample: 8,
       longestRow: 8,
       truncatedRows: 1,
       droppedRows: 0,
@@ -91,12 +95,35 @@ describe("the counts", () => {
     const { train, truncatedRows, droppedRows } = build(examples, { maxLength: 7 });
     expect(linesOf(train)).toEqual([1, 2, 3]);
     expect(droppedRows).toBe(1);
-    expect(truncatedRows).toBe(3);
+    expect(truncatedRows).toBe(2);
     expect(train.map(({ isTrained }) => isTrained.filter(Boolean).length)).toEqual([5, 5, 1]);
   });
 
   test("take in every prompt when it is trained too, the first token left out", () => {
     expect(build(rows(2), { completionOnly: false }).trainedTokens).toBe(2 * 3);
+  });
+});
+
+describe("the longest row of a batch", () => {
+  const longest = (examples: Example[], given: Partial<DatasetOptions>) => {
+    const { longestRow, longestExample } = build(examples, given);
+    return [longestRow, longestExample];
+  };
+
+  test("is the longest example's, or with packing maxLength", () => {
+    // Ten rows of four tokens.
+    expect(longest(rows(10), { maxLength: 16 })).toEqual([4, 4]);
+    expect(longest(rows(10), { maxLength: 16, packing: true })).toEqual([16, 4]);
+  });
+
+  test("with packing is no longer than all training rows together", () => {
+    expect(longest(rows(10), { packing: true })).toEqual([40, 4]);
+    expect(longest(rows(10), { packing: true, heldOutRows: 7 })).toEqual([12, 4]);
+  });
+
+  test("with packing still holds a held-out row that is longer than all of them", () => {
+    const examples = [row(1), row(2, "q", "zzzzzz")];
+    expect(longest(examples, { packing: true, heldOutRows: 1 })).toEqual([9, 9]);
   });
 });
 

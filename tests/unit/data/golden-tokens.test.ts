@@ -64,6 +64,7 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
       maxLength: golden.cutLength,
       completionOnly,
       shuffle: false,
+      packing: false,
       heldOutRows: 0,
       seed: 0,
     });

@@ -55,6 +55,25 @@ describe("the plan of the demo", () => {
     expect(plan(given).totalSteps).toBe(2 * Math.ceil(35 / 2));
   });
 
+  test("with packing has the steps of rows filled to maxLength, and the bytes of such rows", () => {
+    const epoch = { maxSteps: 0, epochs: 1, shuffle: false, maxLength: 256 };
+    const padded = plan(epoch);
+    const packed = plan({ ...epoch, packing: true });
+    const tokens = datasetFor(model, data, { ...demoRecipe, ...epoch })
+      .train.map((row) => row.tokens.length)
+      .reduce((sum, length) => sum + length, 0);
+    // Four rows of 256 tokens a step, at least nine tenths of them used.
+    expect(packed.totalSteps).toBeGreaterThanOrEqual(Math.ceil(tokens / 1024));
+    expect(packed.totalSteps).toBeLessThanOrEqual(Math.ceil(tokens / 1024 / 0.9));
+    expect(packed.totalSteps).toBeLessThan(padded.totalSteps / 4);
+    expect(packed.neededBytes).toBeGreaterThan(padded.neededBytes);
+    expect(packed).toMatchObject({
+      trainRows: padded.trainRows,
+      trainedTokens: padded.trainedTokens,
+      longestRowTokens: padded.longestRowTokens,
+    });
+  });
+
   test("says what a shorter maxLength cuts and leaves out", () => {
     const shorter = plan({ maxLength: 24 });
     expect(shorter.longestRowTokens).toBe(24);
@@ -112,4 +131,14 @@ test("rows longer than the model reads are refused with its length", async () =>
   }) as Error;
   expect(() => plan({ maxLength: 1024, heldOutRows: 0 }, long)).toThrow(refused);
   expect(plan({ maxLength: 256, heldOutRows: 0 }, long).truncatedRows).toBe(1);
+  // Packed rows may be longer than the model reads: no segment is.
+  expect(() => plan({ maxLength: 1024, packing: true, heldOutRows: 0 }, long)).toThrow(refused);
+  expect(() => plan({ maxLength: 1024, packing: true })).not.toThrow();
+});
+
+test("a file with fewer rows than are held out is taken, and says how many of it are", async () => {
+  const few = (count: number) =>
+    rowsFile(...rows.slice(0, count).map(({ prompt, completion }) => ({ prompt, completion })));
+  expect(plan({ heldOutRows: 40 }, await few(12))).toMatchObject({ trainRows: 10, heldOutRows: 2 });
+  expect(plan({ heldOutRows: 40 }, await few(3))).toMatchObject({ trainRows: 3, heldOutRows: 0 });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { epochOrder } from "../../../src/data/dataset.ts";
 import {
   heldOutBatches,
-  stepsPerEpoch,
+  stepsInEpoch,
   takeStep,
   totalStepsOf,
   type StepBatches,
@@ -56,7 +56,7 @@ describe.each(sizes)(
     test("each epoch takes each row once, in its order, in full micro-batches but for the last", () => {
       for (let epoch = 0; epoch < epochs; epoch++) {
         const own = steps.filter(({ from }) => from.epoch === epoch);
-        expect(own).toHaveLength(stepsPerEpoch(trainRows, recipe));
+        expect(own).toHaveLength(stepsInEpoch(dataset, recipe, epoch));
         const batches = own.flatMap(({ taken }) => linesOf(taken));
         const order = epochOrder(dataset.train, epoch, recipe).map(({ line }) => line);
         expect(batches.flat()).toEqual(order);
@@ -104,12 +104,15 @@ describe("the number of steps", () => {
     [280, 8, 1, 35],
   ])("of %i rows by %i, %i at a time, is %i an epoch", (rows, batchSize, accumulation, steps) => {
     const recipe = recipeOf({ batchSize, gradientAccumulationSteps: accumulation });
-    expect(stepsPerEpoch(rows, recipe)).toBe(steps);
+    expect(stepsInEpoch(madeUpDataset(rows, 0), recipe, 0)).toBe(steps);
   });
 
   test("is that of the epochs, rounded up, unless maxSteps says it", () => {
     const total = (given: Partial<Recipe>) =>
-      totalStepsOf(10, recipeOf({ batchSize: 2, gradientAccumulationSteps: 1, ...given }));
+      totalStepsOf(
+        madeUpDataset(10, 0),
+        recipeOf({ batchSize: 2, gradientAccumulationSteps: 1, ...given }),
+      );
     expect(total({ epochs: 1 })).toBe(5);
     expect(total({ epochs: 3 })).toBe(15);
     expect(total({ epochs: 1.5 })).toBe(8);
@@ -120,14 +123,16 @@ describe("the number of steps", () => {
 });
 
 describe("the held-out batches", () => {
+  const byTwo = recipeOf({ batchSize: 2 });
+
   test("hold each row once, in order, the last batch filled with padding", () => {
     const dataset = madeUpDataset(2, 5);
-    const microBatches = heldOutBatches(dataset, 2, length);
+    const microBatches = heldOutBatches(dataset, byTwo, length);
     expect(microBatches.map(({ rows }) => rows)).toEqual([2, 2, 2]);
     expect(linesOf({ microBatches, tokens: 0, cursor: start })).toEqual([[3, 4], [5, 6], [7]]);
   });
 
   test("are none without held-out rows", () => {
-    expect(heldOutBatches(madeUpDataset(3, 0), 2, length)).toEqual([]);
+    expect(heldOutBatches(madeUpDataset(3, 0), byTwo, length)).toEqual([]);
   });
 });

@@ -26,6 +26,7 @@ export function madeUpDataset(trainRows: number, heldOutRows: number, vocabSize 
     train,
     heldOut: rows.slice(trainRows),
     trainedTokens: train.reduce((sum, row) => sum + countTrained(row), 0),
+    longestExample: longestRow,
     longestRow,
     truncatedRows: 0,
     droppedRows: 0,

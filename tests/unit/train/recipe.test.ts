@@ -38,7 +38,7 @@ describe("a recipe", () => {
   });
 
   test("has a range or a rule for every option", () => {
-    const ruled = ["targetModules", "schedule", "completionOnly", "shuffle"];
+    const ruled = ["targetModules", "schedule", "completionOnly", "packing", "shuffle"];
     expect([...Object.keys(recipeRanges), ...ruled].toSorted()).toEqual(
       Object.keys(defaultRecipe).toSorted(),
     );
@@ -48,7 +48,7 @@ describe("a recipe", () => {
     for (const name of allTargetModules) {
       expect(parseRecipe({ targetModules: [name] }, defaultRecipe).targetModules).toEqual([name]);
     }
-    const given = { schedule: "cosine", completionOnly: false, shuffle: false };
+    const given = { schedule: "cosine", completionOnly: false, packing: true, shuffle: false };
     expect(parseRecipe(given, defaultRecipe)).toMatchObject(given);
   });
 });
@@ -83,6 +83,7 @@ describe("a recipe is refused", () => {
     ["another module", { targetModules: ["q_proj", "lm_head"] }, /"lm_head" is not a target/],
     ["another schedule", { schedule: "polynomial" }, /linear, cosine, constant, not "polynomial"/],
     ["a switch in words", { shuffle: "yes" }, /shuffle must be true or false/],
+    ["packing by a strategy", { packing: "bfd" }, /packing must be true or false/],
     ["a switch as a number", { completionOnly: 1 }, /completionOnly must be true or false/],
   ])("with %s", (_, value, message) => {
     const error = refusal(value);

@@ -1,0 +1,38 @@
+// Examples into the rows of a micro-batch: the first row with room, in the order given, up to the first that has none.
+import { expect, test } from "vitest";
+import { packRows } from "../../../src/data/packing.ts";
+
+/** Examples of these lengths, packed; each is told by its place in the order. */
+function packed(lengths: number[], start: number, rowCount: number, length: number) {
+  const order = lengths.map((size, place) => ({ place, tokens: Array<number>(size).fill(0) }));
+  const { rows, end } = packRows(order, start, rowCount, length);
+  return { rows: rows.map((row) => row.map(({ place }) => place)), end };
+}
+
+test("an example goes into the first row with room, and closes none that it does not fit", () => {
+  // 6 and 5 open a row each; 4 fills the first, 3 goes to the second, and 2 still fits behind it.
+  expect(packed([6, 5, 4, 3, 2], 0, 2, 10)).toEqual({
+    rows: [
+      [0, 2],
+      [1, 3, 4],
+    ],
+    end: 5,
+  });
+});
+
+test("the first example without room ends the micro-batch, also for smaller ones behind it", () => {
+  expect(packed([6, 6, 5, 1], 0, 2, 10)).toEqual({ rows: [[0], [1]], end: 2 });
+  expect(packed([6, 6, 5, 1], 2, 2, 10)).toEqual({ rows: [[2, 3], []], end: 4 });
+});
+
+test("a row may be filled to its last token", () => {
+  expect(packed([4, 4, 8, 1], 0, 2, 8)).toEqual({ rows: [[0, 1], [2]], end: 3 });
+});
+
+test("at the end of the order there is nothing to pack", () => {
+  expect(packed([3], 1, 2, 8)).toEqual({ rows: [[], []], end: 1 });
+});
+
+test("an example longer than a row is a fault of the caller", () => {
+  expect(() => packed([3, 9], 1, 2, 8)).toThrow(/No row of 8 tokens/);
+});
