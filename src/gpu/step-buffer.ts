@@ -11,8 +11,10 @@ export const stepFields = {
   rootCorrection: "f32",
   /** AdamW: 1 - learningRate * weightDecay. */
   decay: "f32",
-  beta1: "f32",
+  /** AdamW: 1 - beta, taken in double. Only beta2 itself is needed besides. */
+  oneMinusBeta1: "f32",
   beta2: "f32",
+  oneMinusBeta2: "f32",
   epsilon: "f32",
   /** Global norm to clip to; 0 leaves the gradient alone. */
   maxGradNorm: "f32",
