@@ -1,0 +1,69 @@
+// Dropout drawn by counter, the numbers of engine/tfjs/lora-linear.ts: any pass can be drawn again from step.seed, its stream
+// and step.firstToken, so no mask is ever kept, and backward draws the same.
+import { defineKernel } from "../../gpu/kernel.ts";
+import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import source from "./dropout.wgsl?raw";
+import threefry from "./threefry.wgsl?raw";
+
+const workgroupSize = 64;
+
+const kernelOf = (name: string, use: "out" | "inout", put: string) =>
+  defineKernel({
+    name,
+    source,
+    definitions: `${threefry}\nfn put(quad : u32, value : vec4f) { ${put} }`,
+    constants: { WORKGROUP_SIZE: workgroupSize },
+    bindings: {
+      streams: { use: "constant", element: "u32" },
+      x: { use: "in", element: "vec4f" },
+      y: { use, element: "vec4f" },
+    },
+    params: { quads: "u32", width: "u32", streamIndex: "u32", threshold: "u32", kept: "f32" },
+    usesStep: true,
+  });
+
+const writing = kernelOf("dropout", "out", "y[quad] = value;");
+const adding = kernelOf("dropout-add", "inout", "y[quad] += value;");
+
+export interface DropoutShape {
+  /** Tokens of the pass; the first is token `step.firstToken` of its micro-batch. */
+  rows: number;
+  /** A multiple of 4. */
+  width: number;
+  /** Probability of 0; the others are scaled by 1 / (1 - rate). */
+  rate: number;
+  /** Which of `streams` this layer draws from. */
+  streamIndex: number;
+}
+
+/** `streams`: u32 table; x, y: [rows, width]. */
+export interface DropoutTensors {
+  streams: Tensor;
+  x: Tensor;
+  y: Tensor;
+}
+
+/** y = mask * x. */
+export function dropout(shape: DropoutShape, tensors: DropoutTensors): Dispatch {
+  return call(writing, shape, tensors);
+}
+
+/** y += mask * x: what flows back through a dropout, added to the gradient of its input. */
+export function dropoutAdd(shape: DropoutShape, tensors: DropoutTensors): Dispatch {
+  return call(adding, shape, tensors);
+}
+
+function call(
+  kernel: typeof writing,
+  { rows, width, rate, streamIndex }: DropoutShape,
+  tensors: DropoutTensors,
+): Dispatch {
+  const quads = (rows * width) / 4;
+  const threshold = Math.ceil(rate * 2 ** 24);
+  return dispatch(kernel, {
+    tensors: { ...tensors },
+    params: { quads, width, streamIndex, threshold, kept: 1 / (1 - rate) },
+    grid: flatGrid(Math.ceil(quads / workgroupSize)),
+    work: 20 * rows * width,
+  });
+}
