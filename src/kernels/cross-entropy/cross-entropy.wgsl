@@ -1,0 +1,61 @@
+// losses[s] = log(sum(exp(logits[r, :]))) - logits[r, targets[s]],  s = firstRow + r
+// With a gradient: logits[r, :] = (softmax(logits[r, :]) - onehot(targets[s])) * gradScale, 0 in pad columns and, for
+// s >= supervisedRows, in the whole row.
+//
+// One workgroup per row; each thread strides over quads with a maximum and a sum of its own, so the loss reads logits once
+// and the gradient once more. Prepended: WORKGROUP_SIZE, targets, logits, losses,
+// params { firstRow, rows, vocabulary, quads }, step, reduce.wgsl, finish_row(start, quads, thread, softmax).
+
+// Below every logit. Not -inf, which WGSL promises nothing about.
+const LOWEST = -1e30;
+
+struct Softmax {
+  largest : f32,
+  /** Of exp(logit - largest). */
+  total : f32,
+  answer : u32,
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) group : vec3u,
+  @builtin(num_workgroups) groups : vec3u,
+  @builtin(local_invocation_index) thread : u32,
+) {
+  let row = group.y * groups.x + group.x;
+  if (row >= params.rows) {
+    return; // the same for the whole workgroup, so no barrier is left waiting
+  }
+  let start = row * params.quads;
+  let supervised = params.firstRow + row;
+  if (supervised >= step.supervisedRows) {
+    clear_row(start, thread);
+    return;
+  }
+  var largest = LOWEST;
+  var total = 0.0;
+  for (var quad = thread; quad < params.quads; quad += WORKGROUP_SIZE) {
+    let values = logits_of(start, quad);
+    let before = largest;
+    largest = max(largest, max(max(values.x, values.y), max(values.z, values.w)));
+    total = total * exp(before - largest) + dot(exp(values - largest), vec4f(1.0));
+  }
+  let row_largest = max_all(largest, thread);
+  let row_total = sum_all(total * exp(largest - row_largest), thread);
+  let answer = targets[supervised];
+  // By the thread that alone reads and writes the answer's quad, before it writes.
+  if (thread == (answer / 4u) % WORKGROUP_SIZE) {
+    let values = logits[start + answer / 4u];
+    losses[supervised] = log(row_total) - (values[answer % 4u] - row_largest);
+  }
+  finish_row(start, thread, Softmax(row_largest, row_total, answer));
+}
+
+fn columns_of(quad : u32) -> vec4u {
+  return vec4u(4u * quad) + vec4u(0u, 1u, 2u, 3u);
+}
+
+/** A quad of logits; what lies in pad columns counts for nothing. */
+fn logits_of(start : u32, quad : u32) -> vec4f {
+  return select(vec4f(LOWEST), logits[start + quad], columns_of(quad) < vec4u(params.vocabulary));
+}

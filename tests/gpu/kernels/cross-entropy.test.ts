@@ -1,0 +1,147 @@
+// Proofs of cross-entropy: by hand, against tfjs, across the workgroup's boundaries, with pad columns and rows past the end.
+import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-backend-cpu";
+import "@tensorflow/tfjs-core/dist/register_all_gradients";
+import { beforeAll, expect, test } from "vitest";
+import {
+  crossEntropy,
+  crossEntropyLoss,
+  logitStride,
+} from "../../../src/kernels/cross-entropy/kernel.ts";
+import { distance, randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
+
+beforeAll(async () => {
+  await tf.setBackend("cpu");
+});
+
+test("by hand: probabilities 1/2, 1/4, 1/4 and the second is right", async () => {
+  const tensors = new TestTensors();
+  const logits = tensors.given("logits", Float32Array.of(Math.log(2), 0, 0, NaN));
+  const losses = tensors.output("losses", 1);
+  const targets = tensors.given("targets", Uint32Array.of(1));
+  const run = crossEntropy({ firstRow: 0, rows: 1, vocabulary: 3 }, { targets, logits, losses });
+  const [loss, gradient] = await runOnGpu([run], tensors, [losses, logits], {
+    supervisedRows: 1,
+    gradScale: 2,
+  });
+  expect(distance(loss!, [Math.log(4)])).toBeLessThan(1e-6);
+  expect(distance(gradient!, [1, -1.5, 0.5, 0])).toBeLessThan(1e-6);
+});
+
+interface Case {
+  vocabulary: number;
+  rows: number;
+  /** Rows with a target, from the first of the chunk on. */
+  supervised: number;
+  /** Rows of earlier chunks. */
+  firstRow: number;
+  spread: number;
+}
+
+function drawn({ vocabulary, rows, supervised, firstRow, spread }: Case) {
+  const targets = Uint32Array.from(
+    randoms(firstRow + supervised, 5).map((value) => Math.floor(((value + 1) / 2) * vocabulary)),
+  );
+  targets[targets.length - 1] = vocabulary - 1;
+  const values = randoms(rows * vocabulary, 6).map((value) => value * spread);
+  const stride = logitStride(vocabulary);
+  // Nothing may come of what lies in the pad columns.
+  const logits = new Float32Array(rows * stride).fill(NaN);
+  for (let row = 0; row < rows; row++) {
+    logits.set(values.subarray(row * vocabulary, (row + 1) * vocabulary), row * stride);
+  }
+  return { targets, values, logits, stride };
+}
+
+/** Losses [supervised] and the gradient [rows, stride], zero where there is nothing to learn. */
+function reference(
+  { vocabulary, rows, supervised, firstRow }: Case,
+  { targets, values, stride }: ReturnType<typeof drawn>,
+  gradScale: number,
+) {
+  return tf.tidy(() => {
+    const own = tf.tensor1d(Int32Array.from(targets.subarray(firstRow)), "int32");
+    const onehot = tf.oneHot(own, vocabulary);
+    const logits = tf.tensor2d(values.subarray(0, supervised * vocabulary), [
+      supervised,
+      vocabulary,
+    ]);
+    const lossOf = (input: tf.Tensor) =>
+      tf.losses.softmaxCrossEntropy(onehot, input, undefined, 0, tf.Reduction.NONE);
+    const { value, grad } = tf.valueAndGrad((input: tf.Tensor) => lossOf(input) as tf.Scalar)(
+      logits,
+      tf.fill([supervised], gradScale),
+    );
+    const padding: [number, number][] = [
+      [0, rows - supervised],
+      [0, stride - vocabulary],
+    ];
+    return [value.dataSync(), tf.pad(grad, padding).dataSync()] as const;
+  });
+}
+
+const cases: Case[] = [
+  { vocabulary: 2, rows: 1, supervised: 1, firstRow: 0, spread: 1 },
+  { vocabulary: 5, rows: 3, supervised: 2, firstRow: 0, spread: 3 },
+  { vocabulary: 255, rows: 2, supervised: 2, firstRow: 64, spread: 10 },
+  { vocabulary: 1023, rows: 4, supervised: 1, firstRow: 4, spread: 10 },
+  { vocabulary: 1024, rows: 5, supervised: 4, firstRow: 10, spread: 10 },
+  { vocabulary: 1025, rows: 3, supervised: 3, firstRow: 0, spread: 60 },
+  { vocabulary: 49152, rows: 3, supervised: 2, firstRow: 0, spread: 10 },
+  { vocabulary: 151_937, rows: 1, supervised: 1, firstRow: 1, spread: 10 },
+];
+
+test.each(cases)("%o: losses and gradient follow tfjs", async (given) => {
+  const { vocabulary, rows, supervised, firstRow } = given;
+  const inputs = drawn(given);
+  const gradScale = 1 / 37;
+  const [expectedLosses, expectedGradient] = reference(given, inputs, gradScale);
+
+  const tensors = new TestTensors();
+  const targets = tensors.given("targets", inputs.targets);
+  const logits = tensors.given("logits", inputs.logits);
+  const losses = tensors.output("losses", firstRow + supervised);
+  const evaluated = tensors.output("evaluated", firstRow + supervised);
+  const shape = { firstRow, rows, vocabulary };
+  const [actualEvaluated, actualLosses, gradient] = await runOnGpu(
+    [
+      crossEntropyLoss(shape, { targets, logits, losses: evaluated }),
+      crossEntropy(shape, { targets, logits, losses }),
+    ],
+    tensors,
+    [evaluated, losses, logits],
+    { supervisedRows: firstRow + supervised, gradScale },
+  );
+  const own = actualLosses!.subarray(firstRow);
+  const atMost = Math.max(1, ...expectedLosses);
+  expect(distance([...own, atMost], [...expectedLosses, atMost])).toBeLessThan(2e-6);
+  expect(actualLosses!.subarray(0, firstRow).every(Number.isNaN)).toBe(true);
+  expect(actualEvaluated!.subarray(firstRow)).toEqual(own);
+  // Sums of up to 150,000 exponentials in another order than tfjs's: a few parts in a million of every probability.
+  expect(distance(gradient!, expectedGradient)).toBeLessThan(5e-6);
+});
+
+test("evaluation leaves the logits, and a row whose target is all but certain loses next to nothing", async () => {
+  const tensors = new TestTensors();
+  const values = Float32Array.of(1000, 988, 0, -1e9);
+  const logits = tensors.given("logits", values);
+  const losses = tensors.output("losses", 1);
+  const targets = tensors.given("targets", Uint32Array.of(0));
+  const shape = { firstRow: 0, rows: 1, vocabulary: 4 };
+  const run = crossEntropyLoss(shape, { targets, logits, losses });
+  const [loss, after] = await runOnGpu([run], tensors, [losses, logits], { supervisedRows: 1 });
+  expect(after).toEqual(values);
+  // log(1 + exp(-12)): f32 near 1 holds two digits of it, and WGSL lets log be 2^-21 off there.
+  expect(Math.abs(loss![0]! - 6.144e-6)).toBeLessThan(5e-7);
+});
+
+test("a logit that is not a number makes the loss one that is not finite", async () => {
+  const tensors = new TestTensors();
+  const logits = tensors.given("logits", Float32Array.of(0, Infinity, NaN, 1));
+  const losses = tensors.output("losses", 1);
+  const targets = tensors.given("targets", Uint32Array.of(0));
+  const shape = { firstRow: 0, rows: 1, vocabulary: 4 };
+  const run = crossEntropyLoss(shape, { targets, logits, losses });
+  const [loss] = await runOnGpu([run], tensors, [losses], { supervisedRows: 1 });
+  expect(Number.isFinite(loss![0])).toBe(false);
+});
