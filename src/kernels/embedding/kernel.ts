@@ -1,0 +1,45 @@
+// Rows of an embedding table by token, whatever the table's format.
+import { defineKernel, type Kernel } from "../../gpu/kernel.ts";
+import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import {
+  weightBindings,
+  weightReader,
+  type StoredWeight,
+  type WeightFormat,
+} from "../weight-format/format.ts";
+import source from "./gather.wgsl?raw";
+
+const workgroupSize = 64;
+
+function kernelOf(format: WeightFormat): Kernel {
+  return defineKernel({
+    name: `embedding-${format}`,
+    source,
+    definitions: weightReader(format),
+    constants: { WORKGROUP_SIZE: workgroupSize },
+    bindings: {
+      tokens: { use: "constant", element: "u32" },
+      ...weightBindings(format),
+      x: { use: "out", element: "vec4f" },
+    },
+    params: { rows: "u32", quads: "u32", firstTableRow: "u32", tableRows: "u32" },
+  });
+}
+
+/**
+ * x[row, :] = table[tokens[row], :]; x: [rows, table.cols], tokens: u32 [rows]. A table too large for one binding comes in
+ * parts, with one call each: a call leaves alone the rows of tokens that are not in its part.
+ * @param firstTableRow token of the part's first row
+ */
+export function embedding(
+  { rows, firstTableRow = 0 }: { rows: number; firstTableRow?: number },
+  { table, tokens, x }: { table: StoredWeight; tokens: Tensor; x: Tensor },
+): Dispatch {
+  const quads = table.cols / 4;
+  return dispatch(kernelOf(table.format), {
+    tensors: { tokens, ...table.tensors, x },
+    params: { rows, quads, firstTableRow, tableRows: table.rows },
+    grid: flatGrid(Math.ceil((rows * quads) / workgroupSize)),
+    work: 4 * rows * table.cols,
+  });
+}
