@@ -1,0 +1,114 @@
+// Moves whole rows: the supervised ones out to the head and their gradients back. And the two plain ones: add and clear.
+import { defineKernel } from "../../gpu/kernel.ts";
+import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { invariant } from "../../util/assert.ts";
+import addSource from "./add.wgsl?raw";
+import clearSource from "./clear.wgsl?raw";
+import gather from "./gather.wgsl?raw";
+import scatterAdd from "./scatter-add.wgsl?raw";
+
+const workgroupSize = 64;
+const constants = { WORKGROUP_SIZE: workgroupSize };
+
+const gatherKernel = defineKernel({
+  name: "gather-rows",
+  source: gather,
+  constants,
+  bindings: {
+    rows: { use: "constant", element: "u32" },
+    x: { use: "in", element: "vec4f" },
+    y: { use: "out", element: "vec4f" },
+  },
+  params: { first: "u32", count: "u32", quads: "u32" },
+  usesStep: true,
+});
+
+const scatterKernel = defineKernel({
+  name: "scatter-add-rows",
+  source: scatterAdd,
+  constants,
+  bindings: {
+    rows: { use: "constant", element: "u32" },
+    y: { use: "in", element: "vec4f" },
+    x: { use: "inout", element: "vec4f" },
+  },
+  params: { first: "u32", count: "u32", quads: "u32" },
+  usesStep: true,
+});
+
+const addKernel = defineKernel({
+  name: "add",
+  source: addSource,
+  constants,
+  bindings: {
+    x: { use: "in", element: "vec4f" },
+    y: { use: "inout", element: "vec4f" },
+  },
+  params: { quads: "u32" },
+});
+
+const clearKernel = defineKernel({
+  name: "clear",
+  source: clearSource,
+  constants,
+  bindings: { x: { use: "out", element: "vec4f" } },
+  params: { quads: "u32" },
+});
+
+export interface RowChunk {
+  /** First entry of `rows` that is used. */
+  first: number;
+  /** Entries of the chunk; those from `step.supervisedRows` on name no row. */
+  count: number;
+  /** A multiple of 4. */
+  width: number;
+}
+
+/** `rows`: u32 table of distinct rows of x; x: [any, width]; y: [count, width]. */
+export interface RowTensors {
+  rows: Tensor;
+  x: Tensor;
+  y: Tensor;
+}
+
+/** y[r, :] = x[rows[first + r], :], 0 past the supervised rows. Left out of a pass that has none in this chunk. */
+export function gatherRows(chunk: RowChunk, tensors: RowTensors): Dispatch {
+  return call(gatherKernel, chunk, tensors);
+}
+
+/** x[rows[first + r], :] += y[r, :], as far as rows are supervised. */
+export function scatterAddRows(chunk: RowChunk, tensors: RowTensors): Dispatch {
+  return call(scatterKernel, chunk, tensors);
+}
+
+function call(kernel: typeof gatherKernel, chunk: RowChunk, tensors: RowTensors): Dispatch {
+  const { first, count, width } = chunk;
+  const quads = width / 4;
+  return dispatch(kernel, {
+    tensors: { ...tensors },
+    params: { first, count, quads },
+    grid: flatGrid(Math.ceil((count * quads) / workgroupSize)),
+    work: count * width,
+    skipUpToRows: first,
+  });
+}
+
+/** y += x. @param elements of both, a multiple of 4 */
+export function add(elements: number, tensors: { x: Tensor | View; y: Tensor | View }): Dispatch {
+  return dispatch(addKernel, { tensors, ...overQuads(elements) });
+}
+
+/** x = 0. @param elements of x, a multiple of 4 */
+export function clear(elements: number, tensors: { x: Tensor | View }): Dispatch {
+  return dispatch(clearKernel, { tensors, ...overQuads(elements) });
+}
+
+function overQuads(elements: number) {
+  invariant(elements % 4 === 0, `${elements} elements are not whole quads`);
+  const quads = elements / 4;
+  return {
+    params: { quads },
+    grid: flatGrid(Math.ceil(quads / workgroupSize)),
+    work: elements,
+  };
+}
