@@ -8,12 +8,13 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /**
  * Imports `module` (from the root, with a leading slash) and answers what its export `name` returns for `argument`;
- * both travel as JSON.
+ * both travel as JSON. `onLine` hears what the page logs meanwhile.
  */
 export async function inSourcePage<Result>(
   module: string,
   name: string,
   argument: unknown,
+  onLine: (line: string) => void = () => undefined,
 ): Promise<Result> {
   const server = await createServer({
     root,
@@ -31,6 +32,11 @@ export async function inSourcePage<Result>(
   try {
     await server.listen();
     const page = await browser.newPage();
+    page.on("console", (message) => {
+      if (message.type() === "log") {
+        onLine(message.text());
+      }
+    });
     page.on("pageerror", (error) => {
       console.error(`The page says: ${error.message}`);
     });

@@ -47,7 +47,7 @@ export function forward(decoder: Decoder, tokens: tf.Tensor2D, rope: Rope): tf.T
   return timesFrozen(normed, weights.get(headName));
 }
 
-function decoderLayer(
+export function decoderLayer(
   decoder: Decoder,
   x: tf.Tensor2D,
   layer: number,

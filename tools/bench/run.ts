@@ -1,0 +1,29 @@
+// `npm run bench`: the compiled engine, tfjs and jax-js side by side in headless Chromium.
+// Options: --only block,matmul,step,generation  --quick (a little of each)  --json FILE.
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { inSourcePage } from "../../tests/support/source-page.ts";
+import { readParts } from "./parts.ts";
+import type { BenchOptions, PageReport } from "./page.ts";
+import { printReport } from "./report.ts";
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    quick: { type: "boolean", default: false },
+    json: { type: "string" },
+  },
+});
+
+const options: BenchOptions = { only: readParts(values.only), quick: values.quick };
+const { adapterName, report } = await inSourcePage<PageReport>(
+  "/tools/bench/page.ts",
+  "bench",
+  options,
+  console.log,
+);
+console.log(`\nHeadless Chromium, ${adapterName}, ${new Date().toISOString().slice(0, 10)}`);
+printReport(report);
+if (values.json !== undefined) {
+  writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+}
