@@ -3,7 +3,11 @@ import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { adapterShapes, loraTargets, type LoraConfig } from "../../src/adapter/lora.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
 import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
+import type { Engine } from "../../src/engine/contract.ts";
 import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
+import type { Economy } from "../../src/engine/webgpu/budget.ts";
+import { createWebGpuEngine, type WebGpuEngine } from "../../src/engine/webgpu/engine.ts";
+import type { OpenDevice } from "../../src/gpu/device.ts";
 import type { Machine } from "../../src/gpu/machine.ts";
 import { parseModelConfig, type ModelConfig } from "../../src/model/config.ts";
 
@@ -50,7 +54,7 @@ export interface Golden {
   run: GoldenRun;
   initial: AdapterState;
   final: AdapterState;
-  readWeight: (name: string) => Promise<Float32Array>;
+  readWeight: (name: string) => Promise<Float32Array<ArrayBuffer>>;
 }
 
 export async function openGolden(name: GoldenCase, read: ReadFixture): Promise<Golden> {
@@ -106,6 +110,29 @@ export async function goldenEngine(
   return engine;
 }
 
+/** The same run on the compiled engine, its weights kept as f32. */
+export async function compiledGoldenEngine(
+  golden: Golden,
+  opened: OpenDevice,
+  options: { dropout?: number; economy?: Economy } = {},
+): Promise<WebGpuEngine> {
+  const { dropout = 0, economy = { rowsPerPass: 3, keptLayers: 99 } } = options;
+  const keptLayers = Math.min(economy.keptLayers, golden.config.numHiddenLayers);
+  const engine = await createWebGpuEngine({
+    opened,
+    config: golden.config,
+    lora: { ...golden.lora, dropout },
+    shape: { rows: 3, length: 16 },
+    weights: { format: "f32" },
+    economy: { ...economy, keptLayers },
+    readWeight: golden.readWeight,
+    progress: () => undefined,
+    signal: new AbortController().signal,
+  });
+  engine.writeState(golden.initial);
+  return engine;
+}
+
 /** Right-padded rows with unshifted labels to the engine's batch. */
 export function toBatch({
   rows,
@@ -136,7 +163,7 @@ export interface Replay {
 /** Every step of the golden; `from` and `until` count optimizer steps from 0. */
 export async function replay(
   golden: Golden,
-  engine: TfjsEngine,
+  engine: Engine,
   from = 0,
   until = Infinity,
 ): Promise<Replay> {

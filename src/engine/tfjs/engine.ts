@@ -13,7 +13,6 @@ import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batch.ts";
 import type { Machine } from "../../gpu/machine.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { UserError } from "../../util/errors.ts";
 import type {
   Engine,
   EngineMemory,
@@ -22,6 +21,7 @@ import type {
   StepHyper,
   StepMetrics,
 } from "../contract.ts";
+import { refuseNonFinite } from "../non-finite.ts";
 import { sampleToken } from "../sampling.ts";
 import { adamW, clipByNorm, globalNorm } from "./adamw.ts";
 import { estimateBytes, type BatchShape } from "./estimate.ts";
@@ -213,18 +213,4 @@ export class TfjsEngine implements Engine {
       tensor.dispose();
     }
   }
-}
-
-function refuseNonFinite(lossSum: number, gradNorm: number, hyper: StepHyper): void {
-  if (Number.isFinite(lossSum) && Number.isFinite(gradNorm)) {
-    return;
-  }
-  throw new UserError(
-    "non-finite-loss",
-    `Step ${hyper.step} gave a loss sum of ${lossSum} and a gradient norm of ${gradNorm}; the adapter was not changed.`,
-    {
-      where: `step ${hyper.step}`,
-      remedy: `Resume from a saved step with a lower learning rate (now ${hyper.learningRate}).`,
-    },
-  );
 }

@@ -1,6 +1,6 @@
 // Next-token cross-entropy of a chunk of supervised rows: losses, and the gradient in the logits' own place.
 import { defineKernel } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import reduce from "../reduce.wgsl?raw";
 import source from "./cross-entropy.wgsl?raw";
 import gradient from "./gradient.wgsl?raw";
@@ -34,7 +34,7 @@ export interface ChunkShape {
 
 /** `targets`: u32 [supervised rows]; `logits`: [rows, stride] with `logitStride`; `losses`: [supervised rows]. */
 export interface ChunkTensors {
-  targets: Tensor;
+  targets: Tensor | View;
   logits: Tensor;
   losses: Tensor;
 }

@@ -48,21 +48,25 @@ export function dropout(shape: DropoutShape, tensors: DropoutTensors): Dispatch 
   return call(writing, shape, tensors);
 }
 
-/** y += mask * x: what flows back through a dropout, added to the gradient of its input. */
-export function dropoutAdd(shape: DropoutShape, tensors: DropoutTensors): Dispatch {
-  return call(adding, shape, tensors);
+/** y += scale * mask * x: what flows back through a dropout, added to the gradient of its input. */
+export function dropoutAdd(
+  shape: DropoutShape & { scale: number },
+  tensors: DropoutTensors,
+): Dispatch {
+  return call(adding, shape, tensors, shape.scale);
 }
 
 function call(
   kernel: typeof writing,
   { rows, width, rate, streamIndex }: DropoutShape,
   tensors: DropoutTensors,
+  scale = 1,
 ): Dispatch {
   const quads = (rows * width) / 4;
   const threshold = Math.ceil(rate * 2 ** 24);
   return dispatch(kernel, {
     tensors: { ...tensors },
-    params: { quads, width, streamIndex, threshold, kept: 1 / (1 - rate) },
+    params: { quads, width, streamIndex, threshold, kept: scale / (1 - rate) },
     grid: flatGrid(Math.ceil(quads / workgroupSize)),
     work: 20 * rows * width,
   });

@@ -1,21 +1,16 @@
 // Rows of an embedding table by token, whatever the table's format.
 import { defineKernel, type Kernel } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
-import {
-  weightBindings,
-  weightReader,
-  type StoredWeight,
-  type WeightFormat,
-} from "../weight-format/format.ts";
+import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { weightBindings, weightReader, type StoredWeight } from "../weight-format/format.ts";
 import source from "./gather.wgsl?raw";
 
 const workgroupSize = 64;
 
-function kernelOf(format: WeightFormat): Kernel {
+function kernelOf({ format, groupSize }: StoredWeight): Kernel {
   return defineKernel({
     name: `embedding-${format}`,
     source,
-    definitions: weightReader(format),
+    definitions: weightReader(format, groupSize),
     constants: { WORKGROUP_SIZE: workgroupSize },
     bindings: {
       tokens: { use: "constant", element: "u32" },
@@ -33,10 +28,10 @@ function kernelOf(format: WeightFormat): Kernel {
  */
 export function embedding(
   { rows, firstTableRow = 0 }: { rows: number; firstTableRow?: number },
-  { table, tokens, x }: { table: StoredWeight; tokens: Tensor; x: Tensor },
+  { table, tokens, x }: { table: StoredWeight; tokens: Tensor | View; x: Tensor },
 ): Dispatch {
   const quads = table.cols / 4;
-  return dispatch(kernelOf(table.format), {
+  return dispatch(kernelOf(table), {
     tensors: { tokens, ...table.tensors, x },
     params: { rows, quads, firstTableRow, tableRows: table.rows },
     grid: flatGrid(Math.ceil((rows * quads) / workgroupSize)),

@@ -66,7 +66,7 @@ export interface RowChunk {
 
 /** `rows`: u32 table of distinct rows of x; x: [any, width]; y: [count, width]. */
 export interface RowTensors {
-  rows: Tensor;
+  rows: Tensor | View;
   x: Tensor;
   y: Tensor;
 }

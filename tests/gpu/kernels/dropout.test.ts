@@ -77,7 +77,7 @@ test.each(table)("%i rows of %i at rate %f from token %i: the host's numbers", a
   const y = tensors.output("y", count);
   const sum = tensors.given("sum", before);
   const [masked, added] = await runOnGpu(
-    [dropout(shape, { ...shared, y }), dropoutAdd(shape, { ...shared, y: sum })],
+    [dropout(shape, { ...shared, y }), dropoutAdd({ ...shape, scale: 1 }, { ...shared, y: sum })],
     tensors,
     [y, sum],
     { seed, firstToken },
@@ -123,7 +123,7 @@ test("forward and gradient are those of the reference engine's dropout", async (
   const [actual, actualGradient] = await runOnGpu(
     [
       dropout(shape, { streams: table, x: tensors.given("x", x), y }),
-      dropoutAdd(shape, { streams: table, x: tensors.given("dy", dy), y: dx }),
+      dropoutAdd({ ...shape, scale: 1 }, { streams: table, x: tensors.given("dy", dy), y: dx }),
     ],
     tensors,
     [y, dx],

@@ -1,0 +1,127 @@
+// A micro-batch as the kernels read it: flat tables of tokens, positions, who sees whom, and which rows are supervised.
+import { IGNORED, type TokenBatch } from "../../data/batch.ts";
+import { alignmentBytes, persistent, viewOf, type Tensor, type View } from "../../gpu/plan.ts";
+import { invariant } from "../../util/assert.ts";
+
+/** Values per token of each table, in the order they lie in. */
+const widths = {
+  tokens: 1,
+  positions: 1,
+  /** Token i attends to tokens from ranges[i, 0] up to, but without, ranges[i, 1]. */
+  ranges: 2,
+  /** Token j is seen by tokens from keyRanges[j, 0] up to, but without, keyRanges[j, 1]. */
+  keyRanges: 2,
+  /** The supervised tokens, one after the other, and what each is to predict. */
+  supervised: 1,
+  targets: 1,
+} as const;
+
+type TableName = keyof typeof widths;
+
+/** One buffer for all tables, written in one go before each pass. */
+export class BatchTables {
+  readonly tensor: Tensor;
+  readonly tokens: number;
+  readonly #offsets: ReadonlyMap<string, number>;
+  readonly #host: Uint32Array<ArrayBuffer>;
+
+  /** @param tokens of a pass */
+  constructor(tokens: number) {
+    const alignment = alignmentBytes / 4;
+    const offsets = new Map<string, number>();
+    let elements = 0;
+    for (const [name, width] of Object.entries(widths)) {
+      offsets.set(name, elements);
+      elements += Math.ceil((tokens * width) / alignment) * alignment;
+    }
+    this.tokens = tokens;
+    this.#offsets = offsets;
+    this.#host = new Uint32Array(elements);
+    this.tensor = persistent("batch", elements);
+  }
+
+  view(name: TableName): View {
+    return viewOf(this.tensor, this.#offsets.get(name) ?? 0, this.tokens * widths[name]);
+  }
+
+  /**
+   * The tables of some rows of a batch; places without a token see and predict nothing.
+   * The array is written anew by the next call.
+   * @returns also how many tokens are supervised
+   */
+  fill(
+    batch: TokenBatch,
+    firstRow: number,
+    rows: number,
+  ): { values: Uint32Array<ArrayBuffer>; supervisedRows: number } {
+    const { length } = batch;
+    invariant(
+      rows * length <= this.tokens,
+      `${rows} rows of ${length} tokens do not fit into ${this.tokens}`,
+    );
+    this.#host.fill(0);
+    const table = (name: TableName) => this.#host.subarray(this.#offsets.get(name));
+    const [tokens, positions] = [table("tokens"), table("positions")];
+    const [supervised, targets] = [table("supervised"), table("targets")];
+    const [ranges, keyRanges] = [table("ranges"), table("keyRanges")];
+    let supervisedRows = 0;
+    for (let row = 0; row < rows; row++) {
+      const from = (firstRow + row) * length;
+      fillRanges(batch.segments.subarray(from, from + length), row * length, ranges, keyRanges);
+      for (let place = 0; place < length; place++) {
+        const at = row * length + place;
+        tokens[at] = batch.tokens[from + place] ?? 0;
+        positions[at] = batch.positions[from + place] ?? 0;
+        const target = batch.targets[from + place] ?? IGNORED;
+        if (target !== IGNORED) {
+          supervised[supervisedRows] = at;
+          targets[supervisedRows] = target;
+          supervisedRows++;
+        }
+      }
+    }
+    return { values: this.#host, supervisedRows };
+  }
+
+  /**
+   * The tables of a piece of a text, of which the last token is the one row that counts. Padding goes to position
+   * `capacity`, where the caches end.
+   */
+  fillPiece(
+    piece: readonly number[],
+    position: number,
+    capacity: number,
+  ): Uint32Array<ArrayBuffer> {
+    this.#host.fill(0);
+    const table = (name: TableName) => this.#host.subarray(this.#offsets.get(name));
+    table("tokens").set(piece);
+    const [positions, ranges] = [table("positions"), table("ranges")];
+    for (let place = 0; place < this.tokens; place++) {
+      positions[place] = place < piece.length ? position + place : capacity;
+      ranges[2 * place + 1] = place < piece.length ? position + place + 1 : 0;
+    }
+    table("supervised")[0] = piece.length - 1;
+    return this.#host;
+  }
+}
+
+/** A token sees itself and earlier tokens of its segment; padding (segment 0) sees nothing. */
+function fillRanges(
+  segments: Int32Array,
+  offset: number,
+  ranges: Uint32Array,
+  keyRanges: Uint32Array,
+): void {
+  for (let start = 0; start < segments.length;) {
+    let end = start + 1;
+    while (end < segments.length && segments[end] === segments[start]) {
+      end++;
+    }
+    for (let place = start; place < end && segments[start] !== 0; place++) {
+      const at = 2 * (offset + place);
+      ranges.set([offset + start, offset + place + 1], at);
+      keyRanges.set([offset + place, offset + end], at);
+    }
+    start = end;
+  }
+}

@@ -1,0 +1,273 @@
+// The compiled engine: a step is a fixed list of dispatches over memory that was planned before it was allocated.
+import type { LoraConfig } from "../../adapter/lora.ts";
+import type { AdapterState } from "../../adapter/state.ts";
+import type { TokenBatch } from "../../data/batch.ts";
+import type { OpenDevice } from "../../gpu/device.ts";
+import type { Program } from "../../gpu/plan.ts";
+import { Runner } from "../../gpu/runner.ts";
+import type { StepScalars } from "../../gpu/step-buffer.ts";
+import { adamWScalars } from "../../kernels/adamw/kernel.ts";
+import type { TileChoice } from "../../kernels/matmul/tile.ts";
+import { inverseFrequencies, ropeTable } from "../../kernels/rope/table.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import { invariant } from "../../util/assert.ts";
+import { UserError } from "../../util/errors.ts";
+import { streams, substream } from "../../util/random.ts";
+import type {
+  Engine,
+  EngineMemory,
+  LossSum,
+  SamplingOptions,
+  StepHyper,
+  StepMetrics,
+} from "../contract.ts";
+import { refuseNonFinite } from "../non-finite.ts";
+import {
+  bytesOf,
+  designRun,
+  economise,
+  type Design,
+  type Economy,
+  type PlannedBytes,
+  type RunShape,
+} from "./budget.ts";
+import { Generation } from "./generation.ts";
+import type { WeightChoice } from "./network.ts";
+import { uploadWeights, type ReadWeight } from "./weights.ts";
+
+export interface WebGpuEngineOptions {
+  opened: OpenDevice;
+  config: ModelConfig;
+  lora: LoraConfig;
+  /** Of the run's micro-batches. */
+  shape: RunShape;
+  weights: WeightChoice;
+  /** Device bytes to stay within where recomputation allows it. */
+  budgetBytes?: number;
+  /** Overrides what the budget would choose. */
+  economy?: Economy;
+  tiles?: TileChoice;
+  readWeight: ReadWeight;
+  /** Bytes of weights on the device so far. */
+  progress: (doneBytes: number, totalBytes: number) => void;
+  signal: AbortSignal;
+}
+
+/** Half of the reference machine's 16 GB, less what a browser takes besides. */
+export const defaultBudgetBytes = 6e9;
+
+/**
+ * Allocates, uploads the weights, compiles, and waits for an adapter through `writeState`. Where the device has no room,
+ * the next smaller economy is tried.
+ * @throws UserError "out-of-memory" when the smallest does not fit either; then nothing is held
+ */
+export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<WebGpuEngine> {
+  const { budgetBytes = defaultBudgetBytes } = options;
+  const first = options.economy ?? economise(options, budgetBytes);
+  const { design, runner } = await allocateSmaller(options, first);
+  try {
+    const { network } = design;
+    const { readWeight, progress, signal, config } = options;
+    await uploadWeights(network.weights, readWeight, runner, progress, signal);
+    const frequencies = inverseFrequencies(config.headDim, config.ropeTheta);
+    runner.write(network.cosSin, ropeTable(frequencies, network.maxPositions));
+    await runner.prepare([design.training, design.evaluation, design.update]);
+    return new WebGpuEngine(design, runner);
+  } catch (error) {
+    runner.dispose();
+    throw error;
+  }
+}
+
+async function allocateSmaller(
+  options: WebGpuEngineOptions,
+  first: Economy,
+): Promise<{ design: Design; runner: Runner }> {
+  for (let economy = first; ;) {
+    const design = designRun(options, economy);
+    try {
+      return { design, runner: await Runner.create(options.opened, design.programs) };
+    } catch (error) {
+      const smaller = nextSmaller(economy);
+      if (!(error instanceof UserError) || error.code !== "out-of-memory" || smaller === null) {
+        throw error;
+      }
+      economy = smaller;
+    }
+  }
+}
+
+/** First all layers are computed twice, then fewer rows go through at a time. */
+function nextSmaller({ rowsPerPass, keptLayers }: Economy): Economy | null {
+  if (keptLayers > 0) {
+    return { rowsPerPass, keptLayers: Math.floor(keptLayers / 2) };
+  }
+  return rowsPerPass > 1 ? { rowsPerPass: Math.ceil(rowsPerPass / 2), keptLayers } : null;
+}
+
+export class WebGpuEngine implements Engine {
+  readonly #design: Design;
+  readonly #runner: Runner;
+  readonly #planned: PlannedBytes;
+  readonly #generation: Generation;
+  #hasAdapter = false;
+
+  constructor(design: Design, runner: Runner) {
+    this.#design = design;
+    this.#runner = runner;
+    this.#planned = bytesOf(design);
+    this.#generation = new Generation(design.generation, runner);
+  }
+
+  /** What was planned, in parts. */
+  get planned(): PlannedBytes {
+    return this.#planned;
+  }
+
+  get economy(): Economy {
+    return this.#design.economy;
+  }
+
+  async step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics> {
+    this.#requireAdapter();
+    const supervisedTokens = microBatches.reduce((sum, batch) => sum + batch.supervisedTokens, 0);
+    const scalars: StepScalars = {
+      ...noScalars,
+      ...adamWScalars(hyper),
+      gradScale: 1 / supervisedTokens,
+      seed: hyper.seed,
+    };
+    const startedAt = performance.now();
+    let work = 0;
+    for (const [microStep, batch] of microBatches.entries()) {
+      this.#writeDropoutStreams(hyper.step, microStep);
+      work += this.#runPasses(this.#design.training, batch, scalars, microStep === 0);
+    }
+    this.#runner.run(this.#design.update);
+    const { lossSum, gradNorm, isUpdated } = await this.#readMetrics();
+    this.#runner.learnPace(work, performance.now() - startedAt);
+    if (!isUpdated) {
+      refuseNonFinite(lossSum, gradNorm, hyper);
+    }
+    return { lossSum, supervisedTokens, gradNorm };
+  }
+
+  async evaluate(batch: TokenBatch): Promise<LossSum> {
+    this.#requireAdapter();
+    this.#runPasses(this.#design.evaluation, batch, noScalars, true);
+    const { lossSum } = await this.#readMetrics();
+    return { lossSum, supervisedTokens: batch.supervisedTokens };
+  }
+
+  async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
+    yield* this.#generation.generate(prompt, options);
+  }
+
+  /** Logits [vocabulary] for the token after the prompt: what generation samples from. */
+  async nextLogits(prompt: readonly number[], useAdapter: boolean): Promise<Float32Array> {
+    return await this.#generation.nextLogits(prompt, useAdapter);
+  }
+
+  async readState(): Promise<AdapterState> {
+    const { adapter } = this.#design.network;
+    const read = async (tensor: typeof adapter.values) =>
+      new Float32Array(await this.#runner.read(tensor));
+    return adapter.unpack(
+      await read(adapter.values),
+      await read(adapter.moment1),
+      await read(adapter.moment2),
+    );
+  }
+
+  writeState(state: AdapterState): void {
+    const { adapter } = this.#design.network;
+    this.#runner.write(
+      adapter.values,
+      adapter.pack(state, ({ values }) => values),
+    );
+    this.#runner.write(
+      adapter.moment1,
+      adapter.pack(state, ({ moment1 }) => moment1),
+    );
+    this.#runner.write(
+      adapter.moment2,
+      adapter.pack(state, ({ moment2 }) => moment2),
+    );
+    this.#hasAdapter = true;
+  }
+
+  memory(): EngineMemory {
+    return {
+      plannedBytes: this.#planned.totalBytes,
+      allocatedBytes: this.#runner.createdBytes,
+    };
+  }
+
+  dispose(): void {
+    this.#runner.dispose();
+  }
+
+  /** Runs a program over the rows of a batch, as many at a time as planned. Answers the work given to the GPU. */
+  #runPasses(
+    program: Program,
+    batch: TokenBatch,
+    scalars: StepScalars,
+    isFirstBatch: boolean,
+  ): number {
+    const { tables } = this.#design;
+    const rowsPerPass = Math.floor(tables.tokens / batch.length);
+    invariant(rowsPerPass > 0, `rows of ${batch.length} tokens, planned for ${tables.tokens}`);
+    let work = 0;
+    for (let row = 0; row < batch.rows; row += rowsPerPass) {
+      const rows = Math.min(rowsPerPass, batch.rows - row);
+      const { values, supervisedRows } = tables.fill(batch, row, rows);
+      this.#runner.write(tables.tensor, values);
+      this.#runner.writeStep({
+        ...scalars,
+        supervisedRows,
+        firstToken: row * batch.length,
+        isFirstPass: isFirstBatch && row === 0 ? 1 : 0,
+      });
+      this.#runner.run(program, supervisedRows);
+      work += program.dispatches.reduce((sum, dispatch) => sum + dispatch.work, 0);
+    }
+    return work;
+  }
+
+  /** The streams of the reference engine: dropout draws the same numbers on both. */
+  #writeDropoutStreams(step: number, microStep: number): void {
+    const { network } = this.#design;
+    if (network.dropoutRate > 0) {
+      const table = Uint32Array.from({ length: network.adapter.targets.size }, (_, target) =>
+        substream(streams.dropout, step, microStep, target),
+      );
+      this.#runner.write(network.streams, table);
+    }
+  }
+
+  async #readMetrics(): Promise<{ lossSum: number; gradNorm: number; isUpdated: boolean }> {
+    const values = new Float32Array(await this.#runner.read(this.#design.network.metrics));
+    const [lossSum = NaN, gradNorm = NaN, updated = 0] = values;
+    return { lossSum, gradNorm, isUpdated: updated === 1 };
+  }
+
+  #requireAdapter(): void {
+    invariant(this.#hasAdapter, "the engine has no adapter yet: call writeState first");
+  }
+}
+
+const noScalars: StepScalars = {
+  gradScale: 0,
+  stepSize: 0,
+  rootCorrection: 0,
+  decay: 1,
+  oneMinusBeta1: 0,
+  beta2: 0,
+  oneMinusBeta2: 0,
+  epsilon: 0,
+  maxGradNorm: 0,
+  seed: 0,
+  firstToken: 0,
+  supervisedRows: 0,
+  isFirstPass: 1,
+};

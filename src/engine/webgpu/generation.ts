@@ -1,0 +1,96 @@
+// Token by token: the prompt goes into the caches a piece at a time, then each new token alone.
+import type { Program } from "../../gpu/plan.ts";
+import type { Runner } from "../../gpu/runner.ts";
+import { UserError } from "../../util/errors.ts";
+import type { SamplingOptions } from "../contract.ts";
+import { sampleToken } from "../sampling.ts";
+import type { BatchTables } from "./batch-tables.ts";
+import type { GenerationPrograms } from "./budget.ts";
+
+export class Generation {
+  readonly #programs: GenerationPrograms;
+  readonly #runner: Runner;
+
+  constructor(programs: GenerationPrograms, runner: Runner) {
+    this.#programs = programs;
+    this.#runner = runner;
+  }
+
+  /** New tokens one by one, the stop token left out. @throws UserError "too-long" beyond the cache's capacity */
+  async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
+    const { maxNewTokens, stopTokens, useAdapter, signal } = options;
+    this.#requireRoom(prompt.length + maxNewTokens);
+    await this.#prepare(useAdapter);
+    this.#prefill(prompt, useAdapter);
+    for (let index = 0; index < maxNewTokens; index++) {
+      const token = await this.#nextToken(options, index);
+      signal?.throwIfAborted();
+      if (stopTokens.includes(token)) {
+        return;
+      }
+      yield token;
+      if (index + 1 < maxNewTokens) {
+        this.#take([token], prompt.length + index, useAdapter);
+      }
+    }
+  }
+
+  /** Logits [vocabulary] after the prompt. */
+  async nextLogits(prompt: readonly number[], useAdapter: boolean): Promise<Float32Array> {
+    this.#requireRoom(prompt.length);
+    await this.#prepare(useAdapter);
+    this.#prefill(prompt, useAdapter);
+    return await this.#readLogits();
+  }
+
+  async #prepare(useAdapter: boolean): Promise<void> {
+    const { prefill, decode } = this.#of(useAdapter);
+    await this.#runner.prepare([prefill, decode]);
+  }
+
+  #of(useAdapter: boolean): { prefill: Program; decode: Program } {
+    return useAdapter ? this.#programs.adapted : this.#programs.base;
+  }
+
+  #prefill(prompt: readonly number[], useAdapter: boolean): void {
+    const piece = this.#programs.pieceTables.tokens;
+    for (let from = 0; from < prompt.length; from += piece) {
+      this.#take(prompt.slice(from, from + piece), from, useAdapter);
+    }
+  }
+
+  /** Takes tokens into the caches, the first at `position`. */
+  #take(tokens: readonly number[], position: number, useAdapter: boolean): void {
+    const { pieceTables, tokenTables, state } = this.#programs;
+    const { prefill, decode } = this.#of(useAdapter);
+    const isSingle = tokens.length === 1;
+    const tables: BatchTables = isSingle ? tokenTables : pieceTables;
+    this.#runner.write(tables.tensor, tables.fillPiece(tokens, position, state.capacity));
+    this.#runner.run(isSingle ? decode : prefill, 1);
+  }
+
+  /** The likeliest token is found on the GPU; other sampling draws on the host, as the reference engine does. */
+  async #nextToken(options: SamplingOptions, index: number): Promise<number> {
+    if (options.temperature > 0) {
+      return sampleToken(await this.#readLogits(), options, index);
+    }
+    const [token = 0] = new Uint32Array(await this.#runner.read(this.#programs.state.token));
+    return token;
+  }
+
+  async #readLogits(): Promise<Float32Array> {
+    const { logits, vocabulary } = this.#programs.state;
+    return new Float32Array(await this.#runner.read(logits)).subarray(0, vocabulary);
+  }
+
+  #requireRoom(tokens: number): void {
+    const { capacity } = this.#programs.state;
+    if (tokens > capacity) {
+      throw new UserError(
+        "too-long",
+        `Prompt and answer would take ${tokens} tokens; there is room for ${capacity}.`,
+        { remedy: "Shorten the prompt or ask for fewer new tokens." },
+      );
+    }
+  }
+}

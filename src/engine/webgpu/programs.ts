@@ -1,0 +1,152 @@
+// The programs of an engine: a training pass, its forward half for evaluation, the update, and generation.
+import { persistent, scratch, type Dispatch, type Program, type Tensor } from "../../gpu/plan.ts";
+import { adamW, partialsOf } from "../../kernels/adamw/kernel.ts";
+import { argmax } from "../../kernels/argmax/kernel.ts";
+import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
+import { embedding } from "../../kernels/embedding/kernel.ts";
+import { gatherRows } from "../../kernels/rows/kernel.ts";
+import { embeddingName } from "../../model/tensors.ts";
+import type { BatchTables } from "./batch-tables.ts";
+import { finalNorm, headOf, lossAndGradient, lossOnly } from "./head.ts";
+import { backwardLayer } from "./layer-backward.ts";
+import {
+  forwardFromGate,
+  forwardToGate,
+  widthsOf,
+  type LayerCache,
+  type LayerCall,
+  type LayerTrace,
+} from "./layer-forward.ts";
+import { product, type ForwardMode } from "./linear.ts";
+import { weightOf, type Network } from "./network.ts";
+
+/**
+ * Forward, loss and backward of one pass; adds to the gradients and to the loss.
+ * @param keptLayers how many layers, from the top, keep their activations; the others make them again from their input
+ */
+export function trainingPass(network: Network, tables: BatchTables, keptLayers: number): Program {
+  const out: Dispatch[] = [];
+  const mode = { hasAdapter: true, hasDropout: network.dropoutRate > 0 };
+  const { numHiddenLayers } = network.config;
+  const calls: LayerCall[] = [];
+  const traces = new Map<number, LayerTrace>();
+  let x = embed(network, tables, out);
+  for (let layer = 0; layer < numHiddenLayers; layer++) {
+    const call = { network, tables, mode, layer, input: x };
+    const trace = forwardToGate(call, out);
+    x = forwardFromGate(call, trace, out);
+    calls.push(call);
+    if (layer >= numHiddenLayers - keptLayers) {
+      traces.set(layer, trace);
+    }
+  }
+  const dx = lossAndGradient({ network, tables, x }, out);
+  for (const call of calls.toReversed()) {
+    const trace = traces.get(call.layer) ?? remake(call, out);
+    backwardLayer({ network, tables, trace, dx, needsInput: call.layer > 0 }, out);
+  }
+  return { name: "training pass", dispatches: out };
+}
+
+/** The same dispatches again give the same bits. What the MLP's last product needs besides is not made twice. */
+function remake(call: LayerCall, out: Dispatch[]): LayerTrace {
+  const trace = forwardToGate(call, out);
+  const unused: Dispatch[] = [];
+  forwardFromGate(call, trace, unused);
+  const down = trace.linears.get(`model.layers.${call.layer}.mlp.down_proj`);
+  if (down?.low != null) {
+    out.push(...unused.slice(0, -1)); // up to A x, without B (A x) and the frozen product
+  }
+  return trace;
+}
+
+export function evaluationPass(network: Network, tables: BatchTables): Program {
+  const out: Dispatch[] = [];
+  const mode = { hasAdapter: true, hasDropout: false };
+  const x = throughLayers(network, tables, mode, [], out);
+  lossOnly({ network, tables, x }, out);
+  return { name: "evaluation pass", dispatches: out };
+}
+
+/** Global norm, clipping and AdamW; gradients end at zero. */
+export function updatePass({ adapter, metrics }: Network): Program {
+  const { elements, gradients, values, moment1, moment2 } = adapter;
+  const partials = scratch("norm partials", Math.ceil(partialsOf(elements) / 4) * 4);
+  const tensors = { gradients, values, moment1, moment2, partials, metrics };
+  return { name: "update", dispatches: adamW(elements, tensors) };
+}
+
+/** Keys and values of all layers, and what comes out: the logits after the newest token, and the likeliest token. */
+export interface GenerationState {
+  caches: readonly LayerCache[];
+  capacity: number;
+  vocabulary: number;
+  logits: Tensor;
+  token: Tensor;
+}
+
+/** @param capacity tokens of prompt and answer together */
+export function generationState(network: Network, capacity: number): GenerationState {
+  const { keyWidth } = widthsOf(network);
+  const { numHiddenLayers, vocabSize } = network.config;
+  return {
+    caches: Array.from({ length: numHiddenLayers }, (_, layer) => ({
+      keys: persistent(`layer ${layer} key cache`, capacity * keyWidth),
+      values: persistent(`layer ${layer} value cache`, capacity * keyWidth),
+      capacity,
+    })),
+    capacity,
+    vocabulary: vocabSize,
+    logits: persistent("next logits", logitStride(vocabSize)),
+    token: persistent("next token", 1),
+  };
+}
+
+/**
+ * Takes the tokens of the tables into the caches and computes the logits after one of them: the only supervised row.
+ * @param tables of one token, or of a piece of a prompt
+ */
+export function generationPass(
+  network: Network,
+  tables: BatchTables,
+  state: GenerationState,
+  hasAdapter: boolean,
+): Program {
+  const out: Dispatch[] = [];
+  const { hiddenSize: width, vocabSize } = network.config;
+  const mode = { hasAdapter, hasDropout: false };
+  const x = throughLayers(network, tables, mode, state.caches, out);
+  const last = scratch("last row", width);
+  out.push(
+    gatherRows({ first: 0, count: 1, width }, { rows: tables.view("supervised"), x, y: last }),
+  );
+  const { normed } = finalNorm(network, last, 1, -1, out);
+  out.push(
+    product(network, 1, { x: normed, weight: headOf(network), y: state.logits }),
+    argmax(vocabSize, { logits: state.logits, token: state.token }),
+  );
+  return { name: `generation pass of ${tables.tokens}`, dispatches: out };
+}
+
+function throughLayers(
+  network: Network,
+  tables: BatchTables,
+  mode: ForwardMode,
+  caches: readonly LayerCache[],
+  out: Dispatch[],
+): Tensor {
+  let x = embed(network, tables, out);
+  for (let layer = 0; layer < network.config.numHiddenLayers; layer++) {
+    const cache = caches[layer];
+    const call = { network, tables, mode, layer, input: x, ...(cache !== undefined && { cache }) };
+    x = forwardFromGate(call, forwardToGate(call, out), out);
+  }
+  return x;
+}
+
+function embed(network: Network, tables: BatchTables, out: Dispatch[]): Tensor {
+  const x = scratch("embedded tokens", tables.tokens * network.config.hiddenSize);
+  const table = weightOf(network, embeddingName);
+  out.push(embedding({ rows: tables.tokens }, { table, tokens: tables.view("tokens"), x }));
+  return x;
+}
