@@ -1,0 +1,127 @@
+// Proofs of RoPE: by hand, against the reference engine's rotation and its gradient, across boundaries, there and back.
+import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-backend-cpu";
+import "@tensorflow/tfjs-core/dist/register_all_gradients";
+import { beforeAll, expect, test } from "vitest";
+import { ropeFor } from "../../../src/engine/tfjs/decoder.ts";
+import { rope, ropeBackward } from "../../../src/kernels/rope/kernel.ts";
+import { inverseFrequencies, ropeTable } from "../../../src/kernels/rope/table.ts";
+import type { ModelConfig } from "../../../src/model/config.ts";
+import { distance, randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
+
+beforeAll(async () => {
+  await tf.setBackend("cpu");
+});
+
+function configOf(headDim: number, ropeTheta: number): ModelConfig {
+  return { headDim, ropeTheta } as ModelConfig;
+}
+
+/** transformers' rotate_half on [rows, heads * d], with the reference engine's cos and sin. */
+function rotate(
+  x: tf.Tensor2D,
+  positions: Uint32Array,
+  [heads, headDim, theta]: [number, number, number],
+): tf.Tensor2D {
+  const rows = positions.length;
+  const { cos, sin } = ropeFor(configOf(headDim, theta), Int32Array.from(positions), 1);
+  const split = tf.transpose(tf.reshape(x, [1, rows, heads, headDim]), [0, 2, 1, 3]);
+  const [first, second] = tf.split(split, 2, -1);
+  const turned = tf.concat([tf.neg(second!), first!], -1);
+  const rotated = tf.add(tf.mul(split, cos), tf.mul(turned, sin));
+  return tf.reshape(tf.transpose(rotated, [0, 2, 1, 3]), [rows, heads * headDim]);
+}
+
+test("by hand: a quarter turn takes the first half to the second, the second to minus the first", async () => {
+  const tensors = new TestTensors();
+  const x = tensors.given("x", Float32Array.of(1, 2, 3, 4, 1, 2, 3, 4));
+  const turn = rope(
+    { rows: 2, heads: 1, headDim: 4, scale: 10 },
+    {
+      x,
+      positions: tensors.given("positions", Uint32Array.of(0, 1)),
+      cosSin: tensors.given("table", Float32Array.of(1, 0, 1, 0, 0, 1, 1, 0)),
+    },
+  );
+  const [values] = await runOnGpu([turn], tensors, [x]);
+  expect([...values!]).toEqual([10, 20, 30, 40, -30, 20, 10, 40]);
+});
+
+test.each([
+  [16, 10000],
+  [80, 500000],
+  [128, 1000000],
+])("heads of %i: the table is the reference engine's cos and sin, bit by bit", (headDim, theta) => {
+  const positions = [0, 1, 77, 4095];
+  const table = ropeTable(inverseFrequencies(headDim, theta), 4096);
+  const { cos, sin } = ropeFor(configOf(headDim, theta), Int32Array.from(positions), 1);
+  const [cosines, sines] = [cos.dataSync(), sin.dataSync()];
+  positions.forEach((position, row) => {
+    for (let i = 0; i < headDim / 2; i++) {
+      const at = (position * headDim) / 2 + i;
+      expect(table[2 * at]).toBe(cosines[row * headDim + i]);
+      expect(table[2 * at + 1]).toBe(sines[row * headDim + i]);
+    }
+  });
+});
+
+test("angles at 100000 are off by no more than an f32's rounding", () => {
+  const [frequency] = inverseFrequencies(8, 10000).slice(1);
+  const table = ropeTable(Float32Array.of(frequency!), 100001);
+  const exact = 100000 * frequency!;
+  expect(Math.abs(table[200000]! - Math.cos(exact))).toBeLessThan(2 ** -24 * exact);
+});
+
+test.each([
+  [1, 1, 16],
+  [1, 9, 64],
+  [7, 2, 48],
+  [63, 1, 4],
+  [64, 1, 4],
+  [65, 1, 4],
+  [65, 3, 80],
+  [129, 2, 128],
+])("%i rows of %i heads of %i: forward and backward follow tfjs", async (rows, heads, headDim) => {
+  const theta = 10000;
+  const positions = Uint32Array.from({ length: rows }, (_, row) => (row * 997) % 4096);
+  const x = randoms(rows * heads * headDim, 1);
+  const dy = randoms(rows * heads * headDim, 2);
+  const [expected, gradient] = tf.tidy(() => {
+    const shape: [number, number] = [rows, heads * headDim];
+    const run = (input: tf.Tensor) =>
+      tf.mul(rotate(input as tf.Tensor2D, positions, [heads, headDim, theta]), 1.25);
+    const { value, grad } = tf.valueAndGrad(run)(tf.tensor2d(x, shape), tf.tensor2d(dy, shape));
+    return [value.dataSync(), grad.dataSync()];
+  });
+
+  const tensors = new TestTensors();
+  const tables = {
+    positions: tensors.given("positions", positions),
+    cosSin: tensors.given("table", ropeTable(inverseFrequencies(headDim, theta), 4096)),
+  };
+  const y = tensors.given("x", x);
+  const dx = tensors.given("dy", dy);
+  const shape = { rows, heads, headDim, scale: 1.25 };
+  const [actual, actualGradient] = await runOnGpu(
+    [rope(shape, { ...tables, x: y }), ropeBackward(shape, { ...tables, x: dx })],
+    tensors,
+    [y, dx],
+  );
+  expect(distance(actual!, expected)).toBeLessThan(1e-6);
+  expect(distance(actualGradient!, gradient)).toBeLessThan(1e-6);
+});
+
+test("backward undoes forward", async () => {
+  const x = randoms(5 * 2 * 48, 3);
+  const tensors = new TestTensors();
+  const given = {
+    x: tensors.given("x", x),
+    positions: tensors.given("positions", Uint32Array.of(4095, 3, 2, 1, 0)),
+    cosSin: tensors.given("table", ropeTable(inverseFrequencies(48, 10000), 4096)),
+  };
+  const shape = { rows: 5, heads: 2, headDim: 48, scale: 1 };
+  const [values] = await runOnGpu([rope(shape, given), ropeBackward(shape, given)], tensors, [
+    given.x,
+  ]);
+  expect(distance(values!, x)).toBeLessThan(1e-6);
+});
