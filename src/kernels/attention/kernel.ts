@@ -1,0 +1,124 @@
+// Flash attention (Dao et al. 2022): forward and backward without ever holding a query x key matrix. Who sees whom comes
+// as tables of ranges (see ranges.ts), so segments, sliding windows and caches are all the same to the kernels.
+import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { invariant } from "../../util/assert.ts";
+import {
+  backwardKeyValueKernel,
+  backwardQueryKernel,
+  flatWorkgroup,
+  forwardFewKernel,
+  forwardKernel,
+  keyTile,
+  queryTile,
+  rowStatsKernel,
+} from "./kernels.ts";
+
+/** Up to here a workgroup per row does less than one per tile, most of whose rows would be missing. */
+const fewQueries = 4;
+
+export interface AttentionShape {
+  /** Rows of q. */
+  queries: number;
+  /** Rows of k and v; those of a cache may outnumber the queries. */
+  keys: number;
+  heads: number;
+  /** Query head h uses key/value head floor(h / (heads / kvHeads)). */
+  kvHeads: number;
+  /** A multiple of 4 from 8 to 256. */
+  headDim: number;
+  /** What scores are multiplied by, 1 / sqrt(headDim) as a rule. */
+  scale: number;
+}
+
+export interface AttentionTensors {
+  /** [queries, heads * headDim] */
+  q: Tensor | View;
+  /** [keys, kvHeads * headDim] */
+  k: Tensor | View;
+  /** [keys, kvHeads * headDim] */
+  v: Tensor | View;
+  /** u32 [queries, 2]: row i attends to the keys from ranges[i, 0] to before ranges[i, 1]; none give o = 0 and lse = 0. */
+  ranges: Tensor | View;
+  /** [queries, heads * headDim] */
+  o: Tensor | View;
+  /** [queries, heads]: log-sum-exp of the scaled scores, which backward needs. */
+  lse: Tensor | View;
+}
+
+export interface AttentionBackwardTensors extends AttentionTensors {
+  /** [queries, heads * headDim]: the gradient of o. */
+  dO: Tensor | View;
+  /** u32 [keys, 2]: key j is seen by the queries from keyRanges[j, 0] to before keyRanges[j, 1]; made by `keyRanges`. */
+  keyRanges: Tensor | View;
+  /** [queries, heads, 2], room for what both halves of backward need to know of a row. */
+  rowStats: Tensor | View;
+  /** [queries, heads * headDim] */
+  dQ: Tensor | View;
+  /** [keys, kvHeads * headDim] */
+  dK: Tensor | View;
+  /** [keys, kvHeads * headDim] */
+  dV: Tensor | View;
+}
+
+/** Writes o and lse. */
+export function attention(
+  shape: AttentionShape,
+  { q, k, v, ranges, o, lse }: AttentionTensors,
+): Dispatch {
+  const { queries, heads, kvHeads, headDim, scale } = shape;
+  const tensors = { q, k, v, ranges, o, lse };
+  if (queries > fewQueries) {
+    return dispatch(forwardKernel(headDim), {
+      tensors,
+      params: paramsOf(shape),
+      grid: [Math.ceil(queries / queryTile), heads, 1],
+      work: 2 * macs(shape),
+    });
+  }
+  return dispatch(forwardFewKernel(headDim), {
+    tensors,
+    params: { heads, kv_heads: kvHeads, scale },
+    grid: [queries, heads, 1],
+    work: 2 * macs(shape),
+  });
+}
+
+/** Writes dQ, dK and dV: three dispatches. */
+export function attentionBackward(
+  shape: AttentionShape,
+  { q, k, v, ranges, o, lse, dO, keyRanges, rowStats, dQ, dK, dV }: AttentionBackwardTensors,
+): Dispatch[] {
+  const { queries, keys, heads, kvHeads, headDim } = shape;
+  const inputs = { q, k, v, d_o: dO, stats: rowStats };
+  const count = queries * heads;
+  return [
+    dispatch(rowStatsKernel(headDim), {
+      tensors: { o, d_o: dO, lse, stats: rowStats },
+      params: { count },
+      grid: flatGrid(Math.ceil(count / flatWorkgroup)),
+      work: count * headDim,
+    }),
+    dispatch(backwardQueryKernel(headDim), {
+      tensors: { ...inputs, ranges, d_q: dQ },
+      params: paramsOf(shape),
+      grid: [Math.ceil(queries / queryTile), heads, 1],
+      work: 3 * macs(shape),
+    }),
+    dispatch(backwardKeyValueKernel(headDim), {
+      tensors: { ...inputs, ranges: keyRanges, d_k: dK, d_v: dV },
+      params: paramsOf(shape),
+      grid: [Math.ceil(keys / keyTile), kvHeads, 1],
+      work: 4 * macs(shape),
+    }),
+  ];
+}
+
+function paramsOf({ queries, keys, heads, kvHeads, scale }: AttentionShape) {
+  invariant(heads % kvHeads === 0, `${heads} query heads share ${kvHeads} key heads`);
+  return { queries, keys, heads, kv_heads: kvHeads, scale };
+}
+
+/** Multiply-adds of one product of queries and keys; half of them for a causal square. */
+function macs({ queries, keys, heads, headDim }: AttentionShape): number {
+  return queries * (keys - Math.min(queries, keys) / 2) * heads * headDim;
+}

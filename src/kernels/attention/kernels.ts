@@ -1,0 +1,108 @@
+// The kernels of attention, one module per head size. Their tiles follow from it: a thread per number of a head, and as
+// many columns as make a 4 x 4 block of scores for each thread, within WebGPU's default 16 KiB of workgroup memory.
+import { defineKernel, type Binding, type Kernel } from "../../gpu/kernel.ts";
+import { invariant } from "../../util/assert.ts";
+import reduce from "../reduce.wgsl?raw";
+import backwardKeyValue from "./backward-key-value.wgsl?raw";
+import backwardQuery from "./backward-query.wgsl?raw";
+import forwardFew from "./forward-few.wgsl?raw";
+import forward from "./forward.wgsl?raw";
+import rowStats from "./row-stats.wgsl?raw";
+import tile from "./tile.wgsl?raw";
+
+/** Query rows of a workgroup in `forward` and `backward-query`: eight for each thread's quad. */
+export const queryTile = 32;
+
+/** Key rows of a workgroup in `backward-key-value`: four, as each takes two sums. */
+export const keyTile = 16;
+
+/** Threads of a workgroup where each goes its own way. */
+export const flatWorkgroup = 64;
+
+/** Numbers in a workgroup's tables of scores: 12 KiB, which leaves room for the rest. */
+const maxScores = 3072;
+
+const sizes = { queries: "u32", keys: "u32", heads: "u32", kv_heads: "u32", scale: "f32" } as const;
+const quads = (use: Binding["use"]): Binding => ({ use, element: "vec4f" });
+const ranges: Binding = { use: "constant", element: "vec2u" };
+const inputs = { q: quads("in"), k: quads("in"), v: quads("in") };
+const outputs: Record<string, Binding> = { o: quads("out"), lse: { use: "out", element: "f32" } };
+const stats: Binding = { use: "in", element: "vec2f" };
+
+/** @param tables of scores that the kernel keeps */
+function tileConstants(headDim: number, rows: number, tables: number): Record<string, number> {
+  invariant(headDim % 4 === 0 && headDim >= 8 && headDim <= 256, `attention heads of ${headDim}`);
+  const blocks = Math.min(headDim / (rows / 4), maxScores / (4 * rows * tables));
+  return {
+    WORKGROUP_SIZE: headDim,
+    ROWS: rows,
+    COLUMNS: 4 * Math.floor(blocks),
+    QUADS: headDim / 4,
+  };
+}
+
+export function forwardKernel(headDim: number): Kernel {
+  return defineKernel({
+    name: `attention-${headDim}`,
+    source: forward,
+    definitions: tile,
+    constants: tileConstants(headDim, queryTile, 1),
+    bindings: { ...inputs, ranges, ...outputs },
+    params: sizes,
+  });
+}
+
+export function forwardFewKernel(headDim: number): Kernel {
+  return defineKernel({
+    name: `attention-few-${headDim}`,
+    source: forwardFew,
+    definitions: reduce,
+    constants: { WORKGROUP_SIZE: 128, TILE: 1024, QUADS: headDim / 4 },
+    bindings: { ...inputs, ranges, ...outputs },
+    params: { heads: "u32", kv_heads: "u32", scale: "f32" },
+  });
+}
+
+export function rowStatsKernel(headDim: number): Kernel {
+  return defineKernel({
+    name: `attention-row-stats-${headDim}`,
+    source: rowStats,
+    constants: { WORKGROUP_SIZE: flatWorkgroup, QUADS: headDim / 4 },
+    bindings: {
+      o: quads("in"),
+      d_o: quads("in"),
+      lse: { use: "in", element: "f32" },
+      stats: { ...stats, use: "out" },
+    },
+    params: { count: "u32" },
+  });
+}
+
+export function backwardQueryKernel(headDim: number): Kernel {
+  return defineKernel({
+    name: `attention-backward-query-${headDim}`,
+    source: backwardQuery,
+    definitions: tile,
+    constants: tileConstants(headDim, queryTile, 1),
+    bindings: { ...inputs, d_o: quads("in"), stats, ranges, d_q: quads("out") },
+    params: sizes,
+  });
+}
+
+export function backwardKeyValueKernel(headDim: number): Kernel {
+  return defineKernel({
+    name: `attention-backward-key-value-${headDim}`,
+    source: backwardKeyValue,
+    definitions: tile,
+    constants: tileConstants(headDim, keyTile, 2),
+    bindings: {
+      ...inputs,
+      d_o: quads("in"),
+      stats,
+      ranges,
+      d_k: quads("out"),
+      d_v: quads("out"),
+    },
+    params: sizes,
+  });
+}
