@@ -1,69 +1,72 @@
-// How frozen weights lie on the device and how WGSL reads them. A matrix is [rows, cols], row-major; kernels see quads:
-// four values side by side in a row, numbered through the whole matrix.
+// How WGSL reads frozen weights, whatever their format (model/weight-format/ says how they lie). Kernels see a matrix
+// [rows, cols], row-major, as quads: four values side by side in a row, numbered through the whole matrix.
 import type { Binding } from "../../gpu/kernel.ts";
 import { persistent, type Tensor } from "../../gpu/plan.ts";
+import {
+  groupOf,
+  weightBytes,
+  type WeightFormat,
+  type WeightShape,
+} from "../../model/weight-format/format.ts";
 import { invariant } from "../../util/assert.ts";
+import f16 from "./f16.wgsl?raw";
+import f32 from "./f32.wgsl?raw";
+import nf4 from "./nf4.wgsl?raw";
+import q4 from "./q4.wgsl?raw";
+import q8 from "./q8.wgsl?raw";
 
-export type WeightFormat = "f32" | "f16";
+export type { WeightFormat };
 
 /** A frozen matrix on the device. */
-export interface StoredWeight {
-  readonly format: WeightFormat;
-  readonly rows: number;
-  readonly cols: number;
+export interface StoredWeight extends WeightShape {
   /** By the binding's name in WGSL. */
   readonly tensors: Readonly<Record<string, Tensor>>;
 }
 
-interface Layout {
-  bindings: Readonly<Record<string, Binding>>;
-  /** Elements of 4 bytes of each binding. */
-  elements: (rows: number, cols: number) => Readonly<Record<string, number>>;
-  /** WGSL: `fn load_quad(quad : u32) -> vec4f`. */
-  reader: string;
+interface Reader {
+  /** WGSL element of each binding. */
+  elements: Readonly<Record<string, string>>;
+  source: string;
 }
 
-const layouts: Record<WeightFormat, Layout> = {
-  f32: {
-    bindings: { weight: { use: "constant", element: "vec4f" } },
-    elements: (rows, cols) => ({ weight: rows * cols }),
-    reader: "fn load_quad(quad : u32) -> vec4f { return weight[quad]; }",
-  },
-  f16: {
-    bindings: { weight: { use: "constant", element: "vec2u" } },
-    elements: (rows, cols) => ({ weight: (rows * cols) / 2 }),
-    reader: `fn load_quad(quad : u32) -> vec4f {
-  let packed = weight[quad];
-  return vec4f(unpack2x16float(packed.x), unpack2x16float(packed.y));
-}`,
-  },
+const readers: Record<WeightFormat, Reader> = {
+  f32: { elements: { weight: "vec4f" }, source: f32 },
+  f16: { elements: { weight: "vec2u" }, source: f16 },
+  q8: { elements: { weight: "u32", scales: "u32" }, source: q8 },
+  q4: { elements: { weight: "u32", scales: "u32" }, source: q4 },
+  nf4: { elements: { weight: "u32", scales: "u32", tables: "f32" }, source: nf4 },
 };
 
-/** The storage bindings of a format, to be spread into a kernel's. */
+/** The storage bindings of a format, to be spread into a kernel's: at most 3. */
 export function weightBindings(format: WeightFormat): Readonly<Record<string, Binding>> {
-  return layouts[format].bindings;
+  const entries = Object.entries(readers[format].elements);
+  return Object.fromEntries(entries.map(([name, element]) => [name, { use: "constant", element }]));
 }
 
-/** WGSL that defines `load_quad`. */
-export function weightReader(format: WeightFormat): string {
-  return layouts[format].reader;
+/** WGSL that defines `load_quad(quad : u32) -> vec4f`. @param groupSize of q8 and q4 */
+export function weightReader(format: WeightFormat, groupSize?: number): string {
+  const { source } = readers[format];
+  const group = groupOf(format, groupSize);
+  return group === 1 ? source : `const QUADS_PER_GROUP : u32 = ${group / 4}u;\n${source}`;
 }
 
-/** Names a matrix's tensors; nothing is allocated. @param cols a multiple of 4 */
+/** Names a matrix's tensors; nothing is allocated. @param groupSize of q8 and q4 */
 export function storedWeight(
   label: string,
   format: WeightFormat,
   rows: number,
   cols: number,
+  groupSize?: number,
 ): StoredWeight {
   invariant(cols % 4 === 0, `${label}: ${cols} columns are not whole quads`);
-  const sizes = Object.entries(layouts[format].elements(rows, cols));
+  const sizes = Object.entries(weightBytes(format, rows, cols, groupSize));
   return {
     format,
     rows,
     cols,
+    ...(groupSize !== undefined && { groupSize }),
     tensors: Object.fromEntries(
-      sizes.map(([name, elements]) => [name, persistent(`${label} ${name}`, elements)]),
+      sizes.map(([name, bytes]) => [name, persistent(`${label} ${name}`, bytes / 4)]),
     ),
   };
 }

@@ -1,16 +1,16 @@
 // The values of a stored matrix: what a kernel that reads it must see.
 import { f16ToF32 } from "../../util/bytes.ts";
 import { decodeAffine } from "./affine.ts";
-import { groupOf, type WeightShape } from "./format.ts";
+import { groupOf, type WeightBinding, type WeightShape } from "./format.ts";
 import { decodeNf4 } from "./nf4.ts";
 
 /** [rows, cols] as f32. @param stored the bytes of each binding */
 export function decodeWeight(
   { format, groupSize }: WeightShape,
-  stored: Readonly<Record<string, ArrayBuffer>>,
+  stored: Readonly<Partial<Record<WeightBinding, ArrayBuffer>>>,
 ): Float32Array<ArrayBuffer> {
-  const words = (binding: string) => new Uint32Array(stored[binding] ?? new ArrayBuffer(0));
-  const floats = (binding: string) => new Float32Array(words(binding).buffer);
+  const words = (binding: WeightBinding) => new Uint32Array(stored[binding] ?? new ArrayBuffer(0));
+  const floats = (binding: WeightBinding) => new Float32Array(words(binding).buffer);
   switch (format) {
     case "f32":
       return floats("weight");

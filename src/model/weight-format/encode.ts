@@ -3,12 +3,12 @@ import { invariant } from "../../util/assert.ts";
 import { f32ToF16 } from "../../util/bytes.ts";
 import { UserError } from "../../util/errors.ts";
 import { encodeAffine } from "./affine.ts";
-import { groupOf, weightBytes, type WeightShape } from "./format.ts";
+import { groupOf, weightBytes, type WeightBinding, type WeightShape } from "./format.ts";
 import { encodeAbsmax, encodeBlocks } from "./nf4.ts";
 
 /** What goes into a binding of the stored weight. */
 export interface WeightPart {
-  binding: string;
+  binding: WeightBinding;
   offsetBytes: number;
   values: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
 }
@@ -78,7 +78,7 @@ export class WeightEncoder {
     return parts;
   }
 
-  #part(binding: string, values: WeightPart["values"]): WeightPart {
+  #part(binding: WeightBinding, values: WeightPart["values"]): WeightPart {
     const offsetBytes = this.#ends.get(binding) ?? 0;
     this.#ends.set(binding, offsetBytes + values.byteLength);
     return { binding, offsetBytes, values };

@@ -13,6 +13,9 @@ import { invariant } from "../../util/assert.ts";
 
 export type WeightFormat = "f32" | "f16" | "q8" | "q4" | "nf4";
 
+/** What a stored matrix consists of; `weightBytes` says which a format has. */
+export type WeightBinding = "weight" | "scales" | "tables";
+
 export interface WeightShape {
   readonly format: WeightFormat;
   readonly rows: number;
@@ -21,8 +24,8 @@ export interface WeightShape {
   readonly groupSize?: number;
 }
 
-/** Entries of nf4's dynamic map, before the offset and the nested maxima in `tables`. */
-export const nf4MapEntries = 256;
+/** Where nf4's `tables` begin: the values of a nibble, of an absmax byte, the offset, the nested maxima. */
+export const nf4Tables = { values: 0, map: 16, offset: 272, nested: 273 };
 /** Absolute maxima that share a nested maximum. */
 export const nf4NestedBlock = 256;
 
@@ -66,7 +69,7 @@ export function weightBytes(
   rows: number,
   cols: number,
   groupSize?: number,
-): Readonly<Record<string, number>> {
+): Readonly<Partial<Record<WeightBinding, number>>> {
   const values = rows * cols;
   const groups = values / groupOf(format, groupSize);
   invariant(cols % 4 === 0 && groups % rows === 0, `${format} with ${cols} columns`);
@@ -83,7 +86,7 @@ export function weightBytes(
       return {
         weight: values / 2,
         scales: Math.ceil(groups / 4) * 4,
-        tables: (nf4MapEntries + 1 + Math.ceil(groups / nf4NestedBlock)) * 4,
+        tables: (nf4Tables.nested + Math.ceil(groups / nf4NestedBlock)) * 4,
       };
   }
 }

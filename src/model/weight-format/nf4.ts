@@ -1,9 +1,9 @@
 // nf4 with double quantisation, the scheme of bitsandbytes (QLoRA, Dettmers et al. 2023): 4-bit codes into a table made for
 // normally distributed weights, scaled by each block's absolute maximum, which is itself an 8-bit code.
 //
-// tables: 256 entries of the dynamic map, the offset, then one nested maximum for 256 blocks.
+// tables: the 16 values of a nibble, the 256 of an absmax byte (`map`), the offset, then one nested maximum for 256 blocks.
 // absmax of a block = map[its byte] * nested maximum + offset
-import { nf4MapEntries, nf4NestedBlock } from "./format.ts";
+import { nf4NestedBlock, nf4Tables } from "./format.ts";
 
 const block = 64;
 
@@ -74,20 +74,20 @@ export function encodeAbsmax(absmax: Float32Array): {
   const offset = Math.fround(absmax.reduce((sum, value) => sum + value, 0) / absmax.length);
   const centred = absmax.map((value) => value - offset);
   const bytes = new Uint8Array(Math.ceil(absmax.length / 4) * 4);
-  const nested: number[] = [];
+  const tables = new Float32Array(nf4Tables.nested + Math.ceil(absmax.length / nf4NestedBlock));
+  tables.set(nf4Values, nf4Tables.values);
+  tables.set(map, nf4Tables.map);
+  tables[nf4Tables.offset] = offset;
   for (let at = 0; at < centred.length; at += nf4NestedBlock) {
     const end = Math.min(at + nf4NestedBlock, centred.length);
     const largest = largestMagnitude(centred, at, end - at);
     const inverse = inverseOf(largest);
-    nested.push(largest);
+    tables[nf4Tables.nested + at / nf4NestedBlock] = largest;
     for (let i = at; i < end; i++) {
       bytes[i] = countBelow(bounds, Math.fround((centred[i] ?? 0) * inverse));
     }
   }
-  return {
-    scales: new Uint32Array(bytes.buffer),
-    tables: Float32Array.of(...map, offset, ...nested),
-  };
+  return { scales: new Uint32Array(bytes.buffer), tables };
 }
 
 /** The values of {@link encodeBlocks} and {@link encodeAbsmax}, with every operation rounded to f32. */
@@ -97,14 +97,16 @@ export function decodeNf4(
   tables: Float32Array,
 ): Float32Array<ArrayBuffer> {
   const bytes = new Uint8Array(scales.buffer, scales.byteOffset, scales.byteLength);
-  const offset = tables[nf4MapEntries] ?? 0;
+  const offset = tables[nf4Tables.offset] ?? 0;
   const values = new Float32Array(weight.length * 8);
   for (let at = 0; at < values.length; at++) {
     const index = Math.floor(at / block);
-    const nested = tables[nf4MapEntries + 1 + Math.floor(index / nf4NestedBlock)] ?? 0;
-    const absmax = Math.fround(Math.fround((tables[bytes[index] ?? 0] ?? 0) * nested) + offset);
+    const nested = tables[nf4Tables.nested + Math.floor(index / nf4NestedBlock)] ?? 0;
+    const absmax = Math.fround(
+      Math.fround((tables[nf4Tables.map + (bytes[index] ?? 0)] ?? 0) * nested) + offset,
+    );
     const code = ((weight[at >>> 3] ?? 0) >>> ((at & 7) * 4)) & 15;
-    values[at] = (nf4Values[code] ?? 0) * absmax;
+    values[at] = (tables[nf4Tables.values + code] ?? 0) * absmax;
   }
   return values;
 }
