@@ -293,7 +293,9 @@ test.each([
   [1, 63, 64, Infinity],
   [1, 127, 130, Infinity],
   [1, 129, 130, Infinity],
+  [1, 1024, 1024, Infinity],
   [1, 1025, 2000, Infinity],
+  [1, 2500, 2600, Infinity],
   [1, 300, 400, 128],
   [4, 130, 130, Infinity],
 ])(
