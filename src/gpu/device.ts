@@ -26,6 +26,11 @@ export interface OpenDevice {
   race: <T>(work: Promise<T>) => Promise<T>;
   /** The first error that no scope caught, or null. */
   fault: () => GPUError | null;
+  /**
+   * The result of device work, or the device's loss or fault, whichever comes first.
+   * @throws UserError "device-lost", "out-of-memory" or "unexpected"
+   */
+  guard: <T>(work: Promise<T>) => Promise<T>;
 }
 
 /**
@@ -74,6 +79,15 @@ function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
   device.addEventListener("uncapturederror", ({ error }) => {
     fault ??= error;
   });
+  const guard = async <T>(work: Promise<T>): Promise<T> => {
+    const result = await race(work).catch(async (error: unknown) => {
+      // A crash rejects pending work some milliseconds before the loss is announced.
+      await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, 1000))]);
+      throw isLost ? deviceLost(await lost) : error;
+    });
+    throwFault(fault);
+    return result;
+  };
   return {
     device,
     adapterInfo,
@@ -82,7 +96,22 @@ function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
     isLost: () => isLost,
     race,
     fault: () => fault,
+    guard,
   };
+}
+
+/** A rejected command computes nothing and says so nowhere else, so an error that nobody caught ends the work. */
+function throwFault(fault: GPUError | null): void {
+  if (fault instanceof GPUOutOfMemoryError) {
+    throw new UserError("out-of-memory", `The GPU is out of memory: ${fault.message}`, {
+      remedy: "Choose a smaller batchSize, maxLength or rank, or a smaller model.",
+    });
+  }
+  if (fault !== null) {
+    throw new UserError("unexpected", `The GPU refused a command: ${fault.message}`, {
+      remedy: "Saved runs are kept. Please report this text with the name of your GPU.",
+    });
+  }
 }
 
 /** requestDevice may hand out a device that is lost from the start. */

@@ -2,25 +2,19 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { UserError } from "../util/errors.ts";
-import { deviceLost, openDevice, type OpenDevice } from "./device.ts";
+import { openDevice, type OpenDevice } from "./device.ts";
+import { drain, type AnyMachine } from "./gpu-machine.ts";
 
 export type BackendName = "webgpu" | "wasm" | "cpu";
 
-export interface Machine {
+export interface Machine extends AnyMachine {
   backend: BackendName;
-  /** For people, e.g. "Apple M2". */
-  name: string;
-  isLost(): boolean;
-  /** Resolves when the device is gone; never on wasm and cpu. */
-  lost: Promise<unknown>;
   /** The result of device work, or the loss or fault of the device, whichever comes first. */
   guard<T>(work: Promise<T>): Promise<T>;
   /** Brings a tensor's values to the device now; tfjs alone would wait until an op needs them. */
   upload: (tensor: tf.Tensor) => void;
   /** Bytes of device buffers, pooled ones included. */
   allocatedBytes(): number;
-  /** Gives everything back and answers the bytes still held. The machine is of no use afterwards. */
-  release(): Promise<number>;
 }
 
 /** Where tfjs finds its .wasm files; the page's build passes URLs of its own origin. */
@@ -58,7 +52,7 @@ async function openWebGpu(): Promise<Machine> {
     name: opened.name,
     isLost: opened.isLost,
     lost: opened.lost,
-    guard: (work) => guard(work, opened),
+    guard: opened.guard,
     upload: ({ dataId }) => {
       backend.uploadToGPU(dataId);
     },
@@ -79,34 +73,8 @@ function allocatedBytes(): number {
   return memory.numBytesAllocatedInGPU ?? memory.numBytes;
 }
 
-async function guard<T>(work: Promise<T>, opened: OpenDevice): Promise<T> {
-  const result = await opened.race(work).catch(async (error: unknown) => {
-    // A crash rejects pending work some milliseconds before the loss is announced.
-    await Promise.race([opened.lost, new Promise((resolve) => setTimeout(resolve, 1000))]);
-    throw opened.isLost() ? deviceLost(await opened.lost) : error;
-  });
-  throwFault(opened.fault());
-  return result;
-}
-
-/** tfjs turns a rejected command into zeros, so an error that nobody caught ends the work. */
-function throwFault(fault: GPUError | null): void {
-  if (fault instanceof GPUOutOfMemoryError) {
-    throw new UserError("out-of-memory", `The GPU is out of memory: ${fault.message}`, {
-      remedy: "Choose a smaller batchSize, maxLength or rank, or a smaller model.",
-    });
-  }
-  if (fault !== null) {
-    throw new UserError("unexpected", `The GPU refused a command: ${fault.message}`, {
-      remedy: "Saved runs are kept. Please report this text with the name of your GPU.",
-    });
-  }
-}
-
 async function releaseWebGpu(opened: OpenDevice, backend: WebGPUBackend): Promise<number> {
-  if (!opened.isLost()) {
-    await Promise.race([opened.device.queue.onSubmittedWorkDone(), opened.lost]);
-  }
+  await drain(opened);
   tf.removeBackend("webgpu");
   opened.device.destroy();
   await opened.lost;

@@ -15,7 +15,8 @@ export interface Memory {
   step: GPUBuffer;
   /** First params slot of each program; its dispatches follow in order. */
   paramSlots: ReadonlyMap<Program, number>;
-  createdBytes: number;
+  /** Bytes of all buffers; 0 once they are destroyed. */
+  createdBytes: () => number;
   destroy: () => void;
 }
 
@@ -53,9 +54,10 @@ export async function allocate(
   const invalid = await device.popErrorScope();
   const exhausted = await device.popErrorScope();
   const destroy = () => {
-    made.forEach((buffer) => {
+    made.splice(0).forEach((buffer) => {
       buffer.destroy();
     });
+    device.queue.submit([]); // without a submit nothing is freed
   };
   if (invalid !== null || exhausted !== null) {
     destroy();
@@ -67,7 +69,7 @@ export async function allocate(
     params,
     step,
     paramSlots: writeParams(device, params, programs),
-    createdBytes: made.reduce((sum, { size }) => sum + size, 0),
+    createdBytes: () => made.reduce((sum, { size }) => sum + size, 0),
     destroy,
   };
 }

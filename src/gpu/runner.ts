@@ -31,14 +31,14 @@ export class Runner {
    */
   static async create(opened: OpenDevice, programs: readonly Program[]): Promise<Runner> {
     const layout = planMemory(programs);
-    const memory = await opened.race(allocate(opened.device, layout, programs));
+    const memory = await opened.guard(allocate(opened.device, layout, programs));
     return new Runner(opened, layout, memory);
   }
 
   /** Compiles and binds programs that are not ready yet. @throws Error when a kernel does not compile */
   async prepare(programs: readonly Program[]): Promise<void> {
     for (const program of programs.filter((candidate) => !this.#commands.has(candidate))) {
-      const compiled = await this.#opened.race(
+      const compiled = await this.#opened.guard(
         Promise.all(program.dispatches.map(({ kernel }) => this.#pipelines.compile(kernel))),
       );
       const firstSlot = this.#memory.paramSlots.get(program) ?? 0;
@@ -51,7 +51,7 @@ export class Runner {
 
   /** Bytes of all buffers that exist for these programs. */
   get createdBytes(): number {
-    return this.#memory.createdBytes + this.#submitter.createdBytes;
+    return this.#memory.createdBytes() + this.#submitter.createdBytes;
   }
 
   /** What is written is seen by every run after this. @param offsetBytes a multiple of 4 */

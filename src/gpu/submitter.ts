@@ -40,7 +40,7 @@ export class Submitter {
   }
 
   get createdBytes(): number {
-    return ringBytes * ringLength;
+    return this.#ring.reduce((sum, { size }) => sum + size, 0);
   }
 
   get lastRun(): RunCost {
@@ -105,7 +105,7 @@ export class Submitter {
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, size);
       device.queue.submit([encoder.finish()]);
-      await this.#opened.race(staging.mapAsync(GPUMapMode.READ, 0, size));
+      await this.#opened.guard(staging.mapAsync(GPUMapMode.READ, 0, size));
       const bytes = staging.getMappedRange(0, size).slice(0, sizeBytes);
       staging.unmap();
       return bytes;
@@ -119,11 +119,11 @@ export class Submitter {
   }
 
   async idle(): Promise<void> {
-    await this.#opened.race(this.#opened.device.queue.onSubmittedWorkDone());
+    await this.#opened.guard(this.#opened.device.queue.onSubmittedWorkDone());
   }
 
   dispose(): void {
-    this.#ring.forEach((buffer) => {
+    this.#ring.splice(0).forEach((buffer) => {
       buffer.destroy();
     });
   }

@@ -23,7 +23,7 @@ export interface BaseModel {
   /** SHA-256 over tensor names, dtypes and shapes, the final norm's values and tokenizer.json. */
   indexSha256: string;
   /** A tensor's values as f32, row-major. */
-  readWeight: (name: string, signal: AbortSignal) => Promise<Float32Array>;
+  readWeight: (name: string, signal: AbortSignal) => Promise<Float32Array<ArrayBuffer>>;
 }
 
 /**

@@ -15,7 +15,7 @@ export async function findDevice(): Promise<DeviceInfo> {
   if (adapter !== null) {
     const { description, vendor, architecture } = adapter.info;
     const name = description || [vendor, architecture].filter(Boolean).join(" ") || "GPU";
-    return { engine: "tfjs", backend: "webgpu", name, fallbackReason: null };
+    return { engine: "webgpu", backend: "webgpu", name, fallbackReason: null };
   }
   const fallbackReason =
     gpu === undefined

@@ -5,12 +5,15 @@ import { buildDataset, type Dataset } from "../data/dataset.ts";
 import type { Example } from "../data/rows.ts";
 import type { TokenizedExample } from "../data/tokenize.ts";
 import { estimateBytes } from "../engine/tfjs/estimate.ts";
+import { planBytes, type RunShape } from "../engine/webgpu/budget.ts";
+import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
+import { isSupported, type WeightChoice } from "../engine/webgpu/network.ts";
 import type { BaseModel } from "../model/open.ts";
 import { totalStepsOf } from "../train/batches.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { UserError } from "../util/errors.ts";
 import type { LoadedData } from "./library.ts";
-import type { PreviewToken, RunPlan } from "./protocol.ts";
+import type { EngineName, PreviewToken, RunPlan } from "./protocol.ts";
 
 const previewRows = 3;
 
@@ -28,7 +31,36 @@ export function datasetFor(model: BaseModel, data: LoadedData, recipe: Recipe): 
   return dataset;
 }
 
-export function planRun(model: BaseModel, data: LoadedData, recipe: Recipe): RunPlan {
+/** The compiled engine where it has kernels for the model, else the reference. */
+export function engineFor(chosen: EngineName, { config }: BaseModel): EngineName {
+  return chosen === "webgpu" && isSupported(config) ? "webgpu" : "tfjs";
+}
+
+/** Files of f16 and bf16 are kept as f16, which holds both as they are but for numbers beyond 65504; f32 stays f32. */
+export function weightsOnDevice({ dtype }: Pick<BaseModel, "dtype">): WeightChoice {
+  return { format: dtype === "F32" ? "f32" : "f16" };
+}
+
+function neededBytes(
+  model: BaseModel,
+  recipe: Recipe,
+  shape: RunShape,
+  engine: EngineName,
+): number {
+  if (engineFor(engine, model) === "tfjs") {
+    return estimateBytes(model.config, recipe, shape);
+  }
+  const { config } = model;
+  const design = { config, lora: recipe, shape, weights: weightsOnDevice(model) };
+  return planBytes(design, defaultBudgetBytes).totalBytes;
+}
+
+export function planRun(
+  model: BaseModel,
+  data: LoadedData,
+  recipe: Recipe,
+  engine: EngineName,
+): RunPlan {
   const dataset = datasetFor(model, data, recipe);
   const targets = loraTargets(model.config, recipe);
   const length = batchLength(dataset.longestRow);
@@ -41,7 +73,7 @@ export function planRun(model: BaseModel, data: LoadedData, recipe: Recipe): Run
     droppedRows: dataset.droppedRows,
     totalSteps: totalStepsOf(dataset, recipe),
     trainableParameters: countTrainable(targets, recipe.rank),
-    neededBytes: estimateBytes(model.config, recipe, { rows: recipe.batchSize, length }),
+    neededBytes: neededBytes(model, recipe, { rows: recipe.batchSize, length }, engine),
     preview: dataset.train.slice(0, previewRows).map((row) => previewOf(row, model)),
     samplePrompt: samplePromptOf(data.examples, dataset),
   };

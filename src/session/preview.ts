@@ -1,8 +1,7 @@
 // The base model on a device of its own, to be prompted before any run; it makes way when one begins.
 import { initialAdapter, loraTargets } from "../adapter/lora.ts";
-import type { BackendName, WasmPaths } from "../gpu/machine.ts";
 import type { BaseModel } from "../model/open.ts";
-import { rebuild, releaseRig, type Rig } from "./recovery.ts";
+import { rebuild, releaseRig, type Rig, type RigPlan } from "./recovery.ts";
 import { answer, type Prompting } from "./sampling.ts";
 
 /** An engine always has an adapter; this one is the smallest there is, and it stays off. */
@@ -10,15 +9,13 @@ const unusedLora = { rank: 1, alpha: 1, dropout: 0, targetModules: ["q_proj"] };
 
 export class Preview {
   readonly #model: BaseModel;
-  readonly #backend: BackendName;
-  readonly #wasmPaths: WasmPaths;
+  readonly #where: Pick<RigPlan, "engine" | "backend" | "wasmPaths">;
   #rig: Rig | null = null;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(model: BaseModel, backend: BackendName, wasmPaths: WasmPaths) {
+  constructor(model: BaseModel, where: Pick<RigPlan, "engine" | "backend" | "wasmPaths">) {
     this.#model = model;
-    this.#backend = backend;
-    this.#wasmPaths = wasmPaths;
+    this.#where = where;
   }
 
   /** One answer after the other. */
@@ -52,8 +49,7 @@ export class Preview {
     const { rig } = await rebuild(
       old,
       {
-        backend: this.#backend,
-        wasmPaths: this.#wasmPaths,
+        ...this.#where,
         model,
         lora: unusedLora,
         shape: { rows: 1, length: 1 },

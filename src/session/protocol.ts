@@ -9,9 +9,13 @@ export type { CheckpointSummary } from "../checkpoint/summary.ts";
 export type ModelSource = { kind: "demo" } | { kind: "files"; files: File[] };
 export type DataSource = { kind: "demo" } | { kind: "file"; file: File };
 
+/** `webgpu` is compiled for the GPU; `tfjs` is the reference, slower and on any backend. */
+export type EngineName = "webgpu" | "tfjs";
+
 /** The machine that computes. */
 export interface DeviceInfo {
-  engine: "tfjs";
+  /** The engine that runs use. */
+  engine: EngineName;
   backend: "webgpu" | "wasm" | "cpu";
   /** For people, e.g. "Apple M2" or "SwiftShader". */
   name: string;
@@ -87,6 +91,8 @@ export interface RestoredRun {
 export interface Calls {
   /** First call: finds the device and lists what is saved. */
   open: { params: undefined; result: { device: DeviceInfo; checkpoints: CheckpointSummary[] } };
+  /** Chooses the engine of runs to come. @throws "no-webgpu" kinds of UserError where it cannot run */
+  chooseEngine: { params: { engine: EngineName }; result: DeviceInfo };
   loadModel: { params: { source: ModelSource }; result: ModelInfo };
   loadData: { params: { source: DataSource }; result: DataInfo };
   /** Parses a recipe file over the defaults for the loaded model. */

@@ -1,17 +1,23 @@
 // A machine with an engine on it, and the one way to put them up: for a start, a planned rebuild, a lost device, a resume.
 import type { AdapterState } from "../adapter/state.ts";
 import type { LoraConfig } from "../adapter/lora.ts";
-import { createTfjsEngine, type TfjsEngine } from "../engine/tfjs/engine.ts";
+import type { Engine } from "../engine/contract.ts";
 import type { BatchShape } from "../engine/tfjs/estimate.ts";
-import { openMachine, type BackendName, type Machine, type WasmPaths } from "../gpu/machine.ts";
+import { createWebGpuEngine } from "../engine/webgpu/engine.ts";
+import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
+import type { BackendName, WasmPaths } from "../gpu/machine.ts";
 import type { BaseModel } from "../model/open.ts";
+import { weightsOnDevice } from "./plan.ts";
+import type { EngineName } from "./protocol.ts";
 
 export interface Rig {
-  machine: Machine;
-  engine: TfjsEngine;
+  machine: AnyMachine;
+  engine: Engine;
 }
 
 export interface RigPlan {
+  engine: EngineName;
+  /** Of the reference engine. */
   backend: BackendName;
   wasmPaths: WasmPaths;
   model: BaseModel;
@@ -41,14 +47,14 @@ export async function rebuild(
   signal: AbortSignal,
 ): Promise<Rebuild> {
   const startedAt = performance.now();
-  const beforeBytes = old?.machine.allocatedBytes() ?? 0;
+  const beforeBytes = old?.engine.memory().allocatedBytes ?? 0;
   const releasedBytes = await releaseRig(old);
   const rig = await openRig(plan, adapter, progress, signal);
   return {
     rig,
     beforeBytes,
     releasedBytes,
-    afterBytes: rig.machine.allocatedBytes(),
+    afterBytes: rig.engine.memory().allocatedBytes,
     durationMs: performance.now() - startedAt,
   };
 }
@@ -60,25 +66,57 @@ export async function releaseRig(rig: Rig | null): Promise<number> {
 }
 
 async function openRig(
-  { backend, wasmPaths, model, lora, shape }: RigPlan,
+  plan: RigPlan,
   adapter: AdapterState,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
 ): Promise<Rig> {
+  const rig =
+    plan.engine === "webgpu"
+      ? await openCompiled(plan, progress, signal)
+      : await openReference(plan, progress, signal);
+  try {
+    rig.engine.writeState(adapter);
+    return rig;
+  } catch (error) {
+    await releaseRig(rig);
+    throw error;
+  }
+}
+
+async function openCompiled(
+  { model, lora, shape }: RigPlan,
+  progress: (doneBytes: number, totalBytes: number) => void,
+  signal: AbortSignal,
+): Promise<Rig> {
+  const machine = await openGpuMachine();
+  try {
+    const { config, readWeight } = model;
+    const { opened } = machine;
+    const weights = weightsOnDevice(model);
+    const parts = { opened, config, lora, shape, weights, readWeight, progress, signal };
+    return { machine, engine: await createWebGpuEngine(parts) };
+  } catch (error) {
+    await machine.release();
+    throw error;
+  }
+}
+
+async function openReference(
+  { backend, wasmPaths, model, lora, shape }: RigPlan,
+  progress: (doneBytes: number, totalBytes: number) => void,
+  signal: AbortSignal,
+): Promise<Rig> {
+  // tfjs is loaded only where the reference engine is wanted.
+  const [{ openMachine }, { createTfjsEngine }] = await Promise.all([
+    import("../gpu/machine.ts"),
+    import("../engine/tfjs/engine.ts"),
+  ]);
   const machine = await openMachine(backend, wasmPaths);
   try {
     const { config, readWeight } = model;
-    const engine = await createTfjsEngine({
-      machine,
-      config,
-      lora,
-      shape,
-      readWeight,
-      progress,
-      signal,
-    });
-    engine.writeState(adapter);
-    return { machine, engine };
+    const parts = { machine, config, lora, shape, readWeight, progress, signal };
+    return { machine, engine: await createTfjsEngine(parts) };
   } catch (error) {
     await machine.release();
     throw error;

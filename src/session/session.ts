@@ -6,7 +6,7 @@ import type { RunState } from "../checkpoint/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import { batchLength } from "../data/batch.ts";
 import { adapterFiles, adapterZip } from "../export/bundle.ts";
-import type { BackendName, WasmPaths } from "../gpu/machine.ts";
+import type { WasmPaths } from "../gpu/machine.ts";
 import type { BaseModel } from "../model/open.ts";
 import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../train/recipe.ts";
 import { initialState } from "../train/trainer.ts";
@@ -21,8 +21,9 @@ import {
   openData,
   type LoadedData,
 } from "./library.ts";
-import { datasetFor, planRun } from "./plan.ts";
+import { datasetFor, engineFor, planRun } from "./plan.ts";
 import type { AdapterFile, Calls, DeviceInfo, RestoredRun, SessionEvent } from "./protocol.ts";
+import { prefetchEngine } from "./prefetch.ts";
 import { Preview } from "./preview.ts";
 import { Run } from "./run.ts";
 import { takeTabLock } from "./tab-lock.ts";
@@ -37,6 +38,7 @@ export interface SessionParts {
 
 export class Session {
   readonly #parts: SessionParts;
+  #device: DeviceInfo;
   #model: BaseModel | null = null;
   #data: LoadedData | null = null;
   #run: Run | null = null;
@@ -46,12 +48,27 @@ export class Session {
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
+    this.#device = parts.device;
   }
 
   async open(): Promise<Calls["open"]["result"]> {
-    const { device, store, emit } = this.#parts;
-    emit({ kind: "device", device });
-    return { device, checkpoints: await store.listCheckpoints() };
+    const { store, emit } = this.#parts;
+    emit({ kind: "device", device: this.#device });
+    return { device: this.#device, checkpoints: await store.listCheckpoints() };
+  }
+
+  async chooseEngine({ engine }: Calls["chooseEngine"]["params"]): Promise<DeviceInfo> {
+    this.#refuseWhileRunning();
+    if (engine === "webgpu" && this.#device.backend !== "webgpu") {
+      throw new UserError("unexpected", "The compiled engine needs WebGPU.", {
+        remedy: "Use a browser with WebGPU, or stay with the reference engine.",
+      });
+    }
+    await this.#closePreview();
+    this.#device = { ...this.#device, engine };
+    void prefetchEngine(this.#device);
+    this.#parts.emit({ kind: "device", device: this.#device });
+    return this.#device;
   }
 
   async loadModel({ source }: Calls["loadModel"]["params"]): Promise<Calls["loadModel"]["result"]> {
@@ -85,7 +102,7 @@ export class Session {
   }
 
   plan({ recipe }: Calls["plan"]["params"]): Calls["plan"]["result"] {
-    return planRun(this.#loadedModel(), this.#loadedData(), recipe);
+    return planRun(this.#loadedModel(), this.#loadedData(), recipe, this.#device.engine);
   }
 
   async start(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {
@@ -156,7 +173,7 @@ export class Session {
     const state = await this.#parts.store.loadCheckpoint(key);
     const model = await this.#modelOf(state);
     const data = await this.#dataOf(state);
-    const { samplePrompt } = planRun(model, data, state.recipe);
+    const { samplePrompt } = planRun(model, data, state.recipe, this.#device.engine);
     await this.#openRun(state, model, data, samplePrompt);
     const { runId, recipe, trainer } = state;
     return {
@@ -222,8 +239,12 @@ export class Session {
         remedy: "Train or resume a run, or switch the adapter off.",
       });
     }
-    const { device, wasmPaths } = this.#parts;
-    this.#preview ??= new Preview(this.#loadedModel(), device.backend, wasmPaths);
+    const model = this.#loadedModel();
+    this.#preview ??= new Preview(model, {
+      engine: engineFor(this.#device.engine, model),
+      backend: this.#device.backend,
+      wasmPaths: this.#parts.wasmPaths,
+    });
     const isChat = this.#data?.examples[0]?.kind === "chat";
     return await this.#preview.answer({ ...prompting, isChat, seed: 0 }, onText, signal);
   }
@@ -261,7 +282,7 @@ export class Session {
     samplePrompt: string,
   ): Promise<Run> {
     checkAdapter(state, model);
-    const { store, device, wasmPaths } = this.#parts;
+    const { store, wasmPaths } = this.#parts;
     const emit = (event: SessionEvent) => {
       this.#takeEvent(event);
     };
@@ -269,9 +290,10 @@ export class Session {
     this.#releaseTab ??= await takeTabLock();
     await this.#closePreview();
     await this.#run?.release();
-    const backend: BackendName = device.backend;
+    const { backend } = this.#device;
+    const engine = engineFor(this.#device.engine, model);
     const shape = { rows: state.recipe.batchSize, length: batchLength(dataset.longestRow) };
-    const rigPlan = { backend, wasmPaths, model, lora: state.recipe, shape };
+    const rigPlan = { engine, backend, wasmPaths, model, lora: state.recipe, shape };
     this.#run = new Run({ state, dataset, data, rigPlan, store, samplePrompt, emit });
     return this.#run;
   }

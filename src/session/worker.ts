@@ -2,7 +2,7 @@
 import { openStore } from "../checkpoint/store.ts";
 import { toPlain } from "../util/errors.ts";
 import { findDevice } from "./find-device.ts";
-import { prefetchBackend } from "./prefetch.ts";
+import { prefetchEngine } from "./prefetch.ts";
 import type { Command, Message, SessionEvent } from "./protocol.ts";
 import { Session } from "./session.ts";
 import { wasmPaths } from "./wasm-paths.ts";
@@ -18,7 +18,7 @@ const emit = (event: SessionEvent) => {
 const demoBase = new URL("demo/", self.name);
 
 const opening = findDevice().then((device) => {
-  void prefetchBackend(device.backend);
+  void prefetchEngine(device);
   return new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, emit });
 });
 
@@ -40,6 +40,8 @@ function perform(session: Session, { name, params }: Command): unknown {
   switch (name) {
     case "open":
       return session.open();
+    case "chooseEngine":
+      return session.chooseEngine(params);
     case "loadModel":
       return session.loadModel(params);
     case "loadData":

@@ -9,7 +9,7 @@ export interface FrozenWeights {
   dispose(): void;
 }
 
-export type ReadWeight = (name: string, signal: AbortSignal) => Promise<Float32Array>;
+export type ReadWeight = (name: string, signal: AbortSignal) => Promise<Float32Array<ArrayBuffer>>;
 
 /** Reads every tensor to the device, one at a time. @param progress bytes on the device so far */
 export async function loadWeights(

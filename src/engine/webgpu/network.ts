@@ -70,10 +70,13 @@ export function weightOf({ weights }: Network, name: string): StoredWeight {
   return weight;
 }
 
-/** Widths of the seven linear layers must be whole quads; every released Llama is. */
+/** Whether there are kernels for it: widths must be whole quads and heads of a usual size, as in every released Llama. */
 export function isSupported(config: ModelConfig): boolean {
+  const { headDim } = config;
   return (
-    config.headDim % 4 === 0 &&
+    headDim % 4 === 0 &&
+    headDim >= 8 &&
+    headDim <= 256 &&
     linearsOfLayer(config, 0).every(
       ({ inFeatures, outFeatures }) => inFeatures % 4 === 0 && outFeatures % 4 === 0,
     )

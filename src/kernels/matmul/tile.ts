@@ -34,3 +34,13 @@ export function tileSpan({ rows, quads, threadsX, threadsY }: Tile): {
 } {
   return { rows: rows * threadsY, cols: quads * 4 * threadsX };
 }
+
+/** Tiles of one engine, by what the product is like. */
+export interface TileChoice {
+  /** y = x W^T over many columns. */
+  wide: TileName;
+  /** dx = dy W. */
+  wideBackward: TileName;
+}
+
+export const defaultTiles: TileChoice = { wide: defaultTile, wideBackward: defaultTile };

@@ -23,7 +23,7 @@ const rows = (await (await read("data.jsonl")).text())
   .split("\n")
   .map((line) => JSON.parse(line) as { prompt: string; completion: string });
 const plan = (given: Partial<Recipe> = {}, from = data) =>
-  planRun(model, from, { ...demoRecipe, ...given });
+  planRun(model, from, { ...demoRecipe, ...given }, "webgpu");
 const rowsFile = (...lines: object[]) =>
   openData("file", "own.jsonl", new Blob([lines.map((line) => JSON.stringify(line)).join("\n")]));
 
