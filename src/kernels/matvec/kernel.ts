@@ -1,0 +1,116 @@
+// The product with a frozen weight for so few rows that it is no more than reading the weight once: generation, token by token.
+// Takes what the matrix product takes (matmul/kernel.ts), forward only.
+import { defineKernel, type Binding, type Kernel } from "../../gpu/kernel.ts";
+import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { invariant } from "../../util/assert.ts";
+import type { LoraPart, Matrix } from "../matmul/kernel.ts";
+import { weightBindings, weightReader } from "../weight-format/format.ts";
+import adapter from "./adapter.wgsl?raw";
+import source from "./matvec.wgsl?raw";
+
+export interface MatvecParts {
+  /** [rows, weight.cols] */
+  x: Tensor;
+  weight: Matrix;
+  /** [rows, width], width weight.rows rounded up to a multiple of 4; what is past them is left alone. */
+  y: Tensor;
+  lora?: LoraPart;
+  /** Laid out as y, another tensor; added to the product. */
+  residual?: Tensor;
+}
+
+/** Rows of x that are worth it; more go to the matrix product. */
+export const maxMatvecRows = 4;
+
+const rowsOfTeam = 4;
+
+/** y = x W^T (+ scaling low B^T) (+ residual). @param rows of x and y, 1 to 4 */
+export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecParts): Dispatch {
+  const { rows: outer, cols: inner } = weight;
+  const rank = lora?.rank ?? 0;
+  invariant(rows >= 1 && rows <= maxMatvecRows, `a matrix-vector product of ${rows} rows`);
+  invariant(inner % 4 === 0 && rank % 4 === 0, `${inner} and ${rank} are not whole quads`);
+  const team = teamsFor(outer, inner);
+  const kernel = kernelOf(rows, weight, team, lora !== undefined, residual !== undefined);
+  return dispatch(kernel, {
+    tensors: {
+      x,
+      ...weight.tensors,
+      ...(lora && { low: lora.low, lora: lora.matrix }),
+      ...(residual && { residual }),
+      y,
+    },
+    params: {
+      outer,
+      innerQuads: inner / 4,
+      yWidth: Math.ceil(outer / 4) * 4,
+      rankQuads: rank / 4,
+      scaling: lora?.scaling ?? 0,
+    },
+    grid: flatGrid(Math.ceil(outer / (team.TEAMS * rowsOfTeam))),
+    work: rows * outer * (inner + rank),
+  });
+}
+
+interface Teams extends Readonly<Record<string, number>> {
+  TEAMS: number;
+  LANES: number;
+}
+
+/** A long sum for few rows, as an adapter's A, has too few teams to keep a GPU busy: each gets more threads. */
+function teamsFor(outer: number, inner: number): Teams {
+  return outer <= 64 && inner >= 512 ? { TEAMS: 1, LANES: 128 } : { TEAMS: 2, LANES: 32 };
+}
+
+function kernelOf(
+  rows: number,
+  { format, groupSize }: Matrix,
+  teams: Teams,
+  hasLora: boolean,
+  hasResidual: boolean,
+): Kernel {
+  const quads: Binding = { use: "in", element: "vec4f" };
+  return defineKernel({
+    name: `matvec ${format}`,
+    source,
+    definitions: [
+      weightReader(format, groupSize),
+      rowTypes(rows),
+      quadsOf("x", "innerQuads", rows),
+      hasLora ? quadsOf("low", "rankQuads", rows) + adapter : noAdapter,
+      `fn residual_of(at : u32) -> f32 { return ${hasResidual ? "residual[at]" : "0.0"}; }`,
+    ].join("\n"),
+    constants: { ...teams, X_ROWS: rows },
+    bindings: {
+      x: quads,
+      ...weightBindings(format),
+      ...(hasLora && { low: quads, lora: { use: "constant", element: "vec4f" } }),
+      ...(hasResidual && { residual: { use: "in", element: "f32" } }),
+      y: { use: "out", element: "f32" },
+    },
+    params: { outer: "u32", innerQuads: "u32", yWidth: "u32", rankQuads: "u32", scaling: "f32" },
+  });
+}
+
+const noAdapter =
+  "fn add_adapter(sums : TeamSums, rows : vec4u, lane : u32) -> TeamSums { return sums; }\n";
+
+/** A quad of each row is a matrix of so many columns; its product with a quad of W is a vector of their dot products. */
+function rowTypes(rows: number): string {
+  const [quads, sums, product, sum] =
+    rows === 1
+      ? ["vec4f", "f32", "dot(w, quads)", "sums"]
+      : [`mat${rows}x4f`, `vec${rows}f`, "w * quads", "sums[m]"];
+  return `alias Quads = ${quads};
+alias Sums = ${sums};
+fn products(w : vec4f, quads : Quads) -> Sums { return ${product}; }
+fn sum_of(sums : Sums, m : u32) -> f32 { return ${sum}; }`;
+}
+
+function quadsOf(binding: string, width: string, rows: number): string {
+  const columns = Array.from(
+    { length: rows },
+    (_, m) => `${binding}[${m}u * params.${width} + quad]`,
+  );
+  return `fn quads_of_${binding}(quad : u32) -> Quads { return Quads(${columns.join(", ")}); }\n`;
+}

@@ -1,0 +1,54 @@
+// y[m, n] = sum_k x[m, k] W[n, k]  (+ scaling sum_r low[m, r] B[n, r])  (+ residual[m, n])
+//
+// For 1 to 4 rows of x, where the time is that of reading W once. A team of LANES threads makes 4 rows of W: its threads stride
+// over their quads side by side, and each quad of x serves 4 products. Then one thread for each sum adds up the team's parts,
+// always in the same order: one barrier in all.
+//
+// Prepended: TEAMS, LANES, X_ROWS, x, the weight's bindings, y, (low, lora,) (residual,) params { outer, innerQuads, yWidth,
+// rankQuads, scaling }, load_quad of the weight's format, and of kernel.ts, for so many rows of x: Quads, a quad of each row;
+// Sums, a number for each; products(w, quads) -> Sums; sum_of(sums, m) -> f32; quads_of_x(quad); add_adapter; residual_of.
+
+const GROUP_ROWS = TEAMS * 4u;
+
+// For the 4 rows of W of a team.
+alias TeamSums = array<Sums, 4>;
+
+var<workgroup> parts : array<TeamSums, TEAMS * LANES>;
+
+@compute @workgroup_size(TEAMS * LANES)
+fn main(
+  @builtin(workgroup_id) group : vec3u,
+  @builtin(num_workgroups) groups : vec3u,
+  @builtin(local_invocation_index) thread : u32,
+) {
+  let first = (group.y * groups.x + group.x) * GROUP_ROWS;
+  let lane = thread % LANES;
+  // Past the last row the last is read again, and not written.
+  let rows = min(vec4u(first + thread / LANES * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(params.outer - 1u));
+  let starts = rows * params.innerQuads;
+  var a = Sums();
+  var b = Sums();
+  var c = Sums();
+  var d = Sums();
+  for (var quad = lane; quad < params.innerQuads; quad += LANES) {
+    let quads = quads_of_x(quad);
+    a += products(load_quad(starts.x + quad), quads);
+    b += products(load_quad(starts.y + quad), quads);
+    c += products(load_quad(starts.z + quad), quads);
+    d += products(load_quad(starts.w + quad), quads);
+  }
+  parts[thread] = add_adapter(TeamSums(a, b, c, d), rows, lane);
+  workgroupBarrier();
+
+  let row = first + thread % GROUP_ROWS;
+  let m = thread / GROUP_ROWS;
+  if (m < X_ROWS && row < params.outer) {
+    let of_team = (thread % GROUP_ROWS) / 4u * LANES;
+    var sum = 0.0;
+    for (var i = 0u; i < LANES; i++) {
+      sum += sum_of(parts[of_team + i][thread % 4u], m);
+    }
+    let at = m * params.yWidth + row;
+    y[at] = sum + residual_of(at);
+  }
+}
