@@ -31,6 +31,23 @@ export const stepFields = {
 export type StepField = keyof typeof stepFields;
 export type StepScalars = Record<StepField, number>;
 
+/** For passes that scale, clip and update nothing. */
+export const noScalars: StepScalars = {
+  gradScale: 0,
+  stepSize: 0,
+  rootCorrection: 0,
+  decay: 1,
+  oneMinusBeta1: 0,
+  beta2: 0,
+  oneMinusBeta2: 0,
+  epsilon: 0,
+  maxGradNorm: 0,
+  seed: 0,
+  firstToken: 0,
+  supervisedRows: 0,
+  isFirstPass: 1,
+};
+
 /** Uniform buffers are sized in multiples of 16 bytes. */
 export const stepBufferBytes = Math.ceil((Object.keys(stepFields).length * 4) / 16) * 16;
 

@@ -5,7 +5,7 @@ import type { TokenBatch } from "../../data/batch.ts";
 import type { OpenDevice } from "../../gpu/device.ts";
 import type { Program } from "../../gpu/plan.ts";
 import { Runner } from "../../gpu/runner.ts";
-import type { StepScalars } from "../../gpu/step-buffer.ts";
+import { noScalars, type StepScalars } from "../../gpu/step-buffer.ts";
 import { adamWScalars } from "../../kernels/adamw/kernel.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
 import { inverseFrequencies, ropeTable } from "../../kernels/rope/table.ts";
@@ -255,19 +255,3 @@ export class WebGpuEngine implements Engine {
     invariant(this.#hasAdapter, "the engine has no adapter yet: call writeState first");
   }
 }
-
-const noScalars: StepScalars = {
-  gradScale: 0,
-  stepSize: 0,
-  rootCorrection: 0,
-  decay: 1,
-  oneMinusBeta1: 0,
-  beta2: 0,
-  oneMinusBeta2: 0,
-  epsilon: 0,
-  maxGradNorm: 0,
-  seed: 0,
-  firstToken: 0,
-  supervisedRows: 0,
-  isFirstPass: 1,
-};

@@ -8,6 +8,7 @@ import {
   type Matrix,
   type MatmulParts,
 } from "../../kernels/matmul/kernel.ts";
+import { matvec, maxMatvecRows } from "../../kernels/matvec/kernel.ts";
 import type { PlacedTarget } from "./adapter-layout.ts";
 import { weightOf, type Network } from "./network.ts";
 
@@ -59,6 +60,9 @@ export function forwardLinear(
 
 /** Forward product with the kernel for so many rows and columns. */
 export function product({ tiles }: Network, rows: number, parts: MatmulParts): Dispatch {
+  if (rows <= maxMatvecRows) {
+    return matvec(rows, parts);
+  }
   return linear(rows, { ...parts, tile: parts.weight.rows <= 64 ? "narrow" : tiles.wide });
 }
 
