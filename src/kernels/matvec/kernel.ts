@@ -1,7 +1,7 @@
 // The product with a frozen weight for so few rows that it is no more than reading the weight once: generation, token by token.
 // Takes what the matrix product takes (matmul/kernel.ts), forward only.
 import { defineKernel, type Binding, type Kernel } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import type { LoraPart, Matrix } from "../matmul/kernel.ts";
 import { weightBindings, weightReader } from "../weight-format/format.ts";
@@ -24,7 +24,7 @@ export const maxMatvecRows = 4;
 
 const rowsOfTeam = 4;
 
-/** y = x W^T (+ scaling low B^T) (+ residual). @param rows of x and y, 1 to 4 */
+/** y = x W^T (+ scaling low B^T) (+ residual). @param rows of x and y, 1 to 4; W up to 524,280 */
 export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecParts): Dispatch {
   const { rows: outer, cols: inner } = weight;
   const rank = lora?.rank ?? 0;
@@ -47,7 +47,7 @@ export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecPar
       rankQuads: rank / 4,
       scaling: lora?.scaling ?? 0,
     },
-    grid: flatGrid(Math.ceil(outer / (team.TEAMS * rowsOfTeam))),
+    grid: [Math.ceil(outer / (team.TEAMS * rowsOfTeam)), 1, 1],
     work: rows * outer * (inner + rank),
   });
 }
@@ -57,9 +57,14 @@ interface Teams extends Readonly<Record<string, number>> {
   LANES: number;
 }
 
-/** A long sum for few rows, as an adapter's A, has too few teams to keep a GPU busy: each gets more threads. */
+/**
+ * Lanes for about eight laps each, within what still reads W in whole pieces. Few rows, as an adapter's A has, are few teams:
+ * these are larger, or a long sum would leave a GPU idle.
+ */
 function teamsFor(outer: number, inner: number): Teams {
-  return outer <= 64 && inner >= 512 ? { TEAMS: 1, LANES: 128 } : { TEAMS: 2, LANES: 32 };
+  const most = outer <= 64 ? 128 : 32;
+  const lanes = Math.min(most, Math.max(8, 2 ** Math.floor(Math.log2(inner / 32))));
+  return { TEAMS: Math.max(1, 64 / lanes), LANES: lanes };
 }
 
 function kernelOf(

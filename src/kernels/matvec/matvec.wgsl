@@ -18,10 +18,9 @@ var<workgroup> parts : array<TeamSums, TEAMS * LANES>;
 @compute @workgroup_size(TEAMS * LANES)
 fn main(
   @builtin(workgroup_id) group : vec3u,
-  @builtin(num_workgroups) groups : vec3u,
   @builtin(local_invocation_index) thread : u32,
 ) {
-  let first = (group.y * groups.x + group.x) * GROUP_ROWS;
+  let first = group.x * GROUP_ROWS;
   let lane = thread % LANES;
   // Past the last row the last is read again, and not written.
   let rows = min(vec4u(first + thread / LANES * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(params.outer - 1u));
@@ -40,15 +39,17 @@ fn main(
   parts[thread] = add_adapter(TeamSums(a, b, c, d), rows, lane);
   workgroupBarrier();
 
-  let row = first + thread % GROUP_ROWS;
-  let m = thread / GROUP_ROWS;
-  if (m < X_ROWS && row < params.outer) {
-    let of_team = (thread % GROUP_ROWS) / 4u * LANES;
-    var sum = 0.0;
-    for (var i = 0u; i < LANES; i++) {
-      sum += sum_of(parts[of_team + i][thread % 4u], m);
+  for (var i = thread; i < GROUP_ROWS * X_ROWS; i += TEAMS * LANES) {
+    let m = i / GROUP_ROWS;
+    let row = first + i % GROUP_ROWS;
+    if (row < params.outer) {
+      let of_team = i % GROUP_ROWS / 4u * LANES;
+      var sum = 0.0;
+      for (var other = 0u; other < LANES; other++) {
+        sum += sum_of(parts[of_team + other][i % 4u], m);
+      }
+      let at = m * params.yWidth + row;
+      y[at] = sum + residual_of(at);
     }
-    let at = m * params.yWidth + row;
-    y[at] = sum + residual_of(at);
   }
 }
