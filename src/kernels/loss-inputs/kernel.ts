@@ -1,0 +1,38 @@
+// What a chunk of supervised rows is to learn, as loss functions take it: a class and a weight for every row.
+import { defineKernel } from "../../gpu/kernel.ts";
+import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import type { ChunkShape } from "../cross-entropy/kernel.ts";
+import source from "./loss-inputs.wgsl?raw";
+
+const workgroupSize = 64;
+
+const kernel = defineKernel({
+  name: "loss-inputs",
+  source,
+  constants: { WORKGROUP_SIZE: workgroupSize },
+  bindings: {
+    targets: { use: "constant", element: "u32" },
+    classes: { use: "out", element: "u32" },
+    weights: { use: "out", element: "f32" },
+    scale: { use: "out", element: "f32" },
+  },
+  params: { firstRow: "u32", rows: "u32" },
+  usesStep: true,
+});
+
+/**
+ * `targets`: u32 [supervised rows]; `classes`: u32 [rows] and `weights`: [rows], both 0 past the supervised rows; `scale`: [1],
+ * what the loss's gradient is multiplied by. Left out of a pass that has no supervised row in this chunk.
+ */
+export function lossInputs(
+  { firstRow, rows }: Omit<ChunkShape, "vocabulary">,
+  tensors: { targets: Tensor | View; classes: Tensor; weights: Tensor; scale: Tensor },
+): Dispatch {
+  return dispatch(kernel, {
+    tensors,
+    params: { firstRow, rows },
+    grid: flatGrid(Math.ceil(rows / workgroupSize)),
+    work: rows,
+    skipUpToRows: firstRow,
+  });
+}
