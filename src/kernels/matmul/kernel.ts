@@ -108,7 +108,7 @@ function kernelFor(
     defineKernel({
       name: `${orientation === "byRows" ? "linear" : "linear-backward"} ${format} ${tile.name}`,
       source: matmulSource({ orientation, tile, hasLora, addend }),
-      definitions: weightReader(format),
+      definitions: weightReader(format, groupSize),
       bindings: {
         x: vectors("in"),
         ...weightBindings(format),

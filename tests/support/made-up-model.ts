@@ -1,0 +1,94 @@
+// Small models with random weights and random batches, for comparing engines where no golden is needed.
+import { initialAdapter, loraTargets, type LoraConfig } from "../../src/adapter/lora.ts";
+import type { AdapterState } from "../../src/adapter/state.ts";
+import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
+import type { ModelConfig } from "../../src/model/config.ts";
+import { tensorsOf } from "../../src/model/tensors.ts";
+import { substream, uniforms } from "../../src/util/random.ts";
+
+const base: ModelConfig = {
+  architecture: "LlamaForCausalLM",
+  vocabSize: 97,
+  hiddenSize: 32,
+  intermediateSize: 60,
+  numHiddenLayers: 2,
+  numAttentionHeads: 4,
+  numKeyValueHeads: 4,
+  headDim: 8,
+  rmsNormEps: 1e-5,
+  ropeTheta: 10000,
+  maxPositionEmbeddings: 256,
+  tieWordEmbeddings: true,
+};
+
+export function madeUpConfig(given: Partial<ModelConfig> = {}): ModelConfig {
+  return { ...base, ...given };
+}
+
+/** Weights of a usual size: norms around 1, matrices around 1 / sqrt(in). */
+export function madeUpWeights(
+  config: ModelConfig,
+  seed = 5,
+): (name: string) => Promise<Float32Array<ArrayBuffer>> {
+  const specs = tensorsOf(config);
+  return (name) => {
+    const index = specs.findIndex((spec) => spec.name === name);
+    const shape = specs[index]?.shape ?? [];
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    const draws = uniforms(seed, substream(77, index), size);
+    const isNorm = shape.length === 1;
+    const spread = isNorm ? 0.2 : Math.sqrt(3 / (shape[1] ?? 1));
+    const values = Float32Array.from(draws, (draw) => (isNorm ? 1 : 0) + (2 * draw - 1) * spread);
+    return Promise.resolve(values);
+  };
+}
+
+/** A and B both away from zero, so that every gradient is. */
+export function madeUpAdapter(config: ModelConfig, lora: LoraConfig, seed = 3): AdapterState {
+  const { tensors } = initialAdapter(loraTargets(config, lora), lora.rank, seed);
+  return {
+    tensors: tensors.map((tensor, index) => ({
+      ...tensor,
+      values:
+        index % 2 === 0
+          ? tensor.values
+          : uniforms(seed, substream(78, index), tensor.values.length).map(
+              (draw) => (draw - 0.5) * 0.1,
+            ),
+    })),
+  };
+}
+
+/** @param rows lengths of the segments of each row; what is left of `length` is padding */
+export function madeUpBatch(
+  { vocabSize }: ModelConfig,
+  rows: readonly (readonly number[])[],
+  length: number,
+  seed: number,
+): TokenBatch {
+  const draws = uniforms(seed, 79, rows.length * length);
+  const batch: TokenBatch = {
+    rows: rows.length,
+    length,
+    tokens: new Int32Array(draws.length),
+    positions: new Int32Array(draws.length),
+    segments: new Int32Array(draws.length),
+    targets: new Int32Array(draws.length).fill(IGNORED),
+    supervisedTokens: 0,
+  };
+  rows.forEach((segments, row) => {
+    let at = row * length;
+    segments.forEach((size, segment) => {
+      for (let place = 0; place < size; place++, at++) {
+        batch.tokens[at] = Math.floor((draws[at] ?? 0) * vocabSize);
+        batch.positions[at] = place;
+        batch.segments[at] = segment + 1;
+        if (place > size / 3) {
+          batch.targets[at - 1] = batch.tokens[at] ?? 0;
+          batch.supervisedTokens++;
+        }
+      }
+    });
+  });
+  return batch;
+}
