@@ -11,7 +11,8 @@ test("without WebGPU the page says so and trains on the processor", async ({ vis
 
   await start(page, { ...smallRecipe, maxSteps: 3 });
   await events.waitForEnd();
-  expect(events.of("device")[0]?.device.backend).toBe("wasm");
+  expect(events.of("device")[0]?.device).toMatchObject({ engine: "tfjs", backend: "wasm" });
+  await expect(page.getByLabel("Engine", { exact: true })).toHaveCount(0);
   expect(events.of("step")).toHaveLength(3);
   expect(await adapterSha256(page)).toMatch(/^[0-9a-f]{64}$/);
 });

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright";
-import type { SessionEvent } from "../../src/session/protocol.ts";
+import type { EngineName, SessionEvent } from "../../src/session/protocol.ts";
 
 export type EventOf<Kind extends SessionEvent["kind"]> = Extract<SessionEvent, { kind: Kind }>;
 
@@ -101,9 +101,11 @@ export interface Choices {
   adapter?: string | undefined;
   /** The JSON recipe. */
   recipe?: object | undefined;
+  /** Left as the page has it when none is given. */
+  engine?: EngineName | undefined;
 }
 
-/** Puts the visitor's own files and recipe in place of the demo's. @throws Error with what the page refuses */
+/** Puts the visitor's own files, recipe and engine in place of the demo's. @throws Error with what the page refuses */
 export async function choose(page: Page, choices: Choices): Promise<void> {
   await waitUntilReady(page);
   const put = async (label: string, files: Parameters<Page["setInputFiles"]>[1]) => {
@@ -123,7 +125,19 @@ export async function choose(page: Page, choices: Choices): Promise<void> {
   if (choices.adapter !== undefined) {
     await put("Start from an adapter", filesIn(choices.adapter));
   }
+  if (choices.engine !== undefined) {
+    await selectEngine(page, choices.engine);
+  }
   await waitUntilTaken(page);
+}
+
+/** Where the page offers one, so where there is WebGPU. */
+async function selectEngine(page: Page, engine: EngineName): Promise<void> {
+  const select = page.getByRole("combobox", { name: "Engine", exact: true });
+  if (!(await select.isVisible())) {
+    await page.getByText("More", { exact: true }).click();
+  }
+  await select.selectOption(engine);
 }
 
 /** A file that exists in memory only. */

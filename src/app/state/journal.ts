@@ -1,5 +1,11 @@
 // What happened, in words: the lines of the Log.
-import type { RebuildReason, RunPhase, SaveReason, SessionEvent } from "../../session/protocol.ts";
+import type {
+  EngineName,
+  RebuildReason,
+  RunPhase,
+  SaveReason,
+  SessionEvent,
+} from "../../session/protocol.ts";
 import { formatBytes, formatDuration, formatLoss } from "../../util/format.ts";
 
 export interface JournalLine {
@@ -13,6 +19,8 @@ const rebuildReasons: Record<RebuildReason, string> = {
   "device-lost": "the device was lost",
 };
 
+const engineWords: Record<EngineName, string> = { webgpu: "compiled", tfjs: "reference" };
+
 const saveReasons: Record<SaveReason, string> = {
   steps: "",
   pause: " Saved because of the pause.",
@@ -24,8 +32,10 @@ const saveReasons: Record<SaveReason, string> = {
 /** One line for an event, null for what the curve or the samples show anyway. */
 export function wordsFor(event: SessionEvent): string | null {
   switch (event.kind) {
-    case "device":
-      return `Computing on ${event.device.name} (${event.device.backend}).`;
+    case "device": {
+      const { name, backend, engine } = event.device;
+      return `Computing on ${name} (${backend}) with the ${engineWords[engine]} engine.`;
+    }
     case "run":
       return phaseWords(event.phase);
     case "evaluated":

@@ -3,6 +3,7 @@ import type { SessionClient } from "../../session/client.ts";
 import type {
   DataInfo,
   DataSource,
+  EngineName,
   ModelInfo,
   ModelSource,
   RunPlan,
@@ -34,12 +35,13 @@ export class Setup {
   plan = $state.raw<RunPlan | null>(null);
   #isPlanDue = $state(false);
   #isAskingForPlan = $state(false);
+  isChoosingEngine = $state(false);
   /** The visitor's own sample prompt; null takes the plan's. */
   ownPrompt = $state<string | null>(null);
   errors = $state.raw<Partial<Record<Place, PlainError>>>({});
   planError = $state.raw<PlainError | null>(null);
 
-  readonly isPlanning = $derived(this.#isPlanDue || this.#isAskingForPlan);
+  readonly isPlanning = $derived(this.#isPlanDue || this.#isAskingForPlan || this.isChoosingEngine);
   readonly samplePrompt = $derived(this.ownPrompt ?? this.plan?.samplePrompt ?? "");
   readonly isDemo = $derived(this.model?.source === "demo" && this.data?.source === "demo");
   readonly planPlace = $derived(this.planError === null ? null : placeOf(this.planError.code));
@@ -47,8 +49,8 @@ export class Setup {
   readonly #client: SessionClient;
   #queue: Promise<void> = Promise.resolve();
   #plannedFor = "";
-  /** Counts what was loaded; state, so that a new model or data set asks for a new plan. */
-  #loads = $state(0);
+  /** Counts what was loaded or chosen; state, so that a new model, data set or engine asks for a new plan. */
+  #changes = $state(0);
 
   constructor(client: SessionClient) {
     this.#client = client;
@@ -74,6 +76,20 @@ export class Setup {
       this.form.replace(await this.#client.call("readRecipe", { file }));
     } catch (error) {
       this.#setError("recipe", error);
+    }
+  }
+
+  /** Of runs to come. The page learns of it by the session's event. */
+  async chooseEngine(engine: EngineName): Promise<void> {
+    this.clearError("recipe");
+    this.isChoosingEngine = true;
+    try {
+      await this.#client.call("chooseEngine", { engine });
+      this.#changes += 1;
+    } catch (error) {
+      this.#setError("recipe", error);
+    } finally {
+      this.isChoosingEngine = false;
     }
   }
 
@@ -130,7 +146,7 @@ export class Setup {
     this.form.replace(recipe);
     this.errors = {};
     this.plan = null;
-    this.#loads += 1;
+    this.#changes += 1;
   }
 
   takeLoading(what: string, doneBytes: number, totalBytes: number | null): void {
@@ -150,7 +166,7 @@ export class Setup {
       this.loading = { part, what: part, doneBytes: 0, totalBytes: null, startedAt: Date.now() };
       try {
         await load();
-        this.#loads += 1;
+        this.#changes += 1;
       } catch (error) {
         this.#setError(part, error);
       } finally {
@@ -165,6 +181,6 @@ export class Setup {
   }
 
   #keyOf(recipe: Recipe): string {
-    return `${this.#loads} ${JSON.stringify(recipe)}`;
+    return `${this.#changes} ${JSON.stringify(recipe)}`;
   }
 }
