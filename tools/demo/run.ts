@@ -1,13 +1,14 @@
 // The main job without hands: trains in headless Chromium on the production build and writes the adapter and checkpoint.
-// Options: --steps, --reload-every, --out, --model, --data, --adapter, --recipe, --profile, --stop-at, --resume, --show.
+// Options: --steps, --reload-every, --out, --model, --data, --adapter, --recipe, --engine, --profile, --stop-at, --resume,
+// --show.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium, type BrowserContext, type Page } from "playwright";
-import type { SessionEvent } from "../../src/session/protocol.ts";
+import type { EngineName, SessionEvent } from "../../src/session/protocol.ts";
 import { browserArguments, findBrowser } from "../../tests/support/browser.ts";
-import { choose, download, EventLog, waitUntilReady } from "../../tests/support/page.ts";
+import { choose, download, EventLog } from "../../tests/support/page.ts";
 import { openSite } from "../../tests/support/site.ts";
 
 const { values: options } = parseArgs({
@@ -19,6 +20,8 @@ const { values: options } = parseArgs({
     data: { type: "string" },
     adapter: { type: "string" },
     recipe: { type: "string" },
+    /** webgpu (compiled, the page's own choice where there is WebGPU) or tfjs (reference). */
+    engine: { type: "string" },
     /** Browser profile to use and keep, so that another process can resume the run. */
     profile: { type: "string" },
     /** Stop and save after this step. */
@@ -83,12 +86,13 @@ async function begin(page: Page): Promise<void> {
     data: options.data,
     adapter: options.adapter,
     recipe: readRecipe(),
+    engine: readEngine(),
   });
   await page.getByRole("button", { name: "Start training" }).click();
 }
 
 async function takeUp(page: Page): Promise<void> {
-  await waitUntilReady(page);
+  await choose(page, { engine: readEngine() });
   await page
     .getByRole("region", { name: "Saved run" })
     .getByRole("button", { name: "Resume" })
@@ -107,6 +111,14 @@ function readRecipe(): object {
     ...(steps !== undefined && { maxSteps: Number(steps) }),
     ...(reloadEvery !== undefined && { reloadEverySteps: Number(reloadEvery) }),
   };
+}
+
+function readEngine(): EngineName | undefined {
+  const { engine } = options;
+  if (engine !== undefined && engine !== "webgpu" && engine !== "tfjs") {
+    throw new Error(`--engine is webgpu or tfjs, not ${engine}.`);
+  }
+  return engine;
 }
 
 function printProgress(events: EventLog): void {
@@ -177,7 +189,7 @@ async function saveFiles(page: Page, step: number): Promise<void> {
 }
 
 function summarize(events: EventLog): object {
-  const device = events.of("device")[0]?.device;
+  const device = events.of("device").at(-1)?.device;
   const steps = events.of("step");
   const heldOut = events.of("evaluated");
   const sample = (which: "before" | "after") =>
