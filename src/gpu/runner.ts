@@ -7,6 +7,12 @@ import type { Dispatch, Program, Tensor, View } from "./plan.ts";
 import { packStep, stepBufferBytes, type StepScalars } from "./step-buffer.ts";
 import { Submitter, type Command, type RunCost } from "./submitter.ts";
 
+/** Dispatches of a program, from the one of index `from` up to, but without, `to`. */
+export interface ProgramPart {
+  from: number;
+  to: number;
+}
+
 /** The programs of one engine on one device. They run one after the other and share their arenas. */
 export class Runner {
   readonly #opened: OpenDevice;
@@ -66,13 +72,18 @@ export class Runner {
     this.#opened.device.queue.writeBuffer(this.#memory.step, 0, this.#stepBytes);
   }
 
-  /** Encodes and submits. @param supervisedRows dispatches meant for more rows are left out */
-  run(program: Program, supervisedRows = Infinity): RunCost {
+  /**
+   * Encodes and submits.
+   * @param supervisedRows dispatches meant for more rows are left out
+   * @param part for work from elsewhere in between; the arenas hold only until another program runs
+   */
+  run(program: Program, supervisedRows = Infinity, part?: ProgramPart): RunCost {
     const commands = this.#commands.get(program);
     if (commands === undefined) {
       throw new Error(`The program ${program.name} was not prepared.`);
     }
-    this.#submitter.submit(commands, supervisedRows);
+    const wanted = part === undefined ? commands : commands.slice(part.from, part.to);
+    this.#submitter.submit(wanted, supervisedRows);
     return this.#submitter.lastRun;
   }
 
