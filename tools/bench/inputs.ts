@@ -57,7 +57,9 @@ export function productInputs({ m, k, n }: Product): ProductInputs {
 }
 
 /** Weights of a whole model, by name; one pool of numbers serves all, for drawing 135 million takes half a minute. */
-export function weightReader(config: ModelConfig): (name: string) => Promise<Float32Array> {
+export function weightReader(
+  config: ModelConfig,
+): (name: string) => Promise<Float32Array<ArrayBuffer>> {
   const sizes = new Map(tensorsOf(config).map(({ name, shape }) => [name, shape]));
   const pool = numbers("pool", 2 ** 18, 1);
   return (name) => {

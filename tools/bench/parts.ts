@@ -112,7 +112,7 @@ async function raceBlocks(sides: Sides, shape: BlockShape): Promise<BlockRow> {
   for (const [name, racer] of present(sides)) {
     contenders.set(name, await racer.block(inputs));
   }
-  const times = await race(contenders);
+  const times = await race(contenders, "single");
   const results = new Map<string, LossAndNorm>();
   for (const [name, contender] of contenders) {
     results.set(name, await contender.result());
@@ -142,7 +142,7 @@ async function raceProducts(sides: Sides, product: Product): Promise<MatmulRow[]
       contenders.set(format, await compiled.product(inputs, format));
     }
   }
-  const times = await race(contenders);
+  const times = await race(contenders, "batched");
   const expected = await reference.result();
   for (const [name, contender] of contenders) {
     const format = matmulFormats.find((candidate) => candidate === name) ?? "f32";

@@ -2,10 +2,15 @@
 
 /** A program made ready to run. */
 export interface Contender {
-  /** Once through, and done on the device when it resolves. */
-  run: () => Promise<void>;
+  /** So many times over without waiting in between, and all done on the device when it resolves. */
+  run: (times: number) => Promise<void>;
   dispose: () => void;
 }
+
+/** Once at a time; or as many times as take `batchMs`, so that the wait for a fast device does not count. */
+export type Pace = "single" | "batched";
+const batchMs = 50;
+const longestBatch = 100;
 
 /** What takes this long is repeated three times, all else at least five. */
 const slowMs = 10_000;
@@ -13,24 +18,32 @@ const slowMs = 10_000;
 const enoughMs = 500;
 const mostRepeats = 25;
 
-/** Median milliseconds of each. The first run of each compiles and is not counted. */
+/** Median milliseconds of one time through. The first run of each compiles and is not counted. */
 export async function race(
   contenders: ReadonlyMap<string, Contender>,
+  pace: Pace,
 ): Promise<Map<string, number>> {
-  const samples = new Map<string, number[]>();
-  for (const [name, contender] of contenders) {
-    await contender.run();
-    samples.set(name, []);
+  const lanes = new Map<string, { times: number; samples: number[] }>();
+  for (const [name, { run }] of contenders) {
+    await run(1);
+    lanes.set(name, { times: pace === "single" ? 1 : await batchOf(run), samples: [] });
   }
-  while ([...samples.values()].some(needsMore)) {
-    for (const [name, contender] of contenders) {
-      const own = samples.get(name) ?? [];
-      if (needsMore(own)) {
-        own.push(await timeOf(contender.run));
+  while ([...lanes.values()].some(({ samples }) => needsMore(samples))) {
+    for (const [name, { run }] of contenders) {
+      const { times, samples } = lanes.get(name) ?? { times: 1, samples: [] };
+      if (needsMore(samples)) {
+        samples.push(await timeOf(() => run(times)));
       }
     }
   }
-  return new Map(Array.from(samples, ([name, times]) => [name, median(times)]));
+  return new Map(
+    Array.from(lanes, ([name, { times, samples }]) => [name, median(samples) / times]),
+  );
+}
+
+async function batchOf(run: Contender["run"]): Promise<number> {
+  const ms = await timeOf(() => run(1));
+  return Math.min(longestBatch, Math.max(1, Math.round(batchMs / ms)));
 }
 
 /** Whether a median of these times needs another one. */

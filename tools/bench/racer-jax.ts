@@ -66,11 +66,14 @@ function prepareBlock(inputs: BlockInputs): BlockContender {
     last = null;
   };
   return {
-    async run() {
-      forget();
-      const [value, grads] = step(tree.ref(adapter), tree.ref(weights), x.ref, tree.ref(angles));
-      last = { value, grads: Object.values(grads).flatMap(({ a, b }) => [a, b]) };
-      await blockUntilReady([value, ...last.grads]);
+    async run(times) {
+      for (let time = 0; time < times; time++) {
+        forget();
+        const [value, grads] = step(tree.ref(adapter), tree.ref(weights), x.ref, tree.ref(angles));
+        last = { value, grads: Object.values(grads).flatMap(({ a, b }) => [a, b]) };
+        // Each time: jax-js is slower with several steps under way (its issue 151).
+        await blockUntilReady([value, ...last.grads]);
+      }
     },
     async result() {
       invariant(last !== null, "the block has not run");
@@ -180,10 +183,12 @@ function prepareProduct({ m, k, n, x, weight }: ProductInputs): ProductContender
   const multiply = jit((a: np.Array, b: np.Array) => np.dot(a, b));
   let last: np.Array | null = null;
   return {
-    async run() {
+    async run(times) {
       last?.dispose();
-      last = multiply(left.ref, right.ref);
-      await last.blockUntilReady();
+      const all = Array.from({ length: times }, () => multiply(left.ref, right.ref));
+      await blockUntilReady(all);
+      last = all.pop() ?? null;
+      tree.dispose(all);
     },
     async result() {
       invariant(last !== null, "the product has not run");

@@ -65,11 +65,13 @@ function prepareBlock(machine: Machine, inputs: BlockInputs): BlockContender {
     tf.dispose(last ?? []);
   };
   return {
-    async run() {
-      forget();
-      last = tf.tidy(() => differentiate(adapter));
-      // Everything is encoded by now, and the queue is in order: when the loss is read, the gradients are there.
-      await machine.guard(last.value.data());
+    async run(times) {
+      for (let time = 0; time < times; time++) {
+        forget();
+        last = tf.tidy(() => differentiate(adapter));
+        // Everything is encoded by now, and the queue is in order: when the loss is read, the gradients are there.
+        await machine.guard(last.value.data());
+      }
     },
     async result() {
       const { value, grads } = last ?? { value: tf.scalar(NaN), grads: [] };
@@ -90,11 +92,13 @@ function prepareProduct(machine: Machine, { m, k, n, x, weight }: ProductInputs)
   const right = tf.tensor2d(transposed(weight, n, k), [k, n]);
   let last: tf.Tensor | null = null;
   return {
-    async run() {
-      last?.dispose();
-      last = tf.matMul(left, right);
+    async run(times) {
+      for (let time = 0; time < times; time++) {
+        last?.dispose();
+        last = tf.matMul(left, right);
+      }
       // One number instead of the whole product: what is raced is not the way back to JavaScript.
-      const corner = tf.slice(last, [0, 0], [1, 1]);
+      const corner = tf.slice(last ?? left, [0, 0], [1, 1]);
       await machine.guard(corner.data());
       corner.dispose();
     },

@@ -40,7 +40,7 @@ export interface EngineOptions {
   lora: LoraConfig;
   /** Of the micro-batches. */
   shape: BatchShape;
-  readWeight: (name: string) => Promise<Float32Array>;
+  readWeight: (name: string) => Promise<Float32Array<ArrayBuffer>>;
 }
 
 /** What the compiled engine brings. */

@@ -65,7 +65,7 @@ export function printReport({ block, matmul, step, generation }: BenchReport): v
 }
 
 /** Rows of one kind under their field names, numbers to three digits. */
-function table(title: string, rows: readonly object[]): string {
+export function table(title: string, rows: readonly object[]): string {
   const [first] = rows;
   if (first === undefined) {
     return "";

@@ -1,0 +1,48 @@
+// `npm run bench:dawn`: makes out/dawn, a folder that runs on any machine with Node and a GPU driver, and runs it here.
+// Its arguments go to the benchmark; with --build-only it is left for another machine.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const folder = join(root, "out", "dawn");
+const script = join(folder, "bench.mjs");
+
+await bundle();
+copyBeside();
+const wanted = process.argv.slice(2);
+if (!wanted.includes("--build-only")) {
+  const { status } = spawnSync(process.execPath, [script, ...wanted], { stdio: "inherit" });
+  process.exitCode = status ?? 1;
+}
+
+/** Everything in one file, WGSL included. */
+async function bundle(): Promise<void> {
+  await build({
+    root,
+    configFile: false,
+    publicDir: false,
+    logLevel: "warn",
+    ssr: { noExternal: true },
+    build: {
+      ssr: "tools/bench/dawn.ts",
+      outDir: folder,
+      emptyOutDir: true,
+      target: "node20",
+      rolldownOptions: { output: { entryFileNames: "bench.mjs", codeSplitting: false } },
+    },
+  });
+}
+
+function copyBeside(): void {
+  mkdirSync(folder, { recursive: true });
+  const { resolve } = createRequire(import.meta.url);
+  const platform =
+    process.platform === "darwin" ? "darwin-universal" : `${process.platform}-${process.arch}`;
+  const dawn = join(dirname(resolve("webgpu")), "dist", platform, "dawn.node");
+  copyFileSync(dawn, join(folder, "dawn.node"));
+  copyFileSync(join(root, "tools/bench/train_peft.py"), join(folder, "train_peft.py"));
+}
