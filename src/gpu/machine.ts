@@ -4,6 +4,7 @@ import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { UserError } from "../util/errors.ts";
 import { openDevice, type OpenDevice } from "./device.ts";
 import { drain, type AnyMachine } from "./gpu-machine.ts";
+import { registerTfjs } from "./tfjs-bridge.ts";
 
 export type BackendName = "webgpu" | "wasm" | "cpu";
 
@@ -37,16 +38,8 @@ export async function openMachine(
 }
 
 async function openWebGpu(): Promise<Machine> {
-  const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
   const opened = await openDevice(navigator.gpu);
-  setWebGpuFlags();
-  // Kernels are registered under this very name, so a new device means a new backend of the same name.
-  if (Object.hasOwn(tf.engine().registryFactory, "webgpu")) {
-    tf.removeBackend("webgpu");
-  }
-  const backend = new WebGPUBackend(opened.device, opened.adapterInfo);
-  tf.registerBackend("webgpu", () => backend, 10);
-  await tf.setBackend("webgpu");
+  const backend = await registerTfjs(opened);
   return {
     backend: "webgpu",
     name: opened.name,
@@ -59,13 +52,6 @@ async function openWebGpu(): Promise<Machine> {
     allocatedBytes,
     release: () => releaseWebGpu(opened, backend),
   };
-}
-
-function setWebGpuFlags(): void {
-  // Otherwise small tensors are computed in JavaScript and a "GPU" result is not one.
-  tf.env().set("WEBGPU_CPU_FORWARD", false);
-  // 3 is MatMulPackedProgram. The default may pick split-K, whose float atomics add in any order.
-  tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", 3);
 }
 
 function allocatedBytes(): number {
