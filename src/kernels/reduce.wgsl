@@ -1,34 +1,46 @@
 // sum_all(v, thread), max_all(v, thread): the sum and the maximum of v over the workgroup, given to every thread.
 //
-// A tree over shared memory in a fixed order, so equal inputs give equal bits. Every thread must call it.
-// Prepended: WORKGROUP_SIZE, a power of two.
+// In two rounds over shared memory, a few threads for the first and every thread for itself in the second: two barriers
+// instead of a tree's many. The order is fixed, so equal inputs give equal bits. Every thread must call it.
+// Prepended: WORKGROUP_SIZE, 64 or more, a multiple of 16.
 
-var<workgroup> reduced : array<f32, WORKGROUP_SIZE>;
+const PARTS = select(16u, 8u, WORKGROUP_SIZE <= 64u);
+
+var<workgroup> all_values : array<f32, WORKGROUP_SIZE>;
+var<workgroup> part_values : array<f32, PARTS>;
 
 fn sum_all(value : f32, thread : u32) -> f32 {
-  reduced[thread] = value;
+  all_values[thread] = value;
   workgroupBarrier();
-  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
-    if (thread < half) {
-      reduced[thread] += reduced[thread + half];
+  if (thread < PARTS) {
+    var sum = 0.0;
+    for (var i = thread; i < WORKGROUP_SIZE; i += PARTS) {
+      sum += all_values[i];
     }
-    workgroupBarrier();
+    part_values[thread] = sum;
   }
-  let total = reduced[0];
-  workgroupBarrier(); // before the next call writes
+  workgroupBarrier(); // the next call writes all_values only, until its own first barrier
+  var total = 0.0;
+  for (var i = 0u; i < PARTS; i++) {
+    total += part_values[i];
+  }
   return total;
 }
 
 fn max_all(value : f32, thread : u32) -> f32 {
-  reduced[thread] = value;
+  all_values[thread] = value;
   workgroupBarrier();
-  for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
-    if (thread < half) {
-      reduced[thread] = max(reduced[thread], reduced[thread + half]);
+  if (thread < PARTS) {
+    var largest = value;
+    for (var i = thread; i < WORKGROUP_SIZE; i += PARTS) {
+      largest = max(largest, all_values[i]);
     }
-    workgroupBarrier();
+    part_values[thread] = largest;
   }
-  let largest = reduced[0];
   workgroupBarrier();
+  var largest = part_values[0];
+  for (var i = 1u; i < PARTS; i++) {
+    largest = max(largest, part_values[i]);
+  }
   return largest;
 }

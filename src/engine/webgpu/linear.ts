@@ -88,8 +88,11 @@ export function backwardLinear(
     const shape = { tokens, rank, scaling };
     out.push(
       linearBackward(tokens, { x: dy, weight: matrixB(network, target), y: up, tile: "narrow" }),
-      gradientOfB({ ...shape, width: target.outFeatures }, { low, dy, gradient: target.gradientB }),
-      gradientOfA(
+      ...gradientOfB(
+        { ...shape, width: target.outFeatures },
+        { low, dy, gradient: target.gradientB },
+      ),
+      ...gradientOfA(
         { ...shape, width: target.inFeatures },
         { up, x: input, gradient: target.gradientA },
       ),

@@ -1,18 +1,16 @@
-// sum[i, j] = scaling * sum_m narrow[m, i] * wide[m, j], added to gradient[i, j] or, transposed, gradient[j, i]
+// sum[i, j] = scaling * sum_m narrow[m, i] * wide[m, j] over a slice of the tokens
 //
-// A thread sums 8 x 4 products over every SLICES-th token; the slices of a workgroup meet in shared memory and are added in
-// order, so equal inputs give equal bits. Neighbouring threads (x) take neighbouring columns of `wide`.
-// Prepended: COLUMNS, SLICES, narrow, wide, gradient, params { tokens, narrowQuads, wideQuads, scaling }, add_to_gradient().
+// A thread sums 8 x 4 products over its slice; neighbouring threads take neighbouring columns of `wide`. What becomes of the
+// sum is put_sum()'s affair: added to the gradient where there is one slice, else kept until reduce.wgsl adds the slices up.
+// Prepended: COLUMNS, narrow, wide, params { tokens, sliceTokens, narrowQuads, wideQuads, scaling }, put_sum().
 
-const SUMS = 8u; // vec4 sums of a thread: two quads of `narrow` times one of `wide`
-
-var<workgroup> partial : array<vec4f, SLICES * COLUMNS * SUMS>;
-
-@compute @workgroup_size(COLUMNS, SLICES)
-fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {
-  let column = group.x * COLUMNS + local.x;
-  let wide_quad = min(column, params.wideQuads - 1u);
-  let low_quad = 2u * group.y;
+@compute @workgroup_size(COLUMNS)
+fn main(@builtin(global_invocation_id) id : vec3u) {
+  let wide_quad = id.x;
+  if (wide_quad >= params.wideQuads) {
+    return;
+  }
+  let low_quad = 2u * id.y;
   let high_quad = min(low_quad + 1u, params.narrowQuads - 1u);
   var s0 = vec4f();
   var s1 = vec4f();
@@ -22,7 +20,8 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
   var s5 = vec4f();
   var s6 = vec4f();
   var s7 = vec4f();
-  for (var token = local.y; token < params.tokens; token += SLICES) {
+  let end = min((id.z + 1u) * params.sliceTokens, params.tokens);
+  for (var token = id.z * params.sliceTokens; token < end; token++) {
     let across = wide[token * params.wideQuads + wide_quad];
     let low = narrow[token * params.narrowQuads + low_quad];
     let high = narrow[token * params.narrowQuads + high_quad];
@@ -35,24 +34,8 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
     s6 += high.z * across;
     s7 += high.w * across;
   }
-  let base = (local.y * COLUMNS + local.x) * SUMS;
-  partial[base] = s0;
-  partial[base + 1u] = s1;
-  partial[base + 2u] = s2;
-  partial[base + 3u] = s3;
-  partial[base + 4u] = s4;
-  partial[base + 5u] = s5;
-  partial[base + 6u] = s6;
-  partial[base + 7u] = s7;
-  workgroupBarrier();
-  // Two threads of a column, one for each quad of `narrow`, add the slices up.
-  if (local.y >= 2u || column >= params.wideQuads || low_quad + local.y >= params.narrowQuads) {
-    return;
+  put_sum(mat4x4f(s0, s1, s2, s3) * params.scaling, low_quad, wide_quad, id.z);
+  if (low_quad + 1u < params.narrowQuads) {
+    put_sum(mat4x4f(s4, s5, s6, s7) * params.scaling, low_quad + 1u, wide_quad, id.z);
   }
-  var total = mat4x4f();
-  for (var slice = 0u; slice < SLICES; slice++) {
-    let at = (slice * COLUMNS + local.x) * SUMS + 4u * local.y;
-    total += mat4x4f(partial[at], partial[at + 1u], partial[at + 2u], partial[at + 3u]);
-  }
-  add_to_gradient(params.scaling * total, low_quad + local.y, column);
 }

@@ -1,46 +1,91 @@
 // Gradients of the LoRA matrices, added to the flat gradient buffer: dA = s u^T x with u = dy B, and dB = s dy^T h with h = x A^T.
+// Many tokens are summed in slices side by side, and the slices in their order afterwards.
 import { defineKernel, type Kernel } from "../../gpu/kernel.ts";
-import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import {
+  dispatch,
+  flatGrid,
+  scratch,
+  type Dispatch,
+  type Tensor,
+  type View,
+} from "../../gpu/plan.ts";
 import source from "./gradient.wgsl?raw";
+import reduceSource from "./reduce.wgsl?raw";
 
-const constants = { COLUMNS: 8, SLICES: 8 };
+/** Threads of a workgroup, across columns. */
+const columns = 32;
+/** Tokens of a slice: fewer would cost more in adding up than they win in threads. */
+const sliceTokens = 256;
+const reduceThreads = 64;
 
 /** A [rank, in] lies as narrow by wide. */
-const straight = `fn add_to_gradient(sum : mat4x4f, narrow_quad : u32, wide_quad : u32) {
-  let at = 4u * narrow_quad * params.wideQuads + wide_quad;
-  gradient[at] += sum[0];
-  gradient[at + params.wideQuads] += sum[1];
-  gradient[at + 2u * params.wideQuads] += sum[2];
-  gradient[at + 3u * params.wideQuads] += sum[3];
+const straight = (target: string, operator: string, start: string) => `
+fn put_sum(sum : mat4x4f, narrow_quad : u32, wide_quad : u32, slice : u32) {
+  let at = ${start} + 4u * narrow_quad * params.wideQuads + wide_quad;
+  ${target}[at] ${operator} sum[0];
+  ${target}[at + params.wideQuads] ${operator} sum[1];
+  ${target}[at + 2u * params.wideQuads] ${operator} sum[2];
+  ${target}[at + 3u * params.wideQuads] ${operator} sum[3];
 }`;
 
 /** B [out, rank] lies the other way about. */
-const transposed = `fn add_to_gradient(sum : mat4x4f, narrow_quad : u32, wide_quad : u32) {
+const transposed = (target: string, operator: string, start: string) => `
+fn put_sum(sum : mat4x4f, narrow_quad : u32, wide_quad : u32, slice : u32) {
   let turned = transpose(sum);
-  let at = 4u * wide_quad * params.narrowQuads + narrow_quad;
-  gradient[at] += turned[0];
-  gradient[at + params.narrowQuads] += turned[1];
-  gradient[at + 2u * params.narrowQuads] += turned[2];
-  gradient[at + 3u * params.narrowQuads] += turned[3];
+  let at = ${start} + 4u * wide_quad * params.narrowQuads + narrow_quad;
+  ${target}[at] ${operator} turned[0];
+  ${target}[at + params.narrowQuads] ${operator} turned[1];
+  ${target}[at + 2u * params.narrowQuads] ${operator} turned[2];
+  ${target}[at + 3u * params.narrowQuads] ${operator} turned[3];
 }`;
 
-function define(name: string, definitions: string): Kernel {
-  return defineKernel({
-    name,
-    source,
-    definitions,
-    constants,
-    bindings: {
-      narrow: { use: "in", element: "vec4f" },
-      wide: { use: "in", element: "vec4f" },
-      gradient: { use: "inout", element: "vec4f" },
-    },
-    params: { tokens: "u32", narrowQuads: "u32", wideQuads: "u32", scaling: "f32" },
-  });
+interface GradientKernels {
+  /** One slice: straight into the gradient. */
+  whole: Kernel;
+  /** Several: into `partials`. */
+  sliced: Kernel;
+}
+
+function define(name: string, put: typeof straight): GradientKernels {
+  const kernelOf = (target: "gradient" | "partials", definitions: string) =>
+    defineKernel({
+      name,
+      source,
+      definitions,
+      constants: { COLUMNS: columns },
+      bindings: {
+        narrow: { use: "in", element: "vec4f" },
+        wide: { use: "in", element: "vec4f" },
+        [target]: { use: target === "gradient" ? "inout" : "out", element: "vec4f" },
+      },
+      params: {
+        tokens: "u32",
+        sliceTokens: "u32",
+        narrowQuads: "u32",
+        wideQuads: "u32",
+        scaling: "f32",
+      },
+    });
+  const sliceStart = "slice * 4u * params.narrowQuads * params.wideQuads";
+  return {
+    whole: kernelOf("gradient", put("gradient", "+=", "0u")),
+    sliced: kernelOf("partials", put("partials", "=", sliceStart)),
+  };
 }
 
 const ofA = define("lora-A-gradient", straight);
 const ofB = define("lora-B-gradient", transposed);
+
+const reduceKernel = defineKernel({
+  name: "lora-gradient-reduce",
+  source: reduceSource,
+  constants: { WORKGROUP_SIZE: reduceThreads },
+  bindings: {
+    partials: { use: "in", element: "vec4f" },
+    gradient: { use: "inout", element: "vec4f" },
+  },
+  params: { slices: "u32", quads: "u32" },
+});
 
 export interface AdapterGradientShape {
   tokens: number;
@@ -55,28 +100,44 @@ export interface AdapterGradientShape {
 export function gradientOfA(
   shape: AdapterGradientShape,
   { up, x, gradient }: { up: Tensor; x: Tensor; gradient: View },
-): Dispatch {
-  return gradientOf(ofA, shape, { narrow: up, wide: x, gradient });
+): Dispatch[] {
+  return gradientOf(ofA, shape, up, x, gradient);
 }
 
 /** gradient [out, rank] += scaling * dy^T low. @param low [tokens, rank], the adapter's input times A^T */
 export function gradientOfB(
   shape: AdapterGradientShape,
   { low, dy, gradient }: { low: Tensor; dy: Tensor; gradient: View },
-): Dispatch {
-  return gradientOf(ofB, shape, { narrow: low, wide: dy, gradient });
+): Dispatch[] {
+  return gradientOf(ofB, shape, low, dy, gradient);
 }
 
 function gradientOf(
-  kernel: Kernel,
+  kernels: GradientKernels,
   { tokens, rank, width, scaling }: AdapterGradientShape,
-  tensors: { narrow: Tensor; wide: Tensor; gradient: View },
-): Dispatch {
+  narrow: Tensor,
+  wide: Tensor,
+  gradient: View,
+): Dispatch[] {
+  const slices = Math.ceil(tokens / sliceTokens);
   const wideQuads = width / 4;
-  return dispatch(kernel, {
-    tensors,
-    params: { tokens, narrowQuads: rank / 4, wideQuads, scaling },
-    grid: [Math.ceil(wideQuads / constants.COLUMNS), Math.ceil(rank / 8), 1],
+  const call = {
+    params: { tokens, sliceTokens, narrowQuads: rank / 4, wideQuads, scaling },
+    grid: [Math.ceil(wideQuads / columns), Math.ceil(rank / 8), slices] as const,
     work: tokens * rank * width,
-  });
+  };
+  if (slices === 1) {
+    return [dispatch(kernels.whole, { tensors: { narrow, wide, gradient }, ...call })];
+  }
+  const partials = scratch(`${gradient.tensor.label} partials`, slices * rank * width);
+  const quads = (rank * width) / 4;
+  return [
+    dispatch(kernels.sliced, { tensors: { narrow, wide, partials }, ...call }),
+    dispatch(reduceKernel, {
+      tensors: { partials, gradient },
+      params: { slices, quads },
+      grid: flatGrid(Math.ceil(quads / reduceThreads)),
+      work: slices * rank * width,
+    }),
+  ];
 }

@@ -6,12 +6,12 @@ import source from "./cross-entropy.wgsl?raw";
 import gradient from "./gradient.wgsl?raw";
 import lossOnly from "./loss-only.wgsl?raw";
 
-const kernelOf = (name: string, use: "in" | "inout", ending: string) =>
+const kernelOf = (name: string, use: "in" | "inout", ending: string, threads: number) =>
   defineKernel({
     name,
     source,
     definitions: `${reduce}\n${ending}`,
-    constants: { WORKGROUP_SIZE: 256 },
+    constants: { WORKGROUP_SIZE: threads },
     bindings: {
       targets: { use: "constant", element: "u32" },
       logits: { use, element: "vec4f" },
@@ -21,8 +21,15 @@ const kernelOf = (name: string, use: "in" | "inout", ending: string) =>
     usesStep: true,
   });
 
-const gradientKernel = kernelOf("cross-entropy", "inout", gradient);
-const lossKernel = kernelOf("cross-entropy-loss", "in", lossOnly);
+/** Rows of a small vocabulary leave most of a large workgroup idle. */
+const smallVocabulary = 8192;
+const sizes = { small: 64, large: 256 };
+const kernelsOf = (name: string, use: "in" | "inout", ending: string) => ({
+  small: kernelOf(name, use, ending, sizes.small),
+  large: kernelOf(name, use, ending, sizes.large),
+});
+const gradientKernels = kernelsOf("cross-entropy", "inout", gradient);
+const lossKernels = kernelsOf("cross-entropy-loss", "in", lossOnly);
 
 export interface ChunkShape {
   /** Supervised row that row 0 of `logits` belongs to. */
@@ -49,21 +56,22 @@ export function logitStride(vocabulary: number): number {
  * Left out of a pass that has no supervised row in this chunk.
  */
 export function crossEntropy(shape: ChunkShape, tensors: ChunkTensors): Dispatch {
-  return call(gradientKernel, shape, tensors, 3);
+  return call(gradientKernels, shape, tensors, 3);
 }
 
 /** Writes losses only. Left out of a pass that has no supervised row in this chunk. */
 export function crossEntropyLoss(shape: ChunkShape, tensors: ChunkTensors): Dispatch {
-  return call(lossKernel, shape, tensors, 1);
+  return call(lossKernels, shape, tensors, 1);
 }
 
 function call(
-  kernel: typeof lossKernel,
+  kernels: typeof lossKernels,
   { firstRow, rows, vocabulary }: ChunkShape,
   tensors: ChunkTensors,
   sweeps: number,
 ): Dispatch {
   const stride = logitStride(vocabulary);
+  const kernel = vocabulary <= smallVocabulary ? kernels.small : kernels.large;
   return dispatch(kernel, {
     tensors: { ...tensors },
     params: { firstRow, rows, vocabulary, quads: stride / 4 },

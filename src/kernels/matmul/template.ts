@@ -1,6 +1,8 @@
 // Writes the WGSL of a matrix product for a tile. Outputs of a thread are named variables, unrolled here: an array indexed
 // by a loop would leave the registers on compilers that do not unroll.
-import type { Tile } from "./tile.ts";
+//
+// Every tile adds the same products to an output in the same order, each by one fma: the choice of a tile changes no bit.
+import { sharedLayout, stagedQuads, type Tile } from "./tile.ts";
 
 /**
  * `byRows`: y[m, n] = sum_k x[m, k] w[n, k], the weight's rows are the columns of y (forward: y = x W^T).
@@ -70,9 +72,9 @@ function header({ orientation, hasLora, addend }: TemplateOptions): string {
   return `// y[m, n] = ${terms.join(" + ")}`;
 }
 
-/** Neighbouring threads take neighbouring columns, so that their loads and stores fall together. */
-function rowOf({ rows }: Tile, i: number): string {
-  return `local.y * ${rows}u + ${i}u`;
+/** Neighbouring threads take neighbouring rows and columns, so that their loads fall together and no two on one bank. */
+function rowOf({ threadsY }: Tile, i: number): string {
+  return `local.y + ${i * threadsY}u`;
 }
 
 function quadOf({ threadsX }: Tile, c: number): string {
@@ -111,64 +113,79 @@ function loraOperands({ orientation }: TemplateOptions): Operands {
   };
 }
 
-/** Four quads of the right operand that meet one quad of the left: rows or columns of a 4 x 4 block. */
-function rightIndex(options: TemplateOptions, operands: Operands, c: number, s: number, q: string) {
-  const { lastRow, rowQuads } = operands;
-  return options.orientation === "byRows"
-    ? `min(col${c} * 4u + ${s}u, ${lastRow}) * ${rowQuads} + ${q}`
-    : `min(${q} * 4u + ${s}u, ${lastRow}) * ${rowQuads} + min(col${c}, ${rowQuads} - 1u)`;
+/**
+ * Where the right operand's quads of a 4 x 4 block lie: what the loop over the contraction does not change, and the rest.
+ * Columns past the end are clamped; a contraction past its end meets zeros on the left, so it may read anything there.
+ */
+function rightPlaces(options: TemplateOptions, { lastRow, rowQuads }: Operands) {
+  const { quads } = options.tile;
+  if (options.orientation === "byRows") {
+    const declare = (c: number, s: number) =>
+      `    let at${c}_${s} = min(col${c} * 4u + ${s}u, ${lastRow}) * ${rowQuads};`;
+    return {
+      before: range(quads).flatMap((c) => range(4).map((s) => declare(c, s))),
+      inside: [],
+      index: (c: number, s: number) => `at${c}_${s} + q`,
+    };
+  }
+  return {
+    before: range(quads).map((c) => `    let at${c} = min(col${c}, ${rowQuads} - 1u);`),
+    inside: range(4).map((s) => `      let row_${s} = (4u * q + ${s}u) * ${rowQuads};`),
+    index: (c: number, s: number) => `row_${s} + at${c}`,
+  };
 }
 
-/** sum += left quad times the 4 x 4 block b0 to b3. */
+/** sum += left quad times the 4 x 4 block b0 to b3, one step of the contraction after the other. */
 function blockProduct({ orientation }: TemplateOptions, sum: string, left: string, b: string[]) {
-  return orientation === "byRows"
-    ? `${sum} += vec4f(${b.map((quad) => `dot(${left}, ${quad})`).join(", ")});`
-    : `${sum} += ${b.map((quad, s) => `${left}.${"xyzw"[s] ?? ""} * ${quad}`).join(" + ")};`;
+  return [..."xyzw"]
+    .map((k, s) => {
+      const right =
+        orientation === "byRows" ? `vec4f(${b.map((row) => `${row}.${k}`).join(", ")})` : b[s];
+      return `${sum} = fma(vec4f(${left}.${k}), ${right ?? ""}, ${sum});`;
+    })
+    .join(" ");
 }
 
 function registerProduct(options: TemplateOptions, operands: Operands): string {
   const { rows, quads } = options.tile;
+  const { before, inside, index } = rightPlaces(options, operands);
   const block = (c: number) => range(4).map((s) => `b${c}_${s}`);
+  const load = (c: number) =>
+    block(c).map((name, s) => `      let ${name} = ${operands.right(index(c, s))};`);
   return [
-    `  for (var q = 0u; q < ${operands.quads}; q++) {`,
-    ...range(quads).flatMap((c) =>
-      block(c).map(
-        (name, s) =>
-          `    let ${name} = ${operands.right(rightIndex(options, operands, c, s, "q"))};`,
-      ),
-    ),
+    "  {",
+    ...before,
+    `    for (var q = 0u; q < ${operands.quads}; q++) {`,
+    ...inside,
+    ...range(quads).flatMap(load),
     ...range(rows).map((i) => {
       const sums = range(quads).map((c) => blockProduct(options, `sum${i}_${c}`, "a", block(c)));
-      return `    { let a = ${operands.left(`from${i}`, "q")}; ${sums.join(" ")} }`;
+      return `      { let a = ${operands.left(`from${i}`, "q")}; ${sums.join(" ")} }`;
     }),
+    "    }",
     "  }",
   ].join("\n");
 }
 
-/** Quads of the contraction that are staged at a time. */
-const stagedQuads = 4;
-
-function sharedDeclarations({ rows, quads, threadsX, threadsY }: Tile): string {
-  const left = stagedQuads * rows * threadsY;
-  const right = stagedQuads * 4 * quads * threadsX;
-  return `var<workgroup> left : array<vec4f, ${left}>;\nvar<workgroup> right : array<vec4f, ${right}>;`;
+function sharedDeclarations(tile: Tile): string {
+  const { leftQuads, rightQuads } = sharedLayout(tile);
+  return `var<workgroup> left : array<vec4f, ${leftQuads}>;\nvar<workgroup> right : array<vec4f, ${rightQuads}>;`;
 }
 
 /** Both operands are staged `stagedQuads` quads deep; each element is read from memory once per workgroup. */
 function sharedProduct(options: TemplateOptions, operands: Operands): string {
   const { rows, quads, threadsX, threadsY } = options.tile;
+  const { leftStride, rightStride, rowStride } = sharedLayout(options.tile);
   const threads = threadsX * threadsY;
-  const spanRows = rows * threadsY;
-  const spanQuads = quads * threadsX;
   const block = (c: number) => range(4).map((s) => `b${c}_${s}`);
   return [
     `  for (var start = 0u; start < ${operands.quads}; start += ${stagedQuads}u) {`,
-    `    for (var i = local.y * ${threadsX}u + local.x; i < ${stagedQuads * spanRows}u; i += ${threads}u) {`,
+    `    for (var i = local.y * ${threadsX}u + local.x; i < ${stagedQuads * rows * threadsY}u; i += ${threads}u) {`,
     `      let q = start + i % ${stagedQuads}u;`,
     `      let row = min(firstRow + i / ${stagedQuads}u, params.rows - 1u);`,
     "      var value = vec4f();",
     `      if (q < ${operands.quads}) { value = ${operands.left("row", "q")}; }`,
-    `      left[(i % ${stagedQuads}u) * ${spanRows}u + i / ${stagedQuads}u] = value;`,
+    `      left[(i % ${stagedQuads}u) * ${leftStride}u + i / ${stagedQuads}u] = value;`,
     "    }",
     stageRight(options, operands),
     "    workgroupBarrier();",
@@ -176,12 +193,12 @@ function sharedProduct(options: TemplateOptions, operands: Operands): string {
     ...range(quads).flatMap((c) =>
       block(c).map(
         (name, s) =>
-          `      let ${name} = right[(q * 4u + ${s}u) * ${spanQuads}u + ${quadOf(options.tile, c)}];`,
+          `      let ${name} = right[q * ${rightStride}u + ${quadOf(options.tile, c)} + ${s * rowStride}u];`,
       ),
     ),
     ...range(rows).map((i) => {
       const sums = range(quads).map((c) => blockProduct(options, `sum${i}_${c}`, "a", block(c)));
-      return `      { let a = left[q * ${spanRows}u + ${rowOf(options.tile, i)}]; ${sums.join(" ")} }`;
+      return `      { let a = left[q * ${leftStride}u + ${rowOf(options.tile, i)}]; ${sums.join(" ")} }`;
     }),
     "    }",
     "    workgroupBarrier();",
@@ -192,6 +209,7 @@ function sharedProduct(options: TemplateOptions, operands: Operands): string {
 /** Neighbouring threads read neighbouring quads of a weight row, whichever way the contraction runs. */
 function stageRight({ orientation, tile }: TemplateOptions, operands: Operands): string {
   const { quads, threadsX, threadsY } = tile;
+  const { rightStride, rowStride } = sharedLayout(tile);
   const spanQuads = quads * threadsX;
   const total = stagedQuads * 4 * spanQuads;
   const { lastRow, rowQuads } = operands;
@@ -201,13 +219,13 @@ function stageRight({ orientation, tile }: TemplateOptions, operands: Operands):
           `      let q = i % ${stagedQuads}u;`,
           `      let col = i / ${stagedQuads}u;`,
           `      let index = min(firstQuad * 4u + col, ${lastRow}) * ${rowQuads} + min(start + q, ${rowQuads} - 1u);`,
-          `      right[(q * 4u + col % 4u) * ${spanQuads}u + col / 4u] = ${operands.right("index")};`,
+          `      right[q * ${rightStride}u + (col % 4u) * ${rowStride}u + col / 4u] = ${operands.right("index")};`,
         ]
       : [
           `      let col = i % ${spanQuads}u;`,
           `      let k = i / ${spanQuads}u;`,
           `      let index = min(start * 4u + k, ${lastRow}) * ${rowQuads} + min(firstQuad + col, ${rowQuads} - 1u);`,
-          `      right[k * ${spanQuads}u + col] = ${operands.right("index")};`,
+          `      right[(k / 4u) * ${rightStride}u + (k % 4u) * ${rowStride}u + col] = ${operands.right("index")};`,
         ];
   return [
     `    for (var i = local.y * ${threadsX}u + local.x; i < ${total}u; i += ${threadsX * threadsY}u) {`,

@@ -20,6 +20,8 @@ export const tiles = {
   registers8: { name: "registers8", rows: 8, quads: 2, threadsX: 8, threadsY: 8, shared: false },
   shared4: { name: "shared4", rows: 4, quads: 1, threadsX: 16, threadsY: 16, shared: true },
   shared8: { name: "shared8", rows: 8, quads: 2, threadsX: 8, threadsY: 8, shared: true },
+  /** For many rows: 128 of them share a staged piece of the weight. */
+  sharedTall: { name: "sharedTall", rows: 8, quads: 2, threadsX: 8, threadsY: 16, shared: true },
 } as const satisfies Record<string, Tile>;
 
 export type TileName = keyof typeof tiles;
@@ -33,6 +35,38 @@ export function tileSpan({ rows, quads, threadsX, threadsY }: Tile): {
   cols: number;
 } {
   return { rows: rows * threadsY, cols: quads * 4 * threadsX };
+}
+
+/** Quads of the contraction that are staged in workgroup memory at a time. */
+export const stagedQuads = 4;
+
+/** How staged operands lie in workgroup memory, counted in quads. */
+export interface SharedLayout {
+  /** From one quad of the contraction to the next, left and right. */
+  leftStride: number;
+  rightStride: number;
+  /** From one of the four right-hand quads that meet a left quad to the next. */
+  rowStride: number;
+  leftQuads: number;
+  rightQuads: number;
+}
+
+/**
+ * Strides are padded so that eight threads in a row store to eight different quads of the 32 banks: they stage four quads
+ * of two rows (byRows), which lie at 2 q + row and 2 q + s by the strides' remainders.
+ */
+export function sharedLayout(tile: Tile): SharedLayout {
+  const { rows, cols } = tileSpan(tile);
+  const leftStride = rows + 2;
+  const rowStride = cols / 4 + 1;
+  const rightStride = 4 * rowStride + 6;
+  return {
+    leftStride,
+    rightStride,
+    rowStride,
+    leftQuads: stagedQuads * leftStride,
+    rightQuads: stagedQuads * rightStride,
+  };
 }
 
 /** Tiles of one engine, by what the product is like. */

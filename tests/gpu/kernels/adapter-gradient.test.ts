@@ -22,8 +22,8 @@ test("by hand: two tokens, of which only directions 0 and 3 count", async () => 
   const shape = { tokens: 2, rank: 4, width: 4, scaling: 2 };
   const [ofA = [], ofB = []] = await runOnGpu(
     [
-      gradientOfA(shape, { up: narrow, x: wide, gradient: whole(a) }),
-      gradientOfB(shape, { low: narrow, dy: wide, gradient: whole(b) }),
+      ...gradientOfA(shape, { up: narrow, x: wide, gradient: whole(a) }),
+      ...gradientOfB(shape, { low: narrow, dy: wide, gradient: whole(b) }),
     ],
     tensors,
     [a, b],
@@ -46,6 +46,9 @@ test.each([
   [64, 16, 576, 192],
   [65, 20, 64, 60],
   [129, 64, 60, 68],
+  [256, 8, 124, 128],
+  [257, 8, 132, 4],
+  [600, 12, 36, 44],
 ])("%i tokens, rank %i, %i to %i: dA and dB follow tfjs", async (tokens, rank, input, output) => {
   const scaling = 0.75;
   const x = randoms(tokens * input, 1);
@@ -76,11 +79,11 @@ test.each([
     const shape = { tokens, rank, scaling };
     return await runOnGpu(
       [
-        gradientOfA(
+        ...gradientOfA(
           { ...shape, width: input },
           { up: tensors.given("up", up), x: tensors.given("x", x), gradient: whole(a) },
         ),
-        gradientOfB(
+        ...gradientOfB(
           { ...shape, width: output },
           { low: tensors.given("low", low), dy: tensors.given("dy", dy), gradient: whole(b) },
         ),
