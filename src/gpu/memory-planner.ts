@@ -20,99 +20,146 @@ export interface MemoryLayout {
   totalBytes: number;
 }
 
+/** What one program needs of each arena, and of buffers. */
+interface ProgramLayout {
+  arenaBytes: number;
+  arenas: readonly number[];
+  places: ReadonlyMap<Tensor, Place>;
+  buffers: ReadonlySet<Tensor>;
+}
+
 interface Lifetime {
   tensor: Tensor;
-  /** Index of the program; programs run one after the other and share all arenas. */
-  program: number;
-  /** Dispatches of the program at which it is first and last used. */
+  /** Dispatches at which it is first and last used. */
   first: number;
   last: number;
 }
 
+/** Bytes taken from `first` to `last`. */
+interface Held {
+  first: number;
+  last: number;
+  offsetBytes: number;
+  endBytes: number;
+}
+
 /**
- * Largest tensors first, each at the lowest offset free for its whole life. A tensor larger than `arenaBytes` gets an
- * arena of its own size.
+ * Programs run one after the other and share all arenas. A tensor larger than `arenaBytes` gets an arena of its own size;
+ * no other arena is larger than `arenaBytes`.
  */
 export function planMemory(
   programs: readonly Program[],
   arenaBytes: number = defaultArenaBytes,
 ): MemoryLayout {
-  const lifetimes = programs.flatMap(lifetimesOf);
-  const bySize = lifetimes.toSorted(
-    (a, b) => b.tensor.sizeBytes - a.tensor.sizeBytes || a.first - b.first,
-  );
-  const arenas: { sizeBytes: number; held: (Lifetime & Place)[] }[] = [];
+  const arenas: number[] = [];
   const places = new Map<Tensor, Place>();
-  for (const lifetime of bySize) {
-    invariant(!places.has(lifetime.tensor), `${lifetime.tensor.label} is in two programs`);
-    const size = alignUp(lifetime.tensor.sizeBytes);
-    let arena = 0;
-    let offsetBytes = 0;
-    for (; arena < arenas.length; arena++) {
-      offsetBytes = lowestFree(arenas[arena]?.held ?? [], lifetime, size);
-      if (offsetBytes + size <= Math.max(arenaBytes, arenas[arena]?.sizeBytes ?? 0)) {
-        break;
-      }
-      offsetBytes = 0;
-    }
-    const target = (arenas[arena] ??= { sizeBytes: 0, held: [] });
-    target.sizeBytes = Math.max(target.sizeBytes, offsetBytes + size);
-    target.held.push({ ...lifetime, arena, offsetBytes });
-    places.set(lifetime.tensor, { arena, offsetBytes });
+  const buffers = new Set<Tensor>();
+  for (const program of programs) {
+    const own = layoutOf(program, arenaBytes);
+    own.arenas.forEach((sizeBytes, index) => {
+      arenas[index] = Math.max(arenas[index] ?? 0, sizeBytes);
+    });
+    own.places.forEach((place, tensor) => {
+      invariant(!places.has(tensor), `${tensor.label} is in two programs`);
+      places.set(tensor, place);
+    });
+    own.buffers.forEach((tensor) => buffers.add(tensor));
   }
-  const buffers = buffersOf(programs);
-  const sizes = arenas.map(({ sizeBytes }) => sizeBytes);
   const totalBytes =
-    sizes.reduce((sum, size) => sum + size, 0) +
-    buffers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return { arenas: sizes, places, buffers, totalBytes };
+    arenas.reduce((sum, sizeBytes) => sum + sizeBytes, 0) +
+    [...buffers].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return { arenas, places, buffers: [...buffers], totalBytes };
+}
+
+/** Programs do not change, and a search for the best recipe asks for many of them again and again. */
+const known = new WeakMap<Program, ProgramLayout>();
+
+function layoutOf(program: Program, arenaBytes: number): ProgramLayout {
+  const before = known.get(program);
+  if (before?.arenaBytes === arenaBytes) {
+    return before;
+  }
+  const { lifetimes, buffers } = usesOf(program);
+  const layout = { arenaBytes, buffers, ...placeAll(lifetimes, arenaBytes) };
+  known.set(program, layout);
+  return layout;
+}
+
+/** Largest tensors first, each at the lowest offset that is free for its whole life, in the first arena that has one. */
+function placeAll(lifetimes: Lifetime[], arenaBytes: number) {
+  const arenas: { sizeBytes: number; held: Held[] }[] = [];
+  const places = new Map<Tensor, Place>();
+  lifetimes.sort((a, b) => b.tensor.sizeBytes - a.tensor.sizeBytes || a.first - b.first);
+  for (const { tensor, first, last } of lifetimes) {
+    const size = alignUp(tensor.sizeBytes);
+    const fitting = arenas.findIndex(({ sizeBytes, held }) => {
+      return lowestFree(held, first, last, size) + size <= Math.max(arenaBytes, sizeBytes);
+    });
+    const index = fitting < 0 ? arenas.length : fitting;
+    const arena = (arenas[index] ??= { sizeBytes: 0, held: [] });
+    const offsetBytes = lowestFree(arena.held, first, last, size);
+    const endBytes = offsetBytes + size;
+    arena.sizeBytes = Math.max(arena.sizeBytes, endBytes);
+    insert(arena.held, { first, last, offsetBytes, endBytes });
+    places.set(tensor, { arena: index, offsetBytes });
+  }
+  return { arenas: arenas.map(({ sizeBytes }) => sizeBytes), places };
 }
 
 export function alignUp(sizeBytes: number): number {
   return Math.ceil(sizeBytes / alignmentBytes) * alignmentBytes;
 }
 
-/** Lifetimes in dispatches; a tensor read before anything wrote it is a mistake of whoever built the program. */
-function lifetimesOf({ name, dispatches }: Program, program: number): Lifetime[] {
-  const found = new Map<Tensor, Lifetime>();
+/** A tensor read before anything wrote it is a mistake of whoever built the program. */
+function usesOf({ name, dispatches }: Program): { lifetimes: Lifetime[]; buffers: Set<Tensor> } {
+  const lifetimes = new Map<Tensor, Lifetime>();
+  const buffers = new Set<Tensor>();
   dispatches.forEach(({ kernel, views }, index) => {
     views.forEach(({ tensor }, binding) => {
-      if (tensor.home !== "arena") {
+      if (tensor.home === "buffer") {
+        buffers.add(tensor);
         return;
       }
       const use = kernel.bindings[binding]?.use;
-      const known = found.get(tensor);
-      invariant(
-        known !== undefined || use === "out",
-        `${name}: ${kernel.name} uses ${tensor.label} before it is written`,
-      );
       invariant(use !== "constant", `${name}: ${kernel.name} binds ${tensor.label} read-only`);
-      found.set(tensor, { tensor, program, first: known?.first ?? index, last: index });
+      const lifetime = lifetimes.get(tensor);
+      if (lifetime !== undefined) {
+        lifetime.last = index;
+        return;
+      }
+      invariant(use === "out", `${name}: ${kernel.name} uses ${tensor.label} before it is written`);
+      lifetimes.set(tensor, { tensor, first: index, last: index });
     });
   });
-  return [...found.values()];
+  return { lifetimes: [...lifetimes.values()], buffers };
 }
 
-function lowestFree(held: readonly (Lifetime & Place)[], own: Lifetime, size: number): number {
-  const neighbours = held
-    .filter(
-      (other) =>
-        other.program === own.program && other.first <= own.last && own.first <= other.last,
-    )
-    .toSorted((a, b) => a.offsetBytes - b.offsetBytes);
+/** @param held in the order of offsets */
+function lowestFree(held: readonly Held[], first: number, last: number, size: number): number {
   let offset = 0;
-  for (const { offsetBytes, tensor } of neighbours) {
-    if (offset + size <= offsetBytes) {
+  for (const other of held) {
+    if (other.first > last || other.last < first) {
+      continue;
+    }
+    if (offset + size <= other.offsetBytes) {
       break;
     }
-    offset = Math.max(offset, offsetBytes + alignUp(tensor.sizeBytes));
+    offset = Math.max(offset, other.endBytes);
   }
   return offset;
 }
 
-function buffersOf(programs: readonly Program[]): Tensor[] {
-  const tensors = programs.flatMap(({ dispatches }) =>
-    dispatches.flatMap(({ views }) => views.map(({ tensor }) => tensor)),
-  );
-  return [...new Set(tensors.filter(({ home }) => home === "buffer"))];
+/** Keeps the order of offsets. */
+function insert(held: Held[], own: Held): void {
+  let low = 0;
+  let high = held.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((held[middle]?.offsetBytes ?? 0) <= own.offsetBytes) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  held.splice(low, 0, own);
 }
