@@ -12,9 +12,11 @@ export interface AnyMachine {
   release(): Promise<number>;
 }
 
-/** For the compiled engine. */
-export interface GpuMachine extends AnyMachine {
+/** For the compiled engine, which counts its own bytes. */
+export interface GpuMachine extends Omit<AnyMachine, "release"> {
   opened: OpenDevice;
+  /** Waits for the work under way and destroys the device. */
+  release(): Promise<void>;
 }
 
 /** @throws UserError "device-lost" when WebGPU gives no device */
@@ -29,7 +31,6 @@ export async function openGpuMachine(): Promise<GpuMachine> {
       await drain(opened);
       opened.device.destroy();
       await opened.lost;
-      return 0; // a destroyed device holds nothing, whatever was made on it
     },
   };
 }

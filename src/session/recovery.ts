@@ -95,7 +95,12 @@ async function openCompiled(
     const { opened } = machine;
     const weights = weightsOnDevice(model);
     const parts = { opened, config, lora, shape, weights, readWeight, progress, signal };
-    return { machine, engine: await createWebGpuEngine(parts) };
+    const engine = await createWebGpuEngine(parts);
+    const release = async () => {
+      await machine.release();
+      return engine.memory().allocatedBytes;
+    };
+    return { machine: { ...machine, release }, engine };
   } catch (error) {
     await machine.release();
     throw error;
