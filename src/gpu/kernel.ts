@@ -71,6 +71,19 @@ export function defineKernel(spec: KernelSpec): Kernel {
   return { name, code: parts.join("\n"), bindings, params, usesStep, extensions };
 }
 
+/** Defines each variant once: the plan of a model asks for the same few kernels thousands of times. */
+export function onePerVariant<Variant extends readonly (string | number | boolean | undefined)[]>(
+  define: (...variant: Variant) => Kernel,
+): (...variant: Variant) => Kernel {
+  const kernels = new Map<string, Kernel>();
+  return (...variant) => {
+    const key = variant.join();
+    const kernel = kernels.get(key) ?? define(...variant);
+    kernels.set(key, kernel);
+    return kernel;
+  };
+}
+
 function storageDeclaration({ name, use, element }: Binding & { name: string }, index: number) {
   const access = use === "constant" ? "read" : "read_write";
   return `@group(0) @binding(${index}) var<storage, ${access}> ${name} : array<${element}>;`;

@@ -1,6 +1,6 @@
 // The kernels of attention, one module per head size. Their tiles follow from it: a thread per number of a head, and as
 // many columns as make a 4 x 4 block of scores for each thread, within WebGPU's default 16 KiB of workgroup memory.
-import { defineKernel, type Binding, type Kernel } from "../../gpu/kernel.ts";
+import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { invariant } from "../../util/assert.ts";
 import reduce from "../reduce.wgsl?raw";
 import backwardKeyValue from "./backward-key-value.wgsl?raw";
@@ -41,30 +41,30 @@ function tileConstants(headDim: number, rows: number, tables: number): Record<st
   };
 }
 
-export function forwardKernel(headDim: number): Kernel {
-  return defineKernel({
+export const forwardKernel = onePerVariant((headDim: number) =>
+  defineKernel({
     name: `attention-${headDim}`,
     source: forward,
     definitions: tile,
     constants: tileConstants(headDim, queryTile, 1),
     bindings: { ...inputs, ranges, ...outputs },
     params: sizes,
-  });
-}
+  }),
+);
 
-export function forwardFewKernel(headDim: number): Kernel {
-  return defineKernel({
+export const forwardFewKernel = onePerVariant((headDim: number) =>
+  defineKernel({
     name: `attention-few-${headDim}`,
     source: forwardFew,
     definitions: reduce,
     constants: { WORKGROUP_SIZE: 128, TILE: 1024, QUADS: headDim / 4 },
     bindings: { ...inputs, ranges, ...outputs },
     params: { heads: "u32", kv_heads: "u32", scale: "f32" },
-  });
-}
+  }),
+);
 
-export function rowStatsKernel(headDim: number): Kernel {
-  return defineKernel({
+export const rowStatsKernel = onePerVariant((headDim: number) =>
+  defineKernel({
     name: `attention-row-stats-${headDim}`,
     source: rowStats,
     constants: { WORKGROUP_SIZE: flatWorkgroup, QUADS: headDim / 4 },
@@ -75,22 +75,22 @@ export function rowStatsKernel(headDim: number): Kernel {
       stats: { ...stats, use: "out" },
     },
     params: { count: "u32" },
-  });
-}
+  }),
+);
 
-export function backwardQueryKernel(headDim: number): Kernel {
-  return defineKernel({
+export const backwardQueryKernel = onePerVariant((headDim: number) =>
+  defineKernel({
     name: `attention-backward-query-${headDim}`,
     source: backwardQuery,
     definitions: tile,
     constants: tileConstants(headDim, queryTile, 1),
     bindings: { ...inputs, d_o: quads("in"), stats, ranges, d_q: quads("out") },
     params: sizes,
-  });
-}
+  }),
+);
 
-export function backwardKeyValueKernel(headDim: number): Kernel {
-  return defineKernel({
+export const backwardKeyValueKernel = onePerVariant((headDim: number) =>
+  defineKernel({
     name: `attention-backward-key-value-${headDim}`,
     source: backwardKeyValue,
     definitions: tile,
@@ -104,5 +104,5 @@ export function backwardKeyValueKernel(headDim: number): Kernel {
       d_v: quads("out"),
     },
     params: sizes,
-  });
-}
+  }),
+);

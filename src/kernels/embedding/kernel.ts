@@ -1,13 +1,18 @@
 // Rows of an embedding table by token, whatever the table's format.
-import { defineKernel, type Kernel } from "../../gpu/kernel.ts";
+import { defineKernel, onePerVariant } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
-import { weightBindings, weightReader, type StoredWeight } from "../weight-format/format.ts";
+import {
+  weightBindings,
+  weightReader,
+  type StoredWeight,
+  type WeightFormat,
+} from "../weight-format/format.ts";
 import source from "./gather.wgsl?raw";
 
 const workgroupSize = 64;
 
-function kernelOf({ format, groupSize }: StoredWeight): Kernel {
-  return defineKernel({
+const kernelOf = onePerVariant((format: WeightFormat, groupSize: number | undefined) =>
+  defineKernel({
     name: `embedding-${format}`,
     source,
     definitions: weightReader(format, groupSize),
@@ -18,8 +23,8 @@ function kernelOf({ format, groupSize }: StoredWeight): Kernel {
       x: { use: "out", element: "vec4f" },
     },
     params: { rows: "u32", quads: "u32", firstTableRow: "u32", tableRows: "u32" },
-  });
-}
+  }),
+);
 
 /**
  * x[row, :] = table[tokens[row], :]; x: [rows, table.cols], tokens: u32 [rows]. A table too large for one binding comes in
@@ -31,7 +36,7 @@ export function embedding(
   { table, tokens, x }: { table: StoredWeight; tokens: Tensor | View; x: Tensor },
 ): Dispatch {
   const quads = table.cols / 4;
-  return dispatch(kernelOf(table), {
+  return dispatch(kernelOf(table.format, table.groupSize), {
     tensors: { tokens, ...table.tensors, x },
     params: { rows, quads, firstTableRow, tableRows: table.rows },
     grid: flatGrid(Math.ceil((rows * quads) / workgroupSize)),

@@ -1,10 +1,10 @@
 // The product with a frozen weight for so few rows that it is no more than reading the weight once: generation, token by token.
 // Takes what the matrix product takes (matmul/kernel.ts), forward only.
-import { defineKernel, type Binding, type Kernel } from "../../gpu/kernel.ts";
+import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import type { LoraPart, Matrix } from "../matmul/kernel.ts";
-import { weightBindings, weightReader } from "../weight-format/format.ts";
+import { weightBindings, weightReader, type WeightFormat } from "../weight-format/format.ts";
 import adapter from "./adapter.wgsl?raw";
 import source from "./matvec.wgsl?raw";
 
@@ -30,8 +30,16 @@ export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecPar
   const rank = lora?.rank ?? 0;
   invariant(rows >= 1 && rows <= maxMatvecRows, `a matrix-vector product of ${rows} rows`);
   invariant(inner % 4 === 0 && rank % 4 === 0, `${inner} and ${rank} are not whole quads`);
-  const team = teamsFor(outer, inner);
-  const kernel = kernelOf(rows, weight, team, lora !== undefined, residual !== undefined);
+  const lanes = lanesFor(outer, inner);
+  const { format, groupSize } = weight;
+  const kernel = kernelOf(
+    rows,
+    format,
+    groupSize,
+    lanes,
+    lora !== undefined,
+    residual !== undefined,
+  );
   return dispatch(kernel, {
     tensors: {
       x,
@@ -47,55 +55,57 @@ export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecPar
       rankQuads: rank / 4,
       scaling: lora?.scaling ?? 0,
     },
-    grid: [Math.ceil(outer / (team.TEAMS * rowsOfTeam)), 1, 1],
+    grid: [Math.ceil(outer / (teamsOf(lanes) * rowsOfTeam)), 1, 1],
     work: rows * outer * (inner + rank),
   });
-}
-
-interface Teams extends Readonly<Record<string, number>> {
-  TEAMS: number;
-  LANES: number;
 }
 
 /**
  * Lanes for about eight laps each, within what still reads W in whole pieces. Few rows, as an adapter's A has, are few teams:
  * these are larger, or a long sum would leave a GPU idle.
  */
-function teamsFor(outer: number, inner: number): Teams {
+function lanesFor(outer: number, inner: number): number {
   const most = outer <= 64 ? 128 : 32;
-  const lanes = Math.min(most, Math.max(8, 2 ** Math.floor(Math.log2(inner / 32))));
-  return { TEAMS: Math.max(1, 64 / lanes), LANES: lanes };
+  return Math.min(most, Math.max(8, 2 ** Math.floor(Math.log2(inner / 32))));
 }
 
-function kernelOf(
-  rows: number,
-  { format, groupSize }: Matrix,
-  teams: Teams,
-  hasLora: boolean,
-  hasResidual: boolean,
-): Kernel {
-  const quads: Binding = { use: "in", element: "vec4f" };
-  return defineKernel({
-    name: `matvec ${format}`,
-    source,
-    definitions: [
-      weightReader(format, groupSize),
-      rowTypes(rows),
-      quadsOf("x", "innerQuads", rows),
-      hasLora ? quadsOf("low", "rankQuads", rows) + adapter : noAdapter,
-      `fn residual_of(at : u32) -> f32 { return ${hasResidual ? "residual[at]" : "0.0"}; }`,
-    ].join("\n"),
-    constants: { ...teams, X_ROWS: rows },
-    bindings: {
-      x: quads,
-      ...weightBindings(format),
-      ...(hasLora && { low: quads, lora: { use: "constant", element: "vec4f" } }),
-      ...(hasResidual && { residual: { use: "in", element: "f32" } }),
-      y: { use: "out", element: "f32" },
-    },
-    params: { outer: "u32", innerQuads: "u32", yWidth: "u32", rankQuads: "u32", scaling: "f32" },
-  });
+/** Teams of a workgroup. */
+function teamsOf(lanes: number): number {
+  return Math.max(1, 64 / lanes);
 }
+
+const quads: Binding = { use: "in", element: "vec4f" };
+
+const kernelOf = onePerVariant(
+  (
+    rows: number,
+    format: WeightFormat,
+    groupSize: number | undefined,
+    lanes: number,
+    hasLora: boolean,
+    hasResidual: boolean,
+  ) =>
+    defineKernel({
+      name: `matvec ${format}`,
+      source,
+      definitions: [
+        weightReader(format, groupSize),
+        rowTypes(rows),
+        quadsOf("x", "innerQuads", rows),
+        hasLora ? quadsOf("low", "rankQuads", rows) + adapter : noAdapter,
+        `fn residual_of(at : u32) -> f32 { return ${hasResidual ? "residual[at]" : "0.0"}; }`,
+      ].join("\n"),
+      constants: { TEAMS: teamsOf(lanes), LANES: lanes, X_ROWS: rows },
+      bindings: {
+        x: quads,
+        ...weightBindings(format),
+        ...(hasLora && { low: quads, lora: { use: "constant", element: "vec4f" } }),
+        ...(hasResidual && { residual: { use: "in", element: "f32" } }),
+        y: { use: "out", element: "f32" },
+      },
+      params: { outer: "u32", innerQuads: "u32", yWidth: "u32", rankQuads: "u32", scaling: "f32" },
+    }),
+);
 
 const noAdapter =
   "fn add_adapter(sums : TeamSums, rows : vec4u, lane : u32) -> TeamSums { return sums; }\n";

@@ -1,12 +1,12 @@
 // RoPE (Su et al. 2021) in place, on the two halves of a head as Llama pairs them, from a table of cos and sin.
-import { defineKernel, type Kernel } from "../../gpu/kernel.ts";
+import { defineKernel, onePerVariant } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import source from "./rope.wgsl?raw";
 
 const workgroupSize = 64;
 
-function ropeKernel(headDim: number): Kernel {
+const ropeKernel = onePerVariant((headDim: number) => {
   invariant(headDim % 4 === 0, `RoPE on heads of ${headDim}`);
   return defineKernel({
     name: `rope-${headDim}`,
@@ -19,7 +19,7 @@ function ropeKernel(headDim: number): Kernel {
     },
     params: { rows: "u32", heads: "u32", scale: "f32", direction: "f32" },
   });
-}
+});
 
 export interface RopeShape {
   rows: number;
