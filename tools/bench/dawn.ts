@@ -10,7 +10,7 @@ import { openCompiled } from "./compiled.ts";
 import { installGpuMeter, type GpuMeter } from "./gpu-meter.ts";
 import { defaultWork, readParts, runParts, type Sides } from "./parts.ts";
 import { openTfjs } from "./racer-tfjs.ts";
-import { printReport, table, type BenchReport } from "./report.ts";
+import { printReport, table, today, type BenchReport } from "./report.ts";
 import {
   trainCompiled,
   trainingWork,
@@ -104,8 +104,4 @@ function printShares({ matmul }: BenchReport, training: readonly TrainingRow[]):
   }));
   console.log(table(`Matrix products, share of ${peakTflops} TFLOP/s`, shares));
   console.log(table("Training", training));
-}
-
-function today(): string {
-  return new Date().toISOString().slice(0, 10);
 }

@@ -69,7 +69,7 @@ export function defaultWork({ only, quick }: { only: readonly Part[]; quick: boo
       ...(quick ? [] : [{ model: smolLM2, tokens: 64 }]),
     ],
     generations: [
-      { model: demo, newTokens: quick ? 4 : 64 },
+      { model: demo, newTokens: quick ? 4 : 32 },
       ...(quick ? [] : [{ model: smolLM2, newTokens: 16 }]),
     ],
   };

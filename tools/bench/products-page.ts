@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { timesFrozen } from "../../src/engine/tfjs/products.ts";
 import { openMachine } from "../../src/gpu/machine.ts";
+import { median } from "./race.ts";
 
 export interface ProductShape {
   tokens: number;
@@ -52,8 +53,4 @@ async function timeOf(layer: Layer, x: tf.Tensor2D, weight: tf.Tensor2D): Promis
   await gradient.data();
   gradient.dispose();
   return performance.now() - startedAt;
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }

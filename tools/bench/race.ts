@@ -23,10 +23,10 @@ export async function race(
   contenders: ReadonlyMap<string, Contender>,
   pace: Pace,
 ): Promise<Map<string, number>> {
-  const lanes = new Map<string, { times: number; samples: number[] }>();
+  const lanes = new Map<string, Lane>();
   for (const [name, { run }] of contenders) {
     await run(1);
-    lanes.set(name, { times: pace === "single" ? 1 : await batchOf(run), samples: [] });
+    lanes.set(name, pace === "single" ? { times: 1, samples: [] } : await laneOf(run));
   }
   while ([...lanes.values()].some(({ samples }) => needsMore(samples))) {
     for (const [name, { run }] of contenders) {
@@ -41,9 +41,16 @@ export async function race(
   );
 }
 
-async function batchOf(run: Contender["run"]): Promise<number> {
+interface Lane {
+  /** How often at a time. */
+  times: number;
+  samples: number[];
+}
+
+async function laneOf(run: Contender["run"]): Promise<Lane> {
   const ms = await timeOf(() => run(1));
-  return Math.min(longestBatch, Math.max(1, Math.round(batchMs / ms)));
+  const times = Math.min(longestBatch, Math.max(1, Math.round(batchMs / ms)));
+  return { times, samples: times === 1 ? [ms] : [] };
 }
 
 /** Whether a median of these times needs another one. */

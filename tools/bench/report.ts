@@ -97,3 +97,7 @@ function withRatios(rows: readonly BlockRow[]): object[] {
     "jax/compiled": ratio(row.jaxMs, row.compiledMs),
   }));
 }
+
+export function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { inSourcePage } from "../../tests/support/source-page.ts";
 import { readParts } from "./parts.ts";
 import type { BenchOptions, PageReport } from "./page.ts";
-import { printReport } from "./report.ts";
+import { printReport, today } from "./report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +22,8 @@ const { adapterName, report } = await inSourcePage<PageReport>(
   options,
   console.log,
 );
-console.log(`\nHeadless Chromium, ${adapterName}, ${new Date().toISOString().slice(0, 10)}`);
+const minutes = (performance.now() / 60_000).toFixed(1);
+console.log(`\nHeadless Chromium, ${adapterName}, ${today()}, took ${minutes} minutes`);
 printReport(report);
 if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
