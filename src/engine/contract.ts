@@ -21,7 +21,7 @@ export interface StepHyper {
 }
 
 export interface StepMetrics {
-  /** Cross-entropy summed over the supervised tokens of every micro-batch, in nats. */
+  /** The objective, cross-entropy if no other is chosen, summed over the supervised tokens of every micro-batch, in nats. */
   lossSum: number;
   supervisedTokens: number;
   /** Global L2 norm of the adapter's gradient before clipping. */
@@ -60,7 +60,7 @@ export interface Engine {
    * A loss or norm that is not finite throws `non-finite-loss` and leaves the adapter as it was.
    */
   step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics>;
-  /** Loss of a batch with the adapter on and dropout off; changes nothing. */
+  /** Cross-entropy of a batch, whatever training minimises, with the adapter on and dropout off; changes nothing. */
   evaluate(batch: TokenBatch): Promise<LossSum>;
   /** New tokens one by one, the stop token left out. */
   generate(prompt: readonly number[], options: SamplingOptions): AsyncIterable<number>;

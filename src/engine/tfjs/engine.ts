@@ -21,7 +21,9 @@ import type {
   StepHyper,
   StepMetrics,
 } from "../contract.ts";
+import { labelSmoothing } from "../label-smoothing.ts";
 import { refuseNonFinite } from "../non-finite.ts";
+import type { Objective } from "../objective.ts";
 import { sampleToken } from "../sampling.ts";
 import { adamW, clipByNorm, globalNorm } from "./adamw.ts";
 import { estimateBytes, type BatchShape } from "./estimate.ts";
@@ -38,6 +40,8 @@ export interface TfjsEngineOptions {
   lora: LoraConfig;
   /** Of the run's micro-batches; decides the bytes planned. */
   shape: BatchShape;
+  /** What training minimises; cross-entropy where it is left out. */
+  objective?: Objective;
   readWeight: ReadWeight;
   /** Bytes of weights on the device so far. */
   progress: (doneBytes: number, totalBytes: number) => void;
@@ -47,17 +51,21 @@ export interface TfjsEngineOptions {
 /** Loads the weights and waits for an adapter through `writeState`. */
 export async function createTfjsEngine(options: TfjsEngineOptions): Promise<TfjsEngine> {
   const { machine, config, lora, shape, readWeight, progress, signal } = options;
+  const { objective = crossEntropy } = options;
   const weights = await machine.guard(
     loadWeights(config, readWeight, machine.upload, progress, signal),
   );
-  return new TfjsEngine(machine, config, lora, shape, weights);
+  return new TfjsEngine(machine, config, lora, shape, objective, weights);
 }
+
+const crossEntropy = labelSmoothing(0);
 
 export class TfjsEngine implements Engine {
   readonly #machine: Machine;
   readonly #config: ModelConfig;
   readonly #lora: LoraConfig;
   readonly #plannedBytes: number;
+  readonly #objective: Objective;
   readonly #weights: FrozenWeights;
   readonly #targets: LoraTarget[];
   readonly #adapter: FlatAdapter;
@@ -67,12 +75,14 @@ export class TfjsEngine implements Engine {
     config: ModelConfig,
     lora: LoraConfig,
     shape: BatchShape,
+    objective: Objective,
     weights: FrozenWeights,
   ) {
     this.#machine = machine;
     this.#config = config;
     this.#lora = lora;
     this.#plannedBytes = estimateBytes(config, lora, shape);
+    this.#objective = objective;
     this.#weights = weights;
     this.#targets = loraTargets(config, lora);
     this.#adapter = new FlatAdapter(adapterShapes(this.#targets, lora.rank));
@@ -100,9 +110,10 @@ export class TfjsEngine implements Engine {
   }
 
   async evaluate(batch: TokenBatch): Promise<LossSum> {
-    const lossSum = tf.tidy(() =>
-      lossSumOf(this.#config, this.#weights, this.#adapted(this.#adapter.tensors(), null), batch),
-    );
+    const lossSum = tf.tidy(() => {
+      const linear = this.#adapted(this.#adapter.tensors(), null);
+      return lossSumOf(crossEntropy, this.#config, this.#weights, linear, batch);
+    });
     try {
       const [value = NaN] = await this.#read(lossSum);
       return { lossSum: value, supervisedTokens: batch.supervisedTokens };
@@ -175,8 +186,10 @@ export class TfjsEngine implements Engine {
     supervisedTokens: number,
     dropout: DropoutDraw | null,
   ): { lossSum: tf.Scalar; gradient: tf.Tensor1D } {
-    const lossOf = (...tensors: tf.Tensor[]): tf.Scalar =>
-      lossSumOf(this.#config, this.#weights, this.#adapted(tensors, dropout), batch);
+    const lossOf = (...tensors: tf.Tensor[]): tf.Scalar => {
+      const linear = this.#adapted(tensors, dropout);
+      return lossSumOf(this.#objective, this.#config, this.#weights, linear, batch);
+    };
     // The incoming gradient carries the mean over the step's supervised tokens.
     const scale = tf.scalar(1 / supervisedTokens);
     const { value, grads } = tf.valueAndGrads(lossOf)(this.#adapter.tensors(), scale);

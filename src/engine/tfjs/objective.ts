@@ -1,15 +1,17 @@
-// The loss of a batch: masked next-token cross-entropy, summed over supervised tokens, in f32.
+// The loss of a batch: an objective of its logits, summed over supervised tokens, in f32.
 import * as tf from "@tensorflow/tfjs-core";
 import { IGNORED, type TokenBatch } from "../../data/batch.ts";
 import type { ModelConfig } from "../../model/config.ts";
+import type { Objective } from "../objective.ts";
 import { attention, forward, ropeFor, type Linear } from "./decoder.ts";
 import type { FrozenWeights } from "./weights.ts";
 
 /** Added to a score that must not count; its softmax weight is exactly 0 in f32. */
 const masked = -1e9;
 
-/** Sum of -log p(target) over the batch's supervised tokens, a scalar. */
+/** The objective over the batch's supervised tokens, a scalar. */
 export function lossSumOf(
+  objective: Objective,
   config: ModelConfig,
   weights: FrozenWeights,
   linear: Linear,
@@ -24,8 +26,7 @@ export function lossSumOf(
   );
   const isTrained = Float32Array.from(batch.targets, (target) => (target === IGNORED ? 0 : 1));
   const classes = batch.targets.map((target) => (target === IGNORED ? 0 : target));
-  const oneHot = tf.oneHot(tf.tensor1d(classes, "int32"), config.vocabSize);
-  return tf.losses.softmaxCrossEntropy(oneHot, logits, tf.tensor1d(isTrained), 0, tf.Reduction.SUM);
+  return objective(logits, tf.tensor1d(classes, "int32"), tf.tensor1d(isTrained));
 }
 
 /** [B, 1, T, T]: a token sees itself and earlier tokens of its own segment. */

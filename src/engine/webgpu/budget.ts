@@ -6,6 +6,8 @@ import type { Program, Tensor } from "../../gpu/plan.ts";
 import { defaultTiles, type TileChoice } from "../../kernels/matmul/tile.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { BatchTables } from "./batch-tables.ts";
+import { describeExchange, type Exchange } from "./exchange.ts";
+import { chunkRowsOf } from "./head.ts";
 import { describeNetwork, type Network, type WeightChoice } from "./network.ts";
 import {
   evaluationPass,
@@ -39,6 +41,8 @@ export interface Design {
   generation: GenerationPrograms;
   programs: readonly Program[];
   economy: Economy;
+  /** With an objective in tfjs ops, which takes memory of its own besides. */
+  exchange?: Exchange;
 }
 
 export interface GenerationPrograms {
@@ -56,6 +60,8 @@ export interface DesignOptions {
   lora: LoraConfig;
   shape: RunShape;
   weights: WeightChoice;
+  /** Whether the loss is an objective in tfjs ops; else it is cross-entropy by a kernel. */
+  hasObjective?: boolean;
   tiles?: TileChoice;
 }
 
@@ -70,7 +76,10 @@ export function designRun(options: DesignOptions, economy: Economy): Design {
   // One position more: where padding of a prompt's last piece goes.
   const network = describeNetwork(config, lora, weights, capacity + 1, tiles);
   const tables = new BatchTables(economy.rowsPerPass * shape.length);
-  const training = trainingPass(network, tables, economy.keptLayers);
+  const exchange = options.hasObjective
+    ? describeExchange(config, tables.tokens, chunkRowsOf(config, tables.tokens))
+    : undefined;
+  const training = trainingPass(network, tables, economy.keptLayers, exchange);
   const evaluation = evaluationPass(network, tables);
   const update = updatePass(network);
   const generation = generationPrograms(network, capacity);
@@ -84,7 +93,8 @@ export function designRun(options: DesignOptions, economy: Economy): Design {
     base.prefill,
     base.decode,
   ];
-  return { network, tables, training, evaluation, update, generation, programs, economy };
+  const design = { network, tables, training, evaluation, update, generation, programs, economy };
+  return { ...design, ...(exchange && { exchange }) };
 }
 
 function generationPrograms(network: Network, capacity: number): GenerationPrograms {

@@ -22,17 +22,20 @@ import type {
   StepMetrics,
 } from "../contract.ts";
 import { refuseNonFinite } from "../non-finite.ts";
+import type { Objective } from "../objective.ts";
 import {
   bytesOf,
   designRun,
   economise,
   type Design,
+  type DesignOptions,
   type Economy,
   type PlannedBytes,
   type RunShape,
 } from "./budget.ts";
 import { Generation } from "./generation.ts";
 import type { WeightChoice } from "./network.ts";
+import type { PausedPass } from "./paused-pass.ts";
 import { uploadWeights, type ReadWeight } from "./weights.ts";
 
 export interface WebGpuEngineOptions {
@@ -42,6 +45,8 @@ export interface WebGpuEngineOptions {
   /** Of the run's micro-batches. */
   shape: RunShape;
   weights: WeightChoice;
+  /** What training minimises, in tfjs ops; cross-entropy by a kernel where it is left out. */
+  objective?: Objective;
   /** Device bytes to stay within where recomputation allows it. */
   budgetBytes?: number;
   /** Overrides what the budget would choose. */
@@ -63,8 +68,9 @@ export const defaultBudgetBytes = 6e9;
  */
 export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<WebGpuEngine> {
   const { budgetBytes = defaultBudgetBytes } = options;
-  const first = options.economy ?? economise(options, budgetBytes);
-  const { design, runner } = await allocateSmaller(options, first);
+  const hasObjective = options.objective !== undefined;
+  const first = options.economy ?? economise({ ...options, hasObjective }, budgetBytes);
+  const { design, runner } = await allocateSmaller({ ...options, hasObjective }, first);
   try {
     const { network } = design;
     const { readWeight, progress, signal, config } = options;
@@ -72,15 +78,27 @@ export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<
     const frequencies = inverseFrequencies(config.headDim, config.ropeTheta);
     runner.write(network.cosSin, ropeTable(frequencies, network.maxPositions));
     await runner.prepare([design.training, design.evaluation, design.update]);
-    return new WebGpuEngine(design, runner);
+    return new WebGpuEngine(design, runner, await pausedPassOf(options, design, runner));
   } catch (error) {
     runner.dispose();
     throw error;
   }
 }
 
+async function pausedPassOf(
+  { opened, objective, config }: WebGpuEngineOptions,
+  { exchange }: Design,
+  runner: Runner,
+): Promise<PausedPass | null> {
+  if (objective === undefined || exchange === undefined) {
+    return null;
+  }
+  const { PausedPass } = await import("./paused-pass.ts");
+  return await PausedPass.open(opened, runner, objective, exchange, config.vocabSize);
+}
+
 async function allocateSmaller(
-  options: WebGpuEngineOptions,
+  options: WebGpuEngineOptions & DesignOptions,
   first: Economy,
 ): Promise<{ design: Design; runner: Runner }> {
   for (let economy = first; ;) {
@@ -110,13 +128,16 @@ export class WebGpuEngine implements Engine {
   readonly #runner: Runner;
   readonly #planned: PlannedBytes;
   readonly #generation: Generation;
+  /** Runs the training pass where the loss is an objective in tfjs ops. */
+  readonly #paused: PausedPass | null;
   #hasAdapter = false;
 
-  constructor(design: Design, runner: Runner) {
+  constructor(design: Design, runner: Runner, paused: PausedPass | null) {
     this.#design = design;
     this.#runner = runner;
     this.#planned = bytesOf(design);
     this.#generation = new Generation(design.generation, runner);
+    this.#paused = paused;
   }
 
   /** What was planned, in parts. */
@@ -199,11 +220,12 @@ export class WebGpuEngine implements Engine {
   memory(): EngineMemory {
     return {
       plannedBytes: this.#planned.totalBytes,
-      allocatedBytes: this.#runner.createdBytes,
+      allocatedBytes: this.#runner.createdBytes + (this.#paused?.allocatedBytes ?? 0),
     };
   }
 
   dispose(): void {
+    this.#paused?.dispose();
     this.#runner.dispose();
   }
 
@@ -228,7 +250,11 @@ export class WebGpuEngine implements Engine {
         firstToken: row * batch.length,
         isFirstPass: isFirstBatch && row === 0 ? 1 : 0,
       });
-      this.#runner.run(program, supervisedRows);
+      if (program === this.#design.training && this.#paused !== null) {
+        this.#paused.run(program, supervisedRows);
+      } else {
+        this.#runner.run(program, supervisedRows);
+      }
       work += program.dispatches.reduce((sum, dispatch) => sum + dispatch.work, 0);
     }
     return work;

@@ -1,7 +1,13 @@
 // From the last layer to the loss and back: final norm, head and cross-entropy over the supervised rows alone, a chunk at a
 // time, so that no more logits exist than a chunk's.
 import { scratch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
-import { crossEntropy, crossEntropyLoss, logitStride } from "../../kernels/cross-entropy/kernel.ts";
+import {
+  crossEntropy,
+  crossEntropyLoss,
+  logitStride,
+  type ChunkShape,
+  type ChunkTensors,
+} from "../../kernels/cross-entropy/kernel.ts";
 import { lossSum } from "../../kernels/loss-sum/kernel.ts";
 import { linear, linearBackward } from "../../kernels/matmul/kernel.ts";
 import { rmsNorm, rmsNormBackward } from "../../kernels/rms-norm/kernel.ts";
@@ -9,6 +15,7 @@ import { clear, gatherRows, scatterAddRows } from "../../kernels/rows/kernel.ts"
 import type { ModelConfig } from "../../model/config.ts";
 import { embeddingName, finalNormName, headName } from "../../model/tensors.ts";
 import type { BatchTables } from "./batch-tables.ts";
+import { pauseForChunk, type Exchange } from "./exchange.ts";
 import { weightOf, type Network } from "./network.ts";
 
 /** Logits of a chunk take at most this much. */
@@ -26,6 +33,8 @@ export interface HeadCall {
   tables: BatchTables;
   /** [tokens, hidden] above the last layer. */
   x: Tensor;
+  /** Where the gradient of the logits comes from elsewhere. */
+  exchange?: Exchange;
 }
 
 /** Adds the batch's loss to the metrics; answers dx [tokens, hidden]. */
@@ -34,18 +43,29 @@ export function lossAndGradient(call: HeadCall, out: Dispatch[]): Tensor {
   const dx = scratch("d hidden", tables.tokens * network.config.hiddenSize);
   out.push(clear(tables.tokens * network.config.hiddenSize, { x: dx }));
   forChunks(call, out, (chunk, losses) => {
-    backwardChunk(call, chunk, losses, dx, out);
+    if (call.exchange === undefined) {
+      out.push(crossEntropy(shapeOf(call, chunk), tensorsOf(call, chunk, losses)));
+    } else {
+      pauseForChunk(call.exchange, tables, chunk, out);
+    }
+    backwardChunk(call, chunk, dx, out);
   });
   return dx;
 }
 
 /** Adds the batch's loss to the metrics. */
 export function lossOnly(call: HeadCall, out: Dispatch[]): void {
-  const { network, tables } = call;
-  forChunks(call, out, ({ first, count, logits }, losses) => {
-    const shape = { firstRow: first, rows: count, vocabulary: network.config.vocabSize };
-    out.push(crossEntropyLoss(shape, { targets: tables.view("targets"), logits, losses }));
+  forChunks(call, out, (chunk, losses) => {
+    out.push(crossEntropyLoss(shapeOf(call, chunk), tensorsOf(call, chunk, losses)));
   });
+}
+
+function shapeOf({ network }: HeadCall, { first, count }: Chunk): ChunkShape {
+  return { firstRow: first, rows: count, vocabulary: network.config.vocabSize };
+}
+
+function tensorsOf({ tables }: HeadCall, { logits }: Chunk, losses: Tensor): ChunkTensors {
+  return { targets: tables.view("targets"), logits, losses };
 }
 
 interface Chunk {
@@ -58,18 +78,19 @@ interface Chunk {
 }
 
 function forChunks(
-  { network, tables, x }: HeadCall,
+  { network, tables, x, exchange }: HeadCall,
   out: Dispatch[],
   visit: (chunk: Chunk, losses: Tensor) => void,
 ): void {
   const { hiddenSize: width, vocabSize } = network.config;
-  const losses = scratch("losses", tables.tokens);
-  out.push(clear(Math.floor(tables.tokens / 4) * 4, { x: losses }));
+  const quads = Math.ceil(tables.tokens / 4) * 4;
+  const losses = exchange?.losses ?? scratch("losses", quads);
+  out.push(clear(quads, { x: losses }));
   const chunkRows = chunkRowsOf(network.config, tables.tokens);
   for (let first = 0; first < tables.tokens; first += chunkRows) {
     const count = Math.min(chunkRows, tables.tokens - first);
     const rows = scratch("supervised rows", count * width);
-    const logits = scratch("logits", count * logitStride(vocabSize));
+    const logits = exchange?.logits ?? scratch("logits", count * logitStride(vocabSize));
     const supervised = { rows: tables.view("supervised"), x, y: rows };
     out.push(gatherRows({ first, count, width }, supervised));
     const { normed, rstd } = finalNorm(network, rows, count, first, out);
@@ -90,20 +111,15 @@ function forChunks(
 function backwardChunk(
   { network, tables }: HeadCall,
   { first, count, rows, rstd, logits }: Chunk,
-  losses: Tensor,
   dx: Tensor,
   out: Dispatch[],
 ): void {
-  const { hiddenSize: width, vocabSize: vocabulary } = network.config;
+  const { hiddenSize: width } = network.config;
   const dNormed = scratch("d normed rows", count * width);
   const dRows = scratch("d rows", count * width);
   const skipUpToRows = first;
   const weight = normWeight(network);
   out.push(
-    crossEntropy(
-      { firstRow: first, rows: count, vocabulary },
-      { targets: tables.view("targets"), logits, losses },
-    ),
     linearBackward(count, {
       x: logits,
       weight: headOf(network),

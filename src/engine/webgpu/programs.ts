@@ -7,6 +7,7 @@ import { embedding } from "../../kernels/embedding/kernel.ts";
 import { gatherRows } from "../../kernels/rows/kernel.ts";
 import { embeddingName } from "../../model/tensors.ts";
 import type { BatchTables } from "./batch-tables.ts";
+import type { Exchange } from "./exchange.ts";
 import { finalNorm, headOf, lossAndGradient, lossOnly } from "./head.ts";
 import { backwardLayer } from "./layer-backward.ts";
 import {
@@ -23,8 +24,14 @@ import { weightOf, type Network } from "./network.ts";
 /**
  * Forward, loss and backward of one pass; adds to the gradients and to the loss.
  * @param keptLayers how many layers, from the top, keep their activations; the others make them again from their input
+ * @param exchange takes the pauses of a pass whose loss is computed elsewhere
  */
-export function trainingPass(network: Network, tables: BatchTables, keptLayers: number): Program {
+export function trainingPass(
+  network: Network,
+  tables: BatchTables,
+  keptLayers: number,
+  exchange?: Exchange,
+): Program {
   const out: Dispatch[] = [];
   const mode = { hasAdapter: true, hasDropout: network.dropoutRate > 0 };
   const { numHiddenLayers } = network.config;
@@ -40,7 +47,7 @@ export function trainingPass(network: Network, tables: BatchTables, keptLayers: 
       traces.set(layer, trace);
     }
   }
-  const dx = lossAndGradient({ network, tables, x }, out);
+  const dx = lossAndGradient({ network, tables, x, ...(exchange && { exchange }) }, out);
   for (const call of calls.toReversed()) {
     const trace = traces.get(call.layer) ?? remake(call, out);
     backwardLayer({ network, tables, trace, dx, needsInput: call.layer > 0 }, out);

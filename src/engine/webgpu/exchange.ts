@@ -1,0 +1,57 @@
+// What a training pass and an objective in tfjs ops hand to each other. All of it lies in buffers of its own, because a tensor of
+// tfjs begins where its buffer does.
+import { persistent, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
+import { lossInputs } from "../../kernels/loss-inputs/kernel.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import type { BatchTables } from "./batch-tables.ts";
+
+/** A point of the pass at which the logits of a chunk are there and their gradient is wanted. */
+export interface Pause {
+  /** Dispatches of the pass before it. */
+  after: number;
+  /** The chunk's first supervised row, and its rows. */
+  first: number;
+  count: number;
+}
+
+export interface Exchange {
+  /** [rows of a chunk, stride]: logits; after a pause the gradient. */
+  logits: Tensor;
+  /** int32 and f32 [rows of a chunk], and [1]: see `lossInputs`. */
+  classes: Tensor;
+  weights: Tensor;
+  scale: Tensor;
+  /** [tokens]: the loss of a chunk in the place of its first row, 0 in all others. */
+  losses: Tensor;
+  /** In the order of the pass. */
+  pauses: Pause[];
+}
+
+/** @param chunkRows supervised rows of a chunk, at most */
+export function describeExchange(
+  { vocabSize }: ModelConfig,
+  tokens: number,
+  chunkRows: number,
+): Exchange {
+  return {
+    logits: persistent("logits", chunkRows * logitStride(vocabSize)),
+    classes: persistent("classes", chunkRows),
+    weights: persistent("weights of rows", chunkRows),
+    scale: persistent("scale of the gradient", 1),
+    losses: persistent("losses", Math.ceil(tokens / 4) * 4),
+    pauses: [],
+  };
+}
+
+/** Ends the part of a pass before a pause. */
+export function pauseForChunk(
+  { classes, weights, scale, pauses }: Exchange,
+  tables: BatchTables,
+  { first, count }: Pick<Pause, "first" | "count">,
+  out: Dispatch[],
+): void {
+  const targets = tables.view("targets");
+  out.push(lossInputs({ firstRow: first, rows: count }, { targets, classes, weights, scale }));
+  pauses.push({ after: out.length, first, count });
+}
