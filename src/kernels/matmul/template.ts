@@ -2,7 +2,7 @@
 // by a loop would leave the registers on compilers that do not unroll.
 //
 // Every tile adds the same products to an output in the same order, each by one fma: the choice of a tile changes no bit.
-import { sharedLayout, stagedQuads, type Tile } from "./tile.ts";
+import { sharedLayout, stagedQuads, tileThreads, type Tile } from "./tile.ts";
 
 /**
  * `byRows`: y[m, n] = sum_k x[m, k] w[n, k], the weight's rows are the columns of y (forward: y = x W^T).
@@ -35,6 +35,7 @@ interface Operands {
   rowQuads: string;
 }
 
+const components = ["x", "y", "z", "w"];
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /** The module's source; see kernel.ts for bindings and params. */
@@ -135,33 +136,47 @@ function rightPlaces(options: TemplateOptions, { lastRow, rowQuads }: Operands) 
   };
 }
 
-/** sum += left quad times the 4 x 4 block b0 to b3, one step of the contraction after the other. */
-function blockProduct({ orientation }: TemplateOptions, sum: string, left: string, b: string[]) {
-  return [..."xyzw"]
-    .map((k, s) => {
-      const right =
-        orientation === "byRows" ? `vec4f(${b.map((row) => `${row}.${k}`).join(", ")})` : b[s];
-      return `${sum} = fma(vec4f(${left}.${k}), ${right ?? ""}, ${sum});`;
-    })
-    .join(" ");
+/** The 4 x 4 block that meets a left quad: `columns` are what each of its four values is multiplied by. */
+function blockOf({ orientation }: TemplateOptions, c: number, load: (s: number) => string) {
+  const loaded = range(4).map((s) => `b${c}_${s}`);
+  const loads = loaded.map((name, s) => `      let ${name} = ${load(s)};`);
+  if (orientation === "byCols") {
+    return { lines: loads, columns: loaded };
+  }
+  const turned = components.map(
+    (k) => `      let t${c}_${k} = vec4f(${loaded.map((name) => `${name}.${k}`).join(", ")});`,
+  );
+  return { lines: [...loads, ...turned], columns: components.map((k) => `t${c}_${k}`) };
+}
+
+/** All sums of a thread += left quads times blocks, one step of the contraction after the other. */
+function addProducts({ tile }: TemplateOptions, left: (i: number) => string, blocks: string[][]) {
+  return range(tile.rows).map((i) => {
+    const steps = blocks.flatMap((columns, c) =>
+      components.map(
+        (k, s) => `sum${i}_${c} = fma(vec4f(a.${k}), ${columns[s] ?? ""}, sum${i}_${c});`,
+      ),
+    );
+    return `      { let a = ${left(i)}; ${steps.join(" ")} }`;
+  });
 }
 
 function registerProduct(options: TemplateOptions, operands: Operands): string {
-  const { rows, quads } = options.tile;
   const { before, inside, index } = rightPlaces(options, operands);
-  const block = (c: number) => range(4).map((s) => `b${c}_${s}`);
-  const load = (c: number) =>
-    block(c).map((name, s) => `      let ${name} = ${operands.right(index(c, s))};`);
+  const blocks = range(options.tile.quads).map((c) =>
+    blockOf(options, c, (s) => operands.right(index(c, s))),
+  );
   return [
     "  {",
     ...before,
     `    for (var q = 0u; q < ${operands.quads}; q++) {`,
     ...inside,
-    ...range(quads).flatMap(load),
-    ...range(rows).map((i) => {
-      const sums = range(quads).map((c) => blockProduct(options, `sum${i}_${c}`, "a", block(c)));
-      return `      { let a = ${operands.left(`from${i}`, "q")}; ${sums.join(" ")} }`;
-    }),
+    ...blocks.flatMap(({ lines }) => lines),
+    ...addProducts(
+      options,
+      (i) => operands.left(`from${i}`, "q"),
+      blocks.map(({ columns }) => columns),
+    ),
     "    }",
     "  }",
   ].join("\n");
@@ -175,9 +190,13 @@ function sharedDeclarations(tile: Tile): string {
 /** Both operands are staged `stagedQuads` quads deep; each element is read from memory once per workgroup. */
 function sharedProduct(options: TemplateOptions, operands: Operands): string {
   const { rows, quads, threadsX, threadsY } = options.tile;
+  const threads = tileThreads(options.tile);
   const { leftStride, rightStride, rowStride } = sharedLayout(options.tile);
-  const threads = threadsX * threadsY;
-  const block = (c: number) => range(4).map((s) => `b${c}_${s}`);
+  const blocks = range(quads).map((c) =>
+    blockOf(options, c, (s) => {
+      return `right[q * ${rightStride}u + ${quadOf(options.tile, c)} + ${s * rowStride}u]`;
+    }),
+  );
   return [
     `  for (var start = 0u; start < ${operands.quads}; start += ${stagedQuads}u) {`,
     `    for (var i = local.y * ${threadsX}u + local.x; i < ${stagedQuads * rows * threadsY}u; i += ${threads}u) {`,
@@ -190,16 +209,12 @@ function sharedProduct(options: TemplateOptions, operands: Operands): string {
     stageRight(options, operands),
     "    workgroupBarrier();",
     `    for (var q = 0u; q < ${stagedQuads}u; q++) {`,
-    ...range(quads).flatMap((c) =>
-      block(c).map(
-        (name, s) =>
-          `      let ${name} = right[q * ${rightStride}u + ${quadOf(options.tile, c)} + ${s * rowStride}u];`,
-      ),
+    ...blocks.flatMap(({ lines }) => lines),
+    ...addProducts(
+      options,
+      (i) => `left[q * ${leftStride}u + ${rowOf(options.tile, i)}]`,
+      blocks.map(({ columns }) => columns),
     ),
-    ...range(rows).map((i) => {
-      const sums = range(quads).map((c) => blockProduct(options, `sum${i}_${c}`, "a", block(c)));
-      return `      { let a = left[q * ${leftStride}u + ${rowOf(options.tile, i)}]; ${sums.join(" ")} }`;
-    }),
     "    }",
     "    workgroupBarrier();",
     "  }",
@@ -208,7 +223,7 @@ function sharedProduct(options: TemplateOptions, operands: Operands): string {
 
 /** Neighbouring threads read neighbouring quads of a weight row, whichever way the contraction runs. */
 function stageRight({ orientation, tile }: TemplateOptions, operands: Operands): string {
-  const { quads, threadsX, threadsY } = tile;
+  const { quads, threadsX } = tile;
   const { rightStride, rowStride } = sharedLayout(tile);
   const spanQuads = quads * threadsX;
   const total = stagedQuads * 4 * spanQuads;
@@ -228,7 +243,7 @@ function stageRight({ orientation, tile }: TemplateOptions, operands: Operands):
           `      right[(k / 4u) * ${rightStride}u + (k % 4u) * ${rowStride}u + col] = ${operands.right("index")};`,
         ];
   return [
-    `    for (var i = local.y * ${threadsX}u + local.x; i < ${total}u; i += ${threadsX * threadsY}u) {`,
+    `    for (var i = local.y * ${threadsX}u + local.x; i < ${total}u; i += ${tileThreads(tile)}u) {`,
     ...place,
     "    }",
   ].join("\n");

@@ -1,5 +1,6 @@
 // Tile presets of the matrix products: how many outputs a thread computes, and where operands wait.
-// Which is fastest differs between GPUs, so the choice is measured (gpu/autotune.ts); `defaultTile` is safe everywhere.
+// Which is fastest differs between GPUs, so the choice is measured (tune.ts); `defaultTile` is safe everywhere.
+import { invariant } from "../../util/assert.ts";
 
 export interface Tile {
   name: string;
@@ -51,22 +52,30 @@ export interface SharedLayout {
   rightQuads: number;
 }
 
+/** WebGPU's maxComputeWorkgroupStorageSize and maxComputeInvocationsPerWorkgroup by default. */
+const workgroupBytes = 16384;
+const workgroupThreads = 256;
+
 /**
- * Strides are padded so that eight threads in a row store to eight different quads of the 32 banks: they stage four quads
- * of two rows (byRows), which lie at 2 q + row and 2 q + s by the strides' remainders.
+ * Strides are padded so that eight threads side by side store to eight different quads of the 32 banks: what they stage,
+ * four quads of two rows, lies at 2 q + row by the remainders of the strides.
  */
 export function sharedLayout(tile: Tile): SharedLayout {
   const { rows, cols } = tileSpan(tile);
   const leftStride = rows + 2;
   const rowStride = cols / 4 + 1;
   const rightStride = 4 * rowStride + 6;
-  return {
-    leftStride,
-    rightStride,
-    rowStride,
-    leftQuads: stagedQuads * leftStride,
-    rightQuads: stagedQuads * rightStride,
-  };
+  const [leftQuads, rightQuads] = [stagedQuads * leftStride, stagedQuads * rightStride];
+  const bytes = (leftQuads + rightQuads) * 16;
+  invariant(bytes <= workgroupBytes, `tile ${tile.name} stages ${bytes} bytes`);
+  return { leftStride, rightStride, rowStride, leftQuads, rightQuads };
+}
+
+/** Threads of a workgroup. */
+export function tileThreads({ name, threadsX, threadsY }: Tile): number {
+  const threads = threadsX * threadsY;
+  invariant(threads <= workgroupThreads, `tile ${name} has ${threads} threads`);
+  return threads;
 }
 
 /** Tiles of one engine, by what the product is like. */

@@ -1,11 +1,19 @@
-// Proofs of the matrix products: by hand, against tfjs autodiff, for every tile across its boundaries, without a device error.
+// Proofs of the matrix products: by hand, against tfjs autodiff, across every tile's boundaries, each tile's bits against the
+// default's, without a device error.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { persistent, viewOf, type Tensor, type View } from "../../../src/gpu/plan.ts";
 import { linear, linearBackward, type Matrix } from "../../../src/kernels/matmul/kernel.ts";
-import { tiles, type TileName } from "../../../src/kernels/matmul/tile.ts";
+import {
+  defaultTile,
+  sharedLayout,
+  tiles,
+  tileThreads,
+  type Tile,
+  type TileName,
+} from "../../../src/kernels/matmul/tile.ts";
 import { f16ToF32, f32ToF16 } from "../../../src/util/bytes.ts";
 import { distance, randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
 
@@ -108,77 +116,89 @@ function reference({ rows, inner, outer, rank }: Case, scaling: number, seed = 0
   });
 }
 
-describe.each(tileNames)("tile %s", (tile) => {
-  test.each(shapes)(
-    "$rows x $inner x $outer, rank $rank: forward and backward follow tfjs",
-    async (shape) => {
-      const { rows, inner, outer, rank } = shape;
-      const scaling = 1.5;
-      const expected = reference(shape, scaling);
-      const tensors = new TestTensors();
-      const weight = f32Matrix(tensors, randoms(outer * inner, 1), outer, inner);
-      const a = tensors.given("A", randoms(rank * inner, 2));
-      const b = tensors.given("B", randoms(outer * rank, 3));
-      const [low, up] = [tensors.output("low", rows * rank), tensors.output("up", rows * rank)];
-      const x = tensors.given("x", randoms(rows * inner, 0));
-      const dy = tensors.given("dy", padded(randoms(rows * outer, 4), rows, outer));
-      const residual = tensors.given("r", padded(randoms(rows * outer, 5), rows, outer));
-      const y = tensors.output("y", rows * Math.ceil(outer / 4) * 4);
-      const dx = tensors.given("dx", randoms(rows * inner, 6));
-      const asMatrix = (tensor: Tensor, matrixRows: number, cols: number): Matrix => ({
-        format: "f32",
-        rows: matrixRows,
-        cols,
-        tensors: { weight: tensor },
-      });
-      const part = { rank, scaling };
-      const results = await runOnGpu(
-        [
-          linear(rows, { x, weight: asMatrix(a, rank, inner), y: low, tile }),
-          linear(rows, { x, weight, y, lora: { low, matrix: whole(b), ...part }, residual, tile }),
-          linearBackward(rows, { x: dy, weight: asMatrix(b, outer, rank), y: up, tile }),
-          linearBackward(rows, {
-            x: dy,
-            weight,
-            y: dx,
-            lora: { low: up, matrix: whole(a), ...part },
-            residual: dx,
-            tile,
-          }),
-        ],
-        tensors,
-        [y, dx],
-      );
-      const [actualY = new Float32Array(), actualDx = new Float32Array()] = results;
-      expect(distance(cut(actualY, rows, outer), expected.y)).toBeLessThan(3e-6);
-      expect(distance(actualDx, expected.dx)).toBeLessThan(3e-6);
-    },
-  );
-});
+interface Products {
+  y: Values;
+  dx: Values;
+  /** Without an adapter in the sum: x A^T and dy B. */
+  low: Values;
+  up: Values;
+}
 
-test.each(tileNames)("tile %s at a real layer, twice: the same bits", async (tile) => {
-  const [rows, inner, outer] = [64, 576, 192];
-  const run = async () => {
-    const tensors = new TestTensors();
-    const y = tensors.output("y", rows * outer);
-    const weight = f32Matrix(tensors, randoms(outer * inner, 1), outer, inner);
-    const x = tensors.given("x", randoms(rows * inner, 0));
-    const [values] = await runOnGpu([linear(rows, { x, weight, y, tile })], tensors, [y]);
-    return values ?? new Float32Array();
-  };
-  const [first, second] = [await run(), await run()];
-  expect(first).toEqual(second);
-  const expected = tf.tidy(() =>
-    tf
-      .matMul(
-        tf.tensor2d(randoms(rows * inner, 0), [rows, inner]),
-        tf.tensor2d(randoms(outer * inner, 1), [outer, inner]),
-        false,
-        true,
-      )
-      .dataSync(),
+/** The layer and its backward, the adapter's own products too, all by one tile. */
+async function productsOf(shape: Case, tile: TileName, scaling: number): Promise<Products> {
+  const { rows, inner, outer, rank } = shape;
+  const tensors = new TestTensors();
+  const weight = f32Matrix(tensors, randoms(outer * inner, 1), outer, inner);
+  const a = tensors.given("A", randoms(rank * inner, 2));
+  const b = tensors.given("B", randoms(outer * rank, 3));
+  const [low, up] = [tensors.output("low", rows * rank), tensors.output("up", rows * rank)];
+  const x = tensors.given("x", randoms(rows * inner, 0));
+  const dy = tensors.given("dy", padded(randoms(rows * outer, 4), rows, outer));
+  const residual = tensors.given("r", padded(randoms(rows * outer, 5), rows, outer));
+  const y = tensors.output("y", rows * Math.ceil(outer / 4) * 4);
+  const dx = tensors.given("dx", randoms(rows * inner, 6));
+  const asMatrix = (tensor: Tensor, matrixRows: number, cols: number): Matrix => ({
+    format: "f32",
+    rows: matrixRows,
+    cols,
+    tensors: { weight: tensor },
+  });
+  const ofA = { low: up, matrix: whole(a), rank, scaling };
+  const ofB = { low, matrix: whole(b), rank, scaling };
+  const [yValues, dxValues, lowValues, upValues] = await runOnGpu(
+    [
+      linear(rows, { x, weight: asMatrix(a, rank, inner), y: low, tile }),
+      linear(rows, { x, weight, y, lora: ofB, residual, tile }),
+      linearBackward(rows, { x: dy, weight: asMatrix(b, outer, rank), y: up, tile }),
+      linearBackward(rows, { x: dy, weight, y: dx, lora: ofA, residual: dx, tile }),
+    ],
+    tensors,
+    [y, dx, low, up],
   );
-  expect(distance(first, expected)).toBeLessThan(3e-6);
+  return {
+    y: cut(yValues!, rows, outer),
+    dx: cut(dxValues!, rows, inner),
+    low: cut(lowValues!, rows, rank),
+    up: cut(upValues!, rows, rank),
+  };
+}
+
+test.each(shapes)(
+  "$rows x $inner x $outer, rank $rank: forward and backward follow tfjs",
+  async (shape) => {
+    const expected = reference(shape, 1.5);
+    const actual = await productsOf(shape, defaultTile, 1.5);
+    expect(distance(actual.y, expected.y)).toBeLessThan(3e-6);
+    expect(distance(actual.dx, expected.dx)).toBeLessThan(3e-6);
+  },
+);
+
+// So the proof above holds for each tile, and tuning changes no run. The last shape is a real layer.
+const allShapes = [...shapes, { rows: 64, inner: 576, outer: 192, rank: 16 }];
+
+test.each(tileNames)(
+  "tile %s gives the default tile's bits, with and without an adapter",
+  async (tile) => {
+    for (const shape of allShapes) {
+      const expected = await productsOf(shape, defaultTile, 1.5);
+      expect(await productsOf(shape, tile, 1.5)).toEqual(expected);
+      expect(expected.y.some((value) => Number.isNaN(value) || value === 0)).toBe(false);
+    }
+  },
+);
+
+test("tiles fit every device, and are few", () => {
+  expect(tileNames.length).toBeLessThanOrEqual(6);
+  for (const tile of Object.values<Tile>(tiles)) {
+    expect(tileThreads(tile)).toBeGreaterThanOrEqual(64);
+    if (tile.shared) {
+      const { leftQuads, rightQuads } = sharedLayout(tile);
+      expect((leftQuads + rightQuads) * 16).toBeGreaterThanOrEqual(8192);
+    }
+  }
+  const tooLarge = { ...tiles.sharedTall, threadsX: 16, threadsY: 32 };
+  expect(() => tileThreads(tooLarge)).toThrow("512 threads");
+  expect(() => sharedLayout(tooLarge)).toThrow("stages");
 });
 
 test("f16 weights give exactly what the same numbers give as f32", async () => {
