@@ -44,6 +44,15 @@ export function describeExchange(
   };
 }
 
+/**
+ * Bytes that tfjs takes besides, and keeps: cross-entropy with its gradient is nine tensors as large as a chunk's logits, and
+ * buffers of one size do not serve another.
+ */
+export function tfjsBytes({ pauses }: Exchange, { vocabSize }: ModelConfig): number {
+  const sizes = new Set(pauses.map(({ count }) => count));
+  return [...sizes].reduce((sum, count) => sum + 9 * count * logitStride(vocabSize) * 4, 0);
+}
+
 /** Ends the part of a pass before a pause. */
 export function pauseForChunk(
   { classes, weights, scale, pauses }: Exchange,
