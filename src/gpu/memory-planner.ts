@@ -43,6 +43,12 @@ interface Held {
   endBytes: number;
 }
 
+interface Arena {
+  sizeBytes: number;
+  /** In the order of offsets. */
+  held: Held[];
+}
+
 /**
  * Programs run one after the other and share all arenas. A tensor larger than `arenaBytes` gets an arena of its own size;
  * no other arena is larger than `arenaBytes`.
@@ -67,7 +73,7 @@ export function planMemory(
   }
   const totalBytes =
     arenas.reduce((sum, sizeBytes) => sum + sizeBytes, 0) +
-    [...buffers].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    [...buffers].reduce((sum, { sizeBytes }) => sum + alignUp(sizeBytes), 0);
   return { arenas, places, buffers: [...buffers], totalBytes };
 }
 
@@ -87,21 +93,22 @@ function layoutOf(program: Program, arenaBytes: number): ProgramLayout {
 
 /** Largest tensors first, each at the lowest offset that is free for its whole life, in the first arena that has one. */
 function placeAll(lifetimes: Lifetime[], arenaBytes: number) {
-  const arenas: { sizeBytes: number; held: Held[] }[] = [];
+  const arenas: Arena[] = [];
   const places = new Map<Tensor, Place>();
   lifetimes.sort((a, b) => b.tensor.sizeBytes - a.tensor.sizeBytes || a.first - b.first);
-  for (const { tensor, first, last } of lifetimes) {
-    const size = alignUp(tensor.sizeBytes);
-    const fitting = arenas.findIndex(({ sizeBytes, held }) => {
-      return lowestFree(held, first, last, size) + size <= Math.max(arenaBytes, sizeBytes);
-    });
-    const index = fitting < 0 ? arenas.length : fitting;
-    const arena = (arenas[index] ??= { sizeBytes: 0, held: [] });
-    const offsetBytes = lowestFree(arena.held, first, last, size);
-    const endBytes = offsetBytes + size;
-    arena.sizeBytes = Math.max(arena.sizeBytes, endBytes);
-    insert(arena.held, { first, last, offsetBytes, endBytes });
-    places.set(tensor, { arena: index, offsetBytes });
+  for (const lifetime of lifetimes) {
+    const size = alignUp(lifetime.tensor.sizeBytes);
+    for (let arena = 0; ; arena++) {
+      const { sizeBytes, held } = (arenas[arena] ??= { sizeBytes: size, held: [] });
+      const offsetBytes = lowestFree(held, lifetime, size);
+      const endBytes = offsetBytes + size;
+      if (endBytes <= Math.max(arenaBytes, sizeBytes)) {
+        arenas[arena] = { sizeBytes: Math.max(sizeBytes, endBytes), held };
+        insert(held, { first: lifetime.first, last: lifetime.last, offsetBytes, endBytes });
+        places.set(lifetime.tensor, { arena, offsetBytes });
+        break;
+      }
+    }
   }
   return { arenas: arenas.map(({ sizeBytes }) => sizeBytes), places };
 }
@@ -134,8 +141,7 @@ function usesOf({ name, dispatches }: Program): { lifetimes: Lifetime[]; buffers
   return { lifetimes: [...lifetimes.values()], buffers };
 }
 
-/** @param held in the order of offsets */
-function lowestFree(held: readonly Held[], first: number, last: number, size: number): number {
+function lowestFree(held: readonly Held[], { first, last }: Lifetime, size: number): number {
   let offset = 0;
   for (const other of held) {
     if (other.first > last || other.last < first) {

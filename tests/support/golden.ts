@@ -5,7 +5,7 @@ import type { AdapterState } from "../../src/adapter/state.ts";
 import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
 import type { Engine } from "../../src/engine/contract.ts";
 import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
-import type { Economy } from "../../src/engine/webgpu/budget.ts";
+import type { Economy } from "../../src/engine/webgpu/design.ts";
 import { createWebGpuEngine, type WebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import type { OpenDevice } from "../../src/gpu/device.ts";
 import type { Machine } from "../../src/gpu/machine.ts";

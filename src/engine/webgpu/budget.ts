@@ -1,112 +1,9 @@
 // How much device memory a run takes, known without a device, and how to make it take less.
-import type { LoraConfig } from "../../adapter/lora.ts";
 import { paramBytes } from "../../gpu/memory.ts";
-import { planMemory, type MemoryLayout } from "../../gpu/memory-planner.ts";
+import { planMemory } from "../../gpu/memory-planner.ts";
 import type { Program, Tensor } from "../../gpu/plan.ts";
-import { defaultTiles, type TileChoice } from "../../kernels/matmul/tile.ts";
-import type { ModelConfig } from "../../model/config.ts";
-import { BatchTables } from "./batch-tables.ts";
-import { describeExchange, type Exchange } from "./exchange.ts";
-import { chunkRowsOf } from "./head.ts";
-import { describeNetwork, type Network, type WeightChoice } from "./network.ts";
-import {
-  evaluationPass,
-  generationPass,
-  generationState,
-  trainingPass,
-  updatePass,
-  type GenerationState,
-} from "./programs.ts";
-
-export interface RunShape {
-  /** Rows of a micro-batch and tokens of a row. */
-  rows: number;
-  length: number;
-}
-
-/** Choices that trade speed for memory; none changes what is learned. */
-export interface Economy {
-  /** Rows of a micro-batch that go through the GPU at a time. */
-  rowsPerPass: number;
-  /** Layers that keep their activations for backward; the others compute them twice. */
-  keptLayers: number;
-}
-
-export interface Design {
-  network: Network;
-  tables: BatchTables;
-  training: Program;
-  evaluation: Program;
-  update: Program;
-  generation: GenerationPrograms;
-  programs: readonly Program[];
-  economy: Economy;
-  /** With an objective in tfjs ops, which takes memory of its own besides. */
-  exchange?: Exchange;
-}
-
-export interface GenerationPrograms {
-  state: GenerationState;
-  /** A piece of a prompt at a time. */
-  pieceTables: BatchTables;
-  tokenTables: BatchTables;
-  /** With the adapter and without. */
-  adapted: { prefill: Program; decode: Program };
-  base: { prefill: Program; decode: Program };
-}
-
-export interface DesignOptions {
-  config: ModelConfig;
-  lora: LoraConfig;
-  shape: RunShape;
-  weights: WeightChoice;
-  /** Whether the loss is an objective in tfjs ops; else it is cross-entropy by a kernel. */
-  hasObjective?: boolean;
-  tiles?: TileChoice;
-}
-
-/** Tokens of prompt and answer that generation has room for, as far as the model reads so many. */
-const generationTokens = 512;
-const promptPiece = 32;
-
-/** Every program of a run, with every tensor; nothing is allocated. */
-export function designRun(options: DesignOptions, economy: Economy): Design {
-  const { config, lora, shape, weights, tiles = defaultTiles } = options;
-  const capacity = Math.min(config.maxPositionEmbeddings, Math.max(generationTokens, shape.length));
-  // One position more: where padding of a prompt's last piece goes.
-  const network = describeNetwork(config, lora, weights, capacity + 1, tiles);
-  const tables = new BatchTables(economy.rowsPerPass * shape.length);
-  const exchange = options.hasObjective
-    ? describeExchange(config, tables.tokens, chunkRowsOf(config, tables.tokens))
-    : undefined;
-  const training = trainingPass(network, tables, economy.keptLayers, exchange);
-  const evaluation = evaluationPass(network, tables);
-  const update = updatePass(network);
-  const generation = generationPrograms(network, capacity);
-  const { adapted, base } = generation;
-  const programs = [
-    training,
-    evaluation,
-    update,
-    adapted.prefill,
-    adapted.decode,
-    base.prefill,
-    base.decode,
-  ];
-  const design = { network, tables, training, evaluation, update, generation, programs, economy };
-  return { ...design, ...(exchange && { exchange }) };
-}
-
-function generationPrograms(network: Network, capacity: number): GenerationPrograms {
-  const state = generationState(network, capacity);
-  const pieceTables = new BatchTables(Math.min(promptPiece, capacity));
-  const tokenTables = new BatchTables(1);
-  const both = (hasAdapter: boolean) => ({
-    prefill: generationPass(network, pieceTables, state, hasAdapter),
-    decode: generationPass(network, tokenTables, state, hasAdapter),
-  });
-  return { state, pieceTables, tokenTables, adapted: both(true), base: both(false) };
-}
+import { designer, type Design, type DesignOptions, type Economy } from "./design.ts";
+import { tfjsBytes } from "./exchange.ts";
 
 export interface PlannedBytes {
   weightsBytes: number;
@@ -116,16 +13,16 @@ export interface PlannedBytes {
   optimizerBytes: number;
   /** What layers keep from forward to backward. */
   activationsBytes: number;
-  /** The rest: working memory, caches of generation, tables. */
+  /** The rest: working memory, that of an objective included, caches of generation, tables. */
   scratchBytes: number;
   totalBytes: number;
   /** Layers that compute their activations twice. */
   recomputedLayers: number;
 }
 
-/** Device bytes of a design, to the byte what `Runner.create` will allocate. */
-export function bytesOf({ network, training, programs, economy }: Design): PlannedBytes {
-  const layout = planMemory(programs);
+/** Device bytes of a design: to the byte what `Runner.create` will allocate, and an estimate of what tfjs takes for an objective. */
+export function bytesOf(design: Design): PlannedBytes {
+  const { network, training, economy } = design;
   const sum = (tensors: Iterable<Tensor>) =>
     [...tensors].reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0);
   const weightsBytes = sum(
@@ -134,8 +31,8 @@ export function bytesOf({ network, training, programs, economy }: Design): Plann
   const { values, gradients, moment1, moment2 } = network.adapter;
   const adapterBytes = sum([values, gradients]);
   const optimizerBytes = sum([moment1, moment2]);
-  const activationsBytes = peakOfKept(training, layout);
-  const totalBytes = layout.totalBytes + paramBytes(programs);
+  const activationsBytes = peakOfKept(training);
+  const totalBytes = totalOf(design);
   return {
     weightsBytes,
     adapterBytes,
@@ -147,13 +44,18 @@ export function bytesOf({ network, training, programs, economy }: Design): Plann
   };
 }
 
+function totalOf({ programs, network, exchange }: Design): number {
+  const ofTfjs = exchange === undefined ? 0 : tfjsBytes(exchange, network.config);
+  return planMemory(programs).totalBytes + paramBytes(programs) + ofTfjs;
+}
+
 /** Bytes alive when forward turns into backward: what was kept, and the gradient that has just begun. */
-function peakOfKept({ dispatches }: Program, layout: MemoryLayout): number {
+function peakOfKept({ dispatches }: Program): number {
   const turn = dispatches.findIndex(({ kernel }) => kernel.name === "clear");
   const before = new Set(tensorsOf(dispatches.slice(0, turn)));
   const after = new Set(tensorsOf(dispatches.slice(turn)));
   return [...before]
-    .filter((tensor) => after.has(tensor) && layout.places.has(tensor))
+    .filter((tensor) => after.has(tensor) && tensor.home === "arena")
     .reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0);
 }
 
@@ -166,36 +68,61 @@ function tensorsOf(dispatches: Program["dispatches"]): Tensor[] {
  * @returns the smallest there is where none fits
  */
 export function economise(options: DesignOptions, budgetBytes: number): Economy {
-  const { shape, config } = options;
-  const fits = (economy: Economy) => bytesOf(designRun(options, economy)).totalBytes <= budgetBytes;
-  for (let rowsPerPass = shape.rows; ; rowsPerPass = Math.ceil(rowsPerPass / 2)) {
-    if (fits({ rowsPerPass, keptLayers: 0 })) {
-      const keptLayers = largest(config.numHiddenLayers, (kept) => {
-        return fits({ rowsPerPass, keptLayers: kept });
-      });
-      return { rowsPerPass, keptLayers };
-    }
-    if (rowsPerPass === 1) {
-      return { rowsPerPass, keptLayers: 0 };
-    }
-  }
-}
-
-/** The largest count that passes, where 0 does and each one below a passing one does. */
-function largest(most: number, passes: (count: number) => boolean): number {
-  let [low, high] = [0, most];
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (passes(middle)) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  return low;
+  return bestDesign(options, budgetBytes).economy;
 }
 
 /** `bytesOf` the economy that `economise` chooses: what a run takes, from its description alone. */
 export function planBytes(options: DesignOptions, budgetBytes: number): PlannedBytes {
-  return bytesOf(designRun(options, economise(options, budgetBytes)));
+  return bytesOf(bestDesign(options, budgetBytes));
+}
+
+interface Candidate {
+  design: Design;
+  keptLayers: number;
+  bytes: number;
+}
+
+function bestDesign(options: DesignOptions, budgetBytes: number): Design {
+  const { shape, config } = options;
+  const design = designer(options);
+  for (let rowsPerPass = shape.rows; ; rowsPerPass = Math.ceil(rowsPerPass / 2)) {
+    const keeping = (keptLayers: number) => candidate(design({ rowsPerPass, keptLayers }));
+    const all = keeping(config.numHiddenLayers);
+    if (all.bytes <= budgetBytes) {
+      return all.design;
+    }
+    const none = keeping(0);
+    if (none.bytes <= budgetBytes) {
+      return mostKept(none, all, keeping, budgetBytes).design;
+    }
+    if (rowsPerPass === 1) {
+      return none.design;
+    }
+  }
+}
+
+function candidate(design: Design): Candidate {
+  return { design, keptLayers: design.economy.keptLayers, bytes: totalOf(design) };
+}
+
+/** Between one that fits and one that does not. Each layer takes about as much, so few are tried. */
+function mostKept(
+  fitting: Candidate,
+  exceeding: Candidate,
+  keeping: (layers: number) => Candidate,
+  budgetBytes: number,
+): Candidate {
+  let [low, high] = [fitting, exceeding];
+  while (high.keptLayers - low.keptLayers > 1) {
+    const layers = high.keptLayers - low.keptLayers;
+    const share = (budgetBytes - low.bytes) / (high.bytes - low.bytes);
+    const step = Math.min(layers - 1, Math.max(1, Math.floor(share * layers)));
+    const tried = keeping(low.keptLayers + step);
+    if (tried.bytes <= budgetBytes) {
+      low = tried;
+    } else {
+      high = tried;
+    }
+  }
+  return low;
 }

@@ -23,16 +23,14 @@ import type {
 } from "../contract.ts";
 import { refuseNonFinite } from "../non-finite.ts";
 import type { Objective } from "../objective.ts";
+import { bytesOf, economise, type PlannedBytes } from "./budget.ts";
 import {
-  bytesOf,
   designRun,
-  economise,
   type Design,
   type DesignOptions,
   type Economy,
-  type PlannedBytes,
   type RunShape,
-} from "./budget.ts";
+} from "./design.ts";
 import { Generation } from "./generation.ts";
 import type { WeightChoice } from "./network.ts";
 import type { PausedPass } from "./paused-pass.ts";

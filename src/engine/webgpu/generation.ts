@@ -6,7 +6,7 @@ import { UserError } from "../../util/errors.ts";
 import type { SamplingOptions } from "../contract.ts";
 import { sampleToken } from "../sampling.ts";
 import type { BatchTables } from "./batch-tables.ts";
-import type { GenerationPrograms } from "./budget.ts";
+import type { GenerationPrograms } from "./design.ts";
 
 export class Generation {
   readonly #programs: GenerationPrograms;

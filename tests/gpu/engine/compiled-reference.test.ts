@@ -5,7 +5,7 @@ import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { TokenBatch } from "../../../src/data/batch.ts";
 import type { Engine, StepHyper } from "../../../src/engine/contract.ts";
 import { createTfjsEngine } from "../../../src/engine/tfjs/engine.ts";
-import type { Economy } from "../../../src/engine/webgpu/budget.ts";
+import type { Economy } from "../../../src/engine/webgpu/design.ts";
 import { createWebGpuEngine, type WebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
 import { openDevice, type OpenDevice } from "../../../src/gpu/device.ts";
 import { openMachine } from "../../../src/gpu/machine.ts";

@@ -1,0 +1,114 @@
+// What a run is made of: every program and every tensor, known without a device.
+import type { LoraConfig } from "../../adapter/lora.ts";
+import type { Program } from "../../gpu/plan.ts";
+import { defaultTiles, type TileChoice } from "../../kernels/matmul/tile.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import { BatchTables } from "./batch-tables.ts";
+import { describeExchange, type Exchange } from "./exchange.ts";
+import { chunkRowsOf } from "./head.ts";
+import { describeNetwork, type Network, type WeightChoice } from "./network.ts";
+import {
+  evaluationPass,
+  generationPass,
+  generationState,
+  trainingPass,
+  updatePass,
+  type GenerationState,
+} from "./programs.ts";
+
+export interface RunShape {
+  /** Rows of a micro-batch and tokens of a row. */
+  rows: number;
+  length: number;
+}
+
+/** Choices that trade speed for memory; none changes what is learned. */
+export interface Economy {
+  /** Rows of a micro-batch that go through the GPU at a time. */
+  rowsPerPass: number;
+  /** Layers that keep their activations for backward; the others compute them twice. */
+  keptLayers: number;
+}
+
+export interface Design {
+  network: Network;
+  tables: BatchTables;
+  training: Program;
+  evaluation: Program;
+  update: Program;
+  generation: GenerationPrograms;
+  programs: readonly Program[];
+  economy: Economy;
+  /** With an objective in tfjs ops. */
+  exchange?: Exchange;
+}
+
+export interface GenerationPrograms {
+  state: GenerationState;
+  /** A piece of a prompt at a time. */
+  pieceTables: BatchTables;
+  tokenTables: BatchTables;
+  /** With the adapter and without. */
+  adapted: { prefill: Program; decode: Program };
+  base: { prefill: Program; decode: Program };
+}
+
+export interface DesignOptions {
+  config: ModelConfig;
+  lora: LoraConfig;
+  shape: RunShape;
+  weights: WeightChoice;
+  /** Whether the loss is an objective in tfjs ops; else it is cross-entropy by a kernel. */
+  hasObjective?: boolean;
+  tiles?: TileChoice;
+}
+
+/** Tokens of prompt and answer that generation has room for, as far as the model reads so many. */
+const generationTokens = 512;
+const promptPiece = 32;
+
+/** Every program of a run, with every tensor; nothing is allocated. */
+export function designRun(options: DesignOptions, economy: Economy): Design {
+  return designer(options)(economy);
+}
+
+/** Designs of one run by economy. What they have in common is made once. */
+export function designer(options: DesignOptions): (economy: Economy) => Design {
+  const { config, lora, shape, weights, tiles = defaultTiles } = options;
+  const capacity = Math.min(config.maxPositionEmbeddings, Math.max(generationTokens, shape.length));
+  // One position more: where padding of a prompt's last piece goes.
+  const network = describeNetwork(config, lora, weights, capacity + 1, tiles);
+  const update = updatePass(network);
+  const generation = generationPrograms(network, capacity);
+  const evaluations = new Map<number, { tables: BatchTables; evaluation: Program }>();
+  const evaluationOf = (rowsPerPass: number) => {
+    const tables = new BatchTables(rowsPerPass * shape.length);
+    return { tables, evaluation: evaluationPass(network, tables) };
+  };
+  return (economy) => {
+    const { rowsPerPass, keptLayers } = economy;
+    const shared = evaluations.get(rowsPerPass) ?? evaluationOf(rowsPerPass);
+    evaluations.set(rowsPerPass, shared);
+    const { tables, evaluation } = shared;
+    const exchange = options.hasObjective
+      ? describeExchange(config, tables.tokens, chunkRowsOf(config, tables.tokens))
+      : undefined;
+    const training = trainingPass(network, tables, keptLayers, exchange);
+    const { adapted, base } = generation;
+    const generating = [adapted.prefill, adapted.decode, base.prefill, base.decode];
+    const programs = [training, evaluation, update, ...generating];
+    const design = { network, tables, training, evaluation, update, generation, programs, economy };
+    return { ...design, ...(exchange && { exchange }) };
+  };
+}
+
+function generationPrograms(network: Network, capacity: number): GenerationPrograms {
+  const state = generationState(network, capacity);
+  const pieceTables = new BatchTables(Math.min(promptPiece, capacity));
+  const tokenTables = new BatchTables(1);
+  const both = (hasAdapter: boolean) => ({
+    prefill: generationPass(network, pieceTables, state, hasAdapter),
+    decode: generationPass(network, tokenTables, state, hasAdapter),
+  });
+  return { state, pieceTables, tokenTables, adapted: both(true), base: both(false) };
+}
