@@ -9,9 +9,9 @@ export type Migration = (metadata: Metadata) => Metadata;
 
 export const currentSchema = 2;
 
-/** By the schema a migration starts from. Schema 1 is the first; 2 brought the recipe's `packing`. */
+/** By the schema a migration starts from. Schema 1 is the first; 2 brought the recipe's `packing` and `labelSmoothing`. */
 export const migrations: ReadonlyMap<number, Migration> = new Map([
-  [1, (metadata) => withRecipeField(metadata, "packing", false)],
+  [1, (metadata) => withRecipeFields(metadata, { packing: false, labelSmoothing: 0 })],
 ]);
 
 /**
@@ -54,12 +54,12 @@ function parseSchema(schema: string | undefined, fileName: string): number {
 }
 
 /** A recipe that is no JSON object stays as it is: the reader behind says what is wrong with it. */
-function withRecipeField(metadata: Metadata, key: string, value: unknown): Metadata {
+function withRecipeFields(metadata: Metadata, fields: object): Metadata {
   const recipe = parsed(metadata.get("recipe"));
   if (typeof recipe !== "object" || recipe === null || Array.isArray(recipe)) {
     return metadata;
   }
-  return new Map(metadata).set("recipe", JSON.stringify({ ...recipe, [key]: value }));
+  return new Map(metadata).set("recipe", JSON.stringify({ ...recipe, ...fields }));
 }
 
 function parsed(json: string | undefined): unknown {

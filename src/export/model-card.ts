@@ -89,6 +89,7 @@ function recipeRows(recipe: Recipe): string[][] {
       : ["Length of the run", formatCount(recipe.maxSteps), "steps"],
     ["Longest row", formatCount(recipe.maxLength), "tokens"],
     ["Trained on", recipe.completionOnly ? "completions only" : "prompts and completions", ""],
+    ["Label smoothing", formatSetting(recipe.labelSmoothing), "share"],
     ["Shuffled", recipe.shuffle ? "each epoch" : "no", ""],
     ["Seed", `${recipe.seed}`, ""],
   ];

@@ -52,7 +52,8 @@ function neededBytes(
     return estimateBytes(model.config, recipe, shape);
   }
   const { config } = model;
-  const design = { config, lora: recipe, shape, weights: weightsOnDevice(model) };
+  const hasObjective = recipe.labelSmoothing > 0;
+  const design = { config, lora: recipe, shape, weights: weightsOnDevice(model), hasObjective };
   return planBytes(design, defaultBudgetBytes).totalBytes;
 }
 

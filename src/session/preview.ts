@@ -53,6 +53,7 @@ export class Preview {
         model,
         lora: unusedLora,
         shape: { rows: 1, length: 1 },
+        labelSmoothing: 0,
       },
       initialAdapter(targets, unusedLora.rank, 0),
       () => undefined,

@@ -2,6 +2,7 @@
 import type { AdapterState } from "../adapter/state.ts";
 import type { LoraConfig } from "../adapter/lora.ts";
 import type { Engine } from "../engine/contract.ts";
+import type { Objective } from "../engine/objective.ts";
 import type { BatchShape } from "../engine/tfjs/estimate.ts";
 import { createWebGpuEngine } from "../engine/webgpu/engine.ts";
 import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
@@ -23,6 +24,8 @@ export interface RigPlan {
   model: BaseModel;
   lora: LoraConfig;
   shape: BatchShape;
+  /** Share of each answer that is spread over the vocabulary; 0 trains by plain cross-entropy. */
+  labelSmoothing: number;
 }
 
 /** Bytes around a rebuild, as the page shows them. */
@@ -85,7 +88,7 @@ async function openRig(
 }
 
 async function openCompiled(
-  { model, lora, shape }: RigPlan,
+  { model, lora, shape, labelSmoothing }: RigPlan,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
 ): Promise<Rig> {
@@ -94,7 +97,9 @@ async function openCompiled(
     const { config, readWeight } = model;
     const { opened } = machine;
     const weights = weightsOnDevice(model);
-    const parts = { opened, config, lora, shape, weights, readWeight, progress, signal };
+    const objective = await objectiveOf(labelSmoothing);
+    const training = { config, lora, shape, objective };
+    const parts = { opened, ...training, weights, readWeight, progress, signal };
     const engine = await createWebGpuEngine(parts);
     const release = async () => {
       await machine.release();
@@ -108,7 +113,7 @@ async function openCompiled(
 }
 
 async function openReference(
-  { backend, wasmPaths, model, lora, shape }: RigPlan,
+  { backend, wasmPaths, model, lora, shape, labelSmoothing }: RigPlan,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
 ): Promise<Rig> {
@@ -120,10 +125,21 @@ async function openReference(
   const machine = await openMachine(backend, wasmPaths);
   try {
     const { config, readWeight } = model;
-    const parts = { machine, config, lora, shape, readWeight, progress, signal };
+    const objective = await objectiveOf(labelSmoothing);
+    const training = { config, lora, shape, objective };
+    const parts = { machine, ...training, readWeight, progress, signal };
     return { machine, engine: await createTfjsEngine(parts) };
   } catch (error) {
     await machine.release();
     throw error;
   }
+}
+
+/** Null for plain cross-entropy, for which the compiled engine needs no tfjs. */
+async function objectiveOf(labelSmoothing: number): Promise<Objective | null> {
+  if (labelSmoothing === 0) {
+    return null;
+  }
+  const module = await import("../engine/label-smoothing.ts");
+  return module.labelSmoothing(labelSmoothing);
 }

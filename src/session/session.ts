@@ -293,7 +293,9 @@ export class Session {
     const { backend } = this.#device;
     const engine = engineFor(this.#device.engine, model);
     const shape = { rows: state.recipe.batchSize, length: batchLength(dataset.longestRow) };
-    const rigPlan = { engine, backend, wasmPaths, model, lora: state.recipe, shape };
+    const { labelSmoothing } = state.recipe;
+    const lora = state.recipe;
+    const rigPlan = { engine, backend, wasmPaths, model, lora, shape, labelSmoothing };
     this.#run = new Run({ state, dataset, data, rigPlan, store, samplePrompt, emit });
     return this.#run;
   }

@@ -88,6 +88,11 @@ export const fieldGroups: readonly FieldGroup[] = [
         label: "completion only",
         hint: "Train on the answer only, not on the prompt.",
       },
+      number(
+        "labelSmoothing",
+        "label smoothing",
+        "Share of each answer given to all tokens. 0.1 is usual, 0 is fastest.",
+      ),
       {
         kind: "switch",
         key: "packing",

@@ -40,8 +40,8 @@ export interface TfjsEngineOptions {
   lora: LoraConfig;
   /** Of the run's micro-batches; decides the bytes planned. */
   shape: BatchShape;
-  /** What training minimises; cross-entropy where it is left out. */
-  objective?: Objective;
+  /** What training minimises; null or left out, cross-entropy. */
+  objective?: Objective | null;
   readWeight: ReadWeight;
   /** Bytes of weights on the device so far. */
   progress: (doneBytes: number, totalBytes: number) => void;
@@ -51,7 +51,7 @@ export interface TfjsEngineOptions {
 /** Loads the weights and waits for an adapter through `writeState`. */
 export async function createTfjsEngine(options: TfjsEngineOptions): Promise<TfjsEngine> {
   const { machine, config, lora, shape, readWeight, progress, signal } = options;
-  const { objective = crossEntropy } = options;
+  const objective = options.objective ?? crossEntropy;
   const weights = await machine.guard(
     loadWeights(config, readWeight, machine.upload, progress, signal),
   );

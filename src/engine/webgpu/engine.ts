@@ -43,8 +43,8 @@ export interface WebGpuEngineOptions {
   /** Of the run's micro-batches. */
   shape: RunShape;
   weights: WeightChoice;
-  /** What training minimises, in tfjs ops; cross-entropy by a kernel where it is left out. */
-  objective?: Objective;
+  /** What training minimises, in tfjs ops; null or left out, cross-entropy by a kernel. */
+  objective?: Objective | null;
   /** Device bytes to stay within where recomputation allows it. */
   budgetBytes?: number;
   /** Overrides what the budget would choose. */
@@ -66,7 +66,7 @@ export const defaultBudgetBytes = 6e9;
  */
 export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<WebGpuEngine> {
   const { budgetBytes = defaultBudgetBytes } = options;
-  const hasObjective = options.objective !== undefined;
+  const hasObjective = (options.objective ?? null) !== null;
   const first = options.economy ?? economise({ ...options, hasObjective }, budgetBytes);
   const { design, runner } = await allocateSmaller({ ...options, hasObjective }, first);
   try {
@@ -84,11 +84,11 @@ export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<
 }
 
 async function pausedPassOf(
-  { opened, objective, config }: WebGpuEngineOptions,
+  { opened, objective = null, config }: WebGpuEngineOptions,
   { exchange }: Design,
   runner: Runner,
 ): Promise<PausedPass | null> {
-  if (objective === undefined || exchange === undefined) {
+  if (objective === null || exchange === undefined) {
     return null;
   }
   const { PausedPass } = await import("./paused-pass.ts");

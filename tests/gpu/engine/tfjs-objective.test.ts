@@ -62,13 +62,16 @@ const common = (config: ModelConfig) => ({
   signal: new AbortController().signal,
 });
 
-async function compiled(config: ModelConfig, objective?: Objective): Promise<WebGpuEngine> {
+async function compiled(
+  config: ModelConfig,
+  objective: Objective | null = null,
+): Promise<WebGpuEngine> {
   const engine = await createWebGpuEngine({
     ...common(config),
     opened,
     weights: { format: "f32" },
     economy: { rowsPerPass: rows, keptLayers: 1 },
-    ...(objective && { objective }),
+    objective,
   });
   engine.writeState(madeUpAdapter(config, lora));
   return engine;
@@ -148,6 +151,16 @@ test("twenty steps make no buffer for logits, keep no tensor and take no more me
   made.mockRestore();
   engine.dispose();
   expect(engine.memory().allocatedBytes).toBe(0);
+});
+
+test.each([4096, 4097])("what tfjs takes is planned for, %i tokens", async (vocabSize) => {
+  const config = { ...padded, vocabSize };
+  const engine = await compiled(config, labelSmoothing(0.1));
+  await engine.step([batchOf(config, 0)], hyper(1));
+  const { plannedBytes, allocatedBytes } = engine.memory();
+  expect(allocatedBytes / plannedBytes).toBeGreaterThan(0.9);
+  expect(allocatedBytes / plannedBytes).toBeLessThan(1.01);
+  engine.dispose();
 });
 
 test("a tensor over a buffer is the buffer: what either side writes, the other reads", async () => {

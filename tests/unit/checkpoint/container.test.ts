@@ -72,12 +72,13 @@ describe("round trip", () => {
     expect(await decodeCheckpoint(new Blob([encodeCheckpoint(run)]), fileName)).toEqual(run);
   });
 
-  test("takes a file of schema 1, whose recipe knew no packing, as one without", async () => {
+  test("takes a file of schema 1, whose recipe knew no packing and no label smoothing, as one without", async () => {
     const { metadata, tensors } = await opened();
-    const older = edited({ ...metadata, schema: "1" }, "recipe.packing", undefined);
-    expect(Object.values(older).join()).not.toContain("packing");
+    const unpacked = edited({ ...metadata, schema: "1" }, "recipe.packing", undefined);
+    const older = edited(unpacked, "recipe.labelSmoothing", undefined);
+    expect(Object.values(older).join()).not.toMatch(/packing|labelSmoothing/);
     const decoded = await decode(tensors, older);
-    expect(decoded.recipe.packing).toBe(false);
+    expect(decoded.recipe).toMatchObject({ packing: false, labelSmoothing: 0 });
     expect(decoded).toEqual(exampleRun());
   });
 
