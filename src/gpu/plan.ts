@@ -82,30 +82,38 @@ export interface DispatchParts {
 /** A call of a kernel, checked: every binding and every param is given, nothing else is. */
 export function dispatch(kernel: Kernel, parts: DispatchParts): Dispatch {
   const { tensors, params = {}, grid, work, skipUpToRows = -1 } = parts;
-  const given = (names: readonly string[], values: object, what: string) => {
-    const missing = names.filter((name) => !Object.hasOwn(values, name));
-    const foreign = Object.keys(values).filter((name) => !names.includes(name));
-    invariant(
-      missing.length + foreign.length === 0,
-      `kernel ${kernel.name}: ${what} missing [${missing.join()}], unknown [${foreign.join()}]`,
-    );
-  };
-  const bindings = kernel.bindings.map(({ name }) => name);
-  const fields = kernel.params.map(({ name }) => name);
-  given(bindings, tensors, "tensors");
-  given(fields, params, "params");
+  requireNames(kernel, "tensors", kernel.bindings, tensors);
+  requireNames(kernel, "params", kernel.params, params);
   invariant(
     grid.every((size) => Number.isInteger(size) && size > 0 && size <= maxWorkgroups),
     `kernel ${kernel.name}: a grid of ${grid.join(" x ")}`,
   );
   return {
     kernel,
-    views: bindings.map((name) => asView(tensors[name])),
-    params: fields.map((name) => params[name] ?? 0),
+    views: kernel.bindings.map(({ name }) => asView(tensors[name])),
+    params: kernel.params.map(({ name }) => params[name] ?? 0),
     grid,
     work,
     skipUpToRows,
   };
+}
+
+function requireNames(
+  kernel: Kernel,
+  what: "tensors" | "params",
+  wanted: readonly { name: string }[],
+  given: object,
+): void {
+  const missing = wanted.filter(({ name }) => !Object.hasOwn(given, name));
+  if (missing.length === 0 && Object.keys(given).length === wanted.length) {
+    return;
+  }
+  const foreign = Object.keys(given).filter((key) => wanted.every(({ name }) => name !== key));
+  const names = missing.map(({ name }) => name);
+  invariant(
+    false,
+    `kernel ${kernel.name}: ${what} missing [${names.join()}], unknown [${foreign.join()}]`,
+  );
 }
 
 function asView(value: Tensor | View | undefined): View {

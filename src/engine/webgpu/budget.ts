@@ -87,13 +87,11 @@ function bestDesign(options: DesignOptions, budgetBytes: number): Design {
   const design = designer(options);
   for (let rowsPerPass = shape.rows; ; rowsPerPass = Math.ceil(rowsPerPass / 2)) {
     const keeping = (keptLayers: number) => candidate(design({ rowsPerPass, keptLayers }));
-    const all = keeping(config.numHiddenLayers);
-    if (all.bytes <= budgetBytes) {
-      return all.design;
-    }
     const none = keeping(0);
     if (none.bytes <= budgetBytes) {
-      return mostKept(none, all, keeping, budgetBytes).design;
+      const all = keeping(config.numHiddenLayers);
+      const best = all.bytes <= budgetBytes ? all : mostKept(none, all, keeping, budgetBytes);
+      return best.design;
     }
     if (rowsPerPass === 1) {
       return none.design;
