@@ -55,6 +55,13 @@ describe("the plan of the demo", () => {
     expect(plan(given).totalSteps).toBe(2 * Math.ceil(35 / 2));
   });
 
+  test("with label smoothing has room for tfjs beside the compiled engine, but not beside itself", () => {
+    const bytes = (labelSmoothing: number, engine: "webgpu" | "tfjs") =>
+      planRun(model, data, { ...demoRecipe, labelSmoothing }, engine).neededBytes;
+    expect(bytes(0.1, "webgpu")).toBeGreaterThan(bytes(0, "webgpu"));
+    expect(bytes(0.1, "tfjs")).toBe(bytes(0, "tfjs"));
+  });
+
   test("with packing has the steps of rows filled to maxLength, and the bytes of such rows", () => {
     const epoch = { maxSteps: 0, epochs: 1, shuffle: false, maxLength: 256 };
     const padded = plan(epoch);
