@@ -5,11 +5,13 @@ import type { Engine } from "../engine/contract.ts";
 import type { Objective } from "../engine/objective.ts";
 import type { BatchShape } from "../engine/tfjs/estimate.ts";
 import { createWebGpuEngine } from "../engine/webgpu/engine.ts";
+import { tilesFor } from "../engine/webgpu/tune.ts";
 import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
 import type { BackendName, WasmPaths } from "../gpu/machine.ts";
 import type { BaseModel } from "../model/open.ts";
 import { weightsOnDevice } from "./plan.ts";
 import type { EngineName } from "./protocol.ts";
+import { openTuningCache } from "./tuning-cache.ts";
 
 export interface Rig {
   machine: AnyMachine;
@@ -87,6 +89,8 @@ async function openRig(
   }
 }
 
+const tuned = openTuningCache("anneal-tuning");
+
 async function openCompiled(
   { model, lora, shape, labelSmoothing }: RigPlan,
   progress: (doneBytes: number, totalBytes: number) => void,
@@ -99,7 +103,8 @@ async function openCompiled(
     const weights = weightsOnDevice(model);
     const objective = await objectiveOf(labelSmoothing);
     const training = { config, lora, shape, objective };
-    const parts = { opened, ...training, weights, readWeight, progress, signal };
+    const tiles = await tilesFor(config, weights, shape, { opened, cache: tuned, signal });
+    const parts = { opened, ...training, weights, tiles, readWeight, progress, signal };
     const engine = await createWebGpuEngine(parts);
     const release = async () => {
       await machine.release();

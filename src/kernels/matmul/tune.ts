@@ -1,0 +1,99 @@
+// Chooses the tiles of an engine's products by measuring them on a slice of its largest layer.
+import { autotune, type Candidate, type Tuning } from "../../gpu/autotune.ts";
+import { persistent, type Program } from "../../gpu/plan.ts";
+import { storedWeight, type StoredWeight, type WeightFormat } from "../weight-format/format.ts";
+import { linear, linearBackward } from "./kernel.ts";
+import { defaultTile, defaultTiles, tiles, type TileChoice, type TileName } from "./tile.ts";
+
+export interface TunedLayer {
+  /** Rows that go through it at a time. */
+  tokens: number;
+  inFeatures: number;
+  outFeatures: number;
+  format: WeightFormat;
+  groupSize?: number;
+}
+
+/** For all the tuning, compilers included. What runs when time is up is waited for: that, too, ends within two seconds. */
+const tuningLimitMs = 1600;
+
+/** What is measured is cut to this, which is enough to fill a large GPU and takes some 30 MB. */
+const slice = { tokens: 1024, features: 2048 };
+/** Columns of the product, and how often it is made: growing work for `Candidate.programs`. */
+const levels = [
+  { columns: 64, repeats: 1 },
+  { columns: 256, repeats: 1 },
+  { columns: slice.features, repeats: 1 },
+  { columns: slice.features, repeats: 8 },
+  { columns: slice.features, repeats: 64 },
+];
+
+/**
+ * The fastest tiles forward and backward, as remembered or measured; each gives the same bits, so a run does not depend on
+ * it. A software adapter keeps the default: compiling the others takes it longer than they could ever save.
+ * @throws UserError "device-lost"; the signal's AbortError
+ */
+export async function tuneTiles(tuning: Tuning, layer: TunedLayer): Promise<TileChoice> {
+  if (tuning.opened.adapterInfo.isFallbackAdapter) {
+    return defaultTiles;
+  }
+  const startedAt = performance.now();
+  const until = (share: number) => startedAt + tuningLimitMs * share;
+  const shape = shapeClass(layer);
+  const { forward, backward } = tileCandidates(layer);
+  return {
+    wide: await autotune(tuning, `forward ${shape}`, forward, until(1 / 2)),
+    wideBackward: await autotune(tuning, `backward ${shape}`, backward, until(1)),
+  };
+}
+
+/** Layers of one class share a choice: token counts up to the same power of two, and the cut of the layer. */
+function shapeClass({ tokens, format, groupSize, ...layer }: TunedLayer): string {
+  const rows = 2 ** Math.ceil(Math.log2(Math.min(tokens, slice.tokens)));
+  const [inner, outer] = [cut(layer.inFeatures), cut(layer.outFeatures)];
+  return `${rows} x ${inner} x ${outer} ${format}${groupSize ?? ""}`;
+}
+
+function cut(features: number): number {
+  return Math.min(features, slice.features);
+}
+
+/** All tiles but the one for few columns, the default first. */
+export function tileCandidates(layer: TunedLayer): {
+  forward: Candidate<TileName>[];
+  backward: Candidate<TileName>[];
+} {
+  const { format, groupSize } = layer;
+  const tokens = Math.min(layer.tokens, slice.tokens);
+  const [inner, outer] = [cut(layer.inFeatures), cut(layer.outFeatures)];
+  const weight = storedWeight("tuned weight", format, outer, inner, groupSize);
+  const x = persistent("tuned x", tokens * inner);
+  const y = persistent("tuned y", tokens * outer);
+  const names = (Object.keys(tiles) as TileName[]).filter((name) => name !== "narrow");
+  names.sort((a, b) => Number(b === defaultTile) - Number(a === defaultTile));
+  const narrowed = (part: Partial<StoredWeight>): StoredWeight => ({ ...weight, ...part });
+  return {
+    forward: names.map((tile) =>
+      candidate(tile, outer, (rows) => {
+        return linear(tokens, { x, weight: narrowed({ rows }), y, tile });
+      }),
+    ),
+    backward: names.map((tile) =>
+      candidate(tile, inner, (cols) => {
+        return linearBackward(tokens, { x: y, weight: narrowed({ cols }), y: x, tile });
+      }),
+    ),
+  };
+}
+
+function candidate(
+  name: TileName,
+  width: number,
+  product: (columns: number) => Program["dispatches"][number],
+): Candidate<TileName> {
+  const programs = levels.map(({ columns, repeats }) => ({
+    name: `${name} ${columns} x ${repeats}`,
+    dispatches: Array.from({ length: repeats }, () => product(Math.min(columns, width))),
+  }));
+  return { name, programs };
+}
