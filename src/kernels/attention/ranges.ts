@@ -2,19 +2,19 @@
 import { invariant } from "../../util/assert.ts";
 
 /**
- * The keys each token of packed segments sees: those of its own segment up to itself, `window` at most.
+ * The keys each token of packed segments sees: those of its own segment up to itself, the last `span` of them (a sliding window).
  * @param segments lengths, one after the other
  * @returns [tokens, 2]: first key, end of keys
  */
 export function causalRanges(
   segments: readonly number[],
-  window = Infinity,
+  span = Infinity,
 ): Uint32Array<ArrayBuffer> {
   const ranges: number[] = [];
   let start = 0;
   for (const length of segments) {
     for (let row = start; row < start + length; row++) {
-      ranges.push(Math.max(start, row + 1 - window), row + 1);
+      ranges.push(Math.max(start, row + 1 - span), row + 1);
     }
     start += length;
   }
