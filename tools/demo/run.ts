@@ -33,6 +33,7 @@ const { values: options } = parseArgs({
   },
 });
 
+const engine = readEngine();
 const softwareGpu = new Set(["--use-webgpu-adapter=swiftshader"]);
 const profilePort = 4199;
 /** A software GPU takes minutes where a real one takes seconds. */
@@ -86,13 +87,13 @@ async function begin(page: Page): Promise<void> {
     data: options.data,
     adapter: options.adapter,
     recipe: readRecipe(),
-    engine: readEngine(),
+    engine,
   });
   await page.getByRole("button", { name: "Start training" }).click();
 }
 
 async function takeUp(page: Page): Promise<void> {
-  await choose(page, { engine: readEngine() });
+  await choose(page, { engine });
   await page
     .getByRole("region", { name: "Saved run" })
     .getByRole("button", { name: "Resume" })
@@ -114,11 +115,11 @@ function readRecipe(): object {
 }
 
 function readEngine(): EngineName | undefined {
-  const { engine } = options;
-  if (engine !== undefined && engine !== "webgpu" && engine !== "tfjs") {
-    throw new Error(`--engine is webgpu or tfjs, not ${engine}.`);
+  const { engine: name } = options;
+  if (name !== undefined && name !== "webgpu" && name !== "tfjs") {
+    throw new Error(`--engine is webgpu or tfjs, not ${name}.`);
   }
-  return engine;
+  return name;
 }
 
 function printProgress(events: EventLog): void {

@@ -108,6 +108,7 @@ describe("a call is refused", () => {
     ).rejects.toThrow(code("busy"));
     await expect(tab.start()).rejects.toThrow(code("busy"));
     await expect(tab.session.resume()).rejects.toThrow(code("busy"));
+    await expect(tab.session.chooseEngine({ engine: "tfjs" })).rejects.toThrow(code("busy"));
     await expect(tab.session.restore({ key: "any" })).rejects.toThrow(code("busy"));
     await expect(other.start()).rejects.toThrow(/another tab/);
     await done;
@@ -129,6 +130,13 @@ describe("a call is refused", () => {
     await expect(session.start(given)).rejects.toThrow(code("empty-data"));
     expect(() => session.plan({ recipe: shortRecipe })).toThrow(code("empty-data"));
     expect(session.save()).toBeNull();
+  });
+
+  test("for the compiled engine without WebGPU, and the reference stays", async () => {
+    await expect(tab.session.chooseEngine({ engine: "webgpu" })).rejects.toThrow(/needs WebGPU/);
+    expect((await tab.session.open()).device.engine).toBe("tfjs");
+    expect(await tab.session.chooseEngine({ engine: "tfjs" })).toMatchObject({ engine: "tfjs" });
+    expect(tab.eventsOf("device")).toHaveLength(2);
   });
 
   test("with a recipe that is no JSON, by the file's name", async () => {
