@@ -41,6 +41,20 @@ type Fields = Record<string, unknown>;
  */
 export function parseModelConfig(text: string, fileName = "config.json"): ModelConfig {
   const fields = parseObject(text, fileName);
+  const config = readConfig(fields, fileName);
+  refuseArithmetic(fields, fileName);
+  return config;
+}
+
+/**
+ * The same for what needs the sizes alone, such as a memory plan: RoPE scaling and activation may be of any kind.
+ * @throws UserError "bad-config" or "unsupported-architecture"
+ */
+export function parseModelSizes(text: string, fileName = "config.json"): ModelConfig {
+  return readConfig(parseObject(text, fileName), fileName);
+}
+
+function readConfig(fields: Fields, fileName: string): ModelConfig {
   const architecture = readArchitecture(fields, fileName);
   const integer = (key: keyof typeof limits, fallback?: number) =>
     readInteger(fields, key, fileName, fallback);
@@ -60,7 +74,7 @@ export function parseModelConfig(text: string, fileName = "config.json"): ModelC
     maxPositionEmbeddings: integer("max_position_embeddings", 2048),
     tieWordEmbeddings: fields["tie_word_embeddings"] === true,
   };
-  refuseVariants(fields, config, fileName);
+  refuseShapes(fields, config, fileName);
   return config;
 }
 
@@ -114,16 +128,12 @@ function readArchitecture(fields: Fields, fileName: string): string {
   throw unsupported(fileName, `The architecture ${shown} is not supported`);
 }
 
-function refuseVariants(fields: Fields, config: ModelConfig, fileName: string): void {
+/** What the decoder would compute another way; the tensors are the same. */
+function refuseArithmetic(fields: Fields, fileName: string): void {
   for (const key of ["rope_scaling", "rope_parameters"]) {
     const ropeType = ropeTypeOf(fields[key]);
     if (ropeType !== "default") {
       throw unsupported(fileName, `RoPE scaling ${JSON.stringify(ropeType)} is not supported`);
-    }
-  }
-  for (const key of ["attention_bias", "mlp_bias"]) {
-    if (fields[key] === true) {
-      throw unsupported(fileName, `${key} is not supported`);
     }
   }
   if ((fields["hidden_act"] ?? "silu") !== "silu") {
@@ -131,6 +141,14 @@ function refuseVariants(fields: Fields, config: ModelConfig, fileName: string): 
       fileName,
       `The activation ${JSON.stringify(fields["hidden_act"])} is not supported`,
     );
+  }
+}
+
+function refuseShapes(fields: Fields, config: ModelConfig, fileName: string): void {
+  for (const key of ["attention_bias", "mlp_bias"]) {
+    if (fields[key] === true) {
+      throw unsupported(fileName, `${key} is not supported`);
+    }
   }
   if (config.numAttentionHeads % config.numKeyValueHeads !== 0) {
     throw badConfig(

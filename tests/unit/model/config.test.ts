@@ -1,7 +1,7 @@
 // config.json of both generations to the decoder's fields, and every variant that would train a wrong model refused.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { parseModelConfig, parseStopTokens } from "../../../src/model/config.ts";
+import { parseModelConfig, parseModelSizes, parseStopTokens } from "../../../src/model/config.ts";
 import { UserError } from "../../../src/util/errors.ts";
 
 const repository = new URL("../../../", import.meta.url);
@@ -123,6 +123,33 @@ describe("a model that the decoder is not", () => {
     expect(error).toMatchObject({ code: "unsupported-architecture", where: "config.json" });
     expect(error.message).toContain(message);
     expect(error.remedy).toContain("LlamaForCausalLM");
+  });
+});
+
+describe("the sizes alone", () => {
+  const sizes = (given: object) => parseModelSizes(JSON.stringify({ ...fewest, ...given }));
+
+  test("are those of the whole config", () => {
+    expect(sizes({ rope_theta: 5e5 })).toEqual(parse({ rope_theta: 5e5 }));
+  });
+
+  test.each([
+    { rope_scaling: { rope_type: "llama3", factor: 8 } },
+    { rope_parameters: { rope_type: "yarn", rope_theta: 1e4 } },
+    { hidden_act: "gelu" },
+  ])("are read where the decoder would compute otherwise: %j", (given) => {
+    expect(refusalOf(given).code).toBe("unsupported-architecture");
+    expect(sizes(given)).toEqual(parse({}));
+  });
+
+  test.each([
+    [{ architectures: ["MistralForCausalLM"] }, 'architecture "MistralForCausalLM"'],
+    [{ attention_bias: true }, "attention_bias"],
+    [{ mlp_bias: true }, "mlp_bias"],
+    [{ num_key_value_heads: 3 }, "do not divide"],
+    [{ head_dim: 15 }, "RoPE needs an even number"],
+  ])("are refused where there would be other tensors: %j", (given, message) => {
+    expect(() => sizes(given)).toThrow(message);
   });
 });
 
