@@ -1,0 +1,90 @@
+// A kernel's whole WGSL text, and that a variant is defined once.
+import { expect, test } from "vitest";
+import { defineKernel, onePerVariant, type Binding } from "../../../src/gpu/kernel.ts";
+
+test("the parts of a module come in WGSL's order, bindings numbered through", () => {
+  const { code, ...kernel } = defineKernel({
+    name: "everything",
+    source: "@compute @workgroup_size(SIZE)\nfn main() {}",
+    definitions: "fn helper() {}",
+    constants: { SIZE: 64, HALF: 32 },
+    bindings: {
+      weight: { use: "constant", element: "vec4f" },
+      x: { use: "in", element: "f32" },
+      y: { use: "out", element: "f32" },
+      sum: { use: "inout", element: "u32" },
+    },
+    params: { rows: "u32", scale: "f32" },
+    usesStep: true,
+    extensions: ["f16", "subgroups"],
+  });
+  const [before, step] = code.split("struct Step {");
+  expect(before).toBe(`enable f16;
+enable subgroups;
+const SIZE : u32 = 64u;
+const HALF : u32 = 32u;
+@group(0) @binding(0) var<storage, read> weight : array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> x : array<f32>;
+@group(0) @binding(2) var<storage, read_write> y : array<f32>;
+@group(0) @binding(3) var<storage, read_write> sum : array<u32>;
+struct Params {
+  rows : u32,
+  scale : f32,
+}
+@group(0) @binding(4) var<uniform> params : Params;
+`);
+  expect(step).toContain(
+    "@group(0) @binding(5) var<uniform> step : Step;\nfn helper() {}\n@compute",
+  );
+  expect(kernel).toEqual({
+    name: "everything",
+    bindings: [
+      { name: "weight", use: "constant", element: "vec4f" },
+      { name: "x", use: "in", element: "f32" },
+      { name: "y", use: "out", element: "f32" },
+      { name: "sum", use: "inout", element: "u32" },
+    ],
+    params: [
+      { name: "rows", type: "u32" },
+      { name: "scale", type: "f32" },
+    ],
+    usesStep: true,
+    extensions: ["f16", "subgroups"],
+  });
+});
+
+test("a module has no more than its kernel asks for", () => {
+  const bindings: Record<string, Binding> = { y: { use: "out", element: "f32" } };
+  const plain = defineKernel({ name: "plain", source: "fn main() {}", bindings });
+  expect(plain.code).toBe(
+    "@group(0) @binding(0) var<storage, read_write> y : array<f32>;\n\nfn main() {}",
+  );
+  const stepping = defineKernel({ name: "stepping", source: "", bindings, usesStep: true });
+  expect(stepping.code).toContain("@binding(1) var<uniform> step");
+});
+
+test("eight storage bindings are WebGPU's limit", () => {
+  const bindings = (count: number) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, i): [string, Binding] => [
+        `b${i}`,
+        { use: "in", element: "f32" },
+      ]),
+    );
+  const define = (count: number) => () =>
+    defineKernel({ name: "wide", source: "", bindings: bindings(count) });
+  expect(define(8)).not.toThrow();
+  expect(define(9)).toThrow("kernel wide binds 9 buffers");
+});
+
+test("a variant is defined once, another one anew", () => {
+  const asked: string[] = [];
+  const kernelOf = onePerVariant((size: number, groupSize: number | undefined) => {
+    asked.push(`${size} ${String(groupSize)}`);
+    return defineKernel({ name: `of ${size}`, source: "", bindings: {} });
+  });
+  expect(kernelOf(64, undefined)).toBe(kernelOf(64, undefined));
+  expect(kernelOf(64, 32)).not.toBe(kernelOf(64, undefined));
+  expect(kernelOf(64, 32)).not.toBe(kernelOf(6, 432));
+  expect(asked).toEqual(["64 undefined", "64 32", "6 432"]);
+});
