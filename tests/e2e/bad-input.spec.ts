@@ -148,7 +148,7 @@ test("rows longer than the limit are counted, and refused when nothing is left",
   await page
     .getByLabel("Choose a data file")
     .setInputFiles(jsonl([good, good, longPrompt, longCompletion]));
-  await expect(data).toContainText("2 rows are cut to max length");
+  await expect(data).toContainText("1 row is cut to max length");
   await expect(data).toContainText("1 row is left out");
 
   await page.getByLabel("Choose a data file").setInputFiles(jsonl([longPrompt, longPrompt]));
