@@ -89,7 +89,7 @@ function writeParams(
       slot++;
     }
   }
-  device.queue.writeBuffer(buffer, 0, bytes);
+  device.queue.writeBuffer(buffer, 0, bytes.buffer); // Dawn in Node takes no DataView
   return slots;
 }
 
