@@ -1,8 +1,9 @@
 // Runs in the page: the logits that Anneal's engine gives for some prompts, with an exported adapter and without it.
-import { createTfjsEngine } from "../../src/engine/tfjs/engine.ts";
-import { openMachine } from "../../src/gpu/machine.ts";
+import { createWebGpuEngine } from "../../src/engine/webgpu/engine.ts";
+import { openGpuMachine } from "../../src/gpu/gpu-machine.ts";
 import { openModel } from "../../src/model/open.ts";
 import { findDevice } from "../../src/session/find-device.ts";
+import { weightsOnDevice } from "../../src/session/plan.ts";
 import { readStartAdapter } from "../../src/session/start-adapter.ts";
 import { fetchDemoModel } from "../../src/sources/demo.ts";
 import { defaultRecipe } from "../../src/train/recipe.ts";
@@ -38,9 +39,10 @@ export async function promptLogits(request: LogitsRequest): Promise<PromptLogits
     model.config,
     defaultRecipe,
   );
-  const machine = await openMachine("webgpu");
-  const engine = await createTfjsEngine({
-    machine,
+  const machine = await openGpuMachine();
+  const engine = await createWebGpuEngine({
+    opened: machine.opened,
+    weights: weightsOnDevice(model),
     config: model.config,
     shape: { rows: 1, length: 8 },
     lora: recipe,
