@@ -1,5 +1,5 @@
 // What the trainer needs of an engine, and nothing else. Two engines keep this contract with the same numbers:
-// engine/tfjs (the reference) and, later, engine/webgpu (compiled).
+// engine/webgpu (compiled) and engine/tfjs (the reference).
 import type { AdapterState } from "../adapter/state.ts";
 import type { TokenBatch } from "../data/batch.ts";
 

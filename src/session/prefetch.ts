@@ -1,11 +1,11 @@
-// Fetches the engine's code once the page is open: from then on a run needs no network at all.
+// Fetches the code of the engines once the page is open: from then on a run needs no network at all.
 import type { DeviceInfo } from "./protocol.ts";
 
-/** The compiled engine comes with the worker. A failure shows again, with its reason, when a run wants the code. */
-export async function prefetchEngine({ engine, backend }: DeviceInfo): Promise<void> {
-  if (engine === "webgpu") {
-    return;
-  }
+/**
+ * The compiled engine comes with the worker; tfjs comes apart, for the reference engine and for objectives in its ops.
+ * A failure shows again, with its reason, when a run wants the code.
+ */
+export async function prefetchEngines({ backend }: Pick<DeviceInfo, "backend">): Promise<void> {
   const backends = {
     webgpu: () => import("@tensorflow/tfjs-backend-webgpu"),
     wasm: () => import("@tensorflow/tfjs-backend-wasm"),
@@ -14,6 +14,7 @@ export async function prefetchEngine({ engine, backend }: DeviceInfo): Promise<v
   const parts = [
     import("../gpu/machine.ts"),
     import("../engine/tfjs/engine.ts"),
+    import("../engine/webgpu/paused-pass.ts"),
     backends[backend](),
   ];
   await Promise.all(parts).catch(() => null);

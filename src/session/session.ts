@@ -23,7 +23,6 @@ import {
 } from "./library.ts";
 import { datasetFor, engineFor, planRun } from "./plan.ts";
 import type { AdapterFile, Calls, DeviceInfo, RestoredRun, SessionEvent } from "./protocol.ts";
-import { prefetchEngine } from "./prefetch.ts";
 import { Preview } from "./preview.ts";
 import { Run } from "./run.ts";
 import { takeTabLock } from "./tab-lock.ts";
@@ -66,7 +65,6 @@ export class Session {
     }
     await this.#closePreview();
     this.#device = { ...this.#device, engine };
-    void prefetchEngine(this.#device);
     this.#parts.emit({ kind: "device", device: this.#device });
     return this.#device;
   }

@@ -2,7 +2,7 @@
 import { openStore } from "../checkpoint/store.ts";
 import { toPlain } from "../util/errors.ts";
 import { findDevice } from "./find-device.ts";
-import { prefetchEngine } from "./prefetch.ts";
+import { prefetchEngines } from "./prefetch.ts";
 import type { Command, Message, SessionEvent } from "./protocol.ts";
 import { Session } from "./session.ts";
 import { wasmPaths } from "./wasm-paths.ts";
@@ -18,7 +18,7 @@ const emit = (event: SessionEvent) => {
 const demoBase = new URL("demo/", self.name);
 
 const opening = findDevice().then((device) => {
-  void prefetchEngine(device);
+  void prefetchEngines(device);
   return new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, emit });
 });
 
