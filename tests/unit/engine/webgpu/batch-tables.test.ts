@@ -1,0 +1,112 @@
+// The tables of a micro-batch by hand: packed segments, padding, which rows are supervised, and pieces of a prompt.
+import { expect, test } from "vitest";
+import { IGNORED, type TokenBatch } from "../../../../src/data/batch.ts";
+import { BatchTables } from "../../../../src/engine/webgpu/batch-tables.ts";
+
+const none = IGNORED;
+/** Row 0: three tokens and two of another text, one place of padding. Row 1: one text of four. Row 2: nothing. */
+const batch: TokenBatch = {
+  rows: 3,
+  length: 6,
+  tokens: Int32Array.of(11, 12, 13, 21, 22, 0, 31, 32, 33, 34, 0, 0, 0, 0, 0, 0, 0, 0),
+  positions: Int32Array.of(0, 1, 2, 0, 1, 0, 0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0),
+  segments: Int32Array.of(1, 1, 1, 2, 2, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0),
+  targets: Int32Array.of(
+    ...[none, 13, none, 22, none, none],
+    ...[none, 33, 34, none, none, none],
+    ...[none, none, none, none, none, none],
+  ),
+  supervisedTokens: 4,
+};
+
+type Name = Parameters<BatchTables["view"]>[0];
+
+function reader(tables: BatchTables, values: Uint32Array) {
+  return (name: Name, count = Infinity) => {
+    const { offsetBytes, sizeBytes } = tables.view(name);
+    return [...values.subarray(offsetBytes / 4, (offsetBytes + sizeBytes) / 4)].slice(0, count);
+  };
+}
+
+test("of all rows at once", () => {
+  const tables = new BatchTables(18);
+  const { values, supervisedRows } = tables.fill(batch, 0, 3);
+  const table = reader(tables, values);
+  expect(table("tokens")).toEqual([...batch.tokens]);
+  expect(table("positions")).toEqual([...batch.positions]);
+  expect(table("ranges")).toEqual(
+    [0, 1, 0, 2, 0, 3, 3, 4, 3, 5, 0, 0].concat(
+      [6, 7, 6, 8, 6, 9, 6, 10, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ),
+  );
+  expect(table("keyRanges")).toEqual(
+    [0, 3, 1, 3, 2, 3, 3, 5, 4, 5, 0, 0].concat(
+      [6, 10, 7, 10, 8, 10, 9, 10, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ),
+  );
+  expect(supervisedRows).toBe(4);
+  expect(table("supervised", 4)).toEqual([1, 3, 7, 8]);
+  expect(table("targets", 4)).toEqual([13, 22, 33, 34]);
+});
+
+test("of one row, counted from the pass's own first token", () => {
+  const tables = new BatchTables(6);
+  const { values, supervisedRows } = tables.fill(batch, 1, 1);
+  const table = reader(tables, values);
+  expect(table("tokens")).toEqual([31, 32, 33, 34, 0, 0]);
+  expect(table("ranges")).toEqual([0, 1, 0, 2, 0, 3, 0, 4, 0, 0, 0, 0]);
+  expect(table("keyRanges")).toEqual([0, 4, 1, 4, 2, 4, 3, 4, 0, 0, 0, 0]);
+  expect(supervisedRows).toBe(2);
+  expect(table("supervised")).toEqual([1, 2, 0, 0, 0, 0]);
+  expect(table("targets")).toEqual([33, 34, 0, 0, 0, 0]);
+});
+
+test("of fewer rows than there is room for: the rest sees and predicts nothing, whatever was there", () => {
+  const tables = new BatchTables(12);
+  tables.fill(batch, 0, 2);
+  const { values, supervisedRows } = tables.fill(batch, 2, 1);
+  expect(supervisedRows).toBe(0);
+  expect(values.every((value) => value === 0)).toBe(true);
+});
+
+test("of more rows than planned are refused", () => {
+  expect(() => new BatchTables(12).fill(batch, 0, 3)).toThrow(
+    "3 rows of 6 tokens do not fit into 12",
+  );
+});
+
+test("lie one behind the other in one tensor, each where a binding may begin", () => {
+  const tables = new BatchTables(70);
+  const names: Name[] = ["tokens", "positions", "ranges", "keyRanges", "supervised", "targets"];
+  let end = 0;
+  for (const name of names) {
+    const { tensor, offsetBytes, sizeBytes } = tables.view(name);
+    expect(tensor).toBe(tables.tensor);
+    expect(offsetBytes % 256).toBe(0);
+    expect(offsetBytes).toBeGreaterThanOrEqual(end);
+    expect(sizeBytes).toBe(70 * 4 * (name.toLowerCase().includes("ranges") ? 2 : 1));
+    end = offsetBytes + sizeBytes;
+  }
+  expect(end).toBeLessThanOrEqual(tables.tensor.sizeBytes);
+});
+
+test("of a prompt's piece: each token sees all before it, padding goes behind the caches", () => {
+  const tables = new BatchTables(4);
+  const table = reader(tables, tables.fillPiece([7, 8, 9], 5, 20));
+  expect(table("tokens")).toEqual([7, 8, 9, 0]);
+  expect(table("positions")).toEqual([5, 6, 7, 20]);
+  expect(table("ranges")).toEqual([0, 6, 0, 7, 0, 8, 0, 0]);
+  expect(table("supervised")).toEqual([2, 0, 0, 0]);
+});
+
+test("of a single token after a piece, nothing of the piece is left", () => {
+  const tables = new BatchTables(1);
+  tables.fillPiece([7], 5, 20);
+  const table = reader(tables, tables.fillPiece([9], 0, 20));
+  expect(table("tokens")).toEqual([9]);
+  expect(table("positions")).toEqual([0]);
+  expect(table("ranges")).toEqual([0, 1]);
+  expect(table("supervised")).toEqual([0]);
+});

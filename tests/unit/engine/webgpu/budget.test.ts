@@ -1,0 +1,139 @@
+// Bytes of a run by hand, and the economy that a budget gets: within it where anything is, and none better left out.
+import { describe, expect, test } from "vitest";
+import {
+  bytesOf,
+  economise,
+  planBytes,
+  type PlannedBytes,
+} from "../../../../src/engine/webgpu/budget.ts";
+import { designRun, type DesignOptions } from "../../../../src/engine/webgpu/design.ts";
+import { paramBytes } from "../../../../src/gpu/memory.ts";
+import { planMemory } from "../../../../src/gpu/memory-planner.ts";
+import { readSizes, sevenModules } from "./models.ts";
+
+const lora = { rank: 16, alpha: 16, dropout: 0, targetModules: sevenModules };
+const llama: DesignOptions = {
+  config: readSizes("llama-3.1-8b"),
+  lora,
+  shape: { rows: 1, length: 512 },
+  weights: { format: "q4", groupSize: 64 },
+};
+const smol: DesignOptions = {
+  config: readSizes("smollm2-135m"),
+  lora,
+  shape: { rows: 1, length: 1024 },
+  weights: { format: "f16" },
+};
+/** Six layers of SmolLM2, in batches of five rows. */
+const small: DesignOptions = {
+  ...smol,
+  config: { ...smol.config, numHiddenLayers: 6 },
+  shape: { rows: 5, length: 64 },
+};
+
+const bytes = (options: DesignOptions, rowsPerPass: number, keptLayers: number): PlannedBytes =>
+  bytesOf(designRun(options, { rowsPerPass, keptLayers }));
+
+/** Parameters that LoRA of rank 16 on all seven modules has in one layer of these widths. */
+const perLayer = (hidden: number, key: number, intermediate: number) =>
+  16 * (4 * hidden + 2 * (hidden + key) + 3 * (hidden + intermediate));
+
+describe("the targets", () => {
+  test("Llama-3.1-8B in q4, 512 tokens, LoRA of rank 16 on all seven: at most 7.5 GB", () => {
+    const plan = planBytes(llama, 0);
+    const { hiddenSize, vocabSize } = llama.config;
+    const matrices = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336);
+    const norms = (2 * 32 + 1) * hiddenSize;
+    expect(plan.weightsBytes).toBe((matrices + 2 * vocabSize * hiddenSize) * 0.5625 + norms * 4);
+    expect(plan.adapterBytes).toBe(2 * 4 * 32 * perLayer(4096, 1024, 14336));
+    expect(plan.optimizerBytes).toBe(plan.adapterBytes);
+    expect(plan.recomputedLayers).toBe(32);
+    expect(plan.totalBytes).toBeLessThanOrEqual(7.5e9);
+  });
+
+  test("SmolLM2-135M in f16, 1,024 tokens: at most 0.9 GB", () => {
+    const plan = planBytes(smol, 0);
+    const parameters = 134_515_008; // as transformers counts them
+    const norms = (2 * 30 + 1) * 576;
+    expect(plan.weightsBytes).toBe((parameters - norms) * 2 + norms * 4);
+    expect(plan.adapterBytes).toBe(2 * 4 * 30 * perLayer(576, 192, 1536));
+    expect(plan.totalBytes).toBeLessThanOrEqual(0.9e9);
+  });
+});
+
+describe("activations", () => {
+  test("of no kept layer are each layer's input and the last one's output", () => {
+    expect(bytes(smol, 1, 0).activationsBytes).toBe(31 * 1024 * 576 * 4);
+  });
+
+  test("of kept layers are what backward reads; the lowest's first norm has no gradient", () => {
+    const heads = 576 + 2 * 192 + 576 + 9; // queries, keys and values, attended, log-sum-exp
+    const layer = 576 + 1 + heads + 576 + 1 + 2 * 1536 + 7 * 16;
+    expect(bytes(smol, 1, 30).activationsBytes).toBe(1024 * 4 * (30 * layer + 576 - 1));
+    expect(bytes(smol, 1, 10).activationsBytes).toBe(1024 * 4 * (10 * layer + 20 * 576 + 576));
+  });
+});
+
+describe.each([
+  ["in f16", small],
+  ["in q4", { ...small, weights: { format: "q4", groupSize: 32 } }],
+  ["with dropout", { ...small, lora: { ...lora, dropout: 0.1 } }],
+  ["of an odd rank", { ...small, lora: { ...lora, rank: 5 } }],
+  ["of one module", { ...small, lora: { ...lora, targetModules: ["v_proj"] } }],
+] as [string, DesignOptions][])("a small run %s", (_, options) => {
+  const byKept = [0, 1, 2, 3, 4, 5, 6].map((kept) => bytes(options, 5, kept));
+
+  test("has parts that add up to what a device is asked for", () => {
+    const design = designRun(options, { rowsPerPass: 5, keptLayers: 3 });
+    const { weightsBytes, adapterBytes, optimizerBytes, ...rest } = bytesOf(design);
+    const { activationsBytes, scratchBytes, totalBytes } = rest;
+    const parts = weightsBytes + adapterBytes + optimizerBytes + activationsBytes + scratchBytes;
+    expect(parts).toBe(totalBytes);
+    expect(scratchBytes).toBeGreaterThan(0);
+    const layout = planMemory(design.programs);
+    const buffers = layout.buffers.map(({ sizeBytes }) => Math.ceil(sizeBytes / 256) * 256);
+    const made = [...layout.arenas, ...buffers, paramBytes(design.programs)];
+    expect(totalBytes).toBe(made.reduce((sum, size) => sum + size, 0));
+  });
+
+  test("takes more the more layers are kept", () => {
+    byKept.slice(1).forEach((plan, index) => {
+      const fewer = byKept[index]!;
+      expect(plan.activationsBytes).toBeGreaterThan(fewer.activationsBytes);
+      expect(plan.totalBytes).toBeGreaterThan(fewer.totalBytes);
+      expect(plan.recomputedLayers).toBe(fewer.recomputedLayers - 1);
+      expect(plan.weightsBytes).toBe(fewer.weightsBytes);
+    });
+  });
+
+  test("keeps as many layers as a budget has room for, to the byte", () => {
+    byKept.forEach(({ totalBytes }, keptLayers) => {
+      expect(economise(options, totalBytes)).toEqual({ rowsPerPass: 5, keptLayers });
+      if (keptLayers > 0) {
+        const fewer = { rowsPerPass: 5, keptLayers: keptLayers - 1 };
+        expect(economise(options, totalBytes - 1)).toEqual(fewer);
+      }
+    });
+  });
+
+  test("takes fewer rows at a time where no layer can be kept", () => {
+    const smaller = economise(options, bytes(options, 5, 0).totalBytes - 1);
+    expect(smaller.rowsPerPass).toBe(3);
+    expect(economise(options, bytes(options, 3, 0).totalBytes - 1).rowsPerPass).toBe(2);
+    expect(economise(options, bytes(options, 2, 0).totalBytes - 1).rowsPerPass).toBe(1);
+  });
+
+  test("is as small as can be where nothing fits", () => {
+    expect(economise(options, 0)).toEqual({ rowsPerPass: 1, keptLayers: 0 });
+    expect(planBytes(options, 0)).toEqual(bytes(options, 1, 0));
+  });
+});
+
+test.each([0.6e9, 0.8e9, 1e9, 1.1e9])("of 30 layers, no more than fit are kept: %i", (budget) => {
+  const { rowsPerPass, keptLayers } = economise(smol, budget);
+  expect(rowsPerPass).toBe(1);
+  const plan = bytes(smol, 1, keptLayers);
+  expect(plan.totalBytes).toBeLessThanOrEqual(budget);
+  expect(bytes(smol, 1, keptLayers + 1).totalBytes).toBeGreaterThan(budget);
+  expect(planBytes(smol, budget)).toEqual(plan);
+});
