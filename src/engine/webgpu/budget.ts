@@ -114,7 +114,7 @@ function mostKept(
   while (high.keptLayers - low.keptLayers > 1) {
     const layers = high.keptLayers - low.keptLayers;
     const share = (budgetBytes - low.bytes) / (high.bytes - low.bytes);
-    const step = Math.min(layers - 1, Math.max(1, Math.floor(share * layers)));
+    const step = Math.max(1, Math.floor(share * layers));
     const tried = keeping(low.keptLayers + step);
     if (tried.bytes <= budgetBytes) {
       low = tried;
