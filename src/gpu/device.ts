@@ -1,5 +1,7 @@
 // Gets a GPUDevice, again after a loss, and never leaves an await hanging on a device that is gone.
 import { UserError } from "../util/errors.ts";
+import { findExtensions, offeredFeatures } from "./extensions.ts";
+import type { Extension } from "./kernel.ts";
 
 /** Raised to the adapter's maximum: the defaults (128 MiB bindings) are too small for an embedding table. */
 const raisedLimits = [
@@ -19,6 +21,8 @@ export interface OpenDevice {
   device: GPUDevice;
   adapterInfo: GPUAdapterInfo;
   name: string;
+  /** What kernels may use of extensions here: what is offered, works and is worth it. */
+  extensions: Set<Extension>;
   /** Resolves once the device is gone, for whatever reason. */
   lost: Promise<GPUDeviceLostInfo>;
   isLost: () => boolean;
@@ -46,6 +50,7 @@ export async function openDevice(gpu: GPU): Promise<OpenDevice> {
     }
     const opened = watch(await requestFrom(adapter), adapter.info);
     if (!(await isAlreadyLost(opened))) {
+      await findExtensions(opened);
       return opened;
     }
   }
@@ -56,7 +61,10 @@ export async function openDevice(gpu: GPU): Promise<OpenDevice> {
 
 async function requestFrom(adapter: GPUAdapter): Promise<GPUDevice> {
   const limits = raisedLimits.map((name) => [name, adapter.limits[name]] as const);
-  return await adapter.requestDevice({ requiredLimits: Object.fromEntries(limits) });
+  return await adapter.requestDevice({
+    requiredLimits: Object.fromEntries(limits),
+    requiredFeatures: offeredFeatures(adapter),
+  });
 }
 
 function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
@@ -92,6 +100,7 @@ function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
     device,
     adapterInfo,
     name: nameOf(adapterInfo),
+    extensions: new Set(),
     lost,
     isLost: () => isLost,
     race,

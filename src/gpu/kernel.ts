@@ -14,8 +14,16 @@ export interface Binding {
   element: string;
 }
 
-/** What WGSL must enable; the device must have the feature of the same meaning. */
+/** What WGSL must enable, and where it is worth it: see extensions.ts. */
 export type Extension = "f16" | "subgroups";
+
+/** The same computation by means of an extension: what it has instead of the spec's. */
+export interface Extended {
+  extension: Extension;
+  definitions: string;
+  /** WGSL types of bindings' elements, for the same bytes. */
+  elements?: Readonly<Record<string, string>>;
+}
 
 export interface KernelSpec {
   /** For labels and messages. */
@@ -32,24 +40,24 @@ export interface KernelSpec {
   definitions?: string;
   /** Declares `step`, what changes from one step to the next (see step-buffer.ts). */
   usesStep?: boolean;
-  extensions?: readonly Extension[];
+  extended?: Extended;
 }
 
 export interface Kernel {
   readonly name: string;
   /** The whole module; kernels of equal code share a pipeline. */
   readonly code: string;
+  /** The module for devices that use the extension. */
+  readonly extended: { readonly extension: Extension; readonly code: string } | null;
   readonly bindings: readonly (Binding & { name: string })[];
   readonly params: readonly { name: string; type: "u32" | "f32" }[];
   readonly usesStep: boolean;
-  readonly extensions: readonly Extension[];
 }
 
 const maxStorageBindings = 8;
 
-/** Joins the parts to a module: extensions, constants, bindings, params, step, definitions, source. */
 export function defineKernel(spec: KernelSpec): Kernel {
-  const { name, constants = {}, definitions = "", usesStep = false, extensions = [] } = spec;
+  const { name, usesStep = false, extended = null } = spec;
   const bindings = Object.entries(spec.bindings).map(([key, binding]) => ({
     name: key,
     ...binding,
@@ -59,16 +67,37 @@ export function defineKernel(spec: KernelSpec): Kernel {
     bindings.length <= maxStorageBindings,
     `kernel ${name} binds ${bindings.length} buffers`,
   );
-  const parts = [
-    ...extensions.map((extension) => `enable ${extension};`),
+  return {
+    name,
+    code: moduleOf(spec),
+    extended: extended && { extension: extended.extension, code: extendedModuleOf(spec, extended) },
+    bindings,
+    params,
+    usesStep,
+  };
+}
+
+/** Joins the parts: constants, bindings, params, step, definitions, source. */
+function moduleOf({ constants = {}, definitions = "", usesStep, source, ...spec }: KernelSpec) {
+  const bindings = Object.entries(spec.bindings);
+  const params = Object.entries(spec.params ?? {});
+  return [
     ...Object.entries(constants).map(([key, value]) => `const ${key} : u32 = ${value}u;`),
     ...bindings.map(storageDeclaration),
     ...(params.length > 0 ? [paramsDeclaration(params, bindings.length)] : []),
     ...(usesStep ? [stepBufferDeclaration(bindings.length + Math.min(params.length, 1))] : []),
     definitions,
-    spec.source,
-  ];
-  return { name, code: parts.join("\n"), bindings, params, usesStep, extensions };
+    source,
+  ].join("\n");
+}
+
+function extendedModuleOf(spec: KernelSpec, { extension, definitions, elements = {} }: Extended) {
+  const bindings = Object.entries(spec.bindings).map(([key, binding]): [string, Binding] => [
+    key,
+    { ...binding, element: elements[key] ?? binding.element },
+  ]);
+  const changed = { ...spec, definitions, bindings: Object.fromEntries(bindings) };
+  return `enable ${extension};\n${moduleOf(changed)}`;
 }
 
 /** Defines each variant once: the plan of a model asks for the same few kernels thousands of times. */
@@ -84,12 +113,12 @@ export function onePerVariant<Variant extends readonly (string | number | boolea
   };
 }
 
-function storageDeclaration({ name, use, element }: Binding & { name: string }, index: number) {
+function storageDeclaration([name, { use, element }]: [string, Binding], index: number): string {
   const access = use === "constant" ? "read" : "read_write";
   return `@group(0) @binding(${index}) var<storage, ${access}> ${name} : array<${element}>;`;
 }
 
-function paramsDeclaration(params: Kernel["params"], index: number): string {
-  const fields = params.map(({ name, type }) => `  ${name} : ${type},`).join("\n");
+function paramsDeclaration(params: [name: string, type: string][], index: number): string {
+  const fields = params.map(([name, type]) => `  ${name} : ${type},`).join("\n");
   return `struct Params {\n${fields}\n}\n@group(0) @binding(${index}) var<uniform> params : Params;`;
 }

@@ -1,4 +1,5 @@
 // Compiles kernels off the main path, each distinct module once per device, with layouts said rather than inferred.
+import type { OpenDevice } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
 
 export interface CompiledKernel {
@@ -9,23 +10,31 @@ export interface CompiledKernel {
 /** Compiled kernels of one device. Explicit layouts: with "auto", a binding the code does not use is an error. */
 export class Pipelines {
   readonly #device: GPUDevice;
+  readonly #extensions: OpenDevice["extensions"];
   readonly #compiled = new Map<string, Promise<CompiledKernel>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
 
-  constructor(device: GPUDevice) {
+  constructor({ device, extensions }: OpenDevice) {
     this.#device = device;
+    this.#extensions = extensions;
   }
 
-  /** @throws Error with the compiler's messages and the lines they point to */
+  /**
+   * Compiles it for what the device uses of extensions.
+   * @throws Error with the compiler's messages and the lines they point to
+   */
   async compile(kernel: Kernel): Promise<CompiledKernel> {
-    const known = this.#compiled.get(kernel.code) ?? this.#build(kernel);
-    this.#compiled.set(kernel.code, known);
+    const { extended } = kernel;
+    const isExtended = extended !== null && this.#extensions.has(extended.extension);
+    const code = isExtended ? extended.code : kernel.code;
+    const known = this.#compiled.get(code) ?? this.#build(kernel, code);
+    this.#compiled.set(code, known);
     return await known;
   }
 
-  async #build(kernel: Kernel): Promise<CompiledKernel> {
+  async #build(kernel: Kernel, code: string): Promise<CompiledKernel> {
     const layout = this.#layoutOf(kernel);
-    const module = this.#device.createShaderModule({ label: kernel.name, code: kernel.code });
+    const module = this.#device.createShaderModule({ label: kernel.name, code });
     try {
       const pipeline = await this.#device.createComputePipelineAsync({
         label: kernel.name,
@@ -34,7 +43,7 @@ export class Pipelines {
       });
       return { pipeline, layout };
     } catch (error) {
-      throw new Error(`Kernel ${kernel.name}: ${await faultsOf(module, kernel.code)}`, {
+      throw new Error(`Kernel ${kernel.name}: ${await faultsOf(module, code)}`, {
         cause: error,
       });
     }

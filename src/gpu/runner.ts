@@ -27,7 +27,7 @@ export class Runner {
     this.#opened = opened;
     this.#layout = layout;
     this.#memory = memory;
-    this.#pipelines = new Pipelines(opened.device);
+    this.#pipelines = new Pipelines(opened);
     this.#submitter = new Submitter(opened);
   }
 
@@ -69,7 +69,7 @@ export class Runner {
 
   writeStep(scalars: StepScalars): void {
     packStep(scalars, this.#stepBytes);
-    this.#opened.device.queue.writeBuffer(this.#memory.step, 0, this.#stepBytes.buffer);
+    this.#opened.device.queue.writeBuffer(this.#memory.step, 0, this.#stepBytes);
   }
 
   /**

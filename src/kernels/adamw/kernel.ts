@@ -4,7 +4,7 @@ import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import type { StepScalars } from "../../gpu/step-buffer.ts";
 import { invariant } from "../../util/assert.ts";
-import reduce from "../reduce.wgsl?raw";
+import { withReduce } from "../reduce.ts";
 import norm from "./norm.wgsl?raw";
 import squareSums from "./square-sums.wgsl?raw";
 import update from "./update.wgsl?raw";
@@ -17,7 +17,7 @@ const blockElements = sumWorkgroupSize * quadsPerThread * 4;
 const squareSumsKernel = defineKernel({
   name: "gradient-square-sums",
   source: squareSums,
-  definitions: reduce,
+  ...withReduce(),
   constants: { WORKGROUP_SIZE: sumWorkgroupSize, QUADS_PER_THREAD: quadsPerThread },
   bindings: {
     gradients: { use: "in", element: "vec4f" },
@@ -29,7 +29,7 @@ const squareSumsKernel = defineKernel({
 const normKernel = defineKernel({
   name: "gradient-norm",
   source: norm,
-  definitions: reduce,
+  ...withReduce(),
   constants: { WORKGROUP_SIZE: sumWorkgroupSize },
   bindings: {
     partials: { use: "in", element: "f32" },

@@ -2,7 +2,7 @@
 // many columns as make a 4 x 4 block of scores for each thread, within WebGPU's default 16 KiB of workgroup memory.
 import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { invariant } from "../../util/assert.ts";
-import reduce from "../reduce.wgsl?raw";
+import { withReduce } from "../reduce.ts";
 import backwardKeyValue from "./backward-key-value.wgsl?raw";
 import backwardQuery from "./backward-query.wgsl?raw";
 import forwardFew from "./forward-few.wgsl?raw";
@@ -56,7 +56,7 @@ export const forwardFewKernel = onePerVariant((headDim: number) =>
   defineKernel({
     name: `attention-few-${headDim}`,
     source: forwardFew,
-    definitions: reduce,
+    ...withReduce(),
     constants: { WORKGROUP_SIZE: 128, TILE: 1024, QUADS: headDim / 4 },
     bindings: { ...inputs, ranges, ...outputs },
     params: { heads: "u32", kv_heads: "u32", scale: "f32" },

@@ -1,7 +1,7 @@
 // Next-token cross-entropy of a chunk of supervised rows: losses, and the gradient in the logits' own place.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
-import reduce from "../reduce.wgsl?raw";
+import { withReduce } from "../reduce.ts";
 import source from "./cross-entropy.wgsl?raw";
 import gradient from "./gradient.wgsl?raw";
 import lossOnly from "./loss-only.wgsl?raw";
@@ -10,7 +10,7 @@ const kernelOf = (name: string, use: "in" | "inout", ending: string, threads: nu
   defineKernel({
     name,
     source,
-    definitions: `${reduce}\n${ending}`,
+    ...withReduce(ending),
     constants: { WORKGROUP_SIZE: threads },
     bindings: {
       targets: { use: "constant", element: "u32" },

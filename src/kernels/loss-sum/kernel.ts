@@ -1,13 +1,13 @@
 // Adds up the losses of a pass, and of the passes of a step.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
-import reduce from "../reduce.wgsl?raw";
+import { withReduce } from "../reduce.ts";
 import source from "./loss-sum.wgsl?raw";
 
 const kernel = defineKernel({
   name: "loss-sum",
   source,
-  definitions: reduce,
+  ...withReduce(),
   constants: { WORKGROUP_SIZE: 256 },
   bindings: {
     losses: { use: "in", element: "f32" },

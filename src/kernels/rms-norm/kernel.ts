@@ -1,7 +1,7 @@
 // RMSNorm (Zhang and Sennrich 2019) as Llama uses it: y = weight * x / rms(x). Backward gives dx only; the weight is frozen.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
-import reduce from "../reduce.wgsl?raw";
+import { withReduce } from "../reduce.ts";
 import backward from "./backward.wgsl?raw";
 import forward from "./forward.wgsl?raw";
 
@@ -10,7 +10,7 @@ const constants = { WORKGROUP_SIZE: 64 };
 const forwardKernel = defineKernel({
   name: "rms-norm",
   source: forward,
-  definitions: reduce,
+  ...withReduce(),
   constants,
   bindings: {
     x: { use: "in", element: "f32" },
@@ -24,7 +24,7 @@ const forwardKernel = defineKernel({
 const backwardKernel = defineKernel({
   name: "rms-norm-backward",
   source: backward,
-  definitions: reduce,
+  ...withReduce(),
   constants,
   bindings: {
     x: { use: "in", element: "f32" },

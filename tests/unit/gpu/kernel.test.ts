@@ -16,12 +16,9 @@ test("the parts of a module come in WGSL's order, bindings numbered through", ()
     },
     params: { rows: "u32", scale: "f32" },
     usesStep: true,
-    extensions: ["f16", "subgroups"],
   });
   const [before, step] = code.split("struct Step {");
-  expect(before).toBe(`enable f16;
-enable subgroups;
-const SIZE : u32 = 64u;
+  expect(before).toBe(`const SIZE : u32 = 64u;
 const HALF : u32 = 32u;
 @group(0) @binding(0) var<storage, read> weight : array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> x : array<f32>;
@@ -49,8 +46,35 @@ struct Params {
       { name: "scale", type: "f32" },
     ],
     usesStep: true,
-    extensions: ["f16", "subgroups"],
+    extended: null,
   });
+});
+
+test("an extension changes definitions and types of elements, nothing else", () => {
+  const kernel = defineKernel({
+    name: "reader",
+    source: "fn main() {}",
+    definitions: "fn read() {}",
+    bindings: {
+      weight: { use: "constant", element: "u32" },
+      y: { use: "out", element: "f32" },
+    },
+    extended: {
+      extension: "f16",
+      definitions: "fn read_halves() {}",
+      elements: { weight: "vec2<f16>" },
+    },
+  });
+  expect(kernel.extended).toEqual({
+    extension: "f16",
+    code: `enable f16;
+@group(0) @binding(0) var<storage, read> weight : array<vec2<f16>>;
+@group(0) @binding(1) var<storage, read_write> y : array<f32>;
+fn read_halves() {}
+fn main() {}`,
+  });
+  expect(kernel.code).toContain("fn read() {}");
+  expect(kernel.bindings[0]).toEqual({ name: "weight", use: "constant", element: "u32" });
 });
 
 test("a module has no more than its kernel asks for", () => {
