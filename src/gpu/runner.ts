@@ -69,7 +69,7 @@ export class Runner {
 
   writeStep(scalars: StepScalars): void {
     packStep(scalars, this.#stepBytes);
-    this.#opened.device.queue.writeBuffer(this.#memory.step, 0, this.#stepBytes);
+    this.#opened.device.queue.writeBuffer(this.#memory.step, 0, this.#stepBytes.buffer);
   }
 
   /**
