@@ -1,4 +1,5 @@
-// Two projects: unit runs in Node without a GPU, gpu runs in headless Chromium on real WebGPU.
+// unit runs in Node without a GPU, gpu in headless Chromium on WebGPU by software. Not part of `npm test`: dawn runs the
+// kernels' proofs in Node on whatever GPU the machine has, with every feature it offers.
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { browserArguments, installedBrowser } from "./tests/support/browser.ts";
@@ -15,6 +16,17 @@ export default defineConfig({
           include: ["tests/unit/**/*.test.ts"],
           testTimeout: 60_000,
           // tfjs ships ES modules that Node takes for CommonJS.
+          server: { deps: { inline: [/@tensorflow/] } },
+        },
+      },
+      {
+        test: {
+          name: "dawn",
+          environment: "node",
+          include: ["tests/gpu/kernels/**/*.test.ts"],
+          setupFiles: ["tests/support/dawn.ts"],
+          testTimeout: 240_000,
+          fileParallelism: false,
           server: { deps: { inline: [/@tensorflow/] } },
         },
       },

@@ -77,6 +77,12 @@ export function defineKernel(spec: KernelSpec): Kernel {
   };
 }
 
+/** The kernel as it is on a device that uses its extension. */
+export function extendedOnly(kernel: Kernel): Kernel {
+  invariant(kernel.extended !== null, `kernel ${kernel.name} uses no extension`);
+  return { ...kernel, code: kernel.extended.code, extended: null };
+}
+
 /** Joins the parts: constants, bindings, params, step, definitions, source. */
 function moduleOf({ constants = {}, definitions = "", usesStep, source, ...spec }: KernelSpec) {
   const bindings = Object.entries(spec.bindings);

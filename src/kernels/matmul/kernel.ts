@@ -3,7 +3,12 @@
 import { defineKernel, type Binding, type Kernel } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
-import { weightBindings, weightReader, type WeightFormat } from "../weight-format/format.ts";
+import {
+  nativeReader,
+  weightBindings,
+  weightReader,
+  type WeightFormat,
+} from "../weight-format/format.ts";
 import { matmulSource, type Addend, type Orientation } from "./template.ts";
 import { tiles, tileSpan, type Tile, type TileName } from "./tile.ts";
 
@@ -109,6 +114,7 @@ function kernelFor(
       name: `${orientation === "byRows" ? "linear" : "linear-backward"} ${format} ${tile.name}`,
       source: matmulSource({ orientation, tile, hasLora, addend }),
       definitions: weightReader(format, groupSize),
+      ...nativeReader(format),
       bindings: {
         x: vectors("in"),
         ...weightBindings(format),

@@ -1,5 +1,7 @@
 // Chooses the tiles of an engine's products by measuring them on a slice of its largest layer.
 import { autotune, type Candidate, type Tuning } from "../../gpu/autotune.ts";
+import { featureOf } from "../../gpu/extensions.ts";
+import { extendedOnly } from "../../gpu/kernel.ts";
 import { persistent, type Program } from "../../gpu/plan.ts";
 import { storedWeight, type StoredWeight, type WeightFormat } from "../weight-format/format.ts";
 import { linear, linearBackward } from "./kernel.ts";
@@ -30,7 +32,7 @@ const levels = [
 
 /**
  * The fastest tiles forward and backward, as remembered or measured; each gives the same bits, so a run does not depend on
- * it. A software adapter keeps the default: compiling the others takes it longer than they could ever save.
+ * it. Where f16 is read faster as WGSL's own type, the device's kernels do so from here on. A software adapter keeps the default: compiling the others takes it longer than they could ever save.
  * @throws UserError "device-lost"; the signal's AbortError
  */
 export async function tuneTiles(tuning: Tuning, layer: TunedLayer): Promise<TileChoice> {
@@ -41,10 +43,30 @@ export async function tuneTiles(tuning: Tuning, layer: TunedLayer): Promise<Tile
   const until = (share: number) => startedAt + tuningLimitMs * share;
   const shape = shapeClass(layer);
   const { forward, backward } = tileCandidates(layer);
-  return {
-    wide: await autotune(tuning, `forward ${shape}`, forward, until(1 / 2)),
-    wideBackward: await autotune(tuning, `backward ${shape}`, backward, until(1)),
-  };
+  const wide = await autotune(tuning, `forward ${shape}`, forward, until(0.45));
+  const wideBackward = await autotune(tuning, `backward ${shape}`, backward, until(0.9));
+  const { device, extensions } = tuning.opened;
+  if (layer.format === "f16" && device.features.has(featureOf.f16)) {
+    const readers = readerCandidates(forward.filter(({ name }) => name === wide));
+    if ((await autotune(tuning, `reader ${shape}`, readers, until(1))) === "native") {
+      extensions.add("f16");
+    }
+  }
+  return { wide, wideBackward };
+}
+
+type Reader = "unpacked" | "native";
+
+/** The same product with f16 unpacked from u32, and read as WGSL's own type. */
+function readerCandidates(products: readonly Candidate<TileName>[]): Candidate<Reader>[] {
+  const extended = ({ name, dispatches }: Program): Program => ({
+    name: `native ${name}`,
+    dispatches: dispatches.map((one) => ({ ...one, kernel: extendedOnly(one.kernel) })),
+  });
+  return products.flatMap(({ programs }) => [
+    { name: "unpacked", programs },
+    { name: "native", programs: programs.map(extended) },
+  ]);
 }
 
 /** Layers of one class share a choice: token counts up to the same power of two, and the cut of the layer. */

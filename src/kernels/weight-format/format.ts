@@ -1,6 +1,6 @@
 // How WGSL reads frozen weights, whatever their format (model/weight-format/ says how they lie). Kernels see a matrix
 // [rows, cols], row-major, as quads: four values side by side in a row, numbered through the whole matrix.
-import type { Binding } from "../../gpu/kernel.ts";
+import type { Binding, KernelSpec } from "../../gpu/kernel.ts";
 import { persistent, type Tensor } from "../../gpu/plan.ts";
 import {
   groupOf,
@@ -9,6 +9,7 @@ import {
   type WeightShape,
 } from "../../model/weight-format/format.ts";
 import { invariant } from "../../util/assert.ts";
+import f16Native from "./f16-native.wgsl?raw";
 import f16 from "./f16.wgsl?raw";
 import f32 from "./f32.wgsl?raw";
 import nf4 from "./nf4.wgsl?raw";
@@ -48,6 +49,19 @@ export function weightReader(format: WeightFormat, groupSize?: number): string {
   const { source } = readers[format];
   const group = groupOf(format, groupSize);
   return group === 1 ? source : `const QUADS_PER_GROUP : u32 = ${group / 4}u;\n${source}`;
+}
+
+/** For a kernel that defines nothing but the reader: f16 as WGSL's own type, the same values in every bit. */
+export function nativeReader(format: WeightFormat): Pick<KernelSpec, "extended"> {
+  return format === "f16"
+    ? {
+        extended: {
+          extension: "f16",
+          definitions: f16Native,
+          elements: { weight: "vec4<f16>" },
+        },
+      }
+    : {};
 }
 
 /** Names a matrix's tensors; nothing is allocated. @param groupSize of q8 and q4 */

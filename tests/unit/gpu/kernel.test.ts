@@ -1,6 +1,6 @@
 // A kernel's whole WGSL text, and that a variant is defined once.
 import { expect, test } from "vitest";
-import { defineKernel, onePerVariant, type Binding } from "../../../src/gpu/kernel.ts";
+import { defineKernel, extendedOnly, onePerVariant, type Binding } from "../../../src/gpu/kernel.ts";
 
 test("the parts of a module come in WGSL's order, bindings numbered through", () => {
   const { code, ...kernel } = defineKernel({
@@ -74,6 +74,12 @@ fn read_halves() {}
 fn main() {}`,
   });
   expect(kernel.code).toContain("fn read() {}");
+  expect(extendedOnly(kernel)).toEqual({
+    ...kernel,
+    code: kernel.extended?.code,
+    extended: null,
+  });
+  expect(() => extendedOnly(extendedOnly(kernel))).toThrow("reader uses no extension");
   expect(kernel.bindings[0]).toEqual({ name: "weight", use: "constant", element: "u32" });
 });
 
