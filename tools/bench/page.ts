@@ -24,7 +24,7 @@ export async function bench(options: BenchOptions): Promise<PageReport> {
     console.log(line);
   });
   for (const racer of [sides.compiled, tfjs, sides.jax]) {
-    await racer?.dispose();
+    await racer.dispose();
   }
   return { adapterName, report };
 }
