@@ -1,6 +1,11 @@
 // A kernel's whole WGSL text, and that a variant is defined once.
 import { expect, test } from "vitest";
-import { defineKernel, extendedOnly, onePerVariant, type Binding } from "../../../src/gpu/kernel.ts";
+import {
+  defineKernel,
+  extendedOnly,
+  onePerVariant,
+  type Binding,
+} from "../../../src/gpu/kernel.ts";
 
 test("the parts of a module come in WGSL's order, bindings numbered through", () => {
   const { code, ...kernel } = defineKernel({
