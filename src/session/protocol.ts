@@ -148,8 +148,22 @@ export type Answer =
 
 export type RebuildReason = "every-steps" | "above-bytes" | "device-lost";
 
+/** An engine on the device, and what it does to fit: both change the time a step takes, never what is learned. */
+export interface EngineReport {
+  /** What runs, which is the reference where the compiled engine has no kernels for the model. */
+  engine: EngineName;
+  plannedBytes: number;
+  layers: number;
+  /** Layers that compute their activations twice rather than keep them. */
+  recomputedLayers: number;
+  /** Rows of a micro-batch, and how many of them go through the device at a time. */
+  rows: number;
+  rowsPerPass: number;
+}
+
 export type SessionEvent =
   | { kind: "device"; device: DeviceInfo }
+  | { kind: "engine"; report: EngineReport }
   /** Bytes of a model or data set being read; total is null while unknown. */
   | { kind: "loading"; what: string; doneBytes: number; totalBytes: number | null }
   | { kind: "run"; phase: RunPhase }

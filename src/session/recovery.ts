@@ -10,12 +10,13 @@ import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
 import type { BackendName, WasmPaths } from "../gpu/machine.ts";
 import type { BaseModel } from "../model/open.ts";
 import { weightsOnDevice } from "./plan.ts";
-import type { EngineName } from "./protocol.ts";
+import type { EngineName, EngineReport } from "./protocol.ts";
 import { openTuningCache } from "./tuning-cache.ts";
 
 export interface Rig {
   machine: AnyMachine;
   engine: Engine;
+  report: EngineReport;
 }
 
 export interface RigPlan {
@@ -110,7 +111,16 @@ async function openCompiled(
       await machine.release();
       return engine.memory().allocatedBytes;
     };
-    return { machine: { ...machine, release }, engine };
+    const { economy, planned } = engine;
+    const report: EngineReport = {
+      engine: "webgpu",
+      plannedBytes: planned.totalBytes,
+      layers: config.numHiddenLayers,
+      recomputedLayers: planned.recomputedLayers,
+      rows: shape.rows,
+      rowsPerPass: economy.rowsPerPass,
+    };
+    return { machine: { ...machine, release }, engine, report };
   } catch (error) {
     await machine.release();
     throw error;
@@ -133,7 +143,16 @@ async function openReference(
     const objective = await objectiveOf(labelSmoothing);
     const training = { config, lora, shape, objective };
     const parts = { machine, ...training, readWeight, progress, signal };
-    return { machine, engine: await createTfjsEngine(parts) };
+    const engine = await createTfjsEngine(parts);
+    const report: EngineReport = {
+      engine: "tfjs",
+      plannedBytes: engine.memory().plannedBytes,
+      layers: config.numHiddenLayers,
+      recomputedLayers: 0,
+      rows: shape.rows,
+      rowsPerPass: shape.rows,
+    };
+    return { machine, engine, report };
   } catch (error) {
     await machine.release();
     throw error;

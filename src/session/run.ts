@@ -256,6 +256,7 @@ export class Run {
       this.#abort.signal,
     );
     this.#rig = rig;
+    this.#emit({ kind: "engine", report: rig.report });
     this.#emit({ kind: "rebuilt", step: trainer.step, reason, ...measured });
   }
 
@@ -318,6 +319,7 @@ export class Run {
     this.#rig = null;
     const { rig } = await rebuild(old, rigPlan, this.state.adapter, progress, this.#abort.signal);
     this.#rig = rig;
+    this.#emit({ kind: "engine", report: rig.report });
   }
 
   /** The base model's answer before the first step made here, the adapter's after the last. */

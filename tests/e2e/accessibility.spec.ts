@@ -21,6 +21,8 @@ test("a run is started, paused, resumed and taken away by keyboard, without a fa
   visit,
 }) => {
   const { page, events } = await visit({ browserArguments: onProcessor });
+  // From now on choosers come here: asked for only with the key press, one may open before the browser is told.
+  page.on("filechooser", () => undefined);
   await waitUntilReady(page);
   const button = (name: string) => page.getByRole("button", { name, exact: true });
 

@@ -158,6 +158,7 @@ function lineOf(event: SessionEvent): string | null {
     case "saveFailed":
       return `not saved at step ${event.step}: ${event.error.message}`;
     case "device":
+    case "engine":
     case "loading":
     case "run":
     case "sample":
@@ -196,7 +197,7 @@ function summarize(events: EventLog): object {
   const sample = (which: "before" | "after") =>
     events.of("sample").find((event) => event.which === which)?.text ?? null;
   return {
-    engine: device?.engine ?? null,
+    engine: events.of("engine").at(-1)?.report.engine ?? null,
     gpu: device === undefined ? null : `${device.name} (${device.backend})`,
     steps: steps.at(-1)?.entry.step ?? 0,
     firstLoss: steps[0]?.entry.loss ?? null,

@@ -1,6 +1,7 @@
 // What happened, in words: the lines of the Log.
 import type {
   EngineName,
+  EngineReport,
   RebuildReason,
   RunPhase,
   SaveReason,
@@ -36,6 +37,8 @@ export function wordsFor(event: SessionEvent): string | null {
       const { name, backend, engine } = event.device;
       return `Computing on ${name} (${backend}) with the ${engineWords[engine]} engine.`;
     }
+    case "engine":
+      return engineReport(event.report);
     case "run":
       return phaseWords(event.phase);
     case "evaluated":
@@ -59,6 +62,19 @@ export function wordsFor(event: SessionEvent): string | null {
     case "token":
       return null;
   }
+}
+
+/** What is done to fit into memory is said, because it takes time. */
+function engineReport(report: EngineReport): string {
+  const { engine, plannedBytes, layers, recomputedLayers, rows, rowsPerPass } = report;
+  const name = engineWords[engine];
+  return [
+    `The ${name} engine is ready, ${formatBytes(plannedBytes)} planned.`,
+    ...(recomputedLayers > 0
+      ? [`To save memory ${recomputedLayers} of ${layers} layers are computed twice.`]
+      : []),
+    ...(rowsPerPass < rows ? [`${rowsPerPass} of ${rows} rows go through at a time.`] : []),
+  ].join(" ");
 }
 
 function phaseWords(phase: RunPhase): string | null {

@@ -138,6 +138,7 @@ export class Run {
         }
         break;
       case "device":
+      case "engine":
       case "token":
         break;
       default:

@@ -22,6 +22,7 @@ function wordOf(event: SessionEvent): string {
     case "saved":
       return `saved ${event.checkpoint.step} (${event.reason})`;
     case "device":
+    case "engine":
     case "saveFailed":
     case "rebuilt":
     case "sample":
@@ -51,6 +52,7 @@ describe("a run of the demo", () => {
       "loading model",
       "preparing",
       "loading weights to the GPU",
+      "engine",
       "running",
       "evaluated 0",
       "step 1",

@@ -1,0 +1,96 @@
+// A device without room: the next smaller economy is tried, and training goes on with the same numbers.
+import { expect, test } from "vitest";
+import { createWebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
+import { openDevice, type OpenDevice } from "../../../src/gpu/device.ts";
+import {
+  madeUpAdapter,
+  madeUpBatch,
+  madeUpConfig,
+  madeUpWeights,
+} from "../../support/made-up-model.ts";
+
+const config = madeUpConfig({ numHiddenLayers: 3 });
+const lora = { rank: 4, alpha: 8, dropout: 0, targetModules: ["q_proj", "up_proj"] };
+const batch = madeUpBatch(config, [[16], [12], [16]], 16, 5);
+const hyper = {
+  step: 1,
+  learningRate: 1e-3,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  maxGradNorm: 1,
+  seed: 1,
+};
+
+/** The device answers the first `refusals` allocations as one without memory would. */
+function withoutRoom(opened: OpenDevice, refusals: number): void {
+  const { device } = opened;
+  const pop = device.popErrorScope.bind(device);
+  let left = refusals;
+  let scopes = 0;
+  device.popErrorScope = async () => {
+    const error = await pop();
+    scopes++;
+    const isOutOfMemoryScope = scopes % 2 === 0; // inside it lies the scope of validation
+    return isOutOfMemoryScope && left-- > 0 ? new GPUOutOfMemoryError("made up") : error;
+  };
+}
+
+async function open(opened: OpenDevice) {
+  const engine = await createWebGpuEngine({
+    opened,
+    config,
+    lora,
+    shape: { rows: 3, length: 16 },
+    weights: { format: "f32" },
+    readWeight: madeUpWeights(config),
+    progress: () => undefined,
+    signal: new AbortController().signal,
+  });
+  engine.writeState(madeUpAdapter(config, lora));
+  return engine;
+}
+
+test("layers are computed twice first, then fewer rows go through at a time; the loss is the same", async () => {
+  const roomy = await openDevice(navigator.gpu);
+  const whole = await open(roomy);
+  expect(whole.economy).toEqual({ rowsPerPass: 3, keptLayers: 3 });
+  const expected = await whole.step([batch], hyper);
+
+  const narrow = await openDevice(navigator.gpu);
+  withoutRoom(narrow, 3);
+  const small = await open(narrow);
+  // 3 kept layers, then 1, then none, then two rows at a time.
+  expect(small.economy).toEqual({ rowsPerPass: 2, keptLayers: 0 });
+  expect(small.planned.totalBytes).toBeLessThan(whole.planned.totalBytes);
+  const actual = await small.step([batch], hyper);
+  expect(Math.abs(actual.lossSum / expected.lossSum - 1)).toBeLessThan(1e-6);
+  expect(Math.abs(actual.gradNorm / expected.gradNorm - 1)).toBeLessThan(1e-5);
+  for (const { device, fault } of [roomy, narrow]) {
+    expect(fault()).toBeNull();
+    device.destroy();
+  }
+});
+
+test("where nothing fits, the error says how much was wanted, and nothing is held", async () => {
+  const opened = await openDevice(navigator.gpu);
+  withoutRoom(opened, 100);
+  const made: GPUBuffer[] = [];
+  const create = opened.device.createBuffer.bind(opened.device);
+  let destroyed = 0;
+  opened.device.createBuffer = (descriptor) => {
+    const buffer = create(descriptor);
+    const destroy = buffer.destroy.bind(buffer);
+    buffer.destroy = () => {
+      destroyed++;
+      destroy();
+    };
+    made.push(buffer);
+    return buffer;
+  };
+  await expect(open(opened)).rejects.toThrow(/The GPU has no room for [\d.]+ GB: made up/);
+  expect(made.length).toBeGreaterThan(0);
+  expect(destroyed).toBe(made.length);
+  opened.device.destroy();
+});
