@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openMachine, type Machine } from "../../../src/gpu/machine.ts";
+import { wasmPaths } from "../../../src/session/wasm-paths.ts";
 import {
   goldenCases,
   goldenEngine,
@@ -53,6 +54,30 @@ test.each(goldenCases)("%s: twelve steps on WebGPU follow PyTorch", async (name)
   expect(relativeError([heldOutLoss], [heldOut.lossAfter64])).toBeLessThan(1e-4);
   engine.dispose();
   expect(tf.memory().numTensors).toBe(tensorsBefore);
+});
+
+test("on WebAssembly, where there is no WebGPU, twelve steps follow PyTorch too", async () => {
+  const processor = await openMachine("wasm", wasmPaths);
+  const golden = await openGolden("gqa-untied", read);
+  const engine = await goldenEngine(golden, processor);
+  const { steps } = golden.run;
+  const { losses, gradNorms } = await replay(golden, engine);
+  const expected = (pick: (step: (typeof steps)[number]) => number) => steps.map(pick);
+  expect(
+    relativeError(
+      losses,
+      expected((step) => step.loss64),
+    ),
+  ).toBeLessThan(1e-5);
+  expect(
+    relativeError(
+      gradNorms,
+      expected((step) => step.gradNorm64),
+    ),
+  ).toBeLessThan(1e-4);
+  engine.dispose();
+  await processor.release();
+  machine = await openMachine("webgpu");
 });
 
 test("a device destroyed and rebuilt after every third step changes no bit, dropout on", async () => {
