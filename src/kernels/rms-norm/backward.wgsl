@@ -1,27 +1,26 @@
 // dx += rstd * (weight * dy - xhat * mean(weight * dy * xhat)),  xhat = x * rstd
 //
 // The frozen weight gets no gradient; dx already holds what flows past the norm (the residual).
-// One workgroup per row. Prepended: WORKGROUP_SIZE, x, weight, rstd, dy, dx, params { rows, width }, reduce.wgsl.
+// A team of threads per row; see team.wgsl. Prepended: x, weight, rstd, dy, dx, params { rows, quads }, team.wgsl.
 
-@compute @workgroup_size(WORKGROUP_SIZE)
+@compute @workgroup_size(TEAMS * LANES)
 fn main(
   @builtin(workgroup_id) group : vec3u,
   @builtin(num_workgroups) groups : vec3u,
   @builtin(local_invocation_index) thread : u32,
 ) {
-  let row = group.y * groups.x + group.x;
-  if (row >= params.rows) {
-    return;
-  }
-  let start = row * params.width;
-  let scale = rstd[row];
+  let row = (group.y * groups.x + group.x) * TEAMS + thread / LANES;
+  let lane = thread % LANES;
+  let start = row * params.quads;
+  let end = select(0u, params.quads, row < params.rows);
+  let scale = rstd[min(row, params.rows - 1u)];
   var projected = 0.0;
-  for (var col = thread; col < params.width; col += WORKGROUP_SIZE) {
-    projected += weight[col] * dy[start + col] * (x[start + col] * scale);
+  for (var quad = lane; quad < end; quad += LANES) {
+    projected += dot(weight[quad] * dy[start + quad], x[start + quad] * scale);
   }
-  let mean = sum_all(projected, thread) / f32(params.width);
-  for (var col = thread; col < params.width; col += WORKGROUP_SIZE) {
-    let at = start + col;
-    dx[at] += scale * (weight[col] * dy[at] - x[at] * scale * mean);
+  let mean = sum_of_team(projected, thread) / f32(4u * params.quads);
+  for (var quad = lane; quad < end; quad += LANES) {
+    let at = start + quad;
+    dx[at] += scale * (weight[quad] * dy[at] - x[at] * (scale * mean));
   }
 }

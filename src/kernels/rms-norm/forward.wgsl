@@ -1,30 +1,29 @@
 // y[row, col] = weight[col] * (x[row, col] * rstd[row]),  rstd[row] = 1 / sqrt(mean(x[row, :]^2) + epsilon)
 //
-// One workgroup per row, each thread strides over the columns.
-// Prepended: WORKGROUP_SIZE, x, weight, y, rstd, params { rows, width, epsilon }, reduce.wgsl.
+// A team of threads per row, side by side over its quads; see team.wgsl. One barrier.
+// Prepended: x, weight, y, rstd, params { rows, quads, epsilon }, team.wgsl.
 
-@compute @workgroup_size(WORKGROUP_SIZE)
+@compute @workgroup_size(TEAMS * LANES)
 fn main(
   @builtin(workgroup_id) group : vec3u,
   @builtin(num_workgroups) groups : vec3u,
   @builtin(local_invocation_index) thread : u32,
 ) {
-  let row = group.y * groups.x + group.x;
-  if (row >= params.rows) {
-    return; // the same for the whole workgroup, so no barrier is left waiting
-  }
-  let start = row * params.width;
+  let row = (group.y * groups.x + group.x) * TEAMS + thread / LANES;
+  let lane = thread % LANES;
+  let start = row * params.quads;
+  let end = select(0u, params.quads, row < params.rows); // rows past the end wait at the barrier with the others
   var squares = 0.0;
-  for (var col = thread; col < params.width; col += WORKGROUP_SIZE) {
-    let value = x[start + col];
-    squares += value * value;
+  for (var quad = lane; quad < end; quad += LANES) {
+    let value = x[start + quad];
+    squares += dot(value, value);
   }
-  let mean = sum_all(squares, thread) / f32(params.width);
+  let mean = sum_of_team(squares, thread) / f32(4u * params.quads);
   let scale = inverseSqrt(mean + params.epsilon);
-  for (var col = thread; col < params.width; col += WORKGROUP_SIZE) {
-    y[start + col] = weight[col] * (x[start + col] * scale);
+  for (var quad = lane; quad < end; quad += LANES) {
+    y[start + quad] = weight[quad] * (x[start + quad] * scale);
   }
-  if (thread == 0u) {
+  if (lane == 0u && end > 0u) {
     rstd[row] = scale;
   }
 }

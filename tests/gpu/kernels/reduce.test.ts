@@ -6,7 +6,6 @@ import { defineKernel } from "../../../src/gpu/kernel.ts";
 import { dispatch } from "../../../src/gpu/plan.ts";
 import { crossEntropy } from "../../../src/kernels/cross-entropy/kernel.ts";
 import { withReduce } from "../../../src/kernels/reduce.ts";
-import { rmsNorm, rmsNormBackward } from "../../../src/kernels/rms-norm/kernel.ts";
 import { distance, randoms, runOnGpu, testDevice, TestTensors } from "../../support/kernels.ts";
 
 let opened: OpenDevice;
@@ -107,29 +106,18 @@ describe.each(ways)("by %s", (way) => {
   });
 });
 
-test("RMSNorm and cross-entropy are the same either way, up to the order of their sums", async () => {
-  const [rows, width, vocabulary] = [5, 300, 9001];
+test("cross-entropy is the same either way, up to the order of its sums", async () => {
+  const [rows, vocabulary] = [5, 9001];
   const run = () => {
     const tensors = new TestTensors();
-    const [x, weight] = [
-      tensors.given("x", randoms(rows * width, 1)),
-      tensors.given("w", randoms(width, 2)),
-    ];
-    const [y, rstd] = [tensors.output("y", rows * width), tensors.output("rstd", rows)];
-    const dy = tensors.given("dy", randoms(rows * width, 3));
-    const dx = tensors.given("dx", randoms(rows * width, 4));
     const stride = Math.ceil(vocabulary / 4) * 4;
     const logits = tensors.given("logits", randoms(rows * stride, 5));
     const losses = tensors.output("losses", rows);
     const targets = tensors.given("targets", Uint32Array.of(0, 17, 9000, 4500, 255));
     return runOnGpu(
-      [
-        rmsNorm({ rows, width, epsilon: 1e-5 }, { x, weight, y, rstd }),
-        rmsNormBackward({ rows, width }, { x, weight, rstd, dy, dx }),
-        crossEntropy({ firstRow: 0, rows, vocabulary }, { targets, logits, losses }),
-      ],
+      [crossEntropy({ firstRow: 0, rows, vocabulary }, { targets, logits, losses })],
       tensors,
-      [y, dx, losses, logits],
+      [losses, logits],
       { supervisedRows: rows },
     );
   };

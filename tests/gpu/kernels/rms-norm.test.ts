@@ -11,31 +11,33 @@ beforeAll(async () => {
   await tf.setBackend("cpu");
 });
 
-test("by hand: [3, 4] has the root mean square 3.5355", async () => {
+test("by hand: [3, 4, 0, 0] has the root mean square 2.5", async () => {
   const tensors = new TestTensors();
-  const y = tensors.output("y", 2);
+  const y = tensors.output("y", 4);
   const rstd = tensors.output("rstd", 1);
   const forward = rmsNorm(
-    { rows: 1, width: 2, epsilon: 0 },
+    { rows: 1, width: 4, epsilon: 0 },
     {
-      x: tensors.given("x", Float32Array.of(3, 4)),
-      weight: tensors.given("weight", Float32Array.of(1, 10)),
+      x: tensors.given("x", Float32Array.of(3, 4, 0, 0)),
+      weight: tensors.given("weight", Float32Array.of(1, 10, 1, 1)),
       y,
       rstd,
     },
   );
   const [values, scales] = await runOnGpu([forward], tensors, [y, rstd]);
-  expect(distance(values!, [0.84853, 11.3137])).toBeLessThan(1e-5);
-  expect(distance(scales!, [0.282843])).toBeLessThan(1e-5);
+  expect(distance(values!, [1.2, 16, 0, 0])).toBeLessThan(1e-5);
+  expect(distance(scales!, [0.4])).toBeLessThan(1e-5);
 });
 
 test.each([
-  [1, 1],
-  [1, 63],
+  [1, 4],
+  [1, 60],
   [3, 64],
-  [2, 65],
-  [5, 127],
-  [7, 129],
+  [4, 68],
+  [5, 124],
+  [7, 132],
+  [63, 256],
+  [65, 260],
   [70, 576],
 ])("%i rows of %i: forward and backward follow tfjs", async (rows, width) => {
   const epsilon = 1e-5;
