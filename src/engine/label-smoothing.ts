@@ -9,11 +9,8 @@ import type { Objective } from "./objective.ts";
  */
 export function labelSmoothing(smoothing: number): Objective {
   return (logits, targets, weights) => {
-    const vocabulary = logits.shape[1];
-    // Cast, and not asked for as floats: the WASM backend writes integers whatever type it is told.
-    const right = tf.cast(tf.oneHot(targets, vocabulary), "float32");
-    const answers =
-      smoothing === 0 ? right : tf.add(tf.mul(right, 1 - smoothing), smoothing / vocabulary);
-    return tf.losses.softmaxCrossEntropy(answers, logits, weights, 0, tf.Reduction.SUM);
+    // Integers: as floats they would be asked for in vain on WASM, whose kernel writes integers whatever it is told.
+    const answers = tf.oneHot(targets, logits.shape[1]);
+    return tf.losses.softmaxCrossEntropy(answers, logits, weights, smoothing, tf.Reduction.SUM);
   };
 }

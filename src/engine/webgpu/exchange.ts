@@ -45,12 +45,14 @@ export function describeExchange(
 }
 
 /**
- * Bytes that tfjs takes besides, and keeps: cross-entropy with its gradient is nine tensors as large as a chunk's logits, and
- * buffers of one size do not serve another.
+ * Bytes that tfjs takes besides, and keeps: cross-entropy with its gradient is ten tensors as large as a chunk's logits, twelve
+ * where pad columns are cut off first, and buffers of one size do not serve another.
  */
 export function tfjsBytes({ pauses }: Exchange, { vocabSize }: ModelConfig): number {
+  const stride = logitStride(vocabSize);
+  const tensors = stride === vocabSize ? 10 : 12;
   const sizes = new Set(pauses.map(({ count }) => count));
-  return [...sizes].reduce((sum, count) => sum + 9 * count * logitStride(vocabSize) * 4, 0);
+  return [...sizes].reduce((sum, count) => sum + tensors * count * stride * 4, 0);
 }
 
 /** Ends the part of a pass before a pause. */

@@ -16,7 +16,7 @@ export interface Tile {
 
 export const tiles = {
   /** For products of few columns, such as x A^T: more threads, fewer outputs each. */
-  narrow: { name: "narrow", rows: 4, quads: 1, threadsX: 4, threadsY: 4, shared: false },
+  narrow: { name: "narrow", rows: 4, quads: 1, threadsX: 4, threadsY: 16, shared: false },
   registers4: { name: "registers4", rows: 4, quads: 1, threadsX: 8, threadsY: 8, shared: false },
   registers8: { name: "registers8", rows: 8, quads: 2, threadsX: 8, threadsY: 8, shared: false },
   shared4: { name: "shared4", rows: 4, quads: 1, threadsX: 16, threadsY: 16, shared: true },
