@@ -5,7 +5,7 @@ import { planMemory, type MemoryLayout } from "./memory-planner.ts";
 import { Pipelines, type CompiledKernel } from "./pipelines.ts";
 import type { Dispatch, Program, Tensor, View } from "./plan.ts";
 import { packStep, stepBufferBytes, type StepScalars } from "./step-buffer.ts";
-import { Submitter, type Command, type RunCost } from "./submitter.ts";
+import { Submitter, type Command } from "./submitter.ts";
 
 /** Dispatches of a program, from the one of index `from` up to, but without, `to`. */
 export interface ProgramPart {
@@ -77,14 +77,13 @@ export class Runner {
    * @param supervisedRows dispatches meant for more rows are left out
    * @param part for work from elsewhere in between; the arenas hold only until another program runs
    */
-  run(program: Program, supervisedRows = Infinity, part?: ProgramPart): RunCost {
+  run(program: Program, supervisedRows = Infinity, part?: ProgramPart): void {
     const commands = this.#commands.get(program);
     if (commands === undefined) {
       throw new Error(`The program ${program.name} was not prepared.`);
     }
     const wanted = part === undefined ? commands : commands.slice(part.from, part.to);
     this.#submitter.submit(wanted, supervisedRows);
-    return this.#submitter.lastRun;
   }
 
   /** Tells how long some work took, which decides how much goes into one submit. */

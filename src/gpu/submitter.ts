@@ -11,13 +11,6 @@ export interface Command {
   skipUpToRows: number;
 }
 
-export interface RunCost {
-  dispatches: number;
-  submits: number;
-  /** JavaScript time of encoding and submitting. */
-  encodeMs: number;
-}
-
 /** Work of one submit until its pace is known: 0.1 s on a GPU of 40 GFLOP/s. */
 const firstPortion = 2e9;
 /** How long a submit should take: well below what starves a compositor or trips Metal's watchdog. */
@@ -30,7 +23,6 @@ export class Submitter {
   readonly #opened: OpenDevice;
   readonly #ring: GPUBuffer[];
   #portion = firstPortion;
-  #lastRun: RunCost = { dispatches: 0, submits: 0, encodeMs: 0 };
 
   constructor(opened: OpenDevice) {
     this.#opened = opened;
@@ -43,24 +35,16 @@ export class Submitter {
     return this.#ring.reduce((sum, { size }) => sum + size, 0);
   }
 
-  get lastRun(): RunCost {
-    return this.#lastRun;
-  }
-
   /** Encodes and submits; dispatches meant for more rows than are supervised are left out. */
   submit(commands: readonly Command[], supervisedRows: number): void {
-    const startedAt = performance.now();
     let encoder: GPUCommandEncoder | null = null;
     let pass: GPUComputePassEncoder | null = null;
     let pipeline: GPUComputePipeline | null = null;
     let work = 0;
-    let submits = 0;
-    let dispatches = 0;
     const flush = () => {
       if (encoder !== null && pass !== null) {
         pass.end();
         this.#opened.device.queue.submit([encoder.finish()]);
-        submits++;
       }
       encoder = pass = pipeline = null;
       work = 0;
@@ -80,14 +64,12 @@ export class Submitter {
       }
       open.setBindGroup(0, command.bindGroup);
       open.dispatchWorkgroups(...command.grid);
-      dispatches++;
       work += command.work;
       if (work >= this.#portion) {
         flush();
       }
     }
     flush();
-    this.#lastRun = { dispatches, submits, encodeMs: performance.now() - startedAt };
   }
 
   /** Sets how much work a submit holds from how long some work took. */

@@ -91,7 +91,7 @@ export interface RestoredRun {
 export interface Calls {
   /** First call: finds the device and lists what is saved. */
   open: { params: undefined; result: { device: DeviceInfo; checkpoints: CheckpointSummary[] } };
-  /** Chooses the engine of runs to come. @throws "no-webgpu" kinds of UserError where it cannot run */
+  /** Chooses the engine of runs to come; refused during a run, and the compiled one without WebGPU. */
   chooseEngine: { params: { engine: EngineName }; result: DeviceInfo };
   loadModel: { params: { source: ModelSource }; result: ModelInfo };
   loadData: { params: { source: DataSource }; result: DataInfo };

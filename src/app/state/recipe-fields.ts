@@ -108,7 +108,7 @@ export const fieldGroups: readonly FieldGroup[] = [
       number(
         "heldOutRows",
         "held-out rows",
-        "Rows kept out of training, to measure it; of no more rows, a fifth.",
+        "Rows kept out of training, to measure it; a fifth where there are no more.",
       ),
       number("seed", "seed", "Start of the adapter, order of rows, dropout and sampling."),
     ],
