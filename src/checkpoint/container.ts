@@ -1,6 +1,7 @@
 // A run as one safetensors file and back: complete, or an error. Adapter tensors have their PEFT names, the moments
 // of AdamW stand beside them (PyTorch's exp_avg and exp_avg_sq), everything else is in the metadata.
 import type { AdapterTensor } from "../adapter/state.ts";
+import { blobSource } from "../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { encodeSafetensors, type TensorData } from "../formats/safetensors-write.ts";
 import { invariant } from "../util/assert.ts";
@@ -49,7 +50,7 @@ export async function decodeCheckpoint(
   fileName: string,
   signal?: AbortSignal,
 ): Promise<RunState> {
-  const file = await openSafetensors(blob, fileName);
+  const file = await openSafetensors(blobSource(blob, fileName));
   const { run, tensorNames } = parseMetadata(file.metadata, fileName);
   refuseOthers(file, tensorNames, fileName);
   const tensors: AdapterTensor[] = [];

@@ -1,5 +1,6 @@
 // Opens an existing PEFT adapter, so that a run can start from it. Whatever would train something else than what the
 // adapter was, or lose a part of it, is refused, with every fault in one message.
+import { blobSource } from "../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { UserError } from "../util/errors.ts";
 import { readPeftConfig, type PeftConfig } from "./peft-config.ts";
@@ -33,7 +34,7 @@ export async function readPeftAdapter(
   fileName: string,
   signal?: AbortSignal,
 ): Promise<PeftAdapter> {
-  const file = await openSafetensors(blob, fileName);
+  const file = await openSafetensors(blobSource(blob, fileName));
   const config = readPeftConfig(parseJson(configText));
   if (Array.isArray(config)) {
     throw badAdapter(

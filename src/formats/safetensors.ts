@@ -1,7 +1,9 @@
-// Reads safetensors from a Blob: the header at once, a tensor when it is asked for, never the whole file.
+// Reads safetensors: the header at once, a tensor or a part of it when it is asked for, never the whole file.
 // Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (read_metadata).
+import { invariant } from "../util/assert.ts";
 import { bf16ToF32, f16ToF32 } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
+import type { ByteSource } from "./byte-source.ts";
 import { foreignKind } from "./foreign-kind.ts";
 import { parseSafetensorsHeader } from "./safetensors-header.ts";
 import { lengthBytes, maxHeaderBytes, type Dtype, type TensorInfo } from "./safetensors-layout.ts";
@@ -15,7 +17,7 @@ const toFloat32By: Partial<Record<Dtype, (data: ArrayBuffer) => Float32Array<Arr
   BF16: (data) => bf16ToF32(new Uint16Array(data)),
 };
 
-/** An open file; it holds the Blob and no tensor. */
+/** An open file; it holds its source and no tensor. */
 export interface SafetensorsFile {
   /** By name, in the order of the data. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
@@ -26,6 +28,13 @@ export interface SafetensorsFile {
    * @throws UserError "missing-tensor", "unreadable-file"; the signal's AbortError
    */
   readBytes(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** Bytes `begin` to `end` of a tensor, counted from its first. */
+  readRange(
+    name: string,
+    begin: number,
+    end: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * A tensor of F32, F16 or BF16 as f32.
    * @throws UserError "wrong-dtype" for any other, "missing-tensor", "unreadable-file"; the signal's AbortError
@@ -38,21 +47,28 @@ export interface SafetensorsFile {
  * @throws UserError "not-safetensors" when the file is something else, "bad-header" when a rule of the format is
  *   broken, "unreadable-file" when the browser cannot read it
  */
-export async function openSafetensors(blob: Blob, fileName: string): Promise<SafetensorsFile> {
-  const headerBytes = await readHeaderLength(blob, fileName);
+export async function openSafetensors(
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<SafetensorsFile> {
+  const { name: fileName, sizeBytes } = source;
+  const headerBytes = await readHeaderLength(source, signal);
   const dataStart = lengthBytes + headerBytes;
   const header = parseSafetensorsHeader(
-    await readSlice(blob, lengthBytes, dataStart, fileName),
-    blob.size - dataStart,
+    await source.read(lengthBytes, dataStart, signal),
+    sizeBytes - dataStart,
     fileName,
   );
 
-  async function readBytes(name: string, signal?: AbortSignal) {
-    signal?.throwIfAborted();
+  async function readRange(name: string, from: number, to: number, signal?: AbortSignal) {
     const { begin, end } = findTensor(header.tensors, name, fileName);
-    const bytes = await readSlice(blob, dataStart + begin, dataStart + end, fileName);
-    signal?.throwIfAborted();
-    return bytes;
+    invariant(0 <= from && from <= to && to <= end - begin, `${name}: bytes ${from} to ${to}`);
+    return await source.read(dataStart + begin + from, dataStart + begin + to, signal);
+  }
+
+  async function readBytes(name: string, signal?: AbortSignal) {
+    const { begin, end } = findTensor(header.tensors, name, fileName);
+    return await readRange(name, 0, end - begin, signal);
   }
 
   async function readFloat32(name: string, signal?: AbortSignal) {
@@ -67,14 +83,15 @@ export async function openSafetensors(blob: Blob, fileName: string): Promise<Saf
     return toFloat32((await readBytes(name, signal)).buffer);
   }
 
-  return { ...header, readBytes, readFloat32 };
+  return { ...header, readBytes, readRange, readFloat32 };
 }
 
 /** The u64 in front of the header, compared as BigInt before it becomes a number. */
-async function readHeaderLength(blob: Blob, fileName: string): Promise<number> {
-  const opening = await readSlice(blob, 0, Math.min(blob.size, openingBytes), fileName);
+async function readHeaderLength(source: ByteSource, signal?: AbortSignal): Promise<number> {
+  const { name: fileName, sizeBytes } = source;
+  const opening = await source.read(0, Math.min(sizeBytes, openingBytes), signal);
   if (opening.length < lengthBytes) {
-    throw notSafetensors(opening, `It has ${blob.size} bytes, too few for a header.`, fileName);
+    throw notSafetensors(opening, `It has ${sizeBytes} bytes, too few for a header.`, fileName);
   }
   const length = new DataView(opening.buffer).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes)) {
@@ -84,36 +101,14 @@ async function readHeaderLength(blob: Blob, fileName: string): Promise<number> {
       fileName,
     );
   }
-  if (length > BigInt(blob.size - lengthBytes)) {
+  if (length > BigInt(sizeBytes - lengthBytes)) {
     throw notSafetensors(
       opening,
-      `It announces a header of ${length.toString()} bytes, but ${blob.size - lengthBytes} follow.`,
+      `It announces a header of ${length.toString()} bytes, but ${sizeBytes - lengthBytes} follow.`,
       fileName,
     );
   }
   return Number(length);
-}
-
-async function readSlice(
-  blob: Blob,
-  begin: number,
-  end: number,
-  fileName: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  let bytes: Uint8Array<ArrayBuffer>;
-  try {
-    bytes = new Uint8Array(await blob.slice(begin, end).arrayBuffer());
-  } catch (cause) {
-    throw unreadable(
-      `Bytes ${begin} to ${end} cannot be read (${String(cause)}).`,
-      fileName,
-      cause,
-    );
-  }
-  if (bytes.length !== end - begin) {
-    throw unreadable(`Bytes ${begin} to ${end} gave only ${bytes.length}.`, fileName);
-  }
-  return bytes;
 }
 
 function findTensor(
@@ -143,12 +138,4 @@ function notSafetensors(opening: Uint8Array, reason: string, fileName: string): 
         where: fileName,
         remedy: kind.remedy,
       });
-}
-
-function unreadable(message: string, where: string, cause?: unknown): UserError {
-  return new UserError("unreadable-file", message, {
-    where,
-    remedy: "The file may have changed or moved since it was chosen: choose it again.",
-    cause,
-  });
 }

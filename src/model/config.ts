@@ -1,6 +1,30 @@
 // config.json and generation_config.json, parsed once into the fields the decoder needs.
 import { UserError } from "../util/errors.ts";
 
+/** How RoPE's frequencies are changed for longer texts, as transformers' modeling_rope_utils.py has them. */
+export type RopeScaling =
+  | { kind: "linear"; factor: number }
+  | {
+      kind: "llama3";
+      factor: number;
+      lowFreqFactor: number;
+      highFreqFactor: number;
+      originalMaxPositionEmbeddings: number;
+    };
+
+export interface Rope {
+  theta: number;
+  scaling: RopeScaling | null;
+}
+
+export interface LayerKind {
+  /** Attends to the last `slidingWindow` tokens only, and turns by `slidingRope`. */
+  isSliding: boolean;
+  /** Whether queries and keys are turned at all; not so in some layers of SmolLM3. */
+  hasRope: boolean;
+}
+
+/** One description for every architecture: engines branch on these fields, never on the architecture's name. */
 export interface ModelConfig {
   /** Hugging Face class name, e.g. `LlamaForCausalLM`. */
   architecture: string;
@@ -12,7 +36,32 @@ export interface ModelConfig {
   numKeyValueHeads: number;
   headDim: number;
   rmsNormEps: number;
-  ropeTheta: number;
+  rope: Rope;
+  /** Of sliding layers; the same as `rope` in most models. */
+  slidingRope: Rope;
+  /** Tokens a sliding layer sees, its own included; null when no layer slides. */
+  slidingWindow: number | null;
+  /** One for each layer. */
+  layers: readonly LayerKind[];
+  /** Whether q_proj, k_proj and v_proj add a bias. */
+  hasQkvBias: boolean;
+  /** Whether each head's queries and keys go through an RMSNorm (`q_norm`, `k_norm`) before RoPE. */
+  hasQkNorm: boolean;
+  /** `qkv_proj` and `gate_up_proj` in place of three and two layers (Phi-3). */
+  isFused: boolean;
+  /** Norms after attention and MLP too, ahead of the residual sum (Gemma 2 and 3). */
+  hasSandwichNorms: boolean;
+  /** Norms multiply by this plus their weight: 1 for Gemma, else 0. */
+  normOffset: 0 | 1;
+  activation: "silu" | "gelu-tanh";
+  /** What embeddings are multiplied by: the rounded square root of hiddenSize for Gemma, else 1. */
+  embeddingScale: number;
+  /** What attention scores are multiplied by, 1 / sqrt(headDim) as a rule. */
+  attentionScale: number;
+  /** Scores become cap * tanh(score / cap) ahead of the mask (Gemma 2); null for none. */
+  attentionSoftcap: number | null;
+  /** The same for logits. */
+  logitSoftcap: number | null;
   /** Longest sequence the model was made for, in tokens. */
   maxPositionEmbeddings: number;
   tieWordEmbeddings: boolean;
@@ -60,17 +109,33 @@ function readConfig(fields: Fields, fileName: string): ModelConfig {
     readInteger(fields, key, fileName, fallback);
   const hiddenSize = integer("hidden_size");
   const numAttentionHeads = integer("num_attention_heads");
+  const numHiddenLayers = integer("num_hidden_layers");
+  const headDim = integer("head_dim", hiddenSize / numAttentionHeads);
+  const rope = { theta: readRopeTheta(fields, fileName), scaling: null };
   const config: ModelConfig = {
     architecture,
     vocabSize: integer("vocab_size"),
     hiddenSize,
     intermediateSize: integer("intermediate_size"),
-    numHiddenLayers: integer("num_hidden_layers"),
+    numHiddenLayers,
     numAttentionHeads,
     numKeyValueHeads: integer("num_key_value_heads", numAttentionHeads),
-    headDim: integer("head_dim", hiddenSize / numAttentionHeads),
+    headDim,
     rmsNormEps: readPositive(fields["rms_norm_eps"] ?? 1e-6, "rms_norm_eps", fileName),
-    ropeTheta: readRopeTheta(fields, fileName),
+    rope,
+    slidingRope: rope,
+    slidingWindow: null,
+    layers: Array.from({ length: numHiddenLayers }, () => ({ isSliding: false, hasRope: true })),
+    hasQkvBias: false,
+    hasQkNorm: false,
+    isFused: false,
+    hasSandwichNorms: false,
+    normOffset: 0,
+    activation: "silu",
+    embeddingScale: 1,
+    attentionScale: 1 / Math.sqrt(headDim),
+    attentionSoftcap: null,
+    logitSoftcap: null,
     maxPositionEmbeddings: integer("max_position_embeddings", 2048),
     tieWordEmbeddings: fields["tie_word_embeddings"] === true,
   };

@@ -1,10 +1,17 @@
 // Opens a Hugging Face model folder: checks config, tokenizer and every tensor's name and shape before a weight is read.
+import { blobSource } from "../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { textOf, type FileSet } from "../sources/files.ts";
 import { sha256Hex } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
 import { parseModelConfig, parseStopTokens, type ModelConfig } from "./config.ts";
 import { finalNormName, tensorsOf, type TensorSpec } from "./tensors.ts";
+import {
+  encodingStore,
+  weightShapes,
+  type WeightChoice,
+  type WeightStore,
+} from "./weight-store.ts";
 import { parseTokenizer, type ModelTokenizer } from "./tokenizer.ts";
 
 export interface BaseModel {
@@ -22,8 +29,7 @@ export interface BaseModel {
   dtype: string;
   /** SHA-256 over tensor names, dtypes and shapes, the final norm's values and tokenizer.json. */
   indexSha256: string;
-  /** A tensor's values as f32, row-major. */
-  readWeight: (name: string, signal: AbortSignal) => Promise<Float32Array<ArrayBuffer>>;
+  weights: WeightStore;
 }
 
 /**
@@ -34,7 +40,7 @@ export async function openModel(set: FileSet): Promise<BaseModel> {
   const configText = await textOf(set, "config.json");
   const config = parseModelConfig(configText);
   const tokenizerText = await textOf(set, "tokenizer.json");
-  const optional = async (name: string) => (await set.files.get(name)?.text()) ?? null;
+  const optional = async (name: string) => (set.files.has(name) ? await textOf(set, name) : null);
   const tokenizer = parseTokenizer(
     {
       tokenizer: tokenizerText,
@@ -47,19 +53,27 @@ export async function openModel(set: FileSet): Promise<BaseModel> {
   const specs = tensorsOf(config);
   checkTensors(specs, weights);
   const stopTokens = parseStopTokens(configText, await optional("generation_config.json"));
+  const sizes = measure(specs, weights);
   return {
     source: set.source,
     name: set.name,
     config,
     tokenizer,
     stopTokens: [...new Set([...stopTokens, tokenizer.eosId])],
-    ...measure(specs, weights),
+    ...sizes,
     indexSha256: await identify(specs, weights, tokenizerText),
-    readWeight: (name, signal) => fileOf(weights, name).readFloat32(name, signal),
+    weights: encodingStore(weightShapes(config, keptFor(sizes.dtype)), (name, signal) =>
+      fileOf(weights, name).readFloat32(name, signal),
+    ),
   };
 }
 
 type Weights = ReadonlyMap<string, SafetensorsFile>;
+
+/** Files of f16 and bf16 are kept as f16, which holds both as they are but for numbers beyond 65504; f32 stays f32. */
+function keptFor(dtype: string): WeightChoice {
+  return { format: dtype === "F32" ? "f32" : "f16" };
+}
 
 /** Every tensor's file, over all .safetensors files of the folder. */
 async function openWeights(set: FileSet): Promise<Weights> {
@@ -74,7 +88,7 @@ async function openWeights(set: FileSet): Promise<Weights> {
   }
   const weights = new Map<string, SafetensorsFile>();
   for (const name of names.sort()) {
-    const file = await openSafetensors(set.files.get(name) ?? new Blob(), name);
+    const file = await openSafetensors(set.files.get(name) ?? blobSource(new Blob(), name));
     for (const tensor of file.tensors.keys()) {
       weights.set(tensor, file);
     }

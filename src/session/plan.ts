@@ -8,7 +8,7 @@ import { estimateBytes } from "../engine/tfjs/estimate.ts";
 import { planBytes } from "../engine/webgpu/budget.ts";
 import type { RunShape } from "../engine/webgpu/design.ts";
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
-import { isSupported, type WeightChoice } from "../engine/webgpu/network.ts";
+import { isSupported } from "../engine/webgpu/network.ts";
 import type { BaseModel } from "../model/open.ts";
 import { totalStepsOf } from "../train/batches.ts";
 import type { Recipe } from "../train/recipe.ts";
@@ -37,11 +37,6 @@ export function engineFor(chosen: EngineName, { config }: BaseModel): EngineName
   return chosen === "webgpu" && isSupported(config) ? "webgpu" : "tfjs";
 }
 
-/** Files of f16 and bf16 are kept as f16, which holds both as they are but for numbers beyond 65504; f32 stays f32. */
-export function weightsOnDevice({ dtype }: Pick<BaseModel, "dtype">): WeightChoice {
-  return { format: dtype === "F32" ? "f32" : "f16" };
-}
-
 function neededBytes(
   model: BaseModel,
   recipe: Recipe,
@@ -53,7 +48,8 @@ function neededBytes(
   }
   const { config } = model;
   const hasObjective = recipe.labelSmoothing > 0;
-  const design = { config, lora: recipe, shape, weights: weightsOnDevice(model), hasObjective };
+  const weightShapes = model.weights.shapes;
+  const design = { config, lora: recipe, shape, weightShapes, hasObjective };
   return planBytes(design, defaultBudgetBytes).totalBytes;
 }
 

@@ -9,7 +9,6 @@ import { tilesFor } from "../engine/webgpu/tune.ts";
 import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
 import type { BackendName, WasmPaths } from "../gpu/machine.ts";
 import type { BaseModel } from "../model/open.ts";
-import { weightsOnDevice } from "./plan.ts";
 import type { EngineName, EngineReport } from "./protocol.ts";
 import { openTuningCache } from "./tuning-cache.ts";
 
@@ -99,13 +98,12 @@ async function openCompiled(
 ): Promise<Rig> {
   const machine = await openGpuMachine();
   try {
-    const { config, readWeight } = model;
+    const { config, weights } = model;
     const { opened } = machine;
-    const weights = weightsOnDevice(model);
     const objective = await objectiveOf(labelSmoothing);
     const training = { config, lora, shape, objective };
-    const tiles = await tilesFor(config, weights, shape, { opened, cache: tuned, signal });
-    const parts = { opened, ...training, weights, tiles, readWeight, progress, signal };
+    const tiles = await tilesFor(config, weights.shapes, shape, { opened, cache: tuned, signal });
+    const parts = { opened, ...training, weights, tiles, progress, signal };
     const engine = await createWebGpuEngine(parts);
     const release = async () => {
       await machine.release();
@@ -139,10 +137,10 @@ async function openReference(
   ]);
   const machine = await openMachine(backend, wasmPaths);
   try {
-    const { config, readWeight } = model;
+    const { config, weights } = model;
     const objective = await objectiveOf(labelSmoothing);
     const training = { config, lora, shape, objective };
-    const parts = { machine, ...training, readWeight, progress, signal };
+    const parts = { machine, ...training, weights, progress, signal };
     const engine = await createTfjsEngine(parts);
     const report: EngineReport = {
       engine: "tfjs",

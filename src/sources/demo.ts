@@ -1,4 +1,5 @@
 // The bundled demo: a small model and a data set, fetched from this page's own origin.
+import { blobSource, type ByteSource } from "../formats/byte-source.ts";
 import { UserError } from "../util/errors.ts";
 import type { FileSet, Progress } from "./files.ts";
 
@@ -19,12 +20,12 @@ export async function fetchDemoModel(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<FileSet> {
-  const files = new Map<string, Blob>();
+  const files = new Map<string, ByteSource>();
   let doneBytes = 0;
   for (const name of modelFiles) {
     const blob = await fetchFile(new URL(`model/${name}`, base), signal);
     doneBytes += blob.size;
-    files.set(name, blob);
+    files.set(name, blobSource(blob, name));
     progress(doneBytes, null);
   }
   return { source: "demo", name: demoModelName, files };

@@ -1,4 +1,5 @@
 // A model as a set of files, whatever it came from: the bundled demo, a picked or dropped folder.
+import { blobSource, textOfSource, type ByteSource } from "../formats/byte-source.ts";
 import { UserError } from "../util/errors.ts";
 
 export interface FileSet {
@@ -6,8 +7,8 @@ export interface FileSet {
   source: string;
   /** Name for people: the folder's, or the demo's. */
   name: string;
-  /** Blobs by base name, e.g. `config.json`. */
-  files: ReadonlyMap<string, Blob>;
+  /** By base name, e.g. `config.json`. */
+  files: ReadonlyMap<string, ByteSource>;
 }
 
 /** Reports bytes read so far; total is null while unknown. */
@@ -30,20 +31,20 @@ export function fileSetOf(picked: readonly File[]): FileSet {
   return {
     source: "files",
     name: folder ?? "own-model",
-    files: new Map(top.map(({ file }) => [file.name, file])),
+    files: new Map(top.map(({ file }) => [file.name, blobSource(file, file.name)])),
   };
 }
 
 /** A file's text. @throws UserError "missing-file" naming it */
 export async function textOf(set: FileSet, name: string): Promise<string> {
-  const blob = set.files.get(name);
-  if (blob === undefined) {
+  const file = set.files.get(name);
+  if (file === undefined) {
     throw new UserError("missing-file", `The file is missing from ${set.name}.`, {
       where: name,
       remedy: `Choose all files of the model: config.json, tokenizer.json, tokenizer_config.json and the .safetensors files. Found: ${listed(set)}.`,
     });
   }
-  return await blob.text();
+  return await textOfSource(file);
 }
 
 function pathOf(file: File): string {

@@ -3,7 +3,6 @@ import { createWebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import { openGpuMachine } from "../../src/gpu/gpu-machine.ts";
 import { openModel } from "../../src/model/open.ts";
 import { findDevice } from "../../src/session/find-device.ts";
-import { weightsOnDevice } from "../../src/session/plan.ts";
 import { readStartAdapter } from "../../src/session/start-adapter.ts";
 import { fetchDemoModel } from "../../src/sources/demo.ts";
 import { defaultRecipe } from "../../src/train/recipe.ts";
@@ -42,11 +41,10 @@ export async function promptLogits(request: LogitsRequest): Promise<PromptLogits
   const machine = await openGpuMachine();
   const engine = await createWebGpuEngine({
     opened: machine.opened,
-    weights: weightsOnDevice(model),
+    weights: model.weights,
     config: model.config,
     shape: { rows: 1, length: 8 },
     lora: recipe,
-    readWeight: (name, abort) => model.readWeight(name, abort),
     progress: ignore,
     signal,
   });

@@ -1,4 +1,5 @@
 // Replays a PyTorch + PEFT golden on an engine. Works wherever `read` can get at the fixture's files.
+import { blobSource } from "../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { adapterShapes, loraTargets, type LoraConfig } from "../../src/adapter/lora.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
@@ -10,6 +11,7 @@ import { createWebGpuEngine, type WebGpuEngine } from "../../src/engine/webgpu/e
 import type { OpenDevice } from "../../src/gpu/device.ts";
 import type { Machine } from "../../src/gpu/machine.ts";
 import { parseModelConfig, type ModelConfig } from "../../src/model/config.ts";
+import { encodingStore, weightShapes, type WeightStore } from "../../src/model/weight-store.ts";
 
 export const goldenCases = ["gqa-untied", "mha-tied"] as const;
 export type GoldenCase = (typeof goldenCases)[number];
@@ -54,7 +56,8 @@ export interface Golden {
   run: GoldenRun;
   initial: AdapterState;
   final: AdapterState;
-  readWeight: (name: string) => Promise<Float32Array<ArrayBuffer>>;
+  /** Kept as f32. */
+  weights: WeightStore;
 }
 
 export async function openGolden(name: GoldenCase, read: ReadFixture): Promise<Golden> {
@@ -62,10 +65,13 @@ export async function openGolden(name: GoldenCase, read: ReadFixture): Promise<G
   const config = parseModelConfig(await (await file("config.json")).text());
   const run = JSON.parse(await (await file("run.json")).text()) as GoldenRun;
   const lora = { ...run.lora, dropout: 0 };
-  const weights = await openSafetensors(await file("model.safetensors"), "model.safetensors");
+  const weights = await openSafetensors(
+    blobSource(await file("model.safetensors"), "model.safetensors"),
+  );
   const state = async (adapter: string, moments: string | null): Promise<AdapterState> => {
-    const values = await openSafetensors(await file(adapter), adapter);
-    const adam = moments === null ? null : await openSafetensors(await file(moments), moments);
+    const values = await openSafetensors(blobSource(await file(adapter), adapter));
+    const adam =
+      moments === null ? null : await openSafetensors(blobSource(await file(moments), moments));
     const shapes = adapterShapes(loraTargets(config, lora), lora.rank);
     return {
       tensors: await Promise.all(
@@ -88,7 +94,9 @@ export async function openGolden(name: GoldenCase, read: ReadFixture): Promise<G
     run,
     initial: await state("adapter-initial.safetensors", null),
     final: await state("adapter-final.safetensors", "moments-final.safetensors"),
-    readWeight: (tensor) => weights.readFloat32(tensor),
+    weights: encodingStore(weightShapes(config, { format: "f32" }), (tensor) =>
+      weights.readFloat32(tensor),
+    ),
   };
 }
 
@@ -102,7 +110,7 @@ export async function goldenEngine(
     config: golden.config,
     lora: { ...golden.lora, dropout },
     shape: { rows: 3, length: 16 },
-    readWeight: golden.readWeight,
+    weights: golden.weights,
     progress: () => undefined,
     signal: new AbortController().signal,
   });
@@ -123,9 +131,8 @@ export async function compiledGoldenEngine(
     config: golden.config,
     lora: { ...golden.lora, dropout },
     shape: { rows: 3, length: 16 },
-    weights: { format: "f32" },
     economy: { ...economy, keptLayers },
-    readWeight: golden.readWeight,
+    weights: golden.weights,
     progress: () => undefined,
     signal: new AbortController().signal,
   });

@@ -4,6 +4,12 @@ import type { AdapterState } from "../../src/adapter/state.ts";
 import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { tensorsOf } from "../../src/model/tensors.ts";
+import {
+  encodingStore,
+  weightShapes,
+  type WeightChoice,
+  type WeightStore,
+} from "../../src/model/weight-store.ts";
 import { substream, uniforms } from "../../src/util/random.ts";
 
 const base: ModelConfig = {
@@ -16,22 +22,42 @@ const base: ModelConfig = {
   numKeyValueHeads: 4,
   headDim: 8,
   rmsNormEps: 1e-5,
-  ropeTheta: 10000,
+  rope: { theta: 10000, scaling: null },
+  slidingRope: { theta: 10000, scaling: null },
+  slidingWindow: null,
+  layers: [],
+  hasQkvBias: false,
+  hasQkNorm: false,
+  isFused: false,
+  hasSandwichNorms: false,
+  normOffset: 0,
+  activation: "silu",
+  embeddingScale: 1,
+  attentionScale: 1,
+  attentionSoftcap: null,
+  logitSoftcap: null,
   maxPositionEmbeddings: 256,
   tieWordEmbeddings: true,
 };
 
+/** Every layer attends to all before it and turns, unless `layers` says otherwise. */
 export function madeUpConfig(given: Partial<ModelConfig> = {}): ModelConfig {
-  return { ...base, ...given };
+  const { headDim, numHiddenLayers } = { ...base, ...given };
+  const layers = Array.from({ length: numHiddenLayers }, () => ({
+    isSliding: false,
+    hasRope: true,
+  }));
+  return { ...base, layers, attentionScale: 1 / Math.sqrt(headDim), ...given };
 }
 
 /** Weights of a usual size: norms around 1, matrices around 1 / sqrt(in). */
 export function madeUpWeights(
   config: ModelConfig,
+  choice: WeightChoice = { format: "f32" },
   seed = 5,
-): (name: string) => Promise<Float32Array<ArrayBuffer>> {
+): WeightStore {
   const specs = tensorsOf(config);
-  return (name) => {
+  return encodingStore(weightShapes(config, choice), (name) => {
     const index = specs.findIndex((spec) => spec.name === name);
     const shape = specs[index]?.shape ?? [];
     const size = shape.reduce((product, extent) => product * extent, 1);
@@ -40,7 +66,7 @@ export function madeUpWeights(
     const spread = isNorm ? 0.2 : Math.sqrt(3 / (shape[1] ?? 1));
     const values = Float32Array.from(draws, (draw) => (isNorm ? 1 : 0) + (2 * draw - 1) * spread);
     return Promise.resolve(values);
-  };
+  });
 }
 
 /** A and B both away from zero, so that every gradient is. */

@@ -4,6 +4,7 @@ import { createWebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import { backwardLayer } from "../../src/engine/webgpu/layer-backward.ts";
 import { forwardFromGate, forwardToGate } from "../../src/engine/webgpu/layer-forward.ts";
 import { describeNetwork, type Network } from "../../src/engine/webgpu/network.ts";
+import { weightShapes } from "../../src/model/weight-store.ts";
 import { openGpuMachine } from "../../src/gpu/gpu-machine.ts";
 import type { OpenDevice } from "../../src/gpu/device.ts";
 import {
@@ -16,10 +17,11 @@ import {
 import { Runner } from "../../src/gpu/runner.ts";
 import { linear } from "../../src/kernels/matmul/kernel.ts";
 import { defaultTiles } from "../../src/kernels/matmul/tile.ts";
-import { inverseFrequencies, ropeTable } from "../../src/kernels/rope/table.ts";
+import { ropeTable } from "../../src/kernels/rope/table.ts";
+import { inverseFrequencies } from "../../src/model/rope.ts";
 import { storedWeight } from "../../src/kernels/weight-format/format.ts";
 import { WeightEncoder } from "../../src/model/weight-format/encode.ts";
-import type { BlockInputs, ProductInputs } from "./inputs.ts";
+import { madeUpStore, type BlockInputs, type ProductInputs } from "./inputs.ts";
 import { meanSquare } from "./mean-square.ts";
 import {
   normOf,
@@ -42,7 +44,7 @@ export async function openCompiled(): Promise<CompiledRacer> {
       createWebGpuEngine({
         ...options,
         opened,
-        weights: { format: "f16" },
+        weights: madeUpStore(options.config, { format: "f16" }),
         progress: () => undefined,
         signal: new AbortController().signal,
       }),
@@ -52,7 +54,13 @@ export async function openCompiled(): Promise<CompiledRacer> {
 
 async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<BlockContender> {
   const { config, tokens } = inputs;
-  const network = describeNetwork(config, lora, { format: "f32" }, tokens, defaultTiles);
+  const network = describeNetwork(
+    config,
+    lora,
+    weightShapes(config, { format: "f32" }),
+    tokens,
+    defaultTiles,
+  );
   const tables = new BatchTables(tokens);
   const x = persistent("x", inputs.x.length);
   const loss = persistent("loss", 1);
@@ -67,10 +75,7 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Bl
     }
   }
   runner.write(network.adapter.values, flatAdapter(network, inputs));
-  runner.write(
-    network.cosSin,
-    ropeTable(inverseFrequencies(config.headDim, config.ropeTheta), tokens),
-  );
+  runner.write(network.cosSin, ropeTable(inverseFrequencies(config.headDim, config.rope), tokens));
   runner.write(tables.tensor, causalTables(tables));
   const zeros = new Float32Array(network.adapter.elements);
   return {

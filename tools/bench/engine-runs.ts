@@ -4,7 +4,6 @@ import type { TokenBatch } from "../../src/data/batch.ts";
 import type { Engine, StepHyper } from "../../src/engine/contract.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import type { GpuCounts, GpuMeter } from "./gpu-meter.ts";
-import { weightReader } from "./inputs.ts";
 import { median, needsMore, timeOf } from "./race.ts";
 import type { EngineOptions } from "./racers.ts";
 import type { GenerationRow, StepRow } from "./report.ts";
@@ -114,7 +113,7 @@ async function generate(engine: Engine, { vocabSize }: ModelConfig, count: numbe
 
 async function openEngine(open: OpenEngine, config: ModelConfig, tokens: number): Promise<Engine> {
   const shape = { rows: 1, length: tokens };
-  const engine = await open({ config, lora, shape, readWeight: weightReader(config) });
+  const engine = await open({ config, lora, shape });
   engine.writeState(initialAdapter(loraTargets(config, lora), lora.rank, 1));
   return engine;
 }

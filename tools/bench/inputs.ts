@@ -2,6 +2,12 @@
 import { adapterShapes, loraTargets } from "../../src/adapter/lora.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { tensorsOf } from "../../src/model/tensors.ts";
+import {
+  encodingStore,
+  weightShapes,
+  type WeightChoice,
+  type WeightStore,
+} from "../../src/model/weight-store.ts";
 import { substream, uniforms } from "../../src/util/random.ts";
 import { lora, type BlockShape, type Product } from "./shapes.ts";
 
@@ -57,12 +63,10 @@ export function productInputs({ m, k, n }: Product): ProductInputs {
 }
 
 /** Weights of a whole model, by name; one pool of numbers serves all, for drawing 135 million takes half a minute. */
-export function weightReader(
-  config: ModelConfig,
-): (name: string) => Promise<Float32Array<ArrayBuffer>> {
+export function madeUpStore(config: ModelConfig, choice: WeightChoice): WeightStore {
   const sizes = new Map(tensorsOf(config).map(({ name, shape }) => [name, shape]));
   const pool = numbers("pool", 2 ** 18, 1);
-  return (name) => {
+  return encodingStore(weightShapes(config, choice), (name) => {
     const shape = sizes.get(name) ?? [];
     const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
     if (shape.length === 1) {
@@ -73,7 +77,7 @@ export function weightReader(
       values.set(scaled.subarray(0, values.length - offset), offset);
     }
     return Promise.resolve(values);
-  };
+  });
 }
 
 /** [rows, cols] to [cols, rows]. */

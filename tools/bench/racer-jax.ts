@@ -143,11 +143,11 @@ function rotate(x: np.Array, { cos, sin }: Angles): np.Array {
   return np.concatenate([low, second.mul(cos.ref).add(first.mul(sin.ref))], -1);
 }
 
-function anglesOf({ headDim, ropeTheta }: ModelConfig, tokens: number): Angles {
+function anglesOf({ headDim, rope }: ModelConfig, tokens: number): Angles {
   const half = headDim / 2;
   const angles = Float32Array.from(
     { length: tokens * half },
-    (_, index) => Math.floor(index / half) / ropeTheta ** ((2 * (index % half)) / headDim),
+    (_, index) => Math.floor(index / half) / rope.theta ** ((2 * (index % half)) / headDim),
   );
   const shape = [tokens, 1, half];
   return { cos: upload(angles.map(Math.cos), shape), sin: upload(angles.map(Math.sin), shape) };

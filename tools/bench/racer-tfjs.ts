@@ -10,7 +10,7 @@ import type { FrozenWeights } from "../../src/engine/tfjs/weights.ts";
 import { openMachine, type Machine } from "../../src/gpu/machine.ts";
 import { tensorsOf } from "../../src/model/tensors.ts";
 import { invariant } from "../../src/util/assert.ts";
-import { transposed, type BlockInputs, type ProductInputs } from "./inputs.ts";
+import { madeUpStore, transposed, type BlockInputs, type ProductInputs } from "./inputs.ts";
 import {
   normOf,
   type BlockContender,
@@ -34,6 +34,7 @@ export async function openTfjs(): Promise<{ racer: TfjsRacer; adapterName: strin
       createTfjsEngine({
         ...options,
         machine,
+        weights: madeUpStore(options.config, { format: "f32" }),
         progress: () => undefined,
         signal: new AbortController().signal,
       }),

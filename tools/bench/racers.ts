@@ -40,7 +40,6 @@ export interface EngineOptions {
   lora: LoraConfig;
   /** Of the micro-batches. */
   shape: BatchShape;
-  readWeight: (name: string) => Promise<Float32Array<ArrayBuffer>>;
 }
 
 /** What the compiled engine brings. */

@@ -29,76 +29,98 @@ export const lora: LoraConfig = {
   targetModules: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
 };
 
-const llama: Omit<ModelConfig, "hiddenSize" | "intermediateSize" | "numAttentionHeads"> = {
-  architecture: "LlamaForCausalLM",
-  vocabSize: 32,
-  numHiddenLayers: 1,
-  numKeyValueHeads: 1,
-  headDim: 64,
-  rmsNormEps: 1e-5,
-  ropeTheta: 100_000,
-  maxPositionEmbeddings: 8192,
-  tieWordEmbeddings: true,
-};
+type Sizes = Pick<ModelConfig, "hiddenSize" | "intermediateSize" | "numAttentionHeads"> &
+  Partial<ModelConfig>;
 
-const smolLayer: ModelConfig = {
-  ...llama,
+/** A Llama; one layer of it unless told otherwise. */
+function llama(sizes: Sizes, theta = 100_000): ModelConfig {
+  const { numHiddenLayers = 1, headDim = 64 } = sizes;
+  const rope = { theta, scaling: null };
+  return {
+    architecture: "LlamaForCausalLM",
+    vocabSize: 32,
+    numHiddenLayers,
+    numKeyValueHeads: 1,
+    headDim,
+    rmsNormEps: 1e-5,
+    rope,
+    slidingRope: rope,
+    slidingWindow: null,
+    layers: Array.from({ length: numHiddenLayers }, () => ({ isSliding: false, hasRope: true })),
+    hasQkvBias: false,
+    hasQkNorm: false,
+    isFused: false,
+    hasSandwichNorms: false,
+    normOffset: 0,
+    activation: "silu",
+    embeddingScale: 1,
+    attentionScale: 1 / Math.sqrt(headDim),
+    attentionSoftcap: null,
+    logitSoftcap: null,
+    maxPositionEmbeddings: 8192,
+    tieWordEmbeddings: true,
+    ...sizes,
+  };
+}
+
+const smolSizes: Sizes = {
   hiddenSize: 576,
   intermediateSize: 1536,
   numAttentionHeads: 9,
   numKeyValueHeads: 3,
 };
+const smolLayer = llama(smolSizes);
 
 /** Qwen2.5-0.5B's sizes; its biases are left out. */
-const qwenLayer: ModelConfig = {
-  ...llama,
+const qwenLayer = llama({
   hiddenSize: 896,
   intermediateSize: 4864,
   numAttentionHeads: 14,
   numKeyValueHeads: 2,
-};
+});
 
-const tinyLayer: ModelConfig = {
-  ...llama,
+const tinyLayer = llama({
   hiddenSize: 128,
   intermediateSize: 192,
   numAttentionHeads: 2,
-};
+});
 
 /** Sizes of public/demo/model. */
 export const demo: Model = {
   name: "demo",
-  config: {
-    ...llama,
-    hiddenSize: 128,
-    intermediateSize: 384,
-    numAttentionHeads: 4,
-    numKeyValueHeads: 2,
-    headDim: 32,
-    vocabSize: 1024,
-    numHiddenLayers: 4,
-    ropeTheta: 10_000,
-  },
+  config: llama(
+    {
+      hiddenSize: 128,
+      intermediateSize: 384,
+      numAttentionHeads: 4,
+      numKeyValueHeads: 2,
+      headDim: 32,
+      vocabSize: 1024,
+      numHiddenLayers: 4,
+    },
+    10_000,
+  ),
 };
 
 export const smolLM2: Model = {
   name: "SmolLM2-135M",
-  config: { ...smolLayer, vocabSize: 49_152, numHiddenLayers: 30 },
+  config: llama({ ...smolSizes, vocabSize: 49_152, numHiddenLayers: 30 }),
 };
 
 /** Without its RoPE scaling, which costs nothing. */
 export const llama1B: Model = {
   name: "Llama-3.2-1B",
-  config: {
-    ...llama,
-    hiddenSize: 2048,
-    intermediateSize: 8192,
-    numAttentionHeads: 32,
-    numKeyValueHeads: 8,
-    vocabSize: 128_256,
-    numHiddenLayers: 16,
-    ropeTheta: 500_000,
-  },
+  config: llama(
+    {
+      hiddenSize: 2048,
+      intermediateSize: 8192,
+      numAttentionHeads: 32,
+      numKeyValueHeads: 8,
+      vocabSize: 128_256,
+      numHiddenLayers: 16,
+    },
+    500_000,
+  ),
 };
 
 export interface Shapes {

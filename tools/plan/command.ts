@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { planBytes } from "../../src/engine/webgpu/budget.ts";
 import type { DesignOptions } from "../../src/engine/webgpu/design.ts";
-import { isSupported, type WeightChoice } from "../../src/engine/webgpu/network.ts";
+import { isSupported } from "../../src/engine/webgpu/network.ts";
+import { weightShapes, type WeightChoice } from "../../src/model/weight-store.ts";
 import { parseModelSizes, type ModelConfig } from "../../src/model/config.ts";
 import { allTargetModules } from "../../src/train/recipe.ts";
 import { UserError } from "../../src/util/errors.ts";
@@ -73,11 +74,16 @@ function parseArguments(args: readonly string[]) {
 function plan(values: Arguments) {
   const rank = wholeNumber("rank", values.rank, largestRank);
   const lora = { rank, alpha: rank, dropout: 0, targetModules: readTargets(values.targets) };
-  const weights = readWeights(values);
+  const choice = readWeights(values);
   const shape = readShape(values);
   const budgetBytes = values["budget-gb"] === undefined ? 0 : readBudget(values["budget-gb"]);
   const config = readConfig(required("config", values.config));
-  const options: DesignOptions = { config, lora, shape, weights };
+  const options: DesignOptions = {
+    config,
+    lora,
+    shape,
+    weightShapes: weightShapes(config, choice),
+  };
   if (shape.length > config.maxPositionEmbeddings) {
     throw new ArgumentError(
       `A row would have ${shape.length} tokens, but the model reads at most ${config.maxPositionEmbeddings}.`,

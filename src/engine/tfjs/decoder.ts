@@ -3,6 +3,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "../../model/config.ts";
 import { embeddingName, finalNormName, headName } from "../../model/tensors.ts";
+import { inverseFrequencies } from "../../model/rope.ts";
 import { times, timesFrozen, timesTransposed } from "./products.ts";
 import type { FrozenWeights } from "./weights.ts";
 
@@ -119,12 +120,9 @@ function rotate(x: tf.Tensor4D, { cos, sin }: Rope): tf.Tensor4D {
 
 /** Angles in f32 at each rounding, as transformers computes them. @param positions [B*T] */
 export function ropeFor(config: ModelConfig, positions: Int32Array, rows: number): Rope {
-  const { headDim, ropeTheta } = config;
+  const { headDim, rope } = config;
   const half = headDim / 2;
-  const frequencies = Float32Array.from(
-    { length: half },
-    (_, i) => 1 / Math.fround(Math.pow(ropeTheta, Math.fround((2 * i) / headDim))),
-  );
+  const frequencies = inverseFrequencies(headDim, rope);
   const angles = new Float32Array(positions.length * headDim);
   positions.forEach((position, token) => {
     for (let i = 0; i < headDim; i++) {

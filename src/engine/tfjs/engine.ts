@@ -13,6 +13,7 @@ import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batch.ts";
 import type { Machine } from "../../gpu/machine.ts";
 import type { ModelConfig } from "../../model/config.ts";
+import type { WeightStore } from "../../model/weight-store.ts";
 import type {
   Engine,
   EngineMemory,
@@ -32,7 +33,7 @@ import type { Linear } from "./decoder.ts";
 import { startGeneration } from "./generation.ts";
 import { frozenLinear, loraLinear, type DropoutDraw } from "./lora-linear.ts";
 import { lossSumOf } from "./objective.ts";
-import { loadWeights, type FrozenWeights, type ReadWeight } from "./weights.ts";
+import { loadWeights, type FrozenWeights } from "./weights.ts";
 
 export interface TfjsEngineOptions {
   machine: Machine;
@@ -42,7 +43,7 @@ export interface TfjsEngineOptions {
   shape: BatchShape;
   /** What training minimises; null or left out, cross-entropy. */
   objective?: Objective | null;
-  readWeight: ReadWeight;
+  weights: WeightStore;
   /** Bytes of weights on the device so far. */
   progress: (doneBytes: number, totalBytes: number) => void;
   signal: AbortSignal;
@@ -50,12 +51,12 @@ export interface TfjsEngineOptions {
 
 /** Loads the weights and waits for an adapter through `writeState`. */
 export async function createTfjsEngine(options: TfjsEngineOptions): Promise<TfjsEngine> {
-  const { machine, config, lora, shape, readWeight, progress, signal } = options;
+  const { machine, config, lora, shape, weights, progress, signal } = options;
   const objective = options.objective ?? crossEntropy;
-  const weights = await machine.guard(
-    loadWeights(config, readWeight, machine.upload, progress, signal),
+  const frozen = await machine.guard(
+    loadWeights(config, weights, machine.upload, progress, signal),
   );
-  return new TfjsEngine(machine, config, lora, shape, objective, weights);
+  return new TfjsEngine(machine, config, lora, shape, objective, frozen);
 }
 
 const crossEntropy = labelSmoothing(0);

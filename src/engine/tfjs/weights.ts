@@ -1,6 +1,7 @@
 // The frozen base model on the device, as f32 tensors by Hugging Face name.
 import * as tf from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "../../model/config.ts";
+import { readValues, type WeightStore } from "../../model/weight-store.ts";
 import { embeddingName, headName, tensorsOf } from "../../model/tensors.ts";
 
 export interface FrozenWeights {
@@ -9,12 +10,10 @@ export interface FrozenWeights {
   dispose(): void;
 }
 
-export type ReadWeight = (name: string, signal: AbortSignal) => Promise<Float32Array<ArrayBuffer>>;
-
 /** Reads every tensor to the device, one at a time. @param progress bytes on the device so far */
 export async function loadWeights(
   config: ModelConfig,
-  read: ReadWeight,
+  store: WeightStore,
   upload: (tensor: tf.Tensor) => void,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
@@ -30,7 +29,7 @@ export async function loadWeights(
   let doneBytes = 0;
   try {
     for (const { name, shape } of specs) {
-      const values = await read(name, signal);
+      const values = await readValues(store, name, signal);
       const tensor = tf.keep(tf.tensor(values, [...shape], "float32"));
       tensors.set(name, tensor);
       upload(tensor);

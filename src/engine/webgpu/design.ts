@@ -3,10 +3,11 @@ import type { LoraConfig } from "../../adapter/lora.ts";
 import type { Program } from "../../gpu/plan.ts";
 import { defaultTiles, type TileChoice } from "../../kernels/matmul/tile.ts";
 import type { ModelConfig } from "../../model/config.ts";
+import type { WeightShape } from "../../model/weight-format/format.ts";
 import { BatchTables } from "./batch-tables.ts";
 import { describeExchange, type Exchange } from "./exchange.ts";
 import { chunkRowsOf } from "./head.ts";
-import { describeNetwork, type Network, type WeightChoice } from "./network.ts";
+import { describeNetwork, type Network } from "./network.ts";
 import {
   evaluationPass,
   generationPass,
@@ -57,7 +58,8 @@ export interface DesignOptions {
   config: ModelConfig;
   lora: LoraConfig;
   shape: RunShape;
-  weights: WeightChoice;
+  /** How each frozen tensor is kept. */
+  weightShapes: ReadonlyMap<string, WeightShape>;
   /** Whether the loss is an objective in tfjs ops; else it is cross-entropy by a kernel. */
   hasObjective?: boolean;
   tiles?: TileChoice;
@@ -74,10 +76,10 @@ export function designRun(options: DesignOptions, economy: Economy): Design {
 
 /** Designs of one run by economy. What they have in common is made once. */
 export function designer(options: DesignOptions): (economy: Economy) => Design {
-  const { config, lora, shape, weights, tiles = defaultTiles } = options;
+  const { config, lora, shape, weightShapes, tiles = defaultTiles } = options;
   const capacity = Math.min(config.maxPositionEmbeddings, Math.max(generationTokens, shape.length));
   // One position more: where padding of a prompt's last piece goes.
-  const network = describeNetwork(config, lora, weights, capacity + 1, tiles);
+  const network = describeNetwork(config, lora, weightShapes, capacity + 1, tiles);
   const update = updatePass(network);
   const generation = generationPrograms(network, capacity);
   const evaluations = new Map<number, { tables: BatchTables; evaluation: Program }>();

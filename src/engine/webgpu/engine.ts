@@ -8,8 +8,10 @@ import { Runner } from "../../gpu/runner.ts";
 import { noScalars, type StepScalars } from "../../gpu/step-buffer.ts";
 import { adamWScalars } from "../../kernels/adamw/kernel.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
-import { inverseFrequencies, ropeTable } from "../../kernels/rope/table.ts";
+import { ropeTable } from "../../kernels/rope/table.ts";
 import type { ModelConfig } from "../../model/config.ts";
+import { inverseFrequencies } from "../../model/rope.ts";
+import type { WeightStore } from "../../model/weight-store.ts";
 import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
 import { streams, substream } from "../../util/random.ts";
@@ -32,9 +34,8 @@ import {
   type RunShape,
 } from "./design.ts";
 import { Generation } from "./generation.ts";
-import type { WeightChoice } from "./network.ts";
 import type { PausedPass } from "./paused-pass.ts";
-import { uploadWeights, type ReadWeight } from "./weights.ts";
+import { uploadWeights } from "./weights.ts";
 
 export interface WebGpuEngineOptions {
   opened: OpenDevice;
@@ -42,7 +43,7 @@ export interface WebGpuEngineOptions {
   lora: LoraConfig;
   /** Of the run's micro-batches. */
   shape: RunShape;
-  weights: WeightChoice;
+  weights: WeightStore;
   /** What training minimises, in tfjs ops; null or left out, cross-entropy by a kernel. */
   objective?: Objective | null;
   /** Device bytes to stay within where recomputation allows it. */
@@ -50,7 +51,6 @@ export interface WebGpuEngineOptions {
   /** Overrides what the budget would choose. */
   economy?: Economy;
   tiles?: TileChoice;
-  readWeight: ReadWeight;
   /** Bytes of weights on the device so far. */
   progress: (doneBytes: number, totalBytes: number) => void;
   signal: AbortSignal;
@@ -67,13 +67,14 @@ export const defaultBudgetBytes = 6e9;
 export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<WebGpuEngine> {
   const { budgetBytes = defaultBudgetBytes } = options;
   const hasObjective = (options.objective ?? null) !== null;
-  const first = options.economy ?? economise({ ...options, hasObjective }, budgetBytes);
-  const { design, runner } = await allocateSmaller({ ...options, hasObjective }, first);
+  const described = { ...options, hasObjective, weightShapes: options.weights.shapes };
+  const first = options.economy ?? economise(described, budgetBytes);
+  const { design, runner } = await allocateSmaller(described, first);
   try {
     const { network } = design;
-    const { readWeight, progress, signal, config } = options;
-    await uploadWeights(network.weights, readWeight, runner, progress, signal);
-    const frequencies = inverseFrequencies(config.headDim, config.ropeTheta);
+    const { weights, progress, signal, config } = options;
+    await uploadWeights(network.weights, weights, runner, progress, signal);
+    const frequencies = inverseFrequencies(config.headDim, config.rope);
     runner.write(network.cosSin, ropeTable(frequencies, network.maxPositions));
     await runner.prepare([design.training, design.evaluation, design.update]);
     return new WebGpuEngine(design, runner, await pausedPassOf(options, design, runner));

@@ -4,8 +4,8 @@ import { persistent, type Tensor } from "../../gpu/plan.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
 import { storedWeight, type StoredWeight } from "../../kernels/weight-format/format.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { linearsOfLayer, tensorsOf } from "../../model/tensors.ts";
-import { formatFor, type WeightFormat } from "../../model/weight-format/format.ts";
+import { linearsOfLayer } from "../../model/tensors.ts";
+import type { WeightShape } from "../../model/weight-format/format.ts";
 import { AdapterLayout } from "./adapter-layout.ts";
 
 export interface Network {
@@ -24,29 +24,23 @@ export interface Network {
   readonly tiles: TileChoice;
 }
 
-/** How the frozen matrices are kept on the device. */
-export interface WeightChoice {
-  format: WeightFormat;
-  /** Values that share a scale, of q8 and q4. */
-  groupSize?: number;
-}
-
-/** @param maxPositions positions that are trained on or generated */
+/**
+ * @param shapes how each frozen tensor is kept
+ * @param maxPositions positions that are trained on or generated
+ */
 export function describeNetwork(
   config: ModelConfig,
   lora: LoraConfig,
-  { format, groupSize }: WeightChoice,
+  shapes: ReadonlyMap<string, WeightShape>,
   maxPositions: number,
   tiles: TileChoice,
 ): Network {
   const adapter = new AdapterLayout(config, lora);
   const weights = new Map(
-    tensorsOf(config).map(({ name, shape }) => {
-      const cols = shape.at(-1) ?? 1;
-      const rows = shape.length === 2 ? (shape[0] ?? 1) : 1;
-      const own = formatFor(format, rows, cols, groupSize);
-      return [name, storedWeight(name, own, rows, cols, own === format ? groupSize : undefined)];
-    }),
+    [...shapes].map(([name, { format, rows, cols, groupSize }]) => [
+      name,
+      storedWeight(name, format, rows, cols, groupSize),
+    ]),
   );
   return {
     config,

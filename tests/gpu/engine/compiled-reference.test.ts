@@ -123,9 +123,8 @@ async function compiled(
     config,
     lora,
     shape: { rows: rows.length, length },
-    weights: { format: "f32" },
     economy,
-    readWeight: madeUpWeights(config),
+    weights: madeUpWeights(config),
     progress: () => undefined,
     signal: new AbortController().signal,
   });
@@ -139,7 +138,7 @@ async function reference({ config, lora, rows }: Setting): Promise<Engine> {
     config,
     lora,
     shape: { rows: rows.length, length },
-    readWeight: madeUpWeights(config),
+    weights: madeUpWeights(config),
     progress: () => undefined,
     signal: new AbortController().signal,
   });

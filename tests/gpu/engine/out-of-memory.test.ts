@@ -43,8 +43,7 @@ async function open(opened: OpenDevice) {
     config,
     lora,
     shape: { rows: 3, length: 16 },
-    weights: { format: "f32" },
-    readWeight: madeUpWeights(config),
+    weights: madeUpWeights(config),
     progress: () => undefined,
     signal: new AbortController().signal,
   });

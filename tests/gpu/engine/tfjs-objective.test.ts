@@ -57,7 +57,7 @@ const common = (config: ModelConfig) => ({
   config,
   lora,
   shape: { rows, length },
-  readWeight: madeUpWeights(config),
+  weights: madeUpWeights(config),
   progress: () => undefined,
   signal: new AbortController().signal,
 });
@@ -69,7 +69,6 @@ async function compiled(
   const engine = await createWebGpuEngine({
     ...common(config),
     opened,
-    weights: { format: "f32" },
     economy: { rowsPerPass: rows, keptLayers: 1 },
     objective,
   });

@@ -5,7 +5,9 @@ import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { beforeAll, expect, test } from "vitest";
 import { ropeFor } from "../../../src/engine/tfjs/decoder.ts";
 import { rope, ropeBackward } from "../../../src/kernels/rope/kernel.ts";
-import { inverseFrequencies, ropeTable } from "../../../src/kernels/rope/table.ts";
+import { ropeTable } from "../../../src/kernels/rope/table.ts";
+import { inverseFrequencies } from "../../../src/model/rope.ts";
+import { madeUpConfig } from "../../support/made-up-model.ts";
 import type { ModelConfig } from "../../../src/model/config.ts";
 import { distance, randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
 
@@ -14,7 +16,7 @@ beforeAll(async () => {
 });
 
 function configOf(headDim: number, ropeTheta: number): ModelConfig {
-  return { headDim, ropeTheta } as ModelConfig;
+  return madeUpConfig({ headDim, rope: { theta: ropeTheta, scaling: null } });
 }
 
 /** transformers' rotate_half on [rows, heads * d], with the reference engine's cos and sin. */
@@ -53,7 +55,7 @@ test.each([
   [128, 1000000],
 ])("heads of %i: the table is the reference engine's cos and sin, bit by bit", (headDim, theta) => {
   const positions = [0, 1, 77, 4095];
-  const table = ropeTable(inverseFrequencies(headDim, theta), 4096);
+  const table = ropeTable(inverseFrequencies(headDim, { theta: theta, scaling: null }), 4096);
   const { cos, sin } = ropeFor(configOf(headDim, theta), Int32Array.from(positions), 1);
   const [cosines, sines] = [cos.dataSync(), sin.dataSync()];
   positions.forEach((position, row) => {
@@ -66,7 +68,7 @@ test.each([
 });
 
 test("angles at 100000 are off by no more than an f32's rounding", () => {
-  const [frequency] = inverseFrequencies(8, 10000).slice(1);
+  const [frequency] = inverseFrequencies(8, { theta: 10000, scaling: null }).slice(1);
   const table = ropeTable(Float32Array.of(frequency!), 100001);
   const exact = 100000 * frequency!;
   expect(Math.abs(table[200000]! - Math.cos(exact))).toBeLessThan(2 ** -24 * exact);
@@ -97,7 +99,10 @@ test.each([
   const tensors = new TestTensors();
   const tables = {
     positions: tensors.given("positions", positions),
-    cosSin: tensors.given("table", ropeTable(inverseFrequencies(headDim, theta), 4096)),
+    cosSin: tensors.given(
+      "table",
+      ropeTable(inverseFrequencies(headDim, { theta: theta, scaling: null }), 4096),
+    ),
   };
   const y = tensors.given("x", x);
   const dx = tensors.given("dy", dy);
@@ -117,7 +122,10 @@ test("backward undoes forward", async () => {
   const given = {
     x: tensors.given("x", x),
     positions: tensors.given("positions", Uint32Array.of(4095, 3, 2, 1, 0)),
-    cosSin: tensors.given("table", ropeTable(inverseFrequencies(48, 10000), 4096)),
+    cosSin: tensors.given(
+      "table",
+      ropeTable(inverseFrequencies(48, { theta: 10000, scaling: null }), 4096),
+    ),
   };
   const shape = { rows: 5, heads: 2, headDim: 48, scale: 1 };
   const [values] = await runOnGpu([rope(shape, given), ropeBackward(shape, given)], tensors, [

@@ -9,6 +9,7 @@ import {
   scalingOf,
   type LoraConfig,
 } from "../../../src/adapter/lora.ts";
+import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { parseModelConfig } from "../../../src/model/config.ts";
 import { allTargetModules } from "../../../src/train/recipe.ts";
@@ -54,8 +55,7 @@ describe("the trained tensors", () => {
     };
     const name = "adapter-initial.safetensors";
     const { tensors } = await openSafetensors(
-      new Blob([await readFile(new URL(name, golden))]),
-      name,
+      blobSource(new Blob([await readFile(new URL(name, golden))]), name),
     );
     const shapes = adapterShapes(loraTargets(config, lora(run.lora)), run.lora.rank);
     const written = [...tensors].map(([tensor, { shape }]) => `${tensor} [${shape.join(", ")}]`);

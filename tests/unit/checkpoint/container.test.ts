@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decodeCheckpoint, encodeCheckpoint } from "../../../src/checkpoint/container.ts";
 import type { RunState } from "../../../src/checkpoint/run-state.ts";
 import { encodeSafetensors, type TensorData } from "../../../src/formats/safetensors-write.ts";
+import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { UserError } from "../../../src/util/errors.ts";
 import { bitsOf, exampleRun } from "./example-run.ts";
@@ -10,7 +11,7 @@ import { bitsOf, exampleRun } from "./example-run.ts";
 const fileName = "checkpoint-20.safetensors";
 
 async function opened(run = exampleRun()) {
-  const file = await openSafetensors(new Blob([encodeCheckpoint(run)]), fileName);
+  const file = await openSafetensors(blobSource(new Blob([encodeCheckpoint(run)]), fileName));
   const tensors: TensorData[] = [];
   for (const { name, dtype, shape } of file.tensors.values()) {
     tensors.push({ name, dtype, shape, data: await file.readBytes(name) });

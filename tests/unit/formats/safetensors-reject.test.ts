@@ -1,6 +1,7 @@
 // Files the reader must refuse, each with its reason: hand-made ones, then random damage to a good one.
 import { describe, expect, test } from "vitest";
 import { encodeSafetensors } from "../../../src/formats/safetensors-write.ts";
+import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../../../src/formats/safetensors.ts";
 import { UserError, type ErrorCode } from "../../../src/util/errors.ts";
 import { entry, file } from "./safetensors-bytes.ts";
@@ -216,7 +217,9 @@ const cases: Case[] = [
 describe("openSafetensors refuses", () => {
   test.each(cases.map((refused) => [refused.title, refused] as const))("%s", async (_, refused) => {
     const { blob, code, says } = refused;
-    const error = await openSafetensors(blob, "model.safetensors").catch((e: unknown) => e);
+    const error = await openSafetensors(blobSource(blob, "model.safetensors")).catch(
+      (e: unknown) => e,
+    );
     expect(error).toBeInstanceOf(UserError);
     const fault = error as UserError;
     expect(fault.code).toBe(code);
@@ -231,7 +234,7 @@ describe("openSafetensors refuses", () => {
 
   test("and names the tensor", async () => {
     const blob = file(`{"layers.0.weight":${entry("F32", "2", "0,4")}}`, 4);
-    await expect(openSafetensors(blob, "a.safetensors")).rejects.toMatchObject({
+    await expect(openSafetensors(blobSource(blob, "a.safetensors"))).rejects.toMatchObject({
       where: 'a.safetensors, tensor "layers.0.weight"',
     });
   });
@@ -342,7 +345,10 @@ test(
     for (let i = 0; i < 5000; i++) {
       const mutant = mutate(good, headerEnd, random);
       try {
-        expectLawful(await openSafetensors(new Blob([new Uint8Array(mutant)]), "mutant"), mutant);
+        expectLawful(
+          await openSafetensors(blobSource(new Blob([new Uint8Array(mutant)]), "mutant")),
+          mutant,
+        );
         accepted++;
       } catch (error) {
         if (!(error instanceof UserError)) {

@@ -3,12 +3,13 @@ import { readFile } from "node:fs/promises";
 import { SafeTensor } from "safetensors";
 import { describe, expect, test } from "vitest";
 import { encodeSafetensors, type TensorData } from "../../../src/formats/safetensors-write.ts";
+import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { f32ToBf16, f32ToF16 } from "../../../src/util/bytes.ts";
 import { entry, file } from "./safetensors-bytes.ts";
 
 const open = (bytes: Uint8Array<ArrayBuffer>) =>
-  openSafetensors(new Blob([bytes]), "f.safetensors");
+  openSafetensors(blobSource(new Blob([bytes]), "f.safetensors"));
 const fixture = () => readFile(new URL("./fixtures/python.safetensors", import.meta.url));
 
 /** The tensors of fixtures/python.py, in another order than the file's. */
@@ -63,13 +64,15 @@ describe("openSafetensors", () => {
     ["a tensor without a name", `{"":${entry("U8", "", "0,1")}}`, 1],
     ["a pair of \\u escapes", `{"\\ud83d\\uDE00":${entry("U8", "", "0,1")}}`, 1],
   ])("accepts %s", async (_, header, dataBytes) => {
-    const opened = await openSafetensors(file(header, dataBytes), "f.safetensors");
+    const opened = await openSafetensors(blobSource(file(header, dataBytes), "f.safetensors"));
     expect([...opened.tensors.values()].at(-1)?.end ?? 0).toBe(dataBytes);
   });
 
   test("keeps __proto__ as a name like any other", async () => {
     const header = `{"__metadata__":{"__proto__":"x"},"__proto__":${entry("U8", "2", "0,2")}}`;
-    const opened = await openSafetensors(file(header, Uint8Array.of(7, 8)), "f.safetensors");
+    const opened = await openSafetensors(
+      blobSource(file(header, Uint8Array.of(7, 8)), "f.safetensors"),
+    );
     expect([...opened.tensors.keys()]).toEqual(["__proto__"]);
     expect(opened.metadata.get("__proto__")).toBe("x");
     expect(await opened.readBytes("__proto__")).toEqual(Uint8Array.of(7, 8));
@@ -77,7 +80,7 @@ describe("openSafetensors", () => {
 
   test("reads a header whose length reads as '<', which is no web page", async () => {
     const header = `{"w":${entry("U8", "1", "0,1")}}`.padEnd(0x3c);
-    expect((await openSafetensors(file(header, 1), "f")).tensors.size).toBe(1);
+    expect((await openSafetensors(blobSource(file(header, 1), "f"))).tensors.size).toBe(1);
   });
 
   test("reads only the header and the tensor asked for", async () => {
@@ -92,7 +95,7 @@ describe("openSafetensors", () => {
       bytesRead += end! - start!;
       return slice(start, end);
     };
-    const opened = await openSafetensors(blob, "f");
+    const opened = await openSafetensors(blobSource(blob, "f"));
     expect(await opened.readBytes("b")).toEqual(Uint8Array.of(1, 2, 3));
     expect(bytesRead).toBeLessThan(1000);
   });
@@ -114,13 +117,15 @@ describe("openSafetensors", () => {
   });
 
   test("names a tensor that is not there", async () => {
-    const opened = await openSafetensors(file("{}"), "f.safetensors");
+    const opened = await openSafetensors(blobSource(file("{}"), "f.safetensors"));
     await expect(opened.readBytes("w")).rejects.toMatchObject({ code: "missing-tensor" });
     await expect(opened.readFloat32("w")).rejects.toThrow('no tensor "w" among its 0');
   });
 
   test("passes the signal's AbortError on", async () => {
-    const opened = await openSafetensors(file(`{"w":${entry("U8", "1", "0,1")}}`, 1), "f");
+    const opened = await openSafetensors(
+      blobSource(file(`{"w":${entry("U8", "1", "0,1")}}`, 1), "f"),
+    );
     const controller = new AbortController();
     const reading = opened.readBytes("w", controller.signal);
     controller.abort();
@@ -135,7 +140,9 @@ describe("openSafetensors", () => {
     blob.slice = () => {
       throw new DOMException("The file changed.", "NotReadableError");
     };
-    await expect(openSafetensors(blob, "f")).rejects.toMatchObject({ code: "unreadable-file" });
+    await expect(openSafetensors(blobSource(blob, "f"))).rejects.toMatchObject({
+      code: "unreadable-file",
+    });
   });
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { designRun, type DesignOptions } from "../../../src/engine/webgpu/design.ts";
 import { planMemory, type MemoryLayout } from "../../../src/gpu/memory-planner.ts";
 import { persistent, scratch, type Program, type Tensor } from "../../../src/gpu/plan.ts";
+import { weightShapes } from "../../../src/model/weight-store.ts";
 import { readSizes, sevenModules } from "../engine/webgpu/models.ts";
 import { lifetimesOf, peakBytes, randomProgram, using } from "./programs.ts";
 
@@ -159,13 +160,13 @@ describe("of a training pass", () => {
     config: readSizes("smollm2-135m"),
     lora,
     shape: { rows: 1, length: 1024 },
-    weights: { format: "f16" },
+    weightShapes: weightShapes(readSizes("smollm2-135m"), { format: "f16" }),
   };
   const large: DesignOptions = {
     config: readSizes("llama-3.1-8b"),
     lora,
     shape: { rows: 1, length: 512 },
-    weights: { format: "q4", groupSize: 64 },
+    weightShapes: weightShapes(readSizes("llama-3.1-8b"), { format: "q4", groupSize: 64 }),
   };
 
   test.each([

@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import type { TensorData } from "../../../src/formats/safetensors-write.ts";
 import { openModel } from "../../../src/model/open.ts";
+import { readValues } from "../../../src/model/weight-store.ts";
 import { f32ToF16 } from "../../../src/util/bytes.ts";
-import { tensorFile, tinyConfig, tinyFolder, tinyTensors } from "./tiny-model.ts";
+import { tensorFile, tinyConfig, tinyContents, tinyFolder, tinyTensors } from "./tiny-model.ts";
 
 const never = new AbortController().signal;
 const all = tinyTensors();
@@ -40,7 +41,7 @@ describe("a model folder", () => {
       tokenizer: { eosText: "</s>" },
     });
     for (const { name, data } of all) {
-      expect(await model.readWeight(name, never)).toEqual(data);
+      expect(await readValues(model.weights, name, never)).toEqual(data);
     }
   });
 
@@ -57,7 +58,7 @@ describe("a model folder", () => {
     expect(parts).toMatchObject({ parameters, sizeBytes: 4 * parameters });
     expect(parts.indexSha256).toBe(whole.indexSha256);
     for (const { name, data } of all) {
-      expect(await parts.readWeight(name, never)).toEqual(data);
+      expect(await readValues(parts.weights, name, never)).toEqual(data);
     }
   });
 
@@ -66,7 +67,7 @@ describe("a model folder", () => {
     const model = await openModel(tinyFolder({ "model.safetensors": tensorFile(mostly) }));
     expect(model.dtype).toBe("F16");
     expect(model.sizeBytes).toBe(2 * parameters + 2 * 8);
-    expect((await model.readWeight(finalNorm, never)).length).toBe(8);
+    expect((await readValues(model.weights, finalNorm, never)).length).toBe(8);
   });
 
   test("may have tensors and an adapter beside its own, which count for nothing", async () => {
@@ -118,7 +119,7 @@ describe("the identity of a model", () => {
     };
     const wider = { ...tinyConfig, intermediate_size: 13 };
     const untied = { ...tinyConfig, tie_word_embeddings: false };
-    const tokenizerText = await tinyFolder().files.get("tokenizer.json")!.text();
+    const tokenizerText = await tinyContents().get("tokenizer.json")!.text();
     const identities = await Promise.all(
       [
         {},

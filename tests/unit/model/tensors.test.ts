@@ -1,6 +1,7 @@
 // The tensors of a decoder by name and shape, against the files that transformers wrote.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { parseModelConfig } from "../../../src/model/config.ts";
 import { linearsOfLayer, tensorsOf } from "../../../src/model/tensors.ts";
@@ -15,7 +16,7 @@ describe.each(["tests/golden/gqa-untied", "tests/golden/mha-tied", "public/demo/
     test("has exactly the tensors that its config asks for", async () => {
       const config = parseModelConfig((await read("config.json")).toString());
       const blob = new Blob([await read("model.safetensors")]);
-      const { tensors } = await openSafetensors(blob, "model.safetensors");
+      const { tensors } = await openSafetensors(blobSource(blob, "model.safetensors"));
       const stored = [...tensors].map(([name, { shape }]) => `${name} [${shape.join(", ")}]`);
       const asked = tensorsOf(config).map(({ name, shape }) => `${name} [${shape.join(", ")}]`);
       expect(asked.toSorted()).toEqual(stored.toSorted());

@@ -1,4 +1,5 @@
 // A Llama of a few hundred values with the real tokenizer of the golden files: a model folder in memory.
+import { blobSource } from "../../../src/formats/byte-source.ts";
 import { readFile } from "node:fs/promises";
 import { encodeSafetensors, type TensorData } from "../../../src/formats/safetensors-write.ts";
 import { parseModelConfig } from "../../../src/model/config.ts";
@@ -41,16 +42,28 @@ export const tensorFile = (tensors: readonly TensorData[]) =>
   new Blob([encodeSafetensors(tensors)]);
 
 /** The folder, with files put in, put in place of its own, or (as null) taken out. */
-export function tinyFolder(changes: Record<string, Blob | string | null> = {}): FileSet {
-  const files: Record<string, Blob | string | null> = {
+export function tinyFolder(changes: Changes = {}): FileSet {
+  const files = [...tinyContents(changes)];
+  return {
+    source: "files",
+    name: "tiny",
+    files: new Map(files.map(([name, blob]) => [name, blobSource(blob, name)])),
+  };
+}
+
+type Changes = Record<string, Blob | string | null>;
+
+export function tinyContents(changes: Changes = {}): Map<string, Blob> {
+  const files: Changes = {
     "config.json": JSON.stringify(tinyConfig),
     "tokenizer.json": tokenizerText,
     "tokenizer_config.json": tokenizerConfig,
     "model.safetensors": tensorFile(tinyTensors()),
     ...changes,
   };
-  const present = Object.entries(files).flatMap(([name, content]) =>
-    content === null ? [] : [[name, new Blob([content])] as const],
+  return new Map(
+    Object.entries(files).flatMap(([name, content]) =>
+      content === null ? [] : [[name, new Blob([content])] as const],
+    ),
   );
-  return { source: "files", name: "tiny", files: new Map(present) };
 }

@@ -1,6 +1,7 @@
 // What a recipe means for the demo, before anything runs: the numbers that the page shows.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openModel } from "../../../src/model/open.ts";
 import { openData } from "../../../src/session/library.ts";
 import { datasetFor, planRun } from "../../../src/session/plan.ts";
@@ -14,7 +15,11 @@ const model = await openModel({
   source: "demo",
   name: "demo",
   files: new Map(
-    await Promise.all(modelFiles.map(async (name) => [name, await read(`model/${name}`)] as const)),
+    await Promise.all(
+      modelFiles.map(
+        async (name) => [name, blobSource(await read(`model/${name}`), name)] as const,
+      ),
+    ),
   ),
 });
 const data = await openData("demo", "data.jsonl", await read("data.jsonl"));

@@ -7,7 +7,7 @@ import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.t
 import type { Calls, RunPhase, SessionEvent } from "../../../src/session/protocol.ts";
 import { Session } from "../../../src/session/session.ts";
 import { demoRecipe, type Recipe } from "../../../src/train/recipe.ts";
-import { tinyFolder } from "../model/tiny-model.ts";
+import { tinyContents } from "../model/tiny-model.ts";
 import { Locks } from "./locks.ts";
 
 const demoFolder = new URL("../../../public/demo/", import.meta.url);
@@ -46,8 +46,8 @@ const tinyRows = ["sun", "moon", "sea", "fox", "oak", "rain"].map((word) =>
 export const tinyData = new File([tinyRows.join("\n")], "tiny.jsonl");
 
 /** A picked folder. */
-export function tinyFiles(changes: Parameters<typeof tinyFolder>[0] = {}): File[] {
-  return [...tinyFolder(changes).files].map(([name, blob]) =>
+export function tinyFiles(changes: Parameters<typeof tinyContents>[0] = {}): File[] {
+  return [...tinyContents(changes)].map(([name, blob]) =>
     Object.assign(new File([blob], name), { webkitRelativePath: `tiny/${name}` }),
   );
 }

@@ -9,6 +9,7 @@ import {
 import { designRun, type DesignOptions } from "../../../../src/engine/webgpu/design.ts";
 import { paramBytes } from "../../../../src/gpu/memory.ts";
 import { planMemory } from "../../../../src/gpu/memory-planner.ts";
+import { weightShapes } from "../../../../src/model/weight-store.ts";
 import { readSizes, sevenModules } from "./models.ts";
 
 const lora = { rank: 16, alpha: 16, dropout: 0, targetModules: sevenModules };
@@ -16,18 +17,24 @@ const llama: DesignOptions = {
   config: readSizes("llama-3.1-8b"),
   lora,
   shape: { rows: 1, length: 512 },
-  weights: { format: "q4", groupSize: 64 },
+  weightShapes: weightShapes(readSizes("llama-3.1-8b"), { format: "q4", groupSize: 64 }),
 };
 const smol: DesignOptions = {
   config: readSizes("smollm2-135m"),
   lora,
   shape: { rows: 1, length: 1024 },
-  weights: { format: "f16" },
+  weightShapes: weightShapes(readSizes("smollm2-135m"), { format: "f16" }),
+};
+const sixLayers = {
+  ...smol.config,
+  numHiddenLayers: 6,
+  layers: smol.config.layers.slice(0, 6),
 };
 /** Six layers of SmolLM2, in batches of five rows. */
 const small: DesignOptions = {
   ...smol,
-  config: { ...smol.config, numHiddenLayers: 6 },
+  config: sixLayers,
+  weightShapes: weightShapes(sixLayers, { format: "f16" }),
   shape: { rows: 5, length: 64 },
 };
 
@@ -76,7 +83,13 @@ describe("activations", () => {
 
 describe.each([
   ["in f16", small],
-  ["in q4", { ...small, weights: { format: "q4", groupSize: 32 } }],
+  [
+    "in q4",
+    {
+      ...small,
+      weightShapes: weightShapes(small.config, { format: "q4", groupSize: 32 }),
+    },
+  ],
   ["with dropout", { ...small, lora: { ...lora, dropout: 0.1 } }],
   ["of an odd rank", { ...small, lora: { ...lora, rank: 5 } }],
   ["of one module", { ...small, lora: { ...lora, targetModules: ["v_proj"] } }],

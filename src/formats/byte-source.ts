@@ -1,0 +1,58 @@
+// A file whose bytes can be had in ranges, wherever it lies: a Blob, the page's own storage, a model hub.
+import { UserError } from "../util/errors.ts";
+
+export interface ByteSource {
+  /** Name for errors, e.g. `model.safetensors`. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /**
+   * Bytes `begin` to `end` (exclusive), in a buffer of their own; exactly as many as asked for.
+   * @throws UserError "unreadable-file", or what the place it lies in throws; the signal's AbortError
+   */
+  read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** A Blob or File as a source. */
+export function blobSource(blob: Blob, name: string): ByteSource {
+  return {
+    name,
+    sizeBytes: blob.size,
+    async read(begin, end, signal) {
+      signal?.throwIfAborted();
+      const bytes = await readBlob(blob, begin, end, name);
+      signal?.throwIfAborted();
+      return bytes;
+    },
+  };
+}
+
+/** A whole small file as text. */
+export async function textOfSource(source: ByteSource, signal?: AbortSignal): Promise<string> {
+  return new TextDecoder().decode(await source.read(0, source.sizeBytes, signal));
+}
+
+async function readBlob(
+  blob: Blob,
+  begin: number,
+  end: number,
+  name: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = new Uint8Array(await blob.slice(begin, end).arrayBuffer());
+  } catch (cause) {
+    throw unreadable(`Bytes ${begin} to ${end} cannot be read (${String(cause)}).`, name, cause);
+  }
+  if (bytes.length !== end - begin) {
+    throw unreadable(`Bytes ${begin} to ${end} gave only ${bytes.length}.`, name);
+  }
+  return bytes;
+}
+
+function unreadable(message: string, where: string, cause?: unknown): UserError {
+  return new UserError("unreadable-file", message, {
+    where,
+    remedy: "The file may have changed or moved since it was chosen: choose it again.",
+    cause,
+  });
+}
