@@ -29,6 +29,10 @@ export type ErrorCode =
   | "wrong-base-model"
   | "wrong-data"
   | "missing-file"
+  | "bad-model-name"
+  | "access-denied"
+  | "network"
+  | "damaged-file"
   | "busy"
   | "aborted"
   | "unexpected";
