@@ -1,0 +1,121 @@
+// What a model costs on this device in each weight format, before a byte of it is downloaded, and what to change where none fits.
+import { bytesOf, planBytes } from "../engine/webgpu/budget.ts";
+import { designRun, type DesignOptions } from "../engine/webgpu/design.ts";
+import { storedBytes } from "../model/weight-store.ts";
+import { weightBytes, type WeightShape } from "../model/weight-format/format.ts";
+import { formatBytes, formatCount } from "../util/format.ts";
+
+/** Tokens of a row are offered in steps of this. */
+const lengthStep = 64;
+
+/** What a device allows. */
+export interface Room {
+  /** Bytes in all that it grants. */
+  totalBytes: number;
+  /** Bytes of one buffer as a kernel sees it. */
+  bindingBytes: number;
+}
+
+/** What a run of some shape takes with the weights kept in one way. */
+export interface Fit {
+  weightsBytes: number;
+  /** Weights, adapter, optimizer, activations and working memory, as the planner makes them fit. */
+  neededBytes: number;
+  fits: boolean;
+  /** Tokens of the longest row that fits, at most the model's context; 0 when none does. */
+  largestLength: number;
+  /** The tensor that is too large for one buffer, and its bytes; null as a rule. */
+  oversized: { name: string; sizeBytes: number } | null;
+}
+
+/** @param options the run as it would be now: its shape is one micro-batch */
+export function fitOf(options: DesignOptions, room: Room): Fit {
+  const { weightShapes } = options;
+  const weightsBytes = storedBytes(weightShapes);
+  const oversized = oversizedOf(weightShapes, room.bindingBytes);
+  const neededBytes = planBytes(options, room.totalBytes).totalBytes;
+  const fits = oversized === null && neededBytes <= room.totalBytes;
+  return {
+    weightsBytes,
+    neededBytes,
+    fits,
+    largestLength: oversized === null ? largestLength(options, room.totalBytes) : 0,
+    oversized,
+  };
+}
+
+/** Bisects what one row at a time takes with every layer computed twice: the least there is. */
+function largestLength(options: DesignOptions, totalBytes: number): number {
+  const takes = (length: number) =>
+    bytesOf(
+      designRun({ ...options, shape: { rows: 1, length } }, { rowsPerPass: 1, keptLayers: 0 }),
+    ).totalBytes;
+  const steps = Math.floor(options.config.maxPositionEmbeddings / lengthStep);
+  let [low, high] = [0, Math.min(steps, 512) + 1];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (takes(middle * lengthStep) <= totalBytes) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  return low * lengthStep;
+}
+
+function oversizedOf(
+  shapes: ReadonlyMap<string, WeightShape>,
+  bindingBytes: number,
+): Fit["oversized"] {
+  for (const [name, { format, rows, cols, groupSize }] of shapes) {
+    const sizeBytes = Math.max(...Object.values(weightBytes(format, rows, cols, groupSize)));
+    if (sizeBytes > bindingBytes) {
+      return { name, sizeBytes };
+    }
+  }
+  return null;
+}
+
+/** One way to keep a model's weights, by the name that the person chooses it under. */
+export interface NamedFit extends Fit {
+  label: string;
+}
+
+/**
+ * "Needs 1.9 of 8.0 GB. Fits." or "Needs 9.3 of 8.0 GB. Choose q4 (needs 5.1) or 256 tokens per row."
+ * @param others the other formats of the same model
+ */
+export function fitWords(
+  { neededBytes, fits, largestLength, oversized }: NamedFit,
+  others: readonly NamedFit[],
+  room: Room,
+): string {
+  const needs = `Needs ${formatBytes(neededBytes)} of ${formatBytes(room.totalBytes)}.`;
+  if (fits) {
+    return `${needs} Fits.`;
+  }
+  const smaller = others.filter((other) => other.fits).toSorted(byNeed)[0];
+  const ways = [
+    ...(smaller === undefined
+      ? []
+      : [`${smaller.label} (needs ${formatBytes(smaller.neededBytes)})`]),
+    ...(largestLength > 0 ? [`rows of at most ${formatCount(largestLength)} tokens`] : []),
+  ];
+  const why =
+    oversized === null
+      ? needs
+      : `${oversized.name} takes ${formatBytes(oversized.sizeBytes)}, more than one buffer holds here (${formatBytes(room.bindingBytes)}).`;
+  return ways.length === 0
+    ? `${why} Choose a smaller model.`
+    : `${why} Choose ${ways.join(" or ")}.`;
+}
+
+function byNeed(a: Fit, b: Fit): number {
+  return b.neededBytes - a.neededBytes;
+}
+
+/** The largest that fits, or the smallest there is. */
+export function bestOf<F extends Fit>(fits: readonly F[]): F | undefined {
+  const sorted = fits.toSorted(byNeed);
+  return sorted.find(({ fits: does }) => does) ?? sorted.at(-1);
+}
