@@ -15,12 +15,12 @@ import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, TrainingArguments
+from transformers import AutoConfig, AutoModelForCausalLM, TrainingArguments
 
-from double import double_precision
+from cases import CASES, MODULES
+from double import double_precision, to_double
 
 HERE = Path(__file__).parent
-MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 HYPER = {
     "learningRate": 5e-3,
     "schedule": "cosine",
@@ -31,47 +31,6 @@ HYPER = {
     "epsilon": 1e-8,
     "weightDecay": 0.1,
     "maxGradNorm": 1.0,
-}
-CASES = {
-    # config.json as transformers 5 writes it, with rope_parameters.
-    "gqa-untied": {
-        "seed": 11,
-        "rank": 4,
-        "alpha": 8,
-        "b_std": 0.02,
-        "head_std": 0.14,  # puts the gradient norm on both sides of the clip
-        "config": dict(
-            vocab_size=96,
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            head_dim=12,
-            intermediate_size=48,
-            tie_word_embeddings=False,
-            rope_theta=10000.0,
-            rms_norm_eps=1e-5,
-        ),
-    },
-    # config.json as transformers 4 wrote it (most files on the hub): rope_theta, torch_dtype, no head_dim.
-    "mha-tied": {
-        "seed": 23,
-        "rank": 3,
-        "alpha": 6,
-        "b_std": 0.0,
-        "config": dict(
-            vocab_size=80,
-            hidden_size=24,
-            num_hidden_layers=2,
-            num_attention_heads=3,
-            num_key_value_heads=3,
-            head_dim=8,
-            intermediate_size=40,
-            tie_word_embeddings=True,
-            rope_theta=500000.0,
-            rms_norm_eps=1e-6,
-        ),
-    },
 }
 
 
@@ -90,20 +49,20 @@ def make_case(name, case):
     ]
     held_out = micro_batch(vocabulary, generator, rows=4)
     with double_precision():
-        model64 = copy.deepcopy(model).double()
+        model64 = to_double(copy.deepcopy(model))
         run64 = train(model64, steps, held_out)
     run32 = train(model, steps, held_out)
 
     save_adapter(model, folder, "adapter-final")
     save_file(moments(model, run32["optimizer"]), folder / "moments-final.safetensors")
     final64 = get_peft_model_state_dict(model64, save_embedding_layers=False)
-    (prompt,) = random_tokens(vocabulary, 1, 7, generator)
+    (prompt,) = random_tokens(vocabulary, *case.get("prompt", (1, 7)), generator)
     logits, logits_error = both_logits(model, prompt)
     write_run(
         folder / "run.json",
         {
             "versions": versions(),
-            "lora": {"rank": case["rank"], "alpha": case["alpha"], "targetModules": MODULES},
+            "lora": {"rank": case["rank"], "alpha": case["alpha"], "targetModules": modules_of(case)},
             "hyper": HYPER,
             "heldOut": {
                 "batch": held_out,
@@ -125,7 +84,8 @@ def make_case(name, case):
             ],
         },
     )
-    check_folder(folder, prompt, logits)
+    check_folder(folder, case, prompt, logits)
+    check_peculiarities(folder, case, prompt, logits)
     return run32, run64
 
 
@@ -133,22 +93,35 @@ def make_case(name, case):
 
 
 def base_model(case, generator):
-    config = LlamaConfig(
-        **case["config"],
-        max_position_embeddings=64,
-        attention_dropout=0.0,
-        bos_token_id=None,
-        eos_token_id=None,
-        pad_token_id=None,
-        dtype="float32",
-    )
-    model = LlamaForCausalLM(config)
+    common = {
+        "max_position_embeddings": 64,
+        "attention_dropout": 0.0,
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "pad_token_id": None,
+        "dtype": "float32",
+    }
+    model = AutoModelForCausalLM.from_config(case["class"](**common | case["config"]))
+    norm_mean = 0 if "Gemma" in type(model).__name__ else 1
     for name, weight in sorted(model.named_parameters()):
-        std = 0.1 if "norm" in name else case["head_std"] if "lm_head" in name else 0.2
+        is_norm = "norm" in name
+        std = (
+            case.get("norm_std", 0.1)
+            if is_norm
+            else 0.3
+            if "bias" in name
+            else case["head_std"]
+            if "lm_head" in name
+            else 0.2
+        )
         with torch.no_grad():
             noise = std * torch.randn(weight.shape, generator=generator)
-            weight.copy_(1 + noise if "norm" in name else noise)
+            weight.copy_(norm_mean + noise if is_norm else noise)
     return model
+
+
+def modules_of(case):
+    return case.get("modules", MODULES)
 
 
 def save_model(model, folder, old_style):
@@ -164,9 +137,9 @@ def save_model(model, folder, old_style):
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
-def load_model(folder):
+def load_model(folder, **options):
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
+        folder, dtype=torch.float32, attn_implementation="eager", **options
     )
     return model.eval()
 
@@ -176,7 +149,7 @@ def with_adapter(model, case, generator):
         r=case["rank"],
         lora_alpha=case["alpha"],
         lora_dropout=0.0,
-        target_modules=MODULES,
+        target_modules=modules_of(case),
         task_type="CAUSAL_LM",
     )
     model = get_peft_model(model, config)
@@ -324,7 +297,7 @@ def both_logits(model, tokens):
     with model.disable_adapter():
         off = last_logits(model, tokens)
     with double_precision():
-        on64 = last_logits(copy.deepcopy(model).double(), tokens)
+        on64 = last_logits(to_double(copy.deepcopy(model)), tokens)
     logits = {
         "inputIds": tokens,
         "adapterOff": first_and_last(off),
@@ -362,7 +335,7 @@ def largest_difference(left, right):
     return max((left[key] - right[key]).abs().max().item() for key in left)
 
 
-def check_folder(folder, prompt, logits):
+def check_folder(folder, case, prompt, logits):
     """The files alone give the same logits."""
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copy(folder / "adapter-config.json", Path(scratch, "adapter_config.json"))
@@ -372,11 +345,36 @@ def check_folder(folder, prompt, logits):
         model = PeftModel.from_pretrained(load_model(folder), scratch).eval()
     assert first_and_last(last_logits(model, prompt)) == logits["adapterOn"]
     names = set(load_file(folder / "adapter-final.safetensors"))
-    assert len(names) == 2 * 2 * len(MODULES)
+    assert len(names) == 2 * case["config"]["num_hidden_layers"] * len(modules_of(case))
     for file in folder.iterdir():
         file.chmod(0o644)  # safetensors writes them for the owner only
     size = sum(file.stat().st_size for file in folder.iterdir())
-    assert size < 200 * 1024, f"{folder.name} has {size} bytes"
+    assert size < 400 * 1024, f"{folder.name} has {size} bytes"
+
+
+def check_peculiarities(folder, case, prompt, logits):
+    """Without any one of its vectors or config's peculiarities, the base model gives other logits."""
+
+    def distance(model):
+        changed = last_logits(model, prompt)[-1]
+        return (changed - torch.tensor(logits["adapterOff"]["last"])).abs().max().item()
+
+    assert distance(load_model(folder)) == 0
+    for change in case.get("without", []):
+        config = AutoConfig.from_pretrained(folder)
+        for key, value in change.items():
+            setattr(config, key, value)
+        far = distance(load_model(folder, config=config))
+        assert far > 1e-2, f"{folder.name} is the same with {change} ({far:.1e})"
+    model = load_model(folder)
+    for name, weight in model.named_parameters():
+        if weight.dim() == 1:
+            saved = weight.detach().clone()
+            with torch.no_grad():
+                weight.fill_(saved.mean() if "norm" in name else 0)
+                # A key's bias moves all scores of a query alike but for RoPE, so it shows least.
+                assert (far := distance(model)) > 5e-3, f"{name} hardly matters ({far:.1e})"
+                weight.copy_(saved)
 
 
 def versions():
