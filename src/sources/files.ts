@@ -1,12 +1,15 @@
-// A model as a set of files, whatever it came from: the bundled demo, a picked or dropped folder.
+// A model as a set of files, whatever it came from: the bundled demo, a picked or dropped folder, a hub, the cache.
 import { blobSource, textOfSource, type ByteSource } from "../formats/byte-source.ts";
 import { UserError } from "../util/errors.ts";
 
 export interface FileSet {
-  /** `demo` or `files`. */
-  source: string;
-  /** Name for people: the folder's, or the demo's. */
+  source: "demo" | "files" | "hub" | "cache";
+  /** Name for people: the folder's, the demo's, or `org/name`. */
   name: string;
+  /** Commit of a hub's repository; absent or null where there is no such thing. */
+  revision?: string | null;
+  /** As its model card names it, e.g. `apache-2.0`; absent or null when unknown. */
+  licence?: string | null;
   /** By base name, e.g. `config.json`. */
   files: ReadonlyMap<string, ByteSource>;
 }
@@ -14,44 +17,86 @@ export interface FileSet {
 /** Reports bytes read so far; total is null while unknown. */
 export type Progress = (doneBytes: number, totalBytes: number | null) => void;
 
+/** A picked file and the folder it lies in, `""` for none. */
+interface Placed {
+  file: File;
+  folder: string;
+}
+
 /**
- * The files of a picked folder by base name. Files in subfolders are left out: a model lies flat in its folder.
- * @throws UserError "missing-file" when there is none
+ * The files of one model, by base name: those of the shallowest folder that holds a config.json or weights. Subfolders
+ * are left out: they hold other versions (`onnx/`, `original/`).
+ * @param picked a folder with all that is in it, several files, or a single `.gguf`
+ * @throws UserError "missing-file" when there is none, or several folders to choose from
  */
 export function fileSetOf(picked: readonly File[]): FileSet {
-  const paths = picked.map((file) => ({ file, parts: pathOf(file).split("/") }));
-  const depth = Math.min(...paths.map(({ parts }) => parts.length));
-  const top = paths.filter(({ parts }) => parts.length === depth);
-  if (top.length === 0) {
-    throw new UserError("missing-file", "No file was chosen.", {
-      remedy: "Choose the folder with config.json, tokenizer.json and the .safetensors files.",
-    });
-  }
-  const folder = depth > 1 ? top[0]?.parts[depth - 2] : undefined;
+  const placed = picked.map((file) => ({ file, folder: folderOf(file) }));
+  const models = placed.filter(({ file }) => isOfModel(file.name));
+  const folder = shallowest(models.length > 0 ? models : placed);
+  const files = placed.filter((entry) => entry.folder === folder).map(({ file }) => file);
   return {
     source: "files",
-    name: folder ?? "own-model",
-    files: new Map(top.map(({ file }) => [file.name, blobSource(file, file.name)])),
+    name: nameOf(folder, files),
+    files: new Map(files.map((file) => [file.name, blobSource(file, file.name)])),
   };
 }
 
 /** A file's text. @throws UserError "missing-file" naming it */
-export async function textOf(set: FileSet, name: string): Promise<string> {
+export async function textOf(set: FileSet, name: string, signal?: AbortSignal): Promise<string> {
   const file = set.files.get(name);
   if (file === undefined) {
     throw new UserError("missing-file", `The file is missing from ${set.name}.`, {
       where: name,
-      remedy: `Choose all files of the model: config.json, tokenizer.json, tokenizer_config.json and the .safetensors files. Found: ${listed(set)}.`,
+      remedy: `Choose all files of the model: config.json, tokenizer.json, tokenizer_config.json and the .safetensors files. Found: ${listed([...set.files.keys()])}.`,
     });
   }
-  return await textOfSource(file);
+  return await textOfSource(file, signal);
 }
 
-function pathOf(file: File): string {
-  return file.webkitRelativePath || file.name;
+function isOfModel(name: string): boolean {
+  return name === "config.json" || /\.(safetensors|gguf)$/.test(name);
 }
 
-function listed(set: FileSet): string {
-  const names = [...set.files.keys()];
+function folderOf(file: File): string {
+  const path = file.webkitRelativePath || file.name;
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+function shallowest(placed: readonly Placed[]): string {
+  const folders = [...new Set(placed.map(({ folder }) => folder))];
+  const depth = Math.min(...folders.map(depthOf));
+  const [folder, ...others] = folders.filter((path) => depthOf(path) === depth);
+  if (folder === undefined) {
+    throw new UserError("missing-file", "No file was chosen.", {
+      remedy:
+        "Choose the folder with config.json, tokenizer.json and the .safetensors files, or a .gguf file.",
+    });
+  }
+  if (others.length > 0) {
+    throw new UserError("missing-file", `These are ${others.length + 1} models.`, {
+      where: folder,
+      remedy: `Choose the folder of one of them: ${listed([folder, ...others])}.`,
+    });
+  }
+  return folder;
+}
+
+function depthOf(folder: string): number {
+  return folder === "" ? 0 : folder.split("/").length;
+}
+
+/** A folder of the Hub's own cache is named by its commit; the model's name stands two folders above. */
+function nameOf(folder: string, files: readonly File[]): string {
+  const [, organisation, name] =
+    /(?:^|\/)models--(.+?)--(.+)\/snapshots\/[^/]+$/.exec(folder) ?? [];
+  if (organisation !== undefined && name !== undefined) {
+    return `${organisation}/${name}`;
+  }
+  const weights = files.find((file) => file.name.endsWith(".gguf"));
+  const lastFolder = folder.slice(folder.lastIndexOf("/") + 1);
+  return lastFolder || weights?.name.replace(/\.gguf$/, "") || "own-model";
+}
+
+function listed(names: readonly string[]): string {
   return names.length > 8 ? `${names.slice(0, 8).join(", ")} and more` : names.join(", ");
 }
