@@ -5,6 +5,7 @@
 export type ErrorCode =
   | "unreadable-file"
   | "not-safetensors"
+  | "not-gguf"
   | "bad-header"
   | "missing-tensor"
   | "wrong-dtype"

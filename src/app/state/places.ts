@@ -6,6 +6,7 @@ export type Place = "model" | "data" | "recipe" | "run" | "checkpoints";
 const places: Record<ErrorCode, Place> = {
   "unreadable-file": "model",
   "not-safetensors": "model",
+  "not-gguf": "model",
   "bad-header": "model",
   "missing-tensor": "model",
   "wrong-dtype": "model",

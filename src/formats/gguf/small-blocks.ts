@@ -1,0 +1,74 @@
+// Blocks of 32 values with one f16 scale, and in the _1 types an f16 minimum. Of 4 and 5 bits, the low nibbles are the first
+// 16 values and the high nibbles the last; the fifth bits are a u32 beside them.
+// Source: ggml-org/llama.cpp ggml/src/ggml-quants.c (dequantize_row_q4_0 and so on).
+// Products are exact in f64, so a value rounds once, as in f32 there.
+import { halfAt } from "./half.ts";
+
+/** Writes the values of whole blocks. */
+export type BlockDecoder = (bytes: Uint8Array, values: Float32Array) => void;
+
+const size = 32;
+
+export const q8Block: BlockDecoder = (bytes, values) => {
+  for (let out = 0, at = 0; out < values.length; at += 34) {
+    const scale = halfAt(bytes, at);
+    for (let i = 0; i < size; i++, out++) {
+      values[out] = scale * (((bytes[at + 2 + i] ?? 0) << 24) >> 24);
+    }
+  }
+};
+
+export const q4Block0 = nibbleBlocks(18, (bytes, at) => {
+  const scale = halfAt(bytes, at);
+  return { scale, zero: 8, minimum: null, nibbles: at + 2, fifths: 0 };
+});
+
+export const q4Block1 = nibbleBlocks(20, (bytes, at) => {
+  const minimum = halfAt(bytes, at + 2);
+  return { scale: halfAt(bytes, at), zero: 0, minimum, nibbles: at + 4, fifths: 0 };
+});
+
+export const q5Block0 = nibbleBlocks(22, (bytes, at) => {
+  const fifths = u32At(bytes, at + 2);
+  return { scale: halfAt(bytes, at), zero: 16, minimum: null, nibbles: at + 6, fifths };
+});
+
+export const q5Block1 = nibbleBlocks(24, (bytes, at) => {
+  const minimum = halfAt(bytes, at + 2);
+  const fifths = u32At(bytes, at + 4);
+  return { scale: halfAt(bytes, at), zero: 0, minimum, nibbles: at + 8, fifths };
+});
+
+/** What stands in front of a block's nibbles. */
+interface Front {
+  scale: number;
+  /** Code of the value 0. */
+  zero: number;
+  minimum: number | null;
+  /** Where the nibbles begin. */
+  nibbles: number;
+  /** A fifth bit for each value. */
+  fifths: number;
+}
+
+function nibbleBlocks(
+  blockBytes: number,
+  readFront: (bytes: Uint8Array, at: number) => Front,
+): BlockDecoder {
+  return (bytes, values) => {
+    for (let out = 0, at = 0; out < values.length; out += size, at += blockBytes) {
+      const { scale, zero, minimum, nibbles, fifths } = readFront(bytes, at);
+      for (let i = 0; i < size; i++) {
+        const nibble = ((bytes[nibbles + (i & 15)] ?? 0) >> (i < 16 ? 0 : 4)) & 15;
+        const product = scale * ((nibble | (((fifths >>> i) & 1) << 4)) - zero);
+        // Adding 0 where there is no minimum would turn -0 into 0.
+        values[out + i] = minimum === null ? product : product + minimum;
+      }
+    }
+  };
+}
+
+function u32At(bytes: Uint8Array, at: number): number {
+  const byte = (i: number) => bytes[at + i] ?? 0;
+  return byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24);
+}

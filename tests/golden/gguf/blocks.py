@@ -1,0 +1,70 @@
+"""Writes blocks.json: random blocks of every GGUF type that Anneal decodes, and the values gguf-py gives them.
+
+Run with gguf 0.19.0 and numpy: python tests/golden/gguf/blocks.py
+The same bytes come out each time.
+"""
+
+import base64
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+from gguf.quants import dequantize
+
+# Byte offsets of the f16 numbers in a block.
+HALVES = {
+    "Q4_0": [0],
+    "Q4_1": [0, 2],
+    "Q5_0": [0],
+    "Q5_1": [0, 2],
+    "Q8_0": [0],
+    "Q2_K": [80, 82],
+    "Q3_K": [108],
+    "Q4_K": [0, 2],
+    "Q5_K": [0, 2],
+    "Q6_K": [208],
+}
+# Zero, minus zero, the smallest and the largest subnormal, minus a subnormal, one, minus a third, the smallest normal, the
+# largest, minus the largest.
+EDGES = [0x0000, 0x8000, 0x0001, 0x03FF, 0x8155, 0x3C00, 0xB555, 0x0400, 0x7BFF, 0xFBFF]
+
+
+def finite_half(rng: np.random.Generator) -> int:
+    """Of any size, without infinity and NaN: a NaN has bits of its own on each machine."""
+    while True:
+        bits = int(rng.integers(0, 0x10000))
+        if bits & 0x7C00 != 0x7C00:
+            return bits
+
+
+def blocks_of(name: str, rng: np.random.Generator) -> np.ndarray:
+    _, size = GGML_QUANT_SIZES[GGMLQuantizationType[name]]
+    blocks = rng.integers(0, 256, (len(EDGES) + 6, size), dtype=np.uint8)
+    for row, block in enumerate(blocks):
+        for place, offset in enumerate(HALVES[name]):
+            edge = row < len(EDGES)
+            bits = EDGES[(row + 3 * place) % len(EDGES)] if edge else finite_half(rng)
+            block[offset : offset + 2] = np.frombuffer(np.uint16(bits).tobytes(), np.uint8)
+    return blocks
+
+
+def text_of(array: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def main() -> None:
+    rng = np.random.default_rng(4)
+    types = {}
+    for name in HALVES:
+        blocks = blocks_of(name, rng)
+        with np.errstate(all="ignore"):
+            values = dequantize(blocks, GGMLQuantizationType[name])
+        assert values.dtype == np.float32 and np.isfinite(values).all()
+        types[name] = {"blocks": text_of(blocks), "values": text_of(values)}
+    golden = {"versions": {"gguf": version("gguf"), "numpy": np.__version__}, "types": types}
+    Path(__file__).with_name("blocks.json").write_text(json.dumps(golden, indent=1) + "\n")
+
+
+main()
