@@ -30,6 +30,9 @@ const maxDimensions = 4;
 export function readTensorEntry(cursor: Cursor, index: number, fileName: string): TensorEntry {
   cursor.where = `${fileName}, tensor ${index + 1}`;
   const name = cursor.string("name", maxNameBytes);
+  if (name === "") {
+    throw badHeader("Its name is empty.", cursor.where);
+  }
   cursor.where = `${fileName}, tensor ${quoted(name)}`;
   const { where } = cursor;
   const dimensions = cursor.u32();
