@@ -56,8 +56,8 @@ export function matrixOf(shape: readonly number[]): { rows: number; cols: number
 /** Bytes of all tensors on a device. */
 export function storedBytes(shapes: ReadonlyMap<string, WeightShape>): number {
   let sum = 0;
-  for (const { format, rows, cols, groupSize } of shapes.values()) {
-    for (const bytes of Object.values(weightBytes(format, rows, cols, groupSize))) {
+  for (const shape of shapes.values()) {
+    for (const bytes of Object.values(weightBytes(shape))) {
       sum += bytes;
     }
   }
@@ -85,8 +85,7 @@ export async function readValues(
   signal: AbortSignal,
 ): Promise<Float32Array<ArrayBuffer>> {
   const shape = shapeIn(shapes, name);
-  const { format, rows, cols, groupSize } = shape;
-  const sizes = Object.entries(weightBytes(format, rows, cols, groupSize));
+  const sizes = Object.entries(weightBytes(shape));
   const stored: Partial<Record<WeightBinding, ArrayBuffer>> = Object.fromEntries(
     sizes.map(([binding, bytes]) => [binding, new ArrayBuffer(bytes)]),
   );

@@ -67,8 +67,8 @@ function oversizedOf(
   shapes: ReadonlyMap<string, WeightShape>,
   bindingBytes: number,
 ): Fit["oversized"] {
-  for (const [name, { format, rows, cols, groupSize }] of shapes) {
-    const sizeBytes = Math.max(...Object.values(weightBytes(format, rows, cols, groupSize)));
+  for (const [name, shape] of shapes) {
+    const sizeBytes = Math.max(...Object.values(weightBytes(shape)));
     if (sizeBytes > bindingBytes) {
       return { name, sizeBytes };
     }

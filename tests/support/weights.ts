@@ -14,8 +14,8 @@ export function encodeWeight(
   rowsAtOnce = 3,
   label = "weight",
 ): Partial<Record<WeightBinding, ArrayBuffer>> {
-  const { format, rows, cols, groupSize } = shape;
-  const sizes = Object.entries(weightBytes(format, rows, cols, groupSize));
+  const { rows, cols } = shape;
+  const sizes = Object.entries(weightBytes(shape));
   const stored: Partial<Record<WeightBinding, ArrayBuffer>> = Object.fromEntries(
     sizes.map(([name, bytes]) => [name, new ArrayBuffer(bytes)]),
   );

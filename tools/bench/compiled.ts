@@ -61,7 +61,7 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Bl
     tokens,
     defaultTiles,
   );
-  const tables = new BatchTables(tokens);
+  const tables = new BatchTables(tokens, config.slidingWindow);
   const x = persistent("x", inputs.x.length);
   const loss = persistent("loss", 1);
   const program = blockProgram(network, tables, x, loss);
@@ -144,7 +144,12 @@ async function prepareProduct(
   { m, k, n, x: left, weight: right }: ProductInputs,
   format: MatmulFormat,
 ): Promise<ProductContender> {
-  const weight = storedWeight("weight", format, n, k, format === "q4" ? groupSize : undefined);
+  const weight = storedWeight("weight", {
+    format,
+    rows: n,
+    cols: k,
+    ...(format === "q4" && { groupSize }),
+  });
   const x = persistent("x", m * k);
   const y = persistent("y", m * n);
   const tile = defaultTiles.wide;

@@ -3,10 +3,18 @@ import type { LoraConfig } from "../../adapter/lora.ts";
 import { persistent, type Tensor } from "../../gpu/plan.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
 import { storedWeight, type StoredWeight } from "../../kernels/weight-format/format.ts";
-import type { ModelConfig } from "../../model/config.ts";
+import type { ModelConfig, Rope } from "../../model/config.ts";
 import { linearsOfLayer } from "../../model/tensors.ts";
 import type { WeightShape } from "../../model/weight-format/format.ts";
+import { invariant } from "../../util/assert.ts";
 import { AdapterLayout } from "./adapter-layout.ts";
+import { ropeOf } from "./layer-shape.ts";
+
+/** One way of turning queries and keys, with its cos and sin by position. */
+export interface Rotation {
+  readonly rope: Rope;
+  readonly cosSin: Tensor;
+}
 
 export interface Network {
   readonly config: ModelConfig;
@@ -14,8 +22,8 @@ export interface Network {
   readonly dropoutRate: number;
   /** Frozen tensors by Hugging Face name; a tied head is the embedding. */
   readonly weights: ReadonlyMap<string, StoredWeight>;
-  /** cos and sin by position. */
-  readonly cosSin: Tensor;
+  /** One for each way in which layers turn, however many layers share it. */
+  readonly rotations: readonly Rotation[];
   readonly maxPositions: number;
   /** u32: dropout's stream of each target, anew for each micro-batch. */
   readonly streams: Tensor;
@@ -36,18 +44,16 @@ export function describeNetwork(
   tiles: TileChoice,
 ): Network {
   const adapter = new AdapterLayout(config, lora);
-  const weights = new Map(
-    [...shapes].map(([name, { format, rows, cols, groupSize }]) => [
-      name,
-      storedWeight(name, format, rows, cols, groupSize),
-    ]),
-  );
+  const weights = new Map([...shapes].map(([name, shape]) => [name, storedWeight(name, shape)]));
   return {
     config,
     adapter,
     dropoutRate: lora.dropout,
     weights,
-    cosSin: persistent("rotations", maxPositions * config.headDim),
+    rotations: ropesOf(config).map((rope) => ({
+      rope,
+      cosSin: persistent("rotations", maxPositions * config.headDim),
+    })),
     maxPositions,
     streams: persistent("dropout streams", Math.max(1, adapter.targets.size)),
     metrics: persistent("metrics", 4),
@@ -64,7 +70,35 @@ export function weightOf({ weights }: Network, name: string): StoredWeight {
   return weight;
 }
 
-/** Whether there are kernels for it: widths must be whole quads and heads of a usual size, as in every released Llama. */
+/** A vector such as a norm's weight, which is f32 in every model. @throws Error when the model has no such tensor */
+export function vectorOf(network: Network, name: string): Tensor {
+  const { format, tensors } = weightOf(network, name);
+  const { weight } = tensors;
+  invariant(format === "f32" && weight !== undefined, `${name} is kept as ${format}`);
+  return weight;
+}
+
+/** How a layer turns; null where it does not. */
+export function rotationOf({ config, rotations }: Network, layer: number): Rotation | null {
+  const rope = ropeOf(config, layer);
+  return rotations.find((rotation) => rope !== null && areEqual(rotation.rope, rope)) ?? null;
+}
+
+function ropesOf(config: ModelConfig): Rope[] {
+  const ropes = config.layers
+    .map((_, layer) => ropeOf(config, layer))
+    .filter((rope) => rope !== null);
+  return ropes.filter((rope, index) => ropes.findIndex((other) => areEqual(other, rope)) === index);
+}
+
+function areEqual(a: Rope, b: Rope): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/**
+ * Whether there are kernels for it: widths must be whole quads and heads of a usual size, as in every released model. What
+ * else a description says, they can do.
+ */
 export function isSupported(config: ModelConfig): boolean {
   const { headDim } = config;
   return (

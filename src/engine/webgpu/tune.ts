@@ -20,12 +20,13 @@ export async function tilesFor(
   const { module, inFeatures, outFeatures } = linearsOfLayer(config, 0).reduce((largest, layer) =>
     sizeOf(layer) > sizeOf(largest) ? layer : largest,
   );
-  const { format, groupSize } = shapeIn(shapes, `${module}.weight`);
+  const { format, groupSize, scaleType } = shapeIn(shapes, `${module}.weight`);
   return await tuneTiles(tuning, {
     tokens: rows * length,
     inFeatures,
     outFeatures,
     format,
-    ...(groupSize !== undefined && { groupSize }),
+    groupSize,
+    scaleType,
   });
 }

@@ -7,15 +7,13 @@ import {
   nativeReader,
   weightBindings,
   weightReader,
-  type WeightFormat,
+  type WeightLayout,
 } from "../weight-format/format.ts";
 import { matmulSource, type Addend, type Orientation } from "./template.ts";
 import { tiles, tileSpan, type Tile, type TileName } from "./tile.ts";
 
 /** A matrix [rows, cols] in a format: a frozen weight, or a LoRA matrix as f32. */
-export interface Matrix {
-  readonly format: WeightFormat;
-  readonly groupSize?: number;
+export interface Matrix extends WeightLayout {
   readonly rows: number;
   readonly cols: number;
   /** By the binding's name in WGSL. */
@@ -100,12 +98,12 @@ const kernels = new Map<string, Kernel>();
 
 function kernelFor(
   orientation: Orientation,
-  { format, groupSize }: Matrix,
+  { format, groupSize, scaleType }: Matrix,
   tileName: TileName,
   hasLora: boolean,
   addend: Addend,
 ): Kernel {
-  const key = [orientation, format, groupSize, tileName, hasLora, addend].join();
+  const key = [orientation, format, groupSize, scaleType, tileName, hasLora, addend].join();
   const tile: Tile = tiles[tileName];
   const vectors = (use: Binding["use"]): Binding => ({ use, element: "vec4f" });
   const kernel =
@@ -113,7 +111,7 @@ function kernelFor(
     defineKernel({
       name: `${orientation === "byRows" ? "linear" : "linear-backward"} ${format} ${tile.name}`,
       source: matmulSource({ orientation, tile, hasLora, addend }),
-      definitions: weightReader(format, groupSize),
+      definitions: weightReader({ format, groupSize, scaleType }),
       ...nativeReader(format),
       bindings: {
         x: vectors("in"),

@@ -3,17 +3,15 @@ import { autotune, type Candidate, type Tuning } from "../../gpu/autotune.ts";
 import { featureOf } from "../../gpu/extensions.ts";
 import { extendedOnly } from "../../gpu/kernel.ts";
 import { persistent, type Program } from "../../gpu/plan.ts";
-import { storedWeight, type StoredWeight, type WeightFormat } from "../weight-format/format.ts";
+import { storedWeight, type StoredWeight, type WeightLayout } from "../weight-format/format.ts";
 import { linear, linearBackward } from "./kernel.ts";
 import { defaultTile, defaultTiles, tiles, type TileChoice, type TileName } from "./tile.ts";
 
-export interface TunedLayer {
+export interface TunedLayer extends WeightLayout {
   /** Rows that go through it at a time. */
   tokens: number;
   inFeatures: number;
   outFeatures: number;
-  format: WeightFormat;
-  groupSize?: number;
 }
 
 /** For all the tuning, compilers included. What runs when time is up is waited for: that, too, ends within two seconds. */
@@ -70,10 +68,10 @@ function readerCandidates(products: readonly Candidate<TileName>[]): Candidate<R
 }
 
 /** Layers of one class share a choice: token counts up to the same power of two, and the cut of the layer. */
-function shapeClass({ tokens, format, groupSize, ...layer }: TunedLayer): string {
+function shapeClass({ tokens, format, groupSize, scaleType, ...layer }: TunedLayer): string {
   const rows = 2 ** Math.ceil(Math.log2(Math.min(tokens, slice.tokens)));
   const [inner, outer] = [cut(layer.inFeatures), cut(layer.outFeatures)];
-  return `${rows} x ${inner} x ${outer} ${format}${groupSize ?? ""}`;
+  return `${rows} x ${inner} x ${outer} ${format}${groupSize ?? ""}${scaleType ?? ""}`;
 }
 
 function cut(features: number): number {
@@ -85,10 +83,16 @@ export function tileCandidates(layer: TunedLayer): {
   forward: Candidate<TileName>[];
   backward: Candidate<TileName>[];
 } {
-  const { format, groupSize } = layer;
+  const { format, groupSize, scaleType } = layer;
   const tokens = Math.min(layer.tokens, slice.tokens);
   const [inner, outer] = [cut(layer.inFeatures), cut(layer.outFeatures)];
-  const weight = storedWeight("tuned weight", format, outer, inner, groupSize);
+  const weight = storedWeight("tuned weight", {
+    format,
+    rows: outer,
+    cols: inner,
+    groupSize,
+    scaleType,
+  });
   const x = persistent("tuned x", tokens * inner);
   const y = persistent("tuned y", tokens * outer);
   const names = (Object.keys(tiles) as TileName[]).filter((name) => name !== "narrow");

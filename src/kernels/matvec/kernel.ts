@@ -4,7 +4,12 @@ import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import type { LoraPart, Matrix } from "../matmul/kernel.ts";
-import { weightBindings, weightReader, type WeightFormat } from "../weight-format/format.ts";
+import {
+  weightBindings,
+  weightReader,
+  type ScaleType,
+  type WeightFormat,
+} from "../weight-format/format.ts";
 import adapter from "./adapter.wgsl?raw";
 import source from "./matvec.wgsl?raw";
 
@@ -31,11 +36,12 @@ export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecPar
   invariant(rows >= 1 && rows <= maxMatvecRows, `a matrix-vector product of ${rows} rows`);
   invariant(inner % 4 === 0 && rank % 4 === 0, `${inner} and ${rank} are not whole quads`);
   const lanes = lanesFor(outer, inner);
-  const { format, groupSize } = weight;
+  const { format, groupSize, scaleType } = weight;
   const kernel = kernelOf(
     rows,
     format,
     groupSize,
+    scaleType,
     lanes,
     lora !== undefined,
     residual !== undefined,
@@ -81,6 +87,7 @@ const kernelOf = onePerVariant(
     rows: number,
     format: WeightFormat,
     groupSize: number | undefined,
+    scaleType: ScaleType | undefined,
     lanes: number,
     hasLora: boolean,
     hasResidual: boolean,
@@ -89,7 +96,7 @@ const kernelOf = onePerVariant(
       name: `matvec ${format}`,
       source,
       definitions: [
-        weightReader(format, groupSize),
+        weightReader({ format, groupSize, scaleType }),
         rowTypes(rows),
         quadsOf("x", "innerQuads", rows),
         hasLora ? quadsOf("low", "rankQuads", rows) + adapter : noAdapter,

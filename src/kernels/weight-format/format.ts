@@ -5,7 +5,9 @@ import { persistent, type Tensor } from "../../gpu/plan.ts";
 import {
   groupOf,
   weightBytes,
+  type ScaleType,
   type WeightFormat,
+  type WeightLayout,
   type WeightShape,
 } from "../../model/weight-format/format.ts";
 import { invariant } from "../../util/assert.ts";
@@ -16,7 +18,7 @@ import nf4 from "./nf4.wgsl?raw";
 import q4 from "./q4.wgsl?raw";
 import q8 from "./q8.wgsl?raw";
 
-export type { WeightFormat };
+export type { ScaleType, WeightFormat, WeightLayout };
 
 /** A frozen matrix on the device. */
 export interface StoredWeight extends WeightShape {
@@ -44,11 +46,29 @@ export function weightBindings(format: WeightFormat): Readonly<Record<string, Bi
   return Object.fromEntries(entries.map(([name, element]) => [name, { use: "constant", element }]));
 }
 
-/** WGSL that defines `load_quad(quad : u32) -> vec4f`. @param groupSize of q8 and q4 */
-export function weightReader(format: WeightFormat, groupSize?: number): string {
+/** What stands ahead of q8 and q4: a group's scale and bias. bf16 is the upper half of an f32. */
+const scaleReaders: Record<ScaleType, string> = {
+  f16: scaleBias("return unpack2x16float(scales[group]);"),
+  bf16: scaleBias(
+    "return bitcast<vec2f>(vec2u(scales[group] << 16u, scales[group] & 0xffff0000u));",
+  ),
+  f32: scaleBias("return bitcast<vec2f>(vec2u(scales[2u * group], scales[2u * group + 1u]));"),
+};
+
+function scaleBias(body: string): string {
+  return `fn scale_bias(group : u32) -> vec2f { ${body} }\n`;
+}
+
+/** WGSL that defines `load_quad(quad : u32) -> vec4f`. */
+export function weightReader({ format, groupSize, scaleType = "f16" }: WeightLayout): string {
   const { source } = readers[format];
   const group = groupOf(format, groupSize);
-  return group === 1 ? source : `const QUADS_PER_GROUP : u32 = ${group / 4}u;\n${source}`;
+  const isAffine = format === "q8" || format === "q4";
+  return [
+    group === 1 ? "" : `const QUADS_PER_GROUP : u32 = ${group / 4}u;\n`,
+    isAffine ? scaleReaders[scaleType] : "",
+    source,
+  ].join("");
 }
 
 /** For a kernel that defines nothing but the reader: f16 as WGSL's own type, the same values in every bit. */
@@ -64,21 +84,12 @@ export function nativeReader(format: WeightFormat): Pick<KernelSpec, "extended">
     : {};
 }
 
-/** Names a matrix's tensors; nothing is allocated. @param groupSize of q8 and q4 */
-export function storedWeight(
-  label: string,
-  format: WeightFormat,
-  rows: number,
-  cols: number,
-  groupSize?: number,
-): StoredWeight {
-  invariant(cols % 4 === 0, `${label}: ${cols} columns are not whole quads`);
-  const sizes = Object.entries(weightBytes(format, rows, cols, groupSize));
+/** Names a matrix's tensors; nothing is allocated. */
+export function storedWeight(label: string, shape: WeightShape): StoredWeight {
+  invariant(shape.cols % 4 === 0, `${label}: ${shape.cols} columns are not whole quads`);
+  const sizes = Object.entries(weightBytes(shape));
   return {
-    format,
-    rows,
-    cols,
-    ...(groupSize !== undefined && { groupSize }),
+    ...shape,
     tensors: Object.fromEntries(
       sizes.map(([name, bytes]) => [name, persistent(`${label} ${name}`, bytes / 4)]),
     ),

@@ -1,5 +1,7 @@
 // q8 and q4: groups along a row with a scale and a bias, value = scale * code + bias.
-import { f16ToF32, f32ToF16 } from "../../util/bytes.ts";
+import { bf16ToF32, f16ToF32, f32ToF16 } from "../../util/bytes.ts";
+import type { EncodingError } from "./encoding-error.ts";
+import type { ScaleType } from "./format.ts";
 
 export type AffineBits = 4 | 8;
 
@@ -13,49 +15,82 @@ const largestF16 = 65504;
  * scale and bias are rounded to f16 first and the codes chosen for the rounded ones; the bias is taken from the rounded
  * scale, so that zero comes back as near to zero as an f16 bias can bring it.
  * @param values within the range of f16
+ * @param error counts what is lost
  */
 export function encodeAffine(
-  values: Float32Array,
+  values: Float32Array<ArrayBuffer>,
   bits: AffineBits,
   groupSize: number,
+  error: EncodingError,
 ): { weight: Uint32Array<ArrayBuffer>; scales: Uint32Array<ArrayBuffer> } {
-  const { scaleAndBias, halves } = fitGroups(values, 2 ** bits - 1, groupSize);
-  const perWord = 32 / bits;
   const top = 2 ** bits - 1;
+  const { scaleAndBias, halves } = fitGroups(values, top, groupSize);
+  const perWord = 32 / bits;
   const weight = new Uint32Array(values.length / perWord);
-  for (let word = 0; word < weight.length; word++) {
-    const first = word * perWord;
-    const group = Math.floor(first / groupSize);
+  const stored = new Float32Array(groupSize);
+  for (let first = 0; first < values.length; first += groupSize) {
+    const group = first / groupSize;
     const scale = scaleAndBias[2 * group] ?? 0;
     const bias = scaleAndBias[2 * group + 1] ?? 0;
-    let packed = 0;
-    for (let i = 0; i < perWord; i++) {
-      const code = roundToEven(((values[first + i] ?? 0) - bias) / scale);
-      packed |= Math.min(top, Math.max(0, code)) << (i * bits);
+    for (let i = 0; i < groupSize; i += perWord) {
+      let packed = 0;
+      for (let place = 0; place < perWord; place++) {
+        const near = roundToEven(((values[first + i + place] ?? 0) - bias) / scale);
+        const code = near < 0 ? 0 : near > top ? top : near;
+        packed |= code << (place * bits);
+        stored[i + place] = scale * code + bias;
+      }
+      weight[(first + i) / perWord] = packed;
     }
-    weight[word] = packed;
+    error.compare(values, first, stored);
   }
   return { weight, scales: new Uint32Array(halves.buffer) };
 }
 
-/** The values of {@link encodeAffine}'s output. The product is exact in f32 (11 bits by 8), so only the sum rounds. */
+/**
+ * The values of q8 and q4, product and sum rounded to f32; with scales of f16 and bf16 the product (11 bits by 8) is exact.
+ * MLX's `mx.dequantize` takes the same two steps and rounds each to the type of the scales.
+ */
 export function decodeAffine(
-  weight: Uint32Array,
-  scales: Uint32Array,
+  weight: Uint32Array<ArrayBuffer>,
+  scales: Uint32Array<ArrayBuffer>,
   bits: AffineBits,
   groupSize: number,
+  scaleType: ScaleType,
 ): Float32Array<ArrayBuffer> {
-  const halves = new Uint16Array(scales.buffer, scales.byteOffset, scales.length * 2);
-  const scaleAndBias = f16ToF32(halves);
+  const scaleAndBias = scalesAsF32(scales, scaleType);
   const perWord = 32 / bits;
+  const mask = 2 ** bits - 1;
   const values = new Float32Array(weight.length * perWord);
-  for (let at = 0; at < values.length; at++) {
-    const group = Math.floor(at / groupSize);
-    const word = weight[Math.floor(at / perWord)] ?? 0;
-    const code = (word >>> ((at % perWord) * bits)) & (2 ** bits - 1);
-    values[at] = (scaleAndBias[2 * group] ?? 0) * code + (scaleAndBias[2 * group + 1] ?? 0);
+  for (let first = 0; first < values.length; first += groupSize) {
+    const group = first / groupSize;
+    const scale = scaleAndBias[2 * group] ?? 0;
+    const bias = scaleAndBias[2 * group + 1] ?? 0;
+    for (let at = first; at < first + groupSize; at += perWord) {
+      const word = weight[at / perWord] ?? 0;
+      for (let place = 0; place < perWord; place++) {
+        const code = (word >>> (place * bits)) & mask;
+        values[at + place] = Math.fround(scale * code) + bias;
+      }
+    }
   }
   return values;
+}
+
+/** Scale and bias of each group side by side. */
+export function scalesAsF32(
+  scales: Uint32Array<ArrayBuffer>,
+  scaleType: ScaleType,
+): Float32Array<ArrayBuffer> {
+  const { buffer, byteOffset, length } = scales;
+  switch (scaleType) {
+    case "f16":
+      return f16ToF32(new Uint16Array(buffer, byteOffset, length * 2));
+    case "bf16":
+      return bf16ToF32(new Uint16Array(buffer, byteOffset, length * 2));
+    case "f32":
+      return new Float32Array(buffer, byteOffset, length);
+  }
 }
 
 /** Scale and bias of each group side by side, as f16 patterns and as the numbers they stand for. */
@@ -65,7 +100,14 @@ function fitGroups(values: Float32Array, top: number, groupSize: number) {
   const edges = new Float32Array(groups);
   const codesOfZero = new Float32Array(groups);
   for (let group = 0; group < groups; group++) {
-    const [low, high] = rangeOf(values, group * groupSize, groupSize);
+    const first = group * groupSize;
+    let low = Infinity;
+    let high = -Infinity;
+    for (let at = first; at < first + groupSize; at++) {
+      const value = values[at] ?? 0;
+      low = value < low ? value : low;
+      high = value > high ? value : high;
+    }
     const isLowLarger = Math.abs(low) > Math.abs(high);
     const edge = isLowLarger ? low : high;
     const step = Math.max((high - low) / top, smallestStep) * (isLowLarger ? 1 : -1);
@@ -83,17 +125,6 @@ function fitGroups(values: Float32Array, top: number, groupSize: number) {
   }
   const halves = f32ToF16(scaleAndBias);
   return { scaleAndBias: f16ToF32(halves), halves };
-}
-
-function rangeOf(values: Float32Array, first: number, count: number): [low: number, high: number] {
-  let low = Infinity;
-  let high = -Infinity;
-  for (let at = first; at < first + count; at++) {
-    const value = values[at] ?? 0;
-    low = value < low ? value : low;
-    high = value > high ? value : high;
-  }
-  return [low, high];
 }
 
 /** To the nearest integer, ties to even, as C's rint: adding 1.5 * 2^52 leaves a double no bits for a fraction. */

@@ -6,7 +6,7 @@ import { decodeNf4 } from "./nf4.ts";
 
 /** [rows, cols] as f32. @param stored the bytes of each binding */
 export function decodeWeight(
-  { format, groupSize }: WeightShape,
+  { format, groupSize, scaleType = "f16" }: WeightShape,
   stored: Readonly<Partial<Record<WeightBinding, ArrayBuffer>>>,
 ): Float32Array<ArrayBuffer> {
   const words = (binding: WeightBinding) => new Uint32Array(stored[binding] ?? new ArrayBuffer(0));
@@ -17,9 +17,16 @@ export function decodeWeight(
     case "f16":
       return f16ToF32(new Uint16Array(words("weight").buffer));
     case "q8":
-      return decodeAffine(words("weight"), words("scales"), 8, groupOf(format, groupSize));
-    case "q4":
-      return decodeAffine(words("weight"), words("scales"), 4, groupOf(format, groupSize));
+    case "q4": {
+      const group = groupOf(format, groupSize);
+      return decodeAffine(
+        words("weight"),
+        words("scales"),
+        format === "q8" ? 8 : 4,
+        group,
+        scaleType,
+      );
+    }
     case "nf4":
       return decodeNf4(words("weight"), words("scales"), floats("tables"));
   }

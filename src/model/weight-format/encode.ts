@@ -1,10 +1,11 @@
 // Brings a matrix from f32 into its format, a few rows at a time, so that no second copy of the whole is ever needed.
 import { invariant } from "../../util/assert.ts";
-import { f32ToF16 } from "../../util/bytes.ts";
+import { f16ToF32, f32ToF16 } from "../../util/bytes.ts";
 import { UserError } from "../../util/errors.ts";
 import { encodeAffine } from "./affine.ts";
+import { EncodingError } from "./encoding-error.ts";
 import { groupOf, weightBytes, type WeightBinding, type WeightShape } from "./format.ts";
-import { encodeAbsmax, encodeBlocks } from "./nf4.ts";
+import { addBlockErrors, encodeAbsmax, encodeBlocks } from "./nf4.ts";
 
 /** What goes into a binding of the stored weight. */
 export interface WeightPart {
@@ -15,14 +16,20 @@ export interface WeightPart {
 
 const largestF16 = 65504;
 
+/** Values of f16 that are rounded at a time, so that what is made on the way stays in the processor's cache. */
+const stretch = 16_384;
+
 /** Encodes one matrix: `rows` for its rows in order, then `finish`. All parts together fill every binding. */
 export class WeightEncoder {
+  /** Against the values given; complete after `finish`. f32 loses nothing, and its norm is not taken. */
+  readonly error = new EncodingError();
   readonly #label: string;
   readonly #shape: WeightShape;
   /** Bytes of each binding that are written. */
   readonly #ends = new Map<string, number>();
-  /** nf4's maxima wait for the mean of all. */
-  readonly #absmax: Float32Array[] = [];
+  /** nf4's maxima wait for the mean of all, and the count of its losses for that. */
+  readonly #absmax: Float32Array<ArrayBuffer>[] = [];
+  readonly #residues: Float32Array<ArrayBuffer>[] = [];
   #nextRow = 0;
 
   /** @param label of the tensor, for errors */
@@ -46,18 +53,24 @@ export class WeightEncoder {
         return [this.#part("weight", values)];
       case "f16":
         this.#requireWithin(largestF16, values, firstRow);
-        return [this.#part("weight", new Uint32Array(f32ToF16(values).buffer))];
+        return [this.#part("weight", this.#halves(values))];
       case "q8":
       case "q4": {
         this.#requireWithin(largestF16, values, firstRow);
         const bits = format === "q8" ? 8 : 4;
-        const { weight, scales } = encodeAffine(values, bits, groupOf(format, groupSize));
+        const { weight, scales } = encodeAffine(
+          values,
+          bits,
+          groupOf(format, groupSize),
+          this.error,
+        );
         return [this.#part("weight", weight), this.#part("scales", scales)];
       }
       case "nf4": {
         this.#requireWithin(Number.MAX_VALUE, values, firstRow);
-        const { weight, absmax } = encodeBlocks(values);
+        const { weight, absmax, residues } = encodeBlocks(values, this.error);
         this.#absmax.push(absmax);
+        this.#residues.push(residues);
         return [this.#part("weight", weight)];
       }
     }
@@ -65,14 +78,16 @@ export class WeightEncoder {
 
   /** What could only be known after the last row. */
   finish(): WeightPart[] {
-    const { format, rows, cols, groupSize } = this.#shape;
+    const { format, rows } = this.#shape;
     invariant(this.#nextRow === rows, `${this.#label}: ${this.#nextRow} of ${rows} rows`);
     const parts: WeightPart[] = [];
     if (format === "nf4") {
-      const { scales, tables } = encodeAbsmax(joined(this.#absmax));
+      const absmax = joined(this.#absmax);
+      const { scales, tables } = encodeAbsmax(absmax);
+      addBlockErrors(this.error, { absmax, residues: joined(this.#residues) }, { scales, tables });
       parts.push(this.#part("scales", scales), this.#part("tables", tables));
     }
-    for (const [binding, bytes] of Object.entries(weightBytes(format, rows, cols, groupSize))) {
+    for (const [binding, bytes] of Object.entries(weightBytes(this.#shape))) {
       invariant(this.#ends.get(binding) === bytes, `${this.#label}: ${binding} is not full`);
     }
     return parts;
@@ -84,9 +99,22 @@ export class WeightEncoder {
     return { binding, offsetBytes, values };
   }
 
+  #halves(values: Float32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+    const halves = new Uint16Array(values.length);
+    for (let first = 0; first < values.length; first += stretch) {
+      const some = f32ToF16(values.subarray(first, first + stretch));
+      halves.set(some, first);
+      this.error.compare(values, first, f16ToF32(some));
+    }
+    return new Uint32Array(halves.buffer);
+  }
+
   #requireWithin(largest: number, values: Float32Array, firstRow: number): void {
-    const at = values.findIndex((value) => !(Math.abs(value) <= largest));
-    if (at < 0) {
+    let at = 0;
+    while (at < values.length && Math.abs(values[at] ?? NaN) <= largest) {
+      at++;
+    }
+    if (at === values.length) {
       return;
     }
     const { cols, format } = this.#shape;
@@ -100,7 +128,7 @@ export class WeightEncoder {
   }
 }
 
-function joined(parts: readonly Float32Array[]): Float32Array {
+function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
   const whole = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
   let end = 0;
   for (const part of parts) {

@@ -2,8 +2,8 @@
 //
 // f32  weight: f32
 // f16  weight: pairs in a u32, low half first
-// q8   weight: 4 bytes in a u32, lowest first; scales: for each group along a row a u32 of two f16, scale low, bias high.
-//      value = scale * byte + bias
+// q8   weight: 4 bytes in a u32, lowest first; scales: for each group along a row a u32 of two f16 or two bf16, scale low,
+//      bias high, or two f32. value = scale * byte + bias
 // q4   the same with 8 nibbles in a u32, lowest first
 // nf4  weight: 8 nibbles in a u32, lowest first; scales: one byte for each block of 64, 4 in a u32; tables: see nf4.ts.
 //      value = nf4[nibble] * absmax of its block
@@ -16,12 +16,21 @@ export type WeightFormat = "f32" | "f16" | "q8" | "q4" | "nf4";
 /** What a stored matrix consists of; `weightBytes` says which a format has. */
 export type WeightBinding = "weight" | "scales" | "tables";
 
-export interface WeightShape {
+/** What the scales and biases of q8 and q4 are; f16 where nothing is said. */
+export type ScaleType = "f16" | "bf16" | "f32";
+
+/** All that the code of a reader depends on. */
+export interface WeightLayout {
   readonly format: WeightFormat;
+  /** Values that share a scale: 32, 64 or 128 of q8 and q4, always 64 of nf4, none of f32 and f16. */
+  readonly groupSize?: number | undefined;
+  /** Of q8 and q4. */
+  readonly scaleType?: ScaleType | undefined;
+}
+
+export interface WeightShape extends WeightLayout {
   readonly rows: number;
   readonly cols: number;
-  /** Values that share a scale: 32, 64 or 128 of q8 and q4, always 64 of nf4, none of f32 and f16. */
-  readonly groupSize?: number;
 }
 
 /** Where nf4's `tables` begin: the values of a nibble, of an absmax byte, the offset, the nested maxima. */
@@ -63,15 +72,17 @@ export function formatFor(
   return cols % groupOf(wanted, groupSize) === 0 ? wanted : "f16";
 }
 
-/** Bytes of each binding, all multiples of 4. @param cols a multiple of 4 and of the group */
-export function weightBytes(
-  format: WeightFormat,
-  rows: number,
-  cols: number,
-  groupSize?: number,
-): Readonly<Partial<Record<WeightBinding, number>>> {
+/** Bytes of each binding, all multiples of 4; `cols` must be a multiple of 4 and of the group. */
+export function weightBytes({
+  format,
+  rows,
+  cols,
+  groupSize,
+  scaleType,
+}: WeightShape): Readonly<Partial<Record<WeightBinding, number>>> {
   const values = rows * cols;
   const groups = values / groupOf(format, groupSize);
+  const groupBytes = scaleType === "f32" ? 8 : 4;
   invariant(cols % 4 === 0 && groups % rows === 0, `${format} with ${cols} columns`);
   switch (format) {
     case "f32":
@@ -79,9 +90,9 @@ export function weightBytes(
     case "f16":
       return { weight: values * 2 };
     case "q8":
-      return { weight: values, scales: groups * 4 };
+      return { weight: values, scales: groups * groupBytes };
     case "q4":
-      return { weight: values / 2, scales: groups * 4 };
+      return { weight: values / 2, scales: groups * groupBytes };
     case "nf4":
       return {
         weight: values / 2,

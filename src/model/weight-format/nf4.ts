@@ -3,6 +3,7 @@
 //
 // tables: the 16 values of a nibble, the 256 of an absmax byte (`map`), the offset, then one nested maximum for 256 blocks.
 // absmax of a block = map[its byte] * nested maximum + offset
+import type { EncodingError } from "./encoding-error.ts";
 import { nf4NestedBlock, nf4Tables } from "./format.ts";
 
 const block = 64;
@@ -44,24 +45,45 @@ export function dynamicMap(): Float32Array<ArrayBuffer> {
   return Float32Array.from([...positive, ...positive.map((value) => -value), 0, 1]).sort();
 }
 
-/** 4-bit codes of whole blocks, 8 to a word, and the absolute maximum of each block. */
-export function encodeBlocks(values: Float32Array): {
+/** Whole blocks as codes; the absolute maxima wait until those of the whole matrix are known. */
+export interface EncodedBlocks {
+  /** 8 codes to a word. */
   weight: Uint32Array<ArrayBuffer>;
+  /** Of each block. */
   absmax: Float32Array<ArrayBuffer>;
-} {
+  /** Four sums for each block; see {@link addBlockErrors}. */
+  residues: Float32Array<ArrayBuffer>;
+}
+
+/** 4-bit codes of whole blocks. @param error counts the values; what is lost is known only with the stored maxima */
+export function encodeBlocks(values: Float32Array, error: EncodingError): EncodedBlocks {
   const bounds = middles(nf4Values);
+  const blocks = values.length / block;
   const weight = new Uint32Array(values.length / 8);
-  const absmax = new Float32Array(values.length / block);
-  for (let at = 0; at < values.length; at += block) {
-    const largest = largestMagnitude(values, at, block);
+  const absmax = new Float32Array(blocks);
+  const residues = new Float32Array(blocks * 4);
+  for (let index = 0; index < blocks; index++) {
+    const first = index * block;
+    const largest = largestMagnitude(values, first, block);
     const inverse = inverseOf(largest);
-    absmax[at / block] = largest;
-    for (let i = at; i < at + block; i++) {
-      const code = countBelow(bounds, Math.fround((values[i] ?? 0) * inverse));
-      weight[i >>> 3] = (weight[i >>> 3] ?? 0) | (code << ((i & 7) * 4));
+    let [norm, squares, cross, unitSquares, farthest] = [0, 0, 0, 0, 0];
+    for (let at = first; at < first + block; at++) {
+      const value = values[at] ?? 0;
+      const code = countBelow(bounds, Math.fround(value * inverse));
+      weight[at >>> 3] = (weight[at >>> 3] ?? 0) | (code << ((at & 7) * 4));
+      const unit = nf4Values[code] ?? 0;
+      const residue = value - unit * largest;
+      norm += value * value;
+      squares += residue * residue;
+      cross += residue * unit;
+      unitSquares += unit * unit;
+      farthest = Math.max(farthest, Math.abs(residue));
     }
+    absmax[index] = largest;
+    residues.set([squares, cross, unitSquares, farthest], index * 4);
+    error.squaredNorm += norm;
   }
-  return { weight, absmax };
+  return { weight, absmax, residues };
 }
 
 /** Absolute maxima as bytes, 4 to a word, and the tables that undo it. */
@@ -96,19 +118,41 @@ export function decodeNf4(
   scales: Uint32Array,
   tables: Float32Array,
 ): Float32Array<ArrayBuffer> {
-  const bytes = new Uint8Array(scales.buffer, scales.byteOffset, scales.byteLength);
-  const offset = tables[nf4Tables.offset] ?? 0;
   const values = new Float32Array(weight.length * 8);
-  for (let at = 0; at < values.length; at++) {
-    const index = Math.floor(at / block);
-    const nested = tables[nf4Tables.nested + Math.floor(index / nf4NestedBlock)] ?? 0;
-    const absmax = Math.fround(
-      Math.fround((tables[nf4Tables.map + (bytes[index] ?? 0)] ?? 0) * nested) + offset,
-    );
-    const code = ((weight[at >>> 3] ?? 0) >>> ((at & 7) * 4)) & 15;
-    values[at] = (tables[nf4Tables.values + code] ?? 0) * absmax;
+  for (let first = 0; first < values.length; first += block) {
+    const absmax = storedAbsmax(scales, tables, first / block);
+    for (let at = first; at < first + block; at++) {
+      const code = ((weight[at >>> 3] ?? 0) >>> ((at & 7) * 4)) & 15;
+      values[at] = (tables[nf4Tables.values + code] ?? 0) * absmax;
+    }
   }
   return values;
+}
+
+/** The absolute maximum that a block has once its byte is undone. */
+export function storedAbsmax(scales: Uint32Array, tables: Float32Array, index: number): number {
+  const byte = ((scales[index >>> 2] ?? 0) >>> ((index & 3) * 8)) & 255;
+  const nested = tables[nf4Tables.nested + Math.floor(index / nf4NestedBlock)] ?? 0;
+  const centred = Math.fround((tables[nf4Tables.map + byte] ?? 0) * nested);
+  return Math.fround(centred + (tables[nf4Tables.offset] ?? 0));
+}
+
+/**
+ * Counts what is lost, of blocks in order. A value v with the unit u = nf4[code] is stored as u a' where its block's maximum
+ * is a, so v - u a' = (v - u a) + u (a - a'). `residues` has for each block the sums of (v - u a)^2, of (v - u a) u and of
+ * u^2, and the largest |v - u a|; the largest error follows to within |a - a'|, and is never put too low.
+ */
+export function addBlockErrors(
+  error: EncodingError,
+  { absmax, residues }: Pick<EncodedBlocks, "absmax" | "residues">,
+  { scales, tables }: { scales: Uint32Array; tables: Float32Array },
+): void {
+  for (let index = 0; index < absmax.length; index++) {
+    const [squares = 0, cross = 0, unitSquares = 0, farthest = 0] = residues.subarray(index * 4);
+    const shift = (absmax[index] ?? 0) - storedAbsmax(scales, tables, index);
+    error.squaredError += squares + shift * (2 * cross + shift * unitSquares);
+    error.largest = Math.max(error.largest, farthest + Math.abs(shift));
+  }
 }
 
 function middles(ascending: Float32Array): Float32Array {

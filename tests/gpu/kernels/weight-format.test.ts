@@ -8,8 +8,12 @@ import {
   weightReader,
 } from "../../../src/kernels/weight-format/format.ts";
 import { decodeWeight } from "../../../src/model/weight-format/decode.ts";
-import type { WeightShape } from "../../../src/model/weight-format/format.ts";
-import { f32ToF16 } from "../../../src/util/bytes.ts";
+import {
+  weightBytes,
+  type ScaleType,
+  type WeightShape,
+} from "../../../src/model/weight-format/format.ts";
+import { f32ToBf16, f32ToF16 } from "../../../src/util/bytes.ts";
 import { randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
 import { encodeWeight } from "../../support/weights.ts";
 
@@ -23,9 +27,10 @@ fn main(@builtin(global_invocation_id) id : vec3u) {
 
 /** Every quad of the matrix, as a kernel sees it. */
 async function readOnGpu(
-  { format, rows, cols, groupSize }: WeightShape,
+  shape: WeightShape,
   stored: ReturnType<typeof encodeWeight>,
 ): Promise<Float32Array> {
+  const { format, rows, cols } = shape;
   const quads = (rows * cols) / 4;
   const tensors = new TestTensors();
   const weight: Record<string, Tensor> = {};
@@ -36,7 +41,7 @@ async function readOnGpu(
   const kernel = defineKernel({
     name: "copy-quads",
     source: copyQuads,
-    definitions: weightReader(format, groupSize),
+    definitions: weightReader(shape),
     bindings: { ...weightBindings(format), values: { use: "out", element: "vec4f" } },
     params: { quads: "u32" },
   });
@@ -124,6 +129,45 @@ test.each([...others, ...affine])(
   },
 );
 
+/** Codes of every kind, and scales and biases of many sizes as a file may have them. */
+function scaledBy(scaleType: ScaleType, shape: WeightShape): ReturnType<typeof encodeWeight> {
+  const sizes = weightBytes(shape);
+  const weight = new Uint32Array(sizes.weight! / 4).map((_, i) => Math.imul(i + 1, 0x9e3779b1));
+  const count = sizes.scales! / (scaleType === "f32" ? 4 : 2);
+  const drawn = weights(1, count + 1).slice(1); // the first is zero
+  const scales = scaleType === "f32" ? drawn : f32ToBf16(drawn);
+  return { weight: weight.buffer, scales: scales.buffer };
+}
+
+test.each(affine)(
+  "$format [$rows, $cols] in groups of $groupSize with scales of bf16: the decoder's bits",
+  async (affineShape) => {
+    const shape: WeightShape = { ...affineShape, scaleType: "bf16" };
+    const stored = scaledBy("bf16", shape);
+    const expected = decodeWeight(shape, stored);
+    expect(await readOnGpu(shape, stored)).toEqual(expected);
+    expect(new Set(expected).size).toBeGreaterThanOrEqual(16);
+  },
+);
+
+test.each(affine)(
+  "$format [$rows, $cols] in groups of $groupSize with scales of f32: the decoder's values",
+  async (affineShape) => {
+    const shape: WeightShape = { ...affineShape, scaleType: "f32" };
+    const stored = scaledBy("f32", shape);
+    const expected = decodeWeight(shape, stored);
+    const actual = await readOnGpu(shape, stored);
+    // A device may fuse the product with the sum; then one rounding of the product, below 256 scales, is left out.
+    const largest = 256 * Math.max(...new Float32Array(stored.scales!).map(Math.abs));
+    const worst = actual.reduce(
+      (gap, value, i) => Math.max(gap, Math.abs(value - expected[i]!)),
+      0,
+    );
+    expect(worst).toBeLessThanOrEqual(2 ** -23 * largest);
+    expect(new Set(expected).size).toBeGreaterThanOrEqual(16);
+  },
+);
+
 // Blocks from less than one word of absmax bytes to more than one nested block of 256.
 test.each([
   [1, 64],
@@ -144,10 +188,11 @@ test.each([
 });
 
 test("names its tensors with the sizes of their bindings", () => {
-  const weight = storedWeight("q_proj", "nf4", 192, 576);
+  const weight = storedWeight("q_proj", { format: "nf4", rows: 192, cols: 576 });
   expect(Object.keys(weight.tensors)).toEqual(Object.keys(weightBindings("nf4")));
   expect(weight.tensors["weight"]?.sizeBytes).toBe((192 * 576) / 2);
   expect(weight.tensors["tables"]?.label).toBe("q_proj tables");
-  expect(storedWeight("q_proj", "q4", 192, 576, 32).groupSize).toBe(32);
-  expect(() => weightReader("q4")).toThrow("groups of undefined");
+  const q4: WeightShape = { format: "q4", rows: 192, cols: 576 };
+  expect(storedWeight("q_proj", { ...q4, groupSize: 32 }).groupSize).toBe(32);
+  expect(() => weightReader(q4)).toThrow("groups of undefined");
 });

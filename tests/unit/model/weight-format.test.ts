@@ -267,13 +267,32 @@ test("what a matrix gets: norms f32, rows of broken groups f16", () => {
 });
 
 test("bytes of each binding", () => {
-  expect(weightBytes("f32", 3, 64)).toEqual({ weight: 768 });
-  expect(weightBytes("f16", 3, 64)).toEqual({ weight: 384 });
-  expect(weightBytes("q8", 3, 64, 32)).toEqual({ weight: 192, scales: 24 });
-  expect(weightBytes("q4", 3, 64, 64)).toEqual({ weight: 96, scales: 12 });
-  expect(weightBytes("nf4", 3, 64)).toEqual({ weight: 96, scales: 4, tables: 274 * 4 });
+  expect(weightBytes({ format: "f32", rows: 3, cols: 64 })).toEqual({ weight: 768 });
+  expect(weightBytes({ format: "f16", rows: 3, cols: 64 })).toEqual({ weight: 384 });
+  expect(weightBytes({ format: "q8", rows: 3, cols: 64, groupSize: 32 })).toEqual({
+    weight: 192,
+    scales: 24,
+  });
+  expect(weightBytes({ format: "q4", rows: 3, cols: 64, groupSize: 64 })).toEqual({
+    weight: 96,
+    scales: 12,
+  });
+  expect(weightBytes({ format: "nf4", rows: 3, cols: 64 })).toEqual({
+    weight: 96,
+    scales: 4,
+    tables: 274 * 4,
+  });
   // 4.5 bits and 4.127 bits a value, as both schemes promise.
-  expect(weightBytes("q4", 4096, 4096, 64)).toEqual({ weight: 8388608, scales: 1048576 });
-  expect(weightBytes("nf4", 4096, 4096)).toEqual({ weight: 8388608, scales: 262144, tables: 5188 });
-  expect(() => weightBytes("q4", 3, 96, 64)).toThrow("q4 with 96 columns");
+  expect(weightBytes({ format: "q4", rows: 4096, cols: 4096, groupSize: 64 })).toEqual({
+    weight: 8388608,
+    scales: 1048576,
+  });
+  expect(weightBytes({ format: "nf4", rows: 4096, cols: 4096 })).toEqual({
+    weight: 8388608,
+    scales: 262144,
+    tables: 5188,
+  });
+  expect(() => weightBytes({ format: "q4", rows: 3, cols: 96, groupSize: 64 })).toThrow(
+    "q4 with 96 columns",
+  );
 });
