@@ -49,7 +49,7 @@ export function unreachable(cause: unknown, asked: Asked): PassingFault {
       "network",
       isOffline
         ? "This device is offline."
-        : `${host(asked)} cannot be reached (${cause instanceof Error ? cause.message : String(cause)}).`,
+        : `${host(asked)}${asked.file === null ? "" : ", or the server it redirects to,"} cannot be reached (${cause instanceof Error ? cause.message : String(cause)}).`,
       {
         where: place(asked),
         remedy: isOffline

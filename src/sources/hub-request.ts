@@ -71,17 +71,22 @@ export async function ask(
 }
 
 /**
- * A `fetch` for `@huggingface/hub`: tries again with patience, and only lets JSON through.
+ * A `fetch` for `@huggingface/hub`: tries again with patience, and only lets through what the client can take.
  * @throws UserError "network", "access-denied", "bad-model-name"; the signal's AbortError
  */
-export function apiFetch(asked: Asked, access: HubAccess, signal: AbortSignal): typeof fetch {
+export function apiFetch(
+  answer: "an object" | "a list",
+  asked: Asked,
+  access: HubAccess,
+  signal: AbortSignal,
+): typeof fetch {
   return async (input) => {
     const url = onEndpoint(input instanceof Request ? input.url : String(input), access.endpoint);
     const patience = patienceOf(access);
     for (;;) {
       try {
         const response = await ask(url, { Accept: "application/json" }, asked, access, signal);
-        return new Response(await jsonText(response, asked, signal), {
+        return new Response(await jsonText(response, answer, asked, signal), {
           headers: { "Content-Type": "application/json", ...linkOf(response) },
         });
       } catch (fault) {
@@ -101,7 +106,12 @@ function onEndpoint(link: string, endpoint: URL): URL {
   return new URL(`${prefix}${url.pathname}${url.search}`, endpoint.origin);
 }
 
-async function jsonText(response: Response, asked: Asked, signal: AbortSignal): Promise<string> {
+async function jsonText(
+  response: Response,
+  answer: "an object" | "a list",
+  asked: Asked,
+  signal: AbortSignal,
+): Promise<string> {
   const announced = Number(response.headers.get("Content-Length") ?? 0);
   if (announced > maxApiBytes) {
     throw nonsense(`The answer has ${announced} bytes; the limit is ${maxApiBytes}.`, asked);
@@ -113,18 +123,28 @@ async function jsonText(response: Response, asked: Asked, signal: AbortSignal): 
     signal.throwIfAborted();
     throw broken(`The connection ended on the way (${String(cause)}).`, asked);
   }
+  const value = parseJson(text, asked);
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    Array.isArray(value) !== (answer === "a list")
+  ) {
+    throw nonsense(`The answer is not ${answer}: ${JSON.stringify(text.slice(0, 40))}.`, asked);
+  }
+  return text;
+}
+
+function parseJson(text: string, asked: Asked): unknown {
   try {
-    JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    const isPage = /^\s*</.test(text);
     throw nonsense(
-      isPage
+      /^\s*</.test(text)
         ? "The answer is a web page, where JSON was asked for: a login page of the network, perhaps."
         : `The answer is not JSON: it begins with ${JSON.stringify(text.slice(0, 40))}.`,
       asked,
     );
   }
-  return text;
 }
 
 function linkOf({ headers }: Response): Record<string, string> {

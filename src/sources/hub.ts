@@ -90,7 +90,7 @@ async function fetchInfo(asked: Asked, access: HubAccess, signal: AbortSignal): 
     ...(asked.revision !== null && { revision: asked.revision }),
     additionalFields: ["sha", "cardData"],
     hubUrl: hubUrlOf(access),
-    fetch: apiFetch(asked, access, signal),
+    fetch: apiFetch("an object", asked, access, signal),
   });
   // The client passes on what the hub sends, whatever its types say.
   const commit: unknown = sha;
@@ -117,7 +117,7 @@ async function fetchEntries(
     repo: { type: "model", name: asked.model },
     revision: commit,
     hubUrl: hubUrlOf(access),
-    fetch: apiFetch(asked, access, signal),
+    fetch: apiFetch("a list", asked, access, signal),
   })) {
     count += 1;
     if (count > maxEntries) {

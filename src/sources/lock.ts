@@ -1,0 +1,64 @@
+// Web Locks over files: one tab writes, several may read, and a lock ends with its tab.
+import { UserError } from "../util/errors.ts";
+
+/** Holds the lock until it is called. */
+export type Release = () => void;
+
+/** A Node process is alone with its files. */
+function lockManager(): LockManager | undefined {
+  return (globalThis as { navigator?: { locks?: LockManager } }).navigator?.locks;
+}
+
+/**
+ * Waits for the lock.
+ * @param onWait called when another tab, or another task of this one, holds it
+ * @throws the signal's AbortError
+ */
+export async function waitForLock(
+  name: string,
+  onWait: () => void,
+  signal: AbortSignal,
+): Promise<Release> {
+  const free = await tryLock(name, "exclusive");
+  if (free !== null) {
+    return free;
+  }
+  onWait();
+  return (await hold(name, { mode: "exclusive", signal })) ?? (() => undefined);
+}
+
+/** The lock if it is free now, else null. */
+export async function tryLock(name: string, mode: LockMode): Promise<Release | null> {
+  return await hold(name, { mode, ifAvailable: true });
+}
+
+/** @throws UserError "busy" */
+export async function lockOrRefuse(name: string, mode: LockMode, reason: string): Promise<Release> {
+  const release = await tryLock(name, mode);
+  if (release === null) {
+    throw new UserError("busy", reason, {
+      remedy: "Wait until the other tab is done with it, or close that tab.",
+    });
+  }
+  return release;
+}
+
+async function hold(name: string, options: LockOptions): Promise<Release | null> {
+  const locks = lockManager();
+  if (locks === undefined) {
+    return () => undefined;
+  }
+  return await new Promise((resolve, reject) => {
+    locks
+      .request(name, options, async (lock) => {
+        if (lock === null) {
+          resolve(null);
+          return;
+        }
+        await new Promise<void>((release) => {
+          resolve(release);
+        });
+      })
+      .catch(reject);
+  });
+}

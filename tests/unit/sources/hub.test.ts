@@ -1,0 +1,334 @@
+// Opening a model on a hub: which files, at which commit, and who gets to see the token.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { textOf } from "../../../src/sources/files.ts";
+import { openHub } from "../../../src/sources/hub.ts";
+import {
+  addCommit,
+  lfsFile,
+  openHubServer,
+  repoOf,
+  textFile,
+  type HubFile,
+  type HubServer,
+} from "../../support/hub-server.ts";
+import { modelFiles, never, openFrom, quick, randomBytes, weights } from "./hub.ts";
+
+let server: HubServer;
+
+beforeAll(async () => {
+  server = await openHubServer();
+});
+
+afterAll(() => server.close());
+
+beforeEach(() => {
+  server.repos.clear();
+  server.repos.set("org/small", repoOf(modelFiles, { licence: "apache-2.0" }));
+  server.requests.length = 0;
+  server.fault = null;
+  server.token = null;
+  server.pageSize = 1000;
+  server.linkOrigin = null;
+});
+
+const commitOf = (name: string) => server.repos.get(name)!.refs.get("main")!;
+const namesOf = async (files: Record<string, HubFile>, typed = "org/other") => {
+  server.repos.set("org/other", repoOf(files));
+  return [...(await openFrom(server, typed)).files.keys()];
+};
+
+describe("a model on the hub", () => {
+  test("is opened with its commit, licence and sizes, and no weight is read", async () => {
+    const model = await openFrom(server);
+    expect(model).toMatchObject({
+      source: "hub",
+      name: "org/small",
+      revision: commitOf("org/small"),
+      licence: "apache-2.0",
+      isGated: false,
+      weightNames: ["model.safetensors"],
+      sizeBytes: 38 + 12 + 2 + weights.length,
+    });
+    expect([...model.files.keys()]).toEqual([
+      "config.json",
+      "tokenizer.json",
+      "tokenizer_config.json",
+      "model.safetensors",
+    ]);
+    expect(server.requests.filter(({ url }) => url.includes("/resolve/"))).toEqual([]);
+  });
+
+  test("gives whole files and ranges as they are", async () => {
+    const model = await openFrom(server);
+    expect(await textOf(model, "config.json")).toBe('{"architectures":["LlamaForCausalLM"]}');
+    const file = model.files.get("model.safetensors")!;
+    expect(await file.read(0, 8)).toEqual(weights.slice(0, 8));
+    expect(await file.read(999_990, 1_000_003)).toEqual(weights.slice(999_990));
+    expect(await file.read(0, weights.length)).toEqual(weights);
+    expect(await file.read(5, 5)).toEqual(new Uint8Array());
+  });
+
+  test("is listed over as many pages as the hub makes of it", async () => {
+    server.pageSize = 2;
+    expect([...(await openFrom(server)).files.keys()]).toHaveLength(4);
+    const pages = server.requests.filter(({ url }) => url.includes("/tree/"));
+    expect(pages).toHaveLength(4);
+  });
+
+  test("stays at the commit it was opened at, though main moves on", async () => {
+    const model = await openFrom(server);
+    addCommit(server.repos.get("org/small")!, {
+      ...modelFiles,
+      "config.json": textFile("{}"),
+      "model.safetensors": lfsFile(randomBytes(1_000_003, 2)),
+    });
+    expect(await textOf(model, "config.json")).toContain("Llama");
+    const file = model.files.get("model.safetensors")!;
+    expect(await file.read(100, 200)).toEqual(weights.slice(100, 200));
+    expect((await openFrom(server)).revision).not.toBe(model.revision);
+  });
+
+  test("is found at a branch, a tag or a commit", async () => {
+    const repo = server.repos.get("org/small")!;
+    const first = commitOf("org/small");
+    addCommit(repo, { ...modelFiles, "config.json": textFile("{}") });
+    repo.refs.set("v1.0", first);
+    expect((await openFrom(server, "org/small@v1.0")).revision).toBe(first);
+    expect((await openFrom(server, `org/small@${first}`)).revision).toBe(first);
+  });
+
+  test("is listed by the mirror alone, though its links name the hub that it mirrors", async () => {
+    server.pageSize = 2;
+    server.linkOrigin = "http://127.0.0.1:1";
+    expect([...(await openFrom(server)).files.keys()]).toHaveLength(4);
+  });
+});
+
+describe("the files of a model", () => {
+  test("are its sharded safetensors with their index, without the second copy in one file", async () => {
+    const shard = lfsFile(randomBytes(10));
+    const names = await namesOf({
+      "config.json": textFile("{}"),
+      "consolidated.safetensors": shard,
+      "model-00001-of-00002.safetensors": shard,
+      "model-00002-of-00002.safetensors": shard,
+      "model.safetensors.index.json": textFile("{}"),
+      "pytorch_model.bin": shard,
+    });
+    expect(names).toEqual([
+      "config.json",
+      "model.safetensors.index.json",
+      "model-00001-of-00002.safetensors",
+      "model-00002-of-00002.safetensors",
+    ]);
+  });
+
+  test("are one .gguf where there is no other, or where it is named", async () => {
+    const file = lfsFile(randomBytes(10));
+    expect(await namesOf({ "x-Q4_0.gguf": file })).toEqual(["x-Q4_0.gguf"]);
+    const both = { "config.json": textFile("{}"), "a.gguf": file, "b.gguf": file };
+    expect(await namesOf(both, "org/other/b.gguf")).toEqual(["config.json", "b.gguf"]);
+    expect(await namesOf({ ...both, "model.safetensors": file })).toEqual([
+      "config.json",
+      "model.safetensors",
+    ]);
+  });
+
+  test("are to be chosen among several .gguf, smallest first", async () => {
+    const choose = namesOf({
+      "a.gguf": lfsFile(randomBytes(20)),
+      "b.gguf": lfsFile(randomBytes(10)),
+    });
+    await expect(choose).rejects.toMatchObject({
+      code: "missing-file",
+      where: "org/other",
+      remedy:
+        "Write one of them behind the name, as org/other/file.gguf: b.gguf (10 B), a.gguf (20 B).",
+    });
+  });
+
+  test("are refused where there are no weights that can be read", async () => {
+    await expect(namesOf({ "pytorch_model.bin": lfsFile(randomBytes(9)) })).rejects.toMatchObject({
+      code: "missing-file",
+      remedy: expect.stringContaining("pickle") as string,
+    });
+    await expect(namesOf({ "config.json": textFile("{}") })).rejects.toMatchObject({
+      message: "org/other: It has no .safetensors and no .gguf file.",
+    });
+    await expect(
+      namesOf({ "a.gguf": lfsFile(randomBytes(9)) }, "org/other/b.gguf"),
+    ).rejects.toThrow('It has no weights named "b.gguf".');
+  });
+});
+
+describe("the token", () => {
+  const value = "hf_canary0123456789";
+
+  test("goes to the hub with every request, and never to the place it redirects to", async () => {
+    server.token = { value, mayReadGated: true };
+    const model = await openFrom(server, "org/small", { token: ` ${value}\n` });
+    const file = model.files.get("model.safetensors")!;
+    await file.read(0, 8);
+    await file.read(8, 16);
+    await textOf(model, "config.json");
+    const seen = (origin: string) => server.requests.filter((request) => request.origin === origin);
+    expect(seen("bytes")).toHaveLength(2);
+    expect(JSON.stringify(seen("bytes"))).not.toContain(value);
+    expect(seen("hub").length).toBeGreaterThan(3);
+    for (const { headers, url } of seen("hub")) {
+      expect(headers.authorization).toBe(`Bearer ${value}`);
+      expect(url).not.toContain(value);
+    }
+  });
+
+  test("is not in what a wrong one is refused with", async () => {
+    server.token = { value: "hf_other", mayReadGated: false };
+    const error: unknown = await openFrom(server, "org/small", { token: value }).catch(
+      (fault: unknown) => fault,
+    );
+    expect(error).toMatchObject({
+      code: "access-denied",
+      message: expect.stringContaining("Invalid credentials") as string,
+    });
+    expect(JSON.stringify(error)).not.toContain(value);
+    expect(String(error)).not.toContain(value);
+  });
+
+  test("is refused unsent when no token can look like it", async () => {
+    await expect(openFrom(server, "org/small", { token: "hf_ä" })).rejects.toMatchObject({
+      code: "access-denied",
+    });
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe("a gated model", () => {
+  beforeEach(() => {
+    server.repos.set("org/gated", repoOf(modelFiles, { gated: "manual", licence: "llama3.2" }));
+    server.token = { value: "hf_good", mayReadGated: false };
+  });
+
+  test("is refused at once without a token, with what to do", async () => {
+    await expect(openFrom(server, "org/gated")).rejects.toMatchObject({
+      code: "access-denied",
+      message: expect.stringContaining("accept a licence first") as string,
+      remedy: `Accept it on ${server.endpoint}/org/gated, then give an access token of your account.`,
+    });
+  });
+
+  test("is refused with a token whose account has not accepted the licence", async () => {
+    await expect(openFrom(server, "org/gated", { token: "hf_good" })).rejects.toMatchObject({
+      code: "access-denied",
+      message: expect.stringContaining("has no access") as string,
+    });
+  });
+
+  test("opens with a token that may read it", async () => {
+    server.token = { value: "hf_good", mayReadGated: true };
+    const model = await openFrom(server, "org/gated", { token: "hf_good" });
+    expect(model).toMatchObject({ isGated: true, licence: "llama3.2" });
+  });
+});
+
+describe("what is not there", () => {
+  test("is told as a name that may be wrong or private, for the hub does not say which", async () => {
+    await expect(openFrom(server, "org/nothing")).rejects.toMatchObject({
+      code: "access-denied",
+      message: expect.stringContaining("no public model of this name") as string,
+    });
+    server.token = { value: "hf_good", mayReadGated: false };
+    await expect(openFrom(server, "org/nothing", { token: "hf_good" })).rejects.toMatchObject({
+      code: "bad-model-name",
+      where: "org/nothing",
+    });
+  });
+
+  test("is told as a revision when it is one", async () => {
+    await expect(openFrom(server, "org/small@v9")).rejects.toMatchObject({
+      code: "bad-model-name",
+      message: 'org/small: The model has no revision "v9".',
+    });
+  });
+
+  test("is told as a file when the hub lists one that it does not have", async () => {
+    const model = await openFrom(server);
+    server.repos.get("org/small")!.commits.get(model.revision)!.delete("config.json");
+    await expect(textOf(model, "config.json")).rejects.toMatchObject({
+      code: "missing-file",
+      where: "org/small/config.json",
+    });
+    server.repos.set("org/small", repoOf(modelFiles));
+  });
+});
+
+describe("an address that is no hub", () => {
+  const open = (endpoint: string) => openFrom(server, "org/small", { endpoint });
+
+  test.each(["", "huggingface.co", "ftp://huggingface.co", "https://user:pass@huggingface.co"])(
+    "is refused: %j",
+    async (endpoint) => {
+      await expect(open(endpoint)).rejects.toMatchObject({ code: "network" });
+    },
+  );
+
+  test("is said to be out of reach when nobody answers", async () => {
+    await expect(open("http://127.0.0.1:1")).rejects.toMatchObject({
+      code: "network",
+      message: expect.stringContaining("127.0.0.1:1 cannot be reached") as string,
+      remedy: expect.stringContaining("CORS") as string,
+    });
+  });
+
+  test("is told by its web page where JSON was asked for", async () => {
+    server.fault = () => ({ body: "<!doctype html><title>Log in</title>" });
+    await expect(openFrom(server)).rejects.toMatchObject({
+      code: "network",
+      message: expect.stringContaining("web page") as string,
+    });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test.each([
+    ["no commit", "{}", /names no commit/],
+    ["no object", "null", /not an object/],
+    ["a list", "[]", /not an object/],
+    ["no JSON", "<", /web page/],
+    ["half of the JSON", '{"id":', /not JSON/],
+  ])("is told by an answer with %s", async (_, body, message) => {
+    server.fault = ({ url }) => (url.includes("/revision/") ? { body } : undefined);
+    await expect(openFrom(server)).rejects.toThrow(message);
+  });
+
+  test.each([
+    [
+      "a size that is no number",
+      [{ type: "file", path: "config.json", size: "1", oid: "a".repeat(40) }],
+    ],
+    ["no hash", [{ type: "file", path: "config.json", size: 1 }]],
+    ["a hash of another length", [{ type: "file", path: "a.gguf", lfs: { oid: "ab", size: 1 } }]],
+  ])("is told by a list with %s", async (_, list) => {
+    server.fault = ({ url }) =>
+      url.includes("/tree/") ? { body: JSON.stringify(list) } : undefined;
+    await expect(openFrom(server)).rejects.toMatchObject({
+      code: "network",
+      message: expect.stringContaining("has no size or hash for") as string,
+    });
+  });
+});
+
+describe("an abort", () => {
+  test("ends opening at once, as an abort", async () => {
+    const stop = new AbortController();
+    server.fault = () => {
+      stop.abort();
+      return { delay: new Promise(() => undefined) };
+    };
+    const opening = openHub(
+      { name: "org/small", revision: null, file: null },
+      { endpoint: server.endpoint, pace: quick },
+      stop.signal,
+    );
+    await expect(opening).rejects.toMatchObject({ name: "AbortError" });
+    expect(never.aborted).toBe(false);
+  });
+});

@@ -1,0 +1,258 @@
+// A file on a hub when things go wrong on the way: broken connections, busy servers, answers that are not the file.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { HubNotice } from "../../../src/sources/hub-request.ts";
+import { textOf } from "../../../src/sources/files.ts";
+import {
+  openHubServer,
+  repoOf,
+  sha256Of,
+  type Fault,
+  type HubServer,
+  type Recorded,
+} from "../../support/hub-server.ts";
+import { modelFiles, never, openFrom, weights } from "./hub.ts";
+
+let server: HubServer;
+let notices: HubNotice[];
+
+beforeAll(async () => {
+  server = await openHubServer();
+  server.repos.set("org/small", repoOf(modelFiles));
+});
+
+afterAll(() => server.close());
+
+beforeEach(() => {
+  server.fault = null;
+  server.token = null;
+  notices = [];
+});
+
+async function openModel() {
+  const onNotice = (notice: HubNotice) => notices.push(notice);
+  const model = await openFrom(server, "org/small", { onNotice });
+  server.requests.length = 0;
+  return model;
+}
+
+const openWeights = async () => (await openModel()).files.get("model.safetensors")!;
+
+/** For the first requests of those that ask for bytes, one each. */
+function faults(...list: Fault[]): HubServer["fault"] {
+  const left = [...list];
+  return ({ origin }) => (origin === "bytes" ? left.shift() : undefined);
+}
+
+const rangesOf = (requests: Recorded[]) =>
+  requests.filter(({ origin }) => origin === "bytes").map(({ headers }) => headers.range);
+
+describe("a broken connection", () => {
+  test("goes on at the byte where it broke", async () => {
+    const file = await openWeights();
+    server.fault = faults({ cutAfter: 100_000 }, { cutAfter: 200_000 });
+    expect(await file.read(10, 900_010)).toEqual(weights.slice(10, 900_010));
+    expect(rangesOf(server.requests)).toEqual([
+      "bytes=10-900009",
+      "bytes=100010-900009",
+      "bytes=300010-900009",
+    ]);
+    expect(notices).toMatchObject([{ kind: "waiting" }, { kind: "waiting" }]);
+  });
+
+  test("may break as often as it likes while it brings something", async () => {
+    const file = await openWeights();
+    server.fault = () => ({ cutAfter: 70_000 });
+    expect(await file.read(0, 900_000)).toEqual(weights.slice(0, 900_000));
+    expect(rangesOf(server.requests)).toHaveLength(13);
+  });
+
+  test("is given up when it brings next to nothing each time", async () => {
+    const file = await openWeights();
+    server.fault = ({ origin }) => (origin === "bytes" ? { cutAfter: 1 } : undefined);
+    await expect(file.read(0, 900_000)).rejects.toMatchObject({
+      code: "network",
+      where: "org/small/model.safetensors",
+      remedy: expect.stringContaining("goes on where it stopped") as string,
+    });
+  });
+
+  test("ends at an abort, as an abort", async () => {
+    const file = await openWeights();
+    const stop = new AbortController();
+    server.fault = faults({
+      cutAfter: 100_000,
+      get delay() {
+        setTimeout(() => {
+          stop.abort();
+        }, 5);
+        return new Promise((resolve) => setTimeout(resolve, 50));
+      },
+    });
+    await expect(file.read(0, 900_000, stop.signal)).rejects.toMatchObject({ name: "AbortError" });
+  });
+});
+
+describe("a busy server", () => {
+  test("is given the time it asks for", async () => {
+    const file = await openWeights();
+    server.fault = faults({ status: 429, headers: { "Retry-After": "1" } });
+    const begun = performance.now();
+    expect(await file.read(0, 10)).toEqual(weights.slice(0, 10));
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(990);
+    expect(notices).toMatchObject([{ kind: "waiting", waitMs: 1000 }]);
+  });
+
+  test("is given the time that its own header counts, or a date", async () => {
+    const model = await openModel();
+    const inTwo = new Date(Date.now() + 2000).toUTCString();
+    server.fault = faults({ status: 503, headers: { "Retry-After": inTwo } });
+    await model.files.get("model.safetensors")!.read(0, 10);
+    expect((notices[0] as { waitMs: number }).waitMs).toBeLessThanOrEqual(2000);
+    let count = 0;
+    server.fault = () =>
+      count++ === 0 ? { status: 429, headers: { RateLimit: '"api";r=0;t=1' } } : undefined;
+    await textOf(model, "config.json");
+    expect(notices[1]).toMatchObject({ waitMs: 1000 });
+    expect(notices).toHaveLength(2);
+  });
+
+  test("that asks for an hour is told instead", async () => {
+    const file = await openWeights();
+    server.fault = () => ({ status: 429, headers: { "Retry-After": "3600" } });
+    await expect(file.read(0, 10)).rejects.toMatchObject({
+      code: "network",
+      message: expect.stringContaining("1 h of patience") as string,
+      remedy: expect.stringContaining("access token") as string,
+    });
+    expect(notices).toEqual([]);
+  });
+
+  test.each([500, 502, 503, 504, 408])(
+    "that answers %d is asked again, but not for ever",
+    async (status) => {
+      const file = await openWeights();
+      server.fault = faults({ status }, { status });
+      expect(await file.read(0, 10)).toEqual(weights.slice(0, 10));
+      server.fault = () => ({ status });
+      server.requests.length = 0;
+      await expect(file.read(0, 10)).rejects.toMatchObject({
+        code: "network",
+        message: expect.stringContaining(`answered ${status}`) as string,
+      });
+      expect(server.requests.filter(({ origin }) => origin === "hub")).toHaveLength(3);
+    },
+  );
+});
+
+describe("the place the hub redirects to", () => {
+  test("is asked at once from the second range on", async () => {
+    const file = await openWeights();
+    await file.read(0, 10);
+    await file.read(10, 20);
+    await file.read(20, 30);
+    expect(server.requests.map(({ origin }) => origin)).toEqual(["hub", "bytes", "bytes", "bytes"]);
+  });
+
+  test("is asked for anew at the hub when its signature has expired", async () => {
+    const file = await openWeights();
+    await file.read(0, 10);
+    server.fault = faults({ status: 403 });
+    expect(await file.read(10, 20)).toEqual(weights.slice(10, 20));
+    await file.read(20, 30);
+    const origins = server.requests.map(({ origin }) => origin);
+    expect(origins).toEqual(["hub", "bytes", "bytes", "hub", "bytes", "bytes"]);
+    expect(notices).toEqual([]);
+  });
+
+  test("is left alone when it cannot be asked directly", async () => {
+    const file = await openWeights();
+    await file.read(0, 10);
+    server.fault = faults({ status: 500 });
+    expect(await file.read(10, 20)).toEqual(weights.slice(10, 20));
+    await file.read(20, 30);
+    const origins = server.requests.map(({ origin }) => origin);
+    expect(origins).toEqual(["hub", "bytes", "bytes", "hub", "bytes", "hub", "bytes"]);
+  });
+});
+
+describe("a server without ranges", () => {
+  test("gives the bytes that were asked for all the same, and is said to be slow once", async () => {
+    const file = await openWeights();
+    server.fault = () => ({ ignoreRange: true });
+    expect(await file.read(500_000, 500_100)).toEqual(weights.slice(500_000, 500_100));
+    expect(await file.read(0, 8)).toEqual(weights.slice(0, 8));
+    expect(notices).toMatchObject([
+      { kind: "slow", reason: expect.stringContaining("only as a whole") as string },
+    ]);
+    expect(await file.acceptsRanges(never)).toBe(false);
+  });
+
+  test("is known from a single byte", async () => {
+    const file = await openWeights();
+    expect(await file.acceptsRanges(never)).toBe(true);
+    expect(rangesOf(server.requests)).toEqual(["bytes=0-0"]);
+    expect(await file.acceptsRanges(never)).toBe(true);
+    expect(server.requests).toHaveLength(2);
+  });
+});
+
+describe("an answer that is not the file", () => {
+  const refused = async (fault: Fault, message: RegExp) => {
+    const file = await openWeights();
+    server.fault = ({ origin }) => (origin === "bytes" ? fault : undefined);
+    await expect(file.read(10, 20)).rejects.toMatchObject({ code: "network" });
+    await expect(file.read(10, 20)).rejects.toThrow(message);
+  };
+
+  test("is refused when it is another range", async () => {
+    await refused({ contentRange: "bytes 0-9/1000003" }, /"bytes 0-9\/1000003" came/);
+  });
+
+  test("is refused when it is of a file of another size", async () => {
+    await refused({ contentRange: "bytes 10-19/999" }, /"bytes 10-19\/999" came/);
+  });
+
+  test("is refused when more came than was asked for", async () => {
+    await refused({ extraBytes: 7 }, /More came than the 10 bytes/);
+  });
+
+  test("is refused when less came, again and again", async () => {
+    await refused({ extraBytes: -10 }, /ended 10 bytes too early/);
+  });
+
+  test("is refused when it is a web page", async () => {
+    const fault = { body: "<html>", headers: { "Content-Type": "text/html; charset=utf-8" } };
+    await refused(fault, /web page/);
+  });
+});
+
+describe("a whole file", () => {
+  test("is fetched once more when a bit was flipped on the way", async () => {
+    const model = await openModel();
+    let count = 0;
+    server.fault = () => (count++ === 0 ? { flipByte: 5 } : undefined);
+    expect(await textOf(model, "config.json")).toContain("Llama");
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test.each(["config.json", "tokenizer.json"])(
+    "is refused when %s is damaged each time",
+    async (name) => {
+      const model = await openModel();
+      server.fault = () => ({ flipByte: 5 });
+      await expect(textOf(model, name)).rejects.toMatchObject({
+        code: "damaged-file",
+        where: `org/small/${name}`,
+      });
+    },
+  );
+
+  test("carries the hash that the hub has on record", async () => {
+    const { files } = await openModel();
+    expect(files.get("model.safetensors")!.contentId).toEqual({
+      kind: "sha256",
+      hex: sha256Of(weights),
+    });
+    expect(files.get("config.json")!.contentId).toMatchObject({ kind: "git-blob" });
+  });
+});
