@@ -1,5 +1,10 @@
 // config.json and generation_config.json, parsed once into the fields the decoder needs.
+import { f16ToF32, f32ToBf16, f32ToF16, bf16ToF32 } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
+import { architectures, type Architecture } from "./architectures.ts";
+import { ConfigFields } from "./config-fields.ts";
+import { readLayers } from "./config-layers.ts";
+import { readMaxPositions, readRopes, type Ropes } from "./config-rope.ts";
 
 /** How RoPE's frequencies are changed for longer texts, as transformers' modeling_rope_utils.py has them. */
 export type RopeScaling =
@@ -9,6 +14,15 @@ export type RopeScaling =
       factor: number;
       lowFreqFactor: number;
       highFreqFactor: number;
+      originalMaxPositionEmbeddings: number;
+    }
+  | {
+      /** Each frequency is divided by its own factor; cosine and sine are multiplied by attentionFactor (Phi-3). */
+      kind: "factors";
+      /** headDim / 2 */
+      factors: readonly number[];
+      attentionFactor: number;
+      /** Longer texts would need other factors. */
       originalMaxPositionEmbeddings: number;
     };
 
@@ -54,7 +68,10 @@ export interface ModelConfig {
   /** Norms multiply by this plus their weight: 1 for Gemma, else 0. */
   normOffset: 0 | 1;
   activation: "silu" | "gelu-tanh";
-  /** What embeddings are multiplied by: the rounded square root of hiddenSize for Gemma, else 1. */
+  /**
+   * What embeddings are multiplied by: 1, or for Gemma the square root of hiddenSize in the precision of the checkpoint, as
+   * transformers computes it. Checkpoints on the hub are bfloat16: 25.25 for Gemma-3-270M, whose root is 25.298.
+   */
   embeddingScale: number;
   /** What attention scores are multiplied by, 1 / sqrt(headDim) as a rule. */
   attentionScale: number;
@@ -67,9 +84,6 @@ export interface ModelConfig {
   tieWordEmbeddings: boolean;
 }
 
-const supported = ["LlamaForCausalLM"];
-const supportedText = "LlamaForCausalLM (Llama, SmolLM2, TinyLlama)";
-
 /** No released model comes near these; they keep a lying file from asking for absurd memory. */
 const limits = {
   vocab_size: 2_000_000,
@@ -79,20 +93,15 @@ const limits = {
   num_attention_heads: 1024,
   num_key_value_heads: 1024,
   head_dim: 4096,
-  max_position_embeddings: 100_000_000,
 } as const;
 
-type Fields = Record<string, unknown>;
-
 /**
- * Parses a Hugging Face `config.json` (both generations: `rope_theta` or `rope_parameters.rope_theta`).
+ * Parses a Hugging Face `config.json` of transformers 4 or 5. Keys that are absent have the defaults of the model's config
+ * class. The base model's own dropout is not read: it is off, as in evaluation.
  * @throws UserError "bad-config" or "unsupported-architecture"
  */
 export function parseModelConfig(text: string, fileName = "config.json"): ModelConfig {
-  const fields = parseObject(text, fileName);
-  const config = readConfig(fields, fileName);
-  refuseArithmetic(fields, fileName);
-  return config;
+  return readConfig(ConfigFields.parse(text, fileName), readArithmetic);
 }
 
 /**
@@ -100,47 +109,186 @@ export function parseModelConfig(text: string, fileName = "config.json"): ModelC
  * @throws UserError "bad-config" or "unsupported-architecture"
  */
 export function parseModelSizes(text: string, fileName = "config.json"): ModelConfig {
-  return readConfig(parseObject(text, fileName), fileName);
+  return readConfig(ConfigFields.parse(text, fileName), (fields, known, headDim) => {
+    try {
+      return readArithmetic(fields, known, headDim);
+    } catch (error) {
+      if (error instanceof UserError && error.code === "unsupported-architecture") {
+        return plainArithmetic(fields, known);
+      }
+      throw error;
+    }
+  });
 }
 
-function readConfig(fields: Fields, fileName: string): ModelConfig {
-  const architecture = readArchitecture(fields, fileName);
+/** What changes no tensor and no size. */
+type Arithmetic = Ropes & Pick<ModelConfig, "activation">;
+type ReadArithmetic = (fields: ConfigFields, known: Architecture, headDim: number) => Arithmetic;
+
+function readConfig(fields: ConfigFields, arithmeticOf: ReadArithmetic): ModelConfig {
+  const [architecture, known] = readArchitecture(fields);
   const integer = (key: keyof typeof limits, fallback?: number) =>
-    readInteger(fields, key, fileName, fallback);
+    fields.integer(key, limits[key], fallback);
+  refuseBiases(fields, known);
   const hiddenSize = integer("hidden_size");
   const numAttentionHeads = integer("num_attention_heads");
   const numHiddenLayers = integer("num_hidden_layers");
-  const headDim = integer("head_dim", hiddenSize / numAttentionHeads);
-  const rope = { theta: readRopeTheta(fields, fileName), scaling: null };
-  const config: ModelConfig = {
+  const heads = readHeads(fields, known, hiddenSize, numAttentionHeads);
+  const arithmetic = arithmeticOf(fields, known, heads.headDim);
+  return {
     architecture,
     vocabSize: integer("vocab_size"),
     hiddenSize,
     intermediateSize: integer("intermediate_size"),
     numHiddenLayers,
     numAttentionHeads,
-    numKeyValueHeads: integer("num_key_value_heads", numAttentionHeads),
-    headDim,
-    rmsNormEps: readPositive(fields["rms_norm_eps"] ?? 1e-6, "rms_norm_eps", fileName),
-    rope,
-    slidingRope: rope,
-    slidingWindow: null,
-    layers: Array.from({ length: numHiddenLayers }, () => ({ isSliding: false, hasRope: true })),
-    hasQkvBias: false,
-    hasQkNorm: false,
-    isFused: false,
-    hasSandwichNorms: false,
-    normOffset: 0,
-    activation: "silu",
-    embeddingScale: 1,
-    attentionScale: 1 / Math.sqrt(headDim),
-    attentionSoftcap: null,
-    logitSoftcap: null,
-    maxPositionEmbeddings: integer("max_position_embeddings", 2048),
-    tieWordEmbeddings: fields["tie_word_embeddings"] === true,
+    ...heads,
+    rmsNormEps: fields.positive("rms_norm_eps", known.rmsNormEps),
+    ...arithmetic,
+    ...readLayers(fields, known, numHiddenLayers, arithmetic.maxPositionEmbeddings),
+    hasQkvBias: known.hasQkvBias,
+    hasQkNorm: known.hasQkNorm,
+    isFused: known.isFused,
+    hasSandwichNorms: known.hasSandwichNorms,
+    normOffset: known.normOffset,
+    embeddingScale: known.hasScaledEmbedding ? rootInPrecision(hiddenSize, fields) : 1,
+    attentionScale: 1 / Math.sqrt(readQueryScalar(fields, known, heads.headDim)),
+    attentionSoftcap: readSoftcap(fields, "attn_logit_softcapping", known.attentionSoftcap),
+    logitSoftcap: readSoftcap(fields, "final_logit_softcapping", known.logitSoftcap),
+    tieWordEmbeddings: fields.flag("tie_word_embeddings", known.tieWordEmbeddings),
   };
-  refuseShapes(fields, config, fileName);
-  return config;
+}
+
+/** The class named, or by the model's type where none is. */
+function readArchitecture(fields: ConfigFields): [name: string, known: Architecture] {
+  const listed = fields.raw("architectures");
+  const modelType = fields.raw("model_type") ?? null;
+  const named: unknown = Array.isArray(listed) ? listed[0] : undefined;
+  const byType = [...architectures].find(([, known]) => known.modelType === modelType)?.[0];
+  const name = named ?? byType ?? modelType ?? "none named";
+  const known = typeof name === "string" ? architectures.get(name) : undefined;
+  if (typeof name !== "string" || known === undefined) {
+    const isVision = name === "Gemma3ForConditionalGeneration" || name === "gemma3";
+    const part = isVision ? " with its vision part" : "";
+    throw fields.unsupported(`The architecture ${JSON.stringify(name)}${part}`);
+  }
+  if (modelType !== null && modelType !== known.modelType) {
+    throw fields.bad("model_type", modelType, `${JSON.stringify(known.modelType)} for ${name}`);
+  }
+  return [name, known];
+}
+
+/** Switches that would add tensors or show a token those behind it. */
+function refuseBiases(fields: ConfigFields, { hasQkvBias }: Architecture): void {
+  const switches = ["mlp_bias", "use_bidirectional_attention", "use_mrope"];
+  for (const key of hasQkvBias ? switches : ["attention_bias", ...switches]) {
+    if (fields.flag(key, false)) {
+      throw fields.unsupported(key);
+    }
+  }
+}
+
+function readHeads(
+  fields: ConfigFields,
+  known: Architecture,
+  hiddenSize: number,
+  numAttentionHeads: number,
+): Pick<ModelConfig, "numKeyValueHeads" | "headDim"> {
+  const headDim = fields.integer(
+    "head_dim",
+    limits.head_dim,
+    known.headDim ?? hiddenSize / numAttentionHeads,
+  );
+  if (headDim % 2 !== 0) {
+    throw fields.fault(`its head_dim is ${headDim}, but RoPE needs an even number`);
+  }
+  // Null means one for each head whatever the class's default.
+  const isNull = fields.raw("num_key_value_heads") === null;
+  const numKeyValueHeads = fields.integer(
+    "num_key_value_heads",
+    limits.num_key_value_heads,
+    isNull ? numAttentionHeads : (known.numKeyValueHeads ?? numAttentionHeads),
+  );
+  if (numAttentionHeads % numKeyValueHeads !== 0) {
+    throw fields.fault(
+      `${numAttentionHeads} attention heads do not divide into ${numKeyValueHeads} key/value heads`,
+    );
+  }
+  return { numKeyValueHeads, headDim };
+}
+
+function readArithmetic(fields: ConfigFields, known: Architecture, headDim: number): Arithmetic {
+  return {
+    ...readRopes(fields, known, headDim),
+    activation: readActivation(fields, known),
+  };
+}
+
+function plainArithmetic(fields: ConfigFields, known: Architecture): Arithmetic {
+  const plain = (theta: number) => ({ theta, scaling: null });
+  return {
+    rope: plain(known.ropeTheta),
+    slidingRope: plain(known.slidingRopeTheta ?? known.ropeTheta),
+    maxPositionEmbeddings: readMaxPositions(fields, known),
+    activation: "silu",
+  };
+}
+
+/** By transformers' names (activations.py). */
+function readActivation(
+  fields: ConfigFields,
+  { activationKey, activation }: Architecture,
+): ModelConfig["activation"] {
+  const name = fields.raw(activationKey) ?? activation;
+  switch (name) {
+    case "silu":
+    case "swish":
+      return "silu";
+    case "gelu_pytorch_tanh":
+    case "gelu_new":
+      return "gelu-tanh";
+    default:
+      throw fields.unsupported(`The activation ${JSON.stringify(name)}`);
+  }
+}
+
+function readQueryScalar(
+  fields: ConfigFields,
+  { queryScalar }: Architecture,
+  headDim: number,
+): number {
+  return queryScalar === null ? headDim : fields.positive("query_pre_attn_scalar", queryScalar);
+}
+
+/** @param usual undefined where the class computes no such cap: then there must be none */
+function readSoftcap(
+  fields: ConfigFields,
+  key: string,
+  usual: number | null | undefined,
+): number | null {
+  const given = fields.raw(key);
+  if (usual === undefined) {
+    if ((given ?? null) !== null) {
+      throw fields.unsupported(key);
+    }
+    return null;
+  }
+  return given === null || (given === undefined && usual === null)
+    ? null
+    : fields.positive(key, usual ?? undefined);
+}
+
+/** bfloat16 where the file names no other: what Gemma was trained with. */
+function rootInPrecision(hiddenSize: number, fields: ConfigFields): number {
+  const dtype = fields.raw("dtype") ?? fields.raw("torch_dtype");
+  const root = Float32Array.of(Math.sqrt(hiddenSize));
+  const rounded =
+    dtype === "float32"
+      ? root
+      : dtype === "float16"
+        ? f16ToF32(f32ToF16(root))
+        : bf16ToF32(f32ToBf16(root));
+  return rounded[0] ?? NaN;
 }
 
 /** Token ids that end a text: `eos_token_id` of generation_config.json, else of config.json; a number or a list. */
@@ -150,135 +298,21 @@ export function parseStopTokens(configText: string, generationText: string | nul
     ["config.json", configText],
   ] as const;
   for (const [fileName, text] of files) {
-    const value = parseObject(text, fileName)["eos_token_id"] ?? null;
+    const fields = ConfigFields.parse(text, fileName);
+    const value = fields.raw("eos_token_id") ?? null;
     if (value !== null) {
-      return readTokenIds(value, fileName);
+      return readTokenIds(value, fields);
     }
   }
   return [];
 }
 
-function readTokenIds(value: unknown, fileName: string): number[] {
+function readTokenIds(value: unknown, fields: ConfigFields): number[] {
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.map((id) => {
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0) {
-      throw badConfig(fileName, `its eos_token_id holds ${JSON.stringify(id)}`);
+      throw fields.fault(`its eos_token_id holds ${JSON.stringify(id)}`);
     }
     return id;
-  });
-}
-
-function parseObject(text: string, fileName: string): Fields {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw badConfig(fileName, `it is not JSON (${(error as Error).message})`);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw badConfig(fileName, "it is not a JSON object");
-  }
-  return value as Fields;
-}
-
-function readArchitecture(fields: Fields, fileName: string): string {
-  const listed = fields["architectures"];
-  const name: unknown = Array.isArray(listed) ? listed[0] : undefined;
-  const isLlamaByType = name === undefined && fields["model_type"] === "llama";
-  const architecture = isLlamaByType ? "LlamaForCausalLM" : name;
-  if (typeof architecture === "string" && supported.includes(architecture)) {
-    return architecture;
-  }
-  const shown = JSON.stringify(architecture ?? fields["model_type"] ?? "none named");
-  throw unsupported(fileName, `The architecture ${shown} is not supported`);
-}
-
-/** What the decoder would compute another way; the tensors are the same. */
-function refuseArithmetic(fields: Fields, fileName: string): void {
-  for (const key of ["rope_scaling", "rope_parameters"]) {
-    const ropeType = ropeTypeOf(fields[key]);
-    if (ropeType !== "default") {
-      throw unsupported(fileName, `RoPE scaling ${JSON.stringify(ropeType)} is not supported`);
-    }
-  }
-  if ((fields["hidden_act"] ?? "silu") !== "silu") {
-    throw unsupported(
-      fileName,
-      `The activation ${JSON.stringify(fields["hidden_act"])} is not supported`,
-    );
-  }
-}
-
-function refuseShapes(fields: Fields, config: ModelConfig, fileName: string): void {
-  for (const key of ["attention_bias", "mlp_bias"]) {
-    if (fields[key] === true) {
-      throw unsupported(fileName, `${key} is not supported`);
-    }
-  }
-  if (config.numAttentionHeads % config.numKeyValueHeads !== 0) {
-    throw badConfig(
-      fileName,
-      `${config.numAttentionHeads} attention heads do not divide into ${config.numKeyValueHeads} key/value heads`,
-    );
-  }
-  if (config.headDim % 2 !== 0) {
-    throw badConfig(fileName, `its head_dim is ${config.headDim}, but RoPE needs an even number`);
-  }
-}
-
-function ropeTypeOf(scaling: unknown): string {
-  if (typeof scaling !== "object" || scaling === null) {
-    return "default";
-  }
-  const { rope_type: current, type: older } = scaling as Fields;
-  const name = current ?? older ?? "default";
-  return typeof name === "string" ? name : JSON.stringify(name);
-}
-
-function readRopeTheta(fields: Fields, fileName: string): number {
-  const nested = fields["rope_parameters"];
-  const inner =
-    typeof nested === "object" && nested !== null ? (nested as Fields)["rope_theta"] : undefined;
-  return readPositive(fields["rope_theta"] ?? inner ?? 10_000, "rope_theta", fileName);
-}
-
-function readInteger(
-  fields: Fields,
-  key: keyof typeof limits,
-  fileName: string,
-  fallback?: number,
-): number {
-  const value = fields[key] ?? fallback;
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > limits[key]) {
-    throw badConfig(
-      fileName,
-      `its ${key} is ${JSON.stringify(value)}, but must be a whole number from 1 to ${limits[key]}`,
-    );
-  }
-  return value;
-}
-
-function readPositive(value: unknown, key: string, fileName: string): number {
-  if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value)) {
-    throw badConfig(fileName, `its ${key} is ${JSON.stringify(value)}, but must be above zero`);
-  }
-  return value;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function badConfig(fileName: string, fault: string): UserError {
-  return new UserError("bad-config", `${capital(fault)}.`, {
-    where: fileName,
-    remedy: "Choose the model's files again, as they are on Hugging Face. Nothing was loaded.",
-  });
-}
-
-function unsupported(fileName: string, fault: string): UserError {
-  return new UserError("unsupported-architecture", `${fault}.`, {
-    where: fileName,
-    remedy: `Choose a model of a supported kind: ${supportedText}, without bias and without RoPE scaling.`,
   });
 }

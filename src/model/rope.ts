@@ -9,14 +9,25 @@ export function inverseFrequencies(
   headDim: number,
   { theta, scaling }: Rope,
 ): Float32Array<ArrayBuffer> {
-  const plain = Float32Array.from(
-    { length: headDim / 2 },
-    (_, i) => 1 / Math.fround(Math.pow(theta, Math.fround((2 * i) / headDim))),
+  const powers = Float32Array.from({ length: headDim / 2 }, (_, i) =>
+    Math.pow(theta, Math.fround((2 * i) / headDim)),
   );
+  if (scaling?.kind === "factors") {
+    const { factors } = scaling;
+    return powers.map((power, i) => 1 / Math.fround(Math.fround(factors[i] ?? NaN) * power));
+  }
+  const plain = powers.map((power) => 1 / power);
   return scaling === null ? plain : plain.map((frequency) => scaled(frequency, scaling));
 }
 
-function scaled(frequency: number, scaling: RopeScaling): number {
+/** What cosine and sine are multiplied by. */
+export function attentionFactor({ scaling }: Rope): number {
+  return scaling?.kind === "factors" ? scaling.attentionFactor : 1;
+}
+
+type FrequencyScaling = Exclude<RopeScaling, { kind: "factors" }>;
+
+function scaled(frequency: number, scaling: FrequencyScaling): number {
   switch (scaling.kind) {
     case "linear":
       return frequency / scaling.factor;
