@@ -2,17 +2,22 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
 
-/** The browser itself refuses every request that does not go to this origin. */
+/**
+ * No script but the page's own, no markup from text. Where it may connect to is narrowed to this origin and the chosen hub
+ * by src/app/connections.ts, for a policy in the file cannot know a mirror.
+ */
 const policy = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
   "style-src 'self' 'unsafe-inline'",
-  "worker-src 'self'",
+  "worker-src blob:",
   "img-src 'self' data: blob:",
-  "connect-src 'self'",
+  "connect-src 'self' https: http://127.0.0.1:* http://localhost:*",
   "base-uri 'none'",
   "form-action 'none'",
   "object-src 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types svelte-trusted-html anneal-worker",
 ].join("; ");
 
 const contentSecurityPolicy: Plugin = {

@@ -1,8 +1,10 @@
 // Entry of the page: puts the app into #app. tfjs is not here; it lives in the session's worker.
 import { mount } from "svelte";
 import App from "./app/App.svelte";
+import { limitConnections } from "./app/connections.ts";
 import "./app/styles/app.css";
 
+limitConnections();
 const target = document.getElementById("app");
 if (target === null) {
   throw new Error("index.html has no #app");

@@ -1,5 +1,7 @@
 // The page's typed handle on the worker: calls become promises, events go to one listener.
+import { startModuleWorker } from "../util/start-worker.ts";
 import { fromPlain } from "../util/errors.ts";
+import workerUrl from "./worker.ts?worker&url";
 import type { CallName, Calls, Message, SessionEvent } from "./protocol.ts";
 
 interface Waiting {
@@ -63,9 +65,7 @@ export class SessionClient {
 /** Starts the session's worker. */
 export function startSession(onEvent: (event: SessionEvent) => void): SessionClient {
   // A worker only knows its script's address; its name tells it where the page, and so the demo, lies.
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), {
-    type: "module",
-    name: new URL(".", location.href).href,
-  });
+  const page = new URL(".", location.href).href;
+  const worker = startModuleWorker(new URL(workerUrl, location.href).href, page);
   return new SessionClient(worker, onEvent);
 }

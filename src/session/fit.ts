@@ -1,6 +1,5 @@
 // What a model costs on this device in each weight format, before a byte of it is downloaded, and what to change where none fits.
-import { bytesOf, planBytes } from "../engine/webgpu/budget.ts";
-import { designRun, type DesignOptions } from "../engine/webgpu/design.ts";
+import type { RunShape } from "../engine/webgpu/design.ts";
 import { storedBytes } from "../model/weight-store.ts";
 import { weightBytes, type WeightShape } from "../model/weight-format/format.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
@@ -16,6 +15,17 @@ export interface Room {
   bindingBytes: number;
 }
 
+/** A run as it would be now, with the weights kept in one way. */
+export interface Candidate {
+  shapes: ReadonlyMap<string, WeightShape>;
+  /** One micro-batch. */
+  shape: RunShape;
+  /** The model's, in tokens. */
+  contextLength: number;
+  /** Device bytes of a run of another shape, which tries to stay within the budget. */
+  takes: (shape: RunShape, budgetBytes: number) => number;
+}
+
 /** What a run of some shape takes with the weights kept in one way. */
 export interface Fit {
   weightsBytes: number;
@@ -28,33 +38,28 @@ export interface Fit {
   oversized: { name: string; sizeBytes: number } | null;
 }
 
-/** @param options the run as it would be now: its shape is one micro-batch */
-export function fitOf(options: DesignOptions, room: Room): Fit {
-  const { weightShapes } = options;
-  const weightsBytes = storedBytes(weightShapes);
-  const oversized = oversizedOf(weightShapes, room.bindingBytes);
-  const neededBytes = planBytes(options, room.totalBytes).totalBytes;
+export function fitOf(candidate: Candidate, room: Room): Fit {
+  const { shapes, shape, takes } = candidate;
+  const weightsBytes = storedBytes(shapes);
+  const oversized = oversizedOf(shapes, room.bindingBytes);
+  const neededBytes = takes(shape, room.totalBytes);
   const fits = oversized === null && neededBytes <= room.totalBytes;
   return {
     weightsBytes,
     neededBytes,
     fits,
-    largestLength: oversized === null ? largestLength(options, room.totalBytes) : 0,
+    largestLength: oversized === null ? largestLength(candidate, room.totalBytes) : 0,
     oversized,
   };
 }
 
-/** Bisects what one row at a time takes with every layer computed twice: the least there is. */
-function largestLength(options: DesignOptions, totalBytes: number): number {
-  const takes = (length: number) =>
-    bytesOf(
-      designRun({ ...options, shape: { rows: 1, length } }, { rowsPerPass: 1, keptLayers: 0 }),
-    ).totalBytes;
-  const steps = Math.floor(options.config.maxPositionEmbeddings / lengthStep);
+/** Bisects the least that one row at a time takes. */
+function largestLength({ takes, contextLength }: Candidate, totalBytes: number): number {
+  const steps = Math.floor(contextLength / lengthStep);
   let [low, high] = [0, Math.min(steps, 512) + 1];
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
-    if (takes(middle * lengthStep) <= totalBytes) {
+    if (takes({ rows: 1, length: middle * lengthStep }, 0) <= totalBytes) {
       low = middle;
     } else {
       high = middle;

@@ -2,12 +2,14 @@
 import type { DataIdentity } from "../checkpoint/run-state.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { parseExamples, type Example } from "../data/rows.ts";
-import { openModel, type BaseModel } from "../model/open.ts";
-import { demoDataName, fetchDemoData, fetchDemoModel } from "../sources/demo.ts";
-import { fileSetOf, type Progress } from "../sources/files.ts";
+import { demoDataName, fetchDemoData } from "../sources/demo.ts";
+import type { ModelConfig } from "../model/config.ts";
+import { targetModulesOf } from "../model/tensors.ts";
+import { allTargetModules, type TargetModule } from "../train/recipe.ts";
 import { sha256Hex } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
-import type { DataInfo, DataSource, ModelInfo, ModelSource } from "./protocol.ts";
+import type { DataInfo, DataSource, ModelInfo } from "./protocol.ts";
+import type { LoadedModel } from "./shelf.ts";
 
 /** Rows are tokenised in memory; a larger file would not train in a tab in any reasonable time. */
 const maxDataBytes = 512 * 2 ** 20;
@@ -18,20 +20,6 @@ export interface LoadedData {
   blob: Blob;
   sha256: string;
   examples: Example[];
-}
-
-/** @param demoBase folder URL of the bundled demo */
-export async function loadModel(
-  source: ModelSource,
-  demoBase: URL,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<BaseModel> {
-  const files =
-    source.kind === "demo"
-      ? await fetchDemoModel(demoBase, progress, signal)
-      : fileSetOf(source.files);
-  return await openModel(files);
 }
 
 export async function loadData(
@@ -79,11 +67,19 @@ function decodeUtf8(bytes: Uint8Array, name: string): string {
   }
 }
 
-export function describeModel(model: BaseModel): ModelInfo {
+/** Target modules that a recipe can name. */
+export function modulesOf(config: ModelConfig): TargetModule[] {
+  const present = targetModulesOf(config);
+  return allTargetModules.filter((name) => present.includes(name));
+}
+
+export function describeModel(model: LoadedModel): ModelInfo {
   const { config } = model;
   return {
-    source: model.source === "demo" ? "demo" : "files",
+    source: model.source,
     name: model.name,
+    revision: model.revision,
+    licence: model.licence,
     architecture: config.architecture,
     parameters: model.parameters,
     sizeBytes: model.sizeBytes,
@@ -92,6 +88,9 @@ export function describeModel(model: BaseModel): ModelInfo {
     hiddenSize: config.hiddenSize,
     vocabSize: config.vocabSize,
     contextLength: config.maxPositionEmbeddings,
+    targetModules: modulesOf(model.config),
+    format: model.format,
+    conversionError: model.conversionError,
   };
 }
 

@@ -1,12 +1,25 @@
 // The words between page and worker: calls with one answer each, and events. Closed unions; both sides switch exhaustively.
 import type { CheckpointSummary } from "../checkpoint/summary.ts";
-import type { Recipe } from "../train/recipe.ts";
+import type { Recipe, TargetModule } from "../train/recipe.ts";
 import type { LogEntry } from "../train/state.ts";
 import type { PlainError } from "../util/errors.ts";
 
 export type { CheckpointSummary } from "../checkpoint/summary.ts";
 
-export type ModelSource = { kind: "demo" } | { kind: "files"; files: File[] };
+/** Where a model comes from that the visitor chooses. */
+export type ModelSource =
+  /** A picked or dropped folder, or a GGUF file. */
+  { kind: "files"; files: File[] } | HubSource;
+
+export interface HubSource {
+  kind: "hub";
+  /** `org/name`, with `@revision` if it is not the main branch. */
+  name: string;
+  /** Of a mirror; null is huggingface.co. */
+  endpoint: string | null;
+  /** For gated models; held in memory only. */
+  token: string | null;
+}
 export type DataSource = { kind: "demo" } | { kind: "file"; file: File };
 
 /** `webgpu` is compiled for the GPU; `tfjs` is the reference, slower and on any backend. */
@@ -24,8 +37,12 @@ export interface DeviceInfo {
 }
 
 export interface ModelInfo {
-  source: ModelSource["kind"];
+  /** `kept` is a place, not a source: what is kept came from a hub or from files. */
+  source: "demo" | "files" | "hub";
   name: string;
+  /** Commit, of a hub's model. */
+  revision: string | null;
+  licence: string | null;
   architecture: string;
   parameters: number;
   /** Weights as stored. */
@@ -35,6 +52,64 @@ export interface ModelInfo {
   hiddenSize: number;
   vocabSize: number;
   contextLength: number;
+  /** Linear layers that can carry an adapter, by PEFT's names. */
+  targetModules: TargetModule[];
+  /** How the weights are kept on the device, e.g. `q4 / 64`; `as stored` where nothing was converted. */
+  format: string;
+  /** ||w - w'|| / ||w|| over all converted weights; null where every value is the file's. */
+  conversionError: number | null;
+}
+
+/** One way to keep a model's weights, and what a run would take with it. */
+export interface FormatOffer {
+  /** What `loadModel` is called with. */
+  format: string;
+  label: string;
+  weightsBytes: number;
+  neededBytes: number;
+  fits: boolean;
+  /** Needed, allowed, and what to change where it does not fit. */
+  words: string;
+}
+
+/** What is known of a model before its weights are read. */
+export interface ModelOffer {
+  /** For `loadModel`; an offer lasts until the next one. */
+  id: number;
+  name: string;
+  revision: string | null;
+  licence: string | null;
+  architecture: string;
+  parameters: number;
+  dtype: string;
+  /** Bytes to fetch; 0 for files that are here. */
+  downloadBytes: number;
+  formats: FormatOffer[];
+  /** The format chosen for the visitor: the best that fits. */
+  suggested: string;
+}
+
+/** A model whose converted weights lie in this browser's storage. */
+export interface KeptModel {
+  key: string;
+  name: string;
+  source: ModelInfo["source"];
+  revision: string | null;
+  format: string;
+  sizeBytes: number;
+  lastUsedAt: number;
+}
+
+/** A model that is known to train well here. */
+export interface ListedModel {
+  name: string;
+  licence: string;
+  /** Whether its authors ask for an account and an accepted licence first. */
+  isGated: boolean;
+  parameters: number;
+  downloadBytes: number;
+  /** What a run with the present recipe takes as the model is stored. */
+  neededBytes: number;
 }
 
 export interface DataInfo {
@@ -87,13 +162,31 @@ export interface RestoredRun {
   data: DataInfo;
 }
 
+export type LoadSource =
+  | { kind: "demo" }
+  /** Converted before and kept on this device. */
+  | { kind: "kept"; key: string }
+  | { kind: "offer"; id: number; format: string };
+
 /** Every call with its parameters and its answer. */
 export interface Calls {
   /** First call: finds the device and lists what is saved. */
   open: { params: undefined; result: { device: DeviceInfo; checkpoints: CheckpointSummary[] } };
   /** Chooses the engine of runs to come; refused during a run, and the compiled one without WebGPU. */
   chooseEngine: { params: { engine: EngineName }; result: DeviceInfo };
-  loadModel: { params: { source: ModelSource }; result: ModelInfo };
+  /** Reads what a model is and what it costs here, but no weight. */
+  lookUpModel: {
+    params: { source: ModelSource; recipe: Recipe };
+    result: ModelOffer;
+  };
+  /** Loads the demo, a kept model, or the offer of this id in one of its formats. */
+  loadModel: { params: { source: LoadSource }; result: ModelInfo };
+  /** Ends the look-up or load under way; what was downloaded stays and is gone on from. */
+  cancelLoad: { params: undefined; result: null };
+  listModels: { params: { recipe: Recipe }; result: ListedModel[] };
+  /** Newest use first. */
+  listKeptModels: { params: undefined; result: KeptModel[] };
+  deleteKeptModel: { params: { key: string }; result: KeptModel[] };
   loadData: { params: { source: DataSource }; result: DataInfo };
   /** Parses a recipe file over the defaults for the loaded model. */
   readRecipe: { params: { file: File }; result: Recipe };
@@ -164,8 +257,8 @@ export interface EngineReport {
 export type SessionEvent =
   | { kind: "device"; device: DeviceInfo }
   | { kind: "engine"; report: EngineReport }
-  /** Bytes of a model or data set being read; total is null while unknown. */
-  | { kind: "loading"; what: string; doneBytes: number; totalBytes: number | null }
+  /** Bytes of a model or data set on its way; total is null while unknown. `doing` is e.g. "Downloading model.safetensors". */
+  | { kind: "loading"; doing: string; doneBytes: number; totalBytes: number | null }
   | { kind: "run"; phase: RunPhase }
   | {
       kind: "step";

@@ -314,7 +314,7 @@ export class Run {
     }
     const { rigPlan } = this.#parts;
     const progress = (doneBytes: number, totalBytes: number) => {
-      this.#emit({ kind: "loading", what: "weights to the GPU", doneBytes, totalBytes });
+      this.#emit({ kind: "loading", doing: "Writing weights to the GPU", doneBytes, totalBytes });
     };
     this.#rig = null;
     const { rig } = await rebuild(old, rigPlan, this.state.adapter, progress, this.#abort.signal);

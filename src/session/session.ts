@@ -7,7 +7,6 @@ import type { CheckpointStore } from "../checkpoint/store.ts";
 import { batchLength } from "../data/batch.ts";
 import { adapterFiles, adapterZip } from "../export/bundle.ts";
 import type { WasmPaths } from "../gpu/machine.ts";
-import type { BaseModel } from "../model/open.ts";
 import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../train/recipe.ts";
 import { initialState } from "../train/trainer.ts";
 import { UserError } from "../util/errors.ts";
@@ -17,14 +16,25 @@ import {
   describeModel,
   identityOf,
   loadData,
-  loadModel,
+  modulesOf,
   openData,
   type LoadedData,
 } from "./library.ts";
 import { datasetFor, engineFor, planRun } from "./plan.ts";
-import type { AdapterFile, Calls, DeviceInfo, RestoredRun, SessionEvent } from "./protocol.ts";
+import type {
+  AdapterFile,
+  Calls,
+  DeviceInfo,
+  KeptModel,
+  ListedModel,
+  ModelInfo,
+  ModelOffer,
+  RestoredRun,
+  SessionEvent,
+} from "./protocol.ts";
 import { Preview } from "./preview.ts";
 import { Run } from "./run.ts";
+import { Shelf, type LoadedModel } from "./shelf.ts";
 import { takeTabLock } from "./tab-lock.ts";
 
 export interface SessionParts {
@@ -38,7 +48,10 @@ export interface SessionParts {
 export class Session {
   readonly #parts: SessionParts;
   #device: DeviceInfo;
-  #model: BaseModel | null = null;
+  #model: LoadedModel | null = null;
+  readonly #shelf: Shelf;
+  /** Calls off the look-up or load under way. */
+  #loadAbort: AbortController | null = null;
   #data: LoadedData | null = null;
   #run: Run | null = null;
   #preview: Preview | null = null;
@@ -48,6 +61,10 @@ export class Session {
   constructor(parts: SessionParts) {
     this.#parts = parts;
     this.#device = parts.device;
+    const report = (doing: string, doneBytes: number, totalBytes: number | null) => {
+      parts.emit({ kind: "loading", doing, doneBytes, totalBytes });
+    };
+    this.#shelf = new Shelf({ demoBase: parts.demoBase, report });
   }
 
   async open(): Promise<Calls["open"]["result"]> {
@@ -69,12 +86,45 @@ export class Session {
     return this.#device;
   }
 
-  async loadModel({ source }: Calls["loadModel"]["params"]): Promise<Calls["loadModel"]["result"]> {
+  async lookUpModel({ source, recipe }: Calls["lookUpModel"]["params"]): Promise<ModelOffer> {
+    return await this.#abortable((signal) =>
+      this.#shelf.lookUp(source, recipe, this.#device, signal),
+    );
+  }
+
+  async loadModel({ source }: Calls["loadModel"]["params"]): Promise<ModelInfo> {
     this.#refuseWhileRunning();
-    const model = await loadModel(source, this.#parts.demoBase, this.#loading("model"), never());
+    const model = await this.#abortable((signal) => this.#shelf.load(source, signal));
     await this.#closePreview();
     this.#model = model;
     return describeModel(model);
+  }
+
+  cancelLoad(): null {
+    this.#loadAbort?.abort();
+    return null;
+  }
+
+  listModels({ recipe }: Calls["listModels"]["params"]): ListedModel[] {
+    return this.#shelf.listed(recipe);
+  }
+
+  async listKeptModels(): Promise<KeptModel[]> {
+    return await this.#shelf.kept();
+  }
+
+  async deleteKeptModel({ key }: Calls["deleteKeptModel"]["params"]): Promise<KeptModel[]> {
+    return await this.#shelf.deleteKept(key);
+  }
+
+  async #abortable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const abort = new AbortController();
+    this.#loadAbort = abort;
+    try {
+      return await work(abort.signal);
+    } finally {
+      this.#loadAbort = null;
+    }
   }
 
   async loadData({ source }: Calls["loadData"]["params"]): Promise<Calls["loadData"]["result"]> {
@@ -85,7 +135,9 @@ export class Session {
   }
 
   async readRecipe({ file }: Calls["readRecipe"]["params"]): Promise<Recipe> {
-    const defaults = this.#model?.source === "demo" ? demoRecipe : defaultRecipe;
+    const base = this.#model?.source === "demo" ? demoRecipe : defaultRecipe;
+    const modules = this.#model === null ? {} : { targetModules: modulesOf(this.#model.config) };
+    const defaults = { ...base, ...modules };
     let value: unknown;
     try {
       value = JSON.parse(await file.text());
@@ -117,8 +169,10 @@ export class Session {
       base: {
         source: model.source,
         name: model.name,
-        revision: null,
+        revision: model.revision,
         indexSha256: model.indexSha256,
+        weightFormat: "stored",
+        licence: null,
       },
       data: identityOf(data, dataset),
       trainer,
@@ -263,7 +317,7 @@ export class Session {
 
   /** A fresh adapter, or the one the visitor starts from: its rank, alpha and modules then win over the recipe's. */
   async #startingPoint(
-    model: BaseModel,
+    model: LoadedModel,
     { recipe, adapter }: Calls["start"]["params"],
   ): Promise<{ recipe: Recipe; adapter: AdapterState }> {
     if (adapter !== null) {
@@ -275,7 +329,7 @@ export class Session {
 
   async #openRun(
     state: RunState,
-    model: BaseModel,
+    model: LoadedModel,
     data: LoadedData,
     samplePrompt: string,
   ): Promise<Run> {
@@ -311,7 +365,7 @@ export class Session {
     this.#releaseTab = null;
   }
 
-  async #modelOf({ base }: RunState): Promise<BaseModel> {
+  async #modelOf({ base }: RunState): Promise<LoadedModel> {
     if (base.source === "demo" && this.#model?.indexSha256 !== base.indexSha256) {
       await this.loadModel({ source: { kind: "demo" } });
     }
@@ -377,7 +431,7 @@ export class Session {
     }
   }
 
-  #loadedModel(): BaseModel {
+  #loadedModel(): LoadedModel {
     if (this.#model === null) {
       throw new UserError("missing-file", "No model is loaded.", { remedy: "Choose a model." });
     }
@@ -390,16 +444,10 @@ export class Session {
     }
     return this.#data;
   }
-
-  #loading(what: string): (doneBytes: number, totalBytes: number | null) => void {
-    return (doneBytes, totalBytes) => {
-      this.#parts.emit({ kind: "loading", what, doneBytes, totalBytes });
-    };
-  }
 }
 
 /** A checkpoint's tensors must be the ones that its recipe makes on this model. */
-function checkAdapter({ adapter, recipe, base }: RunState, model: BaseModel): void {
+function checkAdapter({ adapter, recipe, base }: RunState, model: LoadedModel): void {
   const expected = adapterShapes(loraTargets(model.config, recipe), recipe.rank);
   const describe = (parts: readonly { name: string; shape: readonly number[] }[]) =>
     parts.map(({ name, shape }) => `${name} [${shape.join(", ")}]`).join("; ");

@@ -42,6 +42,16 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.open();
     case "chooseEngine":
       return session.chooseEngine(params);
+    case "lookUpModel":
+      return session.lookUpModel(params);
+    case "cancelLoad":
+      return session.cancelLoad();
+    case "listModels":
+      return session.listModels(params);
+    case "listKeptModels":
+      return session.listKeptModels();
+    case "deleteKeptModel":
+      return session.deleteKeptModel(params);
     case "loadModel":
       return session.loadModel(params);
     case "loadData":

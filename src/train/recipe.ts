@@ -1,6 +1,7 @@
 // The recipe: every option of a run with its unit and effect, its defaults, and the strict parser of the JSON form.
 import { UserError } from "../util/errors.ts";
 
+/** Linear layers by PEFT's names. The first seven are those of most models, the last two Phi-3's in place of five. */
 export const allTargetModules = [
   "q_proj",
   "k_proj",
@@ -9,6 +10,8 @@ export const allTargetModules = [
   "gate_proj",
   "up_proj",
   "down_proj",
+  "qkv_proj",
+  "gate_up_proj",
 ] as const;
 export type TargetModule = (typeof allTargetModules)[number];
 
@@ -22,7 +25,7 @@ export interface Recipe {
   alpha: number;
   /** Share of the adapter's input zeroed while training, 0 to 0.9. Helps against overfitting on little data. */
   dropout: number;
-  /** Which linear layers get an adapter. All seven learn best; q_proj and v_proj alone are lightest. */
+  /** Which linear layers get an adapter. All of them learn best; q_proj and v_proj alone are lightest. */
   targetModules: TargetModule[];
   /** Peak step size of AdamW. 1e-4 to 5e-4 for models of 100 M parameters and up, more for tiny ones. */
   learningRate: number;
@@ -88,7 +91,7 @@ export const defaultRecipe: Readonly<Recipe> = {
   rank: 16,
   alpha: 32,
   dropout: 0,
-  targetModules: [...allTargetModules],
+  targetModules: allTargetModules.slice(0, 7),
   learningRate: 2e-4,
   schedule: "linear",
   warmupSteps: 0.03,

@@ -32,7 +32,8 @@ export class AppState {
   /** Nothing has been run and the demo is chosen: the chart shows what to expect. */
   readonly isFirstVisit = $derived.by(() => {
     const { setup, run } = this;
-    const isDemo = setup.isDemo || (setup.loading !== null && setup.model?.source !== "files");
+    const isOwn = setup.model !== null && setup.model.source !== "demo";
+    const isDemo = setup.isDemo || (setup.loading !== null && !isOwn && setup.offer === null);
     return isDemo && !run.isGoing && run.step === 0 && run.phase.name === "idle";
   });
 
@@ -95,7 +96,7 @@ export class AppState {
     if (event.kind === "device") {
       this.device = event.device;
     } else if (event.kind === "loading") {
-      this.setup.takeLoading(event.what, event.doneBytes, event.totalBytes);
+      this.setup.takeLoading(event.doing, event.doneBytes, event.totalBytes);
     } else if (event.kind === "saved") {
       this.saved.list = event.checkpoints;
     } else if (event.kind === "token") {

@@ -1,10 +1,11 @@
 // Three starting points for a recipe, one set for the demo and one for models of 100 M parameters and more.
 import { defaultRecipe, demoRecipe, type Recipe } from "../../train/recipe.ts";
-import type { ModelSource } from "../../session/protocol.ts";
+import type { TargetModule } from "../../train/recipe.ts";
 
 export const presetNames = ["Quick", "Balanced", "Thorough"] as const;
 export type PresetName = (typeof presetNames)[number];
-export type Base = ModelSource["kind"];
+/** The bundled model is small and learns at other rates than the rest. */
+export type Base = "demo" | "own";
 
 const changes: Record<Base, Record<PresetName, Partial<Recipe>>> = {
   demo: {
@@ -12,22 +13,31 @@ const changes: Record<Base, Record<PresetName, Partial<Recipe>>> = {
     Balanced: {},
     Thorough: { rank: 16, alpha: 32, maxSteps: 120, learningRate: 3e-3 },
   },
-  files: {
+  own: {
     Quick: { rank: 8, alpha: 16, epochs: 1 },
     Balanced: {},
     Thorough: { rank: 32, alpha: 64, epochs: 3, learningRate: 1e-4, dropout: 0.05 },
   },
 };
 
-export function presetRecipe(name: PresetName, base: Base): Recipe {
+/** @param modules the layers of the model that can carry an adapter: all of them do */
+export function presetRecipe(
+  name: PresetName,
+  base: Base,
+  modules: readonly TargetModule[],
+): Recipe {
   const defaults = base === "demo" ? demoRecipe : defaultRecipe;
-  return structuredClone({ ...defaults, ...changes[base][name] });
+  return structuredClone({ ...defaults, ...changes[base][name], targetModules: [...modules] });
 }
 
 /** Which preset a recipe is, null for one of the visitor's own. */
-export function presetOf(recipe: Recipe, base: Base): PresetName | null {
+export function presetOf(
+  recipe: Recipe,
+  base: Base,
+  modules: readonly TargetModule[],
+): PresetName | null {
   const text = canonical(recipe);
-  return presetNames.find((name) => canonical(presetRecipe(name, base)) === text) ?? null;
+  return presetNames.find((name) => canonical(presetRecipe(name, base, modules)) === text) ?? null;
 }
 
 /** "rank 16, 2 epochs, learning rate 2e-4" without the name of the preset. */

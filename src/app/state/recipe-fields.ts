@@ -39,7 +39,7 @@ export const fieldGroups: readonly FieldGroup[] = [
         kind: "modules",
         key: "targetModules",
         label: "target modules",
-        hint: "Layers that get an adapter. All seven learn best.",
+        hint: "Layers that get an adapter. All of them learn best.",
       },
     ],
   },

@@ -1,7 +1,14 @@
 // The recipe being edited: valid values in `recipe`, what does not fit yet in `drafts` with its reason.
-import { recipeRanges, type Recipe, type Schedule, type TargetModule } from "../../train/recipe.ts";
+import {
+  defaultRecipe,
+  recipeRanges,
+  type Recipe,
+  type Schedule,
+  type TargetModule,
+} from "../../train/recipe.ts";
 import { formatCount, formatSetting } from "../../util/format.ts";
 import { presetOf, presetRecipe, type Base, type PresetName } from "./presets.ts";
+import type { ModelInfo } from "../../session/protocol.ts";
 import type { NumberKey, SwitchKey } from "./recipe-fields.ts";
 
 interface Draft {
@@ -10,11 +17,13 @@ interface Draft {
 }
 
 export class RecipeForm {
-  recipe = $state<Recipe>(presetRecipe("Balanced", "demo"));
   base = $state<Base>("demo");
+  /** What the loaded model has, in its order. */
+  modules = $state.raw<readonly TargetModule[]>(defaultRecipe.targetModules);
+  recipe = $state<Recipe>(presetRecipe("Balanced", "demo", defaultRecipe.targetModules));
   drafts = $state<Partial<Record<NumberKey, Draft>>>({});
 
-  readonly preset = $derived(presetOf(this.recipe, this.base));
+  readonly preset = $derived(presetOf(this.recipe, this.base, this.modules));
   readonly isValid = $derived(
     Object.keys(this.drafts).length === 0 && this.recipe.targetModules.length > 0,
   );
@@ -30,16 +39,27 @@ export class RecipeForm {
   }
 
   choosePreset(name: PresetName): void {
-    this.replace(presetRecipe(name, this.base));
+    this.replace(presetRecipe(name, this.base, this.modules));
   }
 
-  /** A preset follows the model; a recipe of the visitor's own stays as it is. */
-  useBase(base: Base): void {
+  /** A preset follows the model; of a recipe of the visitor's own only modules that the model lacks go. */
+  useModel({ source, targetModules }: ModelInfo): void {
     const preset = this.preset;
-    this.base = base;
+    this.base = source === "demo" ? "demo" : "own";
+    this.modules = targetModules;
     if (preset !== null) {
       this.choosePreset(preset);
+      return;
     }
+    const kept = targetModules.filter((name) => this.recipe.targetModules.includes(name));
+    this.recipe.targetModules = kept.length > 0 ? kept : [...targetModules];
+  }
+
+  /** What the recipe will be once a model of the visitor's own is loaded. */
+  forOwnModel(): Recipe {
+    return this.preset === null
+      ? this.snapshot()
+      : presetRecipe(this.preset, "own", defaultRecipe.targetModules);
   }
 
   text(key: NumberKey): string {
@@ -69,8 +89,8 @@ export class RecipeForm {
   }
 
   /** Keeps the modules in the order of the model. */
-  setModule(module: TargetModule, isOn: boolean, order: readonly TargetModule[]): void {
-    this.recipe.targetModules = order.filter((name) =>
+  setModule(module: TargetModule, isOn: boolean): void {
+    this.recipe.targetModules = this.modules.filter((name) =>
       name === module ? isOn : this.recipe.targetModules.includes(name),
     );
   }

@@ -4,7 +4,11 @@ import type {
   DataInfo,
   DataSource,
   EngineName,
+  KeptModel,
+  ListedModel,
+  LoadSource,
   ModelInfo,
+  ModelOffer,
   ModelSource,
   RunPlan,
 } from "../../session/protocol.ts";
@@ -18,7 +22,8 @@ type Part = "model" | "data";
 /** A model or data set on its way in. */
 export interface Loading {
   part: Part;
-  what: string;
+  /** e.g. "Downloading model.safetensors". */
+  doing: string;
   doneBytes: number;
   totalBytes: number | null;
   startedAt: number;
@@ -29,6 +34,10 @@ const planDelayMs = 250;
 export class Setup {
   readonly form = new RecipeForm();
   model = $state.raw<ModelInfo | null>(null);
+  /** A model that was looked up and waits for a word. */
+  offer = $state.raw<ModelOffer | null>(null);
+  kept = $state.raw<KeptModel[]>([]);
+  listed = $state.raw<ListedModel[] | null>(null);
   data = $state.raw<DataInfo | null>(null);
   adapter = $state.raw<File[] | null>(null);
   loading = $state.raw<Loading | null>(null);
@@ -56,15 +65,55 @@ export class Setup {
     this.#client = client;
   }
 
-  loadModel(source: ModelSource): Promise<void> {
-    return this.#load("model", async () => {
-      this.model = await this.#client.call("loadModel", { source });
-      this.form.useBase(source.kind);
+  loadModel(source: LoadSource): Promise<void> {
+    return this.#load("model", "Loading the model", () => this.#takeModel(source));
+  }
+
+  /** Files that are here and fit as they are stored need no second word. */
+  lookUpModel(source: ModelSource): Promise<void> {
+    return this.#load("model", "Looking the model up", async () => {
+      const recipe = this.form.forOwnModel();
+      const offer = await this.#client.call("lookUpModel", { source, recipe });
+      const stored = offer.formats.find(({ format }) => format === "stored");
+      if (offer.downloadBytes === 0 && stored?.fits === true) {
+        await this.#takeModel({ kind: "offer", id: offer.id, format: "stored" });
+      } else {
+        this.offer = offer;
+      }
     });
   }
 
+  async cancelLoad(): Promise<void> {
+    await this.#client.call("cancelLoad");
+  }
+
+  async listKept(): Promise<void> {
+    this.kept = await this.#client.call("listKeptModels");
+  }
+
+  async deleteKept(key: string): Promise<void> {
+    this.clearError("model");
+    try {
+      this.kept = await this.#client.call("deleteKeptModel", { key });
+    } catch (error) {
+      this.#setError("model", error);
+    }
+  }
+
+  /** What is known to train well, with what it takes by the present recipe. */
+  async listModels(): Promise<void> {
+    this.listed = await this.#client.call("listModels", { recipe: this.form.forOwnModel() });
+  }
+
+  async #takeModel(source: LoadSource): Promise<void> {
+    this.model = await this.#client.call("loadModel", { source });
+    this.offer = null;
+    this.form.useModel(this.model);
+    await this.listKept();
+  }
+
   loadData(source: DataSource): Promise<void> {
-    return this.#load("data", async () => {
+    return this.#load("data", "Reading data", async () => {
       this.data = await this.#client.call("loadData", { source });
       this.ownPrompt = null;
     });
@@ -142,16 +191,18 @@ export class Setup {
   adopt(model: ModelInfo, data: DataInfo, recipe: Recipe): void {
     this.model = model;
     this.data = data;
-    this.form.base = model.source;
+    this.form.useModel(model);
     this.form.replace(recipe);
     this.errors = {};
     this.plan = null;
     this.#changes += 1;
   }
 
-  takeLoading(what: string, doneBytes: number, totalBytes: number | null): void {
+  /** The rate is that of what is being done now, so each new kind of work starts the clock again. */
+  takeLoading(doing: string, doneBytes: number, totalBytes: number | null): void {
     if (this.loading !== null) {
-      this.loading = { ...this.loading, what, doneBytes, totalBytes };
+      const startedAt = doing === this.loading.doing ? this.loading.startedAt : Date.now();
+      this.loading = { ...this.loading, doing, doneBytes, totalBytes, startedAt };
     }
   }
 
@@ -160,15 +211,18 @@ export class Setup {
   }
 
   /** One load at a time, so that progress belongs to the part that is being loaded. */
-  #load(part: Part, load: () => Promise<void>): Promise<void> {
+  #load(part: Part, doing: string, load: () => Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(async () => {
       this.clearError(part);
-      this.loading = { part, what: part, doneBytes: 0, totalBytes: null, startedAt: Date.now() };
+      this.loading = { part, doing, doneBytes: 0, totalBytes: null, startedAt: Date.now() };
       try {
         await load();
         this.#changes += 1;
       } catch (error) {
-        this.#setError(part, error);
+        // What the visitor called off is no fault.
+        if (toPlain(error).code !== "aborted") {
+          this.#setError(part, error);
+        }
       } finally {
         this.loading = null;
       }

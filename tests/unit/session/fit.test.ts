@@ -1,30 +1,39 @@
 // Whether a model fits is said before it is downloaded: the figures are the planner's, the advice works when followed.
 import { describe, expect, test } from "vitest";
-import type { DesignOptions } from "../../../src/engine/webgpu/design.ts";
+import type { RunShape } from "../../../src/engine/webgpu/design.ts";
 import { planBytes } from "../../../src/engine/webgpu/budget.ts";
 import { weightShapes, type WeightChoice } from "../../../src/model/weight-store.ts";
-import { bestOf, fitOf, fitWords, type NamedFit } from "../../../src/session/fit.ts";
+import {
+  bestOf,
+  fitOf,
+  fitWords,
+  type Candidate,
+  type NamedFit,
+} from "../../../src/session/fit.ts";
 import { readSizes, sevenModules } from "../engine/webgpu/models.ts";
 
 const config = readSizes("smollm2-135m");
 const lora = { rank: 16, alpha: 16, dropout: 0, targetModules: sevenModules };
-const design = (choice: WeightChoice, length = 1024): DesignOptions => ({
-  config,
-  lora,
-  shape: { rows: 1, length },
-  weightShapes: weightShapes(config, choice),
+const bytes = (choice: WeightChoice, shape: RunShape, budgetBytes = 0) =>
+  planBytes({ config, lora, shape, weightShapes: weightShapes(config, choice) }, budgetBytes)
+    .totalBytes;
+const candidate = (choice: WeightChoice): Candidate => ({
+  shapes: weightShapes(config, choice),
+  shape: { rows: 1, length: 1024 },
+  contextLength: config.maxPositionEmbeddings,
+  takes: (shape, budgetBytes) => bytes(choice, shape, budgetBytes),
 });
-const f16 = design({ format: "f16" });
-const q4 = design({ format: "q4", groupSize: 64 });
+const f16 = candidate({ format: "f16" });
+const q4 = candidate({ format: "q4", groupSize: 64 });
 const room = (totalBytes: number, bindingBytes = 2 ** 31) => ({ totalBytes, bindingBytes });
-const named = (label: string, options: DesignOptions, totalBytes: number): NamedFit => ({
+const named = (label: string, options: Candidate, totalBytes: number): NamedFit => ({
   label,
   ...fitOf(options, room(totalBytes)),
 });
 
 describe("a model on a device", () => {
   test("needs what the planner plans, and fits where that is granted", () => {
-    const needed = planBytes(f16, 0).totalBytes;
+    const needed = f16.takes(f16.shape, 0);
     expect(fitOf(f16, room(needed))).toMatchObject({ neededBytes: needed, fits: true });
     expect(fitOf(f16, room(needed - 1))).toMatchObject({ fits: false });
   });
@@ -34,7 +43,7 @@ describe("a model on a device", () => {
     const { fits, largestLength } = fitOf(f16, room(totalBytes));
     expect(fits).toBe(false);
     expect(largestLength).toBeGreaterThan(0);
-    const takes = (length: number) => planBytes(design({ format: "f16" }, length), 0).totalBytes;
+    const takes = (length: number) => bytes({ format: "f16" }, { rows: 1, length });
     expect(takes(largestLength)).toBeLessThanOrEqual(totalBytes);
     expect(takes(largestLength + 64)).toBeGreaterThan(totalBytes);
   });

@@ -101,8 +101,7 @@ describe("a call is refused", () => {
     await other.loadTiny();
     const done = tab.untilPhase("done");
     await tab.start(recipe);
-    const source = { kind: "files", files: tinyFiles() } as const;
-    await expect(tab.session.loadModel({ source })).rejects.toThrow(code("busy"));
+    await expect(tab.loadFiles(tinyFiles())).rejects.toThrow(code("busy"));
     await expect(
       tab.session.loadData({ source: { kind: "file", file: tinyData } }),
     ).rejects.toThrow(code("busy"));
@@ -119,14 +118,15 @@ describe("a call is refused", () => {
   });
 
   test("before there is a run, a model or data", async () => {
-    const { session } = new Tab("empty");
+    const empty = new Tab("empty");
+    const { session } = empty;
     for (const call of [session.pause(), session.resume(), session.stop()]) {
       await expect(call).rejects.toThrow(code("no-adapter"));
     }
     await expect(session.exportAdapter({ key: null })).rejects.toThrow(code("no-adapter"));
     const given = { recipe: shortRecipe, adapter: null, samplePrompt: "" };
     await expect(session.start(given)).rejects.toThrow(code("missing-file"));
-    await session.loadModel({ source: { kind: "files", files: tinyFiles() } });
+    await empty.loadFiles(tinyFiles());
     await expect(session.start(given)).rejects.toThrow(code("empty-data"));
     expect(() => session.plan({ recipe: shortRecipe })).toThrow(code("empty-data"));
     expect(session.save()).toBeNull();

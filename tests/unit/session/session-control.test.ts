@@ -76,7 +76,7 @@ describe("a run", () => {
     for (const { key, step, runId } of [saved[0]!, saved[3]!]) {
       Tab.closeAll();
       const next = new Tab(`control ${databases - 1}`);
-      await next.session.loadModel({ source: { kind: "files", files: tinyFiles() } });
+      await next.loadFiles(tinyFiles());
       expect(await next.session.restore({ key })).toMatchObject({
         step,
         data: { source: "file", name: "tiny.jsonl", rows: 6 },

@@ -28,7 +28,8 @@ describe("a saved run", () => {
   test("is refused without its model and with another, and taken with it", async () => {
     const key = await saveOne();
     Tab.closeAll();
-    const { session } = new Tab(`saved ${databases - 1}`);
+    const next = new Tab(`saved ${databases - 1}`);
+    const { session } = next;
     const wrongModel = refusal("wrong-base-model", "tiny");
     await expect(session.restore({ key })).rejects.toMatchObject(wrongModel);
     const other = tinyTensors().map((tensor) =>
@@ -37,17 +38,18 @@ describe("a saved run", () => {
         : tensor,
     );
     const files = tinyFiles({ "model.safetensors": tensorFile(other) });
-    await session.loadModel({ source: { kind: "files", files } });
+    await next.loadFiles(files);
     await expect(session.restore({ key })).rejects.toMatchObject(wrongModel);
-    await session.loadModel({ source: { kind: "files", files: tinyFiles() } });
+    await next.loadFiles(tinyFiles());
     expect(await session.restore({ key })).toMatchObject({ step: 1 });
   });
 
   test("from elsewhere is refused without its data and with other data, and taken with it", async () => {
     const { blob, name } = await tab.session.downloadCheckpoint({ key: await saveOne() });
     Tab.closeAll();
-    const { session } = new Tab(`saved elsewhere ${databases}`);
-    await session.loadModel({ source: { kind: "files", files: tinyFiles() } });
+    const next = new Tab(`saved elsewhere ${databases}`);
+    const { session } = next;
+    await next.loadFiles(tinyFiles());
     const { key } = await session.importCheckpoint({ file: new File([blob], name) });
     const wrongData = refusal("wrong-data", "tiny.jsonl");
     await expect(session.restore({ key })).rejects.toMatchObject(wrongData);

@@ -12,7 +12,7 @@ setUpBrowser();
 function wordOf(event: SessionEvent): string {
   switch (event.kind) {
     case "loading":
-      return `loading ${event.what}`;
+      return event.doing;
     case "run":
       return event.phase.name;
     case "step":
@@ -49,9 +49,9 @@ describe("a run of the demo", () => {
     const words = tab.events.map(wordOf).filter((word, i, all) => word !== all[i - 1]);
     expect(words).toEqual([
       "device",
-      "loading model",
+      "Reading the demo model",
       "preparing",
-      "loading weights to the GPU",
+      "Writing weights to the GPU",
       "engine",
       "running",
       "evaluated 0",

@@ -4,7 +4,7 @@ import "fake-indexeddb/auto";
 import { readFile } from "node:fs/promises";
 import { vi } from "vitest";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
-import type { Calls, RunPhase, SessionEvent } from "../../../src/session/protocol.ts";
+import type { Calls, ModelInfo, RunPhase, SessionEvent } from "../../../src/session/protocol.ts";
 import { Session } from "../../../src/session/session.ts";
 import { demoRecipe, type Recipe } from "../../../src/train/recipe.ts";
 import { tinyContents } from "../model/tiny-model.ts";
@@ -85,8 +85,15 @@ export class Tab {
   }
 
   /** The visitor's own files: a model of a few hundred values, whose steps take milliseconds. */
+  /** Files as a visitor chooses them: looked up, then loaded as they are stored. */
+  async loadFiles(files: File[]): Promise<ModelInfo> {
+    const source = { kind: "files", files } as const;
+    const { id } = await this.session.lookUpModel({ source, recipe: shortRecipe });
+    return await this.session.loadModel({ source: { kind: "offer", id, format: "stored" } });
+  }
+
   async loadTiny(): Promise<void> {
-    await this.session.loadModel({ source: { kind: "files", files: tinyFiles() } });
+    await this.loadFiles(tinyFiles());
     await this.session.loadData({ source: { kind: "file", file: tinyData } });
   }
 

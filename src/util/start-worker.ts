@@ -1,0 +1,26 @@
+// Starts workers under the content security policy of whoever starts them. One that is loaded from a URL goes by its own
+// response's headers, of which a static host sends none; one that begins as a blob inherits.
+
+interface UrlPolicy {
+  createScriptURL(url: string): string;
+}
+
+interface TrustedTypes {
+  createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): UrlPolicy;
+}
+
+let policy: UrlPolicy | undefined;
+
+/** @param script absolute URL of a module of this origin */
+export function startModuleWorker(script: string, name: string): Worker {
+  const bootstrap = new Blob([`import ${JSON.stringify(script)};`], { type: "text/javascript" });
+  const url = URL.createObjectURL(bootstrap);
+  return new Worker(trusted(url), { type: "module", name });
+}
+
+/** Where Trusted Types are enforced, the only script URLs that the page makes are the ones above. */
+function trusted(url: string): string {
+  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
+  policy ??= trustedTypes?.createPolicy("anneal-worker", { createScriptURL: (given) => given });
+  return policy?.createScriptURL(url) ?? url;
+}
