@@ -13,7 +13,20 @@ import type { Machine } from "../../src/gpu/machine.ts";
 import { parseModelConfig, type ModelConfig } from "../../src/model/config.ts";
 import { encodingStore, weightShapes, type WeightStore } from "../../src/model/weight-store.ts";
 
-export const goldenCases = ["gqa-untied", "mha-tied"] as const;
+export const goldenCases = [
+  "gqa-untied",
+  "mha-tied",
+  "llama3-rope",
+  "linear-rope",
+  "mistral",
+  "qwen2",
+  "qwen3",
+  "smollm3",
+  "gemma2",
+  "gemma3",
+  "phi3",
+  "phi3-longrope",
+] as const;
 export type GoldenCase = (typeof goldenCases)[number];
 export type ReadFixture = (path: string) => Promise<Blob>;
 

@@ -57,7 +57,12 @@ function prepareBlock(machine: Machine, inputs: BlockInputs): BlockContender {
   const targets = loraTargets(config, lora);
   const lossOf = (...matrices: tf.Tensor[]): tf.Scalar => {
     const linear = loraLinear(weights, targets, matrices, scalingOf(lora), null);
-    const decoder = { config, weights, linear, attend: (heads: Heads) => attention(heads, mask) };
+    const decoder = {
+      config,
+      weights,
+      linear,
+      attend: (heads: Heads) => attention(heads, mask, config),
+    };
     return tf.mean(tf.square(decoderLayer(decoder, x, 0, [1, tokens], rope)));
   };
   const differentiate = tf.valueAndGrads(lossOf);

@@ -1,9 +1,9 @@
-// The Llama decoder in plain tfjs ops. Letters: B rows, T tokens, N = B*T, D hidden, H heads, K key/value heads,
+// The decoder in plain tfjs ops, as its config's data say. Letters: B rows, T tokens, N = B*T, D hidden, H heads, K key/value heads,
 // G = H/K, d head size, F MLP width, V vocabulary, S places attended to.
 import * as tf from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "../../model/config.ts";
 import { embeddingName, finalNormName, headName } from "../../model/tensors.ts";
-import { inverseFrequencies } from "../../model/rope.ts";
+import { attentionFactor, inverseFrequencies } from "../../model/rope.ts";
 import { times, timesFrozen, timesTransposed } from "./products.ts";
 import type { FrozenWeights } from "./weights.ts";
 
@@ -26,6 +26,12 @@ export interface Rope {
   sin: tf.Tensor4D;
 }
 
+/** Sliding layers may turn by frequencies of their own. */
+export interface Ropes {
+  full: Rope;
+  sliding: Rope;
+}
+
 export interface Decoder {
   config: ModelConfig;
   weights: FrozenWeights;
@@ -34,58 +40,70 @@ export interface Decoder {
 }
 
 /** Token ids [B, T] to logits [N, V]. */
-export function forward(decoder: Decoder, tokens: tf.Tensor2D, rope: Rope): tf.Tensor2D {
+export function forward(decoder: Decoder, tokens: tf.Tensor2D, ropes: Ropes): tf.Tensor2D {
   const { config, weights } = decoder;
   const [rows, length] = tokens.shape;
-  let x: tf.Tensor2D = tf.reshape(tf.gather(weights.get(embeddingName), tokens), [
+  const embedded: tf.Tensor2D = tf.reshape(tf.gather(weights.get(embeddingName), tokens), [
     rows * length,
     config.hiddenSize,
   ]);
-  for (let layer = 0; layer < config.numHiddenLayers; layer++) {
-    x = decoderLayer(decoder, x, layer, [rows, length], rope);
-  }
-  const normed = rmsNorm(x, weights.get(finalNormName), config.rmsNormEps);
-  return timesFrozen(normed, weights.get(headName));
+  let x: tf.Tensor2D = tf.mul(embedded, config.embeddingScale);
+  config.layers.forEach(({ isSliding, hasRope }, layer) => {
+    const rope = isSliding ? ropes.sliding : ropes.full;
+    x = decoderLayer(decoder, x, layer, [rows, length], hasRope ? rope : null);
+  });
+  const normed = rmsNorm(x, weights.get(finalNormName), config);
+  return softcapped(timesFrozen(normed, weights.get(headName)), config.logitSoftcap);
 }
 
+/** @param rope null for a layer that does not turn its heads */
 export function decoderLayer(
   decoder: Decoder,
   x: tf.Tensor2D,
   layer: number,
   shape: [rows: number, length: number],
-  rope: Rope,
+  rope: Rope | null,
 ): tf.Tensor2D {
   const { config, weights } = decoder;
   const prefix = `model.layers.${layer}`;
   const norm = (input: tf.Tensor2D, name: string) =>
-    rmsNorm(input, weights.get(`${prefix}.${name}.weight`), config.rmsNormEps);
-  const attended: tf.Tensor2D = tf.add(
-    x,
-    selfAttention(decoder, norm(x, "input_layernorm"), layer, shape, rope),
-  );
-  const mlp = swiGlu(decoder.linear, norm(attended, "post_attention_layernorm"), `${prefix}.mlp`);
-  return tf.add(attended, mlp);
+    rmsNorm(input, weights.get(`${prefix}.${name}.weight`), config);
+  const attention = selfAttention(decoder, norm(x, "input_layernorm"), layer, shape, rope);
+  if (!config.hasSandwichNorms) {
+    const attended: tf.Tensor2D = tf.add(x, attention);
+    const normed = norm(attended, "post_attention_layernorm");
+    return tf.add(attended, gatedMlp(decoder, normed, `${prefix}.mlp`));
+  }
+  const attended: tf.Tensor2D = tf.add(x, norm(attention, "post_attention_layernorm"));
+  const mlp = gatedMlp(decoder, norm(attended, "pre_feedforward_layernorm"), `${prefix}.mlp`);
+  return tf.add(attended, norm(mlp, "post_feedforward_layernorm"));
 }
 
 function selfAttention(
-  { config, linear, attend }: Decoder,
+  decoder: Decoder,
   x: tf.Tensor2D,
   layer: number,
   [rows, length]: [number, number],
-  rope: Rope,
+  rope: Rope | null,
 ): tf.Tensor2D {
+  const { config, weights, linear, attend } = decoder;
   const module = `model.layers.${layer}.self_attn`;
-  const heads = (name: string, count: number): tf.Tensor4D => {
-    const projected = linear(x, `${module}.${name}`);
+  const [query, key, value] = projections(decoder, x, module);
+  const heads = (projected: tf.Tensor2D, count: number): tf.Tensor4D => {
     const split: tf.Tensor4D = tf.reshape(projected, [rows, length, count, config.headDim]);
     return tf.transpose<tf.Tensor4D>(split, [0, 2, 1, 3]);
   };
-  const rotated = (x: tf.Tensor4D) => rotate(x, rope);
+  const turned = (split: tf.Tensor4D, name: string): tf.Tensor4D => {
+    const normed = config.hasQkNorm
+      ? rmsNorm(split, weights.get(`${module}.${name}.weight`), config)
+      : split;
+    return rope === null ? normed : rotate(normed, rope);
+  };
   const attended = attend(
     {
-      query: rotated(heads("q_proj", config.numAttentionHeads)),
-      key: rotated(heads("k_proj", config.numKeyValueHeads)),
-      value: heads("v_proj", config.numKeyValueHeads),
+      query: turned(heads(query, config.numAttentionHeads), "q_norm"),
+      key: turned(heads(key, config.numKeyValueHeads), "k_norm"),
+      value: heads(value, config.numKeyValueHeads),
     },
     layer,
   );
@@ -96,17 +114,54 @@ function selfAttention(
   return linear(joined as tf.Tensor2D, `${module}.o_proj`);
 }
 
-/** down(silu(gate(x)) * up(x)) */
-function swiGlu(linear: Linear, x: tf.Tensor2D, module: string): tf.Tensor2D {
-  const gate = linear(x, `${module}.gate_proj`);
-  const up = linear(x, `${module}.up_proj`);
-  return linear(tf.mul(tf.mul(gate, tf.sigmoid(gate)), up), `${module}.down_proj`);
+type Three = [query: tf.Tensor2D, key: tf.Tensor2D, value: tf.Tensor2D];
+
+/** Queries, keys and values of all heads: [N, H*d], [N, K*d], [N, K*d]. */
+function projections({ config, weights, linear }: Decoder, x: tf.Tensor2D, module: string): Three {
+  if (config.isFused) {
+    const { headDim, numAttentionHeads: heads, numKeyValueHeads: keyHeads } = config;
+    const widths = [heads, keyHeads, keyHeads].map((count) => count * headDim);
+    return tf.split(linear(x, `${module}.qkv_proj`), widths, 1) as Three;
+  }
+  const projected = (name: string): tf.Tensor2D => {
+    const y = linear(x, `${module}.${name}`);
+    return config.hasQkvBias ? tf.add(y, weights.get(`${module}.${name}.bias`)) : y;
+  };
+  return [projected("q_proj"), projected("k_proj"), projected("v_proj")];
 }
 
-/** w * x / sqrt(mean(x^2) + eps) over the last axis. */
-export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor, epsilon: number): tf.Tensor2D {
+/** down(activation(gate(x)) * up(x)) */
+function gatedMlp({ config, linear }: Decoder, x: tf.Tensor2D, module: string): tf.Tensor2D {
+  const [gate, up] = (
+    config.isFused
+      ? tf.split(linear(x, `${module}.gate_up_proj`), 2, 1)
+      : [linear(x, `${module}.gate_proj`), linear(x, `${module}.up_proj`)]
+  ) as [tf.Tensor2D, tf.Tensor2D];
+  const activated = config.activation === "silu" ? tf.mul(gate, tf.sigmoid(gate)) : geluTanh(gate);
+  return linear(tf.mul(activated, up), `${module}.down_proj`);
+}
+
+/** x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))), PyTorch's gelu(approximate="tanh"). */
+function geluTanh(x: tf.Tensor2D): tf.Tensor2D {
+  const cubed = tf.mul(tf.mul(tf.square(x), x), 0.044715);
+  const inner = tf.mul(tf.add(x, cubed), Math.sqrt(2 / Math.PI));
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner), 1));
+}
+
+/** (offset + w) * x / sqrt(mean(x^2) + eps) over the last axis. */
+export function rmsNorm<T extends tf.Tensor>(
+  x: T,
+  weight: tf.Tensor,
+  { rmsNormEps, normOffset }: Pick<ModelConfig, "rmsNormEps" | "normOffset">,
+): T {
   const meanSquare = tf.mean(tf.square(x), -1, true);
-  return tf.mul(weight, tf.mul(x, tf.rsqrt(tf.add(meanSquare, epsilon))));
+  const scale = normOffset === 0 ? weight : tf.add(weight, normOffset);
+  return tf.mul(scale, tf.mul(x, tf.rsqrt(tf.add(meanSquare, rmsNormEps))));
+}
+
+/** cap * tanh(x / cap), or x without a cap. */
+function softcapped<T extends tf.Tensor>(x: T, cap: number | null): T {
+  return cap === null ? x : tf.mul(tf.tanh(tf.div(x, cap)), cap);
 }
 
 /** RoPE on NeoX halves: x * cos + [-x2, x1] * sin (transformers' rotate_half). */
@@ -118,11 +173,24 @@ function rotate(x: tf.Tensor4D, { cos, sin }: Rope): tf.Tensor4D {
   return tf.add(tf.mul(x, cos), tf.mul(tf.concat([tf.neg(second), first], -1), sin));
 }
 
+/** Of all layers. @param positions [B*T] */
+export function ropesFor(config: ModelConfig, positions: Int32Array, rows: number): Ropes {
+  const full = ropeFor(config, positions, rows);
+  const { rope, slidingRope } = config;
+  const isShared = slidingRope === rope;
+  return { full, sliding: isShared ? full : ropeFor(config, positions, rows, slidingRope) };
+}
+
 /** Angles in f32 at each rounding, as transformers computes them. @param positions [B*T] */
-export function ropeFor(config: ModelConfig, positions: Int32Array, rows: number): Rope {
-  const { headDim, rope } = config;
+export function ropeFor(
+  { headDim, rope }: Pick<ModelConfig, "headDim" | "rope">,
+  positions: Int32Array,
+  rows: number,
+  spec = rope,
+): Rope {
   const half = headDim / 2;
-  const frequencies = inverseFrequencies(headDim, rope);
+  const frequencies = inverseFrequencies(headDim, spec);
+  const factor = attentionFactor(spec);
   const angles = new Float32Array(positions.length * headDim);
   positions.forEach((position, token) => {
     for (let i = 0; i < headDim; i++) {
@@ -131,16 +199,26 @@ export function ropeFor(config: ModelConfig, positions: Int32Array, rows: number
   });
   const shape: [number, number, number, number] = [rows, 1, positions.length / rows, headDim];
   return {
-    cos: tf.tensor4d(angles.map(Math.cos), shape),
-    sin: tf.tensor4d(angles.map(Math.sin), shape),
+    cos: tf.tensor4d(
+      angles.map((angle) => factor * Math.cos(angle)),
+      shape,
+    ),
+    sin: tf.tensor4d(
+      angles.map((angle) => factor * Math.sin(angle)),
+      shape,
+    ),
   };
 }
 
 /**
- * softmax(q k^T / sqrt(d) + mask) v. The G query heads of a key head are stacked along T, so keys are never repeated.
+ * softmax(softcap(scale * q k^T) + mask) v. The G query heads of a key head are stacked along T, so keys are never repeated.
  * @param mask [B, 1, T, S], 0 where attention may look and a large negative number elsewhere
  */
-export function attention({ query, key, value }: Heads, mask: tf.Tensor4D): tf.Tensor4D {
+export function attention(
+  { query, key, value }: Heads,
+  mask: tf.Tensor4D,
+  { attentionScale, attentionSoftcap }: Pick<ModelConfig, "attentionScale" | "attentionSoftcap">,
+): tf.Tensor4D {
   const [rows, heads, length, headDim] = query.shape;
   const keyHeads = key.shape[1];
   const places = key.shape[2];
@@ -150,8 +228,9 @@ export function attention({ query, key, value }: Heads, mask: tf.Tensor4D): tf.T
     headDim,
   ]);
   const flat = (x: tf.Tensor4D): tf.Tensor3D => tf.reshape(x, [rows * keyHeads, places, headDim]);
-  const scores = tf.mul(timesTransposed(stacked, flat(key)), 1 / Math.sqrt(headDim));
-  const masked = tf.add(tf.reshape(scores, [rows, heads, length, places]), mask);
+  const scores = tf.mul(timesTransposed(stacked, flat(key)), attentionScale);
+  const capped = softcapped(scores, attentionSoftcap);
+  const masked = tf.add(tf.reshape(capped, [rows, heads, length, places]), mask);
   const weights: tf.Tensor3D = tf.reshape(tf.softmax(masked), [
     rows * keyHeads,
     (heads / keyHeads) * length,

@@ -1,10 +1,9 @@
 // Token by token with a key/value cache of fixed capacity, so that no step needs a buffer of a new size.
 import * as tf from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "../../model/config.ts";
-import { attention, forward, ropeFor, type Heads, type Linear } from "./decoder.ts";
+import { attention, forward, ropesFor, type Heads, type Linear } from "./decoder.ts";
+import { cacheMasks, maskOf, promptMasks } from "./masks.ts";
 import type { FrozenWeights } from "./weights.ts";
-
-const masked = -1e9;
 
 /** Prompts are padded to a multiple of this, which keeps the number of buffer sizes small. */
 const promptBlock = 32;
@@ -48,15 +47,15 @@ export function startGeneration(
       const length = Math.ceil(prompt.length / promptBlock) * promptBlock;
       const tokens = Int32Array.from({ length }, (_, i) => prompt[i] ?? 0);
       return tf.tidy(() => {
-        const mask = causalMask(length);
+        const masks = promptMasks(config, length);
         const attend = (heads: Heads, layer: number) => {
           keepCache(layer, { key: padTo(heads.key, places), value: padTo(heads.value, places) });
-          return attention(heads, mask);
+          return attention(heads, maskOf(config, masks, layer), config);
         };
         const logits = forward(
           { config, weights, linear, attend },
           tf.tensor2d(tokens, [1, length], "int32"),
-          ropeFor(config, Int32Array.from(tokens.keys()), 1),
+          ropesFor(config, Int32Array.from(tokens.keys()), 1),
         );
         return rowOf(logits, prompt.length - 1);
       });
@@ -68,10 +67,7 @@ export function startGeneration(
           [1, 1, places, 1],
           "bool",
         );
-        const mask = tf.tensor4d(
-          Array.from({ length: places }, (_, place) => (place <= position ? 0 : masked)),
-          [1, 1, 1, places],
-        );
+        const masks = cacheMasks(config, places, position);
         const attend = ({ query, key, value }: Heads, layer: number) => {
           const old = caches[layer];
           if (old === undefined) {
@@ -81,12 +77,12 @@ export function startGeneration(
             key: tf.where(isHere, key, old.key),
             value: tf.where(isHere, value, old.value),
           });
-          return attention({ query, ...cache }, mask);
+          return attention({ query, ...cache }, maskOf(config, masks, layer), config);
         };
         const logits = forward(
           { config, weights, linear, attend },
           tf.tensor2d([token], [1, 1], "int32"),
-          ropeFor(config, Int32Array.of(position), 1),
+          ropesFor(config, Int32Array.of(position), 1),
         );
         return rowOf(logits, 0);
       });
@@ -113,11 +109,4 @@ function padTo(x: tf.Tensor4D, places: number): tf.Tensor4D {
         [0, 0],
       ])
     : tf.slice(x, [0, 0, 0, 0], [-1, -1, places, -1]);
-}
-
-function causalMask(length: number): tf.Tensor4D {
-  const values = Float32Array.from({ length: length * length }, (_, i) =>
-    i % length <= Math.floor(i / length) ? 0 : masked,
-  );
-  return tf.tensor4d(values, [1, 1, length, length]);
 }
