@@ -1,7 +1,8 @@
-// Moves whole rows: the supervised ones out to the head and their gradients back. And the two plain ones: add and clear.
+// Moves whole rows: the supervised ones out to the head and their gradients back. And the plain ones: add, add a bias, clear.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
+import addBiasSource from "./add-bias.wgsl?raw";
 import addSource from "./add.wgsl?raw";
 import clearSource from "./clear.wgsl?raw";
 import gather from "./gather.wgsl?raw";
@@ -45,6 +46,17 @@ const addKernel = defineKernel({
     y: { use: "inout", element: "vec4f" },
   },
   params: { quads: "u32" },
+});
+
+const addBiasKernel = defineKernel({
+  name: "add-bias",
+  source: addBiasSource,
+  constants,
+  bindings: {
+    x: { use: "inout", element: "vec4f" },
+    bias: { use: "constant", element: "vec4f" },
+  },
+  params: { quads: "u32", biasQuads: "u32" },
 });
 
 const clearKernel = defineKernel({
@@ -96,6 +108,19 @@ function call(kernel: typeof gatherKernel, chunk: RowChunk, tensors: RowTensors)
 /** y += x. @param elements of both, a multiple of 4 */
 export function add(elements: number, tensors: { x: Tensor | View; y: Tensor | View }): Dispatch {
   return dispatch(addKernel, { tensors, ...overQuads(elements) });
+}
+
+/** x[row, :] += bias; x: [rows, width], bias: [width]. @param width a multiple of 4 */
+export function addBias(
+  { rows, width }: { rows: number; width: number },
+  tensors: { x: Tensor | View; bias: Tensor | View },
+): Dispatch {
+  const { params, ...call } = overQuads(rows * width);
+  return dispatch(addBiasKernel, {
+    tensors,
+    ...call,
+    params: { ...params, biasQuads: width / 4 },
+  });
 }
 
 /** x = 0. @param elements of x, a multiple of 4 */

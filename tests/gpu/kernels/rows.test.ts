@@ -1,10 +1,16 @@
-// Proofs of moving rows: by hand, against tfjs autodiff of a gather, across the workgroup's boundaries; add and clear.
+// Proofs of moving rows: by hand, against tfjs autodiff of a gather, across the workgroup's boundaries; add, add a bias, clear.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { beforeAll, expect, test } from "vitest";
 import { viewOf } from "../../../src/gpu/plan.ts";
-import { add, clear, gatherRows, scatterAddRows } from "../../../src/kernels/rows/kernel.ts";
+import {
+  add,
+  addBias,
+  clear,
+  gatherRows,
+  scatterAddRows,
+} from "../../../src/kernels/rows/kernel.ts";
 import { permutation } from "../../../src/util/random.ts";
 import { distance, randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
 
@@ -99,6 +105,34 @@ test.each([4, 252, 256, 260, 4096 + 4])("%i elements: y += x", async (elements) 
   const [actual] = await runOnGpu([add(elements, { x: tensors.given("x", x), y: sum })], tensors, [
     sum,
   ]);
+  expect(distance(actual!, expected)).toBe(0);
+});
+
+test("by hand: a bias is added to each row", async () => {
+  const tensors = new TestTensors();
+  const x = tensors.given("x", Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  const bias = tensors.given("bias", Float32Array.of(10, 20, 30, 40));
+  const [actual] = await runOnGpu([addBias({ rows: 2, width: 4 }, { x, bias })], tensors, [x]);
+  expect([...actual!]).toEqual([11, 22, 33, 44, 15, 26, 37, 48]);
+});
+
+test.each([
+  [1, 4],
+  [1, 252],
+  [1, 256],
+  [3, 84],
+  [13, 20],
+  [17, 896],
+])("%i rows of %i: x + bias", async (rows, width) => {
+  const x = randoms(rows * width, 1);
+  const bias = randoms(width, 2);
+  const expected = tf.tidy(() =>
+    tf.add(tf.tensor2d(x, [rows, width]), tf.tensor1d(bias)).dataSync(),
+  );
+  const tensors = new TestTensors();
+  const sum = tensors.given("x", x);
+  const given = { x: sum, bias: tensors.given("bias", bias) };
+  const [actual] = await runOnGpu([addBias({ rows, width }, given)], tensors, [sum]);
   expect(distance(actual!, expected)).toBe(0);
 });
 

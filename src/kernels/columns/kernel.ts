@@ -1,0 +1,61 @@
+// Parts of the columns of a matrix: what a fused projection makes is taken apart, and the gradients of the parts put together.
+import { defineKernel } from "../../gpu/kernel.ts";
+import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { invariant } from "../../util/assert.ts";
+import source from "./columns.wgsl?raw";
+
+const workgroupSize = 64;
+
+const kernelOf = (name: string, from: "whole" | "part", move: string) =>
+  defineKernel({
+    name,
+    source,
+    definitions: `fn move_quad(of_whole : u32, of_part : u32) { ${move} }`,
+    constants: { WORKGROUP_SIZE: workgroupSize },
+    bindings: {
+      // Of the whole only a part is written: the rest keeps what it holds.
+      whole: { use: from === "whole" ? "in" : "inout", element: "vec4f" },
+      part: { use: from === "part" ? "in" : "out", element: "vec4f" },
+    },
+    params: { quads: "u32", partQuads: "u32", wholeQuads: "u32", firstQuad: "u32" },
+  });
+
+const taking = kernelOf("take-columns", "whole", "part[of_part] = whole[of_whole];");
+const putting = kernelOf("put-columns", "part", "whole[of_whole] = part[of_part];");
+
+/** Parts side by side that together are the whole, in order; each [rows, width], the width a multiple of 4. */
+export type Parts = readonly { tensor: Tensor; width: number }[];
+
+/** Writes each part from its columns of the whole: a dispatch for each. */
+export function splitColumns(rows: number, whole: Tensor, parts: Parts): Dispatch[] {
+  return call(taking, rows, whole, parts);
+}
+
+/** Writes the whole [rows, sum of widths] from its parts. */
+export function joinColumns(rows: number, whole: Tensor, parts: Parts): Dispatch[] {
+  return call(putting, rows, whole, parts);
+}
+
+function call(kernel: typeof taking, rows: number, whole: Tensor, parts: Parts): Dispatch[] {
+  const wholeWidth = parts.reduce((sum, { width }) => sum + width, 0);
+  invariant(
+    parts.every(({ width }) => width % 4 === 0),
+    `columns of ${parts.map(({ width }) => width).join()} are not whole quads`,
+  );
+  invariant(
+    whole.sizeBytes >= rows * wholeWidth * 4,
+    `${whole.label} has no ${wholeWidth} columns`,
+  );
+  let first = 0;
+  return parts.map(({ tensor, width }) => {
+    const partQuads = width / 4;
+    const firstQuad = first / 4;
+    first += width;
+    return dispatch(kernel, {
+      tensors: { whole, part: tensor },
+      params: { quads: rows * partQuads, partQuads, wholeQuads: wholeWidth / 4, firstQuad },
+      grid: flatGrid(Math.ceil((rows * partQuads) / workgroupSize)),
+      work: rows * width,
+    });
+  });
+}

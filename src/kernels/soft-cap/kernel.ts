@@ -1,0 +1,32 @@
+// The soft cap of Gemma 2 by itself, for logits that are sampled from; attention and cross-entropy have it within their kernels.
+import { defineKernel } from "../../gpu/kernel.ts";
+import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { invariant } from "../../util/assert.ts";
+import source from "./soft-cap.wgsl?raw";
+import tanh from "./tanh.wgsl?raw";
+
+const workgroupSize = 64;
+
+const kernel = defineKernel({
+  name: "soft-cap",
+  source,
+  definitions: tanh,
+  constants: { WORKGROUP_SIZE: workgroupSize },
+  bindings: { x: { use: "inout", element: "vec4f" } },
+  params: { quads: "u32", cap: "f32" },
+});
+
+/** WGSL that defines `soft_cap(x, cap)` and `soft_cap_slope(capped, cap)` for other kernels. */
+export const softCapFunctions = tanh;
+
+/** x = cap * tanh(x / cap), in place. @param elements of x, a multiple of 4 */
+export function softCap(elements: number, cap: number, tensors: { x: Tensor | View }): Dispatch {
+  invariant(elements % 4 === 0, `${elements} elements are not whole quads`);
+  const quads = elements / 4;
+  return dispatch(kernel, {
+    tensors,
+    params: { quads, cap },
+    grid: flatGrid(Math.ceil(quads / workgroupSize)),
+    work: 10 * elements,
+  });
+}
