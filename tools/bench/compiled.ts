@@ -2,7 +2,7 @@
 import { BatchTables } from "../../src/engine/webgpu/batch-tables.ts";
 import { createWebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import { backwardLayer } from "../../src/engine/webgpu/layer-backward.ts";
-import { forwardFromGate, forwardToGate } from "../../src/engine/webgpu/layer-forward.ts";
+import { forwardLayer } from "../../src/engine/webgpu/layer-forward.ts";
 import { describeNetwork, type Network } from "../../src/engine/webgpu/network.ts";
 import { weightShapes } from "../../src/model/weight-store.ts";
 import { openGpuMachine } from "../../src/gpu/gpu-machine.ts";
@@ -75,7 +75,9 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Bl
     }
   }
   runner.write(network.adapter.values, flatAdapter(network, inputs));
-  runner.write(network.cosSin, ropeTable(inverseFrequencies(config.headDim, config.rope), tokens));
+  for (const { rope, cosSin } of network.rotations) {
+    runner.write(cosSin, ropeTable(inverseFrequencies(config.headDim, rope), tokens));
+  }
   runner.write(tables.tensor, causalTables(tables));
   const zeros = new Float32Array(network.adapter.elements);
   return {
@@ -104,11 +106,10 @@ function blockProgram(network: Network, tables: BatchTables, x: Tensor, loss: Te
   const elements = tables.tokens * network.config.hiddenSize;
   const mode = { hasAdapter: true, hasDropout: false };
   const call = { network, tables, mode, layer: 0, input: x };
-  const trace = forwardToGate(call, out);
-  const y = forwardFromGate(call, trace, out);
+  const { trace, output: y } = forwardLayer(call, out);
   const dx = scratch("dx", elements);
   out.push(...meanSquare(elements, { y, dy: dx, loss }));
-  backwardLayer({ network, tables, trace, dx, needsInput: false }, out);
+  backwardLayer({ network, tables, layer: 0, trace, dx, needsInput: false }, out);
   return { name: "block", dispatches: out };
 }
 

@@ -16,7 +16,12 @@ const widths = {
   targets: 1,
 } as const;
 
-type TableName = keyof typeof widths;
+/** The same as `ranges` and `keyRanges` for layers that see the last few tokens only; there where a model has such layers. */
+const slidingWidths = { slidingRanges: 2, slidingKeyRanges: 2 } as const;
+
+const allWidths = { ...widths, ...slidingWidths };
+
+type TableName = keyof typeof allWidths;
 
 /** One buffer for all tables, written in one go before each pass. */
 export class BatchTables {
@@ -24,24 +29,38 @@ export class BatchTables {
   readonly tokens: number;
   readonly #offsets: ReadonlyMap<string, number>;
   readonly #host: Uint32Array<ArrayBuffer>;
+  readonly #span: number | null;
 
-  /** @param tokens of a pass */
-  constructor(tokens: number) {
+  /**
+   * @param tokens of a pass
+   * @param span tokens that a sliding layer sees, its own included; null where no layer slides
+   */
+  constructor(tokens: number, span: number | null) {
     const alignment = alignmentBytes / 4;
     const offsets = new Map<string, number>();
     let elements = 0;
-    for (const [name, width] of Object.entries(widths)) {
+    for (const [name, width] of Object.entries(span === null ? widths : allWidths)) {
       offsets.set(name, elements);
       elements += Math.ceil((tokens * width) / alignment) * alignment;
     }
     this.tokens = tokens;
     this.#offsets = offsets;
+    this.#span = span;
     this.#host = new Uint32Array(elements);
     this.tensor = persistent("batch", elements);
   }
 
   view(name: TableName): View {
-    return viewOf(this.tensor, this.#offsets.get(name) ?? 0, this.tokens * widths[name]);
+    const offset = this.#offsets.get(name);
+    invariant(offset !== undefined, `a model without sliding layers has no table ${name}`);
+    return viewOf(this.tensor, offset, this.tokens * allWidths[name]);
+  }
+
+  /** Who sees whom, in layers that slide or in all others. */
+  ranges(isSliding: boolean): { ofQueries: View; ofKeys: View } {
+    return isSliding
+      ? { ofQueries: this.view("slidingRanges"), ofKeys: this.view("slidingKeyRanges") }
+      : { ofQueries: this.view("ranges"), ofKeys: this.view("keyRanges") };
   }
 
   /**
@@ -60,14 +79,13 @@ export class BatchTables {
       `${rows} rows of ${length} tokens do not fit into ${this.tokens}`,
     );
     this.#host.fill(0);
-    const table = (name: TableName) => this.#host.subarray(this.#offsets.get(name));
+    const table = (name: TableName) => this.#table(name);
     const [tokens, positions] = [table("tokens"), table("positions")];
     const [supervised, targets] = [table("supervised"), table("targets")];
-    const [ranges, keyRanges] = [table("ranges"), table("keyRanges")];
     let supervisedRows = 0;
     for (let row = 0; row < rows; row++) {
       const from = (firstRow + row) * length;
-      fillRanges(batch.segments.subarray(from, from + length), row * length, ranges, keyRanges);
+      this.#fillRanges(batch.segments.subarray(from, from + length), row * length);
       for (let place = 0; place < length; place++) {
         const at = row * length + place;
         tokens[at] = batch.tokens[from + place] ?? 0;
@@ -93,22 +111,38 @@ export class BatchTables {
     capacity: number,
   ): Uint32Array<ArrayBuffer> {
     this.#host.fill(0);
-    const table = (name: TableName) => this.#host.subarray(this.#offsets.get(name));
-    table("tokens").set(piece);
-    const [positions, ranges] = [table("positions"), table("ranges")];
-    for (let place = 0; place < this.tokens; place++) {
-      positions[place] = place < piece.length ? position + place : capacity;
-      ranges[2 * place + 1] = place < piece.length ? position + place + 1 : 0;
-    }
-    table("supervised")[0] = piece.length - 1;
+    this.#table("tokens").set(piece);
+    const positions = this.#table("positions").fill(capacity, 0, this.tokens);
+    piece.forEach((_, place) => {
+      const end = position + place + 1;
+      positions[place] = position + place;
+      this.#table("ranges").set([0, end], 2 * place);
+      if (this.#span !== null) {
+        this.#table("slidingRanges").set([Math.max(0, end - this.#span), end], 2 * place);
+      }
+    });
+    this.#table("supervised")[0] = piece.length - 1;
     return this.#host;
+  }
+
+  #table(name: TableName): Uint32Array {
+    return this.#host.subarray(this.#offsets.get(name));
+  }
+
+  #fillRanges(segments: Int32Array, offset: number): void {
+    fillRanges(segments, offset, Infinity, this.#table("ranges"), this.#table("keyRanges"));
+    if (this.#span !== null) {
+      const [ranges, keyRanges] = [this.#table("slidingRanges"), this.#table("slidingKeyRanges")];
+      fillRanges(segments, offset, this.#span, ranges, keyRanges);
+    }
   }
 }
 
-/** A token sees itself and earlier tokens of its segment; padding (segment 0) sees nothing. */
+/** A token sees itself and earlier tokens of its segment, `span` altogether; padding (segment 0) sees nothing. */
 function fillRanges(
   segments: Int32Array,
   offset: number,
+  span: number,
   ranges: Uint32Array,
   keyRanges: Uint32Array,
 ): void {
@@ -119,8 +153,8 @@ function fillRanges(
     }
     for (let place = start; place < end && segments[start] !== 0; place++) {
       const at = 2 * (offset + place);
-      ranges.set([offset + start, offset + place + 1], at);
-      keyRanges.set([offset + place, offset + end], at);
+      ranges.set([offset + Math.max(start, place + 1 - span), offset + place + 1], at);
+      keyRanges.set([offset + place, offset + Math.min(end, place + span)], at);
     }
     start = end;
   }

@@ -84,7 +84,7 @@ export function designer(options: DesignOptions): (economy: Economy) => Design {
   const generation = generationPrograms(network, capacity);
   const evaluations = new Map<number, { tables: BatchTables; evaluation: Program }>();
   const evaluationOf = (rowsPerPass: number) => {
-    const tables = new BatchTables(rowsPerPass * shape.length);
+    const tables = new BatchTables(rowsPerPass * shape.length, config.slidingWindow);
     return { tables, evaluation: evaluationPass(network, tables) };
   };
   return (economy) => {
@@ -106,8 +106,9 @@ export function designer(options: DesignOptions): (economy: Economy) => Design {
 
 function generationPrograms(network: Network, capacity: number): GenerationPrograms {
   const state = generationState(network, capacity);
-  const pieceTables = new BatchTables(Math.min(promptPiece, capacity));
-  const tokenTables = new BatchTables(1);
+  const { slidingWindow } = network.config;
+  const pieceTables = new BatchTables(Math.min(promptPiece, capacity), slidingWindow);
+  const tokenTables = new BatchTables(1, slidingWindow);
   const both = (hasAdapter: boolean) => ({
     prefill: generationPass(network, pieceTables, state, hasAdapter),
     decode: generationPass(network, tokenTables, state, hasAdapter),

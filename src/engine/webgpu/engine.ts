@@ -74,8 +74,10 @@ export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<
     const { network } = design;
     const { weights, progress, signal, config } = options;
     await uploadWeights(network.weights, weights, runner, progress, signal);
-    const frequencies = inverseFrequencies(config.headDim, config.rope);
-    runner.write(network.cosSin, ropeTable(frequencies, network.maxPositions));
+    for (const { rope, cosSin } of network.rotations) {
+      const frequencies = inverseFrequencies(config.headDim, rope);
+      runner.write(cosSin, ropeTable(frequencies, network.maxPositions));
+    }
     await runner.prepare([design.training, design.evaluation, design.update]);
     return new WebGpuEngine(design, runner, await pausedPassOf(options, design, runner));
   } catch (error) {

@@ -16,7 +16,7 @@ import type { ModelConfig } from "../../model/config.ts";
 import { embeddingName, finalNormName, headName } from "../../model/tensors.ts";
 import type { BatchTables } from "./batch-tables.ts";
 import { pauseForChunk, type Exchange } from "./exchange.ts";
-import { weightOf, type Network } from "./network.ts";
+import { vectorOf, weightOf, type Network } from "./network.ts";
 
 /** Logits of a chunk take at most this much. */
 const chunkBytes = 32 * 1024 ** 2;
@@ -61,7 +61,8 @@ export function lossOnly(call: HeadCall, out: Dispatch[]): void {
 }
 
 function shapeOf({ network }: HeadCall, { first, count }: Chunk): ChunkShape {
-  return { firstRow: first, rows: count, vocabulary: network.config.vocabSize };
+  const { vocabSize: vocabulary, logitSoftcap: softcap } = network.config;
+  return { firstRow: first, rows: count, vocabulary, softcap };
 }
 
 function tensorsOf({ tables }: HeadCall, { logits }: Chunk, losses: Tensor): ChunkTensors {
@@ -114,11 +115,11 @@ function backwardChunk(
   dx: Tensor,
   out: Dispatch[],
 ): void {
-  const { hiddenSize: width } = network.config;
+  const { hiddenSize: width, normOffset: offset } = network.config;
   const dNormed = scratch("d normed rows", count * width);
   const dRows = scratch("d rows", count * width);
   const skipUpToRows = first;
-  const weight = normWeight(network);
+  const weight = vectorOf(network, finalNormName);
   out.push(
     linearBackward(count, {
       x: logits,
@@ -127,9 +128,11 @@ function backwardChunk(
       tile: network.tiles.wideBackward,
       skipUpToRows,
     }),
-    { ...clear(count * width, { x: dRows }), skipUpToRows },
     {
-      ...rmsNormBackward({ rows: count, width }, { x: rows, weight, rstd, dy: dNormed, dx: dRows }),
+      ...rmsNormBackward(
+        { rows: count, width, offset },
+        { x: rows, weight, rstd, dy: dNormed, dx: dRows },
+      ),
       skipUpToRows,
     },
     scatterAddRows({ first, count, width }, { rows: tables.view("supervised"), x: dx, y: dRows }),
@@ -144,16 +147,12 @@ export function finalNorm(
   first: number,
   out: Dispatch[],
 ): { normed: Tensor; rstd: Tensor } {
-  const { hiddenSize: width, rmsNormEps: epsilon } = network.config;
+  const { hiddenSize: width, normOffset: offset, rmsNormEps: epsilon } = network.config;
   const normed = scratch("normed rows", rows * width);
   const rstd = scratch("scale of rows", rows);
-  const tensors = { x, weight: normWeight(network), y: normed, rstd };
-  out.push({ ...rmsNorm({ rows, width, epsilon }, tensors), skipUpToRows: first });
+  const tensors = { x, weight: vectorOf(network, finalNormName), y: normed, rstd };
+  out.push({ ...rmsNorm({ rows, width, offset, epsilon }, tensors), skipUpToRows: first });
   return { normed, rstd };
-}
-
-function normWeight(network: Network): Tensor {
-  return weightOf(network, finalNormName).tensors["weight"] as Tensor;
 }
 
 export function headOf(network: Network) {

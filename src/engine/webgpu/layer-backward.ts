@@ -2,22 +2,25 @@
 import { scratch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { attentionBackward } from "../../kernels/attention/kernel.ts";
 import { gatedMlpBackward } from "../../kernels/gated-mlp/kernel.ts";
-import { rmsNormBackward } from "../../kernels/rms-norm/kernel.ts";
-import { ropeBackward } from "../../kernels/rope/kernel.ts";
 import type { BatchTables } from "./batch-tables.ts";
+import { backThroughHeads, prepareHeads } from "./heads.ts";
+import { activation, normedInput, type BranchNorm, type LayerTrace } from "./layer-forward.ts";
 import {
-  activation,
   attentionShape,
-  normedInput,
+  gateProjections,
+  headProjections,
+  isSliding,
+  normsOf,
   widthsOf,
-  type LayerTrace,
-} from "./layer-forward.ts";
-import { backwardLinear } from "./linear.ts";
-import { weightOf, type Network } from "./network.ts";
+} from "./layer-shape.ts";
+import type { Network } from "./network.ts";
+import { backwardNorm } from "./norm.ts";
+import { backLinear, backProject, moduleOf } from "./projection.ts";
 
 export interface LayerBackward {
   network: Network;
   tables: BatchTables;
+  layer: number;
   trace: LayerTrace;
   /** [tokens, hidden]: gradient of the layer's output; becomes that of its input. */
   dx: Tensor;
@@ -26,12 +29,10 @@ export interface LayerBackward {
 }
 
 export function backwardLayer(call: LayerBackward, out: Dispatch[]): void {
-  const { network, trace, needsInput } = call;
-  const learns = (names: readonly string[]) =>
-    names.some((name) => network.adapter.targets.has(`model.layers.${trace.layer}.${name}`));
-  const projections = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"];
-  const needsHeads = needsInput || learns(projections);
-  const needsAttention = needsHeads || learns(["self_attn.o_proj"]);
+  const { network, layer, needsInput } = call;
+  const learns = (path: string) => network.adapter.targets.has(moduleOf(layer, path));
+  const needsHeads = needsInput || headProjections(network.config).some(({ path }) => learns(path));
+  const needsAttention = needsHeads || learns("self_attn.o_proj");
   backwardMlp(call, needsAttention, out);
   if (needsAttention) {
     backwardAttention(call, needsHeads, out);
@@ -40,121 +41,107 @@ export function backwardLayer(call: LayerBackward, out: Dispatch[]): void {
 
 /** @param needsInput whether dx is to become the gradient of `middle` */
 function backwardMlp(call: LayerBackward, needsInput: boolean, out: Dispatch[]): void {
-  const { network, tables, trace, dx } = call;
-  const { hiddenSize, intermediateSize } = network.config;
-  const { layer, gate, up, middle } = trace;
-  const tokens = tables.tokens;
-  const dAct = scratch(`layer ${layer} d activation`, tokens * intermediateSize);
-  const act = activation(network, tokens, trace, out);
-  back(call, "mlp.down_proj", act, dx, { tensor: dAct, accumulates: false }, out);
-  out.push(gatedMlpBackward("silu", { rows: tokens, width: intermediateSize }, { dAct, gate, up }));
-  const normed = normedInput({ network, tables, layer }, "post_attention_layernorm", middle, out);
-  const dNormed = scratch(`layer ${layer} d mlp input`, tokens * hiddenSize);
-  const flow = (accumulates: boolean) => (needsInput ? { tensor: dNormed, accumulates } : null);
-  back(call, "mlp.gate_proj", normed.y, gate, flow(false), out);
-  back(call, "mlp.up_proj", normed.y, up, flow(true), out);
-  if (needsInput) {
-    backNorm(call, "post_attention_layernorm", middle, trace.rstd2, dNormed, out);
-  }
+  const { network, tables, layer, trace } = call;
+  const { intermediateSize: width, activation: gateFunction } = network.config;
+  const { linears, gate, up, middle, rstd2 } = trace;
+  const { beforeMlp, afterMlp } = normsOf(network.config);
+  const dAct = scratch(`layer ${layer} d activation`, tables.tokens * width);
+  const dBranch = gradientOfBranch(call, afterMlp, trace.afterMlp, out);
+  const act = activation(linears, trace, out);
+  const flow = { tensor: dAct, accumulates: false };
+  backLinear(linears, { path: "mlp.down_proj", x: act, dy: dBranch, dx: flow }, out);
+  out.push(gatedMlpBackward(gateFunction, { rows: tables.tokens, width }, { dAct, gate, up }));
+  const input = { norm: beforeMlp, x: middle, rstd: rstd2 };
+  backwardInput(call, gateProjections(network.config), input, [gate, up], needsInput, out);
 }
 
 /** @param needsHeads whether the gradient goes on past the output projection */
 function backwardAttention(call: LayerBackward, needsHeads: boolean, out: Dispatch[]): void {
-  const { network, tables, trace, dx } = call;
-  const { layer, attended, logSumExp, query, key, value } = trace;
-  const { queryWidth, keyWidth } = widthsOf(network);
-  const tokens = tables.tokens;
-  const tensor = (name: string, width: number) =>
-    scratch(`layer ${layer} d ${name}`, tokens * width);
-  const dAttended = tensor("attended", queryWidth);
-  const flow = needsHeads ? { tensor: dAttended, accumulates: false } : null;
-  back(call, "self_attn.o_proj", attended, dx, flow, out);
-  if (!needsHeads) {
-    return;
+  const { network, tables, layer, trace, needsInput } = call;
+  const { config } = network;
+  const { beforeAttention, afterAttention } = normsOf(config);
+  const { linears, attended: x, input, rstd1 } = trace;
+  const dAttended = scratch(
+    `layer ${layer} d attended`,
+    tables.tokens * widthsOf(config).queryWidth,
+  );
+  const dy = gradientOfBranch(call, afterAttention, trace.afterAttention, out);
+  const dx = needsHeads ? { tensor: dAttended, accumulates: false } : null;
+  backLinear(linears, { path: "self_attn.o_proj", x, dy, dx }, out);
+  if (needsHeads) {
+    const gradients = backwardHeads(call, dAttended, out);
+    const of = { norm: beforeAttention, x: input, rstd: rstd1 };
+    backwardInput(call, headProjections(config), of, gradients, needsInput, out);
   }
-  const [dQuery, dKey, dValue] = [
-    tensor("query", queryWidth),
-    tensor("key", keyWidth),
-    tensor("value", keyWidth),
-  ];
+}
+
+/** Gradients of queries, keys and values as they were projected. */
+function backwardHeads(call: LayerBackward, dAttended: Tensor, out: Dispatch[]): Tensor[] {
+  const { network, tables, layer, trace } = call;
+  const { config } = network;
+  const { queryWidth, keyWidth } = widthsOf(config);
+  const tensor = (name: string, width: number) =>
+    scratch(`layer ${layer} d ${name}`, tables.tokens * width);
+  const dHeads = { query: tensor("query", queryWidth), key: tensor("key", keyWidth) };
+  const dValue = tensor("value", keyWidth);
+  const kept = { query: trace.query, key: trace.key, scales: null };
+  const heads = config.hasQkNorm ? prepareHeads(call, kept, out) : kept;
+  const { ofQueries, ofKeys } = tables.ranges(isSliding(config, layer));
   out.push(
-    ...attentionBackward(attentionShape(network, tokens), {
-      q: query,
-      k: key,
-      v: value,
-      ranges: tables.view("ranges"),
-      o: attended,
-      lse: logSumExp,
+    ...attentionBackward(attentionShape(config, tables.tokens), {
+      q: heads.query,
+      k: heads.key,
+      v: trace.value,
+      ranges: ofQueries,
+      o: trace.attended,
+      lse: trace.logSumExp,
       dO: dAttended,
-      keyRanges: tables.view("keyRanges"),
-      rowStats: tensor("row statistics", 2 * network.config.numAttentionHeads),
-      dQ: dQuery,
-      dK: dKey,
+      keyRanges: ofKeys,
+      rowStats: tensor("row statistics", 2 * config.numAttentionHeads),
+      dQ: dHeads.query,
+      dK: dHeads.key,
       dV: dValue,
     }),
   );
-  turnBack(network, tables, dQuery, dKey, out);
-  backwardProjections(call, [dQuery, dKey, dValue], out);
+  const projected = backThroughHeads(call, kept, heads.scales, dHeads, out);
+  return [projected.query, projected.key, dValue];
 }
 
-function backwardProjections(
-  call: LayerBackward,
-  gradients: readonly [Tensor, Tensor, Tensor],
+/** Back through linears and the norm ahead of them; what comes through it is added to dx, which holds the residual's gradient. */
+function backwardInput(
+  { network, tables, layer, trace, dx }: LayerBackward,
+  projections: ReturnType<typeof headProjections>,
+  { norm, x, rstd }: { norm: string; x: Tensor; rstd: Tensor },
+  gradients: readonly Tensor[],
+  needsInput: boolean,
   out: Dispatch[],
 ): void {
-  const { network, tables, trace, needsInput } = call;
-  const { layer, input, rstd1 } = trace;
-  const normed = normedInput({ network, tables, layer }, "input_layernorm", input, out);
-  const width = network.config.hiddenSize;
-  const dNormed = scratch(`layer ${layer} d attention input`, tables.tokens * width);
-  const modules = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"];
-  modules.forEach((module, index) => {
-    const flow = needsInput ? { tensor: dNormed, accumulates: index > 0 } : null;
-    back(call, module, normed.y, gradients[index] as Tensor, flow, out);
-  });
-  if (needsInput) {
-    backNorm(call, "input_layernorm", input, rstd1, dNormed, out);
+  const shape = { rows: tables.tokens, width: network.config.hiddenSize };
+  const normed = normedInput({ network, tables, layer }, norm, x, out).y;
+  const dNormed = needsInput
+    ? scratch(`layer ${layer} d ${norm} output`, shape.rows * shape.width)
+    : null;
+  backProject(trace.linears, projections, { x: normed, gradients, dx: dNormed }, out);
+  if (dNormed !== null) {
+    const tensors = { rstd, dy: dNormed, dx, accumulates: true };
+    backwardNorm(network, { name: moduleOf(layer, norm), x, ...shape }, tensors, out);
   }
 }
 
-function back(
-  { network, tables, trace }: LayerBackward,
-  path: string,
-  x: Tensor,
-  dy: Tensor,
-  dx: { tensor: Tensor; accumulates: boolean } | null,
+/** The gradient of what a branch adds to the residual stream: dx itself, or back through the norm that ends the branch. */
+function gradientOfBranch(
+  { network, tables, layer, dx }: LayerBackward,
+  name: string | null,
+  norm: BranchNorm | null,
   out: Dispatch[],
-): void {
-  const module = `model.layers.${trace.layer}.${path}`;
-  const linear = trace.linears.get(module) ?? { low: null };
-  backwardLinear(network, { module, x, tokens: tables.tokens }, linear, dy, dx, out);
-}
-
-/** dx holds the residual's gradient; what comes through the norm is added. */
-function backNorm(
-  { network, tables, trace, dx }: LayerBackward,
-  name: string,
-  x: Tensor,
-  rstd: Tensor,
-  dy: Tensor,
-  out: Dispatch[],
-): void {
-  const { weight } = weightOf(network, `model.layers.${trace.layer}.${name}.weight`).tensors;
+): Tensor {
+  if (name === null || norm === null) {
+    return dx;
+  }
+  const { x, rstd } = norm;
   const shape = { rows: tables.tokens, width: network.config.hiddenSize };
-  out.push(rmsNormBackward(shape, { x, weight: weight as Tensor, rstd, dy, dx }));
-}
-
-function turnBack(
-  { config, cosSin }: Network,
-  tables: BatchTables,
-  dQuery: Tensor,
-  dKey: Tensor,
-  out: Dispatch[],
-): void {
-  const positions = tables.view("positions");
-  const shape = { rows: tables.tokens, headDim: config.headDim, scale: 1 };
-  out.push(
-    ropeBackward({ ...shape, heads: config.numAttentionHeads }, { x: dQuery, positions, cosSin }),
-    ropeBackward({ ...shape, heads: config.numKeyValueHeads }, { x: dKey, positions, cosSin }),
-  );
+  const gradient = scratch(`layer ${layer} d ${name} input`, shape.rows * shape.width);
+  const tensors = { rstd, dy: dx, dx: gradient, accumulates: false };
+  backwardNorm(network, { name: moduleOf(layer, name), x, ...shape }, tensors, out);
+  return gradient;
 }

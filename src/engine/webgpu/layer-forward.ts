@@ -1,33 +1,54 @@
-// One decoder layer forward: what it computes, and what it keeps for the way back.
+// One decoder layer forward: what it computes, and what it keeps for the way back. Which norms, projections and turns there are
+// is the model's description's affair (layer-shape.ts).
 import { scratch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { attention } from "../../kernels/attention/kernel.ts";
 import { gatedMlp } from "../../kernels/gated-mlp/kernel.ts";
 import { kvStore } from "../../kernels/kv-store/kernel.ts";
-import { rmsNorm } from "../../kernels/rms-norm/kernel.ts";
-import { rope } from "../../kernels/rope/kernel.ts";
+import { add } from "../../kernels/rows/kernel.ts";
+import { invariant } from "../../util/assert.ts";
 import type { BatchTables } from "./batch-tables.ts";
-import { forwardLinear, type ForwardMode, type LinearTrace } from "./linear.ts";
-import { weightOf, type Network } from "./network.ts";
+import { prepareHeads, type Heads } from "./heads.ts";
+import {
+  attentionShape,
+  gateProjections,
+  headProjections,
+  isSliding,
+  normsOf,
+  widthsOf,
+} from "./layer-shape.ts";
+import type { ForwardMode } from "./linear.ts";
+import type { Network } from "./network.ts";
+import { forwardNorm } from "./norm.ts";
+import { applyLinear, moduleOf, project, type LayerLinears } from "./projection.ts";
 
 /** Activations of a layer that backward needs and cannot cheaply make again. All but `input` die with a recomputed layer. */
 export interface LayerTrace {
-  layer: number;
+  linears: LayerLinears;
   /** [tokens, hidden]: the residual stream below the layer. */
   input: Tensor;
   rstd1: Tensor;
+  /** As projected where heads are normed, else as attention took them. */
   query: Tensor;
   key: Tensor;
   value: Tensor;
   /** [tokens, heads * headDim] and its log-sum-exp [tokens, heads]. */
   attended: Tensor;
   logSumExp: Tensor;
+  /** Of the norm that follows attention, if one does. */
+  afterAttention: BranchNorm | null;
   /** The residual stream between attention and MLP. */
   middle: Tensor;
   rstd2: Tensor;
   gate: Tensor;
   up: Tensor;
-  /** By module name. */
-  linears: Map<string, LinearTrace>;
+  /** Of the norm that follows the MLP, if one does. */
+  afterMlp: BranchNorm | null;
+}
+
+/** Input and scale of a norm that stands ahead of a residual sum. */
+export interface BranchNorm {
+  x: Tensor;
+  rstd: Tensor;
 }
 
 /** Keys and values of one layer so far, each [capacity, kvHeads * headDim]. */
@@ -47,31 +68,48 @@ export interface LayerCall {
   cache?: LayerCache;
 }
 
-/** The layer up to the MLP's activation, which is all that a recomputation needs. */
-export function forwardToGate(call: LayerCall, out: Dispatch[]): LayerTrace {
+export function forwardLayer(
+  call: LayerCall,
+  out: Dispatch[],
+): { trace: LayerTrace; output: Tensor } {
+  const toGate = forwardToGate(call, out);
+  const { output, afterMlp } = forwardFromGate(call, toGate, out);
+  return { trace: { ...toGate, afterMlp }, output };
+}
+
+/** What backward needs, by the same dispatches, so in the same bits. The layer's output is not made twice. */
+export function remakeLayer(call: LayerCall, out: Dispatch[]): LayerTrace {
+  const toGate = forwardToGate(call, out);
+  const rest: Dispatch[] = [];
+  const { afterMlp } = forwardFromGate(call, toGate, rest);
+  const down = toGate.linears.traces.get(moduleOf(call.layer, "mlp.down_proj"));
+  if (afterMlp !== null || down?.low != null) {
+    out.push(...rest.slice(0, -1)); // all but what ends in the output
+  }
+  return { ...toGate, afterMlp };
+}
+
+/** The layer up to the MLP's activation. */
+function forwardToGate(call: LayerCall, out: Dispatch[]): Omit<LayerTrace, "afterMlp"> {
   const { network, tables, mode, layer, input } = call;
-  const { hiddenSize, intermediateSize } = network.config;
-  const tokens = tables.tokens;
-  const { queryWidth, keyWidth } = widthsOf(network);
-  const linears = new Map<string, LinearTrace>();
-  const apply = (path: string, x: Tensor, width: number, residual?: Tensor): Tensor => {
-    const module = `model.layers.${layer}.${path}`;
-    const y = scratch(module, tokens * width);
-    linears.set(module, forwardLinear(network, mode, { module, x, tokens }, y, residual, out));
-    return y;
-  };
-  const normed1 = normedInput(call, "input_layernorm", input, out);
-  const query = apply("self_attn.q_proj", normed1.y, queryWidth);
-  const key = apply("self_attn.k_proj", normed1.y, keyWidth);
-  const value = apply("self_attn.v_proj", normed1.y, keyWidth);
-  turnHeads(network, tables, query, key, out);
-  const { attended, logSumExp } = attend(call, query, key, value, out);
-  const middle = apply("self_attn.o_proj", attended, hiddenSize, input);
-  const normed2 = normedInput(call, "post_attention_layernorm", middle, out);
-  const gate = apply("mlp.gate_proj", normed2.y, intermediateSize);
-  const up = apply("mlp.up_proj", normed2.y, intermediateSize);
+  const { config } = network;
+  const { beforeAttention, afterAttention, beforeMlp } = normsOf(config);
+  const linears = { network, layer, tokens: tables.tokens, traces: new Map() };
+  const normed1 = normedInput(call, beforeAttention, input, out);
+  const [query, key, value] = project(linears, mode, headProjections(config), normed1.y, out);
+  invariant(
+    query !== undefined && key !== undefined && value !== undefined,
+    "a layer without heads",
+  );
+  const { attended, logSumExp } = attend(call, prepareHeads(call, { query, key }, out), value, out);
+  const path = "self_attn.o_proj";
+  const branch = { path, x: attended, norm: afterAttention, residual: input };
+  const { output: middle, norm } = addBranch(call, linears, branch, out);
+  const normed2 = normedInput(call, beforeMlp, middle, out);
+  const [gate, up] = project(linears, mode, gateProjections(config), normed2.y, out);
+  invariant(gate !== undefined && up !== undefined, "a layer without a gate");
   return {
-    layer,
+    linears,
     input,
     rstd1: normed1.rstd,
     query,
@@ -79,26 +117,58 @@ export function forwardToGate(call: LayerCall, out: Dispatch[]): LayerTrace {
     value,
     attended,
     logSumExp,
+    afterAttention: norm,
     middle,
     rstd2: normed2.rstd,
     gate,
     up,
-    linears,
   };
+}
+
+/** The rest: act = f(gate) * up, output = middle + down(act). */
+function forwardFromGate(
+  call: LayerCall,
+  { linears, gate, up, middle }: Omit<LayerTrace, "afterMlp">,
+  out: Dispatch[],
+): { output: Tensor; afterMlp: BranchNorm | null } {
+  const act = activation(linears, { gate, up }, out);
+  const { afterMlp } = normsOf(call.network.config);
+  const branch = { path: "mlp.down_proj", x: act, norm: afterMlp, residual: middle };
+  const { output, norm } = addBranch(call, linears, branch, out);
+  return { output, afterMlp: norm };
+}
+
+/** residual + linear(x), or residual + norm(linear(x)): in either case the last dispatch makes nothing but the output. */
+function addBranch(
+  call: LayerCall,
+  linears: LayerLinears,
+  { path, x, norm, residual }: { path: string; x: Tensor; norm: string | null; residual: Tensor },
+  out: Dispatch[],
+): { output: Tensor; norm: BranchNorm | null } {
+  const width = call.network.config.hiddenSize;
+  if (norm === null) {
+    return {
+      output: applyLinear(linears, call.mode, { path, x, width, residual }, out),
+      norm: null,
+    };
+  }
+  const branch = applyLinear(linears, call.mode, { path, x, width }, out);
+  const { y, rstd } = normedInput(call, norm, branch, out);
+  out.push(add(call.tables.tokens * width, { x: residual, y }));
+  return { output: y, norm: { x: branch, rstd } };
 }
 
 function attend(
   { network, tables, layer, cache }: LayerCall,
-  query: Tensor,
-  key: Tensor,
+  { query, key }: Heads,
   value: Tensor,
   out: Dispatch[],
 ): { attended: Tensor; logSumExp: Tensor } {
   const tokens = tables.tokens;
-  const { queryWidth, keyWidth } = widthsOf(network);
+  const { config } = network;
+  const { queryWidth, keyWidth } = widthsOf(config);
   const attended = scratch(`layer ${layer} attended`, tokens * queryWidth);
-  const heads = network.config.numAttentionHeads;
-  const logSumExp = scratch(`layer ${layer} log-sum-exp`, tokens * heads);
+  const logSumExp = scratch(`layer ${layer} log-sum-exp`, tokens * config.numAttentionHeads);
   if (cache !== undefined) {
     out.push(
       kvStore(
@@ -114,11 +184,11 @@ function attend(
     );
   }
   out.push(
-    attention(attentionShape(network, tokens, cache?.capacity), {
+    attention(attentionShape(config, tokens, cache?.capacity), {
       q: query,
       k: cache?.keys ?? key,
       v: cache?.values ?? value,
-      ranges: tables.view("ranges"),
+      ranges: tables.ranges(isSliding(config, layer)).ofQueries,
       o: attended,
       lse: logSumExp,
     }),
@@ -126,77 +196,25 @@ function attend(
   return { attended, logSumExp };
 }
 
-/** The rest: act = silu(gate) * up, output = middle + down(act). */
-export function forwardFromGate(call: LayerCall, trace: LayerTrace, out: Dispatch[]): Tensor {
-  const { network, tables, mode, layer } = call;
-  const tokens = tables.tokens;
-  const module = `model.layers.${layer}.mlp.down_proj`;
-  const act = activation(network, tokens, trace, out);
-  const output = scratch(`layer ${layer} output`, tokens * network.config.hiddenSize);
-  const down = forwardLinear(network, mode, { module, x: act, tokens }, output, trace.middle, out);
-  trace.linears.set(module, down);
-  return output;
-}
-
-/** silu(gate) * up, made again rather than kept. */
+/** f(gate) * up, made again rather than kept. */
 export function activation(
-  { config }: Network,
-  tokens: number,
-  { layer, gate, up }: LayerTrace,
+  { network, layer, tokens }: LayerLinears,
+  { gate, up }: Pick<LayerTrace, "gate" | "up">,
   out: Dispatch[],
 ): Tensor {
-  const width = config.intermediateSize;
+  const { intermediateSize: width, activation } = network.config;
   const act = scratch(`layer ${layer} activation`, tokens * width);
-  out.push(gatedMlp("silu", { rows: tokens, width }, { gate, up, act }));
+  out.push(gatedMlp(activation, { rows: tokens, width }, { gate, up, act }));
   return act;
 }
 
-/** The input of the layer's linears, made again rather than kept. */
+/** A norm over the width of the residual stream: the input of the layer's linears is made again rather than kept. */
 export function normedInput(
   { network, tables, layer }: Pick<LayerCall, "network" | "tables" | "layer">,
-  name: "input_layernorm" | "post_attention_layernorm",
+  name: string,
   x: Tensor,
   out: Dispatch[],
 ): { y: Tensor; rstd: Tensor } {
-  const { hiddenSize: width, rmsNormEps: epsilon } = network.config;
-  const rows = tables.tokens;
-  const y = scratch(`layer ${layer} ${name}`, rows * width);
-  const rstd = scratch(`layer ${layer} ${name} scale`, rows);
-  const { weight } = weightOf(network, `model.layers.${layer}.${name}.weight`).tensors;
-  out.push(rmsNorm({ rows, width, epsilon }, { x, weight: weight as Tensor, y, rstd }));
-  return { y, rstd };
-}
-
-function turnHeads(
-  { config, cosSin }: Network,
-  tables: BatchTables,
-  query: Tensor,
-  key: Tensor,
-  out: Dispatch[],
-): void {
-  const positions = tables.view("positions");
-  const { numAttentionHeads, numKeyValueHeads, headDim } = config;
-  const shape = { rows: tables.tokens, headDim, scale: 1 };
-  out.push(
-    rope({ ...shape, heads: numAttentionHeads }, { x: query, positions, cosSin }),
-    rope({ ...shape, heads: numKeyValueHeads }, { x: key, positions, cosSin }),
-  );
-}
-
-export function attentionShape({ config }: Network, tokens: number, places = tokens) {
-  return {
-    queries: tokens,
-    keys: places,
-    heads: config.numAttentionHeads,
-    kvHeads: config.numKeyValueHeads,
-    headDim: config.headDim,
-    scale: 1 / Math.sqrt(config.headDim),
-  };
-}
-
-export function widthsOf({ config }: Network): { queryWidth: number; keyWidth: number } {
-  return {
-    queryWidth: config.numAttentionHeads * config.headDim,
-    keyWidth: config.numKeyValueHeads * config.headDim,
-  };
+  const shape = { rows: tables.tokens, width: network.config.hiddenSize };
+  return forwardNorm(network, { name: moduleOf(layer, name), x, ...shape }, out);
 }

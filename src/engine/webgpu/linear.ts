@@ -1,4 +1,4 @@
-// One linear layer with its adapter: y = x W^T + s B A drop(x), and what flows back.
+// One linear layer with its adapter: y = x W^T + b + s B A drop(x), and what flows back.
 import { scratch, viewOf, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { gradientOfA, gradientOfB } from "../../kernels/adapter-gradient/kernel.ts";
 import { dropout, dropoutAdd } from "../../kernels/dropout/kernel.ts";
@@ -9,8 +9,9 @@ import {
   type MatmulParts,
 } from "../../kernels/matmul/kernel.ts";
 import { matvec, maxMatvecRows } from "../../kernels/matvec/kernel.ts";
+import { addBias } from "../../kernels/rows/kernel.ts";
 import type { PlacedTarget } from "./adapter-layout.ts";
-import { weightOf, type Network } from "./network.ts";
+import { vectorOf, weightOf, type Network } from "./network.ts";
 
 export interface LinearCall {
   /** e.g. `model.layers.0.self_attn.q_proj` */
@@ -31,7 +32,7 @@ export interface ForwardMode {
   hasDropout: boolean;
 }
 
-/** Writes y [tokens, out] = layer(x) (+ residual). */
+/** Writes y [tokens, out] = layer(x) (+ bias) (+ residual). A bias is frozen, so backward knows nothing of it. */
 export function forwardLinear(
   network: Network,
   mode: ForwardMode,
@@ -43,18 +44,24 @@ export function forwardLinear(
   const weight = weightOf(network, `${module}.weight`);
   const target = mode.hasAdapter ? network.adapter.targets.get(module) : undefined;
   const added = residual === undefined ? {} : { residual };
+  let low: Tensor | null = null;
   if (target === undefined) {
     out.push(product(network, tokens, { x, weight, y, ...added }));
-    return { low: null };
+  } else {
+    const { rank, scaling } = network.adapter;
+    low = scratch(`${module} low`, tokens * rank);
+    const input = mode.hasDropout ? dropped(network, target, x, tokens, out) : x;
+    const lora = { low, matrix: target.b, rank, scaling };
+    out.push(
+      product(network, tokens, { x: input, weight: matrixA(network, target), y: low }),
+      product(network, tokens, { x, weight, y, lora, ...added }),
+    );
   }
-  const { rank, scaling } = network.adapter;
-  const low = scratch(`${module} low`, tokens * rank);
-  const input = mode.hasDropout ? dropped(network, target, x, tokens, out) : x;
-  const lora = { low, matrix: target.b, rank, scaling };
-  out.push(
-    product(network, tokens, { x: input, weight: matrixA(network, target), y: low }),
-    product(network, tokens, { x, weight, y, lora, ...added }),
-  );
+  const bias = `${module}.bias`;
+  if (network.weights.has(bias)) {
+    const shape = { rows: tokens, width: weight.rows };
+    out.push(addBias(shape, { x: y, bias: vectorOf(network, bias) }));
+  }
   return { low };
 }
 

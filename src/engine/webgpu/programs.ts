@@ -5,19 +5,20 @@ import { argmax } from "../../kernels/argmax/kernel.ts";
 import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
 import { embedding } from "../../kernels/embedding/kernel.ts";
 import { gatherRows } from "../../kernels/rows/kernel.ts";
+import { softCap } from "../../kernels/soft-cap/kernel.ts";
 import { embeddingName } from "../../model/tensors.ts";
 import type { BatchTables } from "./batch-tables.ts";
 import type { Exchange } from "./exchange.ts";
 import { finalNorm, headOf, lossAndGradient, lossOnly } from "./head.ts";
 import { backwardLayer } from "./layer-backward.ts";
 import {
-  forwardFromGate,
-  forwardToGate,
-  widthsOf,
+  forwardLayer,
+  remakeLayer,
   type LayerCache,
   type LayerCall,
   type LayerTrace,
 } from "./layer-forward.ts";
+import { widthsOf } from "./layer-shape.ts";
 import { product, type ForwardMode } from "./linear.ts";
 import { weightOf, type Network } from "./network.ts";
 
@@ -40,8 +41,8 @@ export function trainingPass(
   let x = embed(network, tables, out);
   for (let layer = 0; layer < numHiddenLayers; layer++) {
     const call = { network, tables, mode, layer, input: x };
-    const trace = forwardToGate(call, out);
-    x = forwardFromGate(call, trace, out);
+    const { trace, output } = forwardLayer(call, out);
+    x = output;
     calls.push(call);
     if (layer >= numHiddenLayers - keptLayers) {
       traces.set(layer, trace);
@@ -49,22 +50,11 @@ export function trainingPass(
   }
   const dx = lossAndGradient({ network, tables, x, ...(exchange && { exchange }) }, out);
   for (const call of calls.toReversed()) {
-    const trace = traces.get(call.layer) ?? remake(call, out);
-    backwardLayer({ network, tables, trace, dx, needsInput: call.layer > 0 }, out);
+    const { layer } = call;
+    const trace = traces.get(layer) ?? remakeLayer(call, out);
+    backwardLayer({ network, tables, layer, trace, dx, needsInput: layer > 0 }, out);
   }
   return { name: "training pass", dispatches: out };
-}
-
-/** The same dispatches again give the same bits. What the MLP's last product needs besides is not made twice. */
-function remake(call: LayerCall, out: Dispatch[]): LayerTrace {
-  const trace = forwardToGate(call, out);
-  const unused: Dispatch[] = [];
-  forwardFromGate(call, trace, unused);
-  const down = trace.linears.get(`model.layers.${call.layer}.mlp.down_proj`);
-  if (down?.low != null) {
-    out.push(...unused.slice(0, -1)); // up to A x, without B (A x) and the frozen product
-  }
-  return trace;
 }
 
 export function evaluationPass(network: Network, tables: BatchTables): Program {
@@ -94,7 +84,7 @@ export interface GenerationState {
 
 /** @param capacity tokens of prompt and answer together */
 export function generationState(network: Network, capacity: number): GenerationState {
-  const { keyWidth } = widthsOf(network);
+  const { keyWidth } = widthsOf(network.config);
   const { numHiddenLayers, vocabSize } = network.config;
   return {
     caches: Array.from({ length: numHiddenLayers }, (_, layer) => ({
@@ -130,9 +120,16 @@ export function generationPass(
   const { normed } = finalNorm(network, last, 1, -1, out);
   out.push(
     product(network, 1, { x: normed, weight: headOf(network), y: state.logits }),
+    ...cappedLogits(network, state.logits),
     argmax(vocabSize, { logits: state.logits, token: state.token }),
   );
   return { name: `generation pass of ${tables.tokens}`, dispatches: out };
+}
+
+/** Logits as they are sampled from; those of the loss are capped by its own kernel. */
+function cappedLogits({ config }: Network, logits: Tensor): Dispatch[] {
+  const { logitSoftcap: cap, vocabSize } = config;
+  return cap === null ? [] : [softCap(logitStride(vocabSize), cap, { x: logits })];
 }
 
 function throughLayers(
@@ -146,7 +143,7 @@ function throughLayers(
   for (let layer = 0; layer < network.config.numHiddenLayers; layer++) {
     const cache = caches[layer];
     const call = { network, tables, mode, layer, input: x, ...(cache !== undefined && { cache }) };
-    x = forwardFromGate(call, forwardToGate(call, out), out);
+    x = forwardLayer(call, out).output;
   }
   return x;
 }
@@ -154,6 +151,7 @@ function throughLayers(
 function embed(network: Network, tables: BatchTables, out: Dispatch[]): Tensor {
   const x = scratch("embedded tokens", tables.tokens * network.config.hiddenSize);
   const table = weightOf(network, embeddingName);
-  out.push(embedding({ rows: tables.tokens }, { table, tokens: tables.view("tokens"), x }));
+  const { embeddingScale: scale } = network.config;
+  out.push(embedding({ rows: tables.tokens, scale }, { table, tokens: tables.view("tokens"), x }));
   return x;
 }

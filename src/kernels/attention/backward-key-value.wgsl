@@ -1,10 +1,11 @@
 // dV[j, h'] = sum of p[i, h] * dO[i, h],  dK[j, h'] = sum of dS[i, h] * q[i, h]: over the heads h of h' and the rows i that see j
-// p[i, h] = exp(scale * q[i, h] . k[j, h'] - lse[i, h]),  dS[i, h] = scale * p[i, h] * (dO[i, h] . v[j, h'] - D[i, h])
+// p[i, h] = exp(s[i, h] - lse[i, h]),  dS[i, h] = score_slope(s[i, h]) * p[i, h] * (dO[i, h] . v[j, h'] - D[i, h])
+// s[i, h] = score_of(q[i, h] . k[j, h'])
 //
 // One workgroup per tile of key rows (x) and key head (y) goes through the query heads of its own in order, so nothing is
 // added atomically. See tile.wgsl for a thread's places: here rows are keys, columns queries. Two barriers per tile of queries.
 // Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, d_o, stats, ranges (of keys), d_k, d_v,
-// params { queries, keys, heads, kv_heads, scale }, tile.wgsl.
+// params { queries, keys, heads, kv_heads, scale }, tile.wgsl, plain-scores.wgsl or capped-scores.wgsl.
 
 const QUERY_BLOCKS = COLUMNS / 4u;
 
@@ -99,11 +100,12 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) t
   store_row(row + 3u, column, k3, v3);
 }
 
-/** p and dS of one query and four keys, from their unscaled scores and dP. */
-fn store_block(at : u32, score : vec4f, d_p : vec4f, row : vec2f, seen : vec4<bool>) {
-  let weight = select(vec4f(0.0), exp(score * params.scale - row.x), seen);
+/** p and dS of one query and four keys, from the products of query and keys and dP. */
+fn store_block(at : u32, products : vec4f, d_p : vec4f, row : vec2f, seen : vec4<bool>) {
+  let score = score_of(products);
+  let weight = select(vec4f(0.0), exp(score - row.x), seen);
   weights[at] = weight;
-  d_scores[at] = params.scale * weight * (d_p - row.y);
+  d_scores[at] = score_slope(score) * weight * (d_p - row.y);
 }
 
 fn store_row(row : u32, column : u32, key : vec4f, value : vec4f) {

@@ -1,9 +1,9 @@
-// dQ[i, h] = sum over the keys j that row i sees of dS[j] * k[j, h'],  dS[j] = scale * p[j] * (dO[i, h] . v[j, h'] - D[i, h])
-// p[j] = exp(scale * q[i, h] . k[j, h'] - lse[i, h]),  h' = floor(h / (heads / kv_heads))
+// dQ[i, h] = sum over the keys j that row i sees of dS[j] * k[j, h'],  dS[j] = score_slope(s[j]) * p[j] * (dO[i, h] . v[j, h'] - D[i, h])
+// p[j] = exp(s[j] - lse[i, h]),  s[j] = score_of(q[i, h] . k[j, h']),  h' = floor(h / (heads / kv_heads))
 //
 // One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a thread's places. Two barriers per tile of keys.
 // Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, d_o, stats, ranges, d_q,
-// params { queries, keys, heads, kv_heads, scale }, tile.wgsl.
+// params { queries, keys, heads, kv_heads, scale }, tile.wgsl, plain-scores.wgsl or capped-scores.wgsl.
 
 const KEY_BLOCKS = COLUMNS / 4u;
 
@@ -108,16 +108,17 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) t
   store_row(row + 7u, column, q7);
 }
 
-/** dS of one key and four rows, from their unscaled scores and dP. */
+/** dS of one key and four rows, from the products of queries and key and dP. */
 fn score_gradient(
-  score : vec4f,
+  products : vec4f,
   d_p : vec4f,
   row_lse : vec4f,
   row_d : vec4f,
   seen : vec4<bool>,
 ) -> vec4f {
-  let weight = exp(score * params.scale - row_lse);
-  return select(vec4f(0.0), params.scale * weight * (d_p - row_d), seen);
+  let score = score_of(products);
+  let weight = exp(score - row_lse);
+  return select(vec4f(0.0), score_slope(score) * weight * (d_p - row_d), seen);
 }
 
 fn store_row(row : u32, column : u32, value : vec4f) {

@@ -2,7 +2,8 @@
 //
 // One workgroup per query row (x) and head (y). Per tile of keys each thread scores every WORKGROUP_SIZE-th key, then holds
 // 4 numbers of the head, its quad, for its share of the keys; the shares are added up in order at the end.
-// Prepended: WORKGROUP_SIZE, TILE, QUADS, q, k, v, ranges, o, lse, params { heads, kv_heads, scale }, reduce.wgsl.
+// Prepended: WORKGROUP_SIZE, TILE, QUADS, q, k, v, ranges, o, lse, params { heads, kv_heads, scale }, reduce.wgsl,
+// plain-scores.wgsl or capped-scores.wgsl.
 
 const SHARES = WORKGROUP_SIZE / QUADS;
 const UNSEEN = -1e30;
@@ -37,7 +38,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) t
       for (var i = 0u; i < QUADS; i++) {
         score += dot(q[query + i], k[key + i]);
       }
-      score *= params.scale;
+      score = score_of(vec4f(score)).x;
       scores[j - start] = score;
       highest = max(highest, score);
     }

@@ -1,10 +1,10 @@
-// o[i, h] = sum over the keys j that row i sees of exp(s[j] - lse[i, h]) * v[j, h'],  s[j] = scale * q[i, h] . k[j, h']
+// o[i, h] = sum over the keys j that row i sees of exp(s[j] - lse[i, h]) * v[j, h'],  s[j] = score_of(q[i, h] . k[j, h'])
 // lse[i, h] = log(sum of exp(s[j])),  h' = floor(h / (heads / kv_heads))
 //
 // Flash attention: the sum is rescaled whenever a tile of keys raises the maximum, so scores exist for one tile only.
 // One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a thread's places. Two barriers per tile of keys.
 // Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, ranges, o, lse,
-// params { queries, keys, heads, kv_heads, scale }, tile.wgsl.
+// params { queries, keys, heads, kv_heads, scale }, tile.wgsl, plain-scores.wgsl or capped-scores.wgsl.
 
 const KEY_BLOCKS = COLUMNS / 4u;
 const UNSEEN = -1e30;
@@ -62,10 +62,10 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) t
           s2 += k[keys.z + i] * block;
           s3 += k[keys.w + i] * block;
         }
-        s0 = select(vec4f(UNSEEN), s0 * params.scale, sees(range, key));
-        s1 = select(vec4f(UNSEEN), s1 * params.scale, sees(range, key + 1u));
-        s2 = select(vec4f(UNSEEN), s2 * params.scale, sees(range, key + 2u));
-        s3 = select(vec4f(UNSEEN), s3 * params.scale, sees(range, key + 3u));
+        s0 = select(vec4f(UNSEEN), score_of(s0), sees(range, key));
+        s1 = select(vec4f(UNSEEN), score_of(s1), sees(range, key + 1u));
+        s2 = select(vec4f(UNSEEN), score_of(s2), sees(range, key + 2u));
+        s3 = select(vec4f(UNSEEN), score_of(s3), sees(range, key + 3u));
       }
       block_results[key_block * ROW_BLOCKS + row_block] = max(max(s0, s1), max(s2, s3));
     }

@@ -11,6 +11,7 @@ import {
   keyTile,
   queryTile,
   rowStatsKernel,
+  type ScoreKind,
 } from "./kernels.ts";
 
 /** Up to here a workgroup per row does less than one per tile, most of whose rows would be missing. */
@@ -28,6 +29,8 @@ export interface AttentionShape {
   headDim: number;
   /** What scores are multiplied by, 1 / sqrt(headDim) as a rule. */
   scale: number;
+  /** Scores become softcap * tanh(score / softcap); null for none. */
+  softcap: number | null;
 }
 
 export interface AttentionTensors {
@@ -41,7 +44,7 @@ export interface AttentionTensors {
   ranges: Tensor | View;
   /** [queries, heads * headDim] */
   o: Tensor | View;
-  /** [queries, heads]: log-sum-exp of the scaled scores, which backward needs. */
+  /** [queries, heads]: log-sum-exp of the scores, which backward needs. */
   lse: Tensor | View;
 }
 
@@ -65,19 +68,19 @@ export function attention(
   shape: AttentionShape,
   { q, k, v, ranges, o, lse }: AttentionTensors,
 ): Dispatch {
-  const { queries, heads, kvHeads, headDim, scale } = shape;
+  const { queries, heads, kvHeads, headDim } = shape;
   const tensors = { q, k, v, ranges, o, lse };
   if (queries > fewQueries) {
-    return dispatch(forwardKernel(headDim), {
+    return dispatch(forwardKernel(headDim, kindOf(shape)), {
       tensors,
       params: paramsOf(shape),
       grid: [Math.ceil(queries / queryTile), heads, 1],
       work: 2 * macs(shape),
     });
   }
-  return dispatch(forwardFewKernel(headDim), {
+  return dispatch(forwardFewKernel(headDim, kindOf(shape)), {
     tensors,
-    params: { heads, kv_heads: kvHeads, scale },
+    params: { heads, kv_heads: kvHeads, ...scoreParams(shape) },
     grid: [queries, heads, 1],
     work: 2 * macs(shape),
   });
@@ -98,13 +101,13 @@ export function attentionBackward(
       grid: flatGrid(Math.ceil(count / flatWorkgroup)),
       work: count * headDim,
     }),
-    dispatch(backwardQueryKernel(headDim), {
+    dispatch(backwardQueryKernel(headDim, kindOf(shape)), {
       tensors: { ...inputs, ranges, d_q: dQ },
       params: paramsOf(shape),
       grid: [Math.ceil(queries / queryTile), heads, 1],
       work: 3 * macs(shape),
     }),
-    dispatch(backwardKeyValueKernel(headDim), {
+    dispatch(backwardKeyValueKernel(headDim, kindOf(shape)), {
       tensors: { ...inputs, ranges: keyRanges, d_k: dK, d_v: dV },
       params: paramsOf(shape),
       grid: [Math.ceil(keys / keyTile), kvHeads, 1],
@@ -113,9 +116,18 @@ export function attentionBackward(
   ];
 }
 
-function paramsOf({ queries, keys, heads, kvHeads, scale }: AttentionShape) {
+function kindOf({ softcap }: AttentionShape): ScoreKind {
+  return softcap === null ? "plain" : "capped";
+}
+
+function paramsOf(shape: AttentionShape) {
+  const { queries, keys, heads, kvHeads } = shape;
   invariant(heads % kvHeads === 0, `${heads} query heads share ${kvHeads} key heads`);
-  return { queries, keys, heads, kv_heads: kvHeads, scale };
+  return { queries, keys, heads, kv_heads: kvHeads, ...scoreParams(shape) };
+}
+
+function scoreParams({ scale, softcap }: AttentionShape) {
+  return { scale, ...(softcap !== null && { softcap }) };
 }
 
 /** Multiply-adds of one product of queries and keys; half of them for a causal square. */

@@ -1,12 +1,15 @@
-// The kernels of attention, one module per head size. Their tiles follow from it: a thread per number of a head, and as
+// The kernels of attention, one module per head size, with a soft cap on scores and without. Their tiles follow from it: a thread per number of a head, and as
 // many columns as make a 4 x 4 block of scores for each thread, within WebGPU's default 16 KiB of workgroup memory.
 import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { invariant } from "../../util/assert.ts";
 import { withReduce } from "../reduce.ts";
+import { softCapFunctions } from "../soft-cap/kernel.ts";
 import backwardKeyValue from "./backward-key-value.wgsl?raw";
 import backwardQuery from "./backward-query.wgsl?raw";
+import cappedScores from "./capped-scores.wgsl?raw";
 import forwardFew from "./forward-few.wgsl?raw";
 import forward from "./forward.wgsl?raw";
+import plainScores from "./plain-scores.wgsl?raw";
 import rowStats from "./row-stats.wgsl?raw";
 import tile from "./tile.wgsl?raw";
 
@@ -23,6 +26,16 @@ export const flatWorkgroup = 64;
 const maxScores = 3072;
 
 const sizes = { queries: "u32", keys: "u32", heads: "u32", kv_heads: "u32", scale: "f32" } as const;
+const scores = {
+  plain: { name: "", definitions: plainScores, params: {} },
+  capped: {
+    name: "capped-",
+    definitions: `${softCapFunctions}\n${cappedScores}`,
+    params: { softcap: "f32" },
+  },
+} as const;
+export type ScoreKind = keyof typeof scores;
+
 const quads = (use: Binding["use"]): Binding => ({ use, element: "vec4f" });
 const ranges: Binding = { use: "constant", element: "vec2u" };
 const inputs = { q: quads("in"), k: quads("in"), v: quads("in") };
@@ -41,25 +54,25 @@ function tileConstants(headDim: number, rows: number, tables: number): Record<st
   };
 }
 
-export const forwardKernel = onePerVariant((headDim: number) =>
+export const forwardKernel = onePerVariant((headDim: number, kind: ScoreKind) =>
   defineKernel({
-    name: `attention-${headDim}`,
+    name: `attention-${scores[kind].name}${headDim}`,
     source: forward,
-    definitions: tile,
+    definitions: `${tile}\n${scores[kind].definitions}`,
     constants: tileConstants(headDim, queryTile, 1),
     bindings: { ...inputs, ranges, ...outputs },
-    params: sizes,
+    params: { ...sizes, ...scores[kind].params },
   }),
 );
 
-export const forwardFewKernel = onePerVariant((headDim: number) =>
+export const forwardFewKernel = onePerVariant((headDim: number, kind: ScoreKind) =>
   defineKernel({
-    name: `attention-few-${headDim}`,
+    name: `attention-few-${scores[kind].name}${headDim}`,
     source: forwardFew,
-    ...withReduce(),
+    ...withReduce(scores[kind].definitions),
     constants: { WORKGROUP_SIZE: 128, TILE: 1024, QUADS: headDim / 4 },
     bindings: { ...inputs, ranges, ...outputs },
-    params: { heads: "u32", kv_heads: "u32", scale: "f32" },
+    params: { heads: "u32", kv_heads: "u32", scale: "f32", ...scores[kind].params },
   }),
 );
 
@@ -78,22 +91,22 @@ export const rowStatsKernel = onePerVariant((headDim: number) =>
   }),
 );
 
-export const backwardQueryKernel = onePerVariant((headDim: number) =>
+export const backwardQueryKernel = onePerVariant((headDim: number, kind: ScoreKind) =>
   defineKernel({
-    name: `attention-backward-query-${headDim}`,
+    name: `attention-backward-query-${scores[kind].name}${headDim}`,
     source: backwardQuery,
-    definitions: tile,
+    definitions: `${tile}\n${scores[kind].definitions}`,
     constants: tileConstants(headDim, queryTile, 1),
     bindings: { ...inputs, d_o: quads("in"), stats, ranges, d_q: quads("out") },
-    params: sizes,
+    params: { ...sizes, ...scores[kind].params },
   }),
 );
 
-export const backwardKeyValueKernel = onePerVariant((headDim: number) =>
+export const backwardKeyValueKernel = onePerVariant((headDim: number, kind: ScoreKind) =>
   defineKernel({
-    name: `attention-backward-key-value-${headDim}`,
+    name: `attention-backward-key-value-${scores[kind].name}${headDim}`,
     source: backwardKeyValue,
-    definitions: tile,
+    definitions: `${tile}\n${scores[kind].definitions}`,
     constants: tileConstants(headDim, keyTile, 2),
     bindings: {
       ...inputs,
@@ -103,6 +116,6 @@ export const backwardKeyValueKernel = onePerVariant((headDim: number) =>
       d_k: quads("out"),
       d_v: quads("out"),
     },
-    params: sizes,
+    params: { ...sizes, ...scores[kind].params },
   }),
 );

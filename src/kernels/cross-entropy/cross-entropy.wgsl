@@ -1,10 +1,11 @@
-// losses[s] = log(sum(exp(logits[r, :]))) - logits[r, targets[s]],  s = firstRow + r
-// With a gradient: logits[r, :] = (softmax(logits[r, :]) - onehot(targets[s])) * gradScale, 0 in pad columns and, for
-// s >= supervisedRows, in the whole row.
+// losses[s] = log(sum(exp(z[r, :]))) - z[r, targets[s]],  z = capped(logits),  s = firstRow + r
+// With a gradient: logits[r, :] = (softmax(z[r, :]) - onehot(targets[s])) * gradScale * cap_slope(z[r, :]), 0 in pad columns
+// and, for s >= supervisedRows, in the whole row.
 //
 // One workgroup per row; each thread strides over quads with a maximum and a sum of its own, so the loss reads logits once
 // and the gradient once more. Prepended: WORKGROUP_SIZE, targets, logits, losses,
-// params { firstRow, rows, vocabulary, quads }, step, reduce.wgsl, finish_row(start, quads, thread, softmax).
+// params { firstRow, rows, vocabulary, quads }, step, reduce.wgsl, finish_row(start, quads, thread, softmax), capped(values),
+// cap_slope(capped).
 
 // Below every logit. Not -inf, which WGSL promises nothing about.
 const LOWEST = -1e30;
@@ -45,7 +46,7 @@ fn main(
   let answer = targets[supervised];
   // By the thread that alone reads and writes the answer's quad, before it writes.
   if (thread == (answer / 4u) % WORKGROUP_SIZE) {
-    let values = logits[start + answer / 4u];
+    let values = capped(logits[start + answer / 4u]);
     losses[supervised] = log(row_total) - (values[answer % 4u] - row_largest);
   }
   finish_row(start, thread, Softmax(row_largest, row_total, answer));
@@ -55,7 +56,7 @@ fn columns_of(quad : u32) -> vec4u {
   return vec4u(4u * quad) + vec4u(0u, 1u, 2u, 3u);
 }
 
-/** A quad of logits; what lies in pad columns counts for nothing. */
+/** A quad of logits under their cap; what lies in pad columns counts for nothing. */
 fn logits_of(start : u32, quad : u32) -> vec4f {
-  return select(vec4f(LOWEST), logits[start + quad], columns_of(quad) < vec4u(params.vocabulary));
+  return select(vec4f(LOWEST), capped(logits[start + quad]), columns_of(quad) < vec4u(params.vocabulary));
 }

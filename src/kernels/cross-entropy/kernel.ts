@@ -1,35 +1,47 @@
 // Next-token cross-entropy of a chunk of supervised rows: losses, and the gradient in the logits' own place.
-import { defineKernel } from "../../gpu/kernel.ts";
+import { defineKernel, onePerVariant } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { withReduce } from "../reduce.ts";
+import { softCapFunctions } from "../soft-cap/kernel.ts";
 import source from "./cross-entropy.wgsl?raw";
+import cappedLogits from "./capped-logits.wgsl?raw";
 import gradient from "./gradient.wgsl?raw";
 import lossOnly from "./loss-only.wgsl?raw";
+import plainLogits from "./plain-logits.wgsl?raw";
 
-const kernelOf = (name: string, use: "in" | "inout", ending: string, threads: number) =>
-  defineKernel({
-    name,
+const endings = {
+  gradient: { name: "cross-entropy", use: "inout", source: gradient },
+  lossOnly: { name: "cross-entropy-loss", use: "in", source: lossOnly },
+} as const;
+type Ending = keyof typeof endings;
+
+const kernelOf = onePerVariant((ending: Ending, isCapped: boolean, threads: number) => {
+  const { name, use, source: finish } = endings[ending];
+  const cap = isCapped ? `${softCapFunctions}\n${cappedLogits}` : plainLogits;
+  return defineKernel({
+    name: isCapped ? `${name}-capped` : name,
     source,
-    ...withReduce(ending),
+    ...withReduce(`${cap}\n${finish}`),
     constants: { WORKGROUP_SIZE: threads },
     bindings: {
       targets: { use: "constant", element: "u32" },
       logits: { use, element: "vec4f" },
       losses: { use: "out", element: "f32" },
     },
-    params: { firstRow: "u32", rows: "u32", vocabulary: "u32", quads: "u32" },
+    params: {
+      firstRow: "u32",
+      rows: "u32",
+      vocabulary: "u32",
+      quads: "u32",
+      ...(isCapped && { softcap: "f32" }),
+    },
     usesStep: true,
   });
+});
 
 /** Rows of a small vocabulary leave most of a large workgroup idle. */
 const smallVocabulary = 8192;
-const sizes = { small: 64, large: 256 };
-const kernelsOf = (name: string, use: "in" | "inout", ending: string) => ({
-  small: kernelOf(name, use, ending, sizes.small),
-  large: kernelOf(name, use, ending, sizes.large),
-});
-const gradientKernels = kernelsOf("cross-entropy", "inout", gradient);
-const lossKernels = kernelsOf("cross-entropy-loss", "in", lossOnly);
+const threadsFor = (vocabulary: number) => (vocabulary <= smallVocabulary ? 64 : 256);
 
 export interface ChunkShape {
   /** Supervised row that row 0 of `logits` belongs to. */
@@ -37,6 +49,8 @@ export interface ChunkShape {
   /** Rows of the chunk; those from `step.supervisedRows` on have no target. */
   rows: number;
   vocabulary: number;
+  /** Logits count as softcap * tanh(logit / softcap); null for none. */
+  softcap: number | null;
 }
 
 /** `targets`: u32 [supervised rows]; `logits`: [rows, stride] with `logitStride`; `losses`: [supervised rows]. */
@@ -52,29 +66,34 @@ export function logitStride(vocabulary: number): number {
 }
 
 /**
- * Writes losses and turns logits into the gradient of gradScale * loss: 0 in pad columns and in rows without a target.
+ * Writes losses and turns logits into the gradient of gradScale * loss, through the cap: 0 in pad columns and in rows without a target.
  * Left out of a pass that has no supervised row in this chunk.
  */
 export function crossEntropy(shape: ChunkShape, tensors: ChunkTensors): Dispatch {
-  return call(gradientKernels, shape, tensors, 3);
+  return call("gradient", shape, tensors, 3);
 }
 
 /** Writes losses only. Left out of a pass that has no supervised row in this chunk. */
 export function crossEntropyLoss(shape: ChunkShape, tensors: ChunkTensors): Dispatch {
-  return call(lossKernels, shape, tensors, 1);
+  return call("lossOnly", shape, tensors, 1);
 }
 
 function call(
-  kernels: typeof lossKernels,
-  { firstRow, rows, vocabulary }: ChunkShape,
+  ending: Ending,
+  { firstRow, rows, vocabulary, softcap }: ChunkShape,
   tensors: ChunkTensors,
   sweeps: number,
 ): Dispatch {
   const stride = logitStride(vocabulary);
-  const kernel = vocabulary <= smallVocabulary ? kernels.small : kernels.large;
-  return dispatch(kernel, {
+  return dispatch(kernelOf(ending, softcap !== null, threadsFor(vocabulary)), {
     tensors: { ...tensors },
-    params: { firstRow, rows, vocabulary, quads: stride / 4 },
+    params: {
+      firstRow,
+      rows,
+      vocabulary,
+      quads: stride / 4,
+      ...(softcap !== null && { softcap }),
+    },
     grid: flatGrid(rows),
     work: 6 * sweeps * rows * stride,
     skipUpToRows: firstRow,

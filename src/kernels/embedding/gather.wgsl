@@ -1,7 +1,7 @@
-// x[row, :] = table[tokens[row], :], for tokens of this part of the table
+// x[row, :] = scale * table[tokens[row], :], for tokens of this part of the table
 //
 // One thread per quad. Prepended: WORKGROUP_SIZE, tokens, the table's bindings, x,
-// params { rows, quads, firstTableRow, tableRows }, load_quad.
+// params { rows, quads, firstTableRow, tableRows, scale }, load_quad.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -16,6 +16,6 @@ fn main(
   }
   let table_row = tokens[row] - params.firstTableRow; // wraps to a large number for tokens before this part
   if (table_row < params.tableRows) {
-    x[index] = load_quad(table_row * params.quads + index % params.quads);
+    x[index] = params.scale * load_quad(table_row * params.quads + index % params.quads);
   }
 }

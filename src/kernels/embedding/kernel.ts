@@ -4,6 +4,7 @@ import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../..
 import {
   weightBindings,
   weightReader,
+  type ScaleType,
   type StoredWeight,
   type WeightFormat,
 } from "../weight-format/format.ts";
@@ -11,34 +12,36 @@ import source from "./gather.wgsl?raw";
 
 const workgroupSize = 64;
 
-const kernelOf = onePerVariant((format: WeightFormat, groupSize: number | undefined) =>
-  defineKernel({
-    name: `embedding-${format}`,
-    source,
-    definitions: weightReader(format, groupSize),
-    constants: { WORKGROUP_SIZE: workgroupSize },
-    bindings: {
-      tokens: { use: "constant", element: "u32" },
-      ...weightBindings(format),
-      x: { use: "out", element: "vec4f" },
-    },
-    params: { rows: "u32", quads: "u32", firstTableRow: "u32", tableRows: "u32" },
-  }),
+const kernelOf = onePerVariant(
+  (format: WeightFormat, groupSize: number | undefined, scaleType: ScaleType | undefined) =>
+    defineKernel({
+      name: `embedding-${format}`,
+      source,
+      definitions: weightReader({ format, groupSize, scaleType }),
+      constants: { WORKGROUP_SIZE: workgroupSize },
+      bindings: {
+        tokens: { use: "constant", element: "u32" },
+        ...weightBindings(format),
+        x: { use: "out", element: "vec4f" },
+      },
+      params: { rows: "u32", quads: "u32", firstTableRow: "u32", tableRows: "u32", scale: "f32" },
+    }),
 );
 
 /**
- * x[row, :] = table[tokens[row], :]; x: [rows, table.cols], tokens: u32 [rows]. A table too large for one binding comes in
+ * x[row, :] = scale * table[tokens[row], :]; x: [rows, table.cols], tokens: u32 [rows]. A table too large for one binding comes in
  * parts, with one call each: a call leaves alone the rows of tokens that are not in its part.
  * @param firstTableRow token of the part's first row
+ * @param scale what embeddings are multiplied by; 1 if left out
  */
 export function embedding(
-  { rows, firstTableRow = 0 }: { rows: number; firstTableRow?: number },
+  { rows, firstTableRow = 0, scale = 1 }: { rows: number; firstTableRow?: number; scale?: number },
   { table, tokens, x }: { table: StoredWeight; tokens: Tensor | View; x: Tensor },
 ): Dispatch {
   const quads = table.cols / 4;
-  return dispatch(kernelOf(table.format, table.groupSize), {
+  return dispatch(kernelOf(table.format, table.groupSize, table.scaleType), {
     tensors: { tokens, ...table.tensors, x },
-    params: { rows, quads, firstTableRow, tableRows: table.rows },
+    params: { rows, quads, firstTableRow, tableRows: table.rows, scale },
     grid: flatGrid(Math.ceil((rows * quads) / workgroupSize)),
     work: 4 * rows * table.cols,
   });

@@ -25,7 +25,7 @@ const kernel = defineKernel({
  * what the loss's gradient is multiplied by. Left out of a pass that has no supervised row in this chunk.
  */
 export function lossInputs(
-  { firstRow, rows }: Omit<ChunkShape, "vocabulary">,
+  { firstRow, rows }: Pick<ChunkShape, "firstRow" | "rows">,
   tensors: { targets: Tensor | View; classes: Tensor; weights: Tensor; scale: Tensor },
 ): Dispatch {
   return dispatch(kernel, {

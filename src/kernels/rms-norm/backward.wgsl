@@ -1,7 +1,8 @@
-// dx += rstd * (weight * dy - xhat * mean(weight * dy * xhat)),  xhat = x * rstd
+// dx = or += rstd * (w * dy - xhat * mean(w * dy * xhat)),  xhat = x * rstd,  w = offset + weight
 //
-// The frozen weight gets no gradient; dx already holds what flows past the norm (the residual).
-// A team of threads per row; see team.wgsl. Prepended: x, weight, rstd, dy, dx, params { rows, quads }, team.wgsl.
+// The frozen weight gets no gradient. Where put() adds, dx already holds what flows past the norm (the residual).
+// A team of threads per row; see team.wgsl. Prepended: x, weight, rstd, dy, dx, params { rows, quads, offset }, team.wgsl,
+// put(quad, value).
 
 @compute @workgroup_size(TEAMS * LANES)
 fn main(
@@ -16,11 +17,11 @@ fn main(
   let scale = rstd[min(row, params.rows - 1u)];
   var projected = 0.0;
   for (var quad = lane; quad < end; quad += LANES) {
-    projected += dot(weight[quad] * dy[start + quad], x[start + quad] * scale);
+    projected += dot((params.offset + weight[quad]) * dy[start + quad], x[start + quad] * scale);
   }
   let mean = sum_of_team(projected, thread) / f32(4u * params.quads);
   for (var quad = lane; quad < end; quad += LANES) {
     let at = start + quad;
-    dx[at] += scale * (weight[quad] * dy[at] - x[at] * (scale * mean));
+    put(at, scale * ((params.offset + weight[quad]) * dy[at] - x[at] * (scale * mean)));
   }
 }

@@ -1,7 +1,7 @@
-// y[row, col] = weight[col] * (x[row, col] * rstd[row]),  rstd[row] = 1 / sqrt(mean(x[row, :]^2) + epsilon)
+// y[row, col] = (offset + weight[col]) * (x[row, col] * rstd[row]),  rstd[row] = 1 / sqrt(mean(x[row, :]^2) + epsilon)
 //
 // A team of threads per row, side by side over its quads; see team.wgsl. One barrier.
-// Prepended: x, weight, y, rstd, params { rows, quads, epsilon }, team.wgsl.
+// Prepended: x, weight, y, rstd, params { rows, quads, offset, epsilon }, team.wgsl.
 
 @compute @workgroup_size(TEAMS * LANES)
 fn main(
@@ -21,7 +21,7 @@ fn main(
   let mean = sum_of_team(squares, thread) / f32(4u * params.quads);
   let scale = inverseSqrt(mean + params.epsilon);
   for (var quad = lane; quad < end; quad += LANES) {
-    y[start + quad] = weight[quad] * (x[start + quad] * scale);
+    y[start + quad] = (params.offset + weight[quad]) * (x[start + quad] * scale);
   }
   if (lane == 0u && end > 0u) {
     rstd[row] = scale;

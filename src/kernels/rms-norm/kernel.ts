@@ -1,4 +1,5 @@
-// RMSNorm (Zhang and Sennrich 2019) as Llama uses it: y = weight * x / rms(x). Backward gives dx only; the weight is frozen.
+// RMSNorm (Zhang and Sennrich 2019): y = weight * x / rms(x) as Llama has it, or (1 + weight) as Gemma. Backward gives dx only;
+// the weight is frozen.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import backward from "./backward.wgsl?raw";
@@ -18,51 +19,78 @@ const forwardKernel = defineKernel({
     y: { use: "out", element: "vec4f" },
     rstd: { use: "out", element: "f32" },
   },
-  params: { rows: "u32", quads: "u32", epsilon: "f32" },
+  params: { rows: "u32", quads: "u32", offset: "f32", epsilon: "f32" },
 });
 
-const backwardKernel = defineKernel({
-  name: "rms-norm-backward",
-  source: backward,
-  definitions: team,
-  constants,
-  bindings: {
-    x: { use: "in", element: "vec4f" },
-    weight: { use: "constant", element: "vec4f" },
-    rstd: { use: "in", element: "f32" },
-    dy: { use: "in", element: "vec4f" },
-    dx: { use: "inout", element: "vec4f" },
-  },
-  params: { rows: "u32", quads: "u32" },
-});
+const backwardKernelOf = (name: string, use: "out" | "inout", put: string) =>
+  defineKernel({
+    name,
+    source: backward,
+    definitions: `${team}\nfn put(quad : u32, value : vec4f) { ${put} }`,
+    constants,
+    bindings: {
+      x: { use: "in", element: "vec4f" },
+      weight: { use: "constant", element: "vec4f" },
+      rstd: { use: "in", element: "f32" },
+      dy: { use: "in", element: "vec4f" },
+      dx: { use, element: "vec4f" },
+    },
+    params: { rows: "u32", quads: "u32", offset: "f32" },
+  });
+
+const writing = backwardKernelOf("rms-norm-backward", "out", "dx[quad] = value;");
+const adding = backwardKernelOf("rms-norm-backward-add", "inout", "dx[quad] += value;");
 
 export interface NormShape {
   rows: number;
   /** A multiple of 4. */
   width: number;
+  /** What is added to the weight: 1 for Gemma, else 0. */
+  offset: number;
 }
 
 /** x, y: [rows, width]; weight: [width]; rstd: [rows], which backward needs. */
 export function rmsNorm(
-  { rows, width, epsilon }: NormShape & { epsilon: number },
+  { rows, width, offset, epsilon }: NormShape & { epsilon: number },
   tensors: { x: Tensor; weight: Tensor | View; y: Tensor; rstd: Tensor },
 ): Dispatch {
   return dispatch(forwardKernel, {
     tensors,
-    params: { rows, quads: width / 4, epsilon },
+    params: { rows, quads: width / 4, offset, epsilon },
     grid: flatGrid(Math.ceil(rows / constants.TEAMS)),
     work: 4 * rows * width,
   });
 }
 
-/** Adds to dx: [rows, width]. */
-export function rmsNormBackward(
-  { rows, width }: NormShape,
-  tensors: { x: Tensor; weight: Tensor | View; rstd: Tensor; dy: Tensor; dx: Tensor },
+export interface NormBackwardTensors {
+  /** The norm's input, and what `rmsNorm` wrote beside its output. */
+  x: Tensor;
+  weight: Tensor | View;
+  rstd: Tensor;
+  /** [rows, width] */
+  dy: Tensor;
+  /** [rows, width] */
+  dx: Tensor;
+}
+
+/** Writes dx. */
+export function rmsNormBackward(shape: NormShape, tensors: NormBackwardTensors): Dispatch {
+  return callBackward(writing, shape, tensors);
+}
+
+/** Adds to dx, which holds what flows past the norm. */
+export function rmsNormBackwardAdd(shape: NormShape, tensors: NormBackwardTensors): Dispatch {
+  return callBackward(adding, shape, tensors);
+}
+
+function callBackward(
+  kernel: typeof writing,
+  { rows, width, offset }: NormShape,
+  tensors: NormBackwardTensors,
 ): Dispatch {
-  return dispatch(backwardKernel, {
-    tensors,
-    params: { rows, quads: width / 4 },
+  return dispatch(kernel, {
+    tensors: { ...tensors },
+    params: { rows, quads: width / 4, offset },
     grid: flatGrid(Math.ceil(rows / constants.TEAMS)),
     work: 8 * rows * width,
   });

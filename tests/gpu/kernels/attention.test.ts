@@ -1,10 +1,9 @@
-// Proofs of attention: by hand, against the reference engine's and its gradients, across the tiles' boundaries, for every
-// way of seeing (causal, segments, window, cache), bit for bit the same again, without a device error.
+// Proofs of attention: by hand, by finite differences, against tfjs and its gradients, across the tiles' boundaries, for every way
+// of seeing (causal, segments, window, cache), with a soft cap and without, bit for bit the same again, without a device error.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { beforeAll, expect, test } from "vitest";
-import { attention as reference } from "../../../src/engine/tfjs/decoder.ts";
 import {
   attention,
   attentionBackward,
@@ -13,7 +12,7 @@ import {
 import { causalRanges, keyRanges } from "../../../src/kernels/attention/ranges.ts";
 import { distance, randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
 
-type Sizes = Omit<AttentionShape, "scale">;
+type Sizes = Omit<AttentionShape, "scale" | "softcap"> & { softcap?: number };
 type Ranges = Uint32Array<ArrayBuffer>;
 
 beforeAll(async () => {
@@ -29,7 +28,24 @@ function inputsOf({ queries, keys, heads, kvHeads, headDim }: Sizes) {
   };
 }
 
-/** o, dQ, dK, dV of the reference engine's attention, and lse in doubles. */
+/** softmax(scores + mask) v with scores = q k^T / sqrt(d), under their cap; key heads are repeated for their query heads. */
+function reference(
+  query: tf.Tensor4D,
+  key: tf.Tensor4D,
+  value: tf.Tensor4D,
+  mask: tf.Tensor4D,
+  softcap: number | undefined,
+): tf.Tensor {
+  const [, heads, , headDim] = query.shape;
+  const kvHeads = key.shape[1];
+  const keyHeads = Int32Array.from({ length: heads }, (_, h) => Math.floor((h * kvHeads) / heads));
+  const repeated = (x: tf.Tensor4D) => tf.gather(x, tf.tensor1d(keyHeads, "int32"), 1);
+  const scores = tf.div(tf.matMul(query, repeated(key), false, true), Math.sqrt(headDim));
+  const capped = softcap === undefined ? scores : tf.mul(tf.tanh(tf.div(scores, softcap)), softcap);
+  return tf.matMul(tf.softmax(tf.add(capped, mask)), repeated(value));
+}
+
+/** o, dQ, dK, dV by tfjs. */
 function expectedOf(sizes: Sizes, ranges: Ranges): Float32Array[] {
   const { queries, keys, heads, kvHeads, headDim } = sizes;
   const { q, k, v, dO } = inputsOf(sizes);
@@ -42,12 +58,11 @@ function expectedOf(sizes: Sizes, ranges: Ranges): Float32Array[] {
       tf.transpose<tf.Tensor4D>(tf.reshape(x, [1, rows, count, headDim]), [0, 2, 1, 3]);
     const run = (query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) => {
       const attended = reference(
-        {
-          query: split(query, queries, heads),
-          key: split(key, keys, kvHeads),
-          value: split(value, keys, kvHeads),
-        },
+        split(query, queries, heads),
+        split(key, keys, kvHeads),
+        split(value, keys, kvHeads),
         tf.tensor4d(mask, [1, 1, queries, keys]),
+        sizes.softcap,
       );
       return tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), [queries, heads * headDim]);
     };
@@ -64,8 +79,9 @@ function expectedOf(sizes: Sizes, ranges: Ranges): Float32Array[] {
   });
 }
 
+/** In doubles. */
 function lseOf(sizes: Sizes, ranges: Ranges): Float32Array {
-  const { queries, heads, kvHeads, headDim } = sizes;
+  const { queries, heads, kvHeads, headDim, softcap = Infinity } = sizes;
   const { q, k } = inputsOf(sizes);
   return Float32Array.from({ length: queries * heads }, (_, place) => {
     const [row, head] = [Math.floor(place / heads), place % heads];
@@ -76,7 +92,8 @@ function lseOf(sizes: Sizes, ranges: Ranges): Float32Array {
       for (let i = 0; i < headDim; i++) {
         score += q[place * headDim + i]! * k[at + i]!;
       }
-      sum += Math.exp(score / Math.sqrt(headDim));
+      score /= Math.sqrt(headDim);
+      sum += Math.exp(softcap === Infinity ? score : softcap * Math.tanh(score / softcap));
     }
     return sum === 0 ? 0 : Math.log(sum);
   });
@@ -94,8 +111,8 @@ async function run(
   ranges: Ranges,
   { scale, forwardOnly = false }: { scale?: number; forwardOnly?: boolean } = {},
 ): Promise<Actual> {
-  const { queries, keys, heads, kvHeads, headDim } = sizes;
-  const shape = { ...sizes, scale: scale ?? 1 / Math.sqrt(headDim) };
+  const { queries, keys, heads, kvHeads, headDim, softcap = null } = sizes;
+  const shape = { ...sizes, softcap, scale: scale ?? 1 / Math.sqrt(headDim) };
   const { q, k, v, dO } = inputsOf(sizes);
   const tensors = new TestTensors();
   const all = {
@@ -158,7 +175,7 @@ test("by hand: keys of weight 1 : 2 : 3, a query that sees two of them, one that
   const o = tensors.output("o", queries * headDim);
   const lse = tensors.output("lse", queries);
   const forward = attention(
-    { queries, keys: 3, heads: 1, kvHeads: 1, headDim, scale: 0.5 },
+    { queries, keys: 3, heads: 1, kvHeads: 1, headDim, scale: 0.5, softcap: null },
     {
       q: tensors.given("q", Float32Array.from(padded(2, 2, 2, 0, 2))),
       k: tensors.given("k", Float32Array.from(padded(0, Math.log(2), Math.log(3)))),
@@ -238,6 +255,95 @@ test.each([
     );
   },
 );
+
+test.each([
+  [8, 4, 2, 33],
+  [256, 4, 1, 31],
+  [256, 4, 1, 97],
+])(
+  "the smallest and the largest heads: %i, %i of queries and %i of keys, %i tokens",
+  async (headDim, heads, kvHeads, tokens) => {
+    const sizes = { queries: tokens, keys: tokens, heads, kvHeads, headDim };
+    await compare(sizes, causalRanges([tokens - 3, 3]));
+  },
+);
+
+// Of scores up to 20 in size: caps that hardly matter, matter, and flatten nearly everything.
+test.each([
+  [64, 4, 2, 65, 50, Infinity],
+  [64, 1, 1, 33, 4, Infinity],
+  [64, 2, 1, 129, 1, 17],
+  [256, 4, 1, 97, 4, 20],
+])(
+  "heads of %i, %i of queries and %i of keys, %i tokens, scores under a cap of %i, window %d",
+  async (headDim, heads, kvHeads, tokens, softcap, window) => {
+    const sizes = { queries: tokens, keys: tokens, heads, kvHeads, headDim, softcap };
+    await compare(sizes, causalRanges([tokens], window));
+  },
+);
+
+test.each([
+  [1, 129, 130, Infinity],
+  [3, 1100, 1100, 1050],
+])(
+  "few queries under a cap: %i at the end of %i keys in a cache of %i, window %d",
+  async (queries, held, keys, window) => {
+    const sizes = { queries, keys, heads: 4, kvHeads: 1, headDim: 256, softcap: 4 };
+    await compare(sizes, cacheRanges(queries, held, window), true);
+  },
+);
+
+test.each([undefined, 2])("gradients are those of finite differences, cap %o", async (softcap) => {
+  const sizes = {
+    queries: 6,
+    keys: 6,
+    heads: 2,
+    kvHeads: 1,
+    headDim: 8,
+    ...(softcap && { softcap }),
+  };
+  const ranges = causalRanges([6], 4);
+  const { q, k, v, dO } = inputsOf(sizes);
+  const { gradients } = await run(sizes, ranges);
+  const step = 2 ** -8;
+  [q, k, v].forEach((values, which) => {
+    const at = (by: number, index: number) =>
+      weighedSum(sizes, ranges, [q, k, v].with(which, values.with(index, values[index]! + by)), dO);
+    const expected = Array.from(
+      values,
+      (_, index) => (at(step, index) - at(-step, index)) / (2 * step),
+    );
+    expect(distance(gradients[which]!, expected)).toBeLessThan(2e-4);
+  });
+});
+
+/** The sum of dO * o, in doubles: what the gradients of attention are the gradients of. */
+function weighedSum(
+  { queries, heads, kvHeads, headDim, softcap = Infinity }: Sizes,
+  ranges: Ranges,
+  [q, k, v]: Float32Array[],
+  dO: Float32Array,
+): number {
+  let result = 0;
+  for (let place = 0; place < queries * heads; place++) {
+    const [row, head] = [Math.floor(place / heads), place % heads];
+    let [weights, sum] = [0, 0];
+    for (let key = ranges[2 * row]!; key < ranges[2 * row + 1]!; key++) {
+      const at = (key * kvHeads + Math.floor(head / (heads / kvHeads))) * headDim;
+      let [score, value] = [0, 0];
+      for (let i = 0; i < headDim; i++) {
+        score += q![place * headDim + i]! * k![at + i]!;
+        value += dO[place * headDim + i]! * v![at + i]!;
+      }
+      score /= Math.sqrt(headDim);
+      const weight = Math.exp(softcap === Infinity ? score : softcap * Math.tanh(score / softcap));
+      weights += weight;
+      sum += weight * value;
+    }
+    result += sum / weights;
+  }
+  return result;
+}
 
 test.each([
   ["segments", [1, 7, 30, 26, 65], Infinity],
@@ -321,7 +427,7 @@ test("cache rows that nobody sees are never read into a result", async () => {
     const lse = tensors.output("lse", queries);
     const dispatches = [
       attention(
-        { ...sizes, scale: 0.125 },
+        { ...sizes, scale: 0.125, softcap: null },
         {
           q: tensors.given("q", q),
           k: tensors.given("k", k),

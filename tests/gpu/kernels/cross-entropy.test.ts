@@ -1,4 +1,5 @@
-// Proofs of cross-entropy: by hand, against tfjs, across the workgroup's boundaries, with pad columns and rows past the end.
+// Proofs of cross-entropy: by hand, against tfjs, across the workgroup's boundaries, with pad columns and rows past the end, of
+// logits as they are and under a soft cap.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
@@ -19,7 +20,8 @@ test("by hand: probabilities 1/2, 1/4, 1/4 and the second is right", async () =>
   const logits = tensors.given("logits", Float32Array.of(Math.log(2), 0, 0, NaN));
   const losses = tensors.output("losses", 1);
   const targets = tensors.given("targets", Uint32Array.of(1));
-  const run = crossEntropy({ firstRow: 0, rows: 1, vocabulary: 3 }, { targets, logits, losses });
+  const shape = { firstRow: 0, rows: 1, vocabulary: 3, softcap: null };
+  const run = crossEntropy(shape, { targets, logits, losses });
   const [loss, gradient] = await runOnGpu([run], tensors, [losses, logits], {
     supervisedRows: 1,
     gradScale: 2,
@@ -36,6 +38,7 @@ interface Case {
   /** Rows of earlier chunks. */
   firstRow: number;
   spread: number;
+  softcap?: number;
 }
 
 function drawn({ vocabulary, rows, supervised, firstRow, spread }: Case) {
@@ -55,7 +58,7 @@ function drawn({ vocabulary, rows, supervised, firstRow, spread }: Case) {
 
 /** Losses [supervised] and the gradient [rows, stride], zero where there is nothing to learn. */
 function reference(
-  { vocabulary, rows, supervised, firstRow }: Case,
+  { vocabulary, rows, supervised, firstRow, softcap }: Case,
   { targets, values, stride }: ReturnType<typeof drawn>,
   gradScale: number,
 ) {
@@ -66,8 +69,10 @@ function reference(
       supervised,
       vocabulary,
     ]);
+    const capped = (input: tf.Tensor) =>
+      softcap === undefined ? input : tf.mul(tf.tanh(tf.div(input, softcap)), softcap);
     const lossOf = (input: tf.Tensor) =>
-      tf.losses.softmaxCrossEntropy(onehot, input, undefined, 0, tf.Reduction.NONE);
+      tf.losses.softmaxCrossEntropy(onehot, capped(input), undefined, 0, tf.Reduction.NONE);
     const { value, grad } = tf.valueAndGrad((input: tf.Tensor) => lossOf(input) as tf.Scalar)(
       logits,
       tf.fill([supervised], gradScale),
@@ -89,10 +94,14 @@ const cases: Case[] = [
   { vocabulary: 1025, rows: 3, supervised: 3, firstRow: 0, spread: 60 },
   { vocabulary: 49152, rows: 3, supervised: 2, firstRow: 0, spread: 10 },
   { vocabulary: 151_937, rows: 1, supervised: 1, firstRow: 1, spread: 10 },
+  { vocabulary: 5, rows: 3, supervised: 2, firstRow: 0, spread: 3, softcap: 2 },
+  { vocabulary: 255, rows: 2, supervised: 2, firstRow: 64, spread: 10, softcap: 5 },
+  { vocabulary: 1025, rows: 3, supervised: 2, firstRow: 0, spread: 60, softcap: 30 },
+  { vocabulary: 262_146, rows: 1, supervised: 1, firstRow: 1, spread: 40, softcap: 30 },
 ];
 
 test.each(cases)("%o: losses and gradient follow tfjs", async (given) => {
-  const { vocabulary, rows, supervised, firstRow } = given;
+  const { vocabulary, rows, supervised, firstRow, softcap = null } = given;
   const inputs = drawn(given);
   const gradScale = 1 / 37;
   const [expectedLosses, expectedGradient] = reference(given, inputs, gradScale);
@@ -102,7 +111,7 @@ test.each(cases)("%o: losses and gradient follow tfjs", async (given) => {
   const logits = tensors.given("logits", inputs.logits);
   const losses = tensors.output("losses", firstRow + supervised);
   const evaluated = tensors.output("evaluated", firstRow + supervised);
-  const shape = { firstRow, rows, vocabulary };
+  const shape = { firstRow, rows, vocabulary, softcap };
   const [actualEvaluated, actualLosses, gradient] = await runOnGpu(
     [
       crossEntropyLoss(shape, { targets, logits, losses: evaluated }),
@@ -127,7 +136,7 @@ test("evaluation leaves the logits, and a row whose target is all but certain lo
   const logits = tensors.given("logits", values);
   const losses = tensors.output("losses", 1);
   const targets = tensors.given("targets", Uint32Array.of(0));
-  const shape = { firstRow: 0, rows: 1, vocabulary: 4 };
+  const shape = { firstRow: 0, rows: 1, vocabulary: 4, softcap: null };
   const run = crossEntropyLoss(shape, { targets, logits, losses });
   const [loss, after] = await runOnGpu([run], tensors, [losses, logits], { supervisedRows: 1 });
   expect(after).toEqual(values);
@@ -135,13 +144,43 @@ test("evaluation leaves the logits, and a row whose target is all but certain lo
   expect(Math.abs(loss![0]! - 6.144e-6)).toBeLessThan(5e-7);
 });
 
-test("a logit that is not a number makes the loss one that is not finite", async () => {
-  const tensors = new TestTensors();
-  const logits = tensors.given("logits", Float32Array.of(0, Infinity, NaN, 1));
-  const losses = tensors.output("losses", 1);
-  const targets = tensors.given("targets", Uint32Array.of(0));
-  const shape = { firstRow: 0, rows: 1, vocabulary: 4 };
-  const run = crossEntropyLoss(shape, { targets, logits, losses });
-  const [loss] = await runOnGpu([run], tensors, [losses], { supervisedRows: 1 });
-  expect(Number.isFinite(loss![0])).toBe(false);
-});
+test.each([2, 30])(
+  "under a cap of %i the gradient is that of finite differences",
+  async (softcap) => {
+    const values = Float32Array.of(1, -2, 40, 0.5, -35, 6, 3, 0.25);
+    const lossOf = (logits: Float32Array) => {
+      const capped = Array.from(logits, (logit) => softcap * Math.tanh(logit / softcap));
+      return Math.log(capped.reduce((sum, logit) => sum + Math.exp(logit), 0)) - capped[5]!;
+    };
+    const step = 2 ** -10;
+    const expected = Array.from(values, (value, i) => {
+      const moved = (by: number) => lossOf(values.with(i, value + by));
+      return (moved(step) - moved(-step)) / (2 * step);
+    });
+    const tensors = new TestTensors();
+    const logits = tensors.given("logits", values);
+    const losses = tensors.output("losses", 1);
+    const targets = tensors.given("targets", Uint32Array.of(5));
+    const shape = { firstRow: 0, rows: 1, vocabulary: 8, softcap };
+    const run = crossEntropy(shape, { targets, logits, losses });
+    const [loss, gradient] = await runOnGpu([run], tensors, [losses, logits], {
+      supervisedRows: 1,
+    });
+    expect(distance(loss!, [lossOf(values)])).toBeLessThan(1e-6);
+    expect(distance(gradient!, expected)).toBeLessThan(1e-5);
+  },
+);
+
+test.each([null, 30])(
+  "a logit that is not a number makes the loss one that is not finite, cap %o",
+  async (softcap) => {
+    const tensors = new TestTensors();
+    const logits = tensors.given("logits", Float32Array.of(0, Infinity, NaN, 1));
+    const losses = tensors.output("losses", 1);
+    const targets = tensors.given("targets", Uint32Array.of(0));
+    const shape = { firstRow: 0, rows: 1, vocabulary: 4, softcap };
+    const run = crossEntropyLoss(shape, { targets, logits, losses });
+    const [loss] = await runOnGpu([run], tensors, [losses], { supervisedRows: 1 });
+    expect(Number.isFinite(loss![0])).toBe(false);
+  },
+);

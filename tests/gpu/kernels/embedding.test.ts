@@ -72,6 +72,20 @@ test.each(shapes)("%i rows from %o: tf.gather of the decoded table", async (rows
   expect(distance(result!, expected)).toBeLessThanOrEqual(isExact ? 0 : 1e-6);
 });
 
+test("what is read is multiplied by the scale, each product rounded once", async () => {
+  const tensors = new TestTensors();
+  const values = randoms(7 * 68, 1);
+  const { table } = stored(tensors, { format: "f32", rows: 7, cols: 68 }, values);
+  const scale = Math.fround(Math.sqrt(68));
+  const x = tensors.output("x", 2 * 68);
+  const tokens = tensors.given("tokens", Uint32Array.of(6, 3));
+  const [result] = await runOnGpu([embedding({ rows: 2, scale }, { table, tokens, x })], tensors, [
+    x,
+  ]);
+  const expected = [...values.subarray(6 * 68), ...values.subarray(3 * 68, 4 * 68)];
+  expect([...result!]).toEqual(expected.map((value) => Math.fround(value * scale)));
+});
+
 test("a table in three parts gives what the whole gives, each part its own tokens only", async () => {
   const cols = 8;
   const values = randoms(10 * cols, 1);

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { IGNORED, type TokenBatch } from "../../../../src/data/batch.ts";
 import { BatchTables } from "../../../../src/engine/webgpu/batch-tables.ts";
+import { causalRanges, keyRanges } from "../../../../src/kernels/attention/ranges.ts";
 
 const none = IGNORED;
 /** Row 0: three tokens and two of another text, one place of padding. Row 1: one text of four. Row 2: nothing. */
@@ -29,7 +30,7 @@ function reader(tables: BatchTables, values: Uint32Array) {
 }
 
 test("of all rows at once", () => {
-  const tables = new BatchTables(18);
+  const tables = new BatchTables(18, null);
   const { values, supervisedRows } = tables.fill(batch, 0, 3);
   const table = reader(tables, values);
   expect(table("tokens")).toEqual([...batch.tokens]);
@@ -52,7 +53,7 @@ test("of all rows at once", () => {
 });
 
 test("of one row, counted from the pass's own first token", () => {
-  const tables = new BatchTables(6);
+  const tables = new BatchTables(6, null);
   const { values, supervisedRows } = tables.fill(batch, 1, 1);
   const table = reader(tables, values);
   expect(table("tokens")).toEqual([31, 32, 33, 34, 0, 0]);
@@ -64,21 +65,60 @@ test("of one row, counted from the pass's own first token", () => {
 });
 
 test("of fewer rows than there is room for: the rest sees and predicts nothing, whatever was there", () => {
-  const tables = new BatchTables(12);
+  const tables = new BatchTables(12, null);
   tables.fill(batch, 0, 2);
   const { values, supervisedRows } = tables.fill(batch, 2, 1);
   expect(supervisedRows).toBe(0);
   expect(values.every((value) => value === 0)).toBe(true);
 });
 
+test("of sliding layers: two tokens see each other at most, in their own segment", () => {
+  const tables = new BatchTables(12, 2);
+  const { values } = tables.fill(batch, 0, 2);
+  const table = reader(tables, values);
+  expect(table("ranges")).toEqual(
+    [0, 1, 0, 2, 0, 3, 3, 4, 3, 5, 0, 0].concat([6, 7, 6, 8, 6, 9, 6, 10, 0, 0, 0, 0]),
+  );
+  expect(table("slidingRanges")).toEqual(
+    [0, 1, 0, 2, 1, 3, 3, 4, 3, 5, 0, 0].concat([6, 7, 6, 8, 7, 9, 8, 10, 0, 0, 0, 0]),
+  );
+  expect(table("slidingKeyRanges")).toEqual(
+    [0, 2, 1, 3, 2, 3, 3, 5, 4, 5, 0, 0].concat([6, 8, 7, 9, 8, 10, 9, 10, 0, 0, 0, 0]),
+  );
+});
+
+test.each([1, 3, 5, 100])(
+  "of sliding layers with a window of %i are those that attention's kernels are proven with",
+  (window) => {
+    const tables = new BatchTables(12, window);
+    const { values } = tables.fill(batch, 0, 2);
+    const expected = new Uint32Array(24);
+    expected.set(causalRanges([3, 2], window));
+    const second = causalRanges([4], window);
+    expected.set(
+      second.map((place) => place + 6),
+      12,
+    );
+    const table = reader(tables, values);
+    expect(table("slidingRanges")).toEqual([...expected]);
+    expect(table("slidingKeyRanges")).toEqual([...keyRanges(expected, 12)]);
+  },
+);
+
+test("of sliding layers cost nothing where there are none", () => {
+  const [plain, sliding] = [new BatchTables(70, null), new BatchTables(70, 8)];
+  expect(sliding.tensor.sizeBytes - plain.tensor.sizeBytes).toBe(2 * 768);
+  expect(() => plain.view("slidingRanges")).toThrow(/no table slidingRanges/);
+});
+
 test("of more rows than planned are refused", () => {
-  expect(() => new BatchTables(12).fill(batch, 0, 3)).toThrow(
+  expect(() => new BatchTables(12, null).fill(batch, 0, 3)).toThrow(
     "3 rows of 6 tokens do not fit into 12",
   );
 });
 
 test("lie one behind the other in one tensor, each where a binding may begin", () => {
-  const tables = new BatchTables(70);
+  const tables = new BatchTables(70, null);
   const names: Name[] = ["tokens", "positions", "ranges", "keyRanges", "supervised", "targets"];
   let end = 0;
   for (const name of names) {
@@ -93,7 +133,7 @@ test("lie one behind the other in one tensor, each where a binding may begin", (
 });
 
 test("of a prompt's piece: each token sees all before it, padding goes behind the caches", () => {
-  const tables = new BatchTables(4);
+  const tables = new BatchTables(4, null);
   const table = reader(tables, tables.fillPiece([7, 8, 9], 5, 20));
   expect(table("tokens")).toEqual([7, 8, 9, 0]);
   expect(table("positions")).toEqual([5, 6, 7, 20]);
@@ -101,8 +141,15 @@ test("of a prompt's piece: each token sees all before it, padding goes behind th
   expect(table("supervised")).toEqual([2, 0, 0, 0]);
 });
 
+test("of a prompt's piece in sliding layers: each token sees the last three", () => {
+  const tables = new BatchTables(4, 3);
+  const table = reader(tables, tables.fillPiece([7, 8, 9], 1, 20));
+  expect(table("ranges")).toEqual([0, 2, 0, 3, 0, 4, 0, 0]);
+  expect(table("slidingRanges")).toEqual([0, 2, 0, 3, 1, 4, 0, 0]);
+});
+
 test("of a single token after a piece, nothing of the piece is left", () => {
-  const tables = new BatchTables(1);
+  const tables = new BatchTables(1, null);
   tables.fillPiece([7], 5, 20);
   const table = reader(tables, tables.fillPiece([9], 0, 20));
   expect(table("tokens")).toEqual([9]);
