@@ -1,7 +1,8 @@
 // The JSON of a safetensors header and nothing more: objects, arrays, strings and plain whole numbers.
 // JSON.parse keeps the last of two equal keys, rounds past 2^53 and takes 1e3, 1.0 and -0; this refuses all of it.
+// With `scalars: "any"` it takes every number, true, false and null as well, for the index of a sharded model.
 
-export type StrictJson = string | number | StrictJson[] | StrictObject;
+export type StrictJson = string | number | boolean | null | StrictJson[] | StrictObject;
 /** A Map, so that "__proto__" is a key like any other. */
 export type StrictObject = Map<string, StrictJson>;
 
@@ -35,10 +36,11 @@ const escapes = new Map([
 
 /**
  * Parses one object, with white space around it.
+ * @param scalars what may stand where no string, list or object does
  * @throws StrictJsonError at the first fault, with the character position counted from 0
  */
-export function parseStrictObject(text: string): StrictObject {
-  const reader = new Reader(text);
+export function parseStrictObject(text: string, scalars: "whole" | "any" = "whole"): StrictObject {
+  const reader = new Reader(text, scalars);
   const value = reader.value(0);
   reader.expectEnd();
   if (!(value instanceof Map)) {
@@ -49,11 +51,13 @@ export function parseStrictObject(text: string): StrictObject {
 
 class Reader {
   readonly #text: string;
+  readonly #scalars: "whole" | "any";
   #at = 0;
   #values = 0;
 
-  constructor(text: string) {
+  constructor(text: string, scalars: "whole" | "any") {
     this.#text = text;
+    this.#scalars = scalars;
   }
 
   /** @param depth how many brackets are open */
@@ -69,7 +73,7 @@ class Reader {
       case '"':
         return this.#string();
       default:
-        return this.#wholeNumber();
+        return this.#scalars === "any" ? this.#scalar() : this.#wholeNumber();
     }
   }
 
@@ -136,6 +140,17 @@ class Reader {
       throw this.#fault(`${shown(digits + next)} where a whole number from 0 below 2^53 belongs`);
     }
     return number;
+  }
+
+  #scalar(): number | boolean | null {
+    const pattern = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w.+-])/y;
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text);
+    if (match === null) {
+      throw this.#unexpected("a value");
+    }
+    this.#at = pattern.lastIndex;
+    return JSON.parse(match[0]) as number | boolean | null;
   }
 
   #string(): string {

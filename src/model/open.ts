@@ -1,21 +1,18 @@
-// Opens a Hugging Face model folder: checks config, tokenizer and every tensor's name and shape before a weight is read.
-import { blobSource } from "../formats/byte-source.ts";
-import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
+// Opens a model's files: checks config, tokenizer and every tensor's name and shape before a weight is read.
 import { textOf, type FileSet } from "../sources/files.ts";
-import { sha256Hex } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
+import { ConfigFields } from "./config-fields.ts";
 import { parseModelConfig, parseStopTokens, type ModelConfig } from "./config.ts";
-import { finalNormName, tensorsOf, type TensorSpec } from "./tensors.ts";
-import {
-  encodingStore,
-  weightShapes,
-  type WeightChoice,
-  type WeightStore,
-} from "./weight-store.ts";
+import { openFolderTensors } from "./folder-tensors.ts";
+import { identify } from "./identity.ts";
+import { parseQuantisation } from "./quantised/scheme.ts";
+import type { SourceTensor } from "./source-tensor.ts";
+import { tensorsOf, type TensorSpec } from "./tensors.ts";
 import { parseTokenizer, type ModelTokenizer } from "./tokenizer.ts";
+import { sourceStore, weightShapes, type WeightStore } from "./weight-store.ts";
 
 export interface BaseModel {
-  source: string;
+  source: FileSet["source"];
   name: string;
   config: ModelConfig;
   tokenizer: ModelTokenizer;
@@ -27,18 +24,52 @@ export interface BaseModel {
   sizeBytes: number;
   /** Dtype of most of them, e.g. `F16`. */
   dtype: string;
-  /** SHA-256 over tensor names, dtypes and shapes, the final norm's values and tokenizer.json. */
+  /** See `identify`. */
   indexSha256: string;
+  /** What the decoder needs and nothing else, by Hugging Face name, as the files keep it. */
+  tensors: ReadonlyMap<string, SourceTensor>;
+  /** The same ready for an engine, each tensor in the format it is kept in. */
   weights: WeightStore;
 }
 
+/** What the files say, checked one by one but not yet against each other. */
+interface Contents {
+  name: string;
+  config: ModelConfig;
+  tokenizer: ModelTokenizer;
+  tokenizerText: string;
+  stopTokens: readonly number[];
+  tensors: ReadonlyMap<string, SourceTensor>;
+}
+
 /**
+ * Opens a folder of safetensors files, whole or in parts, plain or quantised by MLX or bitsandbytes. Of the weights no more
+ * is read than the headers and one norm, so the files may lie far away.
  * @throws UserError "missing-file", "bad-config", "unsupported-architecture", "bad-tokenizer", "vocabulary-mismatch",
- *   "not-safetensors", "bad-header", "missing-tensor" or "wrong-shape"
+ *   "not-safetensors", "bad-header", "missing-tensor", "wrong-dtype" or "wrong-shape"; the signal's AbortError
  */
-export async function openModel(set: FileSet): Promise<BaseModel> {
+export async function openModel(
+  set: FileSet,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<BaseModel> {
+  const { tokenizerText, ...contents } = await openFolder(set, signal);
+  const { config, tokenizer, tensors, stopTokens } = contents;
+  const specs = tensorsOf(config);
+  checkTensors(specs, tensors);
+  return {
+    ...contents,
+    source: set.source,
+    stopTokens: [...new Set([...stopTokens, tokenizer.eosId])],
+    ...measure(tensors),
+    indexSha256: await identify(config, specs, tensors, tokenizerText, signal),
+    weights: sourceStore(tensors, weightShapes(config, { format: "stored" }, tensors)),
+  };
+}
+
+async function openFolder(set: FileSet, signal: AbortSignal): Promise<Contents> {
   const configText = await textOf(set, "config.json");
   const config = parseModelConfig(configText);
+  const quantisation = parseQuantisation(ConfigFields.parse(configText, "config.json"));
   const tokenizerText = await textOf(set, "tokenizer.json");
   const optional = async (name: string) => (set.files.has(name) ? await textOf(set, name) : null);
   const tokenizer = parseTokenizer(
@@ -49,56 +80,22 @@ export async function openModel(set: FileSet): Promise<BaseModel> {
     },
     config.vocabSize,
   );
-  const weights = await openWeights(set);
-  const specs = tensorsOf(config);
-  checkTensors(specs, weights);
-  const stopTokens = parseStopTokens(configText, await optional("generation_config.json"));
-  const sizes = measure(specs, weights);
   return {
-    source: set.source,
     name: set.name,
     config,
     tokenizer,
-    stopTokens: [...new Set([...stopTokens, tokenizer.eosId])],
-    ...sizes,
-    indexSha256: await identify(specs, weights, tokenizerText),
-    weights: encodingStore(weightShapes(config, keptFor(sizes.dtype)), (name, signal) =>
-      fileOf(weights, name).readFloat32(name, signal),
-    ),
+    tokenizerText,
+    stopTokens: parseStopTokens(configText, await optional("generation_config.json")),
+    tensors: await openFolderTensors(set, tensorsOf(config), quantisation, signal),
   };
 }
 
-type Weights = ReadonlyMap<string, SafetensorsFile>;
-
-/** Files of f16 and bf16 are kept as f16, which holds both as they are but for numbers beyond 65504; f32 stays f32. */
-function keptFor(dtype: string): WeightChoice {
-  return { format: dtype === "F32" ? "f32" : "f16" };
-}
-
-/** Every tensor's file, over all .safetensors files of the folder. */
-async function openWeights(set: FileSet): Promise<Weights> {
-  const names = [...set.files.keys()].filter(
-    (name) => name.endsWith(".safetensors") && !name.startsWith("adapter_"),
-  );
-  if (names.length === 0) {
-    throw new UserError("missing-file", `No .safetensors file was found in ${set.name}.`, {
-      where: set.name,
-      remedy: "Choose the model's model.safetensors (or all of its numbered parts) as well.",
-    });
-  }
-  const weights = new Map<string, SafetensorsFile>();
-  for (const name of names.sort()) {
-    const file = await openSafetensors(set.files.get(name) ?? blobSource(new Blob(), name));
-    for (const tensor of file.tensors.keys()) {
-      weights.set(tensor, file);
-    }
-  }
-  return weights;
-}
-
 /** Reports every missing or misshapen tensor at once (the first ten by name). */
-function checkTensors(specs: readonly TensorSpec[], weights: Weights): void {
-  const missing = specs.filter(({ name }) => !weights.has(name));
+function checkTensors(
+  specs: readonly TensorSpec[],
+  tensors: ReadonlyMap<string, SourceTensor>,
+): void {
+  const missing = specs.filter(({ name }) => !tensors.has(name));
   if (missing.length > 0) {
     throw new UserError(
       "missing-tensor",
@@ -109,11 +106,11 @@ function checkTensors(specs: readonly TensorSpec[], weights: Weights): void {
       },
     );
   }
-  const faults = specs.flatMap((spec) => {
-    const stored = fileOf(weights, spec.name).tensors.get(spec.name)?.shape ?? [];
-    return String(stored) === String(spec.shape)
+  const faults = specs.flatMap(({ name, shape }) => {
+    const stored = tensors.get(name)?.shape ?? [];
+    return String(stored) === String(shape)
       ? []
-      : [`${spec.name} is [${stored.join(", ")}] but config.json says [${spec.shape.join(", ")}]`];
+      : [`${name} is [${stored.join(", ")}] but config.json says [${shape.join(", ")}]`];
   });
   if (faults.length > 0) {
     throw new UserError("wrong-shape", `Wrong shape: ${firstTen(faults)}.`, {
@@ -128,45 +125,18 @@ function firstTen(items: readonly string[]): string {
   return items.slice(0, 10).join("; ") + more;
 }
 
-function fileOf(weights: Weights, name: string): SafetensorsFile {
-  const file = weights.get(name);
-  if (file === undefined) {
-    throw new Error(`${name} was not opened.`);
-  }
-  return file;
-}
-
 function measure(
-  specs: readonly TensorSpec[],
-  weights: Weights,
+  tensors: ReadonlyMap<string, SourceTensor>,
 ): Pick<BaseModel, "parameters" | "sizeBytes" | "dtype"> {
   let parameters = 0;
   let sizeBytes = 0;
   const valuesByDtype = new Map<string, number>();
-  for (const { name, shape } of specs) {
-    const info = fileOf(weights, name).tensors.get(name);
+  for (const { shape, dtype, sizeBytes: bytes } of tensors.values()) {
     const values = shape.reduce((product, size) => product * size, 1);
     parameters += values;
-    if (info !== undefined) {
-      sizeBytes += info.end - info.begin;
-      valuesByDtype.set(info.dtype, (valuesByDtype.get(info.dtype) ?? 0) + values);
-    }
+    sizeBytes += bytes;
+    valuesByDtype.set(dtype, (valuesByDtype.get(dtype) ?? 0) + values);
   }
   const dtype = [...valuesByDtype].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "F32";
   return { parameters, sizeBytes, dtype };
-}
-
-/** The final norm's values tell fine-tunes of one architecture apart without reading the whole model. */
-async function identify(
-  specs: readonly TensorSpec[],
-  weights: Weights,
-  tokenizerText: string,
-): Promise<string> {
-  const index = specs.map(({ name, shape }) => {
-    const dtype = fileOf(weights, name).tensors.get(name)?.dtype ?? "";
-    return `${name} ${dtype} ${shape.join("x")}`;
-  });
-  const norm = await fileOf(weights, finalNormName).readFloat32(finalNormName);
-  const text = [...index, norm.join(" "), tokenizerText].join("\n");
-  return await sha256Hex(new TextEncoder().encode(text));
 }

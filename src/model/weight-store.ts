@@ -1,7 +1,9 @@
 // The frozen weights of a model in the formats they are kept in, ready for a device: what an engine takes.
 import { invariant } from "../util/assert.ts";
 import type { ModelConfig } from "./config.ts";
+import type { SourceTensor } from "./source-tensor.ts";
 import { tensorsOf } from "./tensors.ts";
+import { convertTensor, type ConversionReport } from "./weight-convert.ts";
 import { decodeWeight } from "./weight-format/decode.ts";
 import { WeightEncoder, type WeightPart } from "./weight-format/encode.ts";
 import {
@@ -11,39 +13,41 @@ import {
   type WeightFormat,
   type WeightShape,
 } from "./weight-format/format.ts";
+import { rowPieces } from "./weight-pieces.ts";
 
 export interface WeightStore {
   /** How each of the decoder's tensors is kept, by Hugging Face name. */
   readonly shapes: ReadonlyMap<string, WeightShape>;
   /**
-   * A tensor's bytes as they lie on a device, in pieces that together fill every binding.
+   * A tensor's bytes as they lie on a device, in pieces of at most 16 MiB that together fill every binding.
    * @throws UserError for bytes that cannot be had or a value that the format cannot hold; the signal's AbortError
    */
   parts(name: string, signal: AbortSignal): AsyncIterable<WeightPart>;
 }
 
-/** One format for all matrices. */
+/** One format for all matrices, or each as its file keeps it. */
 export interface WeightChoice {
-  format: WeightFormat;
+  format: WeightFormat | "stored";
   /** Values that share a scale, of q8 and q4. */
   groupSize?: number;
 }
 
-/** Values encoded at a time: what a copy of it takes is small beside a tensor. */
-const pieceElements = 4 * 1024 ** 2;
-
-/** What a choice means for each tensor of a model: vectors stay f32, rows that are not whole groups are f16. */
+/**
+ * What a choice means for each tensor of a model: vectors stay f32, rows that are not whole groups are f16.
+ * @param tensors as the files keep them; needed for "stored"
+ */
 export function weightShapes(
   config: ModelConfig,
-  { format, groupSize }: WeightChoice,
+  choice: WeightChoice,
+  tensors?: ReadonlyMap<string, SourceTensor>,
 ): Map<string, WeightShape> {
   return new Map(
-    tensorsOf(config).map(({ name, shape }) => {
-      const { rows, cols } = matrixOf(shape);
-      const own = formatFor(format, rows, cols, groupSize);
-      const group = own === format && groupSize !== undefined ? { groupSize } : {};
-      return [name, { format: own, rows, cols, ...group }];
-    }),
+    tensorsOf(config).map(({ name, shape }) => [
+      name,
+      choice.format === "stored"
+        ? keptShape(name, tensors)
+        : shapeFor(shape, choice.format, choice.groupSize),
+    ]),
   );
 }
 
@@ -64,6 +68,26 @@ export function storedBytes(shapes: ReadonlyMap<string, WeightShape>): number {
   return sum;
 }
 
+/**
+ * A store that reads and converts whenever it is asked: for files that are here and need no cache.
+ * @param shapes what `weightShapes` gives
+ * @param report is told what each conversion loses
+ */
+export function sourceStore(
+  tensors: ReadonlyMap<string, SourceTensor>,
+  shapes: ReadonlyMap<string, WeightShape>,
+  report?: ConversionReport,
+): WeightStore {
+  return {
+    shapes,
+    parts(name, signal) {
+      const tensor = tensors.get(name);
+      invariant(tensor !== undefined, `${name} was not opened`);
+      return convertTensor(tensor, shapeIn(shapes, name), signal, report);
+    },
+  };
+}
+
 /** A store that encodes f32 values whenever they are asked for. */
 export function encodingStore(
   shapes: ReadonlyMap<string, WeightShape>,
@@ -73,7 +97,12 @@ export function encodingStore(
     shapes,
     async *parts(name, signal) {
       const shape = shapeIn(shapes, name);
-      yield* encodeAll(name, shape, await read(name, signal));
+      const values = await read(name, signal);
+      const encoder = new WeightEncoder(name, shape);
+      for (const [first, end] of rowPieces(shape.rows, shape.cols)) {
+        yield* encoder.rows(values.subarray(first * shape.cols, end * shape.cols));
+      }
+      yield* encoder.finish();
     },
   };
 }
@@ -96,22 +125,28 @@ export async function readValues(
   return decodeWeight(shape, stored);
 }
 
-function* encodeAll(
-  name: string,
-  shape: WeightShape,
-  values: Float32Array<ArrayBuffer>,
-): Generator<WeightPart> {
-  const encoder = new WeightEncoder(name, shape);
-  const rows = Math.max(1, Math.floor(pieceElements / shape.cols));
-  for (let row = 0; row < shape.rows; row += rows) {
-    const end = Math.min(row + rows, shape.rows);
-    yield* encoder.rows(values.subarray(row * shape.cols, end * shape.cols));
-  }
-  yield* encoder.finish();
-}
-
 export function shapeIn(shapes: ReadonlyMap<string, WeightShape>, name: string): WeightShape {
   const shape = shapes.get(name);
   invariant(shape !== undefined, `${name} is not among the weights`);
   return shape;
+}
+
+function keptShape(
+  name: string,
+  tensors: ReadonlyMap<string, SourceTensor> | undefined,
+): WeightShape {
+  const tensor = tensors?.get(name);
+  invariant(tensor !== undefined, `${name} was not opened`);
+  return tensor.kept;
+}
+
+function shapeFor(
+  shape: readonly number[],
+  wanted: WeightFormat,
+  groupSize: number | undefined,
+): WeightShape {
+  const { rows, cols } = matrixOf(shape);
+  const format = formatFor(wanted, rows, cols, groupSize);
+  const isGrouped = format === wanted && groupSize !== undefined;
+  return { format, rows, cols, ...(isGrouped && { groupSize }) };
 }

@@ -34,6 +34,8 @@ export class WeightEncoder {
 
   /** @param label of the tensor, for errors */
   constructor(label: string, shape: WeightShape) {
+    const { scaleType = "f16" } = shape;
+    invariant(scaleType === "f16", `${label}: scales are encoded as f16, not ${scaleType}`);
     this.#label = label;
     this.#shape = shape;
   }
@@ -50,6 +52,7 @@ export class WeightEncoder {
     invariant(Number.isInteger(count) && this.#nextRow <= rows, `${this.#label}: ${count} rows`);
     switch (format) {
       case "f32":
+        this.#requireWithin(Number.MAX_VALUE, values, firstRow);
         return [this.#part("weight", values)];
       case "f16":
         this.#requireWithin(largestF16, values, firstRow);

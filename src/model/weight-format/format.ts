@@ -59,20 +59,20 @@ export function groupOf(format: WeightFormat, groupSize?: number): number {
   }
 }
 
-/** What a matrix really gets: norms (one row) stay f32, and rows that are not whole groups are f16. */
+/** What a matrix really gets: norms (one row) and odd widths stay f32, and rows that are not whole groups are f16. */
 export function formatFor(
   wanted: WeightFormat,
   rows: number,
   cols: number,
   groupSize?: number,
 ): WeightFormat {
-  if (rows === 1) {
+  if (rows === 1 || cols % 4 !== 0) {
     return "f32";
   }
   return cols % groupOf(wanted, groupSize) === 0 ? wanted : "f16";
 }
 
-/** Bytes of each binding, all multiples of 4; `cols` must be a multiple of 4 and of the group. */
+/** Bytes of each binding, all multiples of 4; but for f32, `cols` must be a multiple of 4 and of the group. */
 export function weightBytes({
   format,
   rows,
@@ -83,7 +83,10 @@ export function weightBytes({
   const values = rows * cols;
   const groups = values / groupOf(format, groupSize);
   const groupBytes = scaleType === "f32" ? 8 : 4;
-  invariant(cols % 4 === 0 && groups % rows === 0, `${format} with ${cols} columns`);
+  invariant(
+    format === "f32" || (cols % 4 === 0 && groups % rows === 0),
+    `${format} with ${cols} columns`,
+  );
   switch (format) {
     case "f32":
       return { weight: values * 4 };

@@ -1,0 +1,40 @@
+// What a base model is known by again: a hash that needs no more of its weights than one norm.
+import { sha256Hex } from "../util/bytes.ts";
+import type { ModelConfig } from "./config.ts";
+import type { SourceTensor } from "./source-tensor.ts";
+import { finalNormName, type TensorSpec } from "./tensors.ts";
+
+/**
+ * SHA-256 over the config as parsed, the tensors' names, dtypes and shapes, the final norm's values, which tell fine-tunes of
+ * one architecture apart, and the tokenizer. It does not depend on how the files are split and named.
+ * @param tokenizerText tokenizer.json, or what stands for it
+ * @throws what reading the norm throws; the signal's AbortError
+ */
+export async function identify(
+  config: ModelConfig,
+  specs: readonly TensorSpec[],
+  tensors: ReadonlyMap<string, SourceTensor>,
+  tokenizerText: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const index = specs.map(({ name, shape }) => {
+    return `${name} ${tensors.get(name)?.dtype ?? ""} ${shape.join("x")}`;
+  });
+  const norm = (await tensors.get(finalNormName)?.values(0, 1, signal)) ?? new Float32Array();
+  const text = [stableJson(config), ...index, norm.join(" "), tokenizerText].join("\n");
+  return await sha256Hex(new TextEncoder().encode(text));
+}
+
+/**
+ * Keys in order, and none whose value is null or false: a field that a later version adds changes no model's hash where the
+ * model has nothing to do with it.
+ */
+function stableJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner !== "object" || inner === null || Array.isArray(inner)) {
+      return inner;
+    }
+    const said = Object.entries(inner).filter(([, part]) => part !== null && part !== false);
+    return Object.fromEntries(said.sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

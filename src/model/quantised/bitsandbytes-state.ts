@@ -1,0 +1,68 @@
+// `X.weight.quant_state.bitsandbytes__nf4`: the JSON, as bytes, in which bitsandbytes says how it quantised a weight.
+// Source: bitsandbytes 0.50.2, functional.py (QuantState.as_dict, from_dict).
+import { UserError } from "../../util/errors.ts";
+
+/** The JSON has some 170 bytes. */
+export const maxStateBytes = 4096;
+
+/** What can be known of it from the other tensors alone; the JSON must say the same. */
+export interface ExpectedState {
+  quantType: "nf4" | "fp4";
+  blockSize: number;
+  shape: readonly number[];
+  isNested: boolean;
+}
+
+/** Blocks of absolute maxima, always. */
+export const nestedBlock = 256;
+
+/**
+ * @returns the offset of double quantisation, 0 without it
+ * @throws UserError "bad-header" for what is not such JSON or says something else than the tensors
+ */
+export function parseState(bytes: Uint8Array, expected: ExpectedState, where: string): number {
+  const { quantType, blockSize, shape, isNested } = expected;
+  const fields = parseObject(bytes, where);
+  const must = (key: string, value: unknown) => {
+    const found = JSON.stringify(fields[key]);
+    if (found !== JSON.stringify(value)) {
+      throw badState(
+        `Its ${key} is ${found}, but the tensors say ${JSON.stringify(value)}.`,
+        where,
+      );
+    }
+  };
+  must("quant_type", quantType);
+  must("blocksize", blockSize);
+  must("shape", shape);
+  if (!isNested) {
+    return 0;
+  }
+  must("nested_blocksize", nestedBlock);
+  must("nested_dtype", "float32");
+  const offset = fields["nested_offset"];
+  if (typeof offset !== "number" || !Number.isFinite(Math.fround(offset))) {
+    throw badState(`Its nested_offset is ${JSON.stringify(offset)}, not a number.`, where);
+  }
+  return Math.fround(offset);
+}
+
+function parseObject(bytes: Uint8Array, where: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw badState(`It is not JSON (${(error as Error).message}).`, where);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw badState("It is not a JSON object.", where);
+  }
+  return value as Record<string, unknown>;
+}
+
+function badState(message: string, where: string): UserError {
+  return new UserError("bad-header", message, {
+    where,
+    remedy: "Download the file again; if it stays so, quantise the model anew.",
+  });
+}
