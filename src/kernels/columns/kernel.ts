@@ -13,8 +13,7 @@ const kernelOf = (name: string, from: "whole" | "part", move: string) =>
     definitions: `fn move_quad(of_whole : u32, of_part : u32) { ${move} }`,
     constants: { WORKGROUP_SIZE: workgroupSize },
     bindings: {
-      // Of the whole only a part is written: the rest keeps what it holds.
-      whole: { use: from === "whole" ? "in" : "inout", element: "vec4f" },
+      whole: { use: from === "whole" ? "in" : "out", element: "vec4f" },
       part: { use: from === "part" ? "in" : "out", element: "vec4f" },
     },
     params: { quads: "u32", partQuads: "u32", wholeQuads: "u32", firstQuad: "u32" },
