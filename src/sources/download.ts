@@ -1,10 +1,9 @@
 // Brings a file of a hub into the page's own storage: under its hash, verified, and going on where a killed tab left off.
-import type { ByteSource } from "../formats/byte-source.ts";
-import { blobSource } from "../formats/byte-source.ts";
+import { blobSource, type ByteSource } from "../formats/byte-source.ts";
 import { contentHash, type ContentId } from "./content-id.ts";
 import type { Progress } from "./files.ts";
 import { addRecord, isOnRecord, sha256 } from "./journal.ts";
-import { waitForLock } from "./lock.ts";
+import { tryLock, waitForLock } from "./lock.ts";
 import { damagedOnTheWay, type RemoteFile } from "./remote-file.ts";
 import { isMissing, storageFault, writeAll, type OpenFile, type StorageFolder } from "./storage.ts";
 import { windowCount, windowsOf, type WindowOptions } from "./windows.ts";
@@ -12,12 +11,23 @@ import { windowCount, windowsOf, type WindowOptions } from "./windows.ts";
 export interface DownloadOptions extends Partial<WindowOptions> {
   /** Bytes that are stored and verified so far, and all of them. */
   readonly progress?: Progress;
-  /** Another tab is downloading the same file; it is taken over from there. */
+  /** Another tab is downloading the same file: what it has got is taken over. */
   readonly onWait?: () => void;
 }
 
-/** 32 MiB on their way at once: enough for a fast line, and the most that a killed tab fetches twice. */
-const usual: WindowOptions = { windowBytes: 8 * 2 ** 20, connections: 4 };
+/** A file in storage. As long as it is open no tab deletes it. */
+export interface StoredFile extends ByteSource {
+  /** Lets it be deleted, here or by another tab. */
+  close(): void;
+  /** Closes it, and deletes it unless another tab has it open. */
+  discard(): Promise<void>;
+}
+
+/**
+ * As many requests as browsers make of one server at a time (HTTP/1.1), and few enough bytes on their way for any
+ * machine: 24 MiB is also the most that a killed tab fetches twice.
+ */
+const usual: WindowOptions = { windowBytes: 4 * 2 ** 20, connections: 6 };
 
 const folderName = "downloads";
 
@@ -31,52 +41,80 @@ export async function download(
   root: StorageFolder,
   { progress, onWait, ...options }: DownloadOptions,
   signal: AbortSignal,
-): Promise<ByteSource> {
+): Promise<StoredFile> {
   const folder = await root.getDirectoryHandle(folderName, { create: true });
-  const release = await waitForLock(
-    `anneal-download-${file.contentId.hex}`,
-    onWait ?? (() => undefined),
-    signal,
-  );
+  const name = nameOf(file.contentId);
+  const told = progress ?? (() => undefined);
+  const close = await waitForLock(useLock(name), "shared", () => undefined, signal);
   try {
-    const windows = { ...usual, ...options };
-    const told = progress ?? (() => undefined);
-    const isSound =
-      (await fetchInto(folder, file, windows, told, signal)) ||
-      (await fetchInto(folder, file, windows, told, signal));
-    if (!isSound) {
-      throw damagedOnTheWay(file.name);
+    const release = await waitForLock(
+      fetchLock(name),
+      "exclusive",
+      onWait ?? (() => undefined),
+      signal,
+    );
+    try {
+      await fetchSound(folder, file, { ...usual, ...options }, told, signal);
+    } finally {
+      release();
     }
-    const handle = await folder.getFileHandle(nameOf(file.contentId));
-    return blobSource(await handle.getFile(), file.name);
+    const blob = await (await folder.getFileHandle(name)).getFile();
+    return {
+      ...blobSource(blob, file.name),
+      close,
+      async discard() {
+        close();
+        await deleteUnused(folder, name);
+      },
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Deletes everything that was downloaded, whole or not, but for what a tab has open. @returns bytes given back */
+export async function deleteDownloads(root: StorageFolder): Promise<number> {
+  const folder = await root.getDirectoryHandle(folderName, { create: true });
+  let freedBytes = 0;
+  for (const name of await namesIn(folder)) {
+    freedBytes += name.endsWith(journalSuffix) ? 0 : await deleteUnused(folder, name);
+  }
+  return freedBytes;
+}
+
+/** @returns bytes given back */
+async function deleteUnused(folder: StorageFolder, name: string): Promise<number> {
+  const release = await tryLock(useLock(name), "exclusive");
+  if (release === null) {
+    return 0;
+  }
+  try {
+    const { size } = await (await folder.getFileHandle(name, { create: true })).getFile();
+    await removeBoth(folder, name);
+    return size;
   } finally {
     release();
   }
 }
 
-/** Deletes what was downloaded of a file, whole or not. */
-export async function deleteDownload(id: ContentId, root: StorageFolder): Promise<void> {
-  const folder = await root.getDirectoryHandle(folderName, { create: true });
-  await removeIfThere(folder, nameOf(id));
-  await removeIfThere(folder, journalNameOf(id));
-}
-
-/** Deletes everything that was downloaded, but for files that another tab has open. @returns bytes given back */
-export async function deleteDownloads(root: StorageFolder): Promise<number> {
-  const folder = await root.getDirectoryHandle(folderName, { create: true });
-  let freedBytes = 0;
-  for (const name of await namesIn(folder)) {
-    const { size } = await (await folder.getFileHandle(name)).getFile();
-    const isGone = await folder.removeEntry(name).then(
-      () => true,
-      () => false,
-    );
-    freedBytes += isGone ? size : 0;
+async function fetchSound(
+  folder: StorageFolder,
+  file: RemoteFile,
+  options: WindowOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let failures = 0; failures < 2; failures++) {
+    if (await fetchInto(folder, file, options, progress, signal)) {
+      return;
+    }
+    await removeBoth(folder, nameOf(file.contentId));
   }
-  return freedBytes;
+  throw damagedOnTheWay(file.name);
 }
 
-/** Fills the file up. @returns whether all of it has the hash it must have; if not, it is empty again */
+/** Fills the file up. @returns whether all of it has the hash it must have */
 async function fetchInto(
   folder: StorageFolder,
   file: RemoteFile,
@@ -86,7 +124,7 @@ async function fetchInto(
 ): Promise<boolean> {
   const data = await openIn(folder, nameOf(file.contentId));
   try {
-    const journal = await openIn(folder, journalNameOf(file.contentId));
+    const journal = await openIn(folder, nameOf(file.contentId) + journalSuffix);
     try {
       await reserve(data, file.sizeBytes);
       return await fillUp(data, journal, file, options, progress, signal);
@@ -128,12 +166,7 @@ async function fillUp(
     data.flush();
     journal.flush();
   }
-  if (whole.digest("hex") === contentId.hex) {
-    return true;
-  }
-  journal.truncate(0);
-  journal.flush();
-  return false;
+  return whole.digest("hex") === contentId.hex;
 }
 
 /** The windows that are in the file already, up to the first that is not or was damaged. */
@@ -159,11 +192,14 @@ async function* storedWindows(
 
 /** Takes all the room at once: a full disk is told before the first byte is fetched, not after the last but one. */
 async function reserve(data: OpenFile, sizeBytes: number): Promise<void> {
-  const missing = sizeBytes - data.getSize();
+  const missingBytes = sizeBytes - data.getSize();
+  if (missingBytes === 0) {
+    return; // Another tab may be reading it: a file that is touched can no longer be read.
+  }
   try {
     data.truncate(sizeBytes);
   } catch (error) {
-    throw await storageFault(error, missing);
+    throw await storageFault(error, missingBytes);
   }
 }
 
@@ -172,12 +208,14 @@ async function openIn(folder: StorageFolder, name: string): Promise<OpenFile> {
   return await handle.createSyncAccessHandle();
 }
 
-async function removeIfThere(folder: StorageFolder, name: string): Promise<void> {
-  try {
-    await folder.removeEntry(name);
-  } catch (error) {
-    if (!isMissing(error)) {
-      throw error;
+async function removeBoth(folder: StorageFolder, name: string): Promise<void> {
+  for (const entry of [name, name + journalSuffix]) {
+    try {
+      await folder.removeEntry(entry);
+    } catch (error) {
+      if (!isMissing(error)) {
+        throw error;
+      }
     }
   }
 }
@@ -190,10 +228,18 @@ async function namesIn(folder: StorageFolder): Promise<string[]> {
   return names;
 }
 
+const journalSuffix = ".journal";
+
 function nameOf({ kind, hex }: ContentId): string {
   return `${kind}-${hex}`;
 }
 
-function journalNameOf(id: ContentId): string {
-  return `${nameOf(id)}.journal`;
+/** Held shared by whoever has the file open. */
+function useLock(name: string): string {
+  return `anneal-download-use-${name}`;
+}
+
+/** Held by the tab that fetches it. */
+function fetchLock(name: string): string {
+  return `anneal-download-fetch-${name}`;
 }

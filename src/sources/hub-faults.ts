@@ -4,6 +4,9 @@ import { UserError } from "../util/errors.ts";
 import { formatDuration } from "../util/format.ts";
 import { PassingFault } from "./patience.ts";
 
+/** No answer came at all. */
+export class Unreachable extends PassingFault {}
+
 /** What was asked for, to speak of it. */
 export interface Asked {
   /** `org/name`. */
@@ -41,10 +44,10 @@ export function faultOf(response: Response, asked: Asked): UserError | PassingFa
 }
 
 /** Nothing came back at all. A page is not told whether it is the network, an extension or the server's CORS rules. */
-export function unreachable(cause: unknown, asked: Asked): PassingFault {
+export function unreachable(cause: unknown, asked: Asked): Unreachable {
   const { navigator } = globalThis as { navigator?: { onLine?: boolean } };
   const isOffline = navigator?.onLine === false;
-  return new PassingFault(
+  return new Unreachable(
     new UserError(
       "network",
       isOffline

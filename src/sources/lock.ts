@@ -16,15 +16,16 @@ function lockManager(): LockManager | undefined {
  */
 export async function waitForLock(
   name: string,
+  mode: LockMode,
   onWait: () => void,
   signal: AbortSignal,
 ): Promise<Release> {
-  const free = await tryLock(name, "exclusive");
+  const free = await tryLock(name, mode);
   if (free !== null) {
     return free;
   }
   onWait();
-  return (await hold(name, { mode: "exclusive", signal })) ?? (() => undefined);
+  return (await hold(name, { mode, signal })) ?? (() => undefined);
 }
 
 /** The lock if it is free now, else null. */

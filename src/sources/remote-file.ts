@@ -3,7 +3,7 @@ import type { ByteSource } from "../formats/byte-source.ts";
 import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
 import { isContent, type ContentId } from "./content-id.ts";
-import { broken, nonsense, type Asked } from "./hub-faults.ts";
+import { broken, nonsense, Unreachable, type Asked } from "./hub-faults.ts";
 import { ask, patienceOf, type HubAccess } from "./hub-request.ts";
 import { PassingFault } from "./patience.ts";
 
@@ -47,8 +47,11 @@ export function remoteFile(
         return await ask(direct, headers, asked, access, signal);
       } catch (fault) {
         signal.throwIfAborted();
-        // Signed addresses expire, which is no reason to avoid the next one; anything else is.
-        mayGoDirect = fault instanceof UserError;
+        // Signed addresses expire, and pages may be let through to a place by redirect alone: the hub knows the way.
+        if (fault instanceof PassingFault && !(fault instanceof Unreachable)) {
+          throw fault;
+        }
+        mayGoDirect = !(fault instanceof Unreachable);
         direct = null;
       }
     }

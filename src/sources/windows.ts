@@ -73,7 +73,8 @@ async function* rangedWindows(
   }
 
   try {
-    for (fillUp(); pending.length > 0; fillUp()) {
+    while (next < count || pending.length > 0) {
+      fillUp();
       const [head] = pending.splice(0, 1);
       if (head !== undefined) {
         yield await head.done;

@@ -11,7 +11,7 @@ import {
   type HubFile,
   type HubServer,
 } from "../../support/hub-server.ts";
-import { modelFiles, never, openFrom, quick, randomBytes, weights } from "./hub.ts";
+import { expectBytes, modelFiles, never, openFrom, quick, randomBytes, weights } from "./hub.ts";
 
 let server: HubServer;
 
@@ -62,9 +62,9 @@ describe("a model on the hub", () => {
     const model = await openFrom(server);
     expect(await textOf(model, "config.json")).toBe('{"architectures":["LlamaForCausalLM"]}');
     const file = model.files.get("model.safetensors")!;
-    expect(await file.read(0, 8)).toEqual(weights.slice(0, 8));
-    expect(await file.read(999_990, 1_000_003)).toEqual(weights.slice(999_990));
-    expect(await file.read(0, weights.length)).toEqual(weights);
+    expectBytes(await file.read(0, 8), weights.slice(0, 8));
+    expectBytes(await file.read(999_990, 1_000_003), weights.slice(999_990));
+    expectBytes(await file.read(0, weights.length), weights);
     expect(await file.read(5, 5)).toEqual(new Uint8Array());
   });
 
@@ -84,7 +84,7 @@ describe("a model on the hub", () => {
     });
     expect(await textOf(model, "config.json")).toContain("Llama");
     const file = model.files.get("model.safetensors")!;
-    expect(await file.read(100, 200)).toEqual(weights.slice(100, 200));
+    expectBytes(await file.read(100, 200), weights.slice(100, 200));
     expect((await openFrom(server)).revision).not.toBe(model.revision);
   });
 

@@ -10,7 +10,7 @@ import {
   type HubServer,
   type Recorded,
 } from "../../support/hub-server.ts";
-import { modelFiles, never, openFrom, weights } from "./hub.ts";
+import { expectBytes, modelFiles, never, openFrom, weights } from "./hub.ts";
 
 let server: HubServer;
 let notices: HubNotice[];
@@ -50,7 +50,7 @@ describe("a broken connection", () => {
   test("goes on at the byte where it broke", async () => {
     const file = await openWeights();
     server.fault = faults({ cutAfter: 100_000 }, { cutAfter: 200_000 });
-    expect(await file.read(10, 900_010)).toEqual(weights.slice(10, 900_010));
+    expectBytes(await file.read(10, 900_010), weights.slice(10, 900_010));
     expect(rangesOf(server.requests)).toEqual([
       "bytes=10-900009",
       "bytes=100010-900009",
@@ -62,7 +62,7 @@ describe("a broken connection", () => {
   test("may break as often as it likes while it brings something", async () => {
     const file = await openWeights();
     server.fault = () => ({ cutAfter: 70_000 });
-    expect(await file.read(0, 900_000)).toEqual(weights.slice(0, 900_000));
+    expectBytes(await file.read(0, 900_000), weights.slice(0, 900_000));
     expect(rangesOf(server.requests)).toHaveLength(13);
   });
 
@@ -97,7 +97,7 @@ describe("a busy server", () => {
     const file = await openWeights();
     server.fault = faults({ status: 429, headers: { "Retry-After": "1" } });
     const begun = performance.now();
-    expect(await file.read(0, 10)).toEqual(weights.slice(0, 10));
+    expectBytes(await file.read(0, 10), weights.slice(0, 10));
     expect(performance.now() - begun).toBeGreaterThanOrEqual(990);
     expect(notices).toMatchObject([{ kind: "waiting", waitMs: 1000 }]);
   });
@@ -132,14 +132,14 @@ describe("a busy server", () => {
     async (status) => {
       const file = await openWeights();
       server.fault = faults({ status }, { status });
-      expect(await file.read(0, 10)).toEqual(weights.slice(0, 10));
+      expectBytes(await file.read(0, 10), weights.slice(0, 10));
       server.fault = () => ({ status });
       server.requests.length = 0;
       await expect(file.read(0, 10)).rejects.toMatchObject({
         code: "network",
         message: expect.stringContaining(`answered ${status}`) as string,
       });
-      expect(server.requests.filter(({ origin }) => origin === "hub")).toHaveLength(3);
+      expect(server.requests).toHaveLength(3);
     },
   );
 });
@@ -157,7 +157,7 @@ describe("the place the hub redirects to", () => {
     const file = await openWeights();
     await file.read(0, 10);
     server.fault = faults({ status: 403 });
-    expect(await file.read(10, 20)).toEqual(weights.slice(10, 20));
+    expectBytes(await file.read(10, 20), weights.slice(10, 20));
     await file.read(20, 30);
     const origins = server.requests.map(({ origin }) => origin);
     expect(origins).toEqual(["hub", "bytes", "bytes", "hub", "bytes", "bytes"]);
@@ -167,8 +167,8 @@ describe("the place the hub redirects to", () => {
   test("is left alone when it cannot be asked directly", async () => {
     const file = await openWeights();
     await file.read(0, 10);
-    server.fault = faults({ status: 500 });
-    expect(await file.read(10, 20)).toEqual(weights.slice(10, 20));
+    server.fault = faults({ cutAfter: 0 });
+    expectBytes(await file.read(10, 20), weights.slice(10, 20));
     await file.read(20, 30);
     const origins = server.requests.map(({ origin }) => origin);
     expect(origins).toEqual(["hub", "bytes", "bytes", "hub", "bytes", "hub", "bytes"]);
@@ -179,8 +179,8 @@ describe("a server without ranges", () => {
   test("gives the bytes that were asked for all the same, and is said to be slow once", async () => {
     const file = await openWeights();
     server.fault = () => ({ ignoreRange: true });
-    expect(await file.read(500_000, 500_100)).toEqual(weights.slice(500_000, 500_100));
-    expect(await file.read(0, 8)).toEqual(weights.slice(0, 8));
+    expectBytes(await file.read(500_000, 500_100), weights.slice(500_000, 500_100));
+    expectBytes(await file.read(0, 8), weights.slice(0, 8));
     expect(notices).toMatchObject([
       { kind: "slow", reason: expect.stringContaining("only as a whole") as string },
     ]);

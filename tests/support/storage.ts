@@ -1,0 +1,213 @@
+// The Origin Private File System in memory, as far as Anneal uses it, with its errors: exclusive handles, a quota, and
+// an end at any operation, by kill (what was written stays) or by power cut (only what was flushed stays).
+import type { OpenFile, StorageFile, StorageFolder } from "../../src/sources/storage.ts";
+
+interface FileNode {
+  bytes: Uint8Array<ArrayBuffer>;
+  /** As the disk has it: the content at the last flush. */
+  flushed: Uint8Array<ArrayBuffer>;
+  isOpen: boolean;
+}
+
+type Entries = Map<string, FileNode | Folder>;
+
+class Folder {
+  readonly entries: Entries = new Map();
+}
+
+export class MemoryStorage {
+  quotaBytes = Infinity;
+  /** Operations until the end; Infinity for none. */
+  operationsLeft = Infinity;
+  /** All operations so far. */
+  operations = 0;
+  readonly #root = new Folder();
+
+  get root(): StorageFolder {
+    return this.#folder(this.#root);
+  }
+
+  /** The tab is gone: handles are closed and what was written is there, in part or as far as it was flushed. */
+  reopen(after: "kill" | "power cut" = "kill"): void {
+    this.operationsLeft = Infinity;
+    for (const file of this.#files(this.#root)) {
+      file.isOpen = false;
+      if (after === "power cut") {
+        // The length is kept, as file systems may, without the bytes.
+        const bytes = new Uint8Array(file.bytes.length);
+        bytes.set(file.flushed.subarray(0, bytes.length));
+        file.bytes = bytes;
+      }
+    }
+  }
+
+  /** Bytes in all files. */
+  get usedBytes(): number {
+    return this.#files(this.#root).reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
+  /** Paths of all files, in order. */
+  paths(): string[] {
+    return listPaths(this.#root, "").toSorted();
+  }
+
+  /** The content itself, to be damaged. */
+  bytesAt(path: string): Uint8Array {
+    return this.#fileAt(path).bytes;
+  }
+
+  cutOff(path: string, sizeBytes: number): void {
+    const file = this.#fileAt(path);
+    file.bytes = file.bytes.slice(0, sizeBytes);
+  }
+
+  #fileAt(path: string): FileNode {
+    let folder = this.#root;
+    const names = path.split("/");
+    const last = names.pop()!;
+    for (const name of names) {
+      folder = folder.entries.get(name) as Folder;
+    }
+    return folder.entries.get(last) as FileNode;
+  }
+
+  #files(folder: Folder): FileNode[] {
+    return [...folder.entries.values()].flatMap((entry) =>
+      entry instanceof Folder ? this.#files(entry) : [entry],
+    );
+  }
+
+  #operate(): void {
+    if (this.operationsLeft <= 0) {
+      throw new Error("The tab is gone.");
+    }
+    this.operationsLeft -= 1;
+    this.operations += 1;
+  }
+
+  #folder({ entries }: Folder): StorageFolder {
+    const operate = () => {
+      this.#operate();
+    };
+    return {
+      // eslint-disable-next-line @typescript-eslint/require-await
+      getFileHandle: async (name, options) => {
+        operate();
+        const found = entries.get(name);
+        if (found instanceof Folder) {
+          throw fault("TypeMismatchError");
+        }
+        if (found === undefined && options?.create !== true) {
+          throw fault("NotFoundError");
+        }
+        const file = found ?? { bytes: new Uint8Array(), flushed: new Uint8Array(), isOpen: false };
+        entries.set(name, file);
+        return this.#file(file);
+      },
+      // eslint-disable-next-line @typescript-eslint/require-await
+      getDirectoryHandle: async (name, options) => {
+        operate();
+        const found = entries.get(name);
+        if (found !== undefined && !(found instanceof Folder)) {
+          throw fault("TypeMismatchError");
+        }
+        if (found === undefined && options?.create !== true) {
+          throw fault("NotFoundError");
+        }
+        const folder = found ?? new Folder();
+        entries.set(name, folder);
+        return this.#folder(folder);
+      },
+      // eslint-disable-next-line @typescript-eslint/require-await
+      removeEntry: async (name, options) => {
+        operate();
+        const found = entries.get(name);
+        if (found === undefined) {
+          throw fault("NotFoundError");
+        }
+        if (found instanceof Folder && found.entries.size > 0 && options?.recursive !== true) {
+          throw fault("InvalidModificationError");
+        }
+        const files = found instanceof Folder ? this.#files(found) : [found];
+        if (files.some(({ isOpen }) => isOpen)) {
+          throw fault("NoModificationAllowedError");
+        }
+        entries.delete(name);
+      },
+      // eslint-disable-next-line @typescript-eslint/require-await
+      async *keys() {
+        operate();
+        yield* [...entries.keys()];
+      },
+    };
+  }
+
+  #file(file: FileNode): StorageFile {
+    return {
+      // eslint-disable-next-line @typescript-eslint/require-await
+      getFile: async () => {
+        this.#operate();
+        return new Blob([file.bytes]);
+      },
+      // eslint-disable-next-line @typescript-eslint/require-await
+      createSyncAccessHandle: async () => {
+        this.#operate();
+        if (file.isOpen) {
+          throw fault("NoModificationAllowedError");
+        }
+        file.isOpen = true;
+        return this.#open(file);
+      },
+    };
+  }
+
+  #open(file: FileNode): OpenFile {
+    const resize = (sizeBytes: number) => {
+      const grownBytes = sizeBytes - file.bytes.length;
+      if (grownBytes > 0 && this.usedBytes + grownBytes > this.quotaBytes) {
+        throw fault("QuotaExceededError");
+      }
+      const bytes = new Uint8Array(sizeBytes);
+      bytes.set(file.bytes.subarray(0, sizeBytes));
+      file.bytes = bytes;
+    };
+    return {
+      read: (target, { at }) => {
+        this.#operate();
+        const source = file.bytes.subarray(at, at + target.length);
+        target.set(source);
+        return source.length;
+      },
+      write: (bytes, { at }) => {
+        this.#operate();
+        if (at + bytes.length > file.bytes.length) {
+          resize(at + bytes.length);
+        }
+        file.bytes.set(bytes, at);
+        return bytes.length;
+      },
+      truncate: (sizeBytes) => {
+        this.#operate();
+        resize(sizeBytes);
+      },
+      getSize: () => file.bytes.length,
+      flush: () => {
+        this.#operate();
+        file.flushed = file.bytes.slice();
+      },
+      close: () => {
+        file.isOpen = false;
+      },
+    };
+  }
+}
+
+function listPaths({ entries }: Folder, prefix: string): string[] {
+  return [...entries].flatMap(([name, entry]) =>
+    entry instanceof Folder ? listPaths(entry, `${prefix}${name}/`) : [`${prefix}${name}`],
+  );
+}
+
+function fault(name: string): DOMException {
+  return new DOMException("The operation failed.", name);
+}

@@ -1,0 +1,295 @@
+// Downloads into storage: in windows, in bounded memory, and going on wherever they were stopped.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { deleteDownloads, download } from "../../../src/sources/download.ts";
+import type { RemoteFile } from "../../../src/sources/remote-file.ts";
+import { uniforms } from "../../../src/util/random.ts";
+import { lfsFile, openHubServer, repoOf, type HubServer } from "../../support/hub-server.ts";
+import { MemoryStorage } from "../../support/storage.ts";
+import { expectBytes, never, openFrom, randomBytes } from "./hub.ts";
+
+/** 32 windows, the last one short. */
+const windowBytes = 40_000;
+const connections = 4;
+const content = randomBytes(31 * windowBytes + 12_345);
+const sizes = { windowBytes, connections };
+
+let server: HubServer;
+let storage: MemoryStorage;
+let file: RemoteFile;
+
+beforeAll(async () => {
+  server = await openHubServer();
+  server.repos.set("org/a", repoOf({ "model.safetensors": lfsFile(content) }));
+  server.repos.set("org/b", repoOf({ "model.safetensors": lfsFile(content) }));
+});
+
+afterAll(() => server.close());
+
+beforeEach(async () => {
+  server.fault = null;
+  storage = new MemoryStorage();
+  file = await openFile("org/a");
+});
+
+async function openFile(name: string): Promise<RemoteFile> {
+  const opened = (await openFrom(server, name)).files.get("model.safetensors")!;
+  // So that the ranges on record are those of the download alone.
+  await opened.acceptsRanges(never);
+  server.requests.length = 0;
+  return opened;
+}
+
+async function expectStored(): Promise<void> {
+  const stored = await download(file, storage.root, sizes, never);
+  expect(stored.sizeBytes).toBe(content.length);
+  expectBytes(await stored.read(0, content.length), content);
+  expectBytes(await stored.read(5, 77_777), content.slice(5, 77_777));
+  stored.close();
+}
+
+/** Ranges that the other origin was asked for. */
+function ranges(): { begin: number; end: number }[] {
+  return server.requests.flatMap(({ origin, headers }) => {
+    const [, begin, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
+    return origin === "bytes" ? [{ begin: Number(begin), end: Number(last) + 1 }] : [];
+  });
+}
+
+const askedBytes = () => ranges().reduce((sum, { begin, end }) => sum + end - begin, 0);
+
+/** Forgets the requests so far, with those of a stopped download that are still on their way to the server. */
+async function forgetRequests(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  server.requests.length = 0;
+}
+
+describe("a download", () => {
+  test("asks for each byte once, and counts what is stored", async () => {
+    const counted: number[] = [];
+    const progress = (done: number, total: number | null) => {
+      expect(total).toBe(content.length);
+      counted.push(done);
+    };
+    const stored = await download(file, storage.root, { ...sizes, progress }, never);
+    expectBytes(await stored.read(0, content.length), content);
+    expect(ranges().toSorted((a, b) => a.begin - b.begin)).toEqual(
+      Array.from({ length: 32 }, (_, i) => ({
+        begin: i * windowBytes,
+        end: Math.min((i + 1) * windowBytes, content.length),
+      })),
+    );
+    expect(counted).toHaveLength(32);
+    expect(counted).toEqual(counted.toSorted((a, b) => a - b));
+    expect(counted.at(-1)).toBe(content.length);
+  });
+
+  test("has at most so many bytes on their way as it has windows in memory", async () => {
+    let storedBytes = 0;
+    let mostBytes = 0;
+    server.fault = ({ headers, origin }) => {
+      if (origin === "bytes") {
+        const last = Number(/-(\d+)$/.exec(headers.range ?? "")?.[1]);
+        mostBytes = Math.max(mostBytes, last + 1 - storedBytes);
+      }
+      return undefined;
+    };
+    const progress = (done: number) => {
+      storedBytes = done;
+    };
+    await download(file, storage.root, { ...sizes, progress }, never);
+    expect(mostBytes).toBeGreaterThan(windowBytes);
+    expect(mostBytes).toBeLessThanOrEqual(connections * windowBytes);
+  });
+
+  test("is held back by a slow window rather than pile up the next ones", async () => {
+    let letGo = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    server.fault = ({ headers }) =>
+      headers.range?.startsWith("bytes=0-") === true ? { delay: held } : undefined;
+    const downloading = download(file, storage.root, sizes, never);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(
+      ranges()
+        .map(({ begin }) => begin / windowBytes)
+        .toSorted(),
+    ).toEqual([0, 1, 2, 3]);
+    letGo();
+    expectBytes(await (await downloading).read(0, content.length), content);
+  });
+
+  test("of a file that is there already asks for nothing, whatever its name", async () => {
+    await expectStored();
+    file = await openFile("org/b");
+    await expectStored();
+    expect(server.requests).toEqual([]);
+  });
+
+  test("waits as long as a busy server asks, and goes on", async () => {
+    let count = 0;
+    server.fault = () =>
+      count++ === 9 ? { status: 429, headers: { "Retry-After": "1" } } : undefined;
+    const begun = performance.now();
+    await expectStored();
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(990);
+  });
+
+  test("from a server without ranges is one request for everything", async () => {
+    server.fault = () => ({ ignoreRange: true });
+    file = (await openFrom(server, "org/a")).files.get("model.safetensors")!;
+    expect(await file.acceptsRanges(never)).toBe(false);
+    server.requests.length = 0;
+    await expectStored();
+    const asked = server.requests.filter(({ origin }) => origin === "bytes");
+    expect(asked.map(({ headers }) => headers.range)).toEqual([undefined]);
+  });
+});
+
+describe("a download that was stopped", () => {
+  const draws = uniforms(42, 1, 24);
+
+  test.each(Array.from({ length: 8 }, (_, i) => Math.floor(draws[i]! * content.length)))(
+    "by the network at byte %d goes on there, but for what was on its way",
+    async (lastByte) => {
+      let sent = 0;
+      server.fault = ({ origin, headers }) => {
+        const [, begin, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
+        const before = sent;
+        sent += Number(last) - Number(begin) + 1;
+        if (origin !== "bytes" || sent <= lastByte) {
+          return undefined;
+        }
+        return before >= lastByte ? { status: 503 } : { cutAfter: lastByte - before };
+      };
+      await expect(download(file, storage.root, sizes, never)).rejects.toMatchObject({
+        code: "network",
+      });
+      server.fault = null;
+      await forgetRequests();
+      await expectStored();
+      expect(askedBytes()).toBeLessThanOrEqual(
+        content.length - lastByte + connections * windowBytes,
+      );
+    },
+  );
+
+  test.each(Array.from({ length: 8 }, (_, i) => 3 + Math.floor(draws[8 + i]! * 64)))(
+    "by the end of the tab at its storage operation %d goes on there",
+    async (operations) => {
+      let storedBytes = 0;
+      const progress = (done: number) => {
+        storedBytes = done;
+      };
+      storage.operationsLeft = operations;
+      await expect(download(file, storage.root, { ...sizes, progress }, never)).rejects.toThrow(
+        "The tab is gone.",
+      );
+      storage.reopen();
+      await forgetRequests();
+      await expectStored();
+      expect(askedBytes()).toBeLessThanOrEqual(content.length - storedBytes);
+    },
+  );
+
+  test.each(Array.from({ length: 8 }, (_, i) => 3 + Math.floor(draws[16 + i]! * 64)))(
+    "by a power cut at its storage operation %d is sound after all",
+    async (operations) => {
+      storage.operationsLeft = operations;
+      await download(file, storage.root, sizes, never).catch(() => undefined);
+      storage.reopen("power cut");
+      await expectStored();
+    },
+  );
+
+  test("by an abort ends as an abort, with its files closed", async () => {
+    const stop = new AbortController();
+    const progress = (done: number) => {
+      if (done > 10 * windowBytes) {
+        stop.abort();
+      }
+    };
+    await expect(
+      download(file, storage.root, { ...sizes, progress }, stop.signal),
+    ).rejects.toMatchObject({ name: "AbortError" });
+    await forgetRequests();
+    await expectStored();
+    expect(askedBytes()).toBeLessThanOrEqual(content.length - 10 * windowBytes);
+  });
+
+  test.each([0, 1, 31, 32, 100, 1000])(
+    "goes on with a journal of which %d bytes are left",
+    async (left) => {
+      await expectStored();
+      const [, journal] = storage.paths();
+      expect(journal).toMatch(/\.journal$/);
+      storage.cutOff(journal!, left);
+      await forgetRequests();
+      await expectStored();
+      expect(ranges()).toHaveLength(32 - Math.floor(left / 32));
+    },
+  );
+
+  test("goes on at the window that was damaged in storage", async () => {
+    await expectStored();
+    storage.bytesAt(storage.paths()[0]!)[20 * windowBytes + 7]! ^= 1;
+    await forgetRequests();
+    await expectStored();
+    expect(ranges()).toHaveLength(12);
+  });
+});
+
+describe("a flipped byte", () => {
+  test.each(Array.from(uniforms(7, 1, 4), (draw) => Math.floor(draw * content.length)))(
+    "at %d is found, and the file fetched anew",
+    async (flipByte) => {
+      let isDone = false;
+      server.fault = ({ headers }) => {
+        const [, begin, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
+        const isHit = !isDone && Number(begin) <= flipByte && flipByte <= Number(last);
+        isDone ||= isHit;
+        return isHit ? { flipByte } : undefined;
+      };
+      await expectStored();
+      expect(ranges()).toHaveLength(64);
+    },
+  );
+
+  test("each time is refused, and nothing stays behind", async () => {
+    server.fault = () => ({ flipByte: 1_000_000 });
+    await expect(download(file, storage.root, sizes, never)).rejects.toMatchObject({
+      code: "damaged-file",
+      where: "model.safetensors",
+    });
+    expect(storage.paths()).toEqual([]);
+  });
+});
+
+describe("a full disk", () => {
+  test("is told with the numbers before a byte is fetched", async () => {
+    storage.quotaBytes = 1_000_000;
+    await expect(download(file, storage.root, sizes, never)).rejects.toMatchObject({
+      code: "quota",
+      message: expect.stringContaining("1.3 MB more are needed") as string,
+    });
+    expect(server.requests).toEqual([]);
+    expect(storage.usedBytes).toBe(0);
+  });
+});
+
+describe("what was downloaded", () => {
+  test("is deleted by whoever has no more use for it", async () => {
+    const stored = await download(file, storage.root, sizes, never);
+    await stored.discard();
+    expect(storage.paths()).toEqual([]);
+  });
+
+  test("is deleted altogether, half a file too", async () => {
+    storage.operationsLeft = 40;
+    await download(file, storage.root, sizes, never).catch(() => undefined);
+    storage.reopen();
+    expect(await deleteDownloads(storage.root)).toBe(content.length);
+    expect(storage.paths()).toEqual([]);
+    expect(await deleteDownloads(storage.root)).toBe(0);
+  });
+});
