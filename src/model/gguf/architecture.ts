@@ -1,0 +1,128 @@
+// The kinds of model Anneal reads from GGUF: their class in transformers, and how llama.cpp's converter names and changes
+// their tensors. Source: ggml-org/llama.cpp conversion/*.py and gguf-py/gguf/tensor_mapping.py.
+import { UserError } from "../../util/errors.ts";
+
+export interface GgufArchitecture {
+  /** `general.architecture`, the prefix of the model's own keys as well. */
+  name: string;
+  /** Hugging Face class name. */
+  hfClass: string;
+  modelType: string;
+  /** Whether the converter interleaves the two halves of each head of q and k, as ggml's older RoPE wants them. */
+  isInterleaved: boolean;
+  /** What the converter adds to the weights of norms. */
+  normShift: 0 | 1;
+  /** Modules of a layer, by the file's name for them behind `blk.N.`. */
+  modules: ReadonlyMap<string, string>;
+}
+
+const common = {
+  attn_norm: "input_layernorm",
+  attn_q: "self_attn.q_proj",
+  attn_k: "self_attn.k_proj",
+  attn_v: "self_attn.v_proj",
+  attn_output: "self_attn.o_proj",
+  ffn_norm: "post_attention_layernorm",
+  ffn_gate: "mlp.gate_proj",
+  ffn_up: "mlp.up_proj",
+  ffn_down: "mlp.down_proj",
+};
+const headNorms = { attn_q_norm: "self_attn.q_norm", attn_k_norm: "self_attn.k_norm" };
+const sandwich = {
+  post_attention_norm: "post_attention_layernorm",
+  ffn_norm: "pre_feedforward_layernorm",
+  post_ffw_norm: "post_feedforward_layernorm",
+};
+const fused = {
+  attn_norm: "input_layernorm",
+  attn_qkv: "self_attn.qkv_proj",
+  attn_output: "self_attn.o_proj",
+  ffn_norm: "post_attention_layernorm",
+  ffn_up: "mlp.gate_up_proj",
+  ffn_down: "mlp.down_proj",
+};
+
+const architectures: readonly GgufArchitecture[] = [
+  {
+    ...described("llama", "LlamaForCausalLM", common),
+    isInterleaved: true,
+  },
+  described("qwen2", "Qwen2ForCausalLM", common),
+  described("qwen3", "Qwen3ForCausalLM", { ...common, ...headNorms }),
+  { ...described("smollm3", "SmolLM3ForCausalLM", common), isInterleaved: true },
+  { ...described("gemma2", "Gemma2ForCausalLM", { ...common, ...sandwich }), normShift: 1 },
+  {
+    ...described("gemma3", "Gemma3ForCausalLM", { ...common, ...headNorms, ...sandwich }),
+    modelType: "gemma3_text",
+    normShift: 1,
+  },
+  described("phi3", "Phi3ForCausalLM", fused),
+];
+
+/** @throws UserError "unsupported-architecture" */
+export function architectureOf(name: string, fileName: string): GgufArchitecture {
+  const found = architectures.find((candidate) => candidate.name === name);
+  if (found === undefined) {
+    throw unsupportedModel(`The architecture ${JSON.stringify(name)} is not supported.`, fileName);
+  }
+  return found;
+}
+
+export function unsupportedModel(message: string, fileName: string): UserError {
+  const names = architectures.map(({ name }) => name).join(", ");
+  return new UserError("unsupported-architecture", message, {
+    where: fileName,
+    remedy: `Choose a language model of one of these kinds: ${names}.`,
+  });
+}
+
+/**
+ * The Hugging Face name of a tensor; null for the frequencies of RoPE, which are part of the config there.
+ * @throws UserError "unsupported-architecture" for a tensor that this kind of model does not have
+ */
+export function hfNameOf(
+  name: string,
+  { name: kind, modules }: GgufArchitecture,
+  fileName: string,
+): string | null {
+  const top = topLevel.get(name);
+  if (top !== undefined) {
+    return top;
+  }
+  if (ropeFrequencies.test(name)) {
+    return null;
+  }
+  const [, layer, part = "", suffix = ""] = layerTensor.exec(name) ?? [];
+  const path = modules.get(part);
+  if (layer === undefined || path === undefined) {
+    throw unsupportedModel(
+      `A model of kind ${kind} is expected to have no such tensor.`,
+      `${fileName}, tensor ${JSON.stringify(name)}`,
+    );
+  }
+  return `model.layers.${Number(layer)}.${path}.${suffix}`;
+}
+
+const topLevel: ReadonlyMap<string, string> = new Map([
+  ["token_embd.weight", "model.embed_tokens.weight"],
+  ["output_norm.weight", "model.norm.weight"],
+  ["output.weight", "lm_head.weight"],
+]);
+const layerTensor = /^blk\.(0|[1-9]\d{0,4})\.(\w+)\.(weight|bias)$/;
+const ropeFrequencies =
+  /^(blk\.\d+\.)?(rope_freqs|rope_factors_long|rope_factors_short|attn_rot_embd)(\.weight)?$/;
+
+function described(
+  name: string,
+  hfClass: string,
+  modules: Readonly<Record<string, string>>,
+): GgufArchitecture {
+  return {
+    name,
+    hfClass,
+    modelType: name,
+    isInterleaved: false,
+    normShift: 0,
+    modules: new Map(Object.entries(modules)),
+  };
+}

@@ -1,0 +1,199 @@
+// A GGUF file's metadata as the fields of a Hugging Face config.json, so that one parser decides about every model.
+// Sources: ggml-org/llama.cpp conversion/*.py for what is written, src/models/*.cpp for what is meant where nothing is;
+// transformers' configuration_*.py for the fields.
+import { UserError } from "../../util/errors.ts";
+import { unsupportedModel, type GgufArchitecture } from "./architecture.ts";
+import type { Metadata } from "./metadata.ts";
+import { ropeScalingOf, type RopeTensors } from "./rope.ts";
+
+/** What a config needs to know of the tensors. */
+export interface TensorFacts extends RopeTensors {
+  /** Rows of the embedding. */
+  vocabSize: number;
+  hasHead: boolean;
+  hasAttentionBias: boolean;
+  hasMlpBias: boolean;
+}
+
+export type ConfigFields = Record<string, unknown>;
+
+/**
+ * @throws UserError "bad-config" naming a key that is missing or wrong, "unsupported-architecture" for what no config says
+ */
+export function configOf(
+  metadata: Metadata,
+  architecture: GgufArchitecture,
+  tensors: TensorFacts,
+): ConfigFields {
+  const { name: prefix, hfClass, modelType } = architecture;
+  const own = (key: string) => `${prefix}.${key}`;
+  refuseExperts(metadata, prefix);
+  const hiddenSize = metadata.requiredCount(own("embedding_length"));
+  const heads = metadata.requiredCount(own("attention.head_count"));
+  const headDim = readHeadDim(metadata, prefix, hiddenSize / heads);
+  const theta = metadata.float(own("rope.freq_base")) ?? 10_000;
+  const sizes: Sizes = {
+    hiddenSize,
+    heads,
+    headDim,
+    layers: metadata.requiredCount(own("block_count")),
+  };
+  return {
+    architectures: [hfClass],
+    model_type: modelType,
+    vocab_size: tensors.vocabSize,
+    hidden_size: hiddenSize,
+    intermediate_size: metadata.requiredCount(own("feed_forward_length")),
+    num_hidden_layers: sizes.layers,
+    num_attention_heads: heads,
+    num_key_value_heads: metadata.count(own("attention.head_count_kv")) ?? heads,
+    head_dim: headDim,
+    rms_norm_eps: metadata.requiredFloat(own("attention.layer_norm_rms_epsilon")),
+    rope_theta: theta,
+    rope_scaling: ropeScalingOf(metadata, prefix, tensors, theta),
+    max_position_embeddings: metadata.requiredCount(own("context_length")),
+    tie_word_embeddings: !tensors.hasHead,
+    hidden_act: "silu",
+    // Qwen 2 has them always, and no such field.
+    ...(tensors.hasAttentionBias && prefix !== "qwen2" && { attention_bias: true }),
+    ...(tensors.hasMlpBias && { mlp_bias: true }),
+    ...ownFields(metadata, prefix, sizes),
+    ...tokenIds(metadata),
+  };
+}
+
+interface Sizes {
+  hiddenSize: number;
+  heads: number;
+  headDim: number;
+  layers: number;
+}
+
+/** What only this kind of model has, or has differently. */
+function ownFields(metadata: Metadata, prefix: string, sizes: Sizes): ConfigFields {
+  switch (prefix) {
+    case "llama":
+      return slidingLlama(metadata);
+    case "qwen2":
+      return { use_sliding_window: false };
+    case "smollm3":
+      // The file says nothing of them; llama.cpp takes every fourth (src/models/smollm3.cpp).
+      return { no_rope_layer_interval: 4, no_rope_layers: everyNth(sizes.layers, 4, 1, 0) };
+    case "gemma2":
+      return gemma2Fields(metadata, sizes);
+    case "gemma3":
+      return gemma3Fields(metadata, sizes);
+    case "phi3":
+      return phi3Fields(metadata, sizes);
+    default:
+      return {};
+  }
+}
+
+/** Mistral's models are of kind llama too; the window is all that tells them apart. */
+function slidingLlama(metadata: Metadata): ConfigFields {
+  const window = metadata.count("llama.attention.sliding_window") ?? 0;
+  return window === 0
+    ? {}
+    : { architectures: ["MistralForCausalLM"], model_type: "mistral", sliding_window: window };
+}
+
+function gemma2Fields(metadata: Metadata, sizes: Sizes): ConfigFields {
+  return {
+    ...gemmaFields(sizes, 46),
+    attn_logit_softcapping: metadata.float("gemma2.attn_logit_softcapping") ?? 50,
+    final_logit_softcapping: metadata.float("gemma2.final_logit_softcapping") ?? 30,
+    sliding_window: metadata.count("gemma2.attention.sliding_window") ?? 4096,
+    layer_types: everyNth(sizes.layers, 2, "sliding_attention", "full_attention"),
+  };
+}
+
+function gemma3Fields(metadata: Metadata, sizes: Sizes): ConfigFields {
+  const window = metadata.count("gemma3.attention.sliding_window") ?? 0;
+  const softcap = metadata.float("gemma3.final_logit_softcapping");
+  const period = metadata.count("gemma3.attention.sliding_window_pattern") ?? 6;
+  return {
+    ...gemmaFields(sizes, 62),
+    attn_logit_softcapping: null,
+    final_logit_softcapping: softcap ?? null,
+    rope_local_base_freq: metadata.float("gemma3.rope.freq_base_swa") ?? 10_000,
+    sliding_window: window === 0 ? null : window,
+    layer_types: everyNth(
+      sizes.layers,
+      window === 0 ? 1 : period,
+      "sliding_attention",
+      "full_attention",
+    ),
+  };
+}
+
+/** The 27B models, told by their layers, scale attention by the width of a head as if heads filled the hidden size. */
+function gemmaFields({ layers, hiddenSize, heads, headDim }: Sizes, layersOf27B: number) {
+  return {
+    hidden_activation: "gelu_pytorch_tanh",
+    query_pre_attn_scalar: layers === layersOf27B ? hiddenSize / heads : headDim,
+  };
+}
+
+function phi3Fields(metadata: Metadata, { headDim }: Sizes): ConfigFields {
+  const window = metadata.count("phi3.attention.sliding_window") ?? 0;
+  const original = metadata.count("phi3.rope.scaling.original_context_length");
+  const rotary = metadata.count("phi3.rope.dimension_count") ?? headDim;
+  return {
+    sliding_window: window === 0 ? null : window,
+    ...(original !== undefined && { original_max_position_embeddings: original }),
+    ...(rotary !== headDim && { partial_rotary_factor: rotary / headDim }),
+  };
+}
+
+/** `last` for each nth layer, `other` for those before it. */
+function everyNth<T>(layers: number, n: number, other: T, last: T): T[] {
+  return Array.from({ length: layers }, (_, layer) => ((layer + 1) % n === 0 ? last : other));
+}
+
+function readHeadDim(metadata: Metadata, prefix: string, fallback: number): number {
+  const key = `${prefix}.attention.key_length`;
+  const rotaryKey = `${prefix}.rope.dimension_count`;
+  const rotary = metadata.count(rotaryKey);
+  const stated = metadata.count(key) ?? (prefix === "phi3" ? undefined : rotary);
+  const headDim = stated ?? fallback;
+  if (!Number.isInteger(headDim) || headDim < 1) {
+    throw metadata.fault(key, `Heads would be ${headDim} wide.`);
+  }
+  const valueLength = metadata.count(`${prefix}.attention.value_length`) ?? headDim;
+  if (valueLength !== headDim) {
+    throw metadata.fault(key, `Keys are ${headDim} wide and values ${valueLength}.`);
+  }
+  if (prefix !== "phi3" && rotary !== undefined && rotary !== headDim) {
+    throw metadata.fault(rotaryKey, `Only ${rotary} of ${headDim} dimensions of a head turn.`);
+  }
+  return headDim;
+}
+
+function refuseExperts(metadata: Metadata, prefix: string): void {
+  const experts = metadata.count(`${prefix}.expert_count`) ?? 0;
+  if (experts > 0) {
+    throw unsupportedModel(
+      `It is a mixture of ${experts} experts, which is not supported.`,
+      metadata.fileName,
+    );
+  }
+}
+
+function tokenIds(metadata: Metadata): ConfigFields {
+  const ids = { bos_token_id: "bos", eos_token_id: "eos", pad_token_id: "padding" };
+  return Object.fromEntries(
+    Object.entries(ids).flatMap(([field, name]) => {
+      const id = metadata.count(`tokenizer.ggml.${name}_token_id`);
+      return id === undefined ? [] : [[field, id]];
+    }),
+  );
+}
+
+/** A tensor that a model cannot be without. */
+export function missingTensor(name: string, fileName: string): UserError {
+  return new UserError("missing-tensor", `The file has no tensor ${JSON.stringify(name)}.`, {
+    where: fileName,
+    remedy: "Choose a GGUF file with a whole language model in it.",
+  });
+}

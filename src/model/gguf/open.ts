@@ -1,0 +1,157 @@
+// A GGUF file as a model: what a folder on Hugging Face says in many files, read from one.
+import type { ByteSource } from "../../formats/byte-source.ts";
+import { dequantize, decodableName } from "../../formats/gguf/dequantize.ts";
+import { openGgufFile, type GgufFile } from "../../formats/gguf/file.ts";
+import type { GgufTensor } from "../../formats/gguf/tensor-info.ts";
+import { UserError } from "../../util/errors.ts";
+import type { SourceTensor } from "../source-tensor.ts";
+import {
+  architectureOf,
+  hfNameOf,
+  unsupportedModel,
+  type GgufArchitecture,
+} from "./architecture.ts";
+import { configOf, missingTensor, type ConfigFields, type TensorFacts } from "./config.ts";
+import { Metadata } from "./metadata.ts";
+import { halvesOfHeads } from "./rows.ts";
+import { ggufSourceTensor } from "./source-tensor.ts";
+import { tokenizerOf, type GgufTokenizer } from "./tokenizer.ts";
+
+export interface GgufModel {
+  /** `general.name`, else the file's. */
+  name: string;
+  /** As the file has it, e.g. `apache-2.0`. */
+  licence: string | null;
+  /** What a config.json would hold. */
+  config: ConfigFields;
+  /** What tokenizer.json and tokenizer_config.json would hold, the chat template included. */
+  tokenizer: GgufTokenizer;
+  /** Ids at which generation ends. */
+  stopTokens: readonly number[];
+  /** By Hugging Face name, in the order of the file. */
+  tensors: ReadonlyMap<string, SourceTensor>;
+}
+
+/**
+ * Opens the file and checks all that does not need the weights. Shapes are left to whoever knows the config's meaning.
+ * @throws UserError "not-gguf", "bad-header", "unreadable-file", "missing-file" for one part of several,
+ *   "unsupported-architecture", "bad-config", "bad-tokenizer", "missing-tensor", "wrong-dtype", "wrong-shape"; the signal's
+ *   AbortError
+ */
+export async function openGguf(source: ByteSource, signal: AbortSignal): Promise<GgufModel> {
+  const file = await openGgufFile(source, signal);
+  const metadata = new Metadata(file);
+  refuseOtherContents(metadata);
+  const architecture = architectureOf(metadata.text("general.architecture") ?? "", file.name);
+  const config = configOf(metadata, architecture, await factsOf(file, signal));
+  const { stopTokens, ...tokenizer } = tokenizerOf(metadata, architecture);
+  return {
+    name: metadata.text("general.name") ?? file.name.replace(/\.gguf$/i, ""),
+    licence: metadata.text("general.license") ?? null,
+    config,
+    tokenizer,
+    stopTokens,
+    tensors: tensorsOfModel(file, architecture, Number(config["head_dim"])),
+  };
+}
+
+function refuseOtherContents(metadata: Metadata): void {
+  const type = metadata.text("general.type") ?? "model";
+  if (type !== "model") {
+    throw unsupportedModel(
+      `It holds ${JSON.stringify(type)}, not a whole model.`,
+      metadata.fileName,
+    );
+  }
+  const parts = metadata.count("split.count") ?? 1;
+  if (parts > 1) {
+    const part = (metadata.count("split.no") ?? 0) + 1;
+    throw new UserError("missing-file", `It is part ${part} of ${parts} of a model.`, {
+      where: metadata.fileName,
+      remedy: "Join the parts with llama.cpp: llama-gguf-split --merge, then choose the result.",
+    });
+  }
+}
+
+async function factsOf(file: GgufFile, signal: AbortSignal): Promise<TensorFacts> {
+  const { tensors } = file;
+  const embedding = tensors.get("token_embd.weight");
+  if (embedding === undefined) {
+    throw missingTensor("token_embd.weight", file.name);
+  }
+  const vector = async (name: string) => {
+    const tensor = tensors.get(`${name}.weight`) ?? tensors.get(`blk.0.${name}.weight`);
+    return tensor === undefined ? null : await readVector(file, tensor, signal);
+  };
+  return {
+    vocabSize: embedding.ne[1] ?? 1,
+    hasHead: tensors.has("output.weight"),
+    hasAttentionBias: tensors.has("blk.0.attn_q.bias"),
+    hasMlpBias: tensors.has("blk.0.ffn_up.bias"),
+    divisors: await vector("rope_freqs"),
+    long: await vector("rope_factors_long"),
+    short: await vector("rope_factors_short"),
+  };
+}
+
+/** @throws UserError "wrong-dtype" for anything but plain numbers, "wrong-shape" for more than one row of them */
+async function readVector(
+  file: GgufFile,
+  tensor: GgufTensor,
+  signal: AbortSignal,
+): Promise<Float32Array> {
+  const where = `${file.name}, tensor ${JSON.stringify(tensor.name)}`;
+  const remedy = "Choose another GGUF file of the model.";
+  const name = decodableName(tensor.type);
+  if (name !== "F32" && name !== "F16") {
+    throw new UserError("wrong-dtype", `It is ${tensor.type.name}; it must be F32.`, {
+      where,
+      remedy,
+    });
+  }
+  if (tensor.sizeBytes !== tensor.rowBytes || tensor.rowBytes > maxVectorBytes) {
+    throw new UserError("wrong-shape", `It is [${tensor.ne.join(", ")}]; it must be one row.`, {
+      where,
+      remedy,
+    });
+  }
+  return dequantize(name, tensor.type, await file.readRows(tensor, 0, 1, signal));
+}
+
+/** Half of the widest head in use is 256 numbers. */
+const maxVectorBytes = 64 * 1024;
+
+function tensorsOfModel(
+  file: GgufFile,
+  architecture: GgufArchitecture,
+  headDim: number,
+): Map<string, SourceTensor> {
+  const tensors = new Map<string, SourceTensor>();
+  for (const tensor of file.tensors.values()) {
+    const name = hfNameOf(tensor.name, architecture, file.name);
+    if (name !== null) {
+      const isInterleaved = architecture.isInterleaved && /\.(q|k)_proj\.\w+$/.test(name);
+      if (isInterleaved) {
+        requireHeads(tensor, headDim, file.name);
+      }
+      tensors.set(
+        name,
+        ggufSourceTensor(file, tensor, name, {
+          order: isInterleaved ? halvesOfHeads(headDim) : null,
+          shift: name.endsWith("norm.weight") ? architecture.normShift : 0,
+        }),
+      );
+    }
+  }
+  return tensors;
+}
+
+function requireHeads({ name, ne }: GgufTensor, headDim: number, fileName: string): void {
+  const rows = ne[ne.length - 1] ?? 1;
+  if (headDim % 2 !== 0 || rows % headDim !== 0) {
+    throw new UserError("wrong-shape", `Its ${rows} rows are no whole heads of ${headDim}.`, {
+      where: `${fileName}, tensor ${JSON.stringify(name)}`,
+      remedy: "Choose another GGUF file of the model.",
+    });
+  }
+}
