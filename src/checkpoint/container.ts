@@ -1,11 +1,14 @@
 // A run as one safetensors file and back: complete, or an error. Adapter tensors have their PEFT names, the moments
 // of AdamW stand beside them (PyTorch's exp_avg and exp_avg_sq), everything else is in the metadata.
 import type { AdapterTensor } from "../adapter/state.ts";
-import { blobSource } from "../formats/byte-source.ts";
+import { blobSource, type ByteSource } from "../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
-import { encodeSafetensors, type TensorData } from "../formats/safetensors-write.ts";
+import { safetensorsParts, type TensorData } from "../formats/safetensors-write.ts";
 import { invariant } from "../util/assert.ts";
+import { concatBytes } from "../util/bytes.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
+import { hasKillPoints, reach } from "./kill-points.ts";
+import { currentSchema } from "./migrate.ts";
 import { nonFinite, parseMetadata, writeMetadata } from "./metadata.ts";
 import type { RunState } from "./run-state.ts";
 
@@ -22,22 +25,45 @@ export function checkpointFileName(step: number): string {
   return `checkpoint-${step}.safetensors`;
 }
 
+/** A checkpoint's file, made piece by piece from the run's own tensors. */
+export interface CheckpointFile extends ByteSource {
+  /**
+   * To be called when all was read: the pieces are one file only if no tensor changed meanwhile.
+   * @throws Error when one did
+   */
+  checkUnchanged(): void;
+}
+
 /**
- * The whole checkpoint, all tensors F32.
+ * The checkpoint of a run, all tensors F32. Everything but the tensors is copied at the call; the tensors must not
+ * change until the file was read.
  * @throws UserError "non-finite-loss" when a tensor or number of the run is NaN or infinite
  */
+export function checkpointFile(run: RunState): CheckpointFile {
+  const parts = partsOf(run);
+  const before = fingerprint(run.adapter.tensors);
+  return {
+    name: checkpointFileName(run.trainer.step),
+    sizeBytes: parts.reduce((size, part) => size + part.length, 0),
+    read(begin, end, signal) {
+      signal?.throwIfAborted();
+      return Promise.resolve(sliceOf(parts, begin, end));
+    },
+    checkUnchanged() {
+      invariant(
+        fingerprint(run.adapter.tensors) === before,
+        "the adapter changed while it was saved",
+      );
+    },
+  };
+}
+
+/**
+ * The whole checkpoint in memory.
+ * @throws UserError as {@link checkpointFile}
+ */
 export function encodeCheckpoint(run: RunState): Uint8Array<ArrayBuffer> {
-  invariant(run.adapter.tensors.length > 0, "a checkpoint without tensors");
-  const fileName = checkpointFileName(run.trainer.step);
-  const metadata = writeMetadata(run, fileName);
-  // What could not be read again is not written.
-  parseMetadata(new Map(Object.entries(metadata)), fileName);
-  return encodeSafetensors(
-    run.adapter.tensors.flatMap((tensor) =>
-      parts.map((part) => encodePart(tensor, part, fileName)),
-    ),
-    metadata,
-  );
+  return concatBytes(partsOf(run));
 }
 
 /**
@@ -52,12 +78,63 @@ export async function decodeCheckpoint(
 ): Promise<RunState> {
   const file = await openSafetensors(blobSource(blob, fileName));
   const { run, tensorNames } = parseMetadata(file.metadata, fileName);
+  if (hasKillPoints && file.metadata.get("schema") !== String(currentSchema)) {
+    await reach("in-migration");
+  }
   refuseOthers(file, tensorNames, fileName);
   const tensors: AdapterTensor[] = [];
   for (const name of tensorNames) {
     tensors.push(await decodeTensor(file, name, fileName, signal));
   }
   return { ...run, adapter: { tensors } };
+}
+
+function partsOf(run: RunState): Uint8Array[] {
+  invariant(run.adapter.tensors.length > 0, "a checkpoint without tensors");
+  const fileName = checkpointFileName(run.trainer.step);
+  const metadata = writeMetadata(run, fileName);
+  // What could not be read again is not written.
+  parseMetadata(new Map(Object.entries(metadata)), fileName);
+  return safetensorsParts(
+    run.adapter.tensors.flatMap((tensor) =>
+      parts.map((part) => encodePart(tensor, part, fileName)),
+    ),
+    metadata,
+  );
+}
+
+/** Bytes `begin` to `end` of parts that follow one another, copied. */
+function sliceOf(
+  following: readonly Uint8Array[],
+  begin: number,
+  end: number,
+): Uint8Array<ArrayBuffer> {
+  const slice = new Uint8Array(end - begin);
+  let start = 0;
+  for (const part of following) {
+    const from = Math.max(begin - start, 0);
+    const to = Math.min(end - start, part.length);
+    if (from < to) {
+      slice.set(part.subarray(from, to), start + from - begin);
+    }
+    start += part.length;
+  }
+  return slice;
+}
+
+/** A number that follows from every bit of every tensor: 32 bits, to find a mistake of ours, not damage. */
+function fingerprint(tensors: readonly AdapterTensor[]): number {
+  let hash = 0;
+  for (const tensor of tensors) {
+    for (const part of parts) {
+      const { buffer, byteOffset, length } = tensor[part];
+      const words = new Uint32Array(buffer, byteOffset, length);
+      for (let i = 0; i < words.length; i++) {
+        hash = Math.imul(hash ^ (words[i] ?? 0), 0x9e3779b1) ^ (hash >>> 15);
+      }
+    }
+  }
+  return hash;
 }
 
 function encodePart(tensor: AdapterTensor, part: Part, fileName: string): TensorData {

@@ -1,4 +1,5 @@
 // Data sets kept for their runs, so that a run on one's own file goes on after the tab was closed.
+import { blobSource } from "../formats/byte-source.ts";
 import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
 import type { DataManifest } from "./manifest.ts";
@@ -17,7 +18,7 @@ const graceMs = 24 * 3600 * 1000;
 
 /** Stores a data set unless it is there. The caller made `identity` of this very file. */
 export async function saveDataFile(
-  { sha256, sizeBytes }: DataIdentity,
+  { sha256, sizeBytes, name }: Pick<DataIdentity, "sha256" | "sizeBytes" | "name">,
   file: Blob,
   store: PayloadStore,
   signal?: AbortSignal,
@@ -30,7 +31,7 @@ export async function saveDataFile(
     if ((await findDataFile(sha256, store)) === undefined) {
       const createdAt = Date.now();
       await writePayload(
-        file,
+        blobSource(file, name),
         (chunks): DataManifest => ({ kind: "data", createdAt, dataSha256: sha256, chunks }),
         store,
         signal,

@@ -1,9 +1,19 @@
 // What makes chunks a checkpoint or a data file: a manifest, written last, as JSON behind its own SHA-256.
-import { sha256Hex } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
 import type { ChunkRecord } from "./chunks.ts";
-import { finite, integer, listOf, nullable, parseJson, record, sha256, text } from "./parse.ts";
+import {
+  bool,
+  finite,
+  integer,
+  listOf,
+  nullable,
+  parseJson,
+  record,
+  sha256,
+  text,
+} from "./parse.ts";
+import { seal, unseal } from "./sealed.ts";
 import type { RunSummary } from "./summary.ts";
 
 interface Stored {
@@ -17,6 +27,8 @@ interface Stored {
 export interface CheckpointManifest extends Stored {
   kind: "checkpoint";
   run: RunSummary;
+  /** Kept by the person's wish: no rule deletes it. */
+  isPinned: boolean;
 }
 
 export interface DataManifest extends Stored {
@@ -31,11 +43,9 @@ export type Manifest = CheckpointManifest | DataManifest;
  */
 export type OpenedManifest = Manifest | "damaged" | "foreign";
 
-/** Written into every manifest; another number is not read. */
-const manifestSchema = "anneal-manifest-1";
-
-/** Hex digits of a SHA-256. */
-const hashLength = 64;
+/** Written into every manifest. The first had no `isPinned`; any other is not read. */
+const manifestSchema = "anneal-manifest-2";
+const firstSchema = "anneal-manifest-1";
 
 const stored = {
   createdAt: integer(0),
@@ -55,7 +65,12 @@ const runSummary = record<RunSummary>({
   dataSource: text,
 });
 
-const checkpoint = record<Stored & { run: RunSummary }>({ ...stored, run: runSummary });
+const unpinned = record<Stored & { run: RunSummary }>({ ...stored, run: runSummary });
+const checkpoint = record<Stored & { run: RunSummary; isPinned: boolean }>({
+  ...stored,
+  run: runSummary,
+  isPinned: bool,
+});
 const dataFile = record<Stored>(stored);
 
 const envelope = record<{ schema: string; kind: string; body: unknown }>({
@@ -78,17 +93,13 @@ export function sizeOf({ chunks }: Manifest): number {
 }
 
 /** The value to be stored. */
-export async function sealManifest({ kind, ...body }: Manifest): Promise<string> {
-  const json = JSON.stringify({ schema: manifestSchema, kind, body });
-  return (await hashOf(json)) + json;
+export function sealManifest({ kind, ...body }: Manifest): Promise<string> {
+  return seal(JSON.stringify({ schema: manifestSchema, kind, body }));
 }
 
 export async function openManifest(value: unknown): Promise<OpenedManifest> {
-  if (typeof value !== "string") {
-    return "damaged";
-  }
-  const json = value.slice(hashLength);
-  if ((await hashOf(json)) !== value.slice(0, hashLength)) {
+  const json = await unseal(value);
+  if (json === null) {
     return "damaged";
   }
   try {
@@ -106,12 +117,11 @@ function parseManifest(value: unknown, place: string): Manifest {
   if (schema === manifestSchema && kind === "checkpoint") {
     return { kind, ...checkpoint(body, place) };
   }
-  if (schema === manifestSchema && kind === "data") {
+  if (schema === firstSchema && kind === "checkpoint") {
+    return { kind, ...unpinned(body, place), isPinned: false };
+  }
+  if ((schema === manifestSchema || schema === firstSchema) && kind === "data") {
     return { kind, ...dataFile(body, place) };
   }
   throw badCheckpoint(`The schema is ${schema}, the kind ${kind}.`, place);
-}
-
-function hashOf(json: string): Promise<string> {
-  return sha256Hex(new TextEncoder().encode(json));
 }

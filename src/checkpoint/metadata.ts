@@ -50,6 +50,8 @@ const base = record<BaseIdentity>({
   name: text,
   revision: nullable(text),
   indexSha256: sha256,
+  weightFormat: text,
+  licence: nullable(text),
 });
 
 const dataIdentity = record<DataIdentity>({

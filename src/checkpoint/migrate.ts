@@ -7,11 +7,22 @@ export type Metadata = ReadonlyMap<string, string>;
 /** Turns metadata of one schema into metadata of the next; the field `schema` is set by `migrate`. */
 export type Migration = (metadata: Metadata) => Metadata;
 
-export const currentSchema = 2;
+export const currentSchema = 3;
 
-/** By the schema a migration starts from. Schema 1 is the first; 2 brought the recipe's `packing` and `labelSmoothing`. */
+/**
+ * By the schema a migration starts from. Schema 1 is the first; 2 brought the recipe's `packing` and, a little later,
+ * `labelSmoothing`; 3 the base model's `weightFormat` and `licence`.
+ */
 export const migrations: ReadonlyMap<number, Migration> = new Map([
-  [1, (metadata) => withRecipeFields(metadata, { packing: false, labelSmoothing: 0 })],
+  [1, (metadata) => withFields(metadata, "recipe", { packing: false })],
+  [
+    2,
+    (metadata) =>
+      withFields(withFields(metadata, "recipe", { labelSmoothing: 0 }), "base", {
+        weightFormat: "stored",
+        licence: null,
+      }),
+  ],
 ]);
 
 /**
@@ -53,13 +64,13 @@ function parseSchema(schema: string | undefined, fileName: string): number {
   return Number(schema);
 }
 
-/** A recipe that is no JSON object stays as it is: the reader behind says what is wrong with it. */
-function withRecipeFields(metadata: Metadata, fields: object): Metadata {
-  const recipe = parsed(metadata.get("recipe"));
-  if (typeof recipe !== "object" || recipe === null || Array.isArray(recipe)) {
+/** Adds what is not there. A part that is no JSON object stays as it is: the reader behind says what is wrong. */
+function withFields(metadata: Metadata, part: string, missing: object): Metadata {
+  const fields = parsed(metadata.get(part));
+  if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
     return metadata;
   }
-  return new Map(metadata).set("recipe", JSON.stringify({ ...recipe, ...fields }));
+  return new Map(metadata).set(part, JSON.stringify({ ...missing, ...fields }));
 }
 
 function parsed(json: string | undefined): unknown {

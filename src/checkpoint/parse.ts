@@ -13,6 +13,13 @@ export const text: Parser<string> = (value, place) => {
   return value;
 };
 
+export const bool: Parser<boolean> = (value, place) => {
+  if (typeof value !== "boolean") {
+    throw unexpected(value, "true or false", place);
+  }
+  return value;
+};
+
 /** SHA-256 in 64 lower-case hex digits. */
 export const sha256: Parser<string> = (value, place) => {
   if (typeof value !== "string" || !/^[0-9a-f]{64}$/.test(value)) {

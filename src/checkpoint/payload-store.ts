@@ -1,9 +1,11 @@
 // Payloads with manifests in one IndexedDB database. A payload exists from the moment its manifest is durable;
 // chunks without one are what a killed save left behind, and are collected after the next save.
-import { delMany, get, getMany, keys, set, type UseStore } from "idb-keyval";
+import { get, getMany, keys, promisifyRequest, type UseStore } from "idb-keyval";
+import type { ByteSource } from "../formats/byte-source.ts";
 import { UserError } from "../util/errors.ts";
 import { formatBytes } from "../util/format.ts";
 import { chunkKey, payloadOfChunk, readChunks, writeChunks, type ChunkRecord } from "./chunks.ts";
+import { hasKillPoints, reach, reachInTransaction } from "./kill-points.ts";
 import {
   idOfManifest,
   manifestKey,
@@ -12,6 +14,8 @@ import {
   type Manifest,
   type OpenedManifest,
 } from "./manifest.ts";
+import type { Mirror } from "./mirror.ts";
+import { ConnectionLost } from "./strict-store.ts";
 import type { WriteLock } from "./write-lock.ts";
 
 /** What every function on stored payloads works with. */
@@ -21,6 +25,10 @@ export interface PayloadStore {
   readonly lock: WriteLock;
   /** Size of the pieces. */
   readonly chunkBytes: number;
+  /** The record outside of the database. */
+  readonly mirror: Mirror;
+  /** Payloads that were read back whole since the store was opened. */
+  readonly verifiedIds: Set<string>;
 }
 
 /** A manifest and its id, which is the id of its chunks as well. */
@@ -31,25 +39,96 @@ export interface Entry<M extends Manifest = Manifest> {
 
 /**
  * Stores a payload: chunks first, each in its own transaction, the manifest last.
- * A failed save takes its chunks away again and touches nothing else.
+ * A failed save takes its chunks away again and touches nothing else. One that loses its database is made once more,
+ * into the one that the browser opens instead.
  * @throws UserError "quota" when the browser's storage is full; the signal's AbortError
  */
 export async function writePayload<M extends Manifest>(
-  source: Uint8Array | Blob,
+  source: ByteSource,
   describe: (chunks: ChunkRecord[]) => M,
-  { use, chunkBytes }: PayloadStore,
+  store: PayloadStore,
   signal?: AbortSignal,
 ): Promise<Entry<M>> {
+  try {
+    return await tryToWrite(source, describe, store, signal);
+  } catch (error) {
+    if (!(error instanceof ConnectionLost)) {
+      throw error;
+    }
+    return await tryToWrite(source, describe, store, signal);
+  }
+}
+
+async function tryToWrite<M extends Manifest>(
+  source: ByteSource,
+  describe: (chunks: ChunkRecord[]) => M,
+  { use, chunkBytes }: PayloadStore,
+  signal: AbortSignal | undefined,
+): Promise<Entry<M>> {
   const id = crypto.randomUUID();
-  const sizeBytes = source instanceof Blob ? source.size : source.length;
+  const { sizeBytes } = source;
   try {
     const manifest = describe(await writeChunks(source, id, chunkBytes, use, signal));
-    await set(manifestKey(id), await sealManifest(manifest), use);
+    if (hasKillPoints) {
+      await reach("before-manifest");
+    }
+    await putManifest({ id, manifest }, use);
+    if (hasKillPoints) {
+      await reach("after-manifest");
+    }
     return { id, manifest };
   } catch (error) {
     // If this fails too, the next save collects the chunks; the first error is the one to tell.
     await deletePayload(id, Math.ceil(sizeBytes / chunkBytes), use).catch(() => undefined);
     throw storageFault(error, sizeBytes);
+  }
+}
+
+/**
+ * Writes the manifest of chunks that are there, or writes it anew. That they are is looked up in the same transaction:
+ * the database may have been deleted and made again since the first of them was stored.
+ * @throws ConnectionLost when one is not there
+ */
+export async function putManifest({ id, manifest }: Entry, use: UseStore): Promise<void> {
+  const sealed = await sealManifest(manifest);
+  await putSealed(id, sealed, manifest.chunks.length, use);
+}
+
+/** As {@link putManifest}, of a manifest that is sealed. */
+export async function putSealed(
+  id: string,
+  sealed: string,
+  chunkCount: number,
+  use: UseStore,
+): Promise<void> {
+  let fault: unknown;
+  const abort = (values: IDBObjectStore, reason: unknown) => {
+    fault = reason;
+    values.transaction.abort();
+  };
+  try {
+    await use("readwrite", (values) => {
+      const present = values.count(chunksOf(id));
+      present.onsuccess = () => {
+        if (present.result !== chunkCount) {
+          abort(values, new ConnectionLost(`${present.result} of ${chunkCount} pieces are there`));
+          return;
+        }
+        try {
+          const put = values.put(sealed, manifestKey(id));
+          if (hasKillPoints) {
+            put.onsuccess = () => {
+              reachInTransaction("in-manifest");
+            };
+          }
+        } catch (error) {
+          abort(values, error);
+        }
+      };
+      return promisifyRequest(values.transaction);
+    });
+  } catch (error) {
+    throw fault ?? error;
   }
 }
 
@@ -100,25 +179,46 @@ export async function collectGarbage(
     return owner !== null && !kept.has(owner);
   });
   if (garbage.length > 0) {
-    await delMany(garbage, use);
+    await deleteKeys(garbage, use);
   }
+}
+
+/** All of them or none. */
+function deleteKeys(garbage: readonly string[], use: UseStore): Promise<void> {
+  return use("readwrite", (values) => {
+    const requests = garbage.map((key) => values.delete(key));
+    const last = requests.at(-1);
+    if (hasKillPoints && last !== undefined) {
+      last.onsuccess = () => {
+        reachInTransaction("in-delete");
+      };
+    }
+    return promisifyRequest(values.transaction);
+  });
 }
 
 async function deletePayload(id: string, chunkCount: number, use: UseStore): Promise<void> {
   const chunkKeys = Array.from({ length: chunkCount }, (_, i) => chunkKey(id, i));
-  await delMany([manifestKey(id), ...chunkKeys], use);
+  await deleteKeys([manifestKey(id), ...chunkKeys], use);
 }
 
-async function storedKeys(use: UseStore): Promise<string[]> {
+function chunksOf(id: string): IDBKeyRange {
+  return IDBKeyRange.bound(`chunk/${id}/`, `chunk/${id}/\uffff`);
+}
+
+/** Every key in the database. */
+export async function storedKeys(use: UseStore): Promise<string[]> {
   return (await keys(use)).filter((key) => typeof key === "string");
 }
 
-interface Opened {
+/** A stored manifest, sound or not. */
+export interface Opened {
   id: string;
   manifest: OpenedManifest;
 }
 
-async function openAll(present: readonly string[], use: UseStore): Promise<Opened[]> {
+/** The manifests among the keys. */
+export async function openAll(present: readonly string[], use: UseStore): Promise<Opened[]> {
   const ids = present.map(idOfManifest).filter((id) => id !== null);
   const values = await getMany<unknown>(ids.map(manifestKey), use);
   return Promise.all(ids.map(async (id, i) => ({ id, manifest: await openManifest(values[i]) })));

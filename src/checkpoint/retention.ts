@@ -1,7 +1,8 @@
-// Which checkpoints of a run stay: the newest generations and the best by held-out loss.
+// Which checkpoints of a run stay: the newest generations, the best by held-out loss, and those that are pinned.
 import type { CheckpointSummary } from "./summary.ts";
 
-type Generation = Pick<CheckpointSummary, "key" | "step" | "heldOutLoss">;
+type Generation = Pick<CheckpointSummary, "key" | "step" | "heldOutLoss"> &
+  Partial<Pick<CheckpointSummary, "isPinned">>;
 
 /** The key of the lowest held-out loss, the newer of two equal ones; null when nothing was evaluated. */
 export function bestKey(newestFirst: readonly Generation[]): string | null {
@@ -15,7 +16,7 @@ export function bestKey(newestFirst: readonly Generation[]): string | null {
 }
 
 /**
- * The keys to delete so that `limit` checkpoints (from 1) and the best remain.
+ * The keys to delete, newest first, so that `limit` checkpoints (from 1), the best and the pinned remain.
  * Of two saves at one step the older is superseded and does not count.
  */
 export function expendableKeys(newestFirst: readonly Generation[], limit: number): string[] {
@@ -24,5 +25,7 @@ export function expendableKeys(newestFirst: readonly Generation[], limit: number
   );
   const kept = new Set(generations.slice(0, limit).map(({ key }) => key));
   const best = bestKey(newestFirst);
-  return newestFirst.map(({ key }) => key).filter((key) => !kept.has(key) && key !== best);
+  return newestFirst
+    .filter(({ key, isPinned }) => !kept.has(key) && key !== best && isPinned !== true)
+    .map(({ key }) => key);
 }

@@ -12,6 +12,10 @@ export interface BaseIdentity {
   revision: string | null;
   /** SHA-256 of the tensor index (names, dtypes, shapes) and the tokenizer: the same model gives the same hash. */
   indexSha256: string;
+  /** Form the frozen weights are trained in: `stored` as the files have them, else e.g. `q4/64`. */
+  weightFormat: string;
+  /** The model's licence as its card names it, e.g. `apache-2.0`; null when that is unknown. */
+  licence: string | null;
 }
 
 /** Which data the run is trained on. */

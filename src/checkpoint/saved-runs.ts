@@ -1,12 +1,13 @@
-// Checkpoints among the stored payloads: written as the newest, listed, found again, and thinned out.
-import { invariant } from "../util/assert.ts";
+// Checkpoints among the stored payloads: written as the newest, listed and found again.
+import type { ByteSource } from "../formats/byte-source.ts";
 import { UserError } from "../util/errors.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
 import { checkpointFileName, decodeCheckpoint } from "./container.ts";
 import { collectUnused } from "./data-files.ts";
+import { hasKillPoints, reach } from "./kill-points.ts";
 import { sizeOf, type CheckpointManifest } from "./manifest.ts";
+import { mirrorRuns } from "./mirroring.ts";
 import {
-  collectGarbage,
   findManifest,
   listEntries,
   readPayload,
@@ -14,11 +15,12 @@ import {
   type Entry,
   type PayloadStore,
 } from "./payload-store.ts";
-import { bestKey, expendableKeys } from "./retention.ts";
+import { restoreManifests } from "./restore-manifests.ts";
+import { bestKey } from "./retention.ts";
 import type { RunState } from "./run-state.ts";
 import { summarize, type CheckpointSummary } from "./summary.ts";
 
-type SavedRun = Entry<CheckpointManifest>;
+export type SavedRun = Entry<CheckpointManifest>;
 
 export interface LoadedRun {
   key: string;
@@ -27,33 +29,61 @@ export interface LoadedRun {
   damagedKeys: string[];
 }
 
-/** Stores the file of a run as the newest checkpoint, then collects garbage. */
+/** What a checkpoint brings along when it comes from elsewhere. */
+export interface Provenance {
+  /** Milliseconds since 1970. */
+  savedAt: number;
+  isPinned: boolean;
+}
+
+/**
+ * Stores the file of a run, as its newest checkpoint unless it says when it was saved; then collects garbage.
+ * @param confirm is called when all of the file was stored; what it throws undoes the save
+ */
 export function writeRun(
-  file: Uint8Array | Blob,
+  file: ByteSource,
   run: RunState,
   store: PayloadStore,
-  signal?: AbortSignal,
+  { confirm, from, signal }: { confirm?: () => void; from?: Provenance; signal?: AbortSignal } = {},
 ): Promise<CheckpointSummary> {
   const facts = { kind: "checkpoint", dataSha256: run.data.sha256, run: summarize(run) } as const;
   return store.lock(async () => {
+    await restoreManifests(store);
     const older = await savedRuns(store);
     // Later than all others even when the clock was set back.
-    const createdAt = Math.max(Date.now(), (older[0]?.manifest.createdAt ?? 0) + 1);
+    const createdAt =
+      from?.savedAt ?? Math.max(Date.now(), (older[0]?.manifest.createdAt ?? 0) + 1);
+    const isPinned = from?.isPinned ?? false;
     const saved = await writePayload(
       file,
-      (chunks): CheckpointManifest => ({ ...facts, createdAt, chunks }),
+      (chunks): CheckpointManifest => {
+        confirm?.();
+        return { ...facts, createdAt, isPinned, chunks };
+      },
       store,
       signal,
     );
-    // The save is done; what cannot be collected now is collected after the next one.
+    const all = newestFirst([saved, ...older]);
+    // The save is done; what cannot be recorded or collected now is after the next one.
+    await mirrorRuns(all, store).catch(() => undefined);
+    if (hasKillPoints) {
+      await reach("before-collect");
+    }
     await collectUnused(store).catch(() => undefined);
-    return summaryOf(saved, [saved, ...older]);
+    if (hasKillPoints) {
+      await reach("after-collect");
+    }
+    return summaryOf(saved, all);
   });
 }
 
 /** Newest first. */
 export async function listRuns(store: PayloadStore): Promise<CheckpointSummary[]> {
-  const entries = await savedRuns(store);
+  return summariesOf(await savedRuns(store));
+}
+
+/** @param entries newest first */
+export function summariesOf(entries: readonly SavedRun[]): CheckpointSummary[] {
   return entries.map((entry) => summaryOf(entry, entries));
 }
 
@@ -110,45 +140,25 @@ export async function readNewestValid(
   );
 }
 
-/** Deletes a checkpoint, and with it its data set when no other checkpoint refers to it. */
-export function deleteRun(key: string, store: PayloadStore): Promise<void> {
-  return store.lock(() =>
-    collectGarbage(store, (all) => {
-      const data = all.find(({ id }) => id === key)?.manifest.dataSha256;
-      const others = all.filter(({ id }) => id !== key);
-      const isShared = others.some(
-        ({ manifest }) => manifest.kind === "checkpoint" && manifest.dataSha256 === data,
-      );
-      return all.filter(
-        ({ id, manifest }) => id === key || (!isShared && manifest.dataSha256 === data),
-      );
-    }),
-  );
+/** Every sound entry of a checkpoint, newest first. */
+export async function savedRuns(store: PayloadStore): Promise<SavedRun[]> {
+  return newestFirst(runsAmong(await listEntries(store)));
 }
 
-/** Deletes all of a run but the newest `limit` (from 1) and the best. */
-export async function thinOut(runId: string, limit: number, store: PayloadStore): Promise<void> {
-  invariant(limit >= 1, `retention keeps at least one checkpoint, not ${limit}`);
-  return store.lock(async () => {
-    const entries = await savedRuns(store);
-    const summaries = ofRun(entries, runId).map((entry) => summaryOf(entry, entries));
-    const expendable = new Set(expendableKeys(summaries, limit));
-    await collectGarbage(store, (all) => all.filter(({ id }) => expendable.has(id)));
-  });
+export function runsAmong(entries: readonly Entry[]): SavedRun[] {
+  return entries.filter((entry): entry is SavedRun => entry.manifest.kind === "checkpoint");
 }
 
-async function savedRuns(store: PayloadStore): Promise<SavedRun[]> {
-  const entries = await listEntries(store);
-  return entries
-    .filter((entry): entry is SavedRun => entry.manifest.kind === "checkpoint")
-    .sort((a, b) => b.manifest.createdAt - a.manifest.createdAt);
+export function newestFirst(entries: readonly SavedRun[]): SavedRun[] {
+  return entries.toSorted((a, b) => b.manifest.createdAt - a.manifest.createdAt);
 }
 
-function ofRun(entries: readonly SavedRun[], runId: string): SavedRun[] {
+export function ofRun(entries: readonly SavedRun[], runId: string): SavedRun[] {
   return entries.filter(({ manifest }) => manifest.run.runId === runId);
 }
 
-async function findRun(key: string, store: PayloadStore): Promise<SavedRun> {
+/** @throws UserError "bad-checkpoint" when it is not there or damaged */
+export async function findRun(key: string, store: PayloadStore): Promise<SavedRun> {
   const manifest = await findManifest(key, store);
   if (manifest === "foreign") {
     throw badCheckpoint("It was made by a newer Anneal: reload the page.", "Saved checkpoint");
@@ -162,9 +172,9 @@ async function findRun(key: string, store: PayloadStore): Promise<SavedRun> {
   return { id: key, manifest };
 }
 
-function summaryOf(entry: SavedRun, newestFirst: readonly SavedRun[]): CheckpointSummary {
-  const { run, createdAt } = entry.manifest;
-  const generations = ofRun(newestFirst, run.runId).map(({ id, manifest }) => ({
+function summaryOf(entry: SavedRun, all: readonly SavedRun[]): CheckpointSummary {
+  const { run, createdAt, isPinned } = entry.manifest;
+  const generations = ofRun(all, run.runId).map(({ id, manifest }) => ({
     key: id,
     ...manifest.run,
   }));
@@ -174,5 +184,6 @@ function summaryOf(entry: SavedRun, newestFirst: readonly SavedRun[]): Checkpoin
     createdAt,
     sizeBytes: sizeOf(entry.manifest),
     isBest: bestKey(generations) === entry.id,
+    isPinned,
   };
 }

@@ -1,27 +1,63 @@
 // A store for idb-keyval whose transactions are on the disk when they end. idb-keyval opens its own with the
 // browser's default, `relaxed`, which a power cut undoes; it awaits the transaction, not the request, as it must.
-import { promisifyRequest, type UseStore } from "idb-keyval";
+import type { UseStore } from "idb-keyval";
+import { UserError } from "../util/errors.ts";
 
 /** Its only object store. */
 const storeName = "values";
 
+/**
+ * Nothing tells that the browser does not answer but time. Opening waits for another tab that holds the database; a
+ * transaction is one piece, which the slowest disks take in a few seconds.
+ */
+export interface PatienceMs {
+  opening: number;
+  transaction: number;
+}
+
+const patience: PatienceMs = { opening: 5000, transaction: 30_000 };
+
 export interface StrictStore {
   /** For the calls of idb-keyval. Opens the database on first use, and again when the browser has closed it. */
   readonly use: UseStore;
+  /** What Chromium said when it had lost the database and made an empty one; null when it said nothing. */
+  readonly lossMessage: () => string | null;
   /** Ends the connection; `use` opens a new one. */
   readonly close: () => Promise<void>;
 }
 
-export function strictStore(databaseName: string): StrictStore {
+/** The connection ended while it was in use: what was under way is undone, and trying again may help. */
+export class ConnectionLost extends UserError {
+  constructor(cause: unknown) {
+    super("unexpected", `The browser closed the database of the saved runs (${String(cause)}).`, {
+      remedy: "Save again. If it happens again, reload the page.",
+      cause,
+    });
+  }
+}
+
+interface Connection {
+  database: IDBDatabase;
+  lossMessage: string | null;
+}
+
+export function strictStore(databaseName: string, limits: PatienceMs = patience): StrictStore {
   let connection: Promise<IDBDatabase> | undefined;
+  let lossMessage: string | null = null;
 
   function forget(): void {
     connection = undefined;
   }
 
+  async function open(): Promise<IDBDatabase> {
+    const opened = await openDatabase(databaseName, forget, limits.opening);
+    lossMessage ??= opened.lossMessage;
+    return opened.database;
+  }
+
   function connect(): Promise<IDBDatabase> {
     if (connection === undefined) {
-      connection = openDatabase(databaseName, forget);
+      connection = open();
       connection.catch(forget);
     }
     return connection;
@@ -45,8 +81,13 @@ export function strictStore(databaseName: string): StrictStore {
     use: async (mode, callback) => {
       // Only microtasks lie between the two: a transaction ends by itself when a task ends without a request.
       const begun = await begin(mode);
-      return Promise.resolve(callback(begun.objectStore(storeName))).catch(refuse);
+      const answer = Promise.resolve(callback(begun.objectStore(storeName)));
+      return await withPatience(answer, limits.transaction, () => {
+        forget();
+        begun.abort();
+      }).catch(refuse);
     },
+    lossMessage: () => lossMessage,
     async close() {
       const open = connection;
       forget();
@@ -55,28 +96,102 @@ export function strictStore(databaseName: string): StrictStore {
   };
 }
 
-async function openDatabase(databaseName: string, onLost: () => void): Promise<IDBDatabase> {
+function openDatabase(
+  databaseName: string,
+  onLost: () => void,
+  limitMs: number,
+): Promise<Connection> {
   const request = indexedDB.open(databaseName, 1);
-  request.onupgradeneeded = () => {
+  let isLate = false;
+  let lossMessage: string | null = null;
+  request.onupgradeneeded = (event) => {
+    lossMessage = lossMessageOf(event);
     request.result.createObjectStore(storeName);
   };
-  const database = await promisifyRequest(request);
-  database.onclose = onLost;
-  // Another tab deletes or upgrades the database: it waits until this connection is gone.
-  database.onversionchange = () => {
-    database.close();
-    onLost();
-  };
-  return database;
+  const opening = new Promise<Connection>((resolve, reject) => {
+    request.onsuccess = () => {
+      const database = request.result;
+      if (isLate) {
+        database.close();
+        return;
+      }
+      database.onclose = onLost;
+      // Another tab deletes or upgrades the database: it waits until this connection is gone.
+      database.onversionchange = () => {
+        database.close();
+        onLost();
+      };
+      resolve({ database, lossMessage });
+    };
+    request.onerror = () => {
+      const { error } = request;
+      reject(error?.name === "VersionError" ? newerDatabase(error) : (error ?? new Error("open")));
+    };
+  });
+  return withPatience(opening, limitMs, () => {
+    isLate = true;
+  });
 }
 
 function transaction(database: IDBDatabase, mode: IDBTransactionMode): IDBTransaction {
   return database.transaction(storeName, mode, { durability: "strict" });
 }
 
+/** Rejects when there is no answer in time, after `giveUp`. */
+async function withPatience<T>(
+  answer: Promise<T>,
+  limitMs: number,
+  giveUp: () => void,
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(noAnswer(limitMs));
+      giveUp();
+    }, limitMs);
+  });
+  try {
+    return await Promise.race([answer, silence]);
+  } finally {
+    clearTimeout(timer);
+    answer.catch(() => undefined); // an answer after all is nobody's any more
+  }
+}
+
 /** An aborted transaction may come without any reason. */
 function refuse(reason: unknown): never {
+  if (isConnectionLoss(reason)) {
+    throw new ConnectionLost(reason);
+  }
   throw reason instanceof Error
     ? reason
     : new Error("The browser's database gave a transaction up without a reason.");
+}
+
+/** Not the AbortError of a signal: none comes this deep. */
+function isConnectionLoss(reason: unknown): boolean {
+  return (
+    reason instanceof DOMException && ["AbortError", "InvalidStateError"].includes(reason.name)
+  );
+}
+
+function newerDatabase(cause: DOMException): UserError {
+  return new UserError("busy", "A newer Anneal has the database of the saved runs.", {
+    remedy: "Reload the page. Nothing was lost.",
+    cause,
+  });
+}
+
+function noAnswer(limitMs: number): UserError {
+  return new UserError(
+    "busy",
+    `The browser's database of the saved runs did not answer for ${limitMs / 1000} s.`,
+    { remedy: "Close other tabs of this page and try again. Nothing was lost." },
+  );
+}
+
+/** Chromium alone tells, on the event that makes the new database. */
+function lossMessageOf(event: IDBVersionChangeEvent & { dataLoss?: string }): string | null {
+  const { dataLoss, dataLossMessage } = event as { dataLoss?: string; dataLossMessage?: string };
+  return dataLoss === "total" ? (dataLossMessage ?? "the data was lost") : null;
 }

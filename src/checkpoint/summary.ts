@@ -16,6 +16,8 @@ export interface CheckpointSummary {
   heldOutLoss: number | null;
   /** Whether it has the lowest held-out loss among the saved checkpoints of its run. */
   isBest: boolean;
+  /** Kept by the person's wish: no rule deletes it. */
+  isPinned: boolean;
   modelName: string;
   modelSource: string;
   dataName: string;
@@ -23,7 +25,10 @@ export interface CheckpointSummary {
 }
 
 /** The part of a summary that the run itself says. */
-export type RunSummary = Omit<CheckpointSummary, "key" | "createdAt" | "sizeBytes" | "isBest">;
+export type RunSummary = Omit<
+  CheckpointSummary,
+  "key" | "createdAt" | "sizeBytes" | "isBest" | "isPinned"
+>;
 
 export function summarize(run: RunState): RunSummary {
   const { step, totalSteps, log } = run.trainer;

@@ -29,11 +29,22 @@ export function encodeSafetensors(
   tensors: readonly TensorData[],
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
+  return concatBytes(safetensorsParts(tensors, metadata));
+}
+
+/**
+ * The file in the parts that follow one another: the header, then a view of each tensor's bytes, copied nowhere.
+ * @throws Error as {@link encodeSafetensors}
+ */
+export function safetensorsParts(
+  tensors: readonly TensorData[],
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array[] {
   const sorted = sortAsRust(tensors);
   const header = encodeHeader(sorted, metadata);
   const length = new Uint8Array(lengthBytes);
   new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
-  return concatBytes([length, header, ...sorted.map(({ data }) => bytesOf(data))]);
+  return [length, header, ...sorted.map(({ data }) => bytesOf(data))];
 }
 
 /** By falling dtype, then by the UTF-8 bytes of the name, which JavaScript's `<` does not compare. */

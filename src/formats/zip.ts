@@ -1,5 +1,5 @@
 // Zip archives, stored without compression: weights do not compress, and the text beside them is small.
-import { downloadZip } from "client-zip";
+import { downloadZip, makeZip, predictLength } from "client-zip";
 import { invariant } from "../util/assert.ts";
 
 /** A file of an archive; folders are written into the name with "/". */
@@ -21,4 +21,32 @@ export function zipFiles(files: readonly ZipEntry[]): Promise<Blob> {
   return downloadZip(
     files.map(({ name, bytes }) => ({ name, input: bytes, lastModified: modified })),
   ).blob();
+}
+
+/** A file of an archive that is made while it is read. */
+export interface ZipPart {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Its content, asked for once. */
+  readonly open: () => AsyncIterable<Uint8Array | ArrayBuffer>;
+}
+
+/**
+ * An archive as a stream: one piece of one file in memory at a time.
+ * @returns the stream, which fails with what a part throws, and its exact length
+ */
+export function zipStream(parts: readonly ZipPart[]): {
+  stream: ReadableStream<Uint8Array>;
+  sizeBytes: number;
+} {
+  const sizes = parts.map(({ name, sizeBytes }) => ({ name, size: sizeBytes }));
+  invariant(new Set(sizes.map(({ name }) => name)).size === parts.length, "a name repeats");
+  return { stream: makeZip(opened(parts)), sizeBytes: Number(predictLength(sizes)) };
+}
+
+/** Each is opened when its turn comes. */
+function* opened(parts: readonly ZipPart[]) {
+  for (const { name, sizeBytes, open } of parts) {
+    yield { name, size: sizeBytes, input: open(), lastModified: modified };
+  }
 }

@@ -27,6 +27,8 @@ export function exampleRun(choice: RunChoice = {}): RunState {
       name: "demo ä \ud83d\ude00",
       revision: null,
       indexSha256: "a".repeat(64),
+      weightFormat: "q4/64",
+      licence: "apache-2.0",
     },
     data: {
       source: "file",

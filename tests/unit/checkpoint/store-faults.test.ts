@@ -19,7 +19,7 @@ let databases = 0;
 
 beforeEach(() => {
   name = `faults ${databases++}`;
-  store = openStore(name, chunkBytes);
+  store = openStore(name, { chunkBytes });
 });
 
 afterEach(() => {
@@ -76,7 +76,7 @@ describe("a kill", () => {
       killAtPut(put);
       await expect(store.saveCheckpoint(newer)).rejects.toThrow("killed");
       vi.restoreAllMocks();
-      const fresh = openStore(name, chunkBytes);
+      const fresh = openStore(name, { chunkBytes });
       expect(chunksOf(await rawStore(name).keys())).toHaveLength(puts - 1 + put);
       await expectOnlyOlder(fresh);
       await fresh.saveCheckpoint(newer);
@@ -162,7 +162,7 @@ test("all generations damaged is an error, not an empty list", async () => {
 });
 
 test("a manifest of a newer Anneal is neither listed nor deleted", async () => {
-  const json = JSON.stringify({ schema: "anneal-manifest-2", kind: "checkpoint", body: {} });
+  const json = JSON.stringify({ schema: "anneal-manifest-3", kind: "checkpoint", body: {} });
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(json));
   await store.saveCheckpoint(older);
   const raw = rawStore(name);

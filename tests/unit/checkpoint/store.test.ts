@@ -13,7 +13,7 @@ let databases = 0;
 
 beforeEach(() => {
   name = `store ${databases++}`;
-  store = openStore(name, chunkBytes);
+  store = openStore(name, { chunkBytes });
 });
 
 async function saveAll(...choices: RunChoice[]) {
@@ -67,7 +67,7 @@ describe("a saved run", () => {
   test("may be of exactly one piece, one byte more or less", async () => {
     const { length } = encodeCheckpoint(exampleRun());
     for (const size of [length - 1, length, length + 1]) {
-      const exact = openStore(`${name} ${size}`, size);
+      const exact = openStore(`${name} ${size}`, { chunkBytes: size });
       const { key } = await exact.saveCheckpoint(exampleRun());
       expect(chunksOf(await rawStore(`${name} ${size}`).keys())).toHaveLength(
         size < length ? 2 : 1,
@@ -76,14 +76,25 @@ describe("a saved run", () => {
     }
   });
 
-  test("is the state at the call, whatever the trainer does meanwhile", async () => {
+  test("is the trainer's state at the call, whatever the trainer does meanwhile", async () => {
     const run = exampleRun();
     const saving = store.saveCheckpoint(run);
-    run.adapter.tensors[0]!.values.fill(9);
     run.trainer.step = 21;
+    run.trainer.log.pop();
     const { key } = await saving;
     expect(await store.loadCheckpoint(key)).toEqual(exampleRun());
   });
+
+  test.each(["values", "moment1", "moment2"] as const)(
+    "is refused, and leaves no trace, when %s change while it is saved",
+    async (part) => {
+      const run = exampleRun();
+      const saving = store.saveCheckpoint(run);
+      run.adapter.tensors[3]![part][1]! += 1;
+      await expect(saving).rejects.toThrow(/changed while it was saved/);
+      expect(await rawStore(name).keys()).toEqual([]);
+    },
+  );
 
   test("has the held-out loss of its own step only", async () => {
     const summary = await store.saveCheckpoint(exampleRun({ heldOutLoss: null }));

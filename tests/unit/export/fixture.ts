@@ -33,7 +33,14 @@ export async function fixtureRun(): Promise<RunState> {
       evalSteps: 2,
       saveSteps: 2,
     },
-    base: { source: "files", name: "Modell ä", revision: null, indexSha256: "a".repeat(64) },
+    base: {
+      source: "files",
+      name: "Modell ä",
+      revision: null,
+      indexSha256: "a".repeat(64),
+      weightFormat: "stored",
+      licence: null,
+    },
     data: {
       source: "file",
       name: "rows.jsonl",

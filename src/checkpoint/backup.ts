@@ -1,0 +1,245 @@
+// Every saved run in one file: a zip of the checkpoints and their data sets, with an index that says what each is and
+// carries the SHA-256 of every piece. Made and read piece by piece.
+import { blobSource } from "../formats/byte-source.ts";
+import { readZip, type ZipMember } from "../formats/zip-read.ts";
+import { zipStream, type ZipPart } from "../formats/zip.ts";
+import { sha256Hex } from "../util/bytes.ts";
+import { badCheckpoint } from "./bad-checkpoint.ts";
+import { eachChunk, type ChunkRecord } from "./chunks.ts";
+import { checkpointFileName, decodeCheckpoint } from "./container.ts";
+import { saveDataFile } from "./data-files.ts";
+import { hasKillPoints, reach } from "./kill-points.ts";
+import { sizeOf } from "./manifest.ts";
+import { bool, integer, listOf, parseJson, record, sha256, text } from "./parse.ts";
+import { listEntries, type Entry, type PayloadStore } from "./payload-store.ts";
+import { runsAmong, savedRuns, writeRun } from "./saved-runs.ts";
+import type { CheckpointSummary } from "./summary.ts";
+import { stateOfPayload, type VerifyOptions } from "./verify.ts";
+
+/** All runs on their way out. */
+export interface Backup {
+  name: string;
+  /** Exact. */
+  sizeBytes: number;
+  /** Fails with UserError "bad-checkpoint" when a piece breaks while it is read. */
+  stream: ReadableStream<Uint8Array>;
+  /** Keys of what was left out because it is damaged. */
+  skippedKeys: string[];
+}
+
+export interface ImportedRuns {
+  imported: CheckpointSummary[];
+  /** Checkpoints that were here before, bit for bit. */
+  alreadyHere: number;
+}
+
+interface IndexedFile {
+  file: string;
+  savedAt: number;
+  chunks: ChunkRecord[];
+}
+type IndexedCheckpoint = IndexedFile & { runId: string; step: number; isPinned: boolean };
+type IndexedData = IndexedFile & { sha256: string };
+
+interface BackupIndex {
+  format: string;
+  version: number;
+  checkpoints: IndexedCheckpoint[];
+  data: IndexedData[];
+}
+
+const indexName = "anneal-runs.json";
+const format = "anneal-runs";
+const version = 1;
+/** 100,000 checkpoints with ten pieces each. */
+const maxIndexBytes = 100_000_000;
+
+const indexedFile = {
+  file: text,
+  savedAt: integer(0),
+  chunks: listOf(record<ChunkRecord>({ sizeBytes: integer(1), sha256 })),
+};
+const parseIndex = record<BackupIndex>({
+  format: text,
+  version: integer(1),
+  checkpoints: listOf(
+    record<IndexedCheckpoint>({ ...indexedFile, runId: text, step: integer(0), isPinned: bool }),
+  ),
+  data: listOf(record<IndexedData>({ ...indexedFile, sha256 })),
+});
+
+/** Reads everything once before the first byte goes out, so that nothing damaged is in it. */
+export async function exportRuns(store: PayloadStore, signal?: AbortSignal): Promise<Backup> {
+  const sound: Entry[] = [];
+  const skippedKeys: string[] = [];
+  for (const entry of await listEntries(store)) {
+    if ((await stateOfPayload(entry, store, signal)) === "sound") {
+      sound.push(entry);
+    } else {
+      skippedKeys.push(entry.id);
+    }
+  }
+  const index = indexOf(sound);
+  const json = new TextEncoder().encode(`${JSON.stringify(index, null, 1)}\n`);
+  const parts: ZipPart[] = [
+    { name: indexName, sizeBytes: json.length, open: () => once(json) },
+    ...sound.map((entry) => ({
+      name: fileNameOf(entry),
+      sizeBytes: sizeOf(entry.manifest),
+      open: () => eachChunk(entry.id, entry.manifest.chunks, store.use, signal),
+    })),
+  ];
+  return { name: "anneal-runs.zip", skippedKeys, ...zipStream(parts) };
+}
+
+function indexOf(entries: readonly Entry[]): BackupIndex {
+  const facts = ({ id, manifest }: Entry) => ({
+    file: fileNameOf({ id, manifest }),
+    savedAt: manifest.createdAt,
+    chunks: manifest.chunks,
+  });
+  return {
+    format,
+    version,
+    checkpoints: runsAmong(entries).map((entry) => {
+      const { run, isPinned } = entry.manifest;
+      return { ...facts(entry), runId: run.runId, step: run.step, isPinned };
+    }),
+    data: entries.flatMap(({ id, manifest }) =>
+      manifest.kind === "data" ? [{ ...facts({ id, manifest }), sha256: manifest.dataSha256 }] : [],
+    ),
+  };
+}
+
+/** Two saves of one run may be at one step, so the key is in the path. */
+function fileNameOf({ id, manifest }: Entry): string {
+  return manifest.kind === "checkpoint"
+    ? `runs/${manifest.run.runId}/${id}/${checkpointFileName(manifest.run.step)}`
+    : `data/${id}`;
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- one value, but a stream is asked for
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}
+
+/**
+ * Stores what is not here yet, every byte checked first, with its times and pins. What was imported stays when a later
+ * checkpoint fails.
+ * @throws UserError "bad-header" when it is no archive, "bad-checkpoint" when something in it is missing, damaged or of
+ *   another kind, "quota"; the signal's AbortError
+ */
+export async function importRuns(
+  file: Blob,
+  fileName: string,
+  store: PayloadStore,
+  { signal, progress }: VerifyOptions = {},
+): Promise<ImportedRuns> {
+  const members = await readZip(blobSource(file, fileName), signal);
+  const index = await readIndex(file, fileName, members);
+  const totalBytes = sum([...index.data, ...index.checkpoints].map(sizeOfIndexed));
+  let doneBytes = 0;
+  const report = (indexed: IndexedFile) => {
+    doneBytes += sizeOfIndexed(indexed);
+    progress?.(doneBytes, totalBytes);
+  };
+  for (const indexed of index.data) {
+    const content = await contentOf(indexed, file, fileName, members, signal);
+    const identity = { sha256: indexed.sha256, sizeBytes: content.size, name: indexed.file };
+    await saveDataFile(identity, content, store, signal);
+    report(indexed);
+  }
+  const present = new Set(
+    (await savedRuns(store)).map(({ manifest }) =>
+      nameOfSave({ ...manifest.run, savedAt: manifest.createdAt }),
+    ),
+  );
+  const imported: CheckpointSummary[] = [];
+  for (const indexed of index.checkpoints.toSorted((a, b) => a.savedAt - b.savedAt)) {
+    if (!present.has(nameOfSave(indexed))) {
+      const content = await contentOf(indexed, file, fileName, members, signal);
+      const run = await decodeCheckpoint(content, indexed.file, signal);
+      const { savedAt, isPinned } = indexed;
+      const source = blobSource(content, indexed.file);
+      const options = { from: { savedAt, isPinned }, ...(signal !== undefined && { signal }) };
+      imported.push(await writeRun(source, run, store, options));
+      if (hasKillPoints) {
+        await reach("between-imports");
+      }
+    }
+    report(indexed);
+  }
+  return { imported, alreadyHere: index.checkpoints.length - imported.length };
+}
+
+async function readIndex(
+  file: Blob,
+  fileName: string,
+  members: ReadonlyMap<string, ZipMember>,
+): Promise<BackupIndex> {
+  const member = members.get(indexName);
+  if (member === undefined || member.sizeBytes > maxIndexBytes) {
+    throw badCheckpoint(
+      `This archive is no export of saved runs: it has no ${indexName}, or too large a one.`,
+      fileName,
+    );
+  }
+  const json = await file.slice(member.begin, member.begin + member.sizeBytes).text();
+  const index = parseJson(json, parseIndex, `${fileName}, ${indexName}`);
+  if (index.format !== format || index.version !== version) {
+    throw badCheckpoint(
+      `It is ${index.format} ${index.version}, where ${format} ${version} is read. Reload the page to update it.`,
+      `${fileName}, ${indexName}`,
+    );
+  }
+  return index;
+}
+
+/** @throws UserError "bad-checkpoint" when it is not there or not what was exported */
+async function contentOf(
+  { file: name, chunks }: IndexedFile,
+  file: Blob,
+  fileName: string,
+  members: ReadonlyMap<string, ZipMember>,
+  signal: AbortSignal | undefined,
+): Promise<Blob> {
+  const member = members.get(name);
+  const where = `${fileName}, ${name}`;
+  if (member === undefined) {
+    throw badCheckpoint("It is missing from the archive.", where);
+  }
+  const content = file.slice(member.begin, member.begin + member.sizeBytes);
+  const source = blobSource(content, where);
+  let begin = 0;
+  for (const { sizeBytes, sha256: expected } of chunks) {
+    const end = begin + sizeBytes;
+    if (
+      end > content.size ||
+      (await sha256Hex(await source.read(begin, end, signal))) !== expected
+    ) {
+      throw badCheckpoint(`Bytes ${begin} to ${end} are not what was exported.`, where);
+    }
+    begin = end;
+  }
+  if (begin !== content.size) {
+    throw badCheckpoint(`It has ${content.size} bytes, not ${begin}.`, where);
+  }
+  return content;
+}
+
+/** No two saves of a run have the same time. */
+function nameOfSave({
+  runId,
+  step,
+  savedAt,
+}: Pick<IndexedCheckpoint, "runId" | "step" | "savedAt">): string {
+  return `${runId} ${step} ${savedAt}`;
+}
+
+function sizeOfIndexed({ chunks }: IndexedFile): number {
+  return sum(chunks.map(({ sizeBytes }) => sizeBytes));
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
+}

@@ -1,0 +1,129 @@
+// What makes room: retention, deletion, and the pin that keeps a checkpoint from the first.
+import { invariant } from "../util/assert.ts";
+import { hasKillPoints, reach } from "./kill-points.ts";
+import { mirrorDeletion, mirrorRuns } from "./mirroring.ts";
+import { collectGarbage, putManifest, type Entry, type PayloadStore } from "./payload-store.ts";
+import { expendableKeys } from "./retention.ts";
+import {
+  findRun,
+  newestFirst,
+  ofRun,
+  runsAmong,
+  savedRuns,
+  summariesOf,
+  type SavedRun,
+} from "./saved-runs.ts";
+import { stateOfPayload } from "./verify.ts";
+
+/** Two, so that damage to the newest leaves one to fall back to. */
+const soundGenerations = 2;
+
+/**
+ * Deletes all of a run but the newest `limit` (from 1), the best and the pinned, and never so many that fewer than two
+ * stay that were read back whole.
+ */
+export async function thinOut(
+  runId: string,
+  limit: number,
+  store: PayloadStore,
+  signal?: AbortSignal,
+): Promise<void> {
+  invariant(limit >= 1, `retention keeps at least one checkpoint, not ${limit}`);
+  return store.lock(async () => {
+    const generations = ofRun(await savedRuns(store), runId);
+    const keys = new Set(
+      expendableKeys(summariesOf(generations), Math.max(limit, soundGenerations)),
+    );
+    if (keys.size === 0) {
+      return;
+    }
+    const kept = generations.filter(({ id }) => !keys.has(id));
+    const expendable = generations.filter(({ id }) => keys.has(id));
+    if (hasKillPoints) {
+      await reach("before-retention");
+    }
+    await spareSound([...kept, ...expendable], keys, store, signal);
+    await collectGarbage(store, (all) => all.filter(({ id }) => keys.has(id)));
+    if (hasKillPoints) {
+      await reach("after-retention");
+    }
+  });
+}
+
+/** Takes from `keys` what is needed so that two sound ones stay. Each checkpoint is read back once in a store's life. */
+async function spareSound(
+  candidates: readonly SavedRun[],
+  keys: Set<string>,
+  store: PayloadStore,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let found = 0;
+  for (const entry of candidates) {
+    if (found === soundGenerations) {
+      return;
+    }
+    const isSound =
+      store.verifiedIds.has(entry.id) || (await stateOfPayload(entry, store, signal)) === "sound";
+    if (isSound) {
+      store.verifiedIds.add(entry.id);
+      keys.delete(entry.id);
+      found += 1;
+    }
+  }
+}
+
+/** Deletes a checkpoint, pinned or not, and its data set when no other checkpoint refers to it. */
+export function deleteCheckpoint(key: string, store: PayloadStore): Promise<void> {
+  return deleteWhere(({ id }) => id === key, store);
+}
+
+/** Deletes every checkpoint of a run, pinned ones too, and its data set when no other run refers to it. */
+export function deleteRun(runId: string, store: PayloadStore): Promise<void> {
+  return deleteWhere(({ manifest }) => manifest.run.runId === runId, store);
+}
+
+function deleteWhere(isDropped: (entry: SavedRun) => boolean, store: PayloadStore): Promise<void> {
+  return store.lock(async () => {
+    const saved = await savedRuns(store);
+    const dropped = saved.filter(isDropped);
+    const kept = saved.filter((entry) => !isDropped(entry));
+    // If the record cannot be written, the person's wish is still done.
+    await mirrorDeletion(kept, runIdsOf(dropped), store).catch(() => undefined);
+    await collectGarbage(store, (all) => withTheirData(dropped, all));
+  });
+}
+
+/** The payloads, and the data sets that only they refer to. */
+function withTheirData(dropped: readonly SavedRun[], all: readonly Entry[]): Entry[] {
+  const ids = new Set(dropped.map(({ id }) => id));
+  const needed = new Set(
+    runsAmong(all)
+      .filter(({ id }) => !ids.has(id))
+      .map(({ manifest }) => manifest.dataSha256),
+  );
+  const unneeded = new Set(
+    dropped.map(({ manifest }) => manifest.dataSha256).filter((sha256) => !needed.has(sha256)),
+  );
+  return all.filter(
+    ({ id, manifest }) =>
+      ids.has(id) || (manifest.kind === "data" && unneeded.has(manifest.dataSha256)),
+  );
+}
+
+function runIdsOf(entries: readonly SavedRun[]): Set<string> {
+  return new Set(entries.map(({ manifest }) => manifest.run.runId));
+}
+
+/**
+ * Keeps a checkpoint from retention, or no longer.
+ * @throws UserError "bad-checkpoint" when it is not there or damaged
+ */
+export function setPinned(key: string, isPinned: boolean, store: PayloadStore): Promise<void> {
+  return store.lock(async () => {
+    const { manifest } = await findRun(key, store);
+    const pinned = { id: key, manifest: { ...manifest, isPinned } };
+    await putManifest(pinned, store.use);
+    const saved = await savedRuns(store);
+    await mirrorRuns(newestFirst(saved), store).catch(() => undefined);
+  });
+}

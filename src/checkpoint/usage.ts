@@ -1,0 +1,78 @@
+// What the saved runs take, by our own account: browsers report figures that have little to do with the disk.
+import { sizeOf } from "./manifest.ts";
+import { listEntries, type PayloadStore } from "./payload-store.ts";
+import { newestFirst, runsAmong } from "./saved-runs.ts";
+
+export interface RunUsage {
+  runId: string;
+  modelName: string;
+  dataName: string;
+  checkpoints: number;
+  pinned: number;
+  newestStep: number;
+  /** Milliseconds since 1970. */
+  savedAt: number;
+  checkpointBytes: number;
+  /** Of its data set, which other runs may share; 0 when it is not kept. */
+  dataBytes: number;
+  isDataShared: boolean;
+}
+
+export interface Usage {
+  /** The run saved last comes first. */
+  runs: RunUsage[];
+  checkpointBytes: number;
+  /** Every kept data set once. */
+  dataBytes: number;
+  totalBytes: number;
+}
+
+export async function usageOf(store: PayloadStore): Promise<Usage> {
+  const entries = await listEntries(store);
+  const saved = newestFirst(runsAmong(entries));
+  const dataBytesBySha256 = new Map(
+    entries.flatMap(({ manifest }) =>
+      manifest.kind === "data" ? [[manifest.dataSha256, sizeOf(manifest)]] : [],
+    ),
+  );
+  const runsBySha256 = grouped(saved, ({ manifest }) => manifest.dataSha256);
+  const runs = [...grouped(saved, ({ manifest }) => manifest.run.runId)].flatMap(
+    ([runId, generations]): RunUsage[] => {
+      const newest = generations[0]?.manifest;
+      if (newest === undefined) {
+        return [];
+      }
+      const sharers = runsBySha256.get(newest.dataSha256) ?? [];
+      return [
+        {
+          runId,
+          modelName: newest.run.modelName,
+          dataName: newest.run.dataName,
+          checkpoints: generations.length,
+          pinned: generations.filter(({ manifest }) => manifest.isPinned).length,
+          newestStep: newest.run.step,
+          savedAt: newest.createdAt,
+          checkpointBytes: sum(generations.map(({ manifest }) => sizeOf(manifest))),
+          dataBytes: dataBytesBySha256.get(newest.dataSha256) ?? 0,
+          isDataShared: sharers.some(({ manifest }) => manifest.run.runId !== runId),
+        },
+      ];
+    },
+  );
+  const checkpointBytes = sum(runs.map((run) => run.checkpointBytes));
+  const dataBytes = sum([...dataBytesBySha256.values()]);
+  return { runs, checkpointBytes, dataBytes, totalBytes: checkpointBytes + dataBytes };
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
+}
+
+/** As Map.groupBy, which not every supported browser has. */
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  }
+  return groups;
+}

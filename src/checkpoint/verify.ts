@@ -1,0 +1,120 @@
+// Whether what is stored is what was stored: a quick look at every opening, and every byte on demand.
+import { chunkKey, readChunk, type Chunk } from "./chunks.ts";
+import { sizeOf } from "./manifest.ts";
+import {
+  openAll,
+  storedKeys,
+  type Entry,
+  type Opened,
+  type PayloadStore,
+} from "./payload-store.ts";
+import { findRun } from "./saved-runs.ts";
+
+/** `unreadable`: the browser failed to give the bytes, which may pass. */
+export type PayloadState = Chunk["state"];
+
+/** What the quick look found wrong with a payload. */
+export interface Damage {
+  key: string;
+  /** `damaged-entry`: its manifest fails its hash; `missing-pieces`: fewer pieces than the manifest says. */
+  kind: "damaged-entry" | "missing-pieces";
+  /** Null when the manifest cannot be read, or when it is a data set. */
+  runId: string | null;
+  step: number | null;
+}
+
+/** One payload, every byte of it compared. */
+export interface Verdict {
+  key: string;
+  kind: "checkpoint" | "data";
+  state: PayloadState;
+  /** Null for a data set. */
+  runId: string | null;
+  step: number | null;
+  sizeBytes: number;
+}
+
+export interface VerifyOptions {
+  signal?: AbortSignal;
+  progress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+/** Manifests by their hash, pieces by their presence; reads no payload. */
+export async function quickCheck(
+  store: PayloadStore,
+): Promise<{ opened: Opened[]; damage: Damage[] }> {
+  const present = await storedKeys(store.use);
+  const opened = await openAll(present, store.use);
+  const keys = new Set(present);
+  const damage = opened.flatMap((entry) => damageOf(entry, keys));
+  return { opened, damage };
+}
+
+function damageOf({ id, manifest }: Opened, present: ReadonlySet<string>): Damage[] {
+  if (manifest === "foreign") {
+    return [];
+  }
+  if (manifest === "damaged") {
+    return [{ key: id, kind: "damaged-entry", runId: null, step: null }];
+  }
+  const isWhole = manifest.chunks.every((_, i) => present.has(chunkKey(id, i)));
+  return isWhole ? [] : [{ key: id, kind: "missing-pieces", ...subjectOf({ id, manifest }) }];
+}
+
+/**
+ * Reads every byte.
+ * @param which keys of checkpoints, or `all`, data sets too
+ * @throws UserError "bad-checkpoint" when one of the keys is not there; the signal's AbortError
+ */
+export async function verifyPayloads(
+  which: readonly string[] | "all",
+  store: PayloadStore,
+  { signal, progress }: VerifyOptions = {},
+): Promise<Verdict[]> {
+  const entries = which === "all" ? await allSound(store) : await findAll(which, store);
+  const totalBytes = entries.reduce((sum, { manifest }) => sum + sizeOf(manifest), 0);
+  const verdicts: Verdict[] = [];
+  let doneBytes = 0;
+  for (const entry of entries) {
+    const sizeBytes = sizeOf(entry.manifest);
+    const state = await stateOfPayload(entry, store, signal);
+    doneBytes += sizeBytes;
+    progress?.(doneBytes, totalBytes);
+    const { kind } = entry.manifest;
+    verdicts.push({ key: entry.id, kind, state, sizeBytes, ...subjectOf(entry) });
+  }
+  return verdicts;
+}
+
+/** The state of the first piece that is not sound, or `sound`; one piece in memory at a time. */
+export async function stateOfPayload(
+  { id, manifest }: Entry,
+  { use }: PayloadStore,
+  signal?: AbortSignal,
+): Promise<PayloadState> {
+  for (const [i, expected] of manifest.chunks.entries()) {
+    signal?.throwIfAborted();
+    const { state } = await readChunk(id, i, expected, use);
+    if (state !== "sound") {
+      return state;
+    }
+  }
+  return "sound";
+}
+
+async function allSound(store: PayloadStore): Promise<Entry[]> {
+  const { opened } = await quickCheck(store);
+  return opened.flatMap(({ id, manifest }) =>
+    typeof manifest === "string" ? [] : [{ id, manifest }],
+  );
+}
+
+async function findAll(keys: readonly string[], store: PayloadStore): Promise<Entry[]> {
+  return await Promise.all(keys.map((key) => findRun(key, store)));
+}
+
+function subjectOf({ manifest }: Entry): { runId: string | null; step: number | null } {
+  return manifest.kind === "checkpoint"
+    ? { runId: manifest.run.runId, step: manifest.run.step }
+    : { runId: null, step: null };
+}
