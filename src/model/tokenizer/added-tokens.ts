@@ -1,0 +1,174 @@
+// Tokens that are found in a text before anything else is done to it: special tokens, and words added later.
+// Source: tokenizers/src/tokenizer/added_vocabulary.rs.
+import type { Field } from "./field.ts";
+import { maxTokens, type Vocabulary } from "./vocabulary.ts";
+
+export interface AddedToken {
+  id: number;
+  content: string;
+  /** How it stands in the texts that are searched, and in those that are given back. */
+  form: string;
+  /** Left out when a text is decoded for people. */
+  isSpecial: boolean;
+  /** Found in the normalised text. */
+  isNormalized: boolean;
+  /** Found only where no letter or digit touches it. */
+  isSingleWord: boolean;
+  /** Takes the white space before it, after it. */
+  stripsLeft: boolean;
+  stripsRight: boolean;
+}
+
+/** A stretch of text, or the added token that was found. */
+export type Section = { text: string; begin: number } | { id: number };
+
+/** An id must be the one that Python gives: the vocabulary's, else the next free one. */
+export function readAddedTokens(
+  field: Field,
+  vocabulary: Vocabulary,
+  normalize: (text: string) => string,
+): AddedToken[] {
+  if (!field.isGiven) {
+    return [];
+  }
+  const tokens: AddedToken[] = [];
+  const idOf = new Map<string, number>();
+  let nextId = vocabulary.size;
+  const items = field.items();
+  if (items.length > maxTokens) {
+    throw field.fault(`has ${items.length} tokens, more than ${maxTokens}`);
+  }
+  for (const item of items) {
+    const token = readToken(item, normalize);
+    const expected = vocabulary.idOf.get(token.content) ?? idOf.get(token.content) ?? nextId;
+    if (token.id !== expected) {
+      throw item
+        .at("id")
+        .fault(`is ${token.id}, but ${JSON.stringify(token.content)} has the id ${expected}`);
+    }
+    idOf.set(token.content, token.id);
+    nextId = Math.max(nextId, token.id + 1);
+    if (token.content !== "") {
+      tokens.push(token);
+    }
+  }
+  return tokens;
+}
+
+function readToken(field: Field, normalize: (text: string) => string): AddedToken {
+  const content = field.at("content").text();
+  const isSpecial = field.at("special").flag(false);
+  const isNormalized = field.at("normalized").flag(!isSpecial);
+  return {
+    id: field.at("id").count(maxTokens - 1),
+    content,
+    form: isNormalized ? normalize(content) : content,
+    isSpecial,
+    isNormalized,
+    isSingleWord: field.at("single_word").flag(false),
+    stripsLeft: field.at("lstrip").flag(false),
+    stripsRight: field.at("rstrip").flag(false),
+  };
+}
+
+interface Node {
+  next: Map<string, Node>;
+  token: AddedToken | null;
+}
+
+/** Finds the longest token at the leftmost place, again and again. */
+export class TokenFinder {
+  readonly #root: Node = { next: new Map(), token: null };
+
+  constructor(tokens: readonly AddedToken[]) {
+    for (const token of tokens) {
+      this.#plant(token);
+    }
+  }
+
+  /** Cuts a text at the tokens in it; the texts between may touch but are never empty. */
+  sections(text: string): Section[] {
+    const sections: Section[] = [];
+    let end = 0;
+    for (let at = 0; at < text.length;) {
+      const found = this.#longestAt(text, at);
+      if (found === null) {
+        at++;
+        continue;
+      }
+      const { token, length } = found;
+      let [begin, stop] = [at, at + length];
+      at = stop;
+      if (token.isSingleWord && touchesWord(text, begin, stop)) {
+        continue;
+      }
+      begin = token.stripsLeft ? Math.max(end, beginOfSpace(text, begin)) : begin;
+      stop = token.stripsRight ? endOfSpace(text, stop) : stop;
+      if (end < begin) {
+        sections.push({ text: text.slice(end, begin), begin: end });
+      }
+      sections.push({ id: token.id });
+      end = stop;
+    }
+    if (end < text.length) {
+      sections.push({ text: text.slice(end), begin: end });
+    }
+    return sections;
+  }
+
+  #plant(token: AddedToken): void {
+    let node = this.#root;
+    for (const unit of token.form.split("")) {
+      let child = node.next.get(unit);
+      if (child === undefined) {
+        child = { next: new Map(), token: null };
+        node.next.set(unit, child);
+      }
+      node = child;
+    }
+    if (node !== this.#root) {
+      node.token = token;
+    }
+  }
+
+  #longestAt(text: string, begin: number): { token: AddedToken; length: number } | null {
+    let found: { token: AddedToken; length: number } | null = null;
+    let node = this.#root.next.get(text[begin] ?? "");
+    for (let length = 1; node !== undefined; length++) {
+      if (node.token !== null) {
+        found = { token: node.token, length };
+      }
+      node = node.next.get(text[begin + length] ?? "");
+    }
+    return found;
+  }
+}
+
+const wordSign = String.raw`[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]`;
+const endsWithWord = new RegExp(`${wordSign}$`, "v");
+const startsWithWord = new RegExp(`^${wordSign}`, "v");
+
+function touchesWord(text: string, begin: number, end: number): boolean {
+  return (
+    endsWithWord.test(text.slice(Math.max(0, begin - 2), begin)) ||
+    startsWithWord.test(text.slice(end, end + 2))
+  );
+}
+
+const space = /\p{White_Space}/u;
+
+function beginOfSpace(text: string, end: number): number {
+  let begin = end;
+  while (begin > 0 && space.test(text[begin - 1] ?? "")) {
+    begin--;
+  }
+  return begin;
+}
+
+function endOfSpace(text: string, begin: number): number {
+  let end = begin;
+  while (end < text.length && space.test(text[end] ?? "")) {
+    end++;
+  }
+  return end;
+}

@@ -1,0 +1,187 @@
+// Byte-pair encoding of one word: the lowest-ranked pair is merged until none is left.
+// Source: tokenizers/src/models/bpe/{model,word}.rs; the same order, so the same ids.
+import type { Field } from "./field.ts";
+import { readMerges, type Merges } from "./merges.ts";
+import { byteTokens, fallBack, readVocabulary, type Vocabulary } from "./vocabulary.ts";
+
+export interface TokenModel {
+  vocabulary: Vocabulary;
+  /** Ids of a word. Characters that no token covers and no unknown token stands for are left out. */
+  tokenize(word: string): number[];
+}
+
+/** Words that are looked up again and again; a whole text that is one word (Gemma) is not kept. */
+const maxKeptLength = 64;
+const maxKeptWords = 20_000;
+
+export function readBpe(field: Field): TokenModel {
+  const vocabulary = readVocabulary(field.at("vocab"));
+  const prefix = optionalText(field.at("continuing_subword_prefix"));
+  const merges = readMerges(field.at("merges"), vocabulary, prefix.length);
+  const startOf = readStart(field, vocabulary, prefix);
+  const takesWhole = field.at("ignore_merges").flag(false);
+  const kept = new Map<string, number[]>();
+  return {
+    vocabulary,
+    tokenize(word) {
+      const whole = takesWhole ? vocabulary.idOf.get(word) : undefined;
+      if (whole !== undefined) {
+        return [whole];
+      }
+      const known = kept.get(word);
+      if (known !== undefined) {
+        return known;
+      }
+      const ids = mergeAll(startOf(word), merges);
+      if (word.length <= maxKeptLength) {
+        if (kept.size >= maxKeptWords) {
+          kept.clear();
+        }
+        kept.set(word, ids);
+      }
+      return ids;
+    },
+  };
+}
+
+/** How a word is written in single characters before anything merges. */
+function readStart(field: Field, { idOf }: Vocabulary, prefix: string): (word: string) => number[] {
+  const suffix = optionalText(field.at("end_of_word_suffix"));
+  const ofByte = field.at("byte_fallback").flag(false) ? byteTokens(idOf) : null;
+  const unknown = readUnknown(field.at("unk_token"), idOf);
+  const fusesUnknown = field.at("fuse_unk").flag(false);
+  return (word) => {
+    const ids: number[] = [];
+    let pending: number | null = null;
+    const characters = Array.from(word);
+    for (const [index, character] of characters.entries()) {
+      const isLast = index === characters.length - 1;
+      const token = (index === 0 ? "" : prefix) + character + (isLast ? suffix : "");
+      const id = idOf.get(token);
+      const bytes = id === undefined && ofByte !== null ? fallBack(token, ofByte) : null;
+      if (bytes !== null) {
+        ids.push(...bytes);
+        continue;
+      }
+      if (pending !== null && !(id === undefined && fusesUnknown)) {
+        ids.push(pending);
+      }
+      pending = id === undefined ? unknown : null;
+      if (id !== undefined) {
+        ids.push(id);
+      }
+    }
+    return pending === null ? ids : [...ids, pending];
+  };
+}
+
+function readUnknown(field: Field, idOf: ReadonlyMap<string, number>): number | null {
+  if (!field.isGiven) {
+    return null;
+  }
+  const id = idOf.get(field.text());
+  if (id === undefined) {
+    throw field.fault("is not in the vocabulary");
+  }
+  return id;
+}
+
+function optionalText(field: Field): string {
+  return field.isGiven ? field.text() : "";
+}
+
+/** A pair of symbols to be merged, as one number that sorts by rank, then from left to right. */
+const placeRange = 2 ** 32;
+
+function mergeAll(start: number[], merges: Merges): number[] {
+  if (start.length < 2) {
+    return start;
+  }
+  const ids = Int32Array.from(start);
+  const count = ids.length;
+  const next = Int32Array.from(ids, (_, place) => place + 1);
+  const before = Int32Array.from(ids, (_, place) => place - 1);
+  const heap = new Heap();
+  const rankAt = (place: number) => {
+    const after = next[place] ?? count;
+    return after >= count ? -1 : merges.rankOf(ids[place] ?? 0, ids[after] ?? 0);
+  };
+  const offer = (place: number) => {
+    const rank = rankAt(place);
+    if (rank >= 0) {
+      heap.push(rank * placeRange + place);
+    }
+  };
+  for (let place = 0; place < count - 1; place++) {
+    offer(place);
+  }
+  for (let top = heap.pop(); top !== undefined; top = heap.pop()) {
+    const rank = Math.floor(top / placeRange);
+    const place = top - rank * placeRange;
+    // Since it was offered, either symbol may have been merged into another.
+    if ((ids[place] ?? -1) < 0 || rankAt(place) !== rank) {
+      continue;
+    }
+    const gone = next[place] ?? count;
+    const after = next[gone] ?? count;
+    ids[place] = merges.resultOf(rank);
+    ids[gone] = -1;
+    next[place] = after;
+    if (after < count) {
+      before[after] = place;
+    }
+    offer(place);
+    const previous = before[place] ?? -1;
+    if (previous >= 0) {
+      offer(previous);
+    }
+  }
+  return Array.from(ids).filter((id) => id >= 0);
+}
+
+/** The smallest number first. */
+class Heap {
+  readonly #items: number[] = [];
+
+  push(item: number): void {
+    const items = this.#items;
+    let place = items.length;
+    while (place > 0) {
+      const parent = (place - 1) >>> 1;
+      const above = items[parent] ?? 0;
+      if (above <= item) {
+        break;
+      }
+      items[place] = above;
+      place = parent;
+    }
+    items[place] = item;
+  }
+
+  pop(): number | undefined {
+    const items = this.#items;
+    const top = items[0];
+    const last = items.pop();
+    if (last === undefined || items.length === 0) {
+      return top;
+    }
+    let place = 0;
+    for (;;) {
+      let child = 2 * place + 1;
+      if (child >= items.length) {
+        break;
+      }
+      if (child + 1 < items.length && (items[child + 1] ?? 0) < (items[child] ?? 0)) {
+        child++;
+      }
+      const below = items[child] ?? 0;
+      if (below >= last) {
+        break;
+      }
+      items[place] = below;
+      place = child;
+    }
+    items[place] = last;
+    return top;
+  }
+}

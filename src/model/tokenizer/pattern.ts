@@ -1,0 +1,389 @@
+// Oniguruma's regular expressions (Ruby syntax, UTF-8), as tokenizer.json has them, to those of JavaScript.
+// Differences that matter: \s is White_Space (JavaScript adds U+FEFF and lacks U+0085), \d and \w are Unicode's, `.` stops at
+// \n alone, `++ *+ ?+` and (?>) never give back, (?i:) and POSIX classes exist, ^ and $ are of lines.
+// Source: Oniguruma doc/RE and doc/SYNTAX.md; the classes were compared with Python's tokenizers over all characters.
+
+/** Longer than any real one (GPT-4o's has 430); a bound on the work of translating. */
+const maxLength = 10_000;
+const maxDepth = 50;
+
+const word = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}`;
+/** Oniguruma's \w takes these outside of a class, and only there. */
+const wordAndLatinNumbers = `[${word}\\u00b2\\u00b3\\u00b9\\u00bc-\\u00be]`;
+const lineStart = String.raw`(?<![^\n])`;
+const lineEnd = String.raw`(?![^\n])`;
+
+/** Shorthands as the inside of a class. */
+const classOf: Readonly<Record<string, string>> = {
+  s: String.raw`\p{White_Space}`,
+  d: String.raw`\p{Nd}`,
+  w: word,
+  h: "0-9A-Fa-f",
+};
+
+const posix: Readonly<Record<string, string>> = {
+  alpha: String.raw`\p{Alphabetic}`,
+  alnum: String.raw`\p{Alphabetic}\p{Nd}`,
+  digit: String.raw`\p{Nd}`,
+  lower: String.raw`\p{Lowercase}`,
+  upper: String.raw`\p{Uppercase}`,
+  space: String.raw`\p{White_Space}`,
+  blank: String.raw`\t\p{Zs}`,
+  punct: String.raw`\p{P}\p{S}`,
+  cntrl: String.raw`\p{Cc}`,
+  word,
+  xdigit: "0-9A-Fa-f",
+};
+
+const controls: Readonly<Record<string, string>> = {
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  f: "\f",
+  v: "\v",
+  a: "\x07",
+  e: "\x1b",
+};
+
+/** Lower and upper case of ASCII letters; these two have a third form (long s, Kelvin sign). */
+const thirdCase: Readonly<Record<string, string>> = { s: "\u017f", k: "\u212a" };
+
+/**
+ * @param source a regular expression of tokenizer.json
+ * @returns one with flags "gv"
+ * @throws SyntaxError saying what is wrong or not known here
+ */
+export function compilePattern(source: string): RegExp {
+  if (source.length > maxLength) {
+    throw new SyntaxError(`it has ${source.length} characters, more than ${maxLength}`);
+  }
+  return new RegExp(new Translation(source).whole(), "gv");
+}
+
+class Translation {
+  readonly #source: string;
+  #at = 0;
+  #isCaseFree = false;
+  #captures = 0;
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  whole(): string {
+    const translated = this.#alternatives(0);
+    if (this.#at < this.#source.length) {
+      throw this.#unexpected();
+    }
+    return translated;
+  }
+
+  #alternatives(depth: number): string {
+    if (depth > maxDepth) {
+      throw new SyntaxError(`its groups nest deeper than ${maxDepth}`);
+    }
+    let translated = "";
+    while (this.#at < this.#source.length && this.#peek() !== ")") {
+      translated += this.#take("|") ? "|" : this.#quantified(this.#atom(depth));
+    }
+    return translated;
+  }
+
+  /** Quantifiers follow each other: `a{2}+` is (a{2})+, but `a++` never gives back. */
+  #quantified(atom: string): string {
+    let translated = atom;
+    for (let isFirst = true; ; isFirst = false) {
+      const quantifier = this.#match(/(?:[*+?]|\{(?:\d+(?:,\d*)?|,\d+)\})/y);
+      if (quantifier === null) {
+        return translated;
+      }
+      const times = quantifier.replace("{,", "{0,");
+      const isBraced = times.startsWith("{");
+      const repeated = `${isFirst ? translated : `(?:${translated})`}${times}`;
+      if (this.#take("?")) {
+        translated = `${repeated}?`;
+      } else {
+        translated = !isBraced && this.#take("+") ? this.#atomic(repeated) : repeated;
+      }
+    }
+  }
+
+  /** JavaScript's lookaheads give nothing back, so what one has captured stands. */
+  #atomic(inner: string): string {
+    const name = `a${this.#captures++}`;
+    return `(?:(?=(?<${name}>${inner}))\\k<${name}>)`;
+  }
+
+  #atom(depth: number): string {
+    const character = this.#next();
+    switch (character) {
+      case "(":
+        return this.#group(depth);
+      case "[":
+        return this.#class(depth);
+      case ".":
+        return "[^\\n]";
+      case "^":
+        return lineStart;
+      case "$":
+        return lineEnd;
+      case "\\":
+        return this.#escape();
+      case "*":
+      case "+":
+      case "?":
+        throw new SyntaxError(`nothing stands before the ${character} at ${this.#at - 1}`);
+      default:
+        return this.#literal(character);
+    }
+  }
+
+  #group(depth: number): string {
+    const wasCaseFree = this.#isCaseFree;
+    const opening = this.#match(/\?(?:<[=!]|[:=!>]|i:|-i:|<[A-Za-z_]\w*>)/y);
+    if (opening === null && this.#peek() === "?") {
+      throw new SyntaxError(`the group at ${this.#at - 1} is of an unknown kind`);
+    }
+    if (opening === "?i:" || opening === "?-i:") {
+      this.#isCaseFree = opening === "?i:";
+    }
+    const inner = this.#alternatives(depth + 1);
+    if (!this.#take(")")) {
+      throw new SyntaxError("a group is not closed");
+    }
+    this.#isCaseFree = wasCaseFree;
+    if (opening === "?>") {
+      return this.#atomic(inner);
+    }
+    const looks = opening !== null && /^\?<?[=!]$/.test(opening);
+    return looks ? `(${opening}${inner})` : `(?:${inner})`;
+  }
+
+  #escape(): string {
+    const property = this.#property();
+    if (property !== null) {
+      return property;
+    }
+    const letter = this.#next();
+    switch (letter) {
+      case "A":
+        return String.raw`(?<![\s\S])`;
+      case "z":
+        return String.raw`(?![\s\S])`;
+      case "Z":
+        return String.raw`(?=\n?(?![\s\S]))`;
+      case "b":
+        return `(?:(?<=${wordAndLatinNumbers})(?!${wordAndLatinNumbers})|(?<!${wordAndLatinNumbers})(?=${wordAndLatinNumbers}))`;
+      case "w":
+        return wordAndLatinNumbers;
+      case "W":
+        return wordAndLatinNumbers.replace("[", "[^");
+      default:
+        return shorthand(letter) ?? this.#literal(this.#character(letter));
+    }
+  }
+
+  /** The class whose bracket was read; `depth` bounds classes within classes. */
+  #class(depth: number): string {
+    if (depth > maxDepth) {
+      throw new SyntaxError(`its classes nest deeper than ${maxDepth}`);
+    }
+    const start = this.#at - 1;
+    const isNegated = this.#take("^");
+    const operands: string[] = [];
+    let members = this.#peek() === "]" ? this.#member(this.#next(), depth) : "";
+    for (;;) {
+      if (this.#at >= this.#source.length) {
+        throw new SyntaxError(`the class at ${start} is not closed`);
+      }
+      const isEnd = this.#take("]");
+      if (isEnd || this.#match(/&&/y) !== null) {
+        if (members === "") {
+          throw new SyntaxError(`the class at ${start} is empty`);
+        }
+        operands.push(members);
+        members = "";
+        if (isEnd) {
+          const inner =
+            operands.length === 1
+              ? operands.join("")
+              : operands.map((part) => `[${part}]`).join("&&");
+          return `[${isNegated ? "^" : ""}${inner}]`;
+        }
+        continue;
+      }
+      members += this.#member(this.#next(), depth);
+    }
+  }
+
+  /** One member of a class: a range, a character, or a set. */
+  #member(character: string, depth: number): string {
+    if (character === "[") {
+      const named = this.#match(/:\^?[a-z]+:\]/y);
+      return named === null ? this.#class(depth + 1) : posixClass(named);
+    }
+    if (character === "\\") {
+      const property = this.#property();
+      if (property !== null) {
+        return property;
+      }
+      const set = shorthand(this.#peek());
+      if (set !== null) {
+        this.#at++;
+        return set;
+      }
+    }
+    const first = character === "\\" ? this.#character(this.#next()) : character;
+    if (this.#match(/-(?!\]|&&)/y) === null) {
+      return this.#spelled(first, first);
+    }
+    const end = this.#next();
+    const last = end === "\\" ? this.#character(this.#next()) : end;
+    if (end === "[" || (codeOf(last) ?? 0) < (codeOf(first) ?? 0)) {
+      throw new SyntaxError(`the range before ${this.#at} has no order`);
+    }
+    return this.#spelled(first, last);
+  }
+
+  #spelled(first: string, last: string): string {
+    const range = `${codePoint(first)}-${codePoint(last)}`;
+    return this.#isCaseFree ? range + otherCases(first, last) : range;
+  }
+
+  /** `\p{L}`, `\P{L}`, `\p{^L}`, after the backslash; null when it is something else. */
+  #property(): string | null {
+    const property = this.#match(/[pP]\{\^?[A-Za-z_0-9 =-]+\}/y);
+    if (property === null) {
+      return null;
+    }
+    const isNegated = property.startsWith("P") !== property.startsWith("^", 2);
+    const name = property.replace(/^[pP]\{\^?|\}$/g, "");
+    if (this.#isCaseFree && /^(Lu|Ll|Lt|Uppercase|Lowercase|Upper|Lower)/.test(name)) {
+      throw new SyntaxError(`\\${property} without regard to case is not known here`);
+    }
+    if (name === "Word") {
+      return isNegated ? `[^${word}]` : `[${word}]`;
+    }
+    const known = [name, `Script=${name}`].find(isProperty);
+    if (known === undefined) {
+      throw new SyntaxError(`\\${property} is not known here`);
+    }
+    return `\\${isNegated ? "P" : "p"}{${known}}`;
+  }
+
+  /** The character that an escape means, after its first letter was read. */
+  #character(letter: string): string {
+    const hex =
+      letter === "x"
+        ? this.#match(/\{[0-9A-Fa-f]{1,6}\}|[0-9A-Fa-f]{1,2}/y)
+        : letter === "u"
+          ? this.#match(/[0-9A-Fa-f]{4}/y)
+          : null;
+    if (hex !== null) {
+      return String.fromCodePoint(Math.min(parseInt(hex.replace("{", ""), 16), 0x10ffff));
+    }
+    const control = controls[letter];
+    if (control !== undefined) {
+      return control;
+    }
+    if (/[A-Za-z0-9]/.test(letter)) {
+      throw new SyntaxError(`\\${letter} is not known here`);
+    }
+    return letter;
+  }
+
+  #literal(character: string): string {
+    const others = this.#isCaseFree ? otherCases(character, character) : "";
+    return others === "" ? codePoint(character) : `[${codePoint(character)}${others}]`;
+  }
+
+  #peek(): string {
+    return this.#source[this.#at] ?? "";
+  }
+
+  #next(): string {
+    const code = this.#source.codePointAt(this.#at);
+    if (code === undefined) {
+      throw new SyntaxError("it ends too early");
+    }
+    const character = String.fromCodePoint(code);
+    this.#at += character.length;
+    return character;
+  }
+
+  #take(character: string): boolean {
+    const isNext = this.#peek() === character;
+    this.#at += isNext ? 1 : 0;
+    return isNext;
+  }
+
+  #match(pattern: RegExp): string | null {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#source)?.[0] ?? null;
+    this.#at += found?.length ?? 0;
+    return found;
+  }
+
+  #unexpected(): SyntaxError {
+    return new SyntaxError(`the ${this.#peek()} at ${this.#at} closes nothing`);
+  }
+}
+
+/** `\s` and its like as a class; null for any other letter. */
+function shorthand(letter: string): string | null {
+  const members = Object.hasOwn(classOf, letter.toLowerCase())
+    ? classOf[letter.toLowerCase()]
+    : null;
+  if (members === undefined || members === null) {
+    return null;
+  }
+  return letter === letter.toLowerCase() ? `[${members}]` : `[^${members}]`;
+}
+
+/** @param named `:alpha:]` or `:^alpha:]` */
+function posixClass(named: string): string {
+  const name = named.replace(/[:^\]]/g, "");
+  const members = Object.hasOwn(posix, name) ? posix[name] : undefined;
+  if (members === undefined) {
+    throw new SyntaxError(`[${named} is not known here`);
+  }
+  return named.includes("^") ? `[^${members}]` : `[${members}]`;
+}
+
+function isProperty(name: string): boolean {
+  try {
+    return new RegExp(`\\p{${name}}`, "v").flags === "v";
+  } catch {
+    return false;
+  }
+}
+
+/** The letters of a range in their other cases, as members of a class. */
+function otherCases(first: string, last: string): string {
+  const [from, to] = [codeOf(first) ?? 0, codeOf(last) ?? 0];
+  if (to > 0x7f) {
+    if (from !== to) {
+      throw new SyntaxError("a range beyond ASCII without regard to case is not known here");
+    }
+    const others = [first.toLowerCase(), first.toUpperCase()].filter((other) => other !== first);
+    return others.map((other) => codePoint(other)).join("");
+  }
+  let others = "";
+  for (let code = from; code <= to; code++) {
+    const letter = String.fromCharCode(code);
+    const other = letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase();
+    others += other === letter ? "" : codePoint(other);
+    const third = thirdCase[letter.toLowerCase()];
+    others += third === undefined ? "" : codePoint(third);
+  }
+  return others;
+}
+
+function codeOf(character: string): number | undefined {
+  return character.codePointAt(0);
+}
+
+/** Spelled by number, no character has a meaning of its own. */
+function codePoint(characters: string): string {
+  return Array.from(characters, (one) => `\\u{${(codeOf(one) ?? 0).toString(16)}}`).join("");
+}

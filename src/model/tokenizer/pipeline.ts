@@ -1,0 +1,88 @@
+// tokenizer.json as a whole: added tokens, normalizer, pre-tokenizer, model, post-processor, decoder.
+// Ids are those of Hugging Face tokenizers 0.23 (tokenizers/src/tokenizer/mod.rs), in every case of tests/golden/tokenizers.
+import { readAddedTokens, TokenFinder, type AddedToken, type Section } from "./added-tokens.ts";
+import { readBpe, type TokenModel } from "./bpe.ts";
+import { readDecoder } from "./decoder.ts";
+import type { Field } from "./field.ts";
+import { readNormalizer, type TextStep } from "./normalizer.ts";
+import { readPostProcessor } from "./post-processor.ts";
+import { readPreTokenizer } from "./pre-tokenizer.ts";
+import { readUnigram } from "./unigram.ts";
+
+export interface TokenPipeline {
+  /** @param addSpecialTokens what the tokenizer itself puts around a text */
+  encode(text: string, addSpecialTokens: boolean): number[];
+  /** Unknown ids are left out. */
+  decode(ids: readonly number[], skipSpecialTokens: boolean): string;
+  idOf(token: string): number | undefined;
+  /** Largest id of the model's own vocabulary. */
+  largestId: number;
+}
+
+/**
+ * @param field all of tokenizer.json
+ * @param vocabSize rows of the embedding. An added token beyond it (Gemma 3's image token, on the text-only models) is read as
+ *   the plain text that it is.
+ * @throws UserError "bad-tokenizer"
+ */
+export function readPipeline(field: Field, vocabSize: number): TokenPipeline {
+  const model = readModel(field.at("model"));
+  const { idOf, tokenOf } = model.vocabulary;
+  const normalize = readNormalizer(field.at("normalizer"));
+  const added = readAddedTokens(field.at("added_tokens"), model.vocabulary, normalize).filter(
+    ({ id }) => id < vocabSize,
+  );
+  const sections = sectionsOf(added, normalize);
+  const cut = readPreTokenizer(field.at("pre_tokenizer"));
+  const postProcess = readPostProcessor(field.at("post_processor"));
+  const decodeTokens = readDecoder(field.at("decoder"));
+  const addedById = new Map(added.map((token) => [token.id, token]));
+  const addedIds = new Map(added.map(({ content, id }) => [content, id]));
+  return {
+    largestId: tokenOf.length - 1,
+    idOf: (token) => addedIds.get(token) ?? idOf.get(token),
+    encode(text, addSpecialTokens) {
+      const ids = sections(text).flatMap((section) =>
+        "id" in section
+          ? [section.id]
+          : cut(section.text, section.begin === 0).flatMap((word) => model.tokenize(word)),
+      );
+      return addSpecialTokens ? [...postProcess(ids)] : ids;
+    },
+    decode(ids, skipSpecialTokens) {
+      const tokens = ids.flatMap((id) => {
+        const token = addedById.get(id);
+        // Python knows a special token by its text, so one that is normalised into another is not left out.
+        const isSpecial = token?.isSpecial === true && token.form === token.content;
+        return skipSpecialTokens && isSpecial ? [] : (token?.form ?? tokenOf[id] ?? []);
+      });
+      return decodeTokens(tokens);
+    },
+  };
+}
+
+function readModel(field: Field): TokenModel {
+  const type = field.at("type");
+  const isUnigram = type.isGiven
+    ? type.oneOf(["BPE", "Unigram"]) === "Unigram"
+    : Array.isArray(field.at("vocab").value);
+  return isUnigram ? readUnigram(field) : readBpe(field);
+}
+
+/** Texts between added tokens, normalised; `begin` is 0 only where the text itself begins. */
+function sectionsOf(
+  added: readonly AddedToken[],
+  normalize: TextStep,
+): (text: string) => Section[] {
+  const asGiven = new TokenFinder(added.filter(({ isNormalized }) => !isNormalized));
+  const normalized = new TokenFinder(added.filter(({ isNormalized }) => isNormalized));
+  const within = (section: { text: string; begin: number }) =>
+    normalized
+      .sections(normalize(section.text))
+      .map((inner) => ("id" in inner ? inner : { ...inner, begin: section.begin + inner.begin }));
+  return (text) =>
+    asGiven
+      // A lone surrogate is no character; in UTF-8 it can only be the replacement character.
+      .sections(text.replace(/\p{Cs}/gu, "\ufffd"))
+      .flatMap((section) => ("id" in section ? [section] : within(section)));
+}

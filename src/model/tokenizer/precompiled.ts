@@ -1,0 +1,101 @@
+// sentencepiece's precompiled normalisation: a double-array trie from byte sequences to their replacements.
+// Source: sentencepiece's builder.cc (the blob), Darts-clone (the units), and the Rust crate spm_precompiled (how it is
+// applied: per grapheme shorter than six bytes, then per character, each time the shortest entry that fits).
+import type { Field } from "./field.ts";
+
+/** The largest real table (nmt_nfkc_cf) has 0.3 MB. */
+const maxBytes = 16 * 2 ** 20;
+const maxKnown = 20_000;
+
+interface Table {
+  units: Uint32Array;
+  /** Replacements, each ended by a zero byte. */
+  texts: Uint8Array;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** @param field base64 of: size of the trie in bytes (u32, little-endian), the trie, the replacements; null is none */
+export function readPrecompiled(field: Field): (text: string) => string {
+  if (!field.isGiven || field.text() === "") {
+    return (text) => text;
+  }
+  const table = readTable(field);
+  const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+  const known = new Map<string, string>();
+  return (text) =>
+    Array.from(graphemes.segment(text), ({ segment }) => {
+      let replaced = known.get(segment);
+      if (replaced === undefined) {
+        replaced = replaceGrapheme(segment, table);
+        if (known.size >= maxKnown) {
+          known.clear();
+        }
+        known.set(segment, replaced);
+      }
+      return replaced;
+    }).join("");
+}
+
+function replaceGrapheme(grapheme: string, table: Table): string {
+  const bytes = encoder.encode(grapheme);
+  const whole = bytes.length < 6 ? shortestMatch(bytes, table) : null;
+  return (
+    whole ??
+    Array.from(
+      grapheme,
+      (character) => shortestMatch(encoder.encode(character), table) ?? character,
+    ).join("")
+  );
+}
+
+/** Walks the trie until an entry ends; its value is where the replacement begins. */
+function shortestMatch(bytes: Uint8Array, { units, texts }: Table): string | null {
+  let unit = units[0] ?? 0;
+  let node = offsetOf(unit);
+  for (const byte of bytes) {
+    node ^= byte;
+    unit = units[node] ?? 0;
+    // The label and the bit that says "leaf": a leaf is never walked through.
+    if (byte === 0 || (unit & 0x800000ff) >>> 0 !== byte) {
+      return null;
+    }
+    node ^= offsetOf(unit);
+    if (((unit >>> 8) & 1) === 1) {
+      const begin = (units[node] ?? 0) & 0x7fffffff;
+      const end = texts.indexOf(0, begin);
+      return decoder.decode(texts.subarray(begin, end < 0 ? texts.length : end));
+    }
+  }
+  return null;
+}
+
+function offsetOf(unit: number): number {
+  return (unit >>> 10) << ((unit & (1 << 9)) >>> 6);
+}
+
+function readTable(field: Field): Table {
+  const bytes = decodeBase64(field);
+  const view = new DataView(bytes.buffer);
+  const trieBytes = bytes.length < 4 ? 0 : view.getUint32(0, true);
+  if (trieBytes === 0 || trieBytes % 4 !== 0 || trieBytes + 4 > bytes.length) {
+    throw field.fault(`says that its trie has ${trieBytes} bytes; it has ${bytes.length} in all`);
+  }
+  const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) =>
+    view.getUint32(4 + index * 4, true),
+  );
+  return { units, texts: bytes.subarray(4 + trieBytes) };
+}
+
+function decodeBase64(field: Field): Uint8Array<ArrayBuffer> {
+  const text = field.text();
+  if (text.length > maxBytes) {
+    throw field.fault(`has ${text.length} characters, more than ${maxBytes}`);
+  }
+  try {
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  } catch {
+    throw field.fault("is not base64");
+  }
+}

@@ -1,0 +1,107 @@
+// Cutting a text at the matches of a pattern: the five behaviours of tokenizers' `Split`.
+// Source: tokenizers/src/tokenizer/normalizer.rs (SplitDelimiterBehavior) and pattern.rs.
+import { compilePattern } from "./pattern.ts";
+import type { Field } from "./field.ts";
+
+export const behaviors = [
+  "Removed",
+  "Isolated",
+  "MergedWithPrevious",
+  "MergedWithNext",
+  "Contiguous",
+] as const;
+export type Behavior = (typeof behaviors)[number];
+
+interface Piece {
+  text: string;
+  isMatch: boolean;
+}
+
+/** `{"String": ...}` or `{"Regex": ...}`; null matches nothing, as the empty text does. */
+export function readPattern(field: Field): RegExp | null {
+  if (field.at("String").isGiven) {
+    const text = field.at("String").text();
+    return text === "" ? null : literalPattern(text);
+  }
+  const regex = field.at("Regex");
+  try {
+    return compilePattern(regex.text());
+  } catch (error) {
+    if (error instanceof SyntaxError) {
+      throw regex.fault(`is no regular expression that is known here (${error.message})`);
+    }
+    throw error;
+  }
+}
+
+export function literalPattern(text: string): RegExp {
+  return new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`), "gv");
+}
+
+/** @param isInverted what does not match is taken as the match */
+export function split(
+  text: string,
+  pattern: RegExp | null,
+  behavior: Behavior,
+  isInverted = false,
+): string[] {
+  const pieces = cut(text, pattern);
+  if (isInverted) {
+    pieces.forEach((piece) => {
+      piece.isMatch = !piece.isMatch;
+    });
+  }
+  return join(pieces, behavior).filter((piece) => piece !== "");
+}
+
+function cut(text: string, pattern: RegExp | null): Piece[] {
+  if (pattern === null) {
+    return [{ text, isMatch: false }];
+  }
+  const pieces: Piece[] = [];
+  let end = 0;
+  for (const match of text.matchAll(pattern)) {
+    if (match.index > end) {
+      pieces.push({ text: text.slice(end, match.index), isMatch: false });
+    }
+    pieces.push({ text: match[0], isMatch: true });
+    end = match.index + match[0].length;
+  }
+  if (end < text.length) {
+    pieces.push({ text: text.slice(end), isMatch: false });
+  }
+  return pieces;
+}
+
+function join(pieces: readonly Piece[], behavior: Behavior): string[] {
+  switch (behavior) {
+    case "Isolated":
+      return pieces.map(({ text }) => text);
+    case "Removed":
+      return pieces.filter(({ isMatch }) => !isMatch).map(({ text }) => text);
+    case "Contiguous":
+      return grouped(pieces, (piece, before) => piece.isMatch === before.isMatch);
+    case "MergedWithPrevious":
+      return grouped(pieces, (piece, before) => piece.isMatch && !before.isMatch);
+    case "MergedWithNext":
+      return grouped(pieces, (piece, before) => before.isMatch && !piece.isMatch);
+  }
+}
+
+function grouped(
+  pieces: readonly Piece[],
+  joins: (piece: Piece, before: Piece) => boolean,
+): string[] {
+  const texts: string[] = [];
+  let before: Piece | undefined;
+  for (const piece of pieces) {
+    const last = texts.length - 1;
+    if (before !== undefined && joins(piece, before)) {
+      texts[last] = (texts[last] ?? "") + piece.text;
+    } else {
+      texts.push(piece.text);
+    }
+    before = piece;
+  }
+  return texts;
+}
