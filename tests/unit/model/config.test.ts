@@ -44,7 +44,23 @@ describe("a config", () => {
       numKeyValueHeads: 2,
       headDim: 12,
       rmsNormEps: 1e-5,
-      ropeTheta: 10_000,
+      rope: { theta: 10_000, scaling: null },
+      slidingRope: { theta: 10_000, scaling: null },
+      slidingWindow: null,
+      layers: [
+        { isSliding: false, hasRope: true },
+        { isSliding: false, hasRope: true },
+      ],
+      hasQkvBias: false,
+      hasQkNorm: false,
+      isFused: false,
+      hasSandwichNorms: false,
+      normOffset: 0,
+      activation: "silu",
+      embeddingScale: 1,
+      attentionScale: 1 / Math.sqrt(12),
+      attentionSoftcap: null,
+      logitSoftcap: null,
       maxPositionEmbeddings: 64,
       tieWordEmbeddings: false,
     });
@@ -56,7 +72,7 @@ describe("a config", () => {
       numKeyValueHeads: 3,
       headDim: 8,
       rmsNormEps: 1e-6,
-      ropeTheta: 500_000,
+      rope: { theta: 500_000, scaling: null },
       tieWordEmbeddings: true,
     });
   });
@@ -75,7 +91,7 @@ describe("a config", () => {
       numKeyValueHeads: 4,
       headDim: 16,
       rmsNormEps: 1e-6,
-      ropeTheta: 10_000,
+      rope: { theta: 10_000, scaling: null },
       maxPositionEmbeddings: 2048,
       tieWordEmbeddings: false,
     });
@@ -100,29 +116,119 @@ describe("a config", () => {
   });
 });
 
+const mistral = { architectures: ["MistralForCausalLM"], num_key_value_heads: 2 };
+const gemma2 = { architectures: ["Gemma2ForCausalLM"] };
+const gemma3 = { architectures: ["Gemma3ForCausalLM"] };
+const smollm3 = { architectures: ["SmolLM3ForCausalLM"] };
+const qwen2 = { architectures: ["Qwen2ForCausalLM"], num_key_value_heads: 2 };
+const phi3 = { architectures: ["Phi3ForCausalLM"] };
+const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+const longrope = { type: "longrope", short_factor: [1, 1, 1, 1, 1, 1, 1, 1], long_factor: [] };
+
+describe("a config of another architecture", () => {
+  test("of Gemma scales its embeddings in the precision of its checkpoint", () => {
+    const scale = (dtype: object) =>
+      parse({ ...gemma3, hidden_size: 640, ...dtype }).embeddingScale;
+    expect(scale({})).toBe(25.25);
+    expect(scale({ torch_dtype: "bfloat16" })).toBe(25.25);
+    expect(scale({ dtype: "float16" })).toBe(25.296875);
+    expect(scale({ dtype: "float32" })).toBe(Math.fround(Math.sqrt(640)));
+  });
+
+  test("of Gemma 3 may hold its two RoPEs as transformers 4 or 5 writes them", () => {
+    const older = {
+      rope_theta: 5e5,
+      rope_local_base_freq: 2e4,
+      rope_scaling: { rope_type: "linear", factor: 8 },
+    };
+    const newer = {
+      rope_parameters: {
+        full_attention: { rope_type: "linear", factor: 8, rope_theta: 5e5 },
+        sliding_attention: { rope_type: "default", rope_theta: 2e4 },
+      },
+    };
+    const config = parse({ ...gemma3, ...older });
+    expect(config.rope).toEqual({ theta: 5e5, scaling: { kind: "linear", factor: 8 } });
+    expect(config.slidingRope).toEqual({ theta: 2e4, scaling: null });
+    expect(parse({ ...gemma3, ...newer })).toEqual(config);
+  });
+
+  test("of Gemma 3 keeps its sliding layers, and their RoPE, in a window beyond its context", () => {
+    const config = parse({ ...gemma3, sliding_window: 4096, max_position_embeddings: 2048 });
+    expect(config.slidingWindow).toBe(4096);
+    expect(config.layers.every(({ isSliding }) => isSliding)).toBe(true);
+  });
+
+  test("whose window is as long as its context has no sliding layer", () => {
+    const windowed = (sliding_window: number) =>
+      parse({ ...mistral, sliding_window, max_position_embeddings: 2048 });
+    expect(windowed(2047).slidingWindow).toBe(2047);
+    expect(windowed(2048)).toEqual(
+      parse({ ...mistral, sliding_window: null, max_position_embeddings: 2048 }),
+    );
+  });
+
+  test("with longrope is one for texts up to its original length", () => {
+    const config = parse({
+      ...phi3,
+      original_max_position_embeddings: 1024,
+      max_position_embeddings: 16_384,
+      rope_scaling: longrope,
+    });
+    expect(config.maxPositionEmbeddings).toBe(1024);
+    expect(config.rope.scaling).toEqual({
+      kind: "factors",
+      factors: longrope.short_factor,
+      attentionFactor: Math.sqrt(1 + Math.log(16) / Math.log(1024)),
+      originalMaxPositionEmbeddings: 1024,
+    });
+    const named = { ...longrope, type: "su", attention_factor: 1.5 };
+    expect(parse({ ...phi3, rope_scaling: named }).rope.scaling).toMatchObject({
+      kind: "factors",
+      attentionFactor: 1.5,
+    });
+  });
+
+  test("may name its architecture by the model's type alone", () => {
+    expect(parse({ architectures: undefined, model_type: "gemma3_text" })).toEqual(parse(gemma3));
+  });
+});
+
 describe("a model that the decoder is not", () => {
   test.each([
-    [{ architectures: ["MistralForCausalLM"] }, 'architecture "MistralForCausalLM"'],
+    [{ architectures: ["MixtralForCausalLM"] }, 'architecture "MixtralForCausalLM"'],
     [{ architectures: ["LlamaForSequenceClassification"] }, "LlamaForSequenceClassification"],
+    [{ architectures: ["Gemma3ForConditionalGeneration"] }, "with its vision part"],
+    [{ architectures: undefined, model_type: "gemma3" }, "with its vision part"],
     [{ architectures: undefined, model_type: "gpt2" }, 'architecture "gpt2"'],
     [{ architectures: [] }, 'architecture "none named"'],
     [{ architectures: ["toString"] }, 'architecture "toString"'],
-    [{ rope_scaling: { type: "linear", factor: 2 } }, 'RoPE scaling "linear"'],
-    [{ rope_scaling: { rope_type: "llama3", factor: 8 } }, 'RoPE scaling "llama3"'],
+    [{ architectures: [7] }, "architecture 7"],
+    [{ rope_scaling: { type: "dynamic", factor: 2 } }, 'RoPE scaling "dynamic"'],
+    [{ ...qwen2, rope_scaling: { type: "yarn", factor: 4 } }, 'RoPE scaling "yarn"'],
     [{ rope_parameters: { rope_type: "yarn", rope_theta: 1e4 } }, 'RoPE scaling "yarn"'],
-    [
-      { rope_scaling: { type: "default" }, rope_parameters: { rope_type: "yarn" } },
-      'RoPE scaling "yarn"',
-    ],
-    [{ rope_scaling: { type: 4 } }, 'RoPE scaling "4"'],
+    [{ rope_scaling: { type: 4 } }, "RoPE scaling 4"],
+    [{ rope_scaling: { type: "default", mrope_section: [8] } }, "parameter mrope_section"],
+    [{ ...phi3, rope_scaling: { ...longrope, short_mscale: 1.2 } }, "parameter short_mscale"],
+    [{ rope_parameters: { full_attention: { rope_theta: 1 } } }, "parameter full_attention"],
+    [{ ...phi3, partial_rotary_factor: 0.75 }, "partial_rotary_factor 0.75"],
+    [{ rope_parameters: { partial_rotary_factor: 0.5 } }, "partial_rotary_factor 0.5"],
     [{ attention_bias: true }, "attention_bias"],
+    [{ ...gemma2, attention_bias: true }, "attention_bias"],
     [{ mlp_bias: true }, "mlp_bias"],
+    [{ ...gemma3, use_bidirectional_attention: true }, "use_bidirectional_attention"],
+    [{ ...gemma3, attn_logit_softcapping: 50 }, "attn_logit_softcapping"],
+    [{ final_logit_softcapping: 30 }, "final_logit_softcapping"],
     [{ hidden_act: "gelu" }, 'activation "gelu"'],
+    [{ ...gemma2, hidden_activation: "relu" }, 'activation "relu"'],
+    [{ ...qwen2, layer_types: ["full_attention", "linear_attention"] }, '"linear_attention"'],
+    [{ ...smollm3, no_rope_layers: [1, 2] }, "no_rope_layers has 2"],
   ])("is refused by name: %j", (given, message) => {
     const error = refusalOf(given);
     expect(error).toMatchObject({ code: "unsupported-architecture", where: "config.json" });
     expect(error.message).toContain(message);
-    expect(error.remedy).toContain("LlamaForCausalLM");
+    expect(error.remedy).toContain("LlamaForCausalLM (Llama, SmolLM2, TinyLlama)");
+    expect(error.remedy).toContain("Gemma3ForCausalLM");
   });
 });
 
@@ -134,7 +240,7 @@ describe("the sizes alone", () => {
   });
 
   test.each([
-    { rope_scaling: { rope_type: "llama3", factor: 8 } },
+    { rope_scaling: { rope_type: "dynamic", factor: 8 } },
     { rope_parameters: { rope_type: "yarn", rope_theta: 1e4 } },
     { hidden_act: "gelu" },
   ])("are read where the decoder would compute otherwise: %j", (given) => {
@@ -143,7 +249,7 @@ describe("the sizes alone", () => {
   });
 
   test.each([
-    [{ architectures: ["MistralForCausalLM"] }, 'architecture "MistralForCausalLM"'],
+    [{ architectures: ["MixtralForCausalLM"] }, 'architecture "MixtralForCausalLM"'],
     [{ attention_bias: true }, "attention_bias"],
     [{ mlp_bias: true }, "mlp_bias"],
     [{ num_key_value_heads: 3 }, "do not divide"],
@@ -197,6 +303,72 @@ describe("a config that cannot be true", () => {
   ])("is refused with the numbers: %j", (given, message) => {
     const error = refusalOf(given);
     expect(error.code).toBe("bad-config");
+    expect(error.message).toContain(message);
+  });
+
+  test.each([
+    [
+      { model_type: "mistral" },
+      'Its model_type is "mistral", but must be "llama" for LlamaForCausalLM',
+    ],
+    [
+      { tie_word_embeddings: "false" },
+      'Its tie_word_embeddings is "false", but must be true or false',
+    ],
+    [{ attention_bias: 1 }, "Its attention_bias is 1, but must be true or false"],
+    [{ rope_scaling: "linear" }, 'Its rope_scaling is "linear", but must be an object or null'],
+    [{ rope_parameters: [1] }, "Its rope_parameters is [1], but must be an object or null"],
+    [{ rope_parameters: { rope_theta: "1e4" } }, 'Its rope_parameters.rope_theta is "1e4"'],
+    [{ rope_scaling: { type: "linear" } }, "Its rope_scaling.factor is missing, but must be above"],
+    [{ rope_scaling: { type: "linear", factor: 0 } }, "Its rope_scaling.factor is 0"],
+    [{ rope_scaling: { rope_type: "llama3", factor: 8 } }, "Its rope_scaling.low_freq_factor is"],
+    [{ rope_scaling: { ...llama3, factor: -8 } }, "Its rope_scaling.factor is -8"],
+    [{ rope_scaling: { ...llama3, high_freq_factor: 1 } }, "must be above low_freq_factor, 1"],
+    [
+      { rope_scaling: { ...llama3, original_max_position_embeddings: 0.5 } },
+      "Its rope_scaling.original_max_position_embeddings is 0.5",
+    ],
+    [{ ...phi3, rope_scaling: { type: "longrope" } }, "Its rope_scaling.short_factor is missing"],
+    [
+      { ...phi3, rope_scaling: { ...longrope, short_factor: [1, 2] } },
+      "Its rope_scaling.short_factor is [1,2], but must be a list of 8 numbers above zero",
+    ],
+    [
+      { ...phi3, rope_scaling: { ...longrope, short_factor: [1, 1, 1, 1, 1, 1, 1, 0] } },
+      "must be a list of 8 numbers above zero",
+    ],
+    [
+      { ...phi3, original_max_position_embeddings: "4k", rope_scaling: longrope },
+      'Its original_max_position_embeddings is "4k"',
+    ],
+    [
+      { ...mistral, sliding_window: 0 },
+      "Its sliding_window is 0, but must be a whole number from 1",
+    ],
+    [{ ...mistral, sliding_window: "4096" }, 'Its sliding_window is "4096"'],
+    [{ ...gemma2, sliding_window: null }, "Some of its layers slide, but it has no sliding_window"],
+    [
+      { ...qwen2, layer_types: ["full_attention", "sliding_attention"] },
+      "Some of its layers slide, but it has no sliding_window",
+    ],
+    [{ ...qwen2, use_sliding_window: "no" }, 'Its use_sliding_window is "no"'],
+    [{ ...qwen2, use_sliding_window: true, max_window_layers: -1 }, "Its max_window_layers is -1"],
+    [{ ...gemma2, layer_types: ["full_attention"] }, "must be a list of 2 entries, one for each"],
+    [{ ...gemma3, layer_types: "full" }, 'Its layer_types is "full"'],
+    [{ ...gemma3, sliding_window_pattern: 0 }, "Its sliding_window_pattern is 0"],
+    [
+      { ...gemma3, rope_parameters: { rope_type: "default", rope_theta: 1e6 } },
+      "Its rope_parameters has rope_type, but must have full_attention and sliding_attention",
+    ],
+    [{ ...gemma3, rope_local_base_freq: 0 }, "Its rope_local_base_freq is 0"],
+    [{ ...gemma2, query_pre_attn_scalar: -256 }, "Its query_pre_attn_scalar is -256"],
+    [{ ...gemma2, attn_logit_softcapping: 0 }, "Its attn_logit_softcapping is 0"],
+    [{ ...gemma2, final_logit_softcapping: "30" }, 'Its final_logit_softcapping is "30"'],
+    [{ ...smollm3, no_rope_layers: [1] }, "Its no_rope_layers is [1]"],
+    [{ ...smollm3, no_rope_layer_interval: 0 }, "Its no_rope_layer_interval is 0"],
+  ])("is refused by its key: %j", (given, message) => {
+    const error = refusalOf(given);
+    expect(error).toMatchObject({ code: "bad-config", where: "config.json" });
     expect(error.message).toContain(message);
   });
 

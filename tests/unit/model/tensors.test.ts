@@ -4,11 +4,12 @@ import { describe, expect, test } from "vitest";
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { parseModelConfig } from "../../../src/model/config.ts";
-import { linearsOfLayer, tensorsOf } from "../../../src/model/tensors.ts";
+import { linearsOfLayer, targetModulesOf, tensorsOf } from "../../../src/model/tensors.ts";
+import { goldenCases } from "../../support/golden.ts";
 
 const repository = new URL("../../../", import.meta.url);
 
-describe.each(["tests/golden/gqa-untied", "tests/golden/mha-tied", "public/demo/model"])(
+describe.each([...goldenCases.map((name) => `tests/golden/${name}`), "public/demo/model"])(
   "the model in %s",
   (folder) => {
     const read = (name: string) => readFile(new URL(`${folder}/${name}`, repository));
@@ -42,4 +43,12 @@ test("the linear layers of a layer come in forward order with PEFT's names", asy
     inFeatures: 32,
     outFeatures: 24,
   });
+});
+
+test("fused layers are PEFT's targets under their own names, as wide as their parts", async () => {
+  const text = await readFile(new URL("tests/golden/phi3/config.json", repository), "utf8");
+  const config = parseModelConfig(text);
+  expect(targetModulesOf(config)).toEqual(["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]);
+  const widths = linearsOfLayer(config, 0).map(({ outFeatures }) => outFeatures);
+  expect(widths).toEqual([32 + 16 + 16, 32, 80, 32]);
 });
