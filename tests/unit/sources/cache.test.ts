@@ -1,0 +1,285 @@
+// Stored models: there from the moment their manifest is, whole or not at all, and never believed unread.
+import { beforeEach, describe, expect, test } from "vitest";
+import { cacheKey, openCache, type ModelCache } from "../../../src/sources/cache.ts";
+import type { ModelDescription } from "../../../src/sources/cache-manifest.ts";
+import { textOf } from "../../../src/sources/files.ts";
+import { MemoryStorage } from "../../support/storage.ts";
+import { expectBytes, never, randomBytes } from "./hub.ts";
+
+const description: ModelDescription = {
+  name: "org/small",
+  source: "hub",
+  revision: "a".repeat(40),
+  licence: "apache-2.0",
+  format: "q4, groups of 64",
+};
+
+const norm = randomBytes(2304, 1);
+const first = randomBytes(100_000, 2);
+const second = randomBytes(50_001, 3);
+const config = '{"hidden_size": 576}';
+
+let storage: MemoryStorage;
+let cache: ModelCache;
+let key: string;
+
+beforeEach(async () => {
+  storage = new MemoryStorage();
+  cache = await openCache(storage.root);
+  key = await cacheKey(["hub", "org/small", description.revision, "q4/64"]);
+});
+
+async function store(into = cache, at = key): Promise<void> {
+  const writer = await into.create(at, description);
+  await writer.text("config.json", config);
+  await writer.write("norm/values", norm);
+  await writer.write("proj/packed", first);
+  await writer.write("norm/scales", new Uint8Array());
+  await writer.write("proj/packed", second);
+  await writer.commit();
+}
+
+async function expectWhole(from = cache, at = key): Promise<void> {
+  const reader = await from.open(at);
+  expect(Object.fromEntries(reader.blobs)).toEqual({
+    "norm/values": [2304],
+    "proj/packed": [100_000, 50_001],
+    "norm/scales": [],
+  });
+  expectBytes(await reader.read("norm/values", 0), norm);
+  expectBytes(await reader.read("proj/packed", 0), first);
+  expectBytes(await reader.read("proj/packed", 1), second);
+  expect(await textOf(await reader.files(), "config.json")).toBe(config);
+  reader.close();
+}
+
+const dataPath = () => `models/${key}/data`;
+
+describe("a stored model", () => {
+  test("comes back as it was, in this session and the next", async () => {
+    await store();
+    await expectWhole();
+    await expectWhole(await openCache(storage.root));
+  });
+
+  test("is listed with what it is, the last used first", async () => {
+    await store();
+    const other = await cacheKey(["other"]);
+    await store(cache, other);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    (await cache.open(key)).close();
+    const list = await cache.list();
+    expect(list.map((model) => model.key)).toEqual([key, other]);
+    const sizeBytes = config.length + norm.length + first.length + second.length;
+    expect(list[0]).toMatchObject({ ...description, sizeBytes });
+    expect(list[0]!.lastUsedAt).toBeGreaterThan(list[0]!.createdAt);
+    expect(await cache.find(key)).toEqual(list[0]);
+    expect(await cache.usage()).toMatchObject({ modelsBytes: 2 * sizeBytes });
+  });
+
+  test("gives its texts as the files of a model of the same name", async () => {
+    await store();
+    const files = await (await cache.open(key)).files();
+    expect(files).toMatchObject({
+      source: "cache",
+      name: "org/small",
+      revision: description.revision,
+      licence: "apache-2.0",
+    });
+  });
+
+  test("has pieces of 16 MiB at most", async () => {
+    const writer = await cache.create(key, description);
+    await writer.write("embedding", new Uint8Array(40 * 2 ** 20));
+    await writer.commit();
+    const reader = await cache.open(key);
+    expect(reader.blobs.get("embedding")).toEqual([16 * 2 ** 20, 16 * 2 ** 20, 8 * 2 ** 20]);
+  });
+
+  test("is deleted with all that it took", async () => {
+    await store();
+    await cache.delete(key);
+    expect(storage.paths()).toEqual([]);
+    expect(await cache.list()).toEqual([]);
+    await expect(cache.open(key)).rejects.toMatchObject({ code: "missing-file" });
+    await cache.delete(key);
+  });
+
+  test("takes the place of the one that had its key", async () => {
+    await store();
+    const writer = await cache.create(key, { ...description, format: "q8" });
+    await writer.write("norm/values", norm);
+    await writer.commit();
+    expect(await cache.list()).toMatchObject([{ format: "q8", sizeBytes: norm.length }]);
+  });
+
+  test("is not there when it was given up", async () => {
+    const writer = await cache.create(key, description);
+    await writer.write("norm/values", norm);
+    await writer.abort();
+    await writer.abort();
+    expect(storage.paths()).toEqual([]);
+    await expect(writer.commit()).rejects.toThrow("stored or given up");
+  });
+});
+
+describe("a key", () => {
+  test("differs wherever a part differs, and wherever parts are cut apart", async () => {
+    const keys = await Promise.all(
+      [["a", "b"], ["ab"], ["a", "b", null], ["a,b"], ["a", 1], ["a", "1"]].map(cacheKey),
+    );
+    expect(new Set(keys).size).toBe(keys.length);
+    for (const each of keys) {
+      expect(each).toMatch(/^[0-9a-f]{64}$/);
+    }
+  });
+});
+
+describe("a store that ends anywhere", () => {
+  test.each(["kill", "power cut"] as const)(
+    "by a %s leaves the model whole or not at all, and the others as they were",
+    async (end) => {
+      const other = await cacheKey(["other"]);
+      let operations = 0;
+      let isStored = false;
+      while (!isStored) {
+        storage = new MemoryStorage();
+        cache = await openCache(storage.root);
+        await store(cache, other);
+        storage.operationsLeft = operations++;
+        isStored = await store().then(
+          () => true,
+          () => false,
+        );
+        storage.reopen(end);
+        const next = await openCache(storage.root);
+        await expectWhole(next, other);
+        if ((await next.find(key)) !== null) {
+          await expectWhole(next);
+        } else {
+          expect(isStored).toBe(false);
+          expect(storage.paths().filter((path) => path.includes(key))).toEqual([]);
+        }
+      }
+      expect(operations).toBeGreaterThan(12);
+    },
+  );
+
+  test("by a kill while it is deleted leaves it whole or not at all", async () => {
+    for (let operations = 0; operations < 5; operations++) {
+      storage = new MemoryStorage();
+      cache = await openCache(storage.root);
+      await store();
+      storage.operationsLeft = operations;
+      await cache.delete(key).catch(() => undefined);
+      storage.reopen();
+      const next = await openCache(storage.root);
+      if ((await next.find(key)) !== null) {
+        await expectWhole(next);
+      } else {
+        expect(storage.paths()).toEqual([]);
+      }
+    }
+  });
+
+  test("by a kill while its use is noted leaves it whole", async () => {
+    await store();
+    for (let operations = 0; operations < 12; operations++) {
+      storage.operationsLeft = operations;
+      await cache.open(key).catch(() => undefined);
+      storage.reopen();
+      await expectWhole(await openCache(storage.root));
+    }
+  });
+});
+
+describe("a full disk", () => {
+  test.each([0, 5000, 120_000, 152_400])(
+    "at %d bytes is told with the numbers, and nothing stays behind",
+    async (quotaBytes) => {
+      const other = await cacheKey(["other"]);
+      await store(cache, other);
+      storage.quotaBytes = storage.usedBytes + quotaBytes;
+      const before = storage.paths();
+      await expect(store()).rejects.toMatchObject({
+        code: "quota",
+        message: expect.stringMatching(/storage is full: [\d.]+ k?B more are needed/) as string,
+      });
+      expect(storage.paths()).toEqual(before);
+      await expectWhole(cache, other);
+      storage.quotaBytes = Infinity;
+      await store();
+      await expectWhole();
+    },
+  );
+});
+
+describe("a damaged model", () => {
+  const refused = async (reading: Promise<unknown>, message: RegExp) => {
+    await expect(reading).rejects.toMatchObject({ code: "damaged-file" });
+    await expect(reading).rejects.toThrow(message);
+  };
+
+  test("is found by the piece that was changed, wherever it was", async () => {
+    await store();
+    storage.bytesAt(dataPath())[config.length + norm.length + 100_000]! ^= 1;
+    const reader = await cache.open(key);
+    expectBytes(await reader.read("proj/packed", 0), first);
+    await refused(reader.read("proj/packed", 1), /org\/small, proj\/packed.*50\.0 kB of it/);
+    await refused(
+      reader.verify(() => undefined, never),
+      /proj\/packed/,
+    );
+  });
+
+  test("is found by its size", async () => {
+    await store();
+    storage.cutOff(dataPath(), 1000);
+    await refused(cache.open(key), /1000 of its 152325 bytes are left/);
+  });
+
+  test("is verified as a whole, with its progress", async () => {
+    await store();
+    const reader = await cache.open(key);
+    const counted: (number | null)[] = [];
+    await reader.verify((done, total) => {
+      counted.push(done);
+      expect(total).toBe(152_325);
+    }, never);
+    expect(counted.at(-1)).toBe(152_325);
+  });
+
+  test("whose manifest was changed is none, and is cleared away", async () => {
+    await store();
+    for (const at of [0, 70, 300]) {
+      await store();
+      storage.bytesAt(`models/${key}/manifest`)[at]! ^= 1;
+      expect(await cache.list()).toEqual([]);
+      await openCache(storage.root);
+      expect(storage.paths()).toEqual([]);
+    }
+  });
+
+  test("that lacks a blob says so", async () => {
+    await store();
+    const reader = await cache.open(key);
+    await refused(reader.read("head", 0), /head.*not stored/);
+  });
+});
+
+describe("a model of a later version", () => {
+  test("is not read, and not deleted", async () => {
+    await store();
+    const { sha256Hex } = await import("../../../src/util/bytes.ts");
+    const json = new TextDecoder()
+      .decode(storage.bytesAt(`models/${key}/manifest`))
+      .slice(64)
+      .replace("anneal-model-1", "anneal-model-2");
+    const bytes = new TextEncoder().encode(json);
+    const sealed = new TextEncoder().encode((await sha256Hex(bytes)) + json);
+    storage.bytesAt(`models/${key}/manifest`).set(sealed);
+    const next = await openCache(storage.root);
+    expect(await next.list()).toEqual([]);
+    expect(storage.paths()).toHaveLength(2);
+  });
+});
