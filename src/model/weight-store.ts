@@ -109,16 +109,16 @@ export function encodingStore(
 
 /** A whole tensor as f32: what a kernel that reads it sees. */
 export async function readValues(
-  { shapes, parts }: WeightStore,
+  store: WeightStore,
   name: string,
   signal: AbortSignal,
 ): Promise<Float32Array<ArrayBuffer>> {
-  const shape = shapeIn(shapes, name);
+  const shape = shapeIn(store.shapes, name);
   const sizes = Object.entries(weightBytes(shape));
   const stored: Partial<Record<WeightBinding, ArrayBuffer>> = Object.fromEntries(
     sizes.map(([binding, bytes]) => [binding, new ArrayBuffer(bytes)]),
   );
-  for await (const { binding, offsetBytes, values } of parts(name, signal)) {
+  for await (const { binding, offsetBytes, values } of store.parts(name, signal)) {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     new Uint8Array(stored[binding] ?? new ArrayBuffer(0)).set(bytes, offsetBytes);
   }

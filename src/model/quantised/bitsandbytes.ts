@@ -130,9 +130,9 @@ async function readTables(
   signal: AbortSignal,
 ): Promise<Tables> {
   const floats = async (suffix: string) => {
-    const { where, sizeBytes, read } = partOf(name, parts, suffix);
-    const { buffer } = await read(0, sizeBytes, signal);
-    requireFinite(new Uint32Array(buffer), "f32", where, (index) => `Number ${index}`);
+    const part = partOf(name, parts, suffix);
+    const { buffer } = await part.read(0, part.sizeBytes, signal);
+    requireFinite(new Uint32Array(buffer), "f32", part.where, (index) => `Number ${index}`);
     return new Float32Array(buffer);
   };
   const { state, isNested } = layout;
