@@ -16,21 +16,23 @@ export function readLayers(
   count: number,
   longest: number,
 ): Pick<ModelConfig, "layers" | "slidingWindow"> {
-  const window = readWindow(fields, known);
+  const slidingWindow = readWindow(fields, known);
   const hasRope = readHasRope(fields, known, count);
   const isSliding =
-    readLayerTypes(fields, known, count) ?? slidingByRule(fields, known, hasRope, window !== null);
-  if (window === null && isSliding.includes(true)) {
+    readLayerTypes(fields, known, count) ??
+    slidingByRule(fields, known, hasRope, slidingWindow !== null);
+  if (slidingWindow === null && isSliding.includes(true)) {
     throw fields.fault("some of its layers slide, but it has no sliding_window");
   }
   // A window as long as any text hides nothing; sliding layers with a RoPE of their own stay what they are.
-  const isNeeded = window !== null && (window < longest || known.slidingRopeTheta !== null);
+  const isNeeded =
+    slidingWindow !== null && (slidingWindow < longest || known.slidingRopeTheta !== null);
   const layers = hasRope.map((hasRope, layer) => ({
     isSliding: isNeeded && isSliding[layer] === true,
     hasRope,
   }));
   const slides = layers.some(({ isSliding }) => isSliding);
-  return { layers, slidingWindow: slides ? window : null };
+  return { layers, slidingWindow: slides ? slidingWindow : null };
 }
 
 function readWindow(fields: ConfigFields, known: Architecture): number | null {

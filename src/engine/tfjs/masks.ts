@@ -44,12 +44,12 @@ function masksOf(
   first = 0,
 ): Masks {
   const [rows, , queries, keys] = shape;
-  const maskWithin = (window: number): tf.Tensor4D => {
+  const maskWithin = (reach: number): tf.Tensor4D => {
     const values = new Float32Array(rows * queries * keys).map((_, index) => {
       const from = index % keys;
       const to = Math.floor(index / keys) % queries;
       const row = Math.floor(index / (keys * queries));
-      return isSeen(row, to, from) && first + to - from < window ? 0 : masked;
+      return isSeen(row, to, from) && first + to - from < reach ? 0 : masked;
     });
     return tf.tensor4d(values, shape);
   };
