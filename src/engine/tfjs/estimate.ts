@@ -27,17 +27,23 @@ export function estimateBytes(config: ModelConfig, lora: LoraConfig, shape: Batc
 
 /**
  * Values of one forward and backward pass: saved tensors, gradients and what the pool holds besides. The factors are fitted
- * to the bytes measured on the demo (4 x 40 tokens: 65 MB, 8 x 40: 118 MB).
+ * to the bytes measured on the demo (4 x 40 tokens: 65 MB, 8 x 40: 118 MB); what a peculiarity adds, to the peak of
+ * tf.profile with it and without.
  */
 function activations(config: ModelConfig, { rows, length }: BatchShape): number {
   const tokens = rows * length;
   const queryWidth = config.numAttentionHeads * config.headDim;
   const keyWidth = config.numKeyValueHeads * config.headDim;
   const scores = rows * config.numAttentionHeads * length * length;
-  const perLayer =
-    tokens *
-      (30 * config.hiddenSize + 23 * (queryWidth + keyWidth) + 23 * config.intermediateSize) +
-    13 * scores;
-  const head = 10 * tokens * config.vocabSize;
-  return config.numHiddenLayers * perLayer + head;
+  const perHidden = 30 + (config.hasSandwichNorms ? 16 : 0);
+  const perHeads = 23 + (config.hasQkNorm ? 8 : 0) + (config.hasQkvBias ? 3 : 0);
+  const perMlp = 23 + (config.activation === "silu" ? 0 : 18);
+  const perScore = 13 + (config.attentionSoftcap === null ? 0 : 6);
+  const perLogit = 10 + (config.logitSoftcap === null ? 0 : 6);
+  const perToken =
+    perHidden * config.hiddenSize +
+    perHeads * (queryWidth + keyWidth) +
+    perMlp * config.intermediateSize;
+  const layer = tokens * perToken + perScore * scores;
+  return config.numHiddenLayers * layer + perLogit * tokens * config.vocabSize;
 }
