@@ -8,12 +8,7 @@ import { readScores, specialId, tokenType, type Vocabulary } from "./vocabulary.
 /** U+2581, which stands for a space. */
 const space = "\u2581";
 
-type Merge = readonly [left: string, right: string, rank: Rank];
-
-interface Rank {
-  isUserDefined: boolean;
-  score: number;
-}
+type Merge = [left: string, right: string];
 
 /**
  * @param longestFirst of pieces with equal scores, as the tokenizers of Gemma are made; else in the order of ids
@@ -69,51 +64,54 @@ function mergesOf(
   { types }: Vocabulary,
   scores: ArrayLike<number>,
   longestFirst: boolean,
-): [string, string][] {
+): Merge[] {
   const parts = new Map<string, number>();
   pieces.forEach((piece, id) => {
     if (types[id] === tokenType.normal || types[id] === tokenType.userDefined) {
       parts.set(piece, id);
     }
   });
+  // SentencePiece finds what a user has defined before anything else.
+  const rankOf = (id: number) =>
+    types[id] === tokenType.userDefined ? Infinity : (scores[id] ?? -Infinity);
+  const ranked = [...parts]
+    .map(([piece, id]) => ({ piece, rank: rankOf(id) }))
+    .sort((a, b) => (a.rank === b.rank ? 0 : b.rank - a.rank));
   const merges: Merge[] = [];
-  for (const [piece, id] of parts) {
-    const isUserDefined = types[id] === tokenType.userDefined;
-    const rank = { isUserDefined, score: isUserDefined ? 0 : (scores[id] ?? 0) };
-    merges.push(...waysTo(piece, parts, rank));
+  for (let first = 0, end = 0; first < ranked.length; first = end) {
+    const ways: Merge[] = [];
+    while (end < ranked.length && ranked[end]?.rank === ranked[first]?.rank) {
+      ways.push(...waysTo(ranked[end]?.piece ?? "", parts));
+      end++;
+    }
+    merges.push(...(longestFirst ? ways.sort(byLength) : ways));
   }
-  merges.sort(
-    ([leftA, rightA, a], [leftB, rightB, b]) =>
-      Number(b.isUserDefined) - Number(a.isUserDefined) ||
-      b.score - a.score ||
-      (longestFirst ? lengthOf(leftB) - lengthOf(leftA) || lengthOf(rightB) - lengthOf(rightA) : 0),
-  );
-  return merges.map(([left, right]) => [left, right]);
+  return merges;
 }
 
 /** In the order of the parts' ids. */
-function waysTo(piece: string, parts: ReadonlyMap<string, number>, rank: Rank): Merge[] {
+function waysTo(piece: string, parts: ReadonlyMap<string, number>): Merge[] {
   const ways: { leftId: number; rightId: number; merge: Merge }[] = [];
   for (let at = 1; at < piece.length; at++) {
     const left = piece.slice(0, at);
-    const right = piece.slice(at);
     const leftId = parts.get(left);
+    const right = leftId === undefined ? "" : piece.slice(at);
     const rightId = parts.get(right);
     if (leftId !== undefined && rightId !== undefined) {
-      ways.push({ leftId, rightId, merge: [left, right, rank] });
+      ways.push({ leftId, rightId, merge: [left, right] });
     }
   }
   ways.sort((a, b) => a.leftId - b.leftId || a.rightId - b.rightId);
   return ways.map(({ merge }) => merge);
 }
 
+function byLength([leftA, rightA]: Merge, [leftB, rightB]: Merge): number {
+  return lengthOf(leftB) - lengthOf(leftA) || lengthOf(rightB) - lengthOf(rightA);
+}
+
 /** In characters, as Python counts. */
 function lengthOf(text: string): number {
-  let length = 0;
-  for (const character of text) {
-    length += character.length > 0 ? 1 : 0;
-  }
-  return length;
+  return Array.from(text).length;
 }
 
 function unknownPiece({ types, tokens }: Vocabulary): number | undefined {

@@ -53,6 +53,14 @@ export function readScores(metadata: Metadata, { tokens }: Vocabulary): ArrayLik
     throw badTokenizer(metadata, "scores", "Tokens of a SentencePiece vocabulary need scores.");
   }
   requireOneEach(metadata, "scores", scores, tokens);
+  const at = Array.prototype.findIndex.call(scores, (score) => !Number.isFinite(score));
+  if (at >= 0) {
+    throw badTokenizer(
+      metadata,
+      "scores",
+      `Item ${at} is ${scores[at] ?? 0}, not a finite number.`,
+    );
+  }
   return scores;
 }
 
