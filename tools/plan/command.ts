@@ -6,7 +6,7 @@ import type { DesignOptions } from "../../src/engine/webgpu/design.ts";
 import { isSupported } from "../../src/engine/webgpu/network.ts";
 import { weightShapes, type WeightChoice } from "../../src/model/weight-store.ts";
 import { parseModelSizes, type ModelConfig } from "../../src/model/config.ts";
-import { allTargetModules } from "../../src/train/recipe.ts";
+import { targetModulesOf } from "../../src/model/tensors.ts";
 import { UserError } from "../../src/util/errors.ts";
 
 const help = `npm run plan -- --config FILE --format FORMAT --rank N --tokens N [options]
@@ -73,11 +73,12 @@ function parseArguments(args: readonly string[]) {
 
 function plan(values: Arguments) {
   const rank = wholeNumber("rank", values.rank, largestRank);
-  const lora = { rank, alpha: rank, dropout: 0, targetModules: readTargets(values.targets) };
   const choice = readWeights(values);
   const shape = readShape(values);
   const budgetBytes = values["budget-gb"] === undefined ? 0 : readBudget(values["budget-gb"]);
   const config = readConfig(required("config", values.config));
+  const targetModules = readTargets(values.targets, targetModulesOf(config));
+  const lora = { rank, alpha: rank, dropout: 0, targetModules };
   const options: DesignOptions = {
     config,
     lora,
@@ -114,9 +115,9 @@ function readWeights(values: Arguments): WeightChoice {
   return { format, groupSize };
 }
 
-function readTargets(given: string | undefined): readonly string[] {
-  const names = given?.split(",") ?? allTargetModules;
-  const known: readonly string[] = allTargetModules;
+/** @param known the model's */
+function readTargets(given: string | undefined, known: readonly string[]): readonly string[] {
+  const names = given?.split(",") ?? known;
   const foreign = names.find((name) => !known.includes(name));
   if (foreign !== undefined) {
     throw new ArgumentError(
