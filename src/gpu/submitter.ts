@@ -18,6 +18,8 @@ const portionMs = 60;
 /** Readback buffers of this size are kept in a ring; larger reads get one of their own. */
 const ringBytes = 1024;
 const ringLength = 3;
+/** All that is kept for reading back. */
+export const readbackBytes = ringBytes * ringLength;
 
 export class Submitter {
   readonly #opened: OpenDevice;

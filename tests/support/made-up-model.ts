@@ -50,7 +50,7 @@ export function madeUpConfig(given: Partial<ModelConfig> = {}): ModelConfig {
   return { ...base, layers, attentionScale: 1 / Math.sqrt(headDim), ...given };
 }
 
-/** Weights of a usual size: norms around 1, matrices around 1 / sqrt(in). */
+/** Weights of a usual size: what norms multiply by around 1, biases around 0, matrices around 1 / sqrt(in). */
 export function madeUpWeights(
   config: ModelConfig,
   choice: WeightChoice = { format: "f32" },
@@ -62,9 +62,10 @@ export function madeUpWeights(
     const shape = specs[index]?.shape ?? [];
     const size = shape.reduce((product, extent) => product * extent, 1);
     const draws = uniforms(seed, substream(77, index), size);
-    const isNorm = shape.length === 1;
-    const spread = isNorm ? 0.2 : Math.sqrt(3 / (shape[1] ?? 1));
-    const values = Float32Array.from(draws, (draw) => (isNorm ? 1 : 0) + (2 * draw - 1) * spread);
+    const isVector = shape.length === 1;
+    const centre = isVector && !name.endsWith(".bias") ? 1 - config.normOffset : 0;
+    const spread = isVector ? 0.2 : Math.sqrt(3 / (shape[1] ?? 1));
+    const values = Float32Array.from(draws, (draw) => centre + (2 * draw - 1) * spread);
     return Promise.resolve(values);
   });
 }

@@ -2,6 +2,7 @@
 import { paramBytes } from "../../gpu/memory.ts";
 import { planMemory } from "../../gpu/memory-planner.ts";
 import type { Program, Tensor } from "../../gpu/plan.ts";
+import { readbackBytes } from "../../gpu/submitter.ts";
 import { designer, type Design, type DesignOptions, type Economy } from "./design.ts";
 import { tfjsBytes } from "./exchange.ts";
 
@@ -20,7 +21,7 @@ export interface PlannedBytes {
   recomputedLayers: number;
 }
 
-/** Device bytes of a design: to the byte what `Runner.create` will allocate, and an estimate of what tfjs takes for an objective. */
+/** Device bytes of a design: to the byte what `Runner.create` will allocate, its readback included, and an estimate of what tfjs takes for an objective. */
 export function bytesOf(design: Design): PlannedBytes {
   const { network, training, economy } = design;
   const sum = (tensors: Iterable<Tensor>) =>
@@ -46,7 +47,7 @@ export function bytesOf(design: Design): PlannedBytes {
 
 function totalOf({ programs, network, exchange }: Design): number {
   const ofTfjs = exchange === undefined ? 0 : tfjsBytes(exchange, network.config);
-  return planMemory(programs).totalBytes + paramBytes(programs) + ofTfjs;
+  return planMemory(programs).totalBytes + paramBytes(programs) + readbackBytes + ofTfjs;
 }
 
 /** Bytes alive when forward turns into backward: what was kept, and the gradient that has just begun. */

@@ -34,6 +34,7 @@ import {
   type RunShape,
 } from "./design.ts";
 import { Generation } from "./generation.ts";
+import { requireRoomForTensors, requireRoomForWeights } from "./limits.ts";
 import type { PausedPass } from "./paused-pass.ts";
 import { uploadWeights } from "./weights.ts";
 
@@ -95,16 +96,19 @@ async function pausedPassOf(
     return null;
   }
   const { PausedPass } = await import("./paused-pass.ts");
-  return await PausedPass.open(opened, runner, objective, exchange, config.vocabSize);
+  return await PausedPass.open(opened, runner, objective, exchange, config);
 }
 
 async function allocateSmaller(
   options: WebGpuEngineOptions & DesignOptions,
   first: Economy,
 ): Promise<{ design: Design; runner: Runner }> {
+  const { limits } = options.opened.device;
   for (let economy = first; ;) {
     const design = designRun(options, economy);
+    requireRoomForWeights(design.network, limits);
     try {
+      requireRoomForTensors(design.programs, limits);
       return { design, runner: await Runner.create(options.opened, design.programs) };
     } catch (error) {
       const smaller = nextSmaller(economy);

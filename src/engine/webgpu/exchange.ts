@@ -45,12 +45,12 @@ export function describeExchange(
 }
 
 /**
- * Bytes that tfjs takes besides, and keeps: cross-entropy with its gradient is ten tensors as large as a chunk's logits, twelve
- * where pad columns are cut off first, and buffers of one size do not serve another.
+ * Bytes that tfjs takes besides, and keeps: cross-entropy with its gradient is ten tensors as large as a chunk's logits, two
+ * more where pad columns are cut off first, six more under a cap, and buffers of one size do not serve another.
  */
-export function tfjsBytes({ pauses }: Exchange, { vocabSize }: ModelConfig): number {
+export function tfjsBytes({ pauses }: Exchange, { vocabSize, logitSoftcap }: ModelConfig): number {
   const stride = logitStride(vocabSize);
-  const tensors = stride === vocabSize ? 10 : 12;
+  const tensors = 10 + (stride === vocabSize ? 0 : 2) + (logitSoftcap === null ? 0 : 6);
   const sizes = new Set(pauses.map(({ count }) => count));
   return [...sizes].reduce((sum, count) => sum + tensors * count * stride * 4, 0);
 }

@@ -8,8 +8,12 @@ import type { Program } from "../../gpu/plan.ts";
 import type { Runner } from "../../gpu/runner.ts";
 import { TfjsBridge } from "../../gpu/tfjs-bridge.ts";
 import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
+import type { ModelConfig } from "../../model/config.ts";
 import type { Objective } from "../objective.ts";
 import type { Exchange, Pause } from "./exchange.ts";
+
+/** What an objective's logits are like. */
+type LogitConfig = Pick<ModelConfig, "vocabSize" | "logitSoftcap">;
 
 /** Tensors over the exchange's buffers, for chunks of one size. */
 type ChunkTensors = Readonly<{
@@ -23,7 +27,7 @@ export class PausedPass {
   readonly #runner: Runner;
   readonly #objective: Objective;
   readonly #exchange: Exchange;
-  readonly #vocabulary: number;
+  readonly #config: LogitConfig;
   readonly #scale: tf.Scalar;
   /** By rows. */
   readonly #chunks: ReadonlyMap<number, ChunkTensors>;
@@ -33,10 +37,10 @@ export class PausedPass {
     runner: Runner,
     objective: Objective,
     exchange: Exchange,
-    vocabulary: number,
+    config: LogitConfig,
   ): Promise<PausedPass> {
     const bridge = await TfjsBridge.open(opened);
-    return new PausedPass(bridge, runner, objective, exchange, vocabulary);
+    return new PausedPass(bridge, runner, objective, exchange, config);
   }
 
   private constructor(
@@ -44,13 +48,13 @@ export class PausedPass {
     runner: Runner,
     objective: Objective,
     exchange: Exchange,
-    vocabulary: number,
+    config: LogitConfig,
   ) {
     this.#bridge = bridge;
     this.#runner = runner;
     this.#objective = objective;
     this.#exchange = exchange;
-    this.#vocabulary = vocabulary;
+    this.#config = config;
     this.#scale = bridge.tensorOver<tf.Rank.R0>(runner.bufferOf(exchange.scale), [], "float32");
     const counts = new Set(exchange.pauses.map(({ count }) => count));
     this.#chunks = new Map([...counts].map((count) => [count, this.#tensorsFor(count)]));
@@ -83,7 +87,7 @@ export class PausedPass {
       this.#bridge.forgetRead(tensor);
     });
     const lossOf = (padded: tf.Tensor): tf.Scalar =>
-      this.#objective(this.#withoutPadding(padded as tf.Tensor2D), classes, weights);
+      this.#objective(this.#asMeant(padded as tf.Tensor2D), classes, weights);
     const { value, grad } = this.#bridge.compute(() =>
       tf.valueAndGrad(lossOf)(logits, this.#scale),
     );
@@ -98,11 +102,12 @@ export class PausedPass {
     tf.dispose([value, grad]);
   }
 
-  /** The gradient of what is cut off is zero, as the backward product wants it. */
-  #withoutPadding(logits: tf.Tensor2D): tf.Tensor2D {
-    const [rows, stride] = logits.shape;
-    const vocabulary = this.#vocabulary;
-    return stride === vocabulary ? logits : tf.slice(logits, [0, 0], [rows, vocabulary]);
+  /** Without padding, whose gradient is zero, as the backward product wants it; and under the model's cap. */
+  #asMeant(padded: tf.Tensor2D): tf.Tensor2D {
+    const [rows, stride] = padded.shape;
+    const { vocabSize, logitSoftcap: cap } = this.#config;
+    const logits = stride === vocabSize ? padded : tf.slice(padded, [0, 0], [rows, vocabSize]);
+    return cap === null ? logits : tf.mul(tf.tanh(tf.div(logits, cap)), cap);
   }
 
   #tensorsFor(count: number): ChunkTensors {
@@ -112,7 +117,7 @@ export class PausedPass {
       dtype: "float32" | "int32",
     ) => this.#bridge.tensorOver<R>(this.#runner.bufferOf(this.#exchange[tensor]), shape, dtype);
     return {
-      logits: over<tf.Rank.R2>("logits", [count, logitStride(this.#vocabulary)], "float32"),
+      logits: over<tf.Rank.R2>("logits", [count, logitStride(this.#config.vocabSize)], "float32"),
       classes: over<tf.Rank.R1>("classes", [count], "int32"),
       weights: over<tf.Rank.R1>("weights", [count], "float32"),
     };

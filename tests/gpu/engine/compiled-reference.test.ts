@@ -1,35 +1,23 @@
 // The compiled engine against the reference engine: every gradient of a step, curves of twenty; and against itself, bit for bit.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoraConfig } from "../../../src/adapter/lora.ts";
-import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { TokenBatch } from "../../../src/data/batch.ts";
-import type { Engine, StepHyper } from "../../../src/engine/contract.ts";
-import { createTfjsEngine } from "../../../src/engine/tfjs/engine.ts";
 import type { Economy } from "../../../src/engine/webgpu/design.ts";
-import { createWebGpuEngine, type WebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
 import { openDevice, type OpenDevice } from "../../../src/gpu/device.ts";
-import { openMachine } from "../../../src/gpu/machine.ts";
-import type { ModelConfig } from "../../../src/model/config.ts";
 import { allTargetModules } from "../../../src/train/recipe.ts";
 import { relativeError, stateError } from "../../support/golden.ts";
+import { madeUpBatch, madeUpConfig } from "../../support/made-up-model.ts";
 import {
-  madeUpAdapter,
-  madeUpBatch,
-  madeUpConfig,
-  madeUpWeights,
-} from "../../support/made-up-model.ts";
+  batchesOf,
+  compiledOf,
+  hyper,
+  length,
+  referenceOf,
+  train,
+  type Curve,
+  type Setting,
+} from "../../support/two-engines.ts";
 
-interface Setting {
-  name: string;
-  config: ModelConfig;
-  lora: LoraConfig;
-  /** Lengths of the segments of each row of a micro-batch. */
-  rows: number[][];
-  microBatches: number;
-  economy: Economy;
-}
-
-const length = 24;
 const all: LoraConfig = { rank: 8, alpha: 16, dropout: 0, targetModules: [...allTargetModules] };
 const apart = [[24], [17], [9]];
 const keepAll: Economy = { rowsPerPass: 3, keptLayers: 2 };
@@ -86,23 +74,6 @@ const settings: Setting[] = [
   },
 ];
 
-const hyper = (step: number): StepHyper => ({
-  step,
-  learningRate: 2e-3 * Math.min(1, step / 5),
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradNorm: step === 1 ? 0 : 1,
-  seed: 11,
-});
-
-function batchesOf({ config, rows, microBatches }: Setting, step: number): TokenBatch[] {
-  return Array.from({ length: microBatches }, (_, index) =>
-    madeUpBatch(config, rows, length, 100 * (step % 4) + index),
-  );
-}
-
 let opened: OpenDevice;
 
 beforeAll(async () => {
@@ -114,67 +85,13 @@ afterAll(() => {
   opened.device.destroy();
 });
 
-async function compiled(
-  { config, lora, rows, economy }: Setting,
-  on: OpenDevice = opened,
-): Promise<WebGpuEngine> {
-  const engine = await createWebGpuEngine({
-    opened: on,
-    config,
-    lora,
-    shape: { rows: rows.length, length },
-    economy,
-    weights: madeUpWeights(config),
-    progress: () => undefined,
-    signal: new AbortController().signal,
-  });
-  engine.writeState(madeUpAdapter(config, lora));
-  return engine;
-}
-
-async function reference({ config, lora, rows }: Setting): Promise<Engine> {
-  const engine = await createTfjsEngine({
-    machine: await openMachine("cpu"),
-    config,
-    lora,
-    shape: { rows: rows.length, length },
-    weights: madeUpWeights(config),
-    progress: () => undefined,
-    signal: new AbortController().signal,
-  });
-  engine.writeState(madeUpAdapter(config, lora));
-  return engine;
-}
-
-interface Curve {
-  losses: number[];
-  gradNorms: number[];
-  /** After the first step, whose first moments are a tenth of the gradients. */
-  first: AdapterState;
-  last: AdapterState;
-}
-
-async function train(engine: Engine, setting: Setting, from = 1, until = 20): Promise<Curve> {
-  const curve: Omit<Curve, "last"> = { losses: [], gradNorms: [], first: { tensors: [] } };
-  for (let step = from; step <= until; step++) {
-    const { lossSum, supervisedTokens, gradNorm } = await engine.step(
-      batchesOf(setting, step),
-      hyper(step),
-    );
-    curve.losses.push(lossSum / supervisedTokens);
-    curve.gradNorms.push(gradNorm);
-    if (step === from) {
-      curve.first = await engine.readState();
-    }
-  }
-  return { ...curve, last: await engine.readState() };
-}
+const compiled = (setting: Setting) => compiledOf(setting, opened);
 
 describe.each(settings)("$name", (setting) => {
   let curve: Curve;
 
   test("every gradient of a step and twenty losses are the reference engine's", async () => {
-    const expected = await train(await reference(setting), setting);
+    const expected = await train(await referenceOf(setting), setting);
     const engine = await compiled(setting);
     curve = await train(engine, setting);
     expect(stateError(curve.first, expected.first, "moment1")).toBeLessThan(2e-5);
@@ -201,12 +118,12 @@ test("a run on two devices, dropout on, gives the bits of a run on one, and so d
   const curve = await train(engine, setting);
   engine.dispose();
   const before = await openDevice(navigator.gpu);
-  const half = await compiled(setting, before);
+  const half = await compiledOf(setting, before);
   const begun = await train(half, setting, 1, 10);
   half.dispose();
   before.device.destroy();
   const after = await openDevice(navigator.gpu);
-  const rest = await compiled(setting, after);
+  const rest = await compiledOf(setting, after);
   rest.writeState(begun.last);
   const ended = await train(rest, setting, 11, 20);
   expect([...begun.losses, ...ended.losses]).toEqual(curve.losses);

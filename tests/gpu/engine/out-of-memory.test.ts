@@ -93,3 +93,42 @@ test("where nothing fits, the error says how much was wanted, and nothing is hel
   expect(destroyed).toBe(made.length);
   opened.device.destroy();
 });
+
+/** As a device of other limits would say; what it really grants stays. */
+function withLimit(opened: OpenDevice, bytes: number): void {
+  const { limits } = opened.device;
+  Object.defineProperty(opened.device, "limits", {
+    value: { ...limitsOf(limits), maxStorageBufferBindingSize: bytes },
+  });
+}
+
+function limitsOf({ maxBufferSize }: GPUSupportedLimits) {
+  return { maxBufferSize };
+}
+
+test("a table too large for one binding is named with its format, its size and the limit", async () => {
+  const opened = await openDevice(navigator.gpu);
+  withLimit(opened, 97 * 32 * 4 - 1);
+  await expect(open(opened)).rejects.toThrow(
+    "model.embed_tokens.weight takes 12.4 kB in f32, but one buffer of this GPU holds at most 12.4 kB (maxStorageBufferBindingSize).",
+  );
+  expect(opened.fault()).toBeNull();
+  opened.device.destroy();
+});
+
+test("working memory too large for one binding goes through fewer rows at a time", async () => {
+  const opened = await openDevice(navigator.gpu);
+  // Less than the logits of 48 tokens, 100 to each; more than those of 32 and than any weight.
+  withLimit(opened, 48 * 100 * 4 - 1);
+  const engine = await createWebGpuEngine({
+    ...{ opened, config: { ...config, maxPositionEmbeddings: 16 }, lora },
+    shape: { rows: 3, length: 16 },
+    weights: madeUpWeights(config),
+    progress: () => undefined,
+    signal: new AbortController().signal,
+  });
+  expect(engine.economy).toEqual({ rowsPerPass: 2, keptLayers: 0 });
+  engine.dispose();
+  expect(opened.fault()).toBeNull();
+  opened.device.destroy();
+});

@@ -87,8 +87,13 @@ async function train(engine: Engine, steps: number): Promise<StepMetrics[]> {
 const lossSums = (curve: StepMetrics[]) => curve.map(({ lossSum }) => lossSum);
 const gradNorms = (curve: StepMetrics[]) => curve.map(({ gradNorm }) => gradNorm);
 
-test.each([padded, madeUpConfig({ vocabSize: 128 })])(
-  "cross-entropy in tfjs ops has the loss and the gradients of the kernel, $vocabSize tokens",
+test.each([
+  padded,
+  madeUpConfig({ vocabSize: 128 }),
+  { ...padded, logitSoftcap: 1.5 },
+  madeUpConfig({ vocabSize: 128, logitSoftcap: 1.5 }),
+])(
+  "cross-entropy in tfjs ops has the loss and the gradients of the kernel, $vocabSize tokens, cap $logitSoftcap",
   async (config) => {
     const [kernel, ops] = [await compiled(config), await compiled(config, labelSmoothing(0))];
     const batches = [batchOf(config, 0), batchOf(config, 1)];
@@ -153,8 +158,13 @@ test("twenty steps make no buffer for logits, keep no tensor and take no more me
   expect(engine.memory().allocatedBytes).toBe(0);
 });
 
-test.each([4096, 4097])("what tfjs takes is planned for, %i tokens", async (vocabSize) => {
-  const config = { ...padded, vocabSize };
+test.each([
+  [4096, null],
+  [4097, null],
+  [4096, 30],
+  [4097, 30],
+])("what tfjs takes is planned for, %i tokens, cap %o", async (vocabSize, logitSoftcap) => {
+  const config = { ...padded, vocabSize, logitSoftcap };
   const engine = await compiled(config, labelSmoothing(0.1));
   await engine.step([batchOf(config, 0)], hyper(1));
   const { plannedBytes, allocatedBytes } = engine.memory();
