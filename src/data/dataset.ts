@@ -2,7 +2,7 @@
 import { permutation, streams, substream } from "../util/random.ts";
 import { UserError } from "../util/errors.ts";
 import type { Example } from "./rows.ts";
-import { countTrained, tokenizeExample, type TokenizedExample } from "./tokenize.ts";
+import { chatsToRender, countTrained, tokenizeExample, type TokenizedExample } from "./tokenize.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
 
 export interface DatasetOptions {
@@ -35,17 +35,29 @@ const smallDataShare = 1 / 5;
 /** The shuffle of the split; epochs draw theirs from substreams 0, 1, 2 and so on. */
 const splitStream = 0xffffffff;
 
+/** Rows whose chats are rendered together: enough that the way to a worker costs nothing, few enough to hold. */
+const renderedRows = 128;
+
 /**
  * Tokenises all rows and takes the last `heldOutRows` of the (shuffled) file out of training, or a fifth where that
  * would leave none to train on.
- * @throws UserError "too-long" when cutting leaves nothing to learn
+ * @throws UserError "too-long" when cutting leaves nothing to learn, "bad-tokenizer" when a chat cannot be rendered; the
+ *   signal's AbortError
  */
-export function buildDataset(
+export async function buildDataset(
   examples: readonly Example[],
   tokenizer: TextTokenizer,
   options: DatasetOptions,
-): Dataset {
-  const all = examples.map((example) => tokenizeExample(example, tokenizer, options));
+  signal?: AbortSignal,
+): Promise<Dataset> {
+  const all: TokenizedExample[] = [];
+  for (let begin = 0; begin < examples.length; begin += renderedRows) {
+    signal?.throwIfAborted();
+    const rows = examples.slice(begin, begin + renderedRows);
+    for (const row of await tokenizeRows(rows, tokenizer, options, signal)) {
+      all.push(row);
+    }
+  }
   const usable = all.filter((example) => countTrained(example) > 0);
   if (usable.length === 0) {
     throw new UserError(
@@ -71,6 +83,23 @@ export function buildDataset(
     truncatedRows: usable.filter(({ tokens, fullLength }) => tokens.length < fullLength).length,
     droppedRows: all.length - usable.length,
   };
+}
+
+async function tokenizeRows(
+  rows: readonly Example[],
+  tokenizer: TextTokenizer,
+  options: DatasetOptions,
+  signal: AbortSignal | undefined,
+): Promise<TokenizedExample[]> {
+  const requests = rows.map(chatsToRender);
+  const wanted = requests.flat();
+  const texts = wanted.length === 0 ? [] : await tokenizer.renderChats(wanted, signal);
+  let end = 0;
+  return rows.map((row, index) => {
+    const begin = end;
+    end += requests[index]?.length ?? 0;
+    return tokenizeExample(row, texts.slice(begin, end), tokenizer, options);
+  });
 }
 
 /** Training rows in the order of one epoch. */

@@ -1,6 +1,6 @@
 // An example to tokens and a mask of what is trained, as TRL's SFTTrainer does it (trl/trainer/sft_trainer.py, tokenize_fn).
 import type { Example } from "./rows.ts";
-import type { ChatMessage, TextTokenizer } from "./tokenizer.ts";
+import type { ChatMessage, ChatRequest, TextTokenizer } from "./tokenizer.ts";
 
 export interface TokenizedExample {
   line: number;
@@ -18,19 +18,38 @@ export interface TokenizeOptions {
   completionOnly: boolean;
 }
 
+/** The whole chat, then before and through each assistant turn (the last may be the whole); none of a completion. */
+export function chatsToRender(example: Example): ChatRequest[] {
+  if (example.kind === "completion") {
+    return [];
+  }
+  const { messages } = example;
+  const turns = messages.flatMap(({ role }, index) =>
+    role === "assistant"
+      ? [
+          { messages: messages.slice(0, index), addGenerationPrompt: true },
+          { messages: messages.slice(0, index + 1), addGenerationPrompt: false },
+        ]
+      : [],
+  );
+  return [{ messages, addGenerationPrompt: false }, ...turns];
+}
+
 /**
  * Prompt and completion are tokenised as one text with the end-of-sequence token appended; the completion starts where
  * the tokens of the prompt alone and of the whole part ways. Chats train every assistant turn.
+ * @param rendered the texts of `chatsToRender`
  */
 export function tokenizeExample(
   example: Example,
+  rendered: readonly string[],
   tokenizer: TextTokenizer,
   { maxLength, completionOnly }: TokenizeOptions,
 ): TokenizedExample {
   const { tokens, isTrained } =
     example.kind === "completion"
       ? tokenizeCompletion(example.prompt, example.completion, tokenizer)
-      : tokenizeChat(example.messages, tokenizer);
+      : tokenizeChat(example.messages, rendered, tokenizer);
   return {
     line: example.line,
     tokens: tokens.slice(0, maxLength),
@@ -56,18 +75,21 @@ function tokenizeCompletion(prompt: string, completion: string, tokenizer: TextT
 }
 
 /** A turn runs from where the text before it (with the generation prompt) ends to where the text through it ends. */
-function tokenizeChat(messages: readonly ChatMessage[], tokenizer: TextTokenizer): Masked {
-  const tokens = tokenizer.encodeChat(messages, false);
+function tokenizeChat(
+  messages: readonly ChatMessage[],
+  [whole = "", ...turns]: readonly string[],
+  tokenizer: TextTokenizer,
+): Masked {
+  const tokens = tokenizer.encodeRendered(whole);
   const isTrained = tokens.map(() => false);
-  messages.forEach(({ role }, index) => {
-    if (role !== "assistant") {
-      return;
-    }
-    const before = tokenizer.encodeChat(messages.slice(0, index), true);
-    const isLast = index === messages.length - 1;
-    const through = isLast ? tokens : tokenizer.encodeChat(messages.slice(0, index + 1), false);
-    isTrained.fill(true, commonPrefix(before, tokens), commonPrefix(through, tokens));
-  });
+  const answers = messages.filter(({ role }) => role === "assistant").length;
+  for (let answer = 0; answer < answers; answer++) {
+    const [before = "", through = ""] = turns.slice(2 * answer);
+    const begin = commonPrefix(tokenizer.encodeRendered(before), tokens);
+    const end =
+      through === whole ? tokens.length : commonPrefix(tokenizer.encodeRendered(through), tokens);
+    isTrained.fill(true, begin, end);
+  }
   return { tokens, isTrained };
 }
 

@@ -1,147 +1,120 @@
-// tokenizer.json and tokenizer_config.json through @huggingface/tokenizers, checked against the embedding's size.
-import { Tokenizer } from "@huggingface/tokenizers";
-import type { ChatMessage, TextTokenizer } from "../data/tokenizer.ts";
+// The tokenizer of a model: texts and chats to ids and back, checked against the embedding's size.
+import type { ChatRequest, TextTokenizer } from "../data/tokenizer.ts";
 import { UserError } from "../util/errors.ts";
-import { parseChatTemplate, type ChatTemplate } from "./chat-template.ts";
+import { renderHere, type ChatTemplate, type RenderChats } from "./chat-template.ts";
+import { defaultTemplate, templatesOf, type TokenizerParts } from "./tokenizer-files.ts";
+import { Field, isObject, shown } from "./tokenizer/field.ts";
+import { readPipeline, type TokenPipeline } from "./tokenizer/pipeline.ts";
 
 export interface ModelTokenizer extends TextTokenizer {
   hasChatTemplate: boolean;
   /** Ids that end a text, from the tokenizer itself. */
   eosId: number;
-  /** One token as a person reads it, special tokens included. */
+  /** One token as it stands within a text, special tokens included. */
   decodeToken(token: number): string;
 }
 
-export interface TokenizerTexts {
-  tokenizer: string;
-  config: string;
-  /** `chat_template.jinja`, which wins over the one in the config. */
-  chatTemplate: string | null;
-}
-
 /**
- * @param vocabSize rows of the embedding; every token id must be below it
+ * @param vocabSize rows of the embedding; every token of the model's vocabulary must be below it
+ * @param render where chat templates run: foreign code, so a page gives it a worker of its own
  * @throws UserError "bad-tokenizer" or "vocabulary-mismatch"
  */
-export function parseTokenizer(texts: TokenizerTexts, vocabSize: number): ModelTokenizer {
-  const json = parseJson(texts.tokenizer, "tokenizer.json");
-  const config = parseJson(texts.config, "tokenizer_config.json");
-  const tokenizer = construct(json, config);
-  checkVocabulary(tokenizer, vocabSize);
-  const specialTokens = readSpecialTokens(config);
-  const eosText = specialTokens["eos_token"];
-  const eosId = eosText === undefined ? undefined : tokenizer.token_to_id(eosText);
-  if (eosText === undefined || eosId === undefined) {
-    throw badTokenizer(
-      "tokenizer_config.json",
-      eosText === undefined
-        ? "it names no eos_token, so the model could not learn where to stop"
-        : `its eos_token ${JSON.stringify(eosText)} is not in the vocabulary`,
-    );
-  }
-  const template = readTemplate(texts.chatTemplate, config, specialTokens);
+export function parseTokenizer(
+  parts: TokenizerParts,
+  vocabSize: number,
+  render: RenderChats = renderHere,
+): ModelTokenizer {
+  const file = parts.file ?? "tokenizer.json";
+  const field = new Field(parts.tokenizer, file);
+  const pipeline = readPipeline(field, vocabSize);
+  checkVocabulary(pipeline, vocabSize, file);
+  const specialTokens = readSpecialTokens(parts);
+  const { eosText, eosId } = findEos(specialTokens, parts, pipeline, file);
+  const template = findTemplate(parts, { ...specialTokens, eos_token: eosText });
   return {
     eosText,
     eosId,
     hasChatTemplate: template !== null,
-    encode: (text) => tokenizer.encode(text).ids,
-    decode: (tokens) => tokenizer.decode([...tokens], { skip_special_tokens: true }),
-    decodeToken: (token) => tokenizer.decode([token], { skip_special_tokens: false }),
-    encodeChat(messages: readonly ChatMessage[], addGenerationPrompt: boolean) {
-      if (template === null) {
-        throw new UserError("bad-tokenizer", "The model has no chat template.", {
-          where: "tokenizer_config.json",
-          remedy: "Use prompt and completion rows instead of messages, or an instruct model.",
-        });
-      }
-      const text = template.render(messages, addGenerationPrompt);
-      return tokenizer.encode(text, { add_special_tokens: false }).ids;
-    },
+    encode: (text) => pipeline.encode(text, true),
+    encodeRendered: (text) => pipeline.encode(text, false),
+    decode: (tokens) => pipeline.decode(tokens, true),
+    decodeToken: (token) => decodeWithin(pipeline, token),
+    renderChats: async (requests: readonly ChatRequest[], signal) =>
+      await render(template ?? refuseChats(), requests, signal),
   };
 }
 
-function construct(json: Record<string, unknown>, config: Record<string, unknown>): Tokenizer {
-  try {
-    return new Tokenizer(json, config);
-  } catch (error) {
-    throw badTokenizer("tokenizer.json", `it could not be read (${(error as Error).message})`);
-  }
-}
-
-function checkVocabulary(tokenizer: Tokenizer, vocabSize: number): void {
-  let largest = -1;
-  for (const id of tokenizer.get_vocab(true).values()) {
-    largest = Math.max(largest, id);
-  }
+function checkVocabulary(pipeline: TokenPipeline, vocabSize: number, file: string): void {
+  const largest = pipeline
+    .encode("", true)
+    .reduce((most, id) => Math.max(most, id), pipeline.largestId);
   if (largest >= vocabSize) {
     throw new UserError(
       "vocabulary-mismatch",
       `The tokenizer's ids go up to ${largest}, but the embedding has ${vocabSize} rows.`,
-      {
-        where: "tokenizer.json",
-        remedy: "Choose the tokenizer that belongs to this model.",
-      },
+      { where: file, remedy: "Choose the tokenizer that belongs to this model." },
     );
   }
-  if (largest < 0) {
-    throw badTokenizer("tokenizer.json", "its vocabulary is empty");
-  }
 }
 
-/** Tokens are given as text or as `{content}`. */
-function readSpecialTokens(config: Record<string, unknown>): Record<string, string> {
-  const tokens: Record<string, string> = {};
-  for (const key of ["bos_token", "eos_token", "unk_token", "pad_token"]) {
-    const value = config[key];
-    const content =
-      typeof value === "object" && value !== null
-        ? (value as Record<string, unknown>)["content"]
-        : value;
-    if (typeof content === "string") {
-      tokens[key] = content;
+/** A token's text where it is not the first: decoders take a leading space away from a text. */
+function decodeWithin(pipeline: TokenPipeline, token: number): string {
+  const once = pipeline.decode([token], false);
+  const twice = pipeline.decode([token, token], false);
+  return twice.startsWith(once) ? twice.slice(once.length) : once;
+}
+
+/** `bos_token` and its like; given as text or as `{content}`. tokenizer_config.json wins. */
+function readSpecialTokens({ config, specialTokensMap }: TokenizerParts): Record<string, string> {
+  const tokens: [string, string][] = [];
+  for (const source of [specialTokensMap, config]) {
+    for (const [key, value] of Object.entries(isObject(source) ? source : {})) {
+      const content = isObject(value) ? value["content"] : value;
+      if (key.endsWith("_token") && typeof content === "string") {
+        tokens.push([key, content]);
+      }
     }
   }
-  return tokens;
+  return Object.fromEntries(tokens);
 }
 
-function readTemplate(
-  file: string | null,
-  config: Record<string, unknown>,
-  specialTokens: Record<string, string>,
+function findEos(
+  specialTokens: Readonly<Record<string, string>>,
+  { eosIds = [] }: TokenizerParts,
+  pipeline: TokenPipeline,
+  file: string,
+): { eosText: string; eosId: number } {
+  const named = specialTokens["eos_token"];
+  const [configured] = eosIds;
+  const eosText = named ?? (configured === undefined ? undefined : pipeline.tokenOf(configured));
+  const eosId = eosText === undefined ? undefined : pipeline.idOf(eosText);
+  if (eosText === undefined || eosId === undefined) {
+    const where = named === undefined ? file : "tokenizer_config.json";
+    const fault =
+      eosText === undefined
+        ? "No file names an eos_token, so the model could not learn where to stop."
+        : `Its eos_token ${shown(eosText)} is not in the vocabulary.`;
+    throw new UserError("bad-tokenizer", fault, {
+      where,
+      remedy:
+        "Choose the tokenizer files that belong to this model, tokenizer_config.json among them.",
+    });
+  }
+  return { eosText, eosId };
+}
+
+function findTemplate(
+  { config, templates }: TokenizerParts,
+  specialTokens: Readonly<Record<string, string>>,
 ): ChatTemplate | null {
-  const source = file ?? templateOf(config["chat_template"]);
-  return source === null ? null : parseChatTemplate(source, specialTokens);
+  const inConfig = new Map(templatesOf(isObject(config) ? config["chat_template"] : null));
+  const source = templates?.get(defaultTemplate) ?? inConfig.get(defaultTemplate);
+  return source === undefined ? null : { source, specialTokens };
 }
 
-/** A string, or a list of `{name, template}` of which `default` is meant. */
-function templateOf(value: unknown): string | null {
-  if (typeof value === "string") {
-    return value;
-  }
-  if (!Array.isArray(value)) {
-    return null;
-  }
-  const entries = value as { name?: unknown; template?: unknown }[];
-  const found = entries.find(({ name }) => name === "default")?.template;
-  return typeof found === "string" ? found : null;
-}
-
-function parseJson(text: string, fileName: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw badTokenizer(fileName, `it is not JSON (${(error as Error).message})`);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw badTokenizer(fileName, "it is not a JSON object");
-  }
-  return value as Record<string, unknown>;
-}
-
-function badTokenizer(fileName: string, fault: string): UserError {
-  return new UserError("bad-tokenizer", `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`, {
-    where: fileName,
-    remedy: "Choose the tokenizer files that belong to this model. Nothing was loaded.",
+function refuseChats(): never {
+  throw new UserError("bad-tokenizer", "The model has no chat template.", {
+    where: "tokenizer_config.json",
+    remedy: "Use prompt and completion rows instead of messages, or an instruct model.",
   });
 }

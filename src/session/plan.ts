@@ -10,6 +10,7 @@ import type { RunShape } from "../engine/webgpu/design.ts";
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import { isSupported } from "../engine/webgpu/network.ts";
 import type { BaseModel } from "../model/open.ts";
+import { targetModulesOf } from "../model/tensors.ts";
 import { totalStepsOf } from "../train/batches.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { UserError } from "../util/errors.ts";
@@ -19,8 +20,12 @@ import type { EngineName, PreviewToken, RunPlan } from "./protocol.ts";
 const previewRows = 3;
 
 /** @throws UserError "too-long" when maxLength exceeds the model's context; those of buildDataset */
-export function datasetFor(model: BaseModel, data: LoadedData, recipe: Recipe): Dataset {
-  const dataset = buildDataset(data.examples, model.tokenizer, recipe);
+export async function datasetFor(
+  model: BaseModel,
+  data: LoadedData,
+  recipe: Recipe,
+): Promise<Dataset> {
+  const dataset = await buildDataset(data.examples, model.tokenizer, recipe);
   const context = model.config.maxPositionEmbeddings;
   if (dataset.longestExample > context) {
     throw new UserError(
@@ -53,14 +58,15 @@ function neededBytes(
   return planBytes(design, defaultBudgetBytes).totalBytes;
 }
 
-export function planRun(
+export async function planRun(
   model: BaseModel,
   data: LoadedData,
   recipe: Recipe,
   engine: EngineName,
-): RunPlan {
-  const dataset = datasetFor(model, data, recipe);
+): Promise<RunPlan> {
+  const dataset = await datasetFor(model, data, recipe);
   const targets = loraTargets(model.config, recipe);
+  refuseNoTarget(model, recipe, targets.length);
   const length = batchLength(dataset.longestRow);
   return {
     trainRows: dataset.train.length,
@@ -75,6 +81,17 @@ export function planRun(
     preview: dataset.train.slice(0, previewRows).map((row) => previewOf(row, model)),
     samplePrompt: samplePromptOf(data.examples, dataset),
   };
+}
+
+/** As PEFT: names that a model lacks are passed over, but one must be there. */
+export function refuseNoTarget({ config, name }: BaseModel, recipe: Recipe, count: number): void {
+  if (count === 0) {
+    throw new UserError(
+      "bad-recipe",
+      `${name} has no layer named ${recipe.targetModules.join(", ")}.`,
+      { where: "targetModules", remedy: `Choose of ${targetModulesOf(config).join(", ")}.` },
+    );
+  }
 }
 
 function previewOf({ tokens, isTrained }: TokenizedExample, model: BaseModel): PreviewToken[] {

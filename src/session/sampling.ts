@@ -1,6 +1,7 @@
 // Prompts the engine in words: the text as the model expects it, the answer as it comes.
 import type { Engine } from "../engine/contract.ts";
 import type { BaseModel } from "../model/open.ts";
+import type { ModelTokenizer } from "../model/tokenizer.ts";
 import { UserError } from "../util/errors.ts";
 import { turn } from "./turn.ts";
 
@@ -23,7 +24,7 @@ export async function answer(
   signal: AbortSignal,
 ): Promise<string> {
   const promptTokens = isChat
-    ? tokenizer.encodeChat([{ role: "user", content: prompt }], true)
+    ? tokenizer.encodeRendered(await renderPrompt(tokenizer, prompt, signal))
     : tokenizer.encode(prompt);
   const room = config.maxPositionEmbeddings - promptTokens.length;
   if (promptTokens.length === 0 || room < 1) {
@@ -51,5 +52,18 @@ export async function answer(
       text = decoded;
     }
   }
+  return text;
+}
+
+async function renderPrompt(
+  tokenizer: ModelTokenizer,
+  prompt: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const messages = [{ role: "user", content: prompt }];
+  const [text = ""] = await tokenizer.renderChats(
+    [{ messages, addGenerationPrompt: true }],
+    signal,
+  );
   return text;
 }

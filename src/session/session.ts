@@ -20,7 +20,7 @@ import {
   openData,
   type LoadedData,
 } from "./library.ts";
-import { datasetFor, engineFor, planRun } from "./plan.ts";
+import { datasetFor, engineFor, planRun, refuseNoTarget } from "./plan.ts";
 import type {
   AdapterFile,
   Calls,
@@ -151,8 +151,8 @@ export class Session {
     return parseRecipe(value, defaults, file.name);
   }
 
-  plan({ recipe }: Calls["plan"]["params"]): Calls["plan"]["result"] {
-    return planRun(this.#loadedModel(), this.#loadedData(), recipe, this.#device.engine);
+  async plan({ recipe }: Calls["plan"]["params"]): Promise<Calls["plan"]["result"]> {
+    return await planRun(this.#loadedModel(), this.#loadedData(), recipe, this.#device.engine);
   }
 
   async start(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {
@@ -160,7 +160,7 @@ export class Session {
     const model = this.#loadedModel();
     const data = this.#loadedData();
     const { recipe, adapter } = await this.#startingPoint(model, params);
-    const dataset = datasetFor(model, data, recipe);
+    const dataset = await datasetFor(model, data, recipe);
     const trainer = initialState(dataset, recipe);
     const state: RunState = {
       runId: crypto.randomUUID(),
@@ -225,7 +225,7 @@ export class Session {
     const state = await this.#parts.store.loadCheckpoint(key);
     const model = await this.#modelOf(state);
     const data = await this.#dataOf(state);
-    const { samplePrompt } = planRun(model, data, state.recipe, this.#device.engine);
+    const { samplePrompt } = await planRun(model, data, state.recipe, this.#device.engine);
     await this.#openRun(state, model, data, samplePrompt);
     const { runId, recipe, trainer } = state;
     return {
@@ -324,6 +324,7 @@ export class Session {
       return await readStartAdapter(adapter, model.config, recipe);
     }
     const targets = loraTargets(model.config, recipe);
+    refuseNoTarget(model, recipe, targets.length);
     return { recipe, adapter: initialAdapter(targets, recipe.rank, recipe.seed) };
   }
 
@@ -338,7 +339,7 @@ export class Session {
     const emit = (event: SessionEvent) => {
       this.#takeEvent(event);
     };
-    const dataset = datasetFor(model, data, state.recipe);
+    const dataset = await datasetFor(model, data, state.recipe);
     this.#releaseTab ??= await takeTabLock();
     await this.#closePreview();
     await this.#run?.release();

@@ -86,7 +86,7 @@ export class Field {
 
   /** @param what goes on after the name of the place: "is 3, not a text" */
   fault(what: string): UserError {
-    return badTokenizer(this.#file, `${this.#path === "" ? "it" : this.#path} ${what}`);
+    return badTokenizer(this.#file, `${this.#path === "" ? "It" : this.#path} ${what}`);
   }
 
   wrongType(wanted: string): UserError {
@@ -100,9 +100,9 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** What is wrong with a file of the tokenizer. */
+/** @param fault opens with the place in the file, or with "It" */
 export function badTokenizer(file: string, fault: string): UserError {
-  return new UserError("bad-tokenizer", `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`, {
+  return new UserError("bad-tokenizer", `${fault}.`, {
     where: file,
     remedy: "Choose the tokenizer files that belong to this model. Nothing was loaded.",
   });

@@ -43,7 +43,7 @@ export function readNormalizer(field: Field): TextStep {
       if (normalized.length > limit) {
         throw badTokenizer(
           "tokenizer.json",
-          `its normalizer makes ${normalized.length} characters of ${text.length}`,
+          `Its normalizer makes ${normalized.length} characters of ${text.length}`,
         );
       }
     }

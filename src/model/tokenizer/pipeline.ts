@@ -15,6 +15,7 @@ export interface TokenPipeline {
   /** Unknown ids are left out. */
   decode(ids: readonly number[], skipSpecialTokens: boolean): string;
   idOf(token: string): number | undefined;
+  tokenOf(id: number): string | undefined;
   /** Largest id of the model's own vocabulary. */
   largestId: number;
 }
@@ -41,6 +42,7 @@ export function readPipeline(field: Field, vocabSize: number): TokenPipeline {
   return {
     largestId: tokenOf.length - 1,
     idOf: (token) => addedIds.get(token) ?? idOf.get(token),
+    tokenOf: (id) => addedById.get(id)?.content ?? tokenOf[id],
     encode(text, addSpecialTokens) {
       const ids = sections(text).flatMap((section) =>
         "id" in section

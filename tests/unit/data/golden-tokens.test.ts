@@ -4,7 +4,11 @@ import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { buildDataset } from "../../../src/data/dataset.ts";
 import type { Example } from "../../../src/data/rows.ts";
-import { tokenizeExample, type TokenizedExample } from "../../../src/data/tokenize.ts";
+import {
+  chatsToRender,
+  tokenizeExample,
+  type TokenizedExample,
+} from "../../../src/data/tokenize.ts";
 import type { ChatMessage } from "../../../src/data/tokenizer.ts";
 import type { ModelTokenizer } from "../../../src/model/tokenizer.ts";
 import { openTokenizer, tokenizerFolders, type TokenizerName } from "./tokenizers.ts";
@@ -54,13 +58,19 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
   });
 
   const tokenize = (examples: readonly Example[], completionOnly: boolean) =>
-    examples.map((example) =>
-      asGolden(tokenizeExample(example, tokenizer, { maxLength: uncut, completionOnly })),
+    Promise.all(
+      examples.map(async (example) => {
+        const requests = chatsToRender(example);
+        const rendered = requests.length === 0 ? [] : await tokenizer.renderChats(requests);
+        return asGolden(
+          tokenizeExample(example, rendered, tokenizer, { maxLength: uncut, completionOnly }),
+        );
+      }),
     );
 
   /** Rows that are left after the cut, as TRL keeps them: by row of the full list. */
-  const cut = (examples: readonly Example[], completionOnly: boolean) => {
-    const { train, droppedRows } = buildDataset(examples, tokenizer, {
+  const cut = async (examples: readonly Example[], completionOnly: boolean) => {
+    const { train, droppedRows } = await buildDataset(examples, tokenizer, {
       maxLength: golden.cutLength,
       completionOnly,
       shuffle: false,
@@ -77,30 +87,30 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
     expect(createHash("sha256").update(bytes).digest("hex")).toBe(golden.tokenizerSha256);
   });
 
-  test("gives TRL's tokens and masks for prompts and completions", () => {
-    expect(tokenize(completions, true)).toEqual(golden.promptCompletion.map(numbersOf));
+  test("gives TRL's tokens and masks for prompts and completions", async () => {
+    expect(await tokenize(completions, true)).toEqual(golden.promptCompletion.map(numbersOf));
   });
 
-  test("trains every token of a prompt and completion when it is asked to", () => {
+  test("trains every token of a prompt and completion when it is asked to", async () => {
     const everything = golden.promptCompletion.map(({ inputIds }) => ({
       inputIds,
       completionMask: inputIds.map(() => 1),
     }));
-    expect(tokenize(completions, false)).toEqual(everything);
+    expect(await tokenize(completions, false)).toEqual(everything);
   });
 
-  test("gives TRL's tokens and masks for chats, whole and answers only", () => {
-    expect(tokenize(chats, false)).toEqual(golden.messages.map(numbersOf));
-    expect(tokenize(chats, true)).toEqual(golden.messagesAssistantOnly.map(numbersOf));
+  test("gives TRL's tokens and masks for chats, whole and answers only", async () => {
+    expect(await tokenize(chats, false)).toEqual(golden.messages.map(numbersOf));
+    expect(await tokenize(chats, true)).toEqual(golden.messagesAssistantOnly.map(numbersOf));
   });
 
-  test("cuts and drops the rows that TRL cuts and drops", () => {
-    expect(cut(completions, true)).toEqual(golden.promptCompletionCut);
-    expect(cut(chats, false)).toEqual(golden.messagesCut);
+  test("cuts and drops the rows that TRL cuts and drops", async () => {
+    expect(await cut(completions, true)).toEqual(golden.promptCompletionCut);
+    expect(await cut(chats, false)).toEqual(golden.messagesCut);
     if (golden.messagesAssistantOnlyCut.length > 0) {
-      expect(cut(chats, true)).toEqual(golden.messagesAssistantOnlyCut);
+      expect(await cut(chats, true)).toEqual(golden.messagesAssistantOnlyCut);
     } else {
-      expect(() => cut(chats, true)).toThrow(/longer than maxLength/);
+      await expect(cut(chats, true)).rejects.toThrow(/longer than maxLength/);
     }
   });
 });

@@ -1,6 +1,6 @@
 // Chats turn by turn, and what cutting does to tokens and mask. Exact numbers: golden-tokens.test.ts.
 import { beforeAll, describe, expect, test } from "vitest";
-import { countTrained, tokenizeExample } from "../../../src/data/tokenize.ts";
+import { chatsToRender, countTrained, tokenizeExample } from "../../../src/data/tokenize.ts";
 import type { ChatMessage } from "../../../src/data/tokenizer.ts";
 import type { ModelTokenizer } from "../../../src/model/tokenizer.ts";
 import { openTokenizer } from "./tokenizers.ts";
@@ -18,12 +18,10 @@ beforeAll(async () => {
 });
 
 /** The trained stretches as text, special tokens shown. */
-function trainedTexts(messages: ChatMessage[], tokenizer: ModelTokenizer): string[] {
-  const { tokens, isTrained } = tokenizeExample(
-    { kind: "chat", messages, line: 1 },
-    tokenizer,
-    whole,
-  );
+async function trainedTexts(messages: ChatMessage[], tokenizer: ModelTokenizer): Promise<string[]> {
+  const example = { kind: "chat", messages, line: 1 } as const;
+  const rendered = await tokenizer.renderChats(chatsToRender(example));
+  const { tokens, isTrained } = tokenizeExample(example, rendered, tokenizer, whole);
   const texts: string[] = [];
   tokens.forEach((token, place) => {
     if (isTrained[place]) {
@@ -35,7 +33,7 @@ function trainedTexts(messages: ChatMessage[], tokenizer: ModelTokenizer): strin
 }
 
 describe("a chat", () => {
-  test("trains each answer with its end of turn, and nothing that was said to it", () => {
+  test("trains each answer with its end of turn, and nothing that was said to it", async () => {
     const messages = [
       { role: "system", content: "Be brief." },
       user("Hi"),
@@ -44,21 +42,21 @@ describe("a chat", () => {
       assistant("No."),
     ];
     const turns = ["Hello.<|im_end|>\n", "No.<|im_end|>\n"];
-    expect(trainedTexts(messages, demo)).toEqual(turns);
+    expect(await trainedTexts(messages, demo)).toEqual(turns);
   });
 
-  test("trains answers in a row one by one, and no question at the end", () => {
+  test("trains answers in a row one by one, and no question at the end", async () => {
     const messages = [user("Hi"), assistant("One."), assistant("Two."), user("Three?")];
-    expect(trainedTexts(messages, demo)).toEqual(["One.<|im_end|>\n", "Two.<|im_end|>\n"]);
+    expect(await trainedTexts(messages, demo)).toEqual(["One.<|im_end|>\n", "Two.<|im_end|>\n"]);
   });
 
-  test("trains the space that its template puts in front of an answer", () => {
+  test("trains the space that its template puts in front of an answer", async () => {
     const messages = [user("Hi"), assistant("Yes."), user("Why"), assistant("So.")];
-    expect(trainedTexts(messages, bos)).toEqual([" Yes. </s>", " So. </s>"]);
+    expect(await trainedTexts(messages, bos)).toEqual([" Yes. </s>", " So. </s>"]);
   });
 
-  test("that begins with an answer trains it", () => {
-    expect(trainedTexts([assistant("Welcome."), user("Hi")], demo)).toEqual([
+  test("that begins with an answer trains it", async () => {
+    expect(await trainedTexts([assistant("Welcome."), user("Hi")], demo)).toEqual([
       "Welcome.<|im_end|>\n",
     ]);
   });
@@ -73,10 +71,10 @@ describe("cutting", () => {
   } as const;
 
   test("keeps the first tokens with their mask and says how long the row was", () => {
-    const full = tokenizeExample(example, demo, whole);
+    const full = tokenizeExample(example, [], demo, whole);
     expect(full).toMatchObject({ line: 5, fullLength: full.tokens.length });
     for (let maxLength = 1; maxLength <= full.tokens.length + 1; maxLength++) {
-      expect(tokenizeExample(example, demo, { ...whole, maxLength })).toEqual({
+      expect(tokenizeExample(example, [], demo, { ...whole, maxLength })).toEqual({
         ...full,
         tokens: full.tokens.slice(0, maxLength),
         isTrained: full.isTrained.slice(0, maxLength),
@@ -86,7 +84,7 @@ describe("cutting", () => {
 
   test("cuts the mask of rows that train everything as well", () => {
     const options = { maxLength: 3, completionOnly: false };
-    expect(tokenizeExample(example, demo, options).isTrained).toEqual([true, true, true]);
+    expect(tokenizeExample(example, [], demo, options).isTrained).toEqual([true, true, true]);
   });
 });
 

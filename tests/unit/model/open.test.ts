@@ -92,7 +92,8 @@ describe("a model folder", () => {
 
   test("takes its chat template from chat_template.jinja", async () => {
     const { tokenizer } = await openModel(tinyFolder({ "chat_template.jinja": "template" }));
-    expect(tokenizer.decode(tokenizer.encodeChat([], false))).toBe("template");
+    const request = { messages: [], addGenerationPrompt: false };
+    expect(await tokenizer.renderChats([request])).toEqual(["template"]);
   });
 });
 
@@ -138,10 +139,27 @@ describe("the identity of a model", () => {
     );
     expect(new Set(identities).size).toBe(6);
   });
+
+  test("changes with what the tensors do not show: RoPE, epsilon, heads", async () => {
+    const identities = await Promise.all(
+      [
+        {},
+        { rope_theta: 5e5 },
+        { rope_scaling: { rope_type: "linear", factor: 2 } },
+        { rms_norm_eps: 1e-5 },
+        { num_attention_heads: 1, num_key_value_heads: 1, head_dim: 8 },
+      ].map((fields) => {
+        const config = { ...tinyConfig, ...fields };
+        const tensors = tensorFile(tinyTensors(config));
+        return identityOf({ "config.json": JSON.stringify(config), "model.safetensors": tensors });
+      }),
+    );
+    expect(new Set(identities).size).toBe(5);
+  });
 });
 
 describe("a folder is refused", () => {
-  test.each(["config.json", "tokenizer.json", "tokenizer_config.json"])(
+  test.each(["config.json", "tokenizer.json"])(
     "without %s, by its name and with what was found",
     async (name) => {
       const refused = expect(openModel(tinyFolder({ [name]: null }))).rejects;

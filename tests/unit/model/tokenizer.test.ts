@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { parseTokenizer, type ModelTokenizer } from "../../../src/model/tokenizer.ts";
+import { readTokenizerFiles } from "../../../src/model/tokenizer-files.ts";
 
 const folder = new URL("../../golden/tokenization/bos-bpe/", import.meta.url);
 const json = await readFile(new URL("tokenizer.json", folder), "utf8");
@@ -11,18 +12,27 @@ const config = JSON.parse(
 const vocabSize = 320;
 const chat = [{ role: "user", content: "Hi" }];
 
-function parse(
-  given: { tokenizer?: string; config?: object | string; chatTemplate?: string | null },
-  size = vocabSize,
-): ModelTokenizer {
-  const chosen = given.config ?? {};
-  const texts = {
-    tokenizer: given.tokenizer ?? json,
-    config: typeof chosen === "string" ? chosen : JSON.stringify({ ...config, ...chosen }),
-    chatTemplate: given.chatTemplate ?? null,
-  };
-  return parseTokenizer(texts, size);
+interface Given {
+  tokenizer?: string;
+  /** Put over the golden one; null leaves the file out. */
+  config?: object | string | null;
+  /** Further files by name. */
+  files?: Record<string, string>;
+  eosIds?: number[];
 }
+
+function parse(given: Given, size = vocabSize): ModelTokenizer {
+  const { files = {}, eosIds = [] } = given;
+  const chosen = given.config === undefined ? {} : given.config;
+  const texts = new Map(Object.entries({ "tokenizer.json": given.tokenizer ?? json, ...files }));
+  if (chosen !== null) {
+    const text = typeof chosen === "string" ? chosen : JSON.stringify({ ...config, ...chosen });
+    texts.set("tokenizer_config.json", text);
+  }
+  return parseTokenizer(readTokenizerFiles(texts, eosIds), size);
+}
+
+const request = { messages: chat, addGenerationPrompt: true };
 
 describe("a tokenizer", () => {
   test("knows its end token, and adds its own special tokens to a text", () => {
@@ -44,37 +54,48 @@ describe("a tokenizer", () => {
     expect(parse({ config })).toMatchObject({ eosText: "</s>", eosId: 1 });
   });
 
-  test("tokenises a chat without a second begin token", () => {
-    const tokens = parse({}).encodeChat(chat, false);
+  test("tokenises a chat without a second begin token", async () => {
+    const tokenizer = parse({});
+    const [text = ""] = await tokenizer.renderChats([request]);
+    const tokens = tokenizer.encodeRendered(text);
     expect(tokens.filter((token) => token === 0)).toHaveLength(1);
     expect(tokens[0]).toBe(0);
   });
 });
 
 describe("the chat template", () => {
-  const encoded = (...given: Parameters<typeof parse>) => {
-    const tokenizer = parse(...given);
-    return tokenizer.decode(tokenizer.encodeChat(chat, true));
-  };
+  const rendered = async (given: Given) => (await parse(given).renderChats([request]))[0];
+  const named = (name: string) => ({ name, template: name });
 
-  test("is chat_template.jinja before the one of the config", () => {
-    expect(encoded({ chatTemplate: "{{ messages[0].content }}!" })).toBe("Hi!");
-    expect(encoded({})).toBe("[INST] Hi [/INST]");
+  test("is chat_template.jinja before the one of the config", async () => {
+    const files = { "chat_template.jinja": "{{ messages[0].content }}!" };
+    expect(await rendered({ files })).toBe("Hi!");
+    expect(await rendered({})).toBe("<s>[INST] Hi [/INST]");
   });
 
-  test("is the one called default in a list", () => {
-    const template = (name: string) => ({ name, template: name });
-    const named = [template("tool_use"), template("default")];
-    expect(encoded({ config: { chat_template: named } })).toBe("default");
+  test("is found in chat_template.json, as processors keep it", async () => {
+    const files = { "chat_template.json": JSON.stringify({ chat_template: "of the processor" }) };
+    expect(await rendered({ config: { chat_template: null }, files })).toBe("of the processor");
+    const list = { chat_template: [named("tool_use"), named("default")] };
+    expect(await rendered({ files: { "chat_template.json": JSON.stringify(list) } })).toBe(
+      "default",
+    );
   });
 
-  test.each([[undefined], [null], [[]], [4], [[{ name: "tool_use", template: "x" }]]])(
+  test("is the one called default, in a list or among files, whatever else there is", async () => {
+    const chat_template = [named("tool_use"), named("default")];
+    expect(await rendered({ config: { chat_template } })).toBe("default");
+    const files = { "additional_chat_templates/tool_use.jinja": "x", "rag.jinja": "y" };
+    expect(await rendered({ config: { chat_template }, files })).toBe("default");
+  });
+
+  test.each([[undefined], [null], [[]], [4], [[{ name: "tool_use", template: "x" }]], [[3, null]]])(
     "is missing as %j: chats are refused, texts are not",
-    (chatTemplate) => {
+    async (chatTemplate) => {
       const tokenizer = parse({ config: { chat_template: chatTemplate } });
       expect(tokenizer.hasChatTemplate).toBe(false);
       expect(tokenizer.encode("Hi").length).toBeGreaterThan(1);
-      expect(() => tokenizer.encodeChat(chat, true)).toThrow(
+      await expect(tokenizer.renderChats([request])).rejects.toThrow(
         expect.objectContaining({
           code: "bad-tokenizer",
           message: expect.stringContaining("The model has no chat template") as string,
@@ -83,10 +104,26 @@ describe("the chat template", () => {
     },
   );
 
-  test("may be broken as long as there is no chat", () => {
-    const tokenizer = parse({ chatTemplate: "{% for" });
+  test("may be broken as long as there is no chat", async () => {
+    const tokenizer = parse({ files: { "chat_template.jinja": "{% for" } });
     expect(tokenizer.encode("Hi").length).toBeGreaterThan(1);
-    expect(() => tokenizer.encodeChat(chat, true)).toThrow(/could not be parsed/);
+    await expect(tokenizer.renderChats([request])).rejects.toThrow(/could not be parsed/);
+  });
+});
+
+describe("the end token", () => {
+  const nameless = { eos_token: null };
+
+  test("is that of special_tokens_map.json where tokenizer_config.json names none, or is not there", () => {
+    const map = JSON.stringify({ eos_token: { content: "</s>" } });
+    const files = { "special_tokens_map.json": map };
+    expect(parse({ config: nameless, files })).toMatchObject({ eosText: "</s>", eosId: 1 });
+    expect(parse({ config: null, files })).toMatchObject({ eosText: "</s>", eosId: 1 });
+  });
+
+  test("is that of the model's config where no file of the tokenizer names one", () => {
+    expect(parse({ config: null, eosIds: [1, 0] })).toMatchObject({ eosText: "</s>", eosId: 1 });
+    expect(parse({ eosIds: [0] })).toMatchObject({ eosText: "</s>", eosId: 1 });
   });
 });
 
@@ -113,7 +150,7 @@ describe("a tokenizer is refused", () => {
       post_processor: null,
       model: { ...model, vocab: {}, merges: [] },
     });
-    expect(() => parse({ tokenizer })).toThrow(refused("tokenizer.json", /vocabulary is empty/));
+    expect(() => parse({ tokenizer })).toThrow(refused("tokenizer.json", /^tokenizer.json: model.vocab is empty/));
   });
 
   test.each(["", "{", "[]", "null"])("when tokenizer_config.json is %j", (text) => {
@@ -122,7 +159,7 @@ describe("a tokenizer is refused", () => {
 
   test.each([[null], [undefined], [4], [{}]])("when its end token is %j", (eos) => {
     expect(() => parse({ config: { eos_token: eos } })).toThrow(
-      refused("tokenizer_config.json", /names no eos_token/),
+      refused("tokenizer.json", /No file names an eos_token/),
     );
   });
 
@@ -143,14 +180,14 @@ describe("a tokenizer is refused", () => {
       }),
     );
   });
+});
 
-  test("when an added token has no row in the embedding", () => {
-    const parsed = JSON.parse(json) as { added_tokens: object[] };
-    const added = { ...parsed.added_tokens[0], id: 400, content: "<extra>" };
-    const tokenizer = JSON.stringify({ ...parsed, added_tokens: [...parsed.added_tokens, added] });
-    expect(() => parse({ tokenizer })).toThrow(
-      expect.objectContaining({ code: "vocabulary-mismatch" }),
-    );
-    expect(parse({ tokenizer }, 401).encode("<extra>")).toEqual([0, 400]);
-  });
+test("an added token without a row in the embedding is plain text", () => {
+  const parsed = JSON.parse(json) as { added_tokens: object[] };
+  const added = { ...parsed.added_tokens[0], id: 320, content: "<extra>" };
+  const tokenizer = JSON.stringify({ ...parsed, added_tokens: [...parsed.added_tokens, added] });
+  expect(parse({ tokenizer }, 321).encode("<extra>")).toEqual([0, 320]);
+  const text = parse({ tokenizer });
+  expect(text.encode("<extra>")).toEqual(parse({}).encode("<extra>"));
+  expect(text.decode(text.encode("<extra>"))).toBe("<extra>");
 });

@@ -33,8 +33,8 @@ const rowsFile = (...lines: object[]) =>
   openData("file", "own.jsonl", new Blob([lines.map((line) => JSON.stringify(line)).join("\n")]));
 
 describe("the plan of the demo", () => {
-  test("counts rows, steps and parameters", () => {
-    expect(plan({ maxSteps: 60, rank: 8, heldOutRows: 40 })).toMatchObject({
+  test("counts rows, steps and parameters", async () => {
+    expect(await plan({ maxSteps: 60, rank: 8, heldOutRows: 40 })).toMatchObject({
       trainRows: rows.length - 40,
       heldOutRows: 40,
       truncatedRows: 0,
@@ -45,8 +45,8 @@ describe("the plan of the demo", () => {
     });
   });
 
-  test("counts the tokens of the training rows, the end token with them", () => {
-    const { trainedTokens, longestRowTokens } = plan({ heldOutRows: 0 });
+  test("counts the tokens of the training rows, the end token with them", async () => {
+    const { trainedTokens, longestRowTokens } = await plan({ heldOutRows: 0 });
     const lengths = rows.map(({ prompt, completion }) => {
       const whole = model.tokenizer.encode(`${prompt}${completion}<|endoftext|>`).length;
       return { whole, trained: whole - model.tokenizer.encode(prompt).length };
@@ -55,24 +55,24 @@ describe("the plan of the demo", () => {
     expect(longestRowTokens).toBe(Math.max(...lengths.map(({ whole }) => whole)));
   });
 
-  test("takes as many steps as the epochs give when it is not told a number", () => {
+  test("takes as many steps as the epochs give when it is not told a number", async () => {
     const given = { maxSteps: 0, epochs: 2, batchSize: 8, gradientAccumulationSteps: 2 };
-    expect(plan(given).totalSteps).toBe(2 * Math.ceil(35 / 2));
+    expect((await plan(given)).totalSteps).toBe(2 * Math.ceil(35 / 2));
   });
 
-  test("with label smoothing has room for tfjs beside the compiled engine, but not beside itself", () => {
-    const bytes = (labelSmoothing: number, engine: "webgpu" | "tfjs") =>
-      planRun(model, data, { ...demoRecipe, labelSmoothing }, engine).neededBytes;
-    expect(bytes(0.1, "webgpu")).toBeGreaterThan(bytes(0, "webgpu"));
-    expect(bytes(0.1, "tfjs")).toBe(bytes(0, "tfjs"));
+  test("with label smoothing has room for tfjs beside the compiled engine, but not beside itself", async () => {
+    const bytes = async (labelSmoothing: number, engine: "webgpu" | "tfjs") =>
+      (await planRun(model, data, { ...demoRecipe, labelSmoothing }, engine)).neededBytes;
+    expect(await bytes(0.1, "webgpu")).toBeGreaterThan(await bytes(0, "webgpu"));
+    expect(await bytes(0.1, "tfjs")).toBe(await bytes(0, "tfjs"));
   });
 
-  test("with packing has the steps of rows filled to maxLength, and the bytes of such rows", () => {
+  test("with packing has the steps of rows filled to maxLength, and the bytes of such rows", async () => {
     const epoch = { maxSteps: 0, epochs: 1, shuffle: false, maxLength: 256 };
-    const padded = plan(epoch);
-    const packed = plan({ ...epoch, packing: true });
-    const tokens = datasetFor(model, data, { ...demoRecipe, ...epoch })
-      .train.map((row) => row.tokens.length)
+    const padded = await plan(epoch);
+    const packed = await plan({ ...epoch, packing: true });
+    const tokens = (await datasetFor(model, data, { ...demoRecipe, ...epoch })).train
+      .map((row) => row.tokens.length)
       .reduce((sum, length) => sum + length, 0);
     // Four rows of 256 tokens a step, at least nine tenths of them used.
     expect(packed.totalSteps).toBeGreaterThanOrEqual(Math.ceil(tokens / 1024));
@@ -86,26 +86,26 @@ describe("the plan of the demo", () => {
     });
   });
 
-  test("says what a shorter maxLength cuts and leaves out", () => {
-    const shorter = plan({ maxLength: 24 });
+  test("says what a shorter maxLength cuts and leaves out", async () => {
+    const shorter = await plan({ maxLength: 24 });
     expect(shorter.longestRowTokens).toBe(24);
     expect(shorter.truncatedRows).toBeGreaterThan(200);
-    const none = plan({ maxLength: 10, heldOutRows: 0 });
+    const none = await plan({ maxLength: 10, heldOutRows: 0 });
     expect(none.droppedRows).toBeGreaterThan(0);
     expect(none.trainRows + none.droppedRows).toBe(rows.length);
   });
 
-  test("needs more bytes for more rows, tokens and rank, and never less than the weights", () => {
-    const needed = (given: Partial<Recipe>) => plan(given).neededBytes;
-    const base = needed({});
+  test("needs more bytes for more rows, tokens and rank, and never less than the weights", async () => {
+    const needed = async (given: Partial<Recipe>) => (await plan(given)).neededBytes;
+    const base = await needed({});
     expect(base).toBeGreaterThan(4 * model.parameters);
-    expect(needed({ batchSize: 16 })).toBeGreaterThan(base);
-    expect(needed({ rank: 64 })).toBeGreaterThan(base);
-    expect(needed({ maxLength: 24 })).toBeLessThan(base);
+    expect(await needed({ batchSize: 16 })).toBeGreaterThan(base);
+    expect(await needed({ rank: 64 })).toBeGreaterThan(base);
+    expect(await needed({ maxLength: 24 })).toBeLessThan(base);
   });
 
-  test("shows the first training rows token by token, and what is trained of them", () => {
-    const { preview } = plan({ shuffle: false });
+  test("shows the first training rows token by token, and what is trained of them", async () => {
+    const { preview } = await plan({ shuffle: false });
     expect(preview).toHaveLength(3);
     preview.forEach((tokens, index) => {
       const { prompt, completion } = rows[index]!;
@@ -119,12 +119,12 @@ describe("the plan of the demo", () => {
     });
   });
 
-  test("samples a prompt that is held out, or a training row's without any", () => {
-    const { samplePrompt } = plan({ shuffle: false, heldOutRows: 40 });
+  test("samples a prompt that is held out, or a training row's without any", async () => {
+    const { samplePrompt } = await plan({ shuffle: false, heldOutRows: 40 });
     expect(samplePrompt).toBe(rows.at(-40)?.prompt);
-    expect(plan({ shuffle: false, heldOutRows: 0 }).samplePrompt).toBe(rows[0]?.prompt);
-    const { heldOut } = datasetFor(model, data, demoRecipe);
-    expect(plan().samplePrompt).toBe(rows[heldOut[0]!.line - 1]?.prompt);
+    expect((await plan({ shuffle: false, heldOutRows: 0 })).samplePrompt).toBe(rows[0]?.prompt);
+    const { heldOut } = await datasetFor(model, data, demoRecipe);
+    expect((await plan()).samplePrompt).toBe(rows[heldOut[0]!.line - 1]?.prompt);
   });
 });
 
@@ -132,7 +132,7 @@ test("a chat is sampled with its first question", async () => {
   const turn = (role: string, content: string) => ({ role, content });
   const messages = [turn("system", "Be brief."), turn("user", "Hi?"), turn("assistant", "Hello.")];
   const chats = await rowsFile({ messages });
-  expect(plan({ heldOutRows: 0 }, chats).samplePrompt).toBe("Hi?");
+  expect((await plan({ heldOutRows: 0 }, chats)).samplePrompt).toBe("Hi?");
 });
 
 test("rows longer than the model reads are refused with its length", async () => {
@@ -141,16 +141,24 @@ test("rows longer than the model reads are refused with its length", async () =>
     code: "too-long",
     remedy: expect.stringContaining("maxLength to 256") as string,
   }) as Error;
-  expect(() => plan({ maxLength: 1024, heldOutRows: 0 }, long)).toThrow(refused);
-  expect(plan({ maxLength: 256, heldOutRows: 0 }, long).truncatedRows).toBe(1);
+  await expect(plan({ maxLength: 1024, heldOutRows: 0 }, long)).rejects.toThrow(refused);
+  expect((await plan({ maxLength: 256, heldOutRows: 0 }, long)).truncatedRows).toBe(1);
   // Packed rows may be longer than the model reads: no segment is.
-  expect(() => plan({ maxLength: 1024, packing: true, heldOutRows: 0 }, long)).toThrow(refused);
-  expect(() => plan({ maxLength: 1024, packing: true })).not.toThrow();
+  await expect(plan({ maxLength: 1024, packing: true, heldOutRows: 0 }, long)).rejects.toThrow(
+    refused,
+  );
+  await expect(plan({ maxLength: 1024, packing: true })).resolves.toBeDefined();
 });
 
 test("a file with fewer rows than are held out is taken, and says how many of it are", async () => {
   const few = (count: number) =>
     rowsFile(...rows.slice(0, count).map(({ prompt, completion }) => ({ prompt, completion })));
-  expect(plan({ heldOutRows: 40 }, await few(12))).toMatchObject({ trainRows: 10, heldOutRows: 2 });
-  expect(plan({ heldOutRows: 40 }, await few(3))).toMatchObject({ trainRows: 3, heldOutRows: 0 });
+  expect(await plan({ heldOutRows: 40 }, await few(12))).toMatchObject({
+    trainRows: 10,
+    heldOutRows: 2,
+  });
+  expect(await plan({ heldOutRows: 40 }, await few(3))).toMatchObject({
+    trainRows: 3,
+    heldOutRows: 0,
+  });
 });

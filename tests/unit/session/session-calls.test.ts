@@ -128,7 +128,7 @@ describe("a call is refused", () => {
     await expect(session.start(given)).rejects.toThrow(code("missing-file"));
     await empty.loadFiles(tinyFiles());
     await expect(session.start(given)).rejects.toThrow(code("empty-data"));
-    expect(() => session.plan({ recipe: shortRecipe })).toThrow(code("empty-data"));
+    await expect(session.plan({ recipe: shortRecipe })).rejects.toThrow(code("empty-data"));
     expect(session.save()).toBeNull();
   });
 
