@@ -3,6 +3,7 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { browserArguments, installedBrowser } from "./tests/support/browser.ts";
+import { hubCommands } from "./tests/support/hub-commands.ts";
 
 const executablePath = installedBrowser();
 
@@ -43,6 +44,8 @@ export default defineConfig({
             "papaparse",
             "idb-keyval",
             "client-zip",
+            "@huggingface/hub",
+            "hash-wasm",
           ],
         },
         test: {
@@ -55,6 +58,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
+            commands: hubCommands,
             provider: playwright({
               launchOptions: {
                 ...(executablePath !== null && { executablePath }),

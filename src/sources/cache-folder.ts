@@ -6,7 +6,7 @@ import {
   type CacheManifest,
   type OpenedManifest,
 } from "./cache-manifest.ts";
-import { isMissing, writeAll, type StorageFolder } from "./storage.ts";
+import { isMissing, openFile, removeEntry, writeAll, type StorageFolder } from "./storage.ts";
 
 export const dataName = "data";
 const manifestName = "manifest";
@@ -53,12 +53,11 @@ export async function noteUse(folder: StorageFolder, timeMs: number): Promise<vo
 /** Deletes a model, its manifest first: what a kill leaves of it is no model any more. */
 export async function removeModel(models: StorageFolder, key: string): Promise<void> {
   try {
-    const folder = await models.getDirectoryHandle(key);
-    await folder.removeEntry(manifestName).catch(ignoreMissing);
-    await models.removeEntry(key, { recursive: true });
+    await removeEntry(await models.getDirectoryHandle(key), manifestName);
   } catch (error) {
     ignoreMissing(error);
   }
+  await removeEntry(models, key);
 }
 
 async function writeFile(
@@ -66,8 +65,7 @@ async function writeFile(
   name: string,
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<void> {
-  const handle = await folder.getFileHandle(name, { create: true });
-  const file = await handle.createSyncAccessHandle();
+  const file = await openFile(folder, name);
   try {
     file.truncate(0);
     await writeAll(file, bytes, 0);

@@ -4,7 +4,7 @@ import { sha256Hex } from "../util/bytes.ts";
 import { dataName, removeModel, writeManifest } from "./cache-folder.ts";
 import type { ModelDescription, Piece } from "./cache-manifest.ts";
 import type { Release } from "./lock.ts";
-import { writeAll, type OpenFile, type StorageFolder } from "./storage.ts";
+import { openFile, writeAll, type OpenFile, type StorageFolder } from "./storage.ts";
 
 export interface CacheWriter {
   /**
@@ -75,8 +75,7 @@ export async function openWriter(
   const file = await orAbort(async () => {
     await removeModel(models, key);
     folder = await models.getDirectoryHandle(key, { create: true });
-    const handle = await folder.getFileHandle(dataName, { create: true });
-    data = await handle.createSyncAccessHandle();
+    data = await openFile(folder, dataName);
     return data;
   });
 

@@ -156,17 +156,18 @@ async function modelOf({ key, folder, manifest }: Found): Promise<CachedModel> {
 async function sweep(models: StorageFolder): Promise<void> {
   for (const key of await keysOf(models)) {
     const release = await tryLock(lockOf(key), "exclusive");
-    if (release === null) {
-      continue;
-    }
-    try {
-      const manifest = await readManifest(await models.getDirectoryHandle(key));
-      if (manifest === "missing" || manifest === "damaged") {
-        await removeModel(models, key);
-      }
-    } finally {
+    if (release !== null) {
+      // A folder that cannot be cleared away now can be the next time: it is no reason to go without the others.
+      await clearAway(models, key).catch(() => undefined);
       release();
     }
+  }
+}
+
+async function clearAway(models: StorageFolder, key: string): Promise<void> {
+  const manifest = await readManifest(await models.getDirectoryHandle(key));
+  if (manifest === "missing" || manifest === "damaged") {
+    await removeModel(models, key);
   }
 }
 

@@ -5,7 +5,14 @@ import type { Progress } from "./files.ts";
 import { addRecord, isOnRecord, sha256 } from "./journal.ts";
 import { tryLock, waitForLock } from "./lock.ts";
 import { damagedOnTheWay, type RemoteFile } from "./remote-file.ts";
-import { isMissing, storageFault, writeAll, type OpenFile, type StorageFolder } from "./storage.ts";
+import {
+  openFile,
+  removeEntry,
+  reserve,
+  writeAll,
+  type OpenFile,
+  type StorageFolder,
+} from "./storage.ts";
 import { windowCount, windowsOf, type WindowOptions } from "./windows.ts";
 
 export interface DownloadOptions extends Partial<WindowOptions> {
@@ -18,7 +25,7 @@ export interface DownloadOptions extends Partial<WindowOptions> {
 /** A file in storage. As long as it is open no tab deletes it. */
 export interface StoredFile extends ByteSource {
   /** Lets it be deleted, here or by another tab. */
-  close(): void;
+  readonly close: () => void;
   /** Closes it, and deletes it unless another tab has it open. */
   discard(): Promise<void>;
 }
@@ -122,9 +129,9 @@ async function fetchInto(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const data = await openIn(folder, nameOf(file.contentId));
+  const data = await openFile(folder, nameOf(file.contentId));
   try {
-    const journal = await openIn(folder, nameOf(file.contentId) + journalSuffix);
+    const journal = await openFile(folder, nameOf(file.contentId) + journalSuffix);
     try {
       await reserve(data, file.sizeBytes);
       return await fillUp(data, journal, file, options, progress, signal);
@@ -190,34 +197,9 @@ async function* storedWindows(
   }
 }
 
-/** Takes all the room at once: a full disk is told before the first byte is fetched, not after the last but one. */
-async function reserve(data: OpenFile, sizeBytes: number): Promise<void> {
-  const missingBytes = sizeBytes - data.getSize();
-  if (missingBytes === 0) {
-    return; // Another tab may be reading it: a file that is touched can no longer be read.
-  }
-  try {
-    data.truncate(sizeBytes);
-  } catch (error) {
-    throw await storageFault(error, missingBytes);
-  }
-}
-
-async function openIn(folder: StorageFolder, name: string): Promise<OpenFile> {
-  const handle = await folder.getFileHandle(name, { create: true });
-  return await handle.createSyncAccessHandle();
-}
-
 async function removeBoth(folder: StorageFolder, name: string): Promise<void> {
-  for (const entry of [name, name + journalSuffix]) {
-    try {
-      await folder.removeEntry(entry);
-    } catch (error) {
-      if (!isMissing(error)) {
-        throw error;
-      }
-    }
-  }
+  await removeEntry(folder, name);
+  await removeEntry(folder, name + journalSuffix);
 }
 
 async function namesIn(folder: StorageFolder): Promise<string[]> {

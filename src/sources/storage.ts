@@ -55,6 +55,23 @@ export async function askToPersist(
   return (await storage.persisted?.()) === true || (await storage.persist());
 }
 
+/** A file opened for writing, made if need be. @throws UserError "busy" when another tab keeps it open */
+export async function openFile(folder: StorageFolder, name: string): Promise<OpenFile> {
+  const file = await folder.getFileHandle(name, { create: true });
+  return await onceFree(name, () => file.createSyncAccessHandle());
+}
+
+/** Deletes a file or a folder with all that is in it, if it is there. @throws UserError "busy" as `openFile` does */
+export async function removeEntry(folder: StorageFolder, name: string): Promise<void> {
+  try {
+    await onceFree(name, () => folder.removeEntry(name, { recursive: true }));
+  } catch (error) {
+    if (!isMissing(error)) {
+      throw error;
+    }
+  }
+}
+
 /**
  * Writes all of it.
  * @throws UserError "quota" when the storage is full
@@ -66,13 +83,34 @@ export async function writeAll(file: OpenFile, bytes: Uint8Array, at: number): P
   } catch (error) {
     throw await storageFault(error, bytes.length);
   }
+  // In private windows Chromium throws nothing: the count is then that of an error.
   if (written !== bytes.length) {
-    throw await fullStorage(bytes.length - written);
+    throw await fullStorage(bytes.length);
   }
 }
 
-/** A full disk as a UserError with the numbers; anything else as it is. @param neededBytes what could not be stored */
-export async function storageFault(error: unknown, neededBytes: number): Promise<unknown> {
+/**
+ * Gives the file its length ahead of its content: a full disk is told before the first byte is fetched. A file that has
+ * it already is left untouched, for another tab may be reading it, and could not any more.
+ * @throws UserError "quota"
+ */
+export async function reserve(file: OpenFile, sizeBytes: number): Promise<void> {
+  const missingBytes = sizeBytes - file.getSize();
+  if (missingBytes === 0) {
+    return;
+  }
+  try {
+    file.truncate(sizeBytes);
+  } catch (error) {
+    throw await storageFault(error, missingBytes);
+  }
+  if (file.getSize() !== sizeBytes) {
+    throw await fullStorage(missingBytes);
+  }
+}
+
+/** A full disk as a UserError with the numbers; anything else as it is. */
+async function storageFault(error: unknown, neededBytes: number): Promise<unknown> {
   return error instanceof Error && error.name === "QuotaExceededError"
     ? await fullStorage(neededBytes, error)
     : error;
@@ -81,6 +119,30 @@ export async function storageFault(error: unknown, neededBytes: number): Promise
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && error.name === "NotFoundError";
 }
+
+/** Web Locks end with their tab, but the files that it had open may be closed a moment later. */
+async function onceFree<T>(name: string, task: () => Promise<T>): Promise<T> {
+  for (let waitedMs = 0; ; waitedMs += stepMs) {
+    try {
+      return await task();
+    } catch (error) {
+      if (!(error instanceof Error && error.name === "NoModificationAllowedError")) {
+        throw error;
+      }
+      if (waitedMs >= longestWaitMs) {
+        throw new UserError("busy", "Another tab keeps this stored file open.", {
+          where: name,
+          remedy: "Close the other tabs of this site and try again.",
+          cause: error,
+        });
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, stepMs));
+  }
+}
+
+const stepMs = 50;
+const longestWaitMs = 5000;
 
 /** Chrome says 10 GiB and what is in use whatever the disk has, so the quota is told and never planned with. */
 async function fullStorage(neededBytes: number, cause?: unknown): Promise<UserError> {

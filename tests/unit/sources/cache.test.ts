@@ -4,7 +4,8 @@ import { cacheKey, openCache, type ModelCache } from "../../../src/sources/cache
 import type { ModelDescription } from "../../../src/sources/cache-manifest.ts";
 import { textOf } from "../../../src/sources/files.ts";
 import { MemoryStorage } from "../../support/storage.ts";
-import { expectBytes, never, randomBytes } from "./hub.ts";
+import { madeUpBytes } from "../../support/made-up-bytes.ts";
+import { expectBytes, never } from "./hub.ts";
 
 const description: ModelDescription = {
   name: "org/small",
@@ -14,9 +15,9 @@ const description: ModelDescription = {
   format: "q4, groups of 64",
 };
 
-const norm = randomBytes(2304, 1);
-const first = randomBytes(100_000, 2);
-const second = randomBytes(50_001, 3);
+const norm = madeUpBytes(2304, 1);
+const first = madeUpBytes(100_000, 2);
+const second = madeUpBytes(50_001, 3);
 const config = '{"hidden_size": 576}';
 
 let storage: MemoryStorage;

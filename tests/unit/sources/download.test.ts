@@ -5,12 +5,13 @@ import type { RemoteFile } from "../../../src/sources/remote-file.ts";
 import { uniforms } from "../../../src/util/random.ts";
 import { lfsFile, openHubServer, repoOf, type HubServer } from "../../support/hub-server.ts";
 import { MemoryStorage } from "../../support/storage.ts";
-import { expectBytes, never, openFrom, randomBytes } from "./hub.ts";
+import { madeUpBytes } from "../../support/made-up-bytes.ts";
+import { expectBytes, never, openFrom } from "./hub.ts";
 
 /** 32 windows, the last one short. */
 const windowBytes = 40_000;
 const connections = 4;
-const content = randomBytes(31 * windowBytes + 12_345);
+const content = madeUpBytes(31 * windowBytes + 12_345);
 const sizes = { windowBytes, connections };
 
 let server: HubServer;

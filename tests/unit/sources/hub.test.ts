@@ -11,7 +11,8 @@ import {
   type HubFile,
   type HubServer,
 } from "../../support/hub-server.ts";
-import { expectBytes, modelFiles, never, openFrom, quick, randomBytes, weights } from "./hub.ts";
+import { madeUpBytes } from "../../support/made-up-bytes.ts";
+import { expectBytes, modelFiles, never, openFrom, quick, weights } from "./hub.ts";
 
 let server: HubServer;
 
@@ -80,7 +81,7 @@ describe("a model on the hub", () => {
     addCommit(server.repos.get("org/small")!, {
       ...modelFiles,
       "config.json": textFile("{}"),
-      "model.safetensors": lfsFile(randomBytes(1_000_003, 2)),
+      "model.safetensors": lfsFile(madeUpBytes(1_000_003, 2)),
     });
     expect(await textOf(model, "config.json")).toContain("Llama");
     const file = model.files.get("model.safetensors")!;
@@ -106,7 +107,7 @@ describe("a model on the hub", () => {
 
 describe("the files of a model", () => {
   test("are its sharded safetensors with their index, without the second copy in one file", async () => {
-    const shard = lfsFile(randomBytes(10));
+    const shard = lfsFile(madeUpBytes(10));
     const names = await namesOf({
       "config.json": textFile("{}"),
       "consolidated.safetensors": shard,
@@ -124,7 +125,7 @@ describe("the files of a model", () => {
   });
 
   test("are one .gguf where there is no other, or where it is named", async () => {
-    const file = lfsFile(randomBytes(10));
+    const file = lfsFile(madeUpBytes(10));
     expect(await namesOf({ "x-Q4_0.gguf": file })).toEqual(["x-Q4_0.gguf"]);
     const both = { "config.json": textFile("{}"), "a.gguf": file, "b.gguf": file };
     expect(await namesOf(both, "org/other/b.gguf")).toEqual(["config.json", "b.gguf"]);
@@ -136,8 +137,8 @@ describe("the files of a model", () => {
 
   test("are to be chosen among several .gguf, smallest first", async () => {
     const choose = namesOf({
-      "a.gguf": lfsFile(randomBytes(20)),
-      "b.gguf": lfsFile(randomBytes(10)),
+      "a.gguf": lfsFile(madeUpBytes(20)),
+      "b.gguf": lfsFile(madeUpBytes(10)),
     });
     await expect(choose).rejects.toMatchObject({
       code: "missing-file",
@@ -148,7 +149,7 @@ describe("the files of a model", () => {
   });
 
   test("are refused where there are no weights that can be read", async () => {
-    await expect(namesOf({ "pytorch_model.bin": lfsFile(randomBytes(9)) })).rejects.toMatchObject({
+    await expect(namesOf({ "pytorch_model.bin": lfsFile(madeUpBytes(9)) })).rejects.toMatchObject({
       code: "missing-file",
       remedy: expect.stringContaining("pickle") as string,
     });
@@ -156,7 +157,7 @@ describe("the files of a model", () => {
       message: "org/other: It has no .safetensors and no .gguf file.",
     });
     await expect(
-      namesOf({ "a.gguf": lfsFile(randomBytes(9)) }, "org/other/b.gguf"),
+      namesOf({ "a.gguf": lfsFile(madeUpBytes(9)) }, "org/other/b.gguf"),
     ).rejects.toThrow('It has no weights named "b.gguf".');
   });
 });

@@ -1,0 +1,68 @@
+// The hub server for tests that run in a browser: opened, set and asked about through Vitest's commands.
+import { madeUpBytes } from "./made-up-bytes.ts";
+import { openHubServer, lfsFile, repoOf, type HubServer } from "./hub-server.ts";
+
+/** What the tests see of a request. */
+export interface SeenRequest {
+  origin: "hub" | "bytes";
+  method: string;
+  range: string | null;
+  authorization: string | null;
+}
+
+/** Faults of all requests for bytes, as far as they are plain data. */
+export interface PlainFault {
+  flipByte?: number;
+  /** Waits so long before each answer. */
+  delayMs?: number;
+}
+
+declare module "vitest/internal/browser" {
+  interface BrowserCommands {
+    /** Opens a hub with org/a and org/b, both of this content. @returns its address */
+    openHub: (sizeBytes: number, token: string | null) => Promise<string>;
+    setHubFault: (fault: PlainFault | null) => Promise<void>;
+    /** The requests so far, which are then forgotten. */
+    takeHubRequests: () => Promise<SeenRequest[]>;
+    closeHub: () => Promise<void>;
+  }
+}
+
+let hub: HubServer | undefined;
+
+export const hubCommands = {
+  async openHub(_: unknown, sizeBytes: number, token: string | null): Promise<string> {
+    hub = await openHubServer();
+    hub.token = token === null ? null : { value: token, mayReadGated: true };
+    const file = lfsFile(madeUpBytes(sizeBytes));
+    for (const name of ["org/a", "org/b"]) {
+      hub.repos.set(name, repoOf({ "model.safetensors": file }));
+    }
+    return hub.endpoint;
+  },
+  setHubFault(_: unknown, fault: PlainFault | null): void {
+    if (hub === undefined) {
+      return;
+    }
+    hub.fault =
+      fault === null
+        ? null
+        : ({ origin }) => {
+            const { delayMs, ...rest } = fault;
+            const delay = new Promise((resolve) => setTimeout(resolve, delayMs ?? 0));
+            return origin === "bytes" ? { ...rest, delay } : undefined;
+          };
+  },
+  takeHubRequests(): SeenRequest[] {
+    return (hub?.requests.splice(0) ?? []).map(({ origin, method, headers }) => ({
+      origin,
+      method,
+      range: headers.range ?? null,
+      authorization: headers.authorization ?? null,
+    }));
+  },
+  async closeHub(): Promise<void> {
+    await hub?.close();
+    hub = undefined;
+  },
+};
