@@ -94,7 +94,7 @@ function forwardToGate(call: LayerCall, out: Dispatch[]): Omit<LayerTrace, "afte
   const { network, tables, mode, layer, input } = call;
   const { config } = network;
   const { beforeAttention, afterAttention, beforeMlp } = normsOf(config);
-  const linears = { network, layer, tokens: tables.tokens, traces: new Map() };
+  const linears: LayerLinears = { network, layer, tokens: tables.tokens, traces: new Map() };
   const normed1 = normedInput(call, beforeAttention, input, out);
   const [query, key, value] = project(linears, mode, headProjections(config), normed1.y, out);
   invariant(

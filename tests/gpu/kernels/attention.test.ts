@@ -9,6 +9,12 @@ import {
   attentionBackward,
   type AttentionShape,
 } from "../../../src/kernels/attention/kernel.ts";
+import {
+  backwardKeyValueKernel,
+  backwardQueryKernel,
+  forwardFewKernel,
+  forwardKernel,
+} from "../../../src/kernels/attention/kernels.ts";
 import { causalRanges, keyRanges } from "../../../src/kernels/attention/ranges.ts";
 import { distance, randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
 
@@ -281,6 +287,23 @@ test.each([
     await compare(sizes, causalRanges([tokens], window));
   },
 );
+
+test("the largest heads' kernels fit the limits that every device has", async () => {
+  const adapter = await navigator.gpu.requestAdapter();
+  const device = await adapter!.requestDevice();
+  expect(device.limits.maxComputeWorkgroupStorageSize).toBe(16384);
+  expect(device.limits.maxComputeInvocationsPerWorkgroup).toBe(256);
+  for (const kernelOf of [
+    forwardKernel,
+    forwardFewKernel,
+    backwardQueryKernel,
+    backwardKeyValueKernel,
+  ]) {
+    const module = device.createShaderModule({ code: kernelOf(256, "capped").code });
+    await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
+  }
+  device.destroy();
+});
 
 test.each([
   [1, 129, 130, Infinity],
