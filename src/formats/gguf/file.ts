@@ -11,23 +11,27 @@ import { readEntry } from "./metadata.ts";
 import { alignUp, placeTensors, readTensorEntry, type GgufTensor } from "./tensor-info.ts";
 import { maxKeys, type GgufValue } from "./value-types.ts";
 
-/** An open file; it holds its source and no tensor. */
-export interface GgufFile {
+/** Where rows of a file's tensors come from. */
+export interface RowSource {
   /** Of the file, for errors. */
   readonly name: string;
-  readonly metadata: ReadonlyMap<string, GgufValue>;
-  /** By name, in the order of the data. */
-  readonly tensors: ReadonlyMap<string, GgufTensor>;
   /**
    * Bytes of rows `first` to `end` (exclusive), in a buffer of their own.
    * @throws UserError "unreadable-file" and what else the source throws; the signal's AbortError
    */
-  readRows(
+  readonly readRows: (
     tensor: GgufTensor,
     first: number,
     end: number,
     signal?: AbortSignal,
-  ): Promise<Uint8Array<ArrayBuffer>>;
+  ) => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** An open file; it holds its source, its metadata and no tensor. */
+export interface GgufFile extends RowSource {
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  /** By name, in the order of the data. */
+  readonly tensors: ReadonlyMap<string, GgufTensor>;
 }
 
 const magic = "GGUF";

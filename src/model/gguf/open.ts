@@ -127,6 +127,8 @@ function tensorsOfModel(
   headDim: number,
 ): Map<string, SourceTensor> {
   const tensors = new Map<string, SourceTensor>();
+  // The metadata, a whole vocabulary, is not kept as long as the weights are.
+  const rows = { name: file.name, readRows: file.readRows };
   for (const tensor of file.tensors.values()) {
     const name = hfNameOf(tensor.name, architecture, file.name);
     if (name !== null) {
@@ -136,7 +138,7 @@ function tensorsOfModel(
       }
       tensors.set(
         name,
-        ggufSourceTensor(file, tensor, name, {
+        ggufSourceTensor(rows, tensor, name, {
           order: isInterleaved ? halvesOfHeads(headDim) : null,
           shift: name.endsWith("norm.weight") ? architecture.normShift : 0,
         }),

@@ -1,5 +1,5 @@
 // Rows of a GGUF tensor in the order of the model. Blocks lie along rows, so packed rows move as well as plain ones.
-import type { GgufFile } from "../../formats/gguf/file.ts";
+import type { RowSource } from "../../formats/gguf/file.ts";
 import type { GgufTensor } from "../../formats/gguf/tensor-info.ts";
 
 /** From a row of the model to the file's. */
@@ -22,7 +22,7 @@ export function halvesOfHeads(headDim: number): RowOrder {
  * is needed to the highest, which are less than a head apart from them.
  */
 export async function readRows(
-  file: GgufFile,
+  file: RowSource,
   tensor: GgufTensor,
   order: RowOrder | null,
   first: number,

@@ -5,7 +5,7 @@ import {
   dequantize,
   type DecodableType,
 } from "../../formats/gguf/dequantize.ts";
-import type { GgufFile } from "../../formats/gguf/file.ts";
+import type { RowSource } from "../../formats/gguf/file.ts";
 import type { GgufTensor } from "../../formats/gguf/tensor-info.ts";
 import { UserError } from "../../util/errors.ts";
 import type { SourceTensor } from "../source-tensor.ts";
@@ -36,7 +36,7 @@ type ReadRows = (
  * @throws UserError "wrong-dtype" for a type that is not decoded
  */
 export function ggufSourceTensor(
-  file: GgufFile,
+  file: RowSource,
   tensor: GgufTensor,
   name: string,
   { order, shift }: Differences,
