@@ -150,7 +150,9 @@ describe("a tokenizer is refused", () => {
       post_processor: null,
       model: { ...model, vocab: {}, merges: [] },
     });
-    expect(() => parse({ tokenizer })).toThrow(refused("tokenizer.json", /^tokenizer.json: model.vocab is empty/));
+    expect(() => parse({ tokenizer })).toThrow(
+      refused("tokenizer.json", /^tokenizer.json: model.vocab is empty/),
+    );
   });
 
   test.each(["", "{", "[]", "null"])("when tokenizer_config.json is %j", (text) => {

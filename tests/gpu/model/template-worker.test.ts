@@ -1,0 +1,103 @@
+// Chat templates in a worker of their own, in a real browser: what hangs or exhausts one is ended, and the page never waits.
+import { afterEach, describe, expect, test } from "vitest";
+import { TemplateHost } from "../../../src/model/chat-template-host.ts";
+import workerUrl from "../../../src/model/chat-template-worker.ts?worker&url";
+import { startModuleWorker } from "../../../src/util/start-worker.ts";
+
+const limits = { callMs: 1_000, chatMs: 1 };
+const request = { messages: [{ role: "user", content: "Hi" }], addGenerationPrompt: true };
+const good = { source: "<{{ messages[0].content }}>", specialTokens: {} };
+const endless =
+  "{% for a in range(99999) %}{% for b in range(99999) %}{% set x = b %}{% endfor %}{% endfor %}";
+
+let started = 0;
+const host = new TemplateHost(() => {
+  started++;
+  return startModuleWorker(new URL(workerUrl, location.href).href, "chat-template");
+}, limits);
+
+afterEach(() => {
+  host.dispose();
+});
+
+/** The longest time in which the page could not do anything. */
+async function longestPause(during: Promise<unknown>): Promise<number> {
+  const pauses: number[] = [];
+  let last = performance.now();
+  const ticks = setInterval(() => {
+    pauses.push(performance.now() - last);
+    last = performance.now();
+  }, 10);
+  await during.catch(() => undefined);
+  clearInterval(ticks);
+  return Math.max(performance.now() - last, ...pauses);
+}
+
+describe("a hostile template", () => {
+  test.each([
+    ["loops for ever", endless],
+    ["asks for a million million numbers", "{% for i in range(10 ** 12) %}{{ i }}{% endfor %}"],
+    ["calls itself for ever", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"],
+    ["nests a hundred thousand brackets", `{{ ${"(".repeat(100_000)}1${")".repeat(100_000)} }}`],
+    [
+      "prints for ever",
+      "{% for a in range(99999) %}{% for b in range(99999) %}{{ 'x' * 1000 }}{% endfor %}{% endfor %}",
+    ],
+    [
+      "doubles a text for ever",
+      "{% set n = namespace(t='x') %}{% for a in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}{{ n.t }}",
+    ],
+    [
+      "doubles a list for ever",
+      "{% set n = namespace(t=[1]) %}{% for a in range(99) %}{% set n.t = n.t + n.t %}{% endfor %}",
+    ],
+    ["multiplies a text", "{{ ('x' * 100000) * 100000 }}"],
+    ["throws", "{{ raise_exception('No.') }}"],
+  ])("that %s is ended within its limit while the page goes on", async (_, source) => {
+    const begin = performance.now();
+    const rendered = host.render({ source, specialTokens: {} }, [request]);
+    const pause = await longestPause(rendered);
+    await expect(rendered).rejects.toThrow(
+      expect.objectContaining({ code: "bad-tokenizer", where: "chat_template" }),
+    );
+    // A worker's start comes on top of the limit, and this machine may be busy.
+    expect(performance.now() - begin).toBeLessThan(limits.callMs + 8_000);
+    expect(pause).toBeLessThan(700);
+    expect(await host.render(good, [request])).toEqual(["<Hi>"]);
+  });
+
+  test("says that it took too long, and another model's then works in a new worker", async () => {
+    const before = started;
+    const slow = host.render({ source: endless, specialTokens: {} }, [request]);
+    await expect(slow).rejects.toThrow("stopped: it took longer than 1.001 s");
+    expect(await host.render(good, [request])).toEqual(["<Hi>"]);
+    expect(started).toBe(before + 2);
+  });
+});
+
+test("a template that only fails keeps its worker", async () => {
+  const before = started;
+  const bad = { source: "{{ raise_exception('Roles must alternate') }}", specialTokens: {} };
+  await expect(host.render(bad, [request])).rejects.toThrow("Roles must alternate");
+  expect(await host.render(good, [request])).toEqual(["<Hi>"]);
+  expect(started).toBe(before + 1);
+});
+
+test("calls are answered in order, each with its own texts", async () => {
+  const texts = await Promise.all(
+    ["a", "b", "c"].map((name) => host.render({ source: name, specialTokens: {} }, [request])),
+  );
+  expect(texts).toEqual([["a"], ["b"], ["c"]]);
+});
+
+test("an abort ends the worker, at once or before its turn", async () => {
+  const abort = new AbortController();
+  const running = host.render({ source: endless, specialTokens: {} }, [request], abort.signal);
+  const waiting = host.render(good, [request], abort.signal);
+  setTimeout(() => {
+    abort.abort();
+  }, 300);
+  await expect(running).rejects.toThrow(expect.objectContaining({ name: "AbortError" }));
+  await expect(waiting).rejects.toThrow(expect.objectContaining({ name: "AbortError" }));
+  expect(await host.render(good, [request])).toEqual(["<Hi>"]);
+});
