@@ -1,0 +1,115 @@
+// What a model's description becomes: which models have kernels, how many tables of cos and sin there are and who turns by which,
+// and tensors too large for a device's bindings.
+import { describe, expect, test } from "vitest";
+import { designRun } from "../../../../src/engine/webgpu/design.ts";
+import {
+  requireRoomForTensors,
+  requireRoomForWeights,
+} from "../../../../src/engine/webgpu/limits.ts";
+import { describeNetwork, isSupported, rotationOf } from "../../../../src/engine/webgpu/network.ts";
+import { defaultTiles } from "../../../../src/kernels/matmul/tile.ts";
+import type { LayerKind, ModelConfig } from "../../../../src/model/config.ts";
+import { weightShapes, type WeightChoice } from "../../../../src/model/weight-store.ts";
+import { madeUpConfig } from "../../../support/made-up-model.ts";
+
+const full: LayerKind = { isSliding: false, hasRope: true };
+const sliding: LayerKind = { isSliding: true, hasRope: true };
+const still: LayerKind = { isSliding: false, hasRope: false };
+const lora = { rank: 4, alpha: 8, dropout: 0, targetModules: ["q_proj"] };
+
+function networkOf(config: ModelConfig) {
+  const shapes = weightShapes(config, { format: "f32" });
+  return describeNetwork(config, lora, shapes, 100, defaultTiles);
+}
+
+describe("tables of cos and sin", () => {
+  const rope = { theta: 1e6, scaling: { kind: "linear", factor: 8 } } as const;
+  const slidingRope = { theta: 1e4, scaling: null };
+
+  test("are one for all layers that turn alike, however often it is described", () => {
+    const layers = [full, sliding, still];
+    const config = { layers, slidingWindow: 4, slidingRope: { theta: 10000, scaling: null } };
+    const network = networkOf(madeUpConfig({ ...config, numHiddenLayers: 3 }));
+    expect(network.rotations).toHaveLength(1);
+    expect(rotationOf(network, 0)).toBe(rotationOf(network, 1));
+    expect(rotationOf(network, 2)).toBeNull();
+  });
+
+  test("are two where sliding layers turn by frequencies of their own", () => {
+    const layers = [sliding, full];
+    const network = networkOf(madeUpConfig({ layers, slidingWindow: 4, rope, slidingRope }));
+    expect([0, 1].map((layer) => rotationOf(network, layer)?.rope)).toEqual([slidingRope, rope]);
+    expect(network.rotations).toHaveLength(2);
+  });
+
+  test("are none where no layer turns", () => {
+    expect(networkOf(madeUpConfig({ layers: [still, still] })).rotations).toEqual([]);
+  });
+});
+
+describe("isSupported", () => {
+  /** Widths of released models. */
+  test.each([
+    ["Qwen2.5-0.5B", { hiddenSize: 896, headDim: 64, numAttentionHeads: 14, numKeyValueHeads: 2 }],
+    ["Qwen3-0.6B", { hiddenSize: 1024, headDim: 128, numAttentionHeads: 16, numKeyValueHeads: 8 }],
+    ["SmolLM2-135M", { hiddenSize: 576, headDim: 64, numAttentionHeads: 9, numKeyValueHeads: 3 }],
+    ["Gemma-3-270M", { hiddenSize: 640, headDim: 256, numAttentionHeads: 4, numKeyValueHeads: 1 }],
+    ["Phi-3-mini", { hiddenSize: 3072, headDim: 96, numAttentionHeads: 32, isFused: true }],
+  ])("takes the widths of %s", (_, given) => {
+    expect(isSupported(madeUpConfig(given))).toBe(true);
+  });
+
+  test.each([
+    ["heads of 260", { headDim: 260 }],
+    ["heads of 4", { headDim: 4 }],
+    ["heads of 10", { headDim: 10 }],
+    ["an MLP of 62", { intermediateSize: 62 }],
+    ["a stream of 34", { hiddenSize: 34 }],
+  ])("refuses %s", (_, given) => {
+    expect(isSupported(madeUpConfig(given))).toBe(false);
+  });
+});
+
+describe("tensors beyond a device's bindings", () => {
+  /** Gemma 3's table, over two small layers. */
+  const config = madeUpConfig({ vocabSize: 262_144, hiddenSize: 1152, headDim: 64 });
+  const designOf = (choice: WeightChoice) => {
+    const options = { config, lora, shape: { rows: 1, length: 8 } };
+    const described = { ...options, weightShapes: weightShapes(config, choice) };
+    return designRun(described, { rowsPerPass: 1, keptLayers: 0 });
+  };
+  const ofBytes = (bytes: number) => ({ maxStorageBufferBindingSize: bytes, maxBufferSize: bytes });
+
+  test("are refused by name with the format, both sizes and the limit", () => {
+    const { network } = designOf({ format: "f16" });
+    expect(() => {
+      requireRoomForWeights(network, {
+        maxStorageBufferBindingSize: 2 ** 27,
+        maxBufferSize: 2 ** 28,
+      });
+    }).toThrow(
+      "model.embed_tokens.weight takes 604 MB in f16, but one buffer of this GPU holds at most 134 MB (maxStorageBufferBindingSize).",
+    );
+    expect(() => {
+      requireRoomForWeights(network, { maxStorageBufferBindingSize: 2 ** 30, maxBufferSize: 2e8 });
+    }).toThrow(/at most 200 MB \(maxBufferSize\)/);
+    requireRoomForWeights(network, ofBytes(2 ** 30));
+  });
+
+  test("fit in a smaller format", () => {
+    const table = 262_144 * 1152;
+    const { network, programs } = designOf({ format: "q4", groupSize: 64 });
+    requireRoomForWeights(network, ofBytes(table / 2));
+    requireRoomForTensors(programs, ofBytes(table / 2));
+    expect(() => {
+      requireRoomForWeights(network, ofBytes(table / 2 - 4));
+    }).toThrow(/in q4/);
+  });
+
+  test("are found in working memory too", () => {
+    const { programs } = designOf({ format: "q4", groupSize: 64 });
+    expect(() => {
+      requireRoomForTensors(programs, ofBytes(1e6));
+    }).toThrow(/but one buffer of this GPU holds at most 1.0 MB/);
+  });
+});
