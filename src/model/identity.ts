@@ -1,14 +1,15 @@
-// What a base model is known by again: a hash that needs no more of its weights than one norm.
+// What a base model is known by again: a hash that needs no more of its weights than a few rows.
 import { sha256Hex } from "../util/bytes.ts";
 import type { ModelConfig } from "./config.ts";
 import type { SourceTensor } from "./source-tensor.ts";
-import { finalNormName, type TensorSpec } from "./tensors.ts";
+import { finalNormName, linearsOfLayer, type TensorSpec } from "./tensors.ts";
 
 /**
- * SHA-256 over the config as parsed, the tensors' names, dtypes and shapes, the final norm's values, which tell fine-tunes of
- * one architecture apart, and the tokenizer. It does not depend on how the files are split and named.
+ * SHA-256 over the config as parsed, the tensors' names, dtypes and shapes, the tokenizer, and some values: the final norm, and
+ * the first row of each linear layer of the last decoder layer. They tell fine-tunes of one architecture apart, merged
+ * adapters too, which leave norms alone. It does not depend on how the files are split and named.
  * @param tokenizerText tokenizer.json, or what stands for it
- * @throws what reading the norm throws; the signal's AbortError
+ * @throws what reading the values throws; the signal's AbortError
  */
 export async function identify(
   config: ModelConfig,
@@ -20,8 +21,12 @@ export async function identify(
   const index = specs.map(({ name, shape }) => {
     return `${name} ${tensors.get(name)?.dtype ?? ""} ${shape.join("x")}`;
   });
-  const norm = (await tensors.get(finalNormName)?.values(0, 1, signal)) ?? new Float32Array();
-  const text = [stableJson(config), ...index, norm.join(" "), tokenizerText].join("\n");
+  const last = linearsOfLayer(config, config.numHiddenLayers - 1);
+  const sampled = [finalNormName, ...last.map(({ module }) => `${module}.weight`)];
+  const rows = await Promise.all(
+    sampled.map(async (name) => (await tensors.get(name)?.values(0, 1, signal))?.join(" ") ?? ""),
+  );
+  const text = [stableJson(config), ...index, ...rows, tokenizerText].join("\n");
   return await sha256Hex(new TextEncoder().encode(text));
 }
 

@@ -1,23 +1,24 @@
 // Opens a model's files: checks config, tokenizer and every tensor's name and shape before a weight is read.
-import { textOf, type FileSet } from "../sources/files.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
+import type { FileSet } from "../sources/files.ts";
 import { UserError } from "../util/errors.ts";
+import type { RenderChats } from "./chat-template.ts";
+import { checkTensors, firstTen } from "./check-tensors.ts";
 import { ConfigFields } from "./config-fields.ts";
-import { parseModelConfig, parseStopTokens, type ModelConfig } from "./config.ts";
+import { describeGguf, openDescription, type Description } from "./description.ts";
 import { openFolderTensors } from "./folder-tensors.ts";
+import { openGguf } from "./gguf/open.ts";
 import { identify } from "./identity.ts";
 import { parseQuantisation } from "./quantised/scheme.ts";
 import type { SourceTensor } from "./source-tensor.ts";
-import { tensorsOf, type TensorSpec } from "./tensors.ts";
-import { parseTokenizer, type ModelTokenizer } from "./tokenizer.ts";
+import { tensorsOf } from "./tensors.ts";
 import { sourceStore, weightShapes, type WeightStore } from "./weight-store.ts";
 
-export interface BaseModel {
-  source: FileSet["source"];
+/** What a run needs of its base model, wherever that came from. */
+export interface BaseModel extends Description {
   name: string;
-  config: ModelConfig;
-  tokenizer: ModelTokenizer;
-  /** Tokens at which generation ends. */
-  stopTokens: number[];
+  /** As its model card or file names it, e.g. `apache-2.0`; null when unknown. */
+  licence: string | null;
   /** Values in all tensors that the decoder uses. */
   parameters: number;
   /** Bytes of these tensors as stored. */
@@ -26,103 +27,107 @@ export interface BaseModel {
   dtype: string;
   /** See `identify`. */
   indexSha256: string;
-  /** What the decoder needs and nothing else, by Hugging Face name, as the files keep it. */
-  tensors: ReadonlyMap<string, SourceTensor>;
-  /** The same ready for an engine, each tensor in the format it is kept in. */
+  /** Ready for an engine. */
   weights: WeightStore;
 }
 
-/** What the files say, checked one by one but not yet against each other. */
-interface Contents {
-  name: string;
-  config: ModelConfig;
-  tokenizer: ModelTokenizer;
-  tokenizerText: string;
-  stopTokens: readonly number[];
+/** A model with its files at hand; its `weights` are each in the format that the file keeps it in. */
+export interface OpenedModel extends BaseModel {
+  source: FileSet["source"];
+  /** What the decoder needs and nothing else, by Hugging Face name, as the files keep it. */
   tensors: ReadonlyMap<string, SourceTensor>;
 }
 
+export interface OpenOptions {
+  signal?: AbortSignal;
+  /** Where chat templates run: foreign code, so a page gives it a worker of its own. */
+  render?: RenderChats;
+}
+
+/** What the files say, checked one by one but not yet against each other. */
+interface Contents extends Pick<OpenedModel, "name" | "licence" | "tensors"> {
+  description: Description;
+}
+
 /**
- * Opens a folder of safetensors files, whole or in parts, plain or quantised by MLX or bitsandbytes. Of the weights no more
- * is read than the headers and one norm, so the files may lie far away.
+ * Opens a folder of safetensors files, whole or in parts, plain or quantised by MLX or bitsandbytes, or a single GGUF file.
+ * Of the weights no more is read than the headers and a few rows, so the files may lie far away.
  * @throws UserError "missing-file", "bad-config", "unsupported-architecture", "bad-tokenizer", "vocabulary-mismatch",
- *   "not-safetensors", "bad-header", "missing-tensor", "wrong-dtype" or "wrong-shape"; the signal's AbortError
+ *   "not-safetensors", "not-gguf", "bad-header", "missing-tensor", "wrong-dtype" or "wrong-shape"; the signal's AbortError
  */
 export async function openModel(
   set: FileSet,
-  signal: AbortSignal = new AbortController().signal,
-): Promise<BaseModel> {
-  const { tokenizerText, ...contents } = await openFolder(set, signal);
-  const { config, tokenizer, tensors, stopTokens } = contents;
+  { signal = new AbortController().signal, render }: OpenOptions = {},
+): Promise<OpenedModel> {
+  const gguf = ggufIn(set);
+  const { description, name, licence, tensors } =
+    gguf === null
+      ? await openFolder(set, signal, render)
+      : await openGgufContents(gguf, set, signal, render);
+  const { config, texts } = description;
   const specs = tensorsOf(config);
   checkTensors(specs, tensors);
+  const tokenizerText = texts.get("tokenizer.json") ?? "";
   return {
-    ...contents,
-    source: set.source,
-    stopTokens: [...new Set([...stopTokens, tokenizer.eosId])],
+    ...description,
     ...measure(tensors),
+    source: set.source,
+    name,
+    licence,
     indexSha256: await identify(config, specs, tensors, tokenizerText, signal),
+    tensors,
     weights: sourceStore(tensors, weightShapes(config, { format: "stored" }, tensors)),
   };
 }
 
-async function openFolder(set: FileSet, signal: AbortSignal): Promise<Contents> {
-  const configText = await textOf(set, "config.json");
-  const config = parseModelConfig(configText);
-  const quantisation = parseQuantisation(ConfigFields.parse(configText, "config.json"));
-  const tokenizerText = await textOf(set, "tokenizer.json");
-  const optional = async (name: string) => (set.files.has(name) ? await textOf(set, name) : null);
-  const tokenizer = parseTokenizer(
-    {
-      tokenizer: tokenizerText,
-      config: await textOf(set, "tokenizer_config.json"),
-      chatTemplate: await optional("chat_template.jinja"),
-    },
-    config.vocabSize,
-  );
+async function openFolder(
+  set: FileSet,
+  signal: AbortSignal,
+  render: RenderChats | undefined,
+): Promise<Contents> {
+  const description = await openDescription(set, render);
+  const fields = ConfigFields.parse(description.texts.get("config.json") ?? "", "config.json");
+  const specs = tensorsOf(description.config);
   return {
+    description,
     name: set.name,
-    config,
-    tokenizer,
-    tokenizerText,
-    stopTokens: parseStopTokens(configText, await optional("generation_config.json")),
-    tensors: await openFolderTensors(set, tensorsOf(config), quantisation, signal),
+    licence: set.licence ?? null,
+    tensors: await openFolderTensors(set, specs, parseQuantisation(fields), signal),
   };
 }
 
-/** Reports every missing or misshapen tensor at once (the first ten by name). */
-function checkTensors(
-  specs: readonly TensorSpec[],
-  tensors: ReadonlyMap<string, SourceTensor>,
-): void {
-  const missing = specs.filter(({ name }) => !tensors.has(name));
-  if (missing.length > 0) {
-    throw new UserError(
-      "missing-tensor",
-      `${missing.length} of ${specs.length} tensors are missing: ${firstTen(missing.map(({ name }) => name))}.`,
-      {
-        where: missing[0]?.name ?? "",
-        remedy: "Choose all .safetensors files of the model; config.json must belong to them.",
-      },
-    );
-  }
-  const faults = specs.flatMap(({ name, shape }) => {
-    const stored = tensors.get(name)?.shape ?? [];
-    return String(stored) === String(shape)
-      ? []
-      : [`${name} is [${stored.join(", ")}] but config.json says [${shape.join(", ")}]`];
-  });
-  if (faults.length > 0) {
-    throw new UserError("wrong-shape", `Wrong shape: ${firstTen(faults)}.`, {
-      where: faults[0]?.split(" ")[0] ?? "",
-      remedy: "Choose the config.json that belongs to these weights.",
-    });
-  }
+async function openGgufContents(
+  file: ByteSource,
+  set: FileSet,
+  signal: AbortSignal,
+  render: RenderChats | undefined,
+): Promise<Contents> {
+  const model = await openGguf(file, signal);
+  const description = describeGguf(model, file.name, render);
+  const needed = new Set(tensorsOf(description.config).map(({ name }) => name));
+  return {
+    description,
+    name: set.source === "files" ? model.name : set.name,
+    licence: set.licence ?? model.licence,
+    tensors: new Map([...model.tensors].filter(([name]) => needed.has(name))),
+  };
 }
 
-function firstTen(items: readonly string[]): string {
-  const more = items.length > 10 ? ` and ${items.length - 10} more` : "";
-  return items.slice(0, 10).join("; ") + more;
+/** The GGUF file, where there are no other weights. @throws UserError "missing-file" for several */
+function ggufIn(set: FileSet): ByteSource | null {
+  const names = [...set.files.keys()];
+  const files = names.filter((name) => name.endsWith(".gguf"));
+  const [first] = files;
+  if (first === undefined || names.some((name) => name.endsWith(".safetensors"))) {
+    return null;
+  }
+  if (files.length > 1) {
+    throw new UserError("missing-file", `There are ${files.length} GGUF files in ${set.name}.`, {
+      where: set.name,
+      remedy: `Choose one of them: ${firstTen(files)}.`,
+    });
+  }
+  return set.files.get(first) ?? null;
 }
 
 function measure(
@@ -131,11 +136,11 @@ function measure(
   let parameters = 0;
   let sizeBytes = 0;
   const valuesByDtype = new Map<string, number>();
-  for (const { shape, dtype, sizeBytes: bytes } of tensors.values()) {
-    const values = shape.reduce((product, size) => product * size, 1);
+  for (const tensor of tensors.values()) {
+    const values = tensor.shape.reduce((product, size) => product * size, 1);
     parameters += values;
-    sizeBytes += bytes;
-    valuesByDtype.set(dtype, (valuesByDtype.get(dtype) ?? 0) + values);
+    sizeBytes += tensor.sizeBytes;
+    valuesByDtype.set(tensor.dtype, (valuesByDtype.get(tensor.dtype) ?? 0) + values);
   }
   const dtype = [...valuesByDtype].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "F32";
   return { parameters, sizeBytes, dtype };

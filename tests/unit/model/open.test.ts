@@ -10,6 +10,7 @@ const never = new AbortController().signal;
 const all = tinyTensors();
 const parameters = all.reduce((sum, { data }) => sum + data.byteLength / 4, 0);
 const finalNorm = "model.norm.weight";
+const lastQuery = `model.layers.${tinyConfig.num_hidden_layers - 1}.self_attn.q_proj.weight`;
 const changed = (name: string, change: (tensor: TensorData) => TensorData) =>
   tensorFile(all.map((tensor) => (tensor.name === name ? change(tensor) : tensor)));
 const halved = (tensor: TensorData): TensorData => ({
@@ -112,7 +113,7 @@ describe("the identity of a model", () => {
     expect(same).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  test("changes with the final norm, the dtype, the shape, the head and the tokenizer", async () => {
+  test("changes with the final norm, a merged adapter, the dtype, the shape, the head and the tokenizer", async () => {
     const bumped = (tensor: TensorData): TensorData => {
       const data = (tensor.data as Float32Array).slice();
       data[7] = data[7]! + 2 ** -20;
@@ -125,6 +126,7 @@ describe("the identity of a model", () => {
       [
         {},
         { "model.safetensors": changed(finalNorm, bumped) },
+        { "model.safetensors": changed(lastQuery, bumped) },
         { "model.safetensors": changed("model.embed_tokens.weight", halved) },
         {
           "config.json": JSON.stringify(wider),
@@ -137,7 +139,7 @@ describe("the identity of a model", () => {
         { "tokenizer.json": `${tokenizerText}\n` },
       ].map(identityOf),
     );
-    expect(new Set(identities).size).toBe(6);
+    expect(new Set(identities).size).toBe(7);
   });
 
   test("changes with what the tensors do not show: RoPE, epsilon, heads", async () => {

@@ -1,7 +1,7 @@
 // From files to formats: what is converted, what passes untouched, what is lost, and how much is in memory meanwhile.
 import { describe, expect, test } from "vitest";
 import { parseModelConfig } from "../../../src/model/config.ts";
-import { openModel, type BaseModel } from "../../../src/model/open.ts";
+import { openModel, type OpenedModel } from "../../../src/model/open.ts";
 import type { SourceTensor } from "../../../src/model/source-tensor.ts";
 import { choicesFor } from "../../../src/model/weight-choice.ts";
 import {
@@ -188,7 +188,7 @@ describe("a choice", () => {
     expect(() => weightShapes(config, { format: "stored" })).toThrow("was not opened");
   });
 
-  const kinds = (...kept: WeightShape["format"][]): BaseModel["tensors"] =>
+  const kinds = (...kept: WeightShape["format"][]): OpenedModel["tensors"] =>
     new Map(
       kept.map((format, i) => [
         String(i),
@@ -198,7 +198,7 @@ describe("a choice", () => {
         },
       ]),
     );
-  const named = (tensors: BaseModel["tensors"]) =>
+  const named = (tensors: OpenedModel["tensors"]) =>
     choicesFor(tensors).map(({ format, groupSize }) => [format, groupSize].join("/"));
 
   test("is offered where it makes sense for the files", () => {
