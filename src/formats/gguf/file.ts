@@ -51,14 +51,14 @@ const maxTensors = 100_000;
 export async function openGgufFile(source: ByteSource, signal?: AbortSignal): Promise<GgufFile> {
   const { name: fileName, sizeBytes } = source;
   await refuseOthers(source, signal);
-  const window = new HeaderWindow(source, signal);
-  const { tensorCount, keyCount } = await window.next(readOpening);
-  const { metadata, alignment } = await readMetadata(window, keyCount, fileName);
+  const header = new HeaderWindow(source, signal);
+  const { tensorCount, keyCount } = await header.next(readOpening);
+  const { metadata, alignment } = await readMetadata(header, keyCount, fileName);
   const entries = [];
   for (let index = 0; index < tensorCount; index++) {
-    entries.push(await window.next((cursor) => readTensorEntry(cursor, index, fileName)));
+    entries.push(await header.next((cursor) => readTensorEntry(cursor, index, fileName)));
   }
-  const dataStart = alignUp(window.position, alignment);
+  const dataStart = alignUp(header.position, alignment);
   return {
     name: fileName,
     metadata,
@@ -103,11 +103,11 @@ function readOpening(cursor: Cursor): { tensorCount: number; keyCount: number } 
   };
 }
 
-async function readMetadata(window: HeaderWindow, keyCount: number, fileName: string) {
+async function readMetadata(header: HeaderWindow, keyCount: number, fileName: string) {
   const metadata = new Map<string, GgufValue>();
   let alignment = defaultAlignment;
   for (let index = 0; index < keyCount; index++) {
-    const { key, type, value } = await window.next((cursor) => readEntry(cursor, index, fileName));
+    const { key, type, value } = await header.next((cursor) => readEntry(cursor, index, fileName));
     const where = `${fileName}, key ${quoted(key)}`;
     if (metadata.has(key)) {
       throw badHeader("This key has come before.", where);

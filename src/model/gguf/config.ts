@@ -92,10 +92,10 @@ function ownFields(metadata: Metadata, prefix: string, sizes: Sizes): ConfigFiel
 
 /** Mistral's models are of kind llama too; the window is all that tells them apart. */
 function slidingLlama(metadata: Metadata): ConfigFields {
-  const window = metadata.count("llama.attention.sliding_window") ?? 0;
-  return window === 0
+  const tokens = metadata.count("llama.attention.sliding_window") ?? 0;
+  return tokens === 0
     ? {}
-    : { architectures: ["MistralForCausalLM"], model_type: "mistral", sliding_window: window };
+    : { architectures: ["MistralForCausalLM"], model_type: "mistral", sliding_window: tokens };
 }
 
 function gemma2Fields(metadata: Metadata, sizes: Sizes): ConfigFields {
@@ -109,7 +109,7 @@ function gemma2Fields(metadata: Metadata, sizes: Sizes): ConfigFields {
 }
 
 function gemma3Fields(metadata: Metadata, sizes: Sizes): ConfigFields {
-  const window = metadata.count("gemma3.attention.sliding_window") ?? 0;
+  const tokens = metadata.count("gemma3.attention.sliding_window") ?? 0;
   const softcap = metadata.float("gemma3.final_logit_softcapping");
   const period = metadata.count("gemma3.attention.sliding_window_pattern") ?? 6;
   return {
@@ -117,10 +117,10 @@ function gemma3Fields(metadata: Metadata, sizes: Sizes): ConfigFields {
     attn_logit_softcapping: null,
     final_logit_softcapping: softcap ?? null,
     rope_local_base_freq: metadata.float("gemma3.rope.freq_base_swa") ?? 10_000,
-    sliding_window: window === 0 ? null : window,
+    sliding_window: tokens === 0 ? null : tokens,
     layer_types: everyNth(
       sizes.layers,
-      window === 0 ? 1 : period,
+      tokens === 0 ? 1 : period,
       "sliding_attention",
       "full_attention",
     ),
@@ -136,11 +136,11 @@ function gemmaFields({ layers, hiddenSize, heads, headDim }: Sizes, layersOf27B:
 }
 
 function phi3Fields(metadata: Metadata, { headDim }: Sizes): ConfigFields {
-  const window = metadata.count("phi3.attention.sliding_window") ?? 0;
+  const tokens = metadata.count("phi3.attention.sliding_window") ?? 0;
   const original = metadata.count("phi3.rope.scaling.original_context_length");
   const rotary = metadata.count("phi3.rope.dimension_count") ?? headDim;
   return {
-    sliding_window: window === 0 ? null : window,
+    sliding_window: tokens === 0 ? null : tokens,
     ...(original !== undefined && { original_max_position_embeddings: original }),
     ...(rotary !== headDim && { partial_rotary_factor: rotary / headDim }),
   };
