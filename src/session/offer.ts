@@ -1,10 +1,13 @@
 // Prices a model before its weights are read: what a run takes in each format, and which of them fit this device.
 import { estimateBytes } from "../engine/tfjs/estimate.ts";
 import { planBytes } from "../engine/webgpu/budget.ts";
-import type { BaseModel } from "../model/open.ts";
+import type { OpenedModel } from "../model/open.ts";
+import { choicesFor } from "../model/weight-choice.ts";
+import { weightShapes } from "../model/weight-store.ts";
 import type { FileSet } from "../sources/files.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { bestOf, fitOf, fitWords, type Candidate, type NamedFit } from "./fit.ts";
+import { formatName, formatWords } from "./kept-model.ts";
 import { engineFor } from "./plan.ts";
 import type { DeviceInfo, ModelOffer } from "./protocol.ts";
 import type { RoomFinder } from "./room.ts";
@@ -12,7 +15,7 @@ import type { RoomFinder } from "./room.ts";
 export interface Priced {
   id: number;
   set: FileSet;
-  model: BaseModel;
+  model: OpenedModel;
   recipe: Recipe;
   device: DeviceInfo;
 }
@@ -21,9 +24,11 @@ export async function offerOf(
   { id, set, model, recipe, device }: Priced,
   room: RoomFinder,
 ): Promise<ModelOffer> {
-  const candidates = [
-    { format: "stored", label: "as stored", ...candidateOf(model, recipe, device) },
-  ];
+  const candidates = choicesFor(model.tensors).map((choice) => ({
+    format: formatName(choice),
+    label: formatWords(choice),
+    ...candidateOf(model, weightShapes(model.config, choice, model.tensors), recipe, device),
+  }));
   const wanted = Math.max(...candidates.map(({ takes, shape }) => takes(shape, Infinity)));
   const allowed = await room.upTo(wanted, device.backend);
   const fits = candidates.map(({ format, label, ...candidate }) => ({
@@ -43,7 +48,7 @@ export async function offerOf(
     id,
     name: model.name,
     revision: set.revision ?? null,
-    licence: set.licence ?? null,
+    licence: model.licence,
     architecture: model.config.architecture,
     parameters: model.parameters,
     dtype: model.dtype,
@@ -53,11 +58,15 @@ export async function offerOf(
   };
 }
 
-function candidateOf(model: BaseModel, recipe: Recipe, { engine }: DeviceInfo): Candidate {
-  const { config, weights } = model;
+function candidateOf(
+  model: OpenedModel,
+  weightShapes: Candidate["shapes"],
+  recipe: Recipe,
+  { engine }: DeviceInfo,
+): Candidate {
+  const { config } = model;
   const contextLength = config.maxPositionEmbeddings;
   const shape = { rows: recipe.batchSize, length: Math.min(recipe.maxLength, contextLength) };
-  const weightShapes = weights.shapes;
   const hasObjective = recipe.labelSmoothing > 0;
   const takes: Candidate["takes"] =
     engineFor(engine, model) === "tfjs"

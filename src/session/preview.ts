@@ -1,11 +1,14 @@
 // The base model on a device of its own, to be prompted before any run; it makes way when one begins.
-import { initialAdapter, loraTargets } from "../adapter/lora.ts";
+import { initialAdapter, loraTargets, type LoraConfig } from "../adapter/lora.ts";
 import type { BaseModel } from "../model/open.ts";
+import { targetModulesOf } from "../model/tensors.ts";
 import { rebuild, releaseRig, type Rig, type RigPlan } from "./recovery.ts";
 import { answer, type Prompting } from "./sampling.ts";
 
 /** An engine always has an adapter; this one is the smallest there is, and it stays off. */
-const unusedLora = { rank: 1, alpha: 1, dropout: 0, targetModules: ["q_proj"] };
+function unusedLora({ config }: BaseModel): LoraConfig {
+  return { rank: 1, alpha: 1, dropout: 0, targetModules: targetModulesOf(config).slice(0, 1) };
+}
 
 export class Preview {
   readonly #model: BaseModel;
@@ -45,17 +48,18 @@ export class Preview {
     const old = this.#rig;
     this.#rig = null;
     const model = this.#model;
-    const targets = loraTargets(model.config, unusedLora);
+    const lora = unusedLora(model);
+    const targets = loraTargets(model.config, lora);
     const { rig } = await rebuild(
       old,
       {
         ...this.#where,
         model,
-        lora: unusedLora,
+        lora,
         shape: { rows: 1, length: 1 },
         labelSmoothing: 0,
       },
-      initialAdapter(targets, unusedLora.rank, 0),
+      initialAdapter(targets, lora.rank, 0),
       () => undefined,
       signal,
     );

@@ -7,9 +7,12 @@ import type { CheckpointStore } from "../checkpoint/store.ts";
 import { batchLength } from "../data/batch.ts";
 import { adapterFiles, adapterZip } from "../export/bundle.ts";
 import type { WasmPaths } from "../gpu/machine.ts";
+import type { RenderChats } from "../model/chat-template.ts";
+import type { BaseModel } from "../model/open.ts";
 import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../train/recipe.ts";
 import { initialState } from "../train/trainer.ts";
 import { UserError } from "../util/errors.ts";
+import { listedModels } from "./listed.ts";
 import { readStartAdapter } from "./start-adapter.ts";
 import {
   describeData,
@@ -42,6 +45,8 @@ export interface SessionParts {
   device: DeviceInfo;
   demoBase: URL;
   wasmPaths: WasmPaths;
+  /** Where chat templates run; where the session runs unless given. */
+  render?: RenderChats;
   emit: (event: SessionEvent) => void;
 }
 
@@ -64,7 +69,8 @@ export class Session {
     const report = (doing: string, doneBytes: number, totalBytes: number | null) => {
       parts.emit({ kind: "loading", doing, doneBytes, totalBytes });
     };
-    this.#shelf = new Shelf({ demoBase: parts.demoBase, report });
+    const { demoBase, render } = parts;
+    this.#shelf = new Shelf({ demoBase, report, ...(render !== undefined && { render }) });
   }
 
   async open(): Promise<Calls["open"]["result"]> {
@@ -106,7 +112,7 @@ export class Session {
   }
 
   listModels({ recipe }: Calls["listModels"]["params"]): ListedModel[] {
-    return this.#shelf.listed(recipe);
+    return listedModels(recipe);
   }
 
   async listKeptModels(): Promise<KeptModel[]> {
@@ -171,8 +177,8 @@ export class Session {
         name: model.name,
         revision: model.revision,
         indexSha256: model.indexSha256,
-        weightFormat: "stored",
-        licence: null,
+        weightFormat: model.format,
+        licence: model.licence,
       },
       data: identityOf(data, dataset),
       trainer,
@@ -367,10 +373,16 @@ export class Session {
   }
 
   async #modelOf({ base }: RunState): Promise<LoadedModel> {
-    if (base.source === "demo" && this.#model?.indexSha256 !== base.indexSha256) {
+    const isLoaded = () =>
+      this.#model?.indexSha256 === base.indexSha256 && this.#model.format === base.weightFormat;
+    if (!isLoaded() && base.source === "demo") {
       await this.loadModel({ source: { kind: "demo" } });
+    } else if (!isLoaded()) {
+      const recalled = await this.#shelf.recall(base.indexSha256, base.weightFormat);
+      await this.#closePreview();
+      this.#model = recalled ?? this.#model;
     }
-    if (this.#model?.indexSha256 !== base.indexSha256) {
+    if (this.#model === null || !isLoaded()) {
       throw new UserError(
         "wrong-base-model",
         `This run trains ${base.name}; that model is not loaded.`,
@@ -448,7 +460,7 @@ export class Session {
 }
 
 /** A checkpoint's tensors must be the ones that its recipe makes on this model. */
-function checkAdapter({ adapter, recipe, base }: RunState, model: LoadedModel): void {
+function checkAdapter({ adapter, recipe, base }: RunState, model: BaseModel): void {
   const expected = adapterShapes(loraTargets(model.config, recipe), recipe.rank);
   const describe = (parts: readonly { name: string; shape: readonly number[] }[]) =>
     parts.map(({ name, shape }) => `${name} [${shape.join(", ")}]`).join("; ");

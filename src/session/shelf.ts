@@ -1,17 +1,24 @@
-// The models of this session: looked up, offered with what they cost here, loaded, and kept on this device.
-import { openModel, type BaseModel } from "../model/open.ts";
-import type { WeightChoice } from "../model/weight-store.ts";
+// The models of this session: looked up and priced, loaded by way of the page's storage, listed and deleted there.
+import type { RenderChats } from "../model/chat-template.ts";
+import { openModel, type BaseModel, type OpenedModel } from "../model/open.ts";
+import { choicesFor } from "../model/weight-choice.ts";
+import { sourceStore, weightShapes, type WeightChoice } from "../model/weight-store.ts";
+import { openCache, type ModelCache } from "../sources/cache.ts";
 import { fetchDemoModel } from "../sources/demo.ts";
 import { fileSetOf, type FileSet } from "../sources/files.ts";
 import { parseHubName } from "../sources/hub-name.ts";
-import { openHub } from "../sources/hub.ts";
+import type { HubNotice } from "../sources/hub-request.ts";
+import { openHub, type HubModel } from "../sources/hub.ts";
+import { askToPersist, openStorage, type StorageFolder } from "../sources/storage.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { UserError } from "../util/errors.ts";
+import { formatDuration } from "../util/format.ts";
+import { downloadWeights } from "./download-weights.ts";
+import { formatName, formatWords, keepModel, keyOf, openKept } from "./kept-model.ts";
 import { offerOf } from "./offer.ts";
 import type {
   DeviceInfo,
   KeptModel,
-  ListedModel,
   LoadSource,
   ModelInfo,
   ModelOffer,
@@ -23,12 +30,12 @@ import { RoomFinder } from "./room.ts";
 export type Report = (doing: string, doneBytes: number, totalBytes: number | null) => void;
 
 /** A model ready for an engine. */
-export interface LoadedModel extends Omit<BaseModel, "source"> {
+export interface LoadedModel extends BaseModel {
   source: ModelInfo["source"];
   revision: string | null;
-  licence: string | null;
   /** How its weights are kept: `stored`, or a format by name. */
   format: string;
+  /** Relative error of all converted weights; null where none was. */
   conversionError: number | null;
 }
 
@@ -36,12 +43,15 @@ export interface ShelfParts {
   /** Folder URL of the bundled demo. */
   demoBase: URL;
   report: Report;
+  /** Where chat templates run. */
+  render?: RenderChats;
 }
 
+/** A model that was looked up: everything but its weights is known. */
 interface Offered {
   id: number;
-  set: FileSet;
-  model: BaseModel;
+  set: FileSet | HubModel;
+  model: OpenedModel;
 }
 
 export class Shelf {
@@ -49,12 +59,19 @@ export class Shelf {
   readonly #room = new RoomFinder();
   #offered: Offered | null = null;
   #offers = 0;
+  #storage: Promise<{ root: StorageFolder; cache: ModelCache } | null> | null = null;
+  /** Lets the model in use be deleted. */
+  #close: () => void = () => undefined;
 
   constructor(parts: ShelfParts) {
     this.#parts = parts;
   }
 
-  /** Opens a model's description and prices it. No weight is read. */
+  get room(): RoomFinder {
+    return this.#room;
+  }
+
+  /** Opens a model's description and prices it in every format. Of the weights no more than a few rows are read. */
   async lookUp(
     source: ModelSource,
     recipe: Recipe,
@@ -62,77 +79,187 @@ export class Shelf {
     signal: AbortSignal,
   ): Promise<ModelOffer> {
     const set = await this.#open(source, signal);
-    const model = await openModel(set);
+    const model = await openModel(set, this.#opening(signal));
     const id = ++this.#offers;
     this.#offered = { id, set, model };
     return await offerOf({ id, set, model, recipe, device }, this.#room);
   }
 
+  /** @throws UserError "missing-file" for an offer or a kept model that is gone, and what reading it throws */
   async load(source: LoadSource, signal: AbortSignal): Promise<LoadedModel> {
     switch (source.kind) {
       case "demo":
         return await this.#loadDemo(signal);
       case "kept":
-        throw new UserError("missing-file", "This model is not kept here.", {
-          remedy: "Look it up again.",
-        });
+        return await this.#openKept(source.key);
       case "offer":
-        return this.#take(source.id, source.format, signal);
+        return await this.#take(source.id, source.format, signal);
     }
   }
 
-  listed(_recipe: Recipe): ListedModel[] {
-    return [];
+  /** A kept model of this identity and format, ready; null where there is none. */
+  async recall(indexSha256: string, format: string): Promise<LoadedModel | null> {
+    const cache = (await this.#stored())?.cache;
+    const key = await keyOf({ indexSha256 }, format);
+    return (await cache?.find(key)) == null ? null : await this.#openKept(key);
   }
 
-  kept(): Promise<KeptModel[]> {
-    return Promise.resolve([]);
+  async kept(): Promise<KeptModel[]> {
+    const models = (await (await this.#stored())?.cache.list()) ?? [];
+    return models.map(({ key, name, source, revision, format, sizeBytes, lastUsedAt }) => ({
+      key,
+      name,
+      source: source === "hub" ? "hub" : "files",
+      revision,
+      format,
+      sizeBytes,
+      lastUsedAt,
+    }));
   }
 
-  deleteKept(_key: string): Promise<KeptModel[]> {
-    return this.kept();
+  /** @throws UserError "busy" for the model in use */
+  async deleteKept(key: string): Promise<KeptModel[]> {
+    await (await this.#stored())?.cache.delete(key);
+    return await this.kept();
   }
 
-  async #open(source: ModelSource, signal: AbortSignal): Promise<FileSet> {
+  async #open(source: ModelSource, signal: AbortSignal): Promise<FileSet | HubModel> {
     if (source.kind === "files") {
       return fileSetOf(source.files);
     }
     const { name, endpoint, token } = source;
     const at = endpoint === null ? {} : { endpoint };
-    return await openHub(parseHubName(name), { ...at, token }, signal);
+    const onNotice = (notice: HubNotice) => {
+      this.#parts.report(noticeWords(notice), 0, null);
+    };
+    return await openHub(parseHubName(name), { ...at, token, onNotice }, signal);
+  }
+
+  #opening(signal: AbortSignal) {
+    const { render } = this.#parts;
+    return { signal, ...(render !== undefined && { render }) };
   }
 
   async #loadDemo(signal: AbortSignal): Promise<LoadedModel> {
-    const progress = (done: number, total: number | null) => {
-      this.#parts.report("Reading the demo model", done, total);
-    };
-    const set = await fetchDemoModel(this.#parts.demoBase, progress, signal);
-    return loaded(await openModel(set), set, "stored", null);
+    const set = await fetchDemoModel(
+      this.#parts.demoBase,
+      (done, total) => {
+        this.#parts.report("Reading the demo model", done, total);
+      },
+      signal,
+    );
+    const model = await openModel(set, this.#opening(signal));
+    this.#close();
+    this.#close = () => undefined;
+    return { ...model, source: "demo", revision: null, format: "stored", conversionError: null };
   }
 
-  #take(id: number, format: string, signal: AbortSignal): LoadedModel {
+  async #openKept(key: string): Promise<LoadedModel> {
+    const cache = (await this.#stored())?.cache;
+    if (cache === undefined) {
+      throw new UserError("missing-file", "This browser gives the page no storage.", {
+        remedy: "Look the model up again.",
+      });
+    }
+    const { model, close } = await openKept(cache, key, this.#parts.render).catch(
+      async (error: unknown) => {
+        if (error instanceof UserError && error.code === "damaged-file") {
+          await cache.delete(key); // so that the next look-up brings it anew
+        }
+        throw error;
+      },
+    );
+    this.#close();
+    this.#close = close;
+    return model;
+  }
+
+  async #take(id: number, format: string, signal: AbortSignal): Promise<LoadedModel> {
     const offered = this.#offered;
-    if (offered?.id !== id) {
+    const choice =
+      offered && choicesFor(offered.model.tensors).find((c) => formatName(c) === format);
+    if (offered?.id !== id || choice == null) {
       throw new UserError("missing-file", "This offer is no longer open.", {
         remedy: "Look the model up again.",
       });
     }
-    signal.throwIfAborted();
-    return loaded(offered.model, offered.set, format, null);
+    const storage = await this.#stored();
+    if (storage === null) {
+      return withoutStorage(offered, choice);
+    }
+    const key = await keyOf(offered.model, format);
+    if ((await storage.cache.find(key)) === null) {
+      await askToPersist();
+      await this.#store(offered, choice, key, storage, signal);
+    }
+    return await this.#openKept(key);
+  }
+
+  /** Downloads what is far away, converts tensor by tensor, and lets the downloads go. */
+  async #store(
+    { set, model }: Offered,
+    choice: WeightChoice,
+    key: string,
+    { root, cache }: { root: StorageFolder; cache: ModelCache },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { report } = this.#parts;
+    const local = "weightNames" in set ? await downloadWeights(set, root, report, signal) : null;
+    const here = local === null ? model : await openModel(local.set, this.#opening(signal));
+    await keepModel(
+      cache,
+      key,
+      {
+        model: here,
+        choice,
+        source: set.source === "hub" ? "hub" : "files",
+        revision: set.revision ?? null,
+        format: formatWords(choice),
+      },
+      (done, total) => {
+        report("Storing the weights", done, total);
+      },
+      signal,
+    );
+    await local?.discard();
+  }
+
+  #stored() {
+    this.#storage ??= openStorage().then(async (root) =>
+      root === null ? null : { root, cache: await openCache(root) },
+    );
+    return this.#storage;
   }
 }
 
-function loaded(
-  model: BaseModel,
-  { source, revision = null, licence = null }: FileSet,
-  format: string,
-  conversionError: number | null,
-): LoadedModel {
-  const origin = source === "cache" ? "files" : source;
-  return { ...model, source: origin, revision, licence, format, conversionError };
+/** In windows that keep nothing, files are converted anew whenever they are needed, and hubs cannot be loaded from. */
+function withoutStorage({ set, model }: Offered, choice: WeightChoice): LoadedModel {
+  if (set.source === "hub") {
+    throw new UserError(
+      "quota",
+      "This window keeps no files, so there is no room for a download.",
+      {
+        where: model.name,
+        remedy: "Open the page in a window that is not private, or choose the model's folder.",
+      },
+    );
+  }
+  const shapes = weightShapes(model.config, choice, model.tensors);
+  return {
+    ...model,
+    source: "files",
+    revision: null,
+    format: formatName(choice),
+    conversionError: null,
+    weights: sourceStore(model.tensors, shapes),
+  };
 }
 
-/** The name a choice goes by between page and session, and in a checkpoint. */
-export function formatName({ format, groupSize }: WeightChoice): string {
-  return groupSize === undefined ? format : `${format}/${groupSize}`;
+function noticeWords(notice: HubNotice): string {
+  switch (notice.kind) {
+    case "waiting":
+      return `${notice.reason} Trying again in ${formatDuration(notice.waitMs)}`;
+    case "slow":
+      return notice.reason;
+  }
 }

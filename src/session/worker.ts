@@ -5,6 +5,7 @@ import { findDevice } from "./find-device.ts";
 import { prefetchEngines } from "./prefetch.ts";
 import type { Command, Message, SessionEvent } from "./protocol.ts";
 import { Session } from "./session.ts";
+import { templateRenderer } from "./templates.ts";
 import { wasmPaths } from "./wasm-paths.ts";
 
 const post = (message: Message) => {
@@ -19,7 +20,8 @@ const demoBase = new URL("demo/", self.name);
 
 const opening = findDevice().then((device) => {
   void prefetchEngines(device);
-  return new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, emit });
+  const render = templateRenderer();
+  return new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, render, emit });
 });
 
 self.onmessage = ({ data }: MessageEvent<Command>) => {

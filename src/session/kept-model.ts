@@ -1,0 +1,171 @@
+// A converted model in the page's storage: put there once, opened from there for every start and every rebuilt device.
+import { openDescription } from "../model/description.ts";
+import type { RenderChats } from "../model/chat-template.ts";
+import type { BaseModel, OpenedModel } from "../model/open.ts";
+import { ConversionReport } from "../model/weight-convert.ts";
+import type { WeightShape } from "../model/weight-format/format.ts";
+import {
+  sourceStore,
+  storedBytes,
+  weightShapes,
+  type WeightChoice,
+  type WeightStore,
+} from "../model/weight-store.ts";
+import type { CacheReader } from "../sources/cache-reader.ts";
+import { cacheKey, type ModelCache } from "../sources/cache.ts";
+import { textOf } from "../sources/files.ts";
+import type { LoadedModel } from "./shelf.ts";
+
+/** Raised whenever the bytes of a format change their meaning. */
+const encodingVersion = 1;
+
+const factsName = "anneal.json";
+
+/** What is known of a model only while its source is at hand. */
+interface Facts extends Pick<
+  BaseModel,
+  "parameters" | "sizeBytes" | "dtype" | "indexSha256" | "stopTokens"
+> {
+  source: LoadedModel["source"];
+  format: string;
+  conversionError: number | null;
+  shapes: [name: string, shape: WeightShape][];
+}
+
+/** Where a model in some format lies, or would lie. */
+export async function keyOf(
+  { indexSha256 }: Pick<BaseModel, "indexSha256">,
+  format: string,
+): Promise<string> {
+  return await cacheKey([encodingVersion, indexSha256, format]);
+}
+
+/**
+ * Converts a model tensor by tensor into the cache. What was begun and not ended leaves nothing.
+ * @param progress bytes in the wanted format so far, of all
+ * @throws UserError "quota", "busy", or what the source throws; the signal's AbortError
+ */
+export async function keepModel(
+  cache: ModelCache,
+  key: string,
+  {
+    model,
+    choice,
+    ...description
+  }: {
+    model: OpenedModel;
+    choice: WeightChoice;
+    source: LoadedModel["source"];
+    revision: string | null;
+    format: string;
+  },
+  progress: (doneBytes: number, totalBytes: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const shapes = weightShapes(model.config, choice, model.tensors);
+  const report = new ConversionReport();
+  const store = sourceStore(model.tensors, shapes, report);
+  const writer = await cache.create(key, {
+    ...description,
+    name: model.name,
+    licence: model.licence,
+  });
+  try {
+    for (const [name, text] of model.texts) {
+      await writer.text(name, text);
+    }
+    const totalBytes = storedBytes(shapes);
+    let doneBytes = 0;
+    for (const name of shapes.keys()) {
+      for await (const { binding, values } of store.parts(name, signal)) {
+        const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+        await writer.write(`${name}/${binding}`, bytes);
+        doneBytes += bytes.length;
+        progress(doneBytes, totalBytes);
+      }
+    }
+    const { parameters, sizeBytes, dtype, indexSha256, stopTokens } = model;
+    const facts: Facts = {
+      parameters,
+      sizeBytes,
+      dtype,
+      indexSha256,
+      stopTokens,
+      source: description.source,
+      format: formatName(choice),
+      conversionError: report.tensors.size === 0 ? null : report.overall.relative,
+      shapes: [...shapes],
+    };
+    await writer.text(factsName, JSON.stringify(facts));
+    await writer.commit();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+/** A kept model, ready for an engine; `close` lets it be deleted. */
+export interface OpenKept {
+  model: LoadedModel;
+  close: () => void;
+}
+
+/** @throws UserError "missing-file", "damaged-file" or "busy" */
+export async function openKept(
+  cache: ModelCache,
+  key: string,
+  render?: RenderChats,
+): Promise<OpenKept> {
+  const reader = await cache.open(key);
+  try {
+    const set = await reader.files();
+    const facts = JSON.parse(await textOf(set, factsName)) as Facts;
+    const { shapes, ...known } = facts;
+    const { config, tokenizer, texts } = await openDescription(set, render);
+    const model: LoadedModel = {
+      ...known,
+      name: set.name,
+      revision: set.revision ?? null,
+      licence: set.licence ?? null,
+      config,
+      tokenizer,
+      texts,
+      weights: storeOf(reader, new Map(shapes)),
+    };
+    return { model, close: reader.close };
+  } catch (error) {
+    reader.close();
+    throw error;
+  }
+}
+
+/** Reads every binding piece by piece, as it was written. */
+function storeOf(reader: CacheReader, shapes: ReadonlyMap<string, WeightShape>): WeightStore {
+  return {
+    shapes,
+    async *parts(name, signal) {
+      for (const binding of ["weight", "scales", "tables"] as const) {
+        const blob = `${name}/${binding}`;
+        let offsetBytes = 0;
+        for (const [index, sizeBytes] of (reader.blobs.get(blob) ?? []).entries()) {
+          const bytes = await reader.read(blob, index, signal);
+          yield { binding, offsetBytes, values: new Uint32Array(bytes.buffer) };
+          offsetBytes += sizeBytes;
+        }
+      }
+    },
+  };
+}
+
+/** For people: `q4, groups of 64`. */
+export function formatWords({ format, groupSize }: WeightChoice): string {
+  if (format === "stored") {
+    return "as stored";
+  }
+  return groupSize === undefined ? format : `${format}, groups of ${groupSize}`;
+}
+
+/** The name that a choice goes by between page and session, and in a checkpoint. */
+export function formatName({ format, groupSize }: WeightChoice): string {
+  return groupSize === undefined ? format : `${format}/${groupSize}`;
+}
