@@ -7,6 +7,8 @@ export interface SeenRequest {
   origin: "hub" | "bytes";
   method: string;
   range: string | null;
+  /** Which of the hub's redirects led there, counted up; 0 for the hub itself. */
+  redirect: number;
   authorization: string | null;
 }
 
@@ -54,10 +56,11 @@ export const hubCommands = {
           };
   },
   takeHubRequests(): SeenRequest[] {
-    return (hub?.requests.splice(0) ?? []).map(({ origin, method, headers }) => ({
+    return (hub?.requests.splice(0) ?? []).map(({ origin, method, headers, url }) => ({
       origin,
       method,
       range: headers.range ?? null,
+      redirect: Number(/signature=(\d+)$/.exec(url)?.[1] ?? 0),
       authorization: headers.authorization ?? null,
     }));
   },

@@ -153,6 +153,7 @@ class Hub {
   close = (): Promise<void> => Promise.resolve();
   /** What the other origin has, by SHA-256: whatever the hub has sent somebody there for. */
   readonly #stored = new Map<string, Uint8Array>();
+  #redirects = 0;
 
   answer(origin: Recorded["origin"], request: IncomingMessage, response: ServerResponse): void {
     const { method = "GET", url = "/", headers } = request;
@@ -268,7 +269,9 @@ class Hub {
     this.#stored.set(sha256, file.bytes);
     response.setHeader("X-Linked-Size", file.bytes.length);
     response.setHeader("X-Linked-ETag", `"${sha256}"`);
-    response.writeHead(302, { Location: `${this.bytesOrigin}/${sha256}?signature=0` }).end();
+    this.#redirects += 1;
+    const location = `${this.bytesOrigin}/${sha256}?signature=${this.#redirects}`;
+    response.writeHead(302, { Location: location }).end();
   }
 
   #sendStored(path: string, recorded: Recorded, response: ServerResponse, fault: Fault): void {

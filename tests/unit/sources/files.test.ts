@@ -41,6 +41,37 @@ describe("a model's files", () => {
     });
   });
 
+  test("are those of the folder with the model in it, though other files lie above", () => {
+    expect(namesOf("hub/notes.txt", "hub/smol/config.json", "hub/smol/model.safetensors")).toEqual({
+      name: "smol",
+      files: ["config.json", "model.safetensors"],
+    });
+  });
+
+  test("in the hub's own cache are named by the model, not by its commit", () => {
+    const top = "models--org--small-model";
+    const commit = `${top}/snapshots/${"a".repeat(40)}`;
+    expect(
+      namesOf(`${top}/refs/main`, `${top}/blobs/abc`, `${commit}/config.json`, `${commit}/x.gguf`),
+    ).toEqual({ name: "org/small-model", files: ["config.json", "x.gguf"] });
+  });
+
+  test("may be a single .gguf, which names the model", () => {
+    expect(namesOf("SmolLM2-135M.Q4_1.gguf")).toEqual({
+      name: "SmolLM2-135M.Q4_1",
+      files: ["SmolLM2-135M.Q4_1.gguf"],
+    });
+  });
+
+  test("are refused when they are of several models, which are named", () => {
+    expect(() => fileSetOf(["m/a/config.json", "m/b/x.gguf"].map(picked))).toThrow(
+      expect.objectContaining({
+        code: "missing-file",
+        remedy: "Choose the folder of one of them: m/a, m/b.",
+      }),
+    );
+  });
+
   test("are refused when there is none", () => {
     expect(() => fileSetOf([])).toThrow(expect.objectContaining({ code: "missing-file" }));
   });

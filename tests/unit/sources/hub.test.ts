@@ -1,5 +1,6 @@
 // Opening a model on a hub: which files, at which commit, and who gets to see the token.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import type { HubNotice } from "../../../src/sources/hub-request.ts";
 import { textOf } from "../../../src/sources/files.ts";
 import { openHub } from "../../../src/sources/hub.ts";
 import {
@@ -314,6 +315,40 @@ describe("an address that is no hub", () => {
       code: "network",
       message: expect.stringContaining("has no size or hash for") as string,
     });
+  });
+});
+
+describe("a device that is offline", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  test("is told so, and what still works", async () => {
+    vi.stubGlobal("navigator", { onLine: false });
+    await expect(
+      openFrom(server, "org/small", { endpoint: "http://127.0.0.1:1" }),
+    ).rejects.toMatchObject({
+      code: "network",
+      message: "org/small: This device is offline.",
+      remedy: expect.stringContaining("loaded before can be used offline") as string,
+    });
+  });
+});
+
+describe("a busy hub", () => {
+  test("is asked again for its list after the time it wants", async () => {
+    const waits: number[] = [];
+    let count = 0;
+    server.fault = ({ url }) =>
+      url.includes("/tree/") && count++ === 0
+        ? { status: 429, headers: { "Retry-After": "1" } }
+        : undefined;
+    const onNotice = (notice: HubNotice) => {
+      waits.push(notice.kind === "waiting" ? notice.waitMs : -1);
+    };
+    expect((await openFrom(server, "org/small", { onNotice })).files.size).toBe(4);
+    expect(waits).toEqual([1000]);
+    expect(server.requests.filter(({ url }) => url.includes("/tree/"))).toHaveLength(2);
   });
 });
 
