@@ -8,6 +8,9 @@ import { nf4NestedBlock, nf4Tables } from "./format.ts";
 
 const block = 64;
 
+/** Bounds between codes are 0.08 apart at least. */
+const stepsOfOne = 32;
+
 /** The 16 values of a nibble, as bitsandbytes has them. */
 export const nf4Values = Float32Array.of(
   -1,
@@ -58,6 +61,7 @@ export interface EncodedBlocks {
 /** 4-bit codes of whole blocks. @param error counts the values; what is lost is known only with the stored maxima */
 export function encodeBlocks(values: Float32Array, error: EncodingError): EncodedBlocks {
   const bounds = middles(nf4Values);
+  const firstCodes = firstCodeOfSteps(bounds);
   const blocks = values.length / block;
   const weight = new Uint32Array(values.length / 8);
   const absmax = new Float32Array(blocks);
@@ -67,20 +71,30 @@ export function encodeBlocks(values: Float32Array, error: EncodingError): Encode
     const largest = largestMagnitude(values, first, block);
     const inverse = inverseOf(largest);
     let [norm, squares, cross, unitSquares, farthest] = [0, 0, 0, 0, 0];
-    for (let at = first; at < first + block; at++) {
-      const value = values[at] ?? 0;
-      const code = countBelow(bounds, Math.fround(value * inverse));
-      weight[at >>> 3] = (weight[at >>> 3] ?? 0) | (code << ((at & 7) * 4));
-      const unit = nf4Values[code] ?? 0;
-      const residue = value - unit * largest;
-      norm += value * value;
-      squares += residue * residue;
-      cross += residue * unit;
-      unitSquares += unit * unit;
-      farthest = Math.max(farthest, Math.abs(residue));
+    for (let word = first; word < first + block; word += 8) {
+      let packed = 0;
+      for (let place = 0; place < 8; place++) {
+        const value = values[word + place] ?? 0;
+        const scaled = Math.fround(value * inverse);
+        const low = firstCodes[Math.trunc((scaled + 1) * stepsOfOne)] ?? bounds.length - 1;
+        const code = low + (scaled > (bounds[low] ?? 1) ? 1 : 0);
+        packed |= code << (place * 4);
+        const unit = nf4Values[code] ?? 0;
+        const residue = value - unit * largest;
+        norm += value * value;
+        squares += residue * residue;
+        cross += residue * unit;
+        unitSquares += unit * unit;
+        const distance = Math.abs(residue);
+        farthest = distance > farthest ? distance : farthest;
+      }
+      weight[word / 8] = packed;
     }
     absmax[index] = largest;
-    residues.set([squares, cross, unitSquares, farthest], index * 4);
+    residues[4 * index] = squares;
+    residues[4 * index + 1] = cross;
+    residues[4 * index + 2] = unitSquares;
+    residues[4 * index + 3] = farthest;
     error.squaredNorm += norm;
   }
   return { weight, absmax, residues };
@@ -172,10 +186,21 @@ function countBelow(bounds: Float32Array, value: number): number {
   return count;
 }
 
+/**
+ * The lowest code in each step of -1 to 1. A step is narrower than the bounds are apart, so that one comparison with the bound
+ * above the lowest code tells a value's own.
+ */
+function firstCodeOfSteps(bounds: Float32Array): Uint8Array {
+  return Uint8Array.from({ length: 2 * stepsOfOne }, (_, step) =>
+    countBelow(bounds, step / stepsOfOne - 1),
+  );
+}
+
 function largestMagnitude(values: Float32Array, first: number, count: number): number {
   let largest = 0;
   for (let at = first; at < first + count; at++) {
-    largest = Math.max(largest, Math.abs(values[at] ?? 0));
+    const magnitude = Math.abs(values[at] ?? 0);
+    largest = magnitude > largest ? magnitude : largest;
   }
   return largest;
 }

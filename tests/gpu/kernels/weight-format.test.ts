@@ -2,6 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { defineKernel } from "../../../src/gpu/kernel.ts";
 import { dispatch, type Tensor } from "../../../src/gpu/plan.ts";
+import { embedding } from "../../../src/kernels/embedding/kernel.ts";
+import { linear, linearBackward } from "../../../src/kernels/matmul/kernel.ts";
+import { matvec } from "../../../src/kernels/matvec/kernel.ts";
 import {
   storedWeight,
   weightBindings,
@@ -14,7 +17,7 @@ import {
   type WeightShape,
 } from "../../../src/model/weight-format/format.ts";
 import { f32ToBf16, f32ToF16 } from "../../../src/util/bytes.ts";
-import { randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
+import { distance, randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
 import { encodeWeight } from "../../support/weights.ts";
 
 const copyQuads = `
@@ -135,7 +138,12 @@ function scaledBy(scaleType: ScaleType, shape: WeightShape): ReturnType<typeof e
   const weight = new Uint32Array(sizes.weight! / 4).map((_, i) => Math.imul(i + 1, 0x9e3779b1));
   const count = sizes.scales! / (scaleType === "f32" ? 4 : 2);
   const drawn = weights(1, count + 1).slice(1); // the first is zero
-  const scales = scaleType === "f32" ? drawn : f32ToBf16(drawn);
+  const narrow = {
+    f32: (values: Float32Array<ArrayBuffer>) => values,
+    f16: f32ToF16,
+    bf16: f32ToBf16,
+  };
+  const scales = narrow[scaleType](drawn);
   return { weight: weight.buffer, scales: scales.buffer };
 }
 
@@ -165,6 +173,40 @@ test.each(affine)(
     );
     expect(worst).toBeLessThanOrEqual(2 ** -23 * largest);
     expect(new Set(expected).size).toBeGreaterThanOrEqual(16);
+  },
+);
+
+test.each(["f16", "bf16", "f32"] as const)(
+  "products and embeddings read scales of %s as the decoder does",
+  async (scaleType) => {
+    const shape: WeightShape = { format: "q4", rows: 64, cols: 64, groupSize: 32, scaleType };
+    const packed = scaledBy(scaleType, shape);
+    const values = decodeWeight(shape, packed);
+    const run = async (kept: WeightShape, stored: ReturnType<typeof encodeWeight>) => {
+      const tensors = new TestTensors();
+      const given = Object.entries(stored).map(
+        ([name, bytes]) => [name, tensors.given(name, new Uint32Array(bytes))] as const,
+      );
+      const weight = { ...kept, tensors: Object.fromEntries(given) };
+      const x = tensors.given("x", randoms(8 * 64, 3));
+      const tokens = tensors.given("tokens", Uint32Array.of(63, 0, 17));
+      const y = (rows: number) => tensors.output("y", rows * 64);
+      const outputs = [y(8), y(8), y(1), y(3)] as const;
+      const dispatches = [
+        linear(8, { x, weight, y: outputs[0] }),
+        linearBackward(8, { x, weight, y: outputs[1] }),
+        matvec(1, { x, weight, y: outputs[2] }),
+        embedding({ rows: 3 }, { table: weight, tokens, x: outputs[3] }),
+      ];
+      return await runOnGpu(dispatches, tensors, outputs);
+    };
+    const actual = await run(shape, packed);
+    const expected = await run({ format: "f32", rows: 64, cols: 64 }, { weight: values.buffer });
+    // f32 scales may be fused with their codes; all else has the same bits.
+    const limit = scaleType === "f32" ? 1e-6 : 0;
+    actual.forEach((result, i) => {
+      expect(distance(result, expected[i]!)).toBeLessThanOrEqual(limit);
+    });
   },
 );
 
