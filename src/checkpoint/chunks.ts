@@ -7,10 +7,10 @@ import { badCheckpoint } from "./bad-checkpoint.ts";
 import { hasKillPoints, reach } from "./kill-points.ts";
 
 /**
- * A put takes several times its size in memory, in the page's process and in the browser's: with 4 MiB a save stays
+ * A put takes several times its size in memory, in the page's process and in the browser's: with 2 MiB a save stays
  * far below 64 MB. (Chrome's SQLite back end refuses a value of 127 MiB.) What was stored in larger pieces stays readable.
  */
-export const maxChunkBytes = 4 * 2 ** 20;
+export const maxChunkBytes = 2 * 2 ** 20;
 
 export interface ChunkRecord {
   sizeBytes: number;

@@ -81,7 +81,7 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
     use: async (mode, callback) => {
       // Only microtasks lie between the two: a transaction ends by itself when a task ends without a request.
       const begun = await begin(mode);
-      const answer = Promise.resolve(callback(begun.objectStore(storeName)));
+      const answer = answerOf(begun, callback);
       return await withPatience(answer, limits.transaction, () => {
         forget();
         begun.abort();
@@ -135,6 +135,21 @@ function openDatabase(
 
 function transaction(database: IDBDatabase, mode: IDBTransactionMode): IDBTransaction {
   return database.transaction(storeName, mode, { durability: "strict" });
+}
+
+/** A callback that fails half-way takes back what it began: else the transaction would commit the first half. */
+async function answerOf<T>(
+  begun: IDBTransaction,
+  callback: (store: IDBObjectStore) => T | PromiseLike<T>,
+): Promise<T> {
+  let answer: T | PromiseLike<T>;
+  try {
+    answer = callback(begun.objectStore(storeName));
+  } catch (error) {
+    begun.abort();
+    throw error;
+  }
+  return await answer;
 }
 
 /** Rejects when there is no answer in time, after `giveUp`. */

@@ -18,9 +18,7 @@ export async function identify(
   tokenizerText: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const index = specs.map(({ name, shape }) => {
-    return `${name} ${tensors.get(name)?.dtype ?? ""} ${shape.join("x")}`;
-  });
+  const index = indexOf(specs, tensors);
   const last = linearsOfLayer(config, config.numHiddenLayers - 1);
   const sampled = [finalNormName, ...last.map(({ module }) => `${module}.weight`)];
   const rows = await Promise.all(
@@ -28,6 +26,30 @@ export async function identify(
   );
   const text = [stableJson(config), ...index, ...rows, tokenizerText].join("\n");
   return await sha256Hex(new TextEncoder().encode(text));
+}
+
+/**
+ * What checkpoints of schema 1 and 2 know their model by: no config, and of the values the final norm alone.
+ * @throws what reading the values throws; the signal's AbortError
+ */
+export async function formerIdentity(
+  specs: readonly TensorSpec[],
+  tensors: ReadonlyMap<string, SourceTensor>,
+  tokenizerText: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const norm = (await tensors.get(finalNormName)?.values(0, 1, signal))?.join(" ") ?? "";
+  const text = [...indexOf(specs, tensors), norm, tokenizerText].join("\n");
+  return await sha256Hex(new TextEncoder().encode(text));
+}
+
+function indexOf(
+  specs: readonly TensorSpec[],
+  tensors: ReadonlyMap<string, SourceTensor>,
+): string[] {
+  return specs.map(({ name, shape }) => {
+    return `${name} ${tensors.get(name)?.dtype ?? ""} ${shape.join("x")}`;
+  });
 }
 
 /**

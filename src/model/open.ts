@@ -8,7 +8,7 @@ import { ConfigFields } from "./config-fields.ts";
 import { describeGguf, openDescription, type Description } from "./description.ts";
 import { openFolderTensors } from "./folder-tensors.ts";
 import { openGguf } from "./gguf/open.ts";
-import { identify } from "./identity.ts";
+import { formerIdentity, identify } from "./identity.ts";
 import { parseQuantisation } from "./quantised/scheme.ts";
 import type { SourceTensor } from "./source-tensor.ts";
 import { tensorsOf } from "./tensors.ts";
@@ -27,6 +27,8 @@ export interface BaseModel extends Description {
   dtype: string;
   /** See `identify`. */
   indexSha256: string;
+  /** See `formerIdentity`. */
+  formerSha256: string;
   /** Ready for an engine. */
   weights: WeightStore;
 }
@@ -75,6 +77,7 @@ export async function openModel(
     name,
     licence,
     indexSha256: await identify(config, specs, tensors, tokenizerText, signal),
+    formerSha256: await formerIdentity(specs, tensors, tokenizerText, signal),
     tensors,
     weights: sourceStore(tensors, weightShapes(config, { format: "stored" }, tensors)),
   };

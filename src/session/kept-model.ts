@@ -24,7 +24,7 @@ const factsName = "anneal.json";
 /** What is known of a model only while its source is at hand. */
 interface Facts extends Pick<
   BaseModel,
-  "parameters" | "sizeBytes" | "dtype" | "indexSha256" | "stopTokens"
+  "parameters" | "sizeBytes" | "dtype" | "indexSha256" | "formerSha256" | "stopTokens"
 > {
   source: LoadedModel["source"];
   format: string;
@@ -84,12 +84,13 @@ export async function keepModel(
         progress(doneBytes, totalBytes);
       }
     }
-    const { parameters, sizeBytes, dtype, indexSha256, stopTokens } = model;
+    const { parameters, sizeBytes, dtype, indexSha256, formerSha256, stopTokens } = model;
     const facts: Facts = {
       parameters,
       sizeBytes,
       dtype,
       indexSha256,
+      formerSha256,
       stopTokens,
       source: description.source,
       format: formatName(choice),

@@ -374,7 +374,9 @@ export class Session {
 
   async #modelOf({ base }: RunState): Promise<LoadedModel> {
     const isLoaded = () =>
-      this.#model?.indexSha256 === base.indexSha256 && this.#model.format === base.weightFormat;
+      this.#model !== null &&
+      [this.#model.indexSha256, this.#model.formerSha256].includes(base.indexSha256) &&
+      this.#model.format === base.weightFormat;
     if (!isLoaded() && base.source === "demo") {
       await this.loadModel({ source: { kind: "demo" } });
     } else if (!isLoaded()) {

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { exampleRun } from "./example-run.ts";
-import { chunksOf, failPut, interceptPut, killAtPut, rawStore } from "./store-faults.ts";
+import { rawStore } from "./raw-store.ts";
+import { chunksOf, failPut, interceptPut, killAtPut } from "./store-faults.ts";
 
 const chunkBytes = 1000;
 /** Puts of one save: its pieces and the manifest. */

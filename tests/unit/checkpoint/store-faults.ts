@@ -1,17 +1,5 @@
 // Breaks the browser's database on purpose: full, killed, or with bits flipped behind the store's back.
-import { createStore, entries, get, keys, set } from "idb-keyval";
 import { vi } from "vitest";
-
-/** The database past the store: the same object store under its own connection. */
-export function rawStore(databaseName: string) {
-  const use = createStore(databaseName, "values");
-  return {
-    keys: async () => (await keys<string>(use)).sort(),
-    entries: () => entries<string, unknown>(use),
-    get: (key: string) => get<unknown>(key, use),
-    set: (key: string, value: unknown) => set(key, value, use),
-  };
-}
 
 export function chunksOf(present: readonly string[]): string[] {
   return present.filter((key) => key.startsWith("chunk/"));

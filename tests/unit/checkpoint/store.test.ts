@@ -4,7 +4,8 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { exampleRun, type RunChoice } from "./example-run.ts";
-import { chunksOf, rawStore } from "./store-faults.ts";
+import { rawStore } from "./raw-store.ts";
+import { chunksOf } from "./store-faults.ts";
 
 const chunkBytes = 1000;
 let name = "";

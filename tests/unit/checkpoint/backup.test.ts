@@ -1,0 +1,127 @@
+// All runs in one file and back: bit for bit, with pins and times, and nothing of a damaged or altered file.
+import "fake-indexeddb/auto";
+import { beforeEach, describe, expect, test } from "vitest";
+import { exampleRun } from "./example-run.ts";
+import { MadeStore } from "./made-store.ts";
+
+const identity = { ...exampleRun().data, sizeBytes: 3000 };
+let made: MadeStore;
+
+beforeEach(async () => {
+  made = new MadeStore();
+  await made.store.saveDataFile(identity, new Blob([new Uint8Array(3000).fill(7)]));
+});
+
+async function exported(): Promise<Blob> {
+  const { stream, sizeBytes } = await made.store.exportAll();
+  const blob = await new Response(stream).blob();
+  expect(blob.size).toBe(sizeBytes);
+  return blob;
+}
+
+describe("every run", () => {
+  test("comes to another machine with its data, times and pins", async () => {
+    const [pinned] = await made.save({ step: 10 }, { step: 20 }, { runId: "run-2", step: 7 });
+    await made.store.setPinned(pinned!, true);
+    const other = new MadeStore();
+    const progress: number[] = [];
+    const { imported, alreadyHere } = await other.store.importAll(await exported(), "runs.zip", {
+      progress: (done, total) => progress.push(done / total),
+    });
+    expect([imported.length, alreadyHere]).toEqual([3, 0]);
+    expect(progress.at(-1)).toBe(1);
+    const ours = await made.store.listCheckpoints();
+    const theirs = await other.store.listCheckpoints();
+    const elsewhere = (summary: (typeof ours)[number]) => ({ ...summary, key: "" });
+    expect(theirs.map(elsewhere)).toEqual(ours.map(elsewhere));
+    for (const { key, runId, step } of theirs) {
+      expect(await other.store.loadCheckpoint(key)).toEqual(exampleRun({ runId, step }));
+    }
+    expect((await other.store.loadDataFile(identity.sha256))?.size).toBe(3000);
+  });
+
+  test("is stored once, however often it is imported and in whatever pieces", async () => {
+    await made.save({ step: 10 }, { step: 20 });
+    const file = await exported();
+    expect(await made.store.importAll(file, "runs.zip")).toEqual({ imported: [], alreadyHere: 2 });
+    const other = new MadeStore();
+    await other.store.importAll(file, "runs.zip");
+    expect(await other.store.importAll(file, "runs.zip")).toMatchObject({ alreadyHere: 2 });
+  });
+
+  test("does not become newer than what is here", async () => {
+    await made.save({ step: 10 });
+    const file = await exported();
+    await made.save({ step: 20 });
+    const [, first] = await made.store.listCheckpoints();
+    await made.store.deleteCheckpoint(first!.key);
+    await made.store.importAll(file, "runs.zip");
+    expect(await made.steps()).toEqual([20, 10]);
+    expect(await made.store.loadNewestValid("run-1")).toMatchObject({
+      run: { trainer: { step: 20 } },
+    });
+  });
+
+  test("without any is an archive with nothing in it", async () => {
+    const empty = new MadeStore();
+    const { stream } = await empty.store.exportAll();
+    const file = await new Response(stream).blob();
+    expect(await made.store.importAll(file, "runs.zip")).toEqual({ imported: [], alreadyHere: 0 });
+  });
+});
+
+describe("what is damaged", () => {
+  test("in the store is left out and named", async () => {
+    const [broken] = await made.save({ step: 10 }, { step: 20 });
+    await made.damage(broken!);
+    expect((await made.store.exportAll()).skippedKeys).toEqual([broken]);
+    const other = new MadeStore();
+    await other.store.importAll(await exported(), "runs.zip");
+    expect(await other.steps()).toEqual([20]);
+  });
+
+  test("while the file goes out ends it with an error", async () => {
+    const [key] = await made.save({ step: 10 });
+    const { stream } = await made.store.exportAll();
+    await made.damage(key!);
+    await expect(new Response(stream).blob()).rejects.toMatchObject({ code: "bad-checkpoint" });
+  });
+
+  test("in the file is refused wherever the bit flipped, and never comes through altered", async () => {
+    await made.save({ step: 10 });
+    const bytes = new Uint8Array(await (await exported()).arrayBuffer());
+    let refused = 0;
+    for (let at = 0; at < bytes.length; at += 31) {
+      const other = new MadeStore();
+      const altered = bytes.slice();
+      altered[at]! ^= 1 << (at % 8);
+      const outcome = await other.store.importAll(new Blob([altered]), "runs.zip").then(
+        () => null,
+        (error: unknown) => error,
+      );
+      refused += outcome === null ? 0 : 1;
+      if (outcome !== null) {
+        expect(outcome).toMatchObject({ name: "UserError", remedy: expect.any(String) as string });
+      }
+      for (const { key, step } of await other.store.listCheckpoints()) {
+        expect(await other.store.loadCheckpoint(key)).toEqual(exampleRun({ step }));
+      }
+    }
+    expect(refused).toBeGreaterThan(100);
+  });
+
+  test.each([
+    ["a text", new Blob(["hello, this is not an archive at all"]), "bad-header"],
+    ["nothing", new Blob([]), "bad-header"],
+  ])("or %s is refused", async (_, file, code) => {
+    await expect(made.store.importAll(file, "runs.zip")).rejects.toMatchObject({ code });
+  });
+});
+
+test("an import stops when it is told to", async () => {
+  await made.save({ step: 10 });
+  const file = await exported();
+  await expect(
+    new MadeStore().store.importAll(file, "runs.zip", { signal: AbortSignal.abort() }),
+  ).rejects.toMatchObject({ name: "AbortError" });
+});

@@ -1,0 +1,132 @@
+// What makes room takes only what may go: never a pinned checkpoint by a rule, never one of the last two sound ones.
+import "fake-indexeddb/auto";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { identityOf, MadeStore } from "./made-store.ts";
+
+let made: MadeStore;
+
+beforeEach(() => {
+  made = new MadeStore();
+});
+
+const generations = [10, 20, 30, 40, 50].map((step) => ({ step, heldOutLoss: null }));
+
+describe("retention", () => {
+  test("keeps two even when one is asked for", async () => {
+    await made.save(...generations);
+    await made.store.retain("run-1", 1);
+    expect(await made.steps()).toEqual([50, 40]);
+  });
+
+  test.each([
+    ["the newest", [4], [50, 40, 30]],
+    ["the second", [3], [50, 40, 30]],
+    ["the two newest", [3, 4], [50, 40, 30, 20]],
+    ["all but the oldest", [1, 2, 3, 4], [50, 40, 10]],
+    ["all", [0, 1, 2, 3, 4], [50, 40]],
+  ])("with damage to %s spares older ones until two sound ones stay", async (_, damaged, left) => {
+    const keys = await made.save(...generations);
+    for (const i of damaged) {
+      await made.damage(keys[i]!);
+    }
+    await made.store.retain("run-1", 2);
+    expect(await made.steps()).toEqual(left);
+  });
+
+  test("reads each checkpoint back once, and none when nothing is to be deleted", async () => {
+    const get = vi.spyOn(IDBObjectStore.prototype, "get");
+    const chunksRead = () =>
+      get.mock.calls.filter(([key]) => (key as string).startsWith("chunk/")).length;
+    await made.save(...generations.slice(0, 2));
+    await made.store.retain("run-1", 2);
+    expect(chunksRead()).toBe(0);
+    await made.save(generations[2]!);
+    await made.store.retain("run-1", 2);
+    const both = chunksRead();
+    await made.save(generations[3]!);
+    await made.store.retain("run-1", 2);
+    expect(chunksRead()).toBe(both * 1.5);
+    get.mockRestore();
+  });
+});
+
+describe("a pin", () => {
+  test("keeps a checkpoint beyond the limit, until it is taken away", async () => {
+    const [first] = await made.save(...generations);
+    await made.store.setPinned(first!, true);
+    await made.store.retain("run-1", 2);
+    expect(await made.steps()).toEqual([50, 40, 10]);
+    const listed = await (await made.reopen()).listCheckpoints();
+    expect(listed.map(({ isPinned }) => isPinned)).toEqual([false, false, true]);
+    await made.store.setPinned(first!, false);
+    await made.store.retain("run-1", 2);
+    expect(await made.steps()).toEqual([50, 40]);
+  });
+
+  test("leaves the checkpoint as it is, and survives a damaged entry", async () => {
+    const [key] = await made.save({ step: 10 });
+    const before = await made.store.loadCheckpoint(key!);
+    await made.store.setPinned(key!, true);
+    await made.raw.set(`manifest/${key!}`, "damaged");
+    await made.store.open();
+    expect(await made.store.loadCheckpoint(key!)).toEqual(before);
+    expect((await made.store.listCheckpoints())[0]!.isPinned).toBe(true);
+  });
+
+  test("on nothing is an error", async () => {
+    await expect(made.store.setPinned("nothing", true)).rejects.toMatchObject({
+      code: "bad-checkpoint",
+    });
+  });
+
+  test("does not stand in the way of a person who deletes", async () => {
+    const [first, second] = await made.save({ step: 10 }, { step: 20 });
+    await made.store.setPinned(first!, true);
+    await made.store.setPinned(second!, true);
+    await made.store.deleteCheckpoint(first!);
+    await made.store.deleteRun("run-1");
+    expect(await made.raw.keys()).toEqual([]);
+  });
+});
+
+test("a deleted run takes its data set along unless another run is trained on it", async () => {
+  const own = identityOf("c", 3);
+  const shared = identityOf("b", 4);
+  await made.store.saveDataFile(own, new Blob(["own"]));
+  await made.store.saveDataFile(shared, new Blob(["both"]));
+  await made.save({ dataSha256: own.sha256 }, { step: 30 }, { runId: "run-2" });
+  await made.store.deleteRun("run-1");
+  expect(await made.store.loadDataFile(own.sha256)).toBeNull();
+  expect(await (await made.store.loadDataFile(shared.sha256))?.text()).toBe("both");
+  expect((await made.store.listCheckpoints()).map(({ runId }) => runId)).toEqual(["run-2"]);
+});
+
+test("usage counts every stored byte once", async () => {
+  const shared = identityOf("b", 4000);
+  await made.store.saveDataFile(shared, new Blob([new Uint8Array(4000)]));
+  const [first] = await made.save({ step: 10 }, { step: 20 }, { runId: "run-2", columns: 500 });
+  await made.store.setPinned(first!, true);
+  const stored = await made.raw.entries();
+  const bytes = stored.reduce(
+    (sum, [, value]) => sum + (value instanceof ArrayBuffer ? value.byteLength : 0),
+    0,
+  );
+  const usage = await made.store.usage();
+  expect(usage.totalBytes).toBe(bytes);
+  expect(usage.dataBytes).toBe(4000);
+  expect(usage.runs).toMatchObject([
+    {
+      runId: "run-2",
+      checkpoints: 1,
+      pinned: 0,
+      newestStep: 20,
+      dataBytes: 4000,
+      isDataShared: true,
+    },
+    { runId: "run-1", checkpoints: 2, pinned: 1, newestStep: 20, isDataShared: true },
+  ]);
+  const listed = await made.store.listCheckpoints();
+  expect(usage.runs.reduce((sum, run) => sum + run.checkpointBytes, 0)).toBe(
+    listed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  );
+});

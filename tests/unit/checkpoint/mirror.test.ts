@@ -1,0 +1,67 @@
+// The record outside of the database survives a torn write, and never stands in the way.
+import { beforeEach, expect, test } from "vitest";
+import { mirrorIn, type Mirror, type MirrorEntry } from "../../../src/checkpoint/mirror.ts";
+import { MemorySlots } from "./made-store.ts";
+
+const entry = (step: number): MirrorEntry => ({
+  runId: "run",
+  modelName: "model",
+  dataName: "data",
+  key: `key ${step}`,
+  step,
+  savedAt: 1000 + step,
+  sizeBytes: 10,
+  manifest: "sealed",
+});
+
+let slots: MemorySlots;
+let mirror: Mirror;
+
+beforeEach(() => {
+  slots = new MemorySlots();
+  mirror = mirrorIn(slots);
+});
+
+test("holds what was written last, also for the next page", async () => {
+  expect(await mirror.read()).toEqual([]);
+  for (const step of [1, 2, 3]) {
+    await mirror.write([entry(step)]);
+    expect(await mirrorIn(slots).read()).toEqual([entry(step)]);
+  }
+});
+
+test("falls back to the write before when the last is torn at any place", async () => {
+  await mirror.write([entry(1)]);
+  await mirror.write([entry(2)]);
+  const whole = slots.contents[1]!;
+  for (let length = 0; length < whole.length; length += 7) {
+    slots.contents[1] = whole.slice(0, length);
+    expect(await mirror.read()).toEqual([entry(1)]);
+  }
+  await mirror.write([entry(3)]);
+  expect(await mirror.read()).toEqual([entry(3)]);
+});
+
+test("writes over the torn slot, not over the sound one", async () => {
+  await mirror.write([entry(1)]);
+  slots.contents[1] = "torn";
+  await mirror.write([entry(2)]);
+  slots.contents[1] = "torn again";
+  expect(await mirror.read()).toEqual([entry(1)]);
+});
+
+test.each([
+  ["a flipped bit", (text: string) => text.replace('"step":1', '"step":3')],
+  ["another version", () => "0".repeat(64) + "{}"],
+  ["nothing", () => ""],
+])("is empty when both slots hold %s", async (_, change) => {
+  await mirror.write([entry(1)]);
+  slots.contents[0] = change(slots.contents[0]!);
+  expect(await mirror.read()).toEqual([]);
+});
+
+test("is empty when it cannot be read", async () => {
+  await mirror.write([entry(1)]);
+  slots.isBroken = true;
+  expect(await mirror.read()).toEqual([]);
+});

@@ -1,0 +1,127 @@
+// The connection: a half-made transaction is taken back, and a database that does not answer is given up in time.
+import "fake-indexeddb/auto";
+import { get, keys, set } from "idb-keyval";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { strictStore, type StrictStore } from "../../../src/checkpoint/strict-store.ts";
+
+const limits = { opening: 50, transaction: 100 };
+let name = "";
+let store: StrictStore;
+let databases = 0;
+
+beforeEach(() => {
+  name = `strict ${databases++}`;
+  store = strictStore(name, limits);
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test("what a failing callback began is taken back", async () => {
+  await set("a", 1, store.use);
+  const broken = store.use("readwrite", (values) => {
+    values.delete("a");
+    throw new Error("half-way");
+  });
+  await expect(broken).rejects.toThrow("half-way");
+  expect(await get("a", store.use)).toBe(1);
+});
+
+describe("a database that another tab is upgrading", () => {
+  /** Holds the upgrade until the returned function is called; then undoes it. */
+  async function holdUpgrade(version: number): Promise<() => void> {
+    const request = indexedDB.open(name, version);
+    return await new Promise((resolve) => {
+      let isOver = false;
+      request.onerror = () => undefined;
+      request.onupgradeneeded = () => {
+        const held = request.result.createObjectStore("held");
+        const again = () => {
+          if (isOver) {
+            request.transaction?.abort();
+          } else {
+            held.get(0).onsuccess = again;
+          }
+        };
+        again();
+        resolve(() => {
+          isOver = true;
+        });
+      };
+    });
+  }
+
+  test("is given up in time, and answers when the upgrade is over", async () => {
+    await set("a", 1, store.use);
+    const release = await holdUpgrade(2);
+    await expect(get("a", store.use)).rejects.toMatchObject({
+      code: "busy",
+      message: expect.stringContaining("0.05 s") as string,
+    });
+    release();
+    await vi.waitFor(async () => {
+      expect(await get("a", store.use)).toBe(1);
+    });
+  });
+
+  test("is of a newer Anneal when the upgrade was made", async () => {
+    await set("a", 1, store.use);
+    const request = indexedDB.open(name, 2);
+    await new Promise((resolve) => {
+      request.onsuccess = resolve;
+    });
+    request.result.close();
+    await expect(keys(store.use)).rejects.toMatchObject({
+      code: "busy",
+      remedy: expect.stringContaining("Reload") as string,
+    });
+  });
+});
+
+test("a transaction that does not end is given up in time, undone, and the next one works", async () => {
+  await set("a", 1, store.use);
+  const endless = store.use(
+    "readwrite",
+    (values) =>
+      new Promise(() => {
+        values.put(2, "a");
+        const again = () => {
+          values.get("a").onsuccess = again;
+        };
+        again();
+      }),
+  );
+  await expect(endless).rejects.toMatchObject({ code: "busy" });
+  expect(await get("a", store.use)).toBe(1);
+});
+
+test("a transaction that is aborted by a closing connection says that the connection was lost", async () => {
+  const aborted = store.use("readwrite", (values) => {
+    const { transaction } = values;
+    const request = values.put(1, "a");
+    transaction.abort();
+    return new Promise((_, reject) => {
+      request.onerror = () => {
+        reject(request.error ?? new Error("no error"));
+      };
+    });
+  });
+  await expect(aborted).rejects.toMatchObject({
+    message: expect.stringContaining("closed the database") as string,
+  });
+});
+
+test("what Chromium says of a loss is kept", async () => {
+  const open = vi.spyOn(indexedDB, "open");
+  const listing = keys(store.use);
+  const request = open.mock.results[0]!.value as IDBOpenDBRequest;
+  const upgrade = request.onupgradeneeded!;
+  request.onupgradeneeded = (event) => {
+    Object.assign(event, { dataLoss: "total", dataLossMessage: "checksum mismatch" });
+    upgrade.call(request, event);
+  };
+  expect(store.lossMessage()).toBeNull();
+  await listing;
+  expect(store.lossMessage()).toBe("checksum mismatch");
+});
