@@ -1,0 +1,157 @@
+// A browser on a profile of its own that is killed and opened again.
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { chromium, type BrowserContext, type CDPSession, type Page } from "playwright";
+import { browserArguments, findBrowser } from "../support/browser.ts";
+import type { CallName, Calls, Told } from "./page/protocol.ts";
+import { isRunning, killBrowser } from "./processes.ts";
+
+/** Chromium's two forms of IndexedDB: LevelDB with files beside it, and the SQLite that is to replace it. */
+export const backends = ["leveldb", "sqlite"] as const;
+export type Backend = (typeof backends)[number];
+
+const backendArguments: Record<Backend, readonly string[]> = {
+  leveldb: [],
+  sqlite: ["--enable-features=IdbSqliteBackingStore"],
+};
+
+/** Which of the two a profile holds, by its folders; null before anything was stored. */
+export function backendOf(profile: string): Backend | null {
+  const folder = join(profile, "Default/IndexedDB");
+  const [name] = existsSync(folder) ? readdirSync(folder) : [];
+  return name === undefined
+    ? null
+    : name.endsWith(".leveldb") || name.endsWith(".blob")
+      ? "leveldb"
+      : "sqlite";
+}
+
+/** Answers come within seconds even on a busy machine. */
+const answerLimitMs = 60_000;
+
+export class FaultBrowser {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  /** All that the worker told since the browser was opened. */
+  readonly told: Told[] = [];
+  readonly #profile: string;
+  #onTold: (told: Told) => void = () => undefined;
+
+  private constructor(profile: string, context: BrowserContext, page: Page) {
+    this.#profile = profile;
+    this.context = context;
+    this.page = page;
+  }
+
+  /** Opens the page on the profile as the last kill left it. */
+  static async open(profile: string, backend: Backend, url: string): Promise<FaultBrowser> {
+    for (const name of ["SingletonLock", "SingletonCookie", "SingletonSocket"]) {
+      rmSync(join(profile, name), { force: true });
+    }
+    const context = await chromium.launchPersistentContext(profile, {
+      executablePath: findBrowser(),
+      headless: true,
+      args: [...browserArguments, ...backendArguments[backend]],
+      // The kill is the test's: nothing else may end the browser, or end with it.
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
+    });
+    const page = context.pages()[0] ?? (await context.newPage());
+    const browser = new FaultBrowser(profile, context, page);
+    await page.exposeFunction("tell", (told: Told) => {
+      browser.told.push(told);
+      browser.#onTold(told);
+    });
+    await page.goto(url);
+    return browser;
+  }
+
+  async call<Name extends CallName>(
+    name: Name,
+    params: Calls[Name]["params"],
+  ): Promise<Calls[Name]["result"]> {
+    const call = this.page.evaluate(
+      ([callName, callParams]) =>
+        (
+          globalThis as unknown as { call: (name: string, params: unknown) => Promise<unknown> }
+        ).call(callName, callParams),
+      [name, params] as const,
+    );
+    return (await within(call, answerLimitMs, name)) as Calls[Name]["result"];
+  }
+
+  /** Starts a call that the browser will not live to answer. */
+  begin<Name extends CallName>(name: Name, params: Calls[Name]["params"]): Promise<"answered"> {
+    return this.call(name, params).then(
+      () => "answered" as const,
+      // Told apart from a fault of the page by the kill that follows.
+      (error: unknown) => {
+        if (isRunning(this.#profile) && !String(error).includes("closed")) {
+          throw error;
+        }
+        return new Promise<never>(() => undefined);
+      },
+    );
+  }
+
+  /** When the worker tells what `isIt` accepts. */
+  untilTold(isIt: (told: Told) => boolean): Promise<Told> {
+    return new Promise((resolve) => {
+      this.#onTold = (told) => {
+        if (isIt(told)) {
+          resolve(told);
+        }
+      };
+    });
+  }
+
+  /** Steps acknowledged since the browser was opened, the last of each run. */
+  acknowledged(): Map<string, number> {
+    const steps = new Map<string, number>();
+    for (const told of this.told) {
+      if (told.kind === "saved") {
+        steps.set(told.runId, Math.max(told.step, steps.get(told.runId) ?? 0));
+      } else if (told.kind === "deleting") {
+        steps.delete(told.runId);
+      }
+    }
+    return steps;
+  }
+
+  /** The kill: nothing of the browser is left when it resolves. */
+  async kill(): Promise<void> {
+    const closed = new Promise((resolve) => this.context.once("close", resolve));
+    killBrowser(this.#profile);
+    await closed;
+    for (let i = 0; isRunning(this.#profile); i++) {
+      if (i === 100) {
+        throw new Error("The browser did not end.");
+      }
+      killBrowser(this.#profile);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+  }
+
+  async devTools(): Promise<CDPSession> {
+    return await this.context.newCDPSession(this.page);
+  }
+}
+
+async function within<T>(answer: Promise<T>, limitMs: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`${what}: no answer for ${limitMs} ms`));
+    }, limitMs);
+  });
+  try {
+    return await Promise.race([answer, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

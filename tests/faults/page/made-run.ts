@@ -1,0 +1,39 @@
+// Runs whose every bit follows from id and step, so that what is read back can be compared without the original.
+import type { RunState } from "../../../src/checkpoint/run-state.ts";
+import { exampleRun } from "../../unit/checkpoint/example-run.ts";
+
+/** @param values numbers in each part of each tensor; random, because browsers compress what they store */
+export function madeRun(runId: string, step: number, values: number): RunState {
+  const run = exampleRun({ runId, step, columns: 1 });
+  const next = generator(seedOf(`${runId} ${step}`));
+  const part = () => Float32Array.from({ length: values }, next);
+  return {
+    ...run,
+    adapter: {
+      tensors: run.adapter.tensors.map(({ name }) => ({
+        name,
+        shape: name.includes("lora_A") ? [1, values] : [values, 1],
+        values: part(),
+        moment1: part(),
+        moment2: part(),
+      })),
+    },
+  };
+}
+
+/** Mulberry32: 24 random bits as a number from 0 to 1. */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 8) / 2 ** 24;
+  };
+}
+
+function seedOf(text: string): number {
+  return new TextEncoder()
+    .encode(text)
+    .reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 7);
+}

@@ -1,0 +1,104 @@
+// `npm run test:faults`: breaks the browser under the checkpoint store and looks at what is left.
+//   --only <section>[,<section>]  kill-points, random-kills, operations, storage, disk, bit-flips, save-cost
+//   --times <n>                   kills at each point in each scenario
+//   --kills <n>, --flips <n>      sizes of the random sections
+//   --long                        the full sizes
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { backends, type Backend } from "./browser.ts";
+import { flipsIn, flipsInNode } from "./sections/bit-flips.ts";
+import { disk } from "./sections/disk.ts";
+import { killPoints } from "./sections/kill-points.ts";
+import { operations } from "./sections/operations.ts";
+import { randomKills } from "./sections/random-kills.ts";
+import { saveCost } from "./sections/save-cost.ts";
+import { storage } from "./sections/storage.ts";
+import { openSite } from "./site.ts";
+import { Tally } from "./tally.ts";
+
+export interface Setting {
+  /** Of the test page. */
+  url: string;
+  /** For the profiles. */
+  folder: string;
+}
+
+interface Sizes {
+  /** Kills at each point in each scenario. */
+  times: number;
+  kills: number;
+  flips: number;
+}
+
+type Section = (setting: Setting, sizes: Sizes, tally: Tally) => Promise<void>;
+
+const sections: Readonly<Record<string, Section>> = {
+  "kill-points": (setting, { times }, tally) =>
+    onBoth(async (backend) => {
+      const kills = await killPoints(backend, times, setting, tally);
+      const counts = [...kills].map(([point, count]) => `${point} ${count}`);
+      console.log(`${backend}: killed at ${counts.join(", ")}`);
+    }),
+  "random-kills": (setting, { kills }, tally) =>
+    onBoth((backend) => randomKills(backend, Math.ceil(kills / 2), setting, tally)),
+  operations: (setting, _, tally) => onBoth((backend) => operations(backend, setting, tally)),
+  storage: (setting, _, tally) => onBoth((backend) => storage(backend, setting, tally)),
+  disk: (setting, _, tally) => onBoth((backend) => disk(backend, setting, tally)),
+  "bit-flips": async (setting, { flips }, tally) => {
+    await flipsInNode(flips, tally);
+    await onBoth((backend) => flipsIn(backend, setting, tally));
+  },
+  "save-cost": async (setting, _, tally) => {
+    for (const backend of backends) {
+      await saveCost(backend, setting, tally);
+    }
+  },
+};
+
+/** Two cores, two browsers. */
+async function onBoth(work: (backend: Backend) => Promise<void>): Promise<void> {
+  await Promise.all(backends.map(work));
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    only: { type: "string" },
+    times: { type: "string" },
+    kills: { type: "string" },
+    flips: { type: "string" },
+    long: { type: "boolean", default: false },
+  },
+});
+const sizes: Sizes = {
+  times: Number(flags.times ?? (flags.long ? 1000 : 1)),
+  kills: Number(flags.kills ?? (flags.long ? 500 : 100)),
+  flips: Number(flags.flips ?? 10_000),
+};
+const wanted = flags.only?.split(",") ?? Object.keys(sections);
+const folder = mkdtempSync(join(tmpdir(), "anneal-faults-"));
+const site = await openSite();
+const total = new Tally();
+try {
+  for (const name of wanted) {
+    const section = sections[name];
+    if (section === undefined) {
+      throw new Error(
+        `There is no section ${name}; there are ${Object.keys(sections).join(", ")}.`,
+      );
+    }
+    const tally = new Tally();
+    const begun = performance.now();
+    await section({ url: site.url, folder }, sizes, tally);
+    const seconds = Math.round((performance.now() - begun) / 1000);
+    console.log(`--- ${name}: ${tally.line()} in ${seconds} s`);
+    total.passed += tally.passed;
+    total.failed += tally.failed;
+  }
+} finally {
+  await site.close();
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(total.line());
+process.exitCode = total.failed > 0 ? 1 : 0;

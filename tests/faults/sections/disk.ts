@@ -1,0 +1,111 @@
+// Files of the profile are damaged between two sessions. Whatever the browser makes of it, no damage goes unsaid: a run
+// is there as it was saved, an older checkpoint of it is, or its loss is told.
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { FaultBrowser, type Backend } from "../browser.ts";
+import type { Inspection } from "../page/protocol.ts";
+import type { Setting } from "../run.ts";
+import type { Tally } from "../tally.ts";
+
+const chunkBytes = 2 ** 18;
+const values = 43_000;
+const steps = 3;
+
+interface Damage {
+  /** Which files, by their place in the profile's IndexedDB. */
+  of: RegExp;
+  apply: (path: string) => void;
+}
+
+const damages: Record<Backend, Record<string, Damage>> = {
+  leveldb: {
+    "a flipped bit in each file of pieces": { of: /\.blob\//, apply: flipBits(1) },
+    "pieces cut short": { of: /\.blob\//, apply: cut },
+    "pieces gone": { of: /\.blob\//, apply: remove },
+    "64 flipped bits in the log": { of: /\.leveldb\/\d+\.log$/, apply: flipBits(64) },
+    "a log cut short": { of: /\.leveldb\/\d+\.log$/, apply: cut },
+    "a flipped manifest of LevelDB": { of: /\.leveldb\/MANIFEST/, apply: flipBits(8) },
+    "no CURRENT": { of: /\.leveldb\/CURRENT$/, apply: remove },
+    "no files at all": { of: /./, apply: remove },
+  },
+  sqlite: {
+    "a flipped bit in each file": { of: /./, apply: flipBits(1) },
+    "64 flipped bits in each file": { of: /./, apply: flipBits(64) },
+    "files cut short": { of: /./, apply: cut },
+    "no files at all": { of: /./, apply: remove },
+  },
+};
+
+export async function disk(backend: Backend, setting: Setting, tally: Tally): Promise<void> {
+  for (const [i, [name, damage]] of Object.entries(damages[backend]).entries()) {
+    const profile = join(setting.folder, `disk-${backend}-${i}`);
+    const saving = await FaultBrowser.open(profile, backend, setting.url);
+    await saving.call("open", { chunkBytes });
+    for (let step = 1; step <= steps; step++) {
+      await saving.call("save", { step, values });
+    }
+    await saving.close();
+    const damaged = filesIn(join(profile, "Default/IndexedDB")).filter((path) =>
+      damage.of.test(path),
+    );
+    damaged.forEach(damage.apply);
+    const browser = await FaultBrowser.open(profile, backend, setting.url);
+    await browser.call("open", { chunkBytes });
+    const found = await browser.call("inspect", { values });
+    await browser.close();
+    const faults = unsaid(found);
+    tally.add(`${backend}, ${name}`, [
+      ...(damaged.length > 0 ? [] : ["there was nothing to damage"]),
+      ...faults,
+    ]);
+    console.log(`${backend}, ${name} (${damaged.length} files): ${outcomeOf(found)}`);
+  }
+}
+
+/** What is wrong and was not said. */
+function unsaid({ report, checkpoints, newestValid }: Inspection): string[] {
+  const silent = checkpoints.flatMap(({ step, fault }) =>
+    fault === "it is not the state that was saved" ? [`step ${step} came back altered`] : [],
+  );
+  const isWhole = newestValid["main"] === steps;
+  const isTold =
+    report.lost.length > 0 ||
+    report.damage.length > 0 ||
+    checkpoints.some(({ fault }) => fault !== null);
+  return [...silent, ...(isWhole || isTold ? [] : ["the loss was not told"])];
+}
+
+function outcomeOf({ report, checkpoints, newestValid }: Inspection): string {
+  const sound = checkpoints.filter(({ fault }) => fault === null).length;
+  const told = report.lost.map(({ step, isDatabaseGone, browserSays }) =>
+    isDatabaseGone
+      ? `told that all is gone up to step ${step} (${browserSays ?? "no reason"})`
+      : "",
+  );
+  return `${sound} of ${checkpoints.length} listed sound, newest ${newestValid["main"] ?? "none"} ${told.join()}`;
+}
+
+function flipBits(count: number): (path: string) => void {
+  return (path) => {
+    const bytes = readFileSync(path);
+    for (let i = 0; i < count && bytes.length > 0; i++) {
+      const at = Math.floor(bytes.length * (0.5 + i / (4 * count)));
+      bytes[at]! ^= 1 << (i & 7);
+    }
+    writeFileSync(path, bytes);
+  };
+}
+
+function cut(path: string): void {
+  truncateSync(path, Math.floor(readFileSync(path).length / 2));
+}
+
+function remove(path: string): void {
+  rmSync(path);
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}

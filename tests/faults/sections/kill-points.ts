@@ -1,0 +1,102 @@
+// The browser is killed at every point that the save path comes to, one after the other, until a scenario comes to its
+// end; each time the same profile is opened again and must hold all that was acknowledged.
+import { join } from "node:path";
+import { FaultBrowser, backendOf, type Backend } from "../browser.ts";
+import type { Calls, Inspection, Told } from "../page/protocol.ts";
+import { faultsOf, generationFaults } from "../recovered.ts";
+import type { Setting } from "../run.ts";
+import type { Tally } from "../tally.ts";
+
+/** Three pieces of a few kilobytes. */
+const chunkBytes = 40_000;
+const values = 2000;
+const scenarioNames = ["save", "bringIn", "putRight"] as const;
+
+/** Opens, kills, opens again: one profile with what was acknowledged on it. */
+class Victim {
+  readonly acknowledged = new Map<string, number>();
+  browser: FaultBrowser;
+  readonly #open: () => Promise<FaultBrowser>;
+
+  private constructor(browser: FaultBrowser, open: () => Promise<FaultBrowser>) {
+    this.browser = browser;
+    this.#open = open;
+  }
+
+  static async open(profile: string, backend: Backend, url: string): Promise<Victim> {
+    const open = async () => {
+      const browser = await FaultBrowser.open(profile, backend, url);
+      await browser.call("open", { chunkBytes });
+      return browser;
+    };
+    return new Victim(await open(), open);
+  }
+
+  /** Where the scenario stood still; null when it came to its end. */
+  async play(scenario: string, stop: Calls["play"]["params"]["stop"]): Promise<Point | null> {
+    const begun = this.browser.told.length;
+    const stopped = this.browser.untilTold((told) => told.kind === "point" && told.isStopped);
+    const end = await Promise.race([
+      stopped,
+      this.browser.begin("play", { scenario, stop, values }),
+    ]);
+    for (const told of this.browser.told.slice(begun)) {
+      if (told.kind === "saved") {
+        this.acknowledged.set(told.runId, told.step);
+      } else if (told.kind === "deleting") {
+        this.acknowledged.delete(told.runId);
+      }
+    }
+    return typeof end === "object" && end.kind === "point" ? end : null;
+  }
+
+  async killAndOpen(): Promise<Inspection> {
+    await this.browser.kill();
+    this.browser = await this.#open();
+    return await this.browser.call("inspect", { values });
+  }
+}
+
+type Point = Extract<Told, { kind: "point" }>;
+
+/**
+ * @param times how often each point is killed at in each scenario, as far as the scenario comes to it that often
+ * @returns the kills by point
+ */
+export async function killPoints(
+  backend: Backend,
+  times: number,
+  { url, folder }: Setting,
+  tally: Tally,
+): Promise<Map<string, number>> {
+  const profile = join(folder, `kill-points-${backend}`);
+  const kills = new Map<string, number>();
+  const victim = await Victim.open(profile, backend, url);
+  for (let i = 0; i < 3; i++) {
+    await victim.play("save", null);
+  }
+  for (const scenario of scenarioNames) {
+    const passed: string[] = [];
+    for (;;) {
+      const stop = await victim.play(scenario, { passed, times });
+      if (stop === null) {
+        break;
+      }
+      const { point, place } = stop;
+      passed.push(place);
+      kills.set(point, (kills.get(point) ?? 0) + 1);
+      const found = await victim.killAndOpen();
+      tally.add(`${backend}, ${scenario}, killed at ${place}`, [
+        ...faultsOf(found, victim.acknowledged),
+        ...generationFaults(found, "main"),
+      ]);
+    }
+  }
+  await victim.browser.close();
+  const tested = backendOf(profile);
+  tally.add(
+    `${backend} is what was tested`,
+    tested === backend ? [] : [`it was ${tested ?? "none"}`],
+  );
+  return kills;
+}

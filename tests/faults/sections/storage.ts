@@ -1,0 +1,138 @@
+// The browser's storage is full, cleared, closed or held by another tab while the store is at work.
+import { join } from "node:path";
+import { FaultBrowser, type Backend } from "../browser.ts";
+import { faultsOf } from "../recovered.ts";
+import type { Setting } from "../run.ts";
+import type { Tally } from "../tally.ts";
+
+/** Eight pieces, 2 MB in all. */
+const chunkBytes = 2 ** 18;
+const values = 43_000;
+const longestAwaitMs = 6000;
+
+export async function storage(
+  backend: Backend,
+  { url, folder }: Setting,
+  tally: Tally,
+): Promise<void> {
+  const cases = { quotaExceeded, clearedDuringSave, clearedAtRest, closedDuringSave, heldUpgrade };
+  for (const [name, play] of Object.entries(cases)) {
+    const browser = await FaultBrowser.open(join(folder, `${name}-${backend}`), backend, url);
+    try {
+      tally.add(`${backend}, ${name}`, await play(browser, url));
+    } catch (error) {
+      tally.add(`${backend}, ${name}`, [String(error)]);
+    }
+    await browser.close();
+  }
+}
+
+type Case = (browser: FaultBrowser, url: string) => Promise<string[]>;
+
+/** Three checkpoints fit, then none does; when there is room again, saving goes on. */
+const quotaExceeded: Case = async (browser, url) => {
+  const devTools = await browser.devTools();
+  const { origin } = new URL(url);
+  // Before the first write: Chrome holds on to an allowance for half a minute.
+  await devTools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 7 * 2 ** 20 });
+  await browser.call("open", { chunkBytes });
+  let step = 0;
+  let refusal = null;
+  while (refusal === null && step < 10) {
+    step += 1;
+    refusal = (await browser.call("save", { step, values })).error;
+  }
+  const full = await browser.call("inspect", { values });
+  const acknowledged = browser.acknowledged();
+  await devTools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 2 ** 40 });
+  const after = await saveWhenThereIsRoom(browser, step);
+  return [
+    ...faultsOf(full, acknowledged),
+    ...(refusal?.code === "quota" ? [] : [`the refusal was ${JSON.stringify(refusal)}`]),
+    ...(step > 1 ? [] : ["not even one was saved"]),
+    ...(full.leftovers === 0 ? [] : [`${full.leftovers} pieces were left`]),
+    ...(after === null ? [] : [`with room again: ${after}`]),
+  ];
+};
+
+async function saveWhenThereIsRoom(browser: FaultBrowser, step: number): Promise<string | null> {
+  let last = "never tried";
+  for (let tries = 0; tries < 40; tries++) {
+    const { error } = await browser.call("save", { step, values });
+    if (error === null) {
+      return null;
+    }
+    last = error.message;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  return last;
+}
+
+/** The pieces written so far are gone: the save is made again, into the new database. */
+const clearedDuringSave: Case = async (browser, url) => {
+  await browser.call("open", { chunkBytes });
+  await browser.call("save", { step: 1, values });
+  await browser.call("saveUntil", { step: 2, values, point: "after-chunk" });
+  await clearDatabases(browser, url);
+  const { error } = await browser.call("goOn", null);
+  const found = await browser.call("inspect", { values });
+  return [
+    ...faultsOf(found, browser.acknowledged()),
+    ...(error === null ? [] : [`the save was refused: ${error.message}`]),
+  ];
+};
+
+const clearedAtRest: Case = async (browser, url) => {
+  await browser.call("open", { chunkBytes });
+  await browser.call("save", { step: 1, values });
+  await browser.call("save", { step: 2, values });
+  await clearDatabases(browser, url);
+  const { report } = await browser.call("inspect", { values });
+  const told = report.lost.map(
+    ({ runId, step, isDatabaseGone }) => `${runId} ${step} ${isDatabaseGone}`,
+  );
+  return [
+    ...(told.join() === "main 2 true" ? [] : [`the loss was told as ${JSON.stringify(told)}`]),
+    ...(report.checkpoints.length === 0 ? [] : ["it was not cleared"]),
+  ];
+};
+
+const closedDuringSave: Case = async (browser) => {
+  await browser.call("open", { chunkBytes });
+  await browser.call("save", { step: 1, values });
+  await browser.call("saveUntil", { step: 2, values, point: "after-chunk" });
+  await browser.call("closeConnections", null);
+  const { error } = await browser.call("goOn", null);
+  const found = await browser.call("inspect", { values });
+  return [
+    ...faultsOf(found, browser.acknowledged()),
+    ...(error === null ? [] : [`the save was refused: ${error.message}`]),
+  ];
+};
+
+/** Another tab is in the middle of an upgrade and does not end it. */
+const heldUpgrade: Case = async (browser, url) => {
+  await browser.call("open", { chunkBytes });
+  await browser.call("save", { step: 1, values });
+  const other = await browser.context.newPage();
+  await other.goto(url);
+  await other.evaluate(() =>
+    (globalThis as unknown as { holdUpgrade: () => Promise<void> }).holdUpgrade(),
+  );
+  const { error, durationMs } = await browser.call("save", { step: 2, values });
+  await other.close();
+  const after = await browser.call("save", { step: 2, values });
+  const found = await browser.call("inspect", { values });
+  return [
+    ...faultsOf(found, browser.acknowledged()),
+    ...(error?.code === "busy" ? [] : [`while it was held: ${JSON.stringify(error)}`]),
+    ...(durationMs < longestAwaitMs ? [] : [`it hung for ${Math.round(durationMs)} ms`]),
+    ...(after.error === null ? [] : [`after it: ${after.error.message}`]),
+  ];
+};
+
+async function clearDatabases(browser: FaultBrowser, url: string): Promise<void> {
+  const devTools = await browser.devTools();
+  const { origin } = new URL(url);
+  await devTools.send("Storage.clearDataForOrigin", { origin, storageTypes: "indexeddb" });
+}

@@ -1,0 +1,34 @@
+// Builds the test page as Anneal is built but with the kill-points in, and serves it on one port for a whole run: the
+// port is part of the origin that the browser stores under.
+import { fileURLToPath } from "node:url";
+import { build, preview } from "vite";
+
+const root = fileURLToPath(new URL("page", import.meta.url));
+const outDir = fileURLToPath(new URL("../../out/faults/page", import.meta.url));
+
+export interface Site {
+  url: string;
+  close(): Promise<void>;
+}
+
+export async function openSite(): Promise<Site> {
+  const settings = {
+    root,
+    configFile: false,
+    mode: "faults",
+    logLevel: "error",
+    base: "./",
+    worker: { format: "es" },
+  } as const;
+  await build({ ...settings, build: { outDir, emptyOutDir: true, target: "es2023" } });
+  const server = await preview({
+    ...settings,
+    build: { outDir },
+    preview: { host: "127.0.0.1", port: 0 },
+  });
+  const url = server.resolvedUrls?.local[0];
+  if (url === undefined) {
+    throw new Error("The preview server has no address.");
+  }
+  return { url, close: () => server.close() };
+}
