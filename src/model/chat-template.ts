@@ -1,10 +1,12 @@
 // Chat messages to text through the model's own Jinja template, as transformers' apply_chat_template renders it.
-import { Template } from "@huggingface/jinja";
 import type { ChatRequest } from "../data/tokenizer.ts";
 import { UserError } from "../util/errors.ts";
+import { run } from "./chat-template/interpreter.ts";
+import { parseTemplate } from "./chat-template/parser.ts";
+import { fromJson, TemplateFault, type Value } from "./chat-template/values.ts";
 
-/** Rendered text above this is a runaway template, not a conversation. */
-const maxRenderedLength = 4_000_000;
+/** Of all chats of a call: a batch of long ones has some ten million characters. */
+const maxTotalLength = 64_000_000;
 
 /** Plain data, so that it can go to a worker. */
 export interface ChatTemplate {
@@ -33,33 +35,49 @@ export const renderHere: RenderChats = (template, requests) =>
 
 /** @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered */
 export function renderChats(
-  { source, specialTokens }: ChatTemplate,
+  { source, specialTokens, now = new Date() }: ChatTemplate,
   requests: readonly ChatRequest[],
 ): string[] {
-  const template = attempt("parsed", () => new Template(source));
+  const body = attempt("parsed", () => parseTemplate(source));
+  let totalLength = 0;
   return requests.map(({ messages, addGenerationPrompt }) => {
-    const text = attempt("rendered", () =>
-      template.render({
-        ...specialTokens,
-        messages,
-        add_generation_prompt: addGenerationPrompt,
-      }),
-    );
-    if (text.length > maxRenderedLength) {
-      throw badTemplate(`rendered ${text.length} characters, more than ${maxRenderedLength}`);
+    const values = {
+      messages,
+      tools: null,
+      documents: null,
+      add_generation_prompt: addGenerationPrompt,
+      ...specialTokens,
+    };
+    const text = attempt("rendered", () => run(body, variables(values), now));
+    totalLength += text.length;
+    if (totalLength > maxTotalLength) {
+      throw badTemplate(`rendered more than ${maxTotalLength} characters`);
     }
     return text;
   });
+}
+
+/** What a template finds under its names. */
+export function variables(values: Readonly<Record<string, unknown>>): Map<string, Value> {
+  return new Map(Object.entries(values).map(([name, value]) => [name, fromJson(value)]));
 }
 
 function attempt<T>(what: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    throw badTemplate(`could not be ${what}: ${(error as Error).message}`);
+    if (error instanceof TemplateFault) {
+      throw badTemplate(`could not be ${what}: ${error.message}`);
+    }
+    // The stack's end, or a text longer than JavaScript has.
+    if (error instanceof RangeError) {
+      throw badTemplate(`could not be ${what}: it nests or grows without end`);
+    }
+    throw error;
   }
 }
 
+/** @param fault goes on after "The chat template" */
 export function badTemplate(fault: string): UserError {
   return new UserError("bad-tokenizer", `The chat template ${fault}.`, {
     where: "chat_template",

@@ -47,7 +47,10 @@ describe("a broken template", () => {
       "could not be rendered: Roles must alternate",
     ],
     ["{{ messages | unheard_of }}", "could not be rendered"],
-    ["{% for i in range(1000) %}{{ eos_token }}{% endfor %}", "rendered 6000000 characters"],
+    [
+      "{% for i in range(1000) %}{{ eos_token }}{% endfor %}",
+      "it prints more than 4000000 characters",
+    ],
   ])("is refused with the way out: %s", (source, message) => {
     expect(() => render(source, { eos_token: "</end>".repeat(1000) })).toThrow(
       expect.objectContaining({

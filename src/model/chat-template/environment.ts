@@ -1,0 +1,12 @@
+// What filters and tests may ask of the interpreter.
+import type { Budget } from "./budget.ts";
+import type { Arguments, Value } from "./values.ts";
+
+export interface Environment {
+  budget: Budget;
+  /** @throws TemplateFault for a name that is not known */
+  filter(name: string, value: Value, given: Arguments): Value;
+  test(name: string, value: Value, given: Arguments): boolean;
+}
+
+export const noArguments: Arguments = { positional: [], keyword: new Map() };

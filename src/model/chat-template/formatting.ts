@@ -1,0 +1,152 @@
+// `"%s" % x` and `"{}".format(x)`: the conversions that templates use.
+// Source: Python's "printf-style String Formatting" and "Format String Syntax".
+import type { Budget } from "./budget.ts";
+import { floatText, repr, toText } from "./printing.ts";
+import {
+  Float,
+  numberOf,
+  TemplateFault,
+  Tuple,
+  typeName,
+  type Arguments,
+  type Value,
+} from "./values.ts";
+
+const maxWidth = 1_000;
+
+interface Spec {
+  alignment: string;
+  fill: string;
+  sign: string;
+  width: number;
+  precision: number | null;
+  type: string;
+}
+
+export function formatPercent(text: string, given: Value, budget: Budget): string {
+  const values = given instanceof Tuple ? [...given.items] : [given];
+  let used = 0;
+  const made = text.replace(
+    /%(?:\((\w*)\))?([-+ 0#]*)(\d*)(?:\.(\d+))?([\s\S]?)/g,
+    (_, key: string | undefined, flags: string, width: string, digits?: string, type?: string) => {
+      if (type === "%") {
+        return "%";
+      }
+      const value =
+        key === undefined ? values[used++] : given instanceof Map ? given.get(key) : undefined;
+      if (value === undefined) {
+        throw new TemplateFault("not enough arguments for format string");
+      }
+      return formatted(value, {
+        alignment: flags.includes("-") ? "<" : flags.includes("0") && type !== "s" ? "=" : ">",
+        fill: flags.includes("0") && type !== "s" ? "0" : " ",
+        sign: /[+ ]/.exec(flags)?.[0] ?? "",
+        width: Math.min(Number(width), maxWidth),
+        precision: digits === undefined ? null : Math.min(Number(digits), maxWidth),
+        type: type === "i" ? "d" : (type ?? ""),
+      });
+    },
+  );
+  if (used < values.length && !(given instanceof Map)) {
+    throw new TemplateFault("not all arguments converted during string formatting");
+  }
+  budget.characters(made.length);
+  return made;
+}
+
+export function formatBraces(
+  text: string,
+  { positional, keyword }: Arguments,
+  budget: Budget,
+): string {
+  let used = 0;
+  const made = text.replace(
+    /\{\{|\}\}|\{(\w*)(![rs])?(?::([^{}]*))?\}|[{}]/g,
+    (whole: string, name?: string, conversion?: string, spec?: string) => {
+      if (whole === "{{" || whole === "}}") {
+        return whole.charAt(0);
+      }
+      const value =
+        name === undefined
+          ? undefined
+          : /^\d*$/.test(name)
+            ? positional[name === "" ? used++ : Number(name)]
+            : keyword.get(name);
+      if (value === undefined) {
+        throw new TemplateFault(`format() has no value for ${whole}`);
+      }
+      return formatted(conversion === "!r" ? repr(value) : value, readSpec(spec ?? ""));
+    },
+  );
+  budget.characters(made.length);
+  return made;
+}
+
+function readSpec(spec: string): Spec {
+  const found = /^(?:(.)?([<>^=]))?([-+ ]?)(0?)(\d*)(?:\.(\d+))?([a-z%]?)$/u.exec(spec);
+  if (found === null) {
+    throw new TemplateFault(`the format ${JSON.stringify(spec)} is not known here`);
+  }
+  const [, fill, alignment, sign = "", zero, width = "", digits, type = ""] = found;
+  return {
+    alignment: alignment ?? (zero === "0" ? "=" : ""),
+    fill: fill ?? (zero === "0" ? "0" : " "),
+    sign: sign === "-" ? "" : sign,
+    width: Math.min(Number(width), maxWidth),
+    precision: digits === undefined ? null : Math.min(Number(digits), maxWidth),
+    type,
+  };
+}
+
+function formatted(value: Value, spec: Spec): string {
+  const number = numberOf(value);
+  const isText = spec.type === "s" || spec.type === "r" || (spec.type === "" && number === null);
+  if (isText) {
+    const text = spec.type === "r" ? repr(value) : toText(value);
+    return padded("", spec.precision === null ? text : text.slice(0, spec.precision), spec, "<");
+  }
+  if (number === null) {
+    throw new TemplateFault(`format ${spec.type} needs a number, not ${typeName(value)}`);
+  }
+  const sign = number < 0 || Object.is(number, -0) ? "-" : spec.sign;
+  return padded(sign, digitsOf(Math.abs(number), value instanceof Float, spec), spec, ">");
+}
+
+function digitsOf(number: number, isFloat: boolean, { type, precision }: Spec): string {
+  switch (type) {
+    case "d":
+      return String(Math.trunc(number));
+    case "x":
+      return number.toString(16);
+    case "X":
+      return number.toString(16).toUpperCase();
+    case "o":
+      return number.toString(8);
+    case "f":
+      return number.toFixed(Math.min(precision ?? 6, 100));
+    case "e":
+      return number.toExponential(Math.min(precision ?? 6, 100)).replace(/e([+-])(\d)$/, "e$10$2");
+    case "%":
+      return `${(number * 100).toFixed(Math.min(precision ?? 6, 100))}%`;
+    case "":
+      if (precision === null) {
+        return isFloat ? floatText(number) : String(number);
+      }
+  }
+  throw new TemplateFault(`the format ${JSON.stringify(type)} is not known here`);
+}
+
+function padded(sign: string, digits: string, spec: Spec, usual: string): string {
+  const missing = Math.max(0, spec.width - sign.length - Array.from(digits).length);
+  const fill = (count: number) => spec.fill.repeat(count);
+  switch (spec.alignment === "" ? usual : spec.alignment) {
+    case "<":
+      return sign + digits + fill(missing);
+    case "^":
+      return fill(Math.floor(missing / 2)) + sign + digits + fill(Math.ceil(missing / 2));
+    case "=":
+      return sign + fill(missing) + digits;
+    default:
+      return fill(missing) + sign + digits;
+  }
+}

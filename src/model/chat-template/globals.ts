@@ -1,0 +1,115 @@
+// The functions that every template can call.
+// Source: jinja2/defaults.py, jinja2/sandbox.py (safe_range) and transformers' chat_template_utils.py.
+import { Bound } from "./arguments.ts";
+import { makeRange, pairFrom } from "./loop.ts";
+import { method } from "./members.ts";
+import { toText } from "./printing.ts";
+import { strftime } from "./strftime.ts";
+import {
+  itemsOf,
+  Namespace,
+  Range,
+  TemplateFault,
+  Thing,
+  type Arguments,
+  type Dict,
+  type Value,
+} from "./values.ts";
+
+/** jinja2's own bound in a sandbox. */
+const maxRange = 100_000;
+
+/** @param now what `strftime_now` prints */
+export function globals(now: Date): Map<string, Value> {
+  const functions: Record<string, (given: Arguments) => Value> = {
+    range: (given) => {
+      const [start, stop, step] = makeRange(given);
+      if (step === 0) {
+        throw new TemplateFault("range() arg 3 must not be zero");
+      }
+      const range = new Range(start, stop, step);
+      if (range.length > maxRange) {
+        throw new TemplateFault(
+          `Range too big. The sandbox blocks ranges larger than ${maxRange}.`,
+        );
+      }
+      return range;
+    },
+    namespace: (given) => new Namespace(namespaceOf(given)),
+    dict: (given) => dictOf(given),
+    raise_exception: (given) => {
+      throw new TemplateFault(
+        toText(new Bound("raise_exception", ["message"], given).required("message")),
+      );
+    },
+    strftime_now: (given) =>
+      strftime(new Bound("strftime_now", ["format"], given).text("format"), now),
+    joiner: (given) => {
+      const separator = new Bound("joiner", ["sep"], given).text("sep", ", ");
+      let isUsed = false;
+      return method("joiner", () => {
+        const text = isUsed ? separator : "";
+        isUsed = true;
+        return text;
+      });
+    },
+    cycler: ({ positional }) => cycler(positional),
+  };
+  return new Map(Object.entries(functions).map(([name, call]) => [name, method(name, call)]));
+}
+
+function dictOf({ positional, keyword }: Arguments): Dict {
+  const [source] = positional;
+  const entries: Iterable<readonly [Value, Value]> =
+    source === undefined ? [] : source instanceof Map ? source : itemsOf(source).map(pairFrom);
+  return new Map([...entries, ...keyword]);
+}
+
+function namespaceOf(given: Arguments): Map<string, Value> {
+  return new Map(
+    [...dictOf(given)].map(([key, value]) => {
+      const name = toText(key);
+      refuseHidden(name);
+      return [name, value];
+    }),
+  );
+}
+
+/** transformers keeps names with an underscore from templates. */
+export function refuseHidden(name: string): void {
+  if (name.startsWith("_")) {
+    throw new TemplateFault(
+      `Chat templates cannot store underscore-prefixed attributes on a namespace, but got '${name}'.`,
+    );
+  }
+}
+
+function cycler(items: readonly Value[]): Thing {
+  let place = 0;
+  const current = () => {
+    const item = items[place];
+    if (item === undefined) {
+      throw new TemplateFault("at least one item has to be provided");
+    }
+    return item;
+  };
+  const next = method("next", () => {
+    const item = current();
+    place = (place + 1) % items.length;
+    return item;
+  });
+  const reset = method("reset", () => {
+    place = 0;
+    return null;
+  });
+  return new Thing("Cycler", {
+    attribute: (name) =>
+      name === "next"
+        ? next
+        : name === "reset"
+          ? reset
+          : name === "current"
+            ? current()
+            : undefined,
+  });
+}

@@ -1,0 +1,221 @@
+// `a.b`, `a["b"]` and `a[1:2]`, in the order in which jinja2's sandbox looks for them.
+// Source: jinja2/sandbox.py (getattr, getitem; ImmutableSandboxedEnvironment).
+import { Bound } from "./arguments.ts";
+import type { Budget } from "./budget.ts";
+import { isEqual } from "./operators.ts";
+import { repr } from "./printing.ts";
+import { textMethod } from "./text-methods.ts";
+import {
+  Float,
+  hasPairs,
+  Namespace,
+  numberOf,
+  Range,
+  TemplateFault,
+  Thing,
+  Tuple,
+  typeName,
+  Undefined,
+  View,
+  type Arguments,
+  type Value,
+} from "./values.ts";
+
+/** Methods that change what they are called on: the sandbox hides them. */
+const changing = new Set([
+  "append",
+  "clear",
+  "extend",
+  "insert",
+  "pop",
+  "popitem",
+  "remove",
+  "reverse",
+  "setdefault",
+  "sort",
+  "update",
+]);
+
+/** `target.name`: an attribute before an item. */
+export function attributeOf(target: Value, name: string, budget: Budget): Value {
+  refuse(target);
+  const own = ownAttribute(target, name, budget);
+  const found = own === undefined ? itemAt(target, name) : own;
+  return found === undefined ? missing(target, name) : found;
+}
+
+/** `target[index]`: an item before an attribute. */
+export function itemOf(target: Value, index: Value, budget: Budget): Value {
+  refuse(target);
+  const found = itemAt(target, index);
+  if (found !== undefined) {
+    return found;
+  }
+  const attribute = typeof index === "string" ? ownAttribute(target, index, budget) : undefined;
+  return attribute === undefined ? missing(target, index) : attribute;
+}
+
+/** `target[start:stop:step]` */
+export function sliceOf(target: Value, bounds: readonly Value[], budget: Budget): Value {
+  refuse(target);
+  if (typeof target === "string") {
+    const characters = hasPairs(target) ? Array.from(target) : target.split("");
+    budget.characters(characters.length);
+    return pick(characters, bounds).join("");
+  }
+  if (Array.isArray(target)) {
+    budget.items(target.length);
+    return pick(target, bounds);
+  }
+  if (target instanceof Tuple) {
+    return new Tuple(pick(target.items, bounds));
+  }
+  // jinja2 looks for an item called slice(...) and finds none.
+  return missing(target, "slice");
+}
+
+function refuse(target: Value): void {
+  if (target instanceof Undefined) {
+    throw new TemplateFault(target.message);
+  }
+}
+
+function missing(target: Value, name: Value): Undefined {
+  const type = target === null ? "None" : `${typeName(target)} object`;
+  return new Undefined(
+    typeof name === "string"
+      ? `'${type}' has no attribute '${name}'`
+      : `${type} has no element ${repr(name)}`,
+  );
+}
+
+function ownAttribute(target: Value, name: string, budget: Budget): Value | undefined {
+  if (typeof target === "string") {
+    return textMethod(target, name, budget);
+  }
+  if (target instanceof Map || Array.isArray(target)) {
+    if (changing.has(name)) {
+      return new Undefined(
+        `access to attribute '${name}' of '${typeName(target)}' object is unsafe`,
+      );
+    }
+    return target instanceof Map ? dictMethod(target, name) : listMethod(target, name);
+  }
+  if (target instanceof Tuple) {
+    return target.items[target.names.indexOf(name)];
+  }
+  return target instanceof Thing ? target.attribute(name) : undefined;
+}
+
+function itemAt(target: Value, index: Value): Value | undefined {
+  if (target instanceof Map) {
+    return target.get(index);
+  }
+  if (target instanceof Namespace) {
+    return typeof index === "string" ? target.attributes.get(index) : undefined;
+  }
+  const place = index instanceof Float ? null : numberOf(index);
+  if (place === null) {
+    return undefined;
+  }
+  if (typeof target === "string") {
+    return hasPairs(target) ? Array.from(target).at(place) : target.at(place);
+  }
+  if (target instanceof Range) {
+    const { length } = target;
+    const from = place < 0 ? place + length : place;
+    return from >= 0 && from < length ? target.at(from) : undefined;
+  }
+  return Array.isArray(target)
+    ? target.at(place)
+    : target instanceof Tuple
+      ? target.items.at(place)
+      : undefined;
+}
+
+function dictMethod(dict: ReadonlyMap<Value, Value>, name: string): Value | undefined {
+  switch (name) {
+    case "get":
+      return method(name, (given) => {
+        const bound = new Bound("get", ["key", "default"], given);
+        const value = dict.get(bound.required("key"));
+        return value === undefined ? bound.value("default", null) : value;
+      });
+    case "keys":
+      return method(name, () => new View("dict_keys", [...dict.keys()]));
+    case "values":
+      return method(name, () => new View("dict_values", [...dict.values()]));
+    case "items":
+      return method(name, () => new View("dict_items", pairsOf(dict)));
+    case "copy":
+      return method(name, () => new Map(dict));
+    default:
+      return undefined;
+  }
+}
+
+export function pairsOf(dict: ReadonlyMap<Value, Value>): Tuple[] {
+  return [...dict].map((pair) => new Tuple(pair));
+}
+
+function listMethod(list: readonly Value[], name: string): Value | undefined {
+  switch (name) {
+    case "index":
+      return method(name, (given) => {
+        const wanted = new Bound("index", ["value"], given).required("value");
+        const index = list.findIndex((item) => isEqual(item, wanted));
+        if (index < 0) {
+          throw new TemplateFault(`${repr(wanted)} is not in list`);
+        }
+        return index;
+      });
+    case "count":
+      return method(name, (given) => {
+        const wanted = new Bound("count", ["value"], given).required("value");
+        return list.filter((item) => isEqual(item, wanted)).length;
+      });
+    case "copy":
+      return method(name, () => [...list]);
+    default:
+      return undefined;
+  }
+}
+
+export function method(name: string, call: (given: Arguments) => Value): Thing {
+  return new Thing("builtin_function_or_method", {
+    call,
+    attribute: (wanted) => (wanted === "__name__" ? name : undefined),
+  });
+}
+
+/** Python's rules for start, stop and step. */
+function pick<T>(items: readonly T[], bounds: readonly Value[]): T[] {
+  const [start, stop, step] = [0, 1, 2].map((at) => boundOf(bounds[at] ?? null));
+  const stride = step ?? 1;
+  if (stride === 0) {
+    throw new TemplateFault("slice step cannot be zero");
+  }
+  const { length } = items;
+  const clamp = (place: number) =>
+    stride > 0
+      ? Math.min(Math.max(place < 0 ? place + length : place, 0), length)
+      : Math.min(Math.max(place < 0 ? place + length : place, -1), length - 1);
+  const from = start == null ? (stride > 0 ? 0 : length - 1) : clamp(start);
+  const to = stop == null ? (stride > 0 ? length : -1) : clamp(stop);
+  const picked: T[] = [];
+  for (let at = from; stride > 0 ? at < to : at > to; at += stride) {
+    picked.push(...items.slice(at, at + 1));
+  }
+  return picked;
+}
+
+function boundOf(value: Value): number | null {
+  if (value === null) {
+    return null;
+  }
+  const place = value instanceof Float ? null : numberOf(value);
+  if (place === null) {
+    throw new TemplateFault(`slice indices must be integers, not ${typeName(value)}`);
+  }
+  return place;
+}

@@ -1,0 +1,257 @@
+// The values of a template, which are Python's: what they print, whether they count as true, what they hold.
+// Source: Python's language reference and jinja2/runtime.py (Undefined).
+
+export type Value =
+  | null
+  | boolean
+  | number
+  | string
+  | Float
+  | Value[]
+  | Tuple
+  | Dict
+  | View
+  | Range
+  | Stream
+  | Undefined
+  | Thing;
+
+/** Keys in order of insertion; numbers are Python's int, which is why float has a class of its own. */
+export type Dict = Map<Value, Value>;
+
+/** What ends a template's work: its own fault, or too much of it. */
+export class TemplateFault extends Error {
+  override readonly name = "TemplateFault";
+}
+
+export class Float {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+export class Tuple {
+  readonly items: readonly Value[];
+  /** Of a named tuple, as `groupby` gives. */
+  readonly names: readonly string[];
+
+  constructor(items: readonly Value[], names: readonly string[] = []) {
+    this.items = items;
+    this.names = names;
+  }
+}
+
+/** `keys()`, `values()` and `items()` of a dict. */
+export class View {
+  readonly kind: "dict_keys" | "dict_values" | "dict_items";
+  readonly items: readonly Value[];
+
+  constructor(kind: View["kind"], items: readonly Value[]) {
+    this.kind = kind;
+    this.items = items;
+  }
+}
+
+export class Range {
+  readonly start: number;
+  readonly stop: number;
+  readonly step: number;
+
+  constructor(start: number, stop: number, step: number) {
+    this.start = start;
+    this.stop = stop;
+    this.step = step;
+  }
+
+  get length(): number {
+    return Math.max(0, Math.ceil((this.stop - this.start) / this.step));
+  }
+
+  at(index: number): number {
+    return this.start + index * this.step;
+  }
+}
+
+/** A generator, as `map` and `select` give: true even when empty, and read only once. */
+export class Stream {
+  #items: readonly Value[];
+
+  constructor(items: readonly Value[]) {
+    this.#items = items;
+  }
+
+  take(): readonly Value[] {
+    const items = this.#items;
+    this.#items = [];
+    return items;
+  }
+}
+
+/** A name or member that is not there: prints nothing, is false and empty, and refuses everything else. */
+export class Undefined {
+  readonly message: string;
+
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
+/** None is a value like any other: only what is not there at all becomes Undefined. */
+export function orUndefined(value: Value | undefined, message: string): Value {
+  return value === undefined ? new Undefined(message) : value;
+}
+
+export interface Arguments {
+  positional: readonly Value[];
+  keyword: ReadonlyMap<string, Value>;
+}
+
+/** A function, a macro, a loop, a namespace: known by its attributes and by what a call gives. */
+export class Thing {
+  readonly typeName: string;
+  readonly attribute: (name: string) => Value | undefined;
+  readonly call: ((given: Arguments) => Value) | null;
+
+  constructor(
+    typeName: string,
+    {
+      attribute = () => undefined,
+      call = null,
+    }: { attribute?: Thing["attribute"]; call?: Thing["call"] },
+  ) {
+    this.typeName = typeName;
+    this.attribute = attribute;
+    this.call = call;
+  }
+}
+
+export class Namespace extends Thing {
+  readonly attributes: Map<string, Value>;
+
+  constructor(attributes: Map<string, Value>) {
+    super("Namespace", { attribute: (name) => attributes.get(name) });
+    this.attributes = attributes;
+  }
+}
+
+export function typeName(value: Value): string {
+  if (typeof value === "string") {
+    return "str";
+  }
+  if (typeof value === "number") {
+    return "int";
+  }
+  if (typeof value === "boolean") {
+    return "bool";
+  }
+  if (value === null) {
+    return "NoneType";
+  }
+  if (Array.isArray(value)) {
+    return "list";
+  }
+  if (value instanceof Map) {
+    return "dict";
+  }
+  if (value instanceof Float) {
+    return "float";
+  }
+  if (value instanceof Tuple) {
+    return "tuple";
+  }
+  if (value instanceof View) {
+    return value.kind;
+  }
+  if (value instanceof Range) {
+    return "range";
+  }
+  if (value instanceof Stream) {
+    return "generator";
+  }
+  return value instanceof Undefined ? "Undefined" : value.typeName;
+}
+
+export function isTrue(value: Value): boolean {
+  if (value instanceof Float) {
+    return value.value !== 0;
+  }
+  const length = lengthOf(value);
+  return length === null ? Boolean(value) && !(value instanceof Undefined) : length > 0;
+}
+
+/** Null for what has none. Texts count by code point. */
+export function lengthOf(value: Value): number | null {
+  if (typeof value === "string") {
+    return hasPairs(value) ? Array.from(value).length : value.length;
+  }
+  if (Array.isArray(value) || value instanceof Range) {
+    return value.length;
+  }
+  if (value instanceof Tuple || value instanceof View) {
+    return value.items.length;
+  }
+  if (value instanceof Map) {
+    return value.size;
+  }
+  return value instanceof Undefined ? 0 : null;
+}
+
+/** @throws TemplateFault for what is not iterable */
+export function itemsOf(value: Value): readonly Value[] {
+  if (Array.isArray(value)) {
+    return value;
+  }
+  if (typeof value === "string") {
+    return Array.from(value);
+  }
+  if (value instanceof Tuple || value instanceof View) {
+    return value.items;
+  }
+  if (value instanceof Map) {
+    return [...value.keys()];
+  }
+  if (value instanceof Range) {
+    return Array.from({ length: value.length }, (_, index) => value.at(index));
+  }
+  if (value instanceof Stream) {
+    return value.take();
+  }
+  if (value instanceof Undefined) {
+    return [];
+  }
+  throw new TemplateFault(`'${typeName(value)}' object is not iterable`);
+}
+
+/** Whether any character takes two of JavaScript's. */
+export function hasPairs(text: string): boolean {
+  return /[\ud800-\udbff][\udc00-\udfff]/.test(text);
+}
+
+/** Of int, float and bool. */
+export function numberOf(value: Value): number | null {
+  if (typeof value === "number") {
+    return value;
+  }
+  if (typeof value === "boolean") {
+    return value ? 1 : 0;
+  }
+  return value instanceof Float ? value.value : null;
+}
+
+/** Of what JSON.parse gives. */
+export function fromJson(value: unknown): Value {
+  if (typeof value === "string" || typeof value === "boolean") {
+    return value;
+  }
+  if (typeof value === "number") {
+    return Number.isInteger(value) ? value : new Float(value);
+  }
+  if (Array.isArray(value)) {
+    return value.map(fromJson);
+  }
+  return typeof value === "object" && value !== null
+    ? new Map(Object.entries(value).map(([key, item]) => [key, fromJson(item)]))
+    : null;
+}
