@@ -39,8 +39,6 @@ export default defineConfig({
             "@tensorflow/tfjs-backend-cpu",
             "@tensorflow/tfjs-backend-webgpu",
             "@tensorflow/tfjs-backend-wasm",
-            "@huggingface/tokenizers",
-            "@huggingface/jinja",
             "papaparse",
             "idb-keyval",
             "client-zip",
