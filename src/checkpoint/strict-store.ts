@@ -84,7 +84,7 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
       const answer = answerOf(begun, callback);
       return await withPatience(answer, limits.transaction, () => {
         forget();
-        begun.abort();
+        return abort(begun);
       }).catch(refuse);
     },
     lossMessage: () => lossMessage,
@@ -130,6 +130,7 @@ function openDatabase(
   });
   return withPatience(opening, limitMs, () => {
     isLate = true;
+    return true;
   });
 }
 
@@ -146,30 +147,46 @@ async function answerOf<T>(
   try {
     answer = callback(begun.objectStore(storeName));
   } catch (error) {
-    begun.abort();
+    abort(begun);
     throw error;
   }
   return await answer;
 }
 
-/** Rejects when there is no answer in time, after `giveUp`. */
+/** How many parts the patience is counted in: a machine that slept wakes one part later, not past the end. */
+const patienceParts = 10;
+
+/** Rejects when there is no answer in time and `giveUp` agrees. */
 async function withPatience<T>(
   answer: Promise<T>,
   limitMs: number,
-  giveUp: () => void,
+  giveUp: () => boolean,
 ): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  let parts = 0;
   const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(noAnswer(limitMs));
-      giveUp();
-    }, limitMs);
+    timer = setInterval(() => {
+      parts += 1;
+      if (parts === patienceParts && giveUp()) {
+        reject(noAnswer(limitMs));
+      }
+    }, limitMs / patienceParts);
   });
   try {
     return await Promise.race([answer, silence]);
   } finally {
-    clearTimeout(timer);
+    clearInterval(timer);
     answer.catch(() => undefined); // an answer after all is nobody's any more
+  }
+}
+
+/** Aborts a transaction; false when it has ended, so that its answer is on the way. */
+function abort(begun: IDBTransaction): boolean {
+  try {
+    begun.abort();
+    return true;
+  } catch {
+    return false;
   }
 }
 

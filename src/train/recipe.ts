@@ -76,7 +76,7 @@ export interface Recipe {
   evalSteps: number;
   /** Checkpoint every this many steps; 0 only at pause, stop and when the page is hidden. */
   saveSteps: number;
-  /** Checkpoints kept, newest first; the best by held-out loss is kept besides. */
+  /** Checkpoints kept, newest first, though never fewer than two; the best by held-out loss is kept besides. */
   saveTotalLimit: number;
   /** Destroy and rebuild the GPU device every this many steps; 0 never. */
   reloadEverySteps: number;

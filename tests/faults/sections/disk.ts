@@ -2,6 +2,7 @@
 // is there as it was saved, an older checkpoint of it is, or its loss is told.
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { tellLoss } from "../../../src/checkpoint/opening.ts";
 import { FaultBrowser, type Backend } from "../browser.ts";
 import type { Inspection } from "../page/protocol.ts";
 import type { Setting } from "../run.ts";
@@ -77,12 +78,11 @@ function unsaid({ report, checkpoints, newestValid }: Inspection): string[] {
 
 function outcomeOf({ report, checkpoints, newestValid }: Inspection): string {
   const sound = checkpoints.filter(({ fault }) => fault === null).length;
-  const told = report.lost.map(({ step, isDatabaseGone, browserSays }) =>
-    isDatabaseGone
-      ? `told that all is gone up to step ${step} (${browserSays ?? "no reason"})`
-      : "",
+  const newest = newestValid["main"] ?? "none";
+  const told = report.lost.map(tellLoss);
+  return [`${sound} of ${checkpoints.length} listed sound, newest step ${newest}`, ...told].join(
+    "; ",
   );
-  return `${sound} of ${checkpoints.length} listed sound, newest ${newestValid["main"] ?? "none"} ${told.join()}`;
 }
 
 function flipBits(count: number): (path: string) => void {
