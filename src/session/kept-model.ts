@@ -94,7 +94,7 @@ export async function keepModel(
       stopTokens,
       source: description.source,
       format: formatName(choice),
-      conversionError: report.tensors.size === 0 ? null : report.overall.relative,
+      conversionError: lossOf(report),
       shapes: [...shapes],
     };
     await writer.text(factsName, JSON.stringify(facts));
@@ -103,6 +103,11 @@ export async function keepModel(
     await writer.abort();
     throw error;
   }
+}
+
+/** Null for what is less than f32 itself rounds: bf16 numbers below f16's smallest, say. */
+function lossOf({ overall }: ConversionReport): number | null {
+  return overall.relative < 2 ** -23 ? null : overall.relative;
 }
 
 /** A kept model, ready for an engine; `close` lets it be deleted. */

@@ -9,7 +9,7 @@ import { fileSetOf, type FileSet } from "../sources/files.ts";
 import { parseHubName } from "../sources/hub-name.ts";
 import type { HubNotice } from "../sources/hub-request.ts";
 import { openHub, type HubModel } from "../sources/hub.ts";
-import { askToPersist, openStorage, type StorageFolder } from "../sources/storage.ts";
+import { openStorage, type StorageFolder } from "../sources/storage.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { UserError } from "../util/errors.ts";
 import { formatDuration } from "../util/format.ts";
@@ -189,7 +189,6 @@ export class Shelf {
     }
     const key = await keyOf(offered.model, format);
     if ((await storage.cache.find(key)) === null) {
-      await askToPersist();
       await this.#store(offered, choice, key, storage, signal);
     }
     return await this.#openKept(key);

@@ -44,17 +44,6 @@ export async function openStorage(): Promise<StorageFolder | null> {
   }
 }
 
-/** @returns whether the browser now keeps the storage until the visitor deletes it; null where it cannot be asked */
-export async function askToPersist(
-  storage: Partial<StorageManager> | undefined = (globalThis as { navigator?: Navigator }).navigator
-    ?.storage,
-): Promise<boolean | null> {
-  if (storage?.persist === undefined) {
-    return null;
-  }
-  return (await storage.persisted?.()) === true || (await storage.persist());
-}
-
 /** A file opened for writing, made if need be. @throws UserError "busy" when another tab keeps it open */
 export async function openFile(folder: StorageFolder, name: string): Promise<OpenFile> {
   const file = await folder.getFileHandle(name, { create: true });

@@ -66,6 +66,10 @@ export class Setup {
   }
 
   loadModel(source: LoadSource): Promise<void> {
+    if (source.kind === "offer") {
+      // Only a page can ask, and now there is something to keep. A no changes nothing but the risk.
+      void navigator.storage.persist();
+    }
     return this.#load("model", "Loading the model", () => this.#takeModel(source));
   }
 

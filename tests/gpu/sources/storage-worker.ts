@@ -3,7 +3,7 @@ import { cacheKey, openCache } from "../../../src/sources/cache.ts";
 import { deleteDownloads, download } from "../../../src/sources/download.ts";
 import { openHub } from "../../../src/sources/hub.ts";
 import { parseHubName } from "../../../src/sources/hub-name.ts";
-import { askToPersist, openStorage } from "../../../src/sources/storage.ts";
+import { openStorage } from "../../../src/sources/storage.ts";
 import { sha256Hex } from "../../../src/util/bytes.ts";
 import { toPlain } from "../../../src/util/errors.ts";
 
@@ -95,10 +95,6 @@ const tasks = {
 
   async usage() {
     return (await navigator.storage.estimate()).usage;
-  },
-
-  async persist() {
-    return await askToPersist();
   },
 };
 

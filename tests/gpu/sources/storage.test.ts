@@ -1,7 +1,6 @@
 // Downloads and stored models in the browser's own file system: killed at any moment, in two tabs, on a full disk.
 import { commands, cdp } from "vitest/browser";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { askToPersist } from "../../../src/sources/storage.ts";
 import { sha256Hex } from "../../../src/util/bytes.ts";
 import { madeUpBytes } from "../../support/made-up-bytes.ts";
 import { openTab, type Tab } from "./tab.ts";
@@ -279,12 +278,5 @@ describe("a stored model in a browser", () => {
       code: "damaged-file",
       where: "a, tensor-3",
     });
-  });
-});
-
-describe("lasting storage", () => {
-  test("is asked for on the page, for workers cannot", async () => {
-    expect(await (await open()).run("persist")).toBeNull();
-    expect(typeof (await askToPersist())).toBe("boolean");
   });
 });
