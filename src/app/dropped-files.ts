@@ -1,32 +1,42 @@
-// Files and folders dropped on the page, as a flat list of files.
+// Files and folders dropped on the page, as a flat list of files with their paths.
+import type { PickedFile } from "../session/protocol.ts";
 
 /** All files of a drop, folders walked. Must be called before the drop event ends. */
-export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
+export async function droppedFiles(transfer: DataTransfer): Promise<PickedFile[]> {
   // Entries are read at once: the list of items is empty after the event.
   const entries = [...transfer.items]
     .map((item) => item.webkitGetAsEntry())
     .filter((entry) => entry !== null);
   const files = await Promise.all(entries.map(walk));
-  return entries.length === 0 ? [...transfer.files] : files.flat();
+  const loose = [...transfer.files].map((file) => ({ file, path: file.name }));
+  return entries.length === 0 ? loose : files.flat();
 }
 
-export function isDataFile({ name }: File): boolean {
-  return /\.(jsonl|ndjson|csv)$/i.test(name);
+export function isDataFile({ path }: PickedFile): boolean {
+  return /\.(jsonl|ndjson|csv)$/i.test(path);
 }
 
-async function walk(entry: FileSystemEntry): Promise<File[]> {
-  if (entry instanceof FileSystemFileEntry) {
-    return [
-      await new Promise<File>((resolve, reject) => {
-        entry.file(resolve, reject);
-      }),
-    ];
+/** Told apart by their flags: Chromium has no global classes for entries. */
+async function walk(entry: FileSystemEntry): Promise<PickedFile[]> {
+  if (isFile(entry)) {
+    const file = await new Promise<File>((resolve, reject) => {
+      entry.file(resolve, reject);
+    });
+    return [{ file, path: entry.fullPath.slice(1) }];
   }
-  if (!(entry instanceof FileSystemDirectoryEntry)) {
+  if (!isDirectory(entry)) {
     return [];
   }
   const files = (await readAll(entry.createReader())).map(walk);
   return (await Promise.all(files)).flat();
+}
+
+function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
+  return entry.isFile;
+}
+
+function isDirectory(entry: FileSystemEntry): entry is FileSystemDirectoryEntry {
+  return entry.isDirectory;
 }
 
 /** A reader gives at most 100 entries at a time. */

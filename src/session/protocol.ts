@@ -2,14 +2,16 @@
 import type { CheckpointSummary } from "../checkpoint/summary.ts";
 import type { Recipe, TargetModule } from "../train/recipe.ts";
 import type { LogEntry } from "../train/state.ts";
+import type { PickedFile } from "../sources/files.ts";
 import type { PlainError } from "../util/errors.ts";
 
+export type { PickedFile } from "../sources/files.ts";
 export type { CheckpointSummary } from "../checkpoint/summary.ts";
 
 /** Where a model comes from that the visitor chooses. */
 export type ModelSource =
   /** A picked or dropped folder, or a GGUF file. */
-  { kind: "files"; files: File[] } | HubSource;
+  { kind: "files"; files: PickedFile[] } | HubSource;
 
 export interface HubSource {
   kind: "hub";

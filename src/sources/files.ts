@@ -17,6 +17,12 @@ export interface FileSet {
 /** Reports bytes read so far; total is null while unknown. */
 export type Progress = (doneBytes: number, totalBytes: number | null) => void;
 
+/** A file with its place in the folder that was picked or dropped: `smol/config.json`; its name alone if picked by itself. */
+export interface PickedFile {
+  file: File;
+  path: string;
+}
+
 /** A picked file and the folder it lies in, `""` for none. */
 interface Placed {
   file: File;
@@ -29,8 +35,8 @@ interface Placed {
  * @param picked a folder with all that is in it, several files, or a single `.gguf`
  * @throws UserError "missing-file" when there is none, or several folders to choose from
  */
-export function fileSetOf(picked: readonly File[]): FileSet {
-  const placed = picked.map((file) => ({ file, folder: folderOf(file) }));
+export function fileSetOf(picked: readonly PickedFile[]): FileSet {
+  const placed = picked.map(({ file, path }) => ({ file, folder: folderOf(path) }));
   const models = placed.filter(({ file }) => isOfModel(file.name));
   const folder = shallowest(models.length > 0 ? models : placed);
   const files = placed.filter((entry) => entry.folder === folder).map(({ file }) => file);
@@ -57,8 +63,7 @@ function isOfModel(name: string): boolean {
   return name === "config.json" || /\.(safetensors|gguf)$/.test(name);
 }
 
-function folderOf(file: File): string {
-  const path = file.webkitRelativePath || file.name;
+function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 

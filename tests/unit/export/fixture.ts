@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { RunState } from "../../../src/checkpoint/run-state.ts";
 import { readPeftAdapter, type PeftAdapter } from "../../../src/export/peft-read.ts";
-import { allTargetModules, defaultRecipe } from "../../../src/train/recipe.ts";
+import { defaultRecipe } from "../../../src/train/recipe.ts";
 
 export function fixtureBytes(name: string): Promise<Buffer<ArrayBuffer>> {
   return readFile(new URL(`fixtures/${name}.golden`, import.meta.url));
@@ -27,7 +27,7 @@ export async function fixtureRun(): Promise<RunState> {
       ...defaultRecipe,
       rank: 2,
       alpha: 4,
-      targetModules: [...allTargetModules],
+      targetModules: [...defaultRecipe.targetModules],
       batchSize: 4,
       maxSteps: 4,
       evalSteps: 2,

@@ -4,7 +4,13 @@ import "fake-indexeddb/auto";
 import { readFile } from "node:fs/promises";
 import { vi } from "vitest";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
-import type { Calls, ModelInfo, RunPhase, SessionEvent } from "../../../src/session/protocol.ts";
+import type {
+  Calls,
+  ModelInfo,
+  PickedFile,
+  RunPhase,
+  SessionEvent,
+} from "../../../src/session/protocol.ts";
 import { Session } from "../../../src/session/session.ts";
 import { demoRecipe, type Recipe } from "../../../src/train/recipe.ts";
 import { tinyContents } from "../model/tiny-model.ts";
@@ -46,10 +52,11 @@ const tinyRows = ["sun", "moon", "sea", "fox", "oak", "rain"].map((word) =>
 export const tinyData = new File([tinyRows.join("\n")], "tiny.jsonl");
 
 /** A picked folder. */
-export function tinyFiles(changes: Parameters<typeof tinyContents>[0] = {}): File[] {
-  return [...tinyContents(changes)].map(([name, blob]) =>
-    Object.assign(new File([blob], name), { webkitRelativePath: `tiny/${name}` }),
-  );
+export function tinyFiles(changes: Parameters<typeof tinyContents>[0] = {}): PickedFile[] {
+  return [...tinyContents(changes)].map(([name, blob]) => ({
+    file: new File([blob], name),
+    path: `tiny/${name}`,
+  }));
 }
 
 type Kind = SessionEvent["kind"];
@@ -86,7 +93,7 @@ export class Tab {
 
   /** The visitor's own files: a model of a few hundred values, whose steps take milliseconds. */
   /** Files as a visitor chooses them: looked up, then loaded as they are stored. */
-  async loadFiles(files: File[]): Promise<ModelInfo> {
+  async loadFiles(files: PickedFile[]): Promise<ModelInfo> {
     const source = { kind: "files", files } as const;
     const { id } = await this.session.lookUpModel({ source, recipe: shortRecipe });
     return await this.session.loadModel({ source: { kind: "offer", id, format: "stored" } });

@@ -1,12 +1,10 @@
 // A picked or dropped folder as the files of one model.
 import { describe, expect, test } from "vitest";
-import { fileSetOf, textOf } from "../../../src/sources/files.ts";
+import { fileSetOf, textOf, type PickedFile } from "../../../src/sources/files.ts";
 
-/** As a browser gives it; Node's File has no path. */
-function picked(path: string): File {
-  const isInFolder = path.includes("/");
-  const file = new File([`contents of ${path}`], path.slice(path.lastIndexOf("/") + 1));
-  return Object.assign(file, { webkitRelativePath: isInFolder ? path : "" });
+function picked(path: string): PickedFile {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return { file: new File([`contents of ${path}`], name), path };
 }
 
 const namesOf = (...paths: string[]) => {

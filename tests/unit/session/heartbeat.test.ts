@@ -1,0 +1,61 @@
+// A worker that is gone is noticed within five seconds, one that was only busy comes back.
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Heartbeat } from "../../../src/session/heartbeat.ts";
+
+let heartbeat: Heartbeat;
+let isAlive = true;
+let asked = 0;
+const changes: boolean[] = [];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  isAlive = true;
+  asked = 0;
+  changes.length = 0;
+  heartbeat = new Heartbeat(
+    () => {
+      asked++;
+      if (isAlive) {
+        setTimeout(() => {
+          heartbeat.answered();
+        }, 10);
+      }
+    },
+    (isSilent) => changes.push(isSilent),
+  );
+  heartbeat.start();
+});
+
+afterEach(() => {
+  heartbeat.stop();
+  vi.useRealTimers();
+});
+
+test("a worker that answers is asked each second and nothing is told", () => {
+  vi.advanceTimersByTime(60_000);
+  expect(asked).toBe(60);
+  expect(changes).toEqual([]);
+});
+
+test("silence is told once, within five seconds, whenever it begins", () => {
+  for (const begun of [0, 15, 500, 990]) {
+    heartbeat.start();
+    isAlive = true;
+    changes.length = 0;
+    vi.advanceTimersByTime(10_000 + begun);
+    isAlive = false;
+    vi.advanceTimersByTime(5000);
+    expect(changes).toEqual([true]);
+    vi.advanceTimersByTime(60_000);
+    expect(changes).toEqual([true]);
+  }
+});
+
+test("a worker that was busy is told to be back", () => {
+  isAlive = false;
+  vi.advanceTimersByTime(8000);
+  isAlive = true;
+  heartbeat.answered();
+  vi.advanceTimersByTime(8000);
+  expect(changes).toEqual([true, false]);
+});

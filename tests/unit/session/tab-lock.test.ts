@@ -1,0 +1,71 @@
+// One run in one tab: who holds it, who takes it over, and that a tab which lost it cannot write any more.
+import { beforeEach, expect, test, vi } from "vitest";
+import { takeTabLock } from "../../../src/session/tab-lock.ts";
+import { Locks } from "./locks.ts";
+
+beforeEach(() => {
+  vi.stubGlobal("navigator", { locks: new Locks() });
+});
+
+const otherTab = expect.objectContaining({ code: "other-tab" }) as Error;
+
+test("a second tab is refused until the first lets go", async () => {
+  const first = await takeTabLock();
+  await expect(takeTabLock()).rejects.toThrow(otherTab);
+  first.release();
+  await new Promise((resolve) => setTimeout(resolve));
+  await (await takeTabLock()).write(() => Promise.resolve());
+});
+
+test("a tab that lost the run is told and can begin no write", async () => {
+  const first = await takeTabLock();
+  await first.write(() => Promise.resolve());
+  const second = await takeTabLock(true);
+  expect(first.lost.aborted).toBe(true);
+  expect(first.lost.reason).toEqual(otherTab);
+  const work = vi.fn();
+  await expect(first.write(work)).rejects.toThrow(otherTab);
+  expect(work).not.toHaveBeenCalled();
+  expect(await second.write(() => Promise.resolve(1))).toBe(1);
+});
+
+test("whoever takes over waits for the write that has begun", async () => {
+  const first = await takeTabLock();
+  const order: string[] = [];
+  let finish: () => void = () => undefined;
+  const writing = first.write(async () => {
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    order.push("written");
+  });
+  await vi.waitFor(async () => {
+    const { held } = await navigator.locks.query();
+    expect(held?.map(({ name }) => name)).toContain("anneal-run write");
+  });
+  const taking = takeTabLock(true).then(() => order.push("taken"));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  finish();
+  await Promise.all([writing, taking]);
+  expect(order).toEqual(["written", "taken"]);
+});
+
+test("a write that waits while the run is taken over is not begun", async () => {
+  const first = await takeTabLock();
+  let finish: () => void = () => undefined;
+  const writing = first.write(
+    () =>
+      new Promise<void>((resolve) => {
+        finish = resolve;
+      }),
+  );
+  const work = vi.fn();
+  const waiting = first.write(work);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const taking = takeTabLock(true);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  finish();
+  await Promise.all([writing, taking]);
+  await expect(waiting).rejects.toThrow(otherTab);
+  expect(work).not.toHaveBeenCalled();
+});
