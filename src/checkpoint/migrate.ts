@@ -7,11 +7,11 @@ export type Metadata = ReadonlyMap<string, string>;
 /** Turns metadata of one schema into metadata of the next; the field `schema` is set by `migrate`. */
 export type Migration = (metadata: Metadata) => Metadata;
 
-export const currentSchema = 3;
+export const currentSchema = 4;
 
 /**
  * By the schema a migration starts from. Schema 1 is the first; 2 brought the recipe's `packing` and, a little later,
- * `labelSmoothing`; 3 the base model's `weightFormat` and `licence`.
+ * `labelSmoothing`; 3 the base model's `weightFormat` and `licence`; 4 the recipe's `reloadEveryMinutes`.
  */
 export const migrations: ReadonlyMap<number, Migration> = new Map([
   [1, (metadata) => withFields(metadata, "recipe", { packing: false })],
@@ -23,6 +23,7 @@ export const migrations: ReadonlyMap<number, Migration> = new Map([
         licence: null,
       }),
   ],
+  [3, (metadata) => withFields(metadata, "recipe", { reloadEveryMinutes: 0 })],
 ]);
 
 /**

@@ -48,15 +48,27 @@ export async function openDevice(gpu: GPU): Promise<OpenDevice> {
     if (adapter === null) {
       continue;
     }
-    const opened = watch(await requestFrom(adapter), adapter.info);
+    // A GPU process that dies meanwhile rejects the request.
+    const device = await requestFrom(adapter).catch(() => null);
+    if (device === null) {
+      continue;
+    }
+    const opened = watch(device, adapter.info);
     if (!(await isAlreadyLost(opened))) {
       await findExtensions(opened);
       return opened;
     }
   }
-  throw new UserError("device-lost", "The browser gives no GPU at the moment.", {
-    remedy: "Wait two minutes or reload the page with the browser's own button.",
-  });
+  throw new NoDevice();
+}
+
+/** None was given, which is something else than one that was lost: only waiting helps. */
+export class NoDevice extends UserError {
+  constructor() {
+    super("device-lost", "The browser gives no GPU at the moment.", {
+      remedy: "Wait two minutes or reload the page with the browser's own button.",
+    });
+  }
 }
 
 async function requestFrom(adapter: GPUAdapter): Promise<GPUDevice> {
@@ -72,15 +84,20 @@ function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
   let fault: GPUError | null = null;
   // Not Promise.race against `lost`: that would keep every finished await for the device's whole life.
   const waiting = new Set<(error: UserError) => void>();
+  let loss: UserError | null = null;
   const lost = device.lost.then((info) => {
     isLost = true;
+    loss = deviceLost(info);
     for (const reject of waiting) {
-      reject(deviceLost(info));
+      reject(loss);
     }
     return info;
   });
   const race = <T>(work: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
+      if (loss !== null) {
+        reject(loss); // what is begun on a lost device may never settle
+      }
       waiting.add(reject);
       work.then(resolve, reject).finally(() => waiting.delete(reject));
     });

@@ -35,9 +35,21 @@ export async function openGpuMachine(): Promise<GpuMachine> {
   };
 }
 
-/** Waits until all that was submitted is done, or the device is gone. */
+/** How long submitted work is waited for before the device is destroyed under it, which does no harm. */
+const drainMs = 5000;
+
+/** Waits until all that was submitted is done, or the device is gone; never longer than 5 s and never in vain. */
 export async function drain({ device, isLost, lost }: OpenDevice): Promise<void> {
-  if (!isLost()) {
-    await Promise.race([device.queue.onSubmittedWorkDone(), lost]);
+  if (isLost()) {
+    return;
   }
+  device.queue.submit([]); // what was destroyed is freed at a submit
+  // A crash rejects this some milliseconds before the loss is announced.
+  const done = device.queue.onSubmittedWorkDone().catch(() => undefined);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, drainMs);
+  });
+  await Promise.race([done, lost, late]);
+  clearTimeout(timer);
 }

@@ -1,39 +1,42 @@
-// The page's typed handle on the worker: calls become promises, events go to one listener.
+// The page's typed handle on the worker: calls become promises, events go to one listener, and a worker that is gone is
+// noticed and can be replaced.
 import { startModuleWorker } from "../util/start-worker.ts";
-import { fromPlain } from "../util/errors.ts";
+import { fromPlain, UserError } from "../util/errors.ts";
 import workerUrl from "./worker.ts?worker&url";
-import type { CallName, Calls, Message, SessionEvent } from "./protocol.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { CallName, Calls, Command, Message, Ping, SessionEvent } from "./protocol.ts";
 
 interface Waiting {
   resolve: (result: never) => void;
   reject: (error: Error) => void;
 }
 
+export interface SessionListener {
+  onEvent: (event: SessionEvent) => void;
+  /** The worker broke down or does not answer; null when it answers after all. */
+  onFault: (fault: UserError | null) => void;
+}
+
 export class SessionClient {
-  readonly #worker: Worker;
+  readonly #open: () => Worker;
+  readonly #listener: SessionListener;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #heartbeat: Heartbeat;
+  #worker: Worker;
   #nextId = 1;
 
-  constructor(worker: Worker, onEvent: (event: SessionEvent) => void) {
-    this.#worker = worker;
-    worker.onmessage = ({ data }: MessageEvent<Message>) => {
-      switch (data.kind) {
-        case "event":
-          onEvent(data.event);
-          break;
-        case "answer":
-          this.#take(data.id)?.resolve(data.result as never);
-          break;
-        case "refusal":
-          this.#take(data.id)?.reject(fromPlain(data.error));
-          break;
-        default:
-          data satisfies never;
-      }
-    };
-    worker.onerror = (event) => {
-      this.#rejectAll(new Error(`The worker stopped: ${event.message}. Reload the page.`));
-    };
+  constructor(open: () => Worker, listener: SessionListener) {
+    this.#open = open;
+    this.#listener = listener;
+    this.#heartbeat = new Heartbeat(
+      () => {
+        this.#post({ name: "ping" });
+      },
+      (isSilent) => {
+        listener.onFault(isSilent ? silent() : null);
+      },
+    );
+    this.#worker = this.#start();
   }
 
   /** Sends a call. @throws UserError with the code the session gave */
@@ -44,11 +47,55 @@ export class SessionClient {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, name, params: params[0] });
+      this.#post({ id, name, params: params[0] } as Command);
     });
   }
 
-  #take(id: number): Waiting | undefined {
+  /** Ends the worker, whatever it does, and starts another that knows of nothing but what is saved. */
+  restart(): void {
+    this.#worker.terminate();
+    this.#rejectAll(new UserError("aborted", "The engine was started anew.", { remedy: "Again." }));
+    this.#worker = this.#start();
+  }
+
+  #start(): Worker {
+    const worker = this.#open();
+    worker.onmessage = ({ data }: MessageEvent<Message>) => {
+      this.#take(data);
+    };
+    worker.onerror = ({ message }) => {
+      const fault = brokenDown(message);
+      this.#rejectAll(fault);
+      this.#listener.onFault(fault);
+    };
+    this.#heartbeat.start();
+    return worker;
+  }
+
+  #take(message: Message): void {
+    switch (message.kind) {
+      case "event":
+        this.#listener.onEvent(message.event);
+        break;
+      case "answer":
+        this.#takeWaiting(message.id)?.resolve(message.result as never);
+        break;
+      case "refusal":
+        this.#takeWaiting(message.id)?.reject(fromPlain(message.error));
+        break;
+      case "pong":
+        this.#heartbeat.answered();
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #post(message: Command | Ping): void {
+    this.#worker.postMessage(message);
+  }
+
+  #takeWaiting(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     return waiting;
@@ -62,10 +109,22 @@ export class SessionClient {
   }
 }
 
+function silent(): UserError {
+  return new UserError("unexpected", "The engine has not answered for five seconds.", {
+    remedy: "It may be busy and answer after all. If it does not, start it anew.",
+  });
+}
+
+function brokenDown(message: string): UserError {
+  return new UserError("unexpected", `The engine broke down (${message || "no reason given"}).`, {
+    remedy: "Start it anew. If it happens again, report it with this message.",
+  });
+}
+
 /** Starts the session's worker. */
-export function startSession(onEvent: (event: SessionEvent) => void): SessionClient {
+export function startSession(listener: SessionListener): SessionClient {
   // A worker only knows its script's address; its name tells it where the page, and so the demo, lies.
   const page = new URL(".", location.href).href;
-  const worker = startModuleWorker(new URL(workerUrl, location.href).href, page);
-  return new SessionClient(worker, onEvent);
+  const script = new URL(workerUrl, location.href).href;
+  return new SessionClient(() => startModuleWorker(script, page), listener);
 }

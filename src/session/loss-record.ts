@@ -1,5 +1,5 @@
-// How often the device was lost, and what follows: one loss is mended at once; two within two minutes mean that Chromium
-// blocks the GPU for this site for 120 s, and only waiting (or the browser's own reload) helps.
+// How often the device was lost, and what follows: it is tried again, after longer and longer waits; a browser that gives
+// no device blocks the GPU for this site, which Chromium does for 120 s after two crashes within two minutes.
 import { UserError } from "../util/errors.ts";
 
 /** Chromium's kBlockedDomainExpirationPeriod is two minutes; two seconds more to be past it. */
@@ -11,43 +11,56 @@ const settleMs = 300;
 /** Waits in a row after which only a person can help. */
 const maxRefusals = 3;
 
+/** Losses at one step, the last after ten seconds' wait, after which it will not get beyond it. */
+const maxLosses = 6;
+
+/** Losses at one step after which less is asked of the device. */
+const patientLosses = 2;
+
 export interface Loss {
-  /** Milliseconds since 1970 at which to try again. */
-  retryAt: number;
+  /** Milliseconds until it is tried again. */
+  waitMs: number;
   message: string;
   error: UserError;
 }
 
 export class LossRecord {
-  readonly #times: number[] = [];
+  #safeStep = -1;
+  #losses = 0;
   #refusals = 0;
 
-  /** A device that was computing is gone. */
-  add(error: UserError, now: number): Loss {
-    const isSecond = this.#times.some((time) => now - time < blockMs);
-    this.#times.push(now);
+  /**
+   * A device that was computing is gone.
+   * @param safeStep the run goes back to; one beyond the last loss's is progress, and all is well again
+   * @throws UserError "device-lost-twice" when it was lost too often without progress
+   */
+  add(error: UserError, safeStep: number): Loss {
+    this.#losses = safeStep === this.#safeStep ? this.#losses + 1 : 1;
+    this.#safeStep = safeStep;
     this.#refusals = 0;
-    return isSecond
-      ? this.#blocked(now)
-      : { retryAt: now + settleMs, message: error.message, error };
+    if (this.#losses > maxLosses) {
+      throw lostAgain(this.#losses, error);
+    }
+    return { waitMs: settleMs * 2 ** (this.#losses - 1), message: error.message, error };
+  }
+
+  /** Whether it was lost so often without progress that less should be asked of the device. */
+  get isRepeated(): boolean {
+    return this.#losses > patientLosses;
   }
 
   /** No new device was to be had. @throws UserError "device-lost-twice" after the third wait */
-  addRefusal(error: UserError, now: number): Loss {
+  addRefusal(error: UserError): Loss {
     this.#refusals++;
     if (this.#refusals > maxRefusals) {
-      throw lostTwice(error);
+      throw heldBack(error);
     }
-    return this.#blocked(now);
-  }
-
-  #blocked(now: number): Loss {
-    const error = lostTwice();
-    return { retryAt: now + blockMs, message: error.message, error };
+    const blocked = heldBack();
+    return { waitMs: blockMs, message: blocked.message, error: blocked };
   }
 }
 
-function lostTwice(cause?: UserError): UserError {
+function heldBack(cause?: UserError): UserError {
   return new UserError(
     "device-lost-twice",
     "The GPU process stopped twice within two minutes, so the browser holds the GPU back from this site for a while.",
@@ -57,4 +70,11 @@ function lostTwice(cause?: UserError): UserError {
       cause,
     },
   );
+}
+
+function lostAgain(times: number, cause: UserError): UserError {
+  return new UserError("device-lost-twice", `The GPU process stopped ${times} times in a row.`, {
+    remedy: "Choose a smaller batchSize or maxLength, or the reference engine, and resume.",
+    cause,
+  });
 }

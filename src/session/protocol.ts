@@ -201,6 +201,8 @@ export interface Calls {
   /** Answers when the run stands still and is saved. */
   pause: { params: undefined; result: null };
   resume: { params: undefined; result: null };
+  /** Takes the run of this browser from the tab that has it: that one stops and saves nothing more. */
+  takeOver: { params: undefined; result: null };
   /** Ends the run after the step being made and saves it. */
   stop: { params: undefined; result: null };
   /** Saves after the step being made; nothing happens when no run is going. */
@@ -237,11 +239,17 @@ export type Command = {
   [Name in CallName]: { id: number; name: Name; params: Calls[Name]["params"] };
 }[CallName];
 
+/** Asks whether the worker still hears; it answers at once with a pong. */
+export interface Ping {
+  name: "ping";
+}
+
 export type Answer =
   | { kind: "answer"; id: number; result: unknown }
   | { kind: "refusal"; id: number; error: PlainError };
 
-export type RebuildReason = "every-steps" | "above-bytes" | "device-lost";
+export type RebuildReason =
+  "every-steps" | "every-minutes" | "above-bytes" | "device-lost" | "out-of-memory";
 
 /** An engine on the device, and what it does to fit: both change the time a step takes, never what is learned. */
 export interface EngineReport {
@@ -301,9 +309,9 @@ export type RunPhase =
   | { name: "running" }
   | { name: "pausing" }
   | { name: "paused"; step: number }
-  /** The device was lost; the run is safe at `safeStep` and goes on at `retryAt` (ms since 1970). */
-  | { name: "recovering"; message: string; safeStep: number; retryAt: number; error: PlainError }
+  /** The device was lost; the run is safe at `safeStep` and goes on in `waitMs`, counted from this event. */
+  | { name: "recovering"; message: string; safeStep: number; waitMs: number; error: PlainError }
   | { name: "done"; step: number; stoppedEarly: boolean }
   | { name: "failed"; error: PlainError; safeStep: number | null };
 
-export type Message = Answer | { kind: "event"; event: SessionEvent };
+export type Message = Answer | { kind: "event"; event: SessionEvent } | { kind: "pong" };

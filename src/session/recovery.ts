@@ -4,7 +4,8 @@ import type { LoraConfig } from "../adapter/lora.ts";
 import type { Engine } from "../engine/contract.ts";
 import type { Objective } from "../engine/objective.ts";
 import type { BatchShape } from "../engine/tfjs/estimate.ts";
-import { createWebGpuEngine } from "../engine/webgpu/engine.ts";
+import type { Economy } from "../engine/webgpu/design.ts";
+import { createWebGpuEngine, nextSmaller } from "../engine/webgpu/engine.ts";
 import { tilesFor } from "../engine/webgpu/tune.ts";
 import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
 import type { BackendName, WasmPaths } from "../gpu/machine.ts";
@@ -16,6 +17,8 @@ export interface Rig {
   machine: AnyMachine;
   engine: Engine;
   report: EngineReport;
+  /** What asks less of the device for the same numbers; null where there is nothing left to save. */
+  smaller: Economy | null;
 }
 
 export interface RigPlan {
@@ -28,6 +31,8 @@ export interface RigPlan {
   shape: BatchShape;
   /** Share of each answer that is spread over the vocabulary; 0 trains by plain cross-entropy. */
   labelSmoothing: number;
+  /** Of the compiled engine, where the device could not bear what the budget would choose. */
+  economy?: Economy;
 }
 
 /** Bytes around a rebuild, as the page shows them. */
@@ -92,7 +97,7 @@ async function openRig(
 const tuned = openTuningCache("anneal-tuning");
 
 async function openCompiled(
-  { model, lora, shape, labelSmoothing }: RigPlan,
+  { model, lora, shape, labelSmoothing, economy: wanted }: RigPlan,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
 ): Promise<Rig> {
@@ -103,7 +108,8 @@ async function openCompiled(
     const objective = await objectiveOf(labelSmoothing);
     const training = { config, lora, shape, objective };
     const tiles = await tilesFor(config, weights.shapes, shape, { opened, cache: tuned, signal });
-    const parts = { opened, ...training, weights, tiles, progress, signal };
+    const given = wanted === undefined ? {} : { economy: wanted };
+    const parts = { opened, ...training, ...given, weights, tiles, progress, signal };
     const engine = await createWebGpuEngine(parts);
     const release = async () => {
       await machine.release();
@@ -118,7 +124,7 @@ async function openCompiled(
       rows: shape.rows,
       rowsPerPass: economy.rowsPerPass,
     };
-    return { machine: { ...machine, release }, engine, report };
+    return { machine: { ...machine, release }, engine, report, smaller: nextSmaller(economy) };
   } catch (error) {
     await machine.release();
     throw error;
@@ -150,7 +156,7 @@ async function openReference(
       rows: shape.rows,
       rowsPerPass: shape.rows,
     };
-    return { machine, engine, report };
+    return { machine, engine, report, smaller: null };
   } catch (error) {
     await machine.release();
     throw error;

@@ -5,15 +5,16 @@ import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { CheckpointSummary } from "../checkpoint/summary.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Engine } from "../engine/contract.ts";
+import { NoDevice } from "../gpu/device.ts";
 import { train, type TrainedStep } from "../train/trainer.ts";
-import { toPlain, UserError } from "../util/errors.ts";
+import { toPlain, UserError, type ErrorCode } from "../util/errors.ts";
 import type { LoadedData } from "./library.ts";
 import { LossRecord } from "./loss-record.ts";
 import { PaceMeter } from "./pace.ts";
 import type { RebuildReason, RunPhase, SaveReason, SessionEvent } from "./protocol.ts";
-import { rebuild, releaseRig, type Rig, type RigPlan } from "./recovery.ts";
+import { rebuild, releaseRig, type Rebuild, type Rig, type RigPlan } from "./recovery.ts";
 import { answer, type Prompting } from "./sampling.ts";
-import { turn } from "./turn.ts";
+import { turn, waitFor } from "./turn.ts";
 
 export interface RunParts {
   state: RunState;
@@ -23,6 +24,8 @@ export interface RunParts {
   store: CheckpointStore;
   /** Prompt of the sample before and after. */
   samplePrompt: string;
+  /** Does what writes to the store. @throws UserError "other-tab" when this tab must not write any more */
+  write: <T>(work: () => Promise<T>) => Promise<T>;
   emit: (event: SessionEvent) => void;
 }
 
@@ -43,6 +46,10 @@ export class Run {
   readonly #losses = new LossRecord();
   readonly #guests: Guest[] = [];
   #rig: Rig | null = null;
+  #rigPlan: RigPlan;
+  #rigOpenedAt = 0;
+  /** What asks less of the device than the newest rig; null once it was tried, or where there is nothing to save. */
+  #smaller: Rig["smaller"] = null;
   #phase: RunPhase = { name: "idle" };
   #wanted: Interruption | null = null;
   #saveWanted = false;
@@ -57,6 +64,7 @@ export class Run {
   constructor(parts: RunParts) {
     this.#parts = parts;
     this.state = parts.state;
+    this.#rigPlan = parts.rigPlan;
     this.#safe = structuredClone(parts.state);
     const { step } = parts.state.trainer;
     this.#savedStep = step > 0 ? step : -1; // past step 0 it comes from a checkpoint
@@ -89,6 +97,15 @@ export class Run {
     }
   }
 
+  /** Another tab has the run now: it stops at once, saves nothing more and gives the device back. */
+  async surrender(reason: UserError): Promise<void> {
+    this.#abort.abort(reason);
+    await this.#going;
+    if (this.#phase.name !== "failed") {
+      await this.#fail(reason);
+    }
+  }
+
   /** Saves after the step being made. */
   requestSave(): void {
     this.#saveWanted = this.isGoing;
@@ -113,7 +130,6 @@ export class Run {
 
   async #runUntilInterrupted(): Promise<void> {
     try {
-      await this.#ensureRig();
       let isStanding = false;
       while (!isStanding) {
         isStanding = await this.#goOn();
@@ -125,17 +141,33 @@ export class Run {
     }
   }
 
-  /** Trains, saves, rebuilds; a lost device sends it back to the safe state on a new one. Whether the run stands now. */
+  /** Trains, saves, rebuilds; a device that is lost or full sends it back to the safe state. Whether the run stands now. */
   async #goOn(): Promise<boolean> {
     try {
+      await this.#ensureRig();
       return await this.#settle(this.#wanted ?? (await this.#train()));
     } catch (error) {
-      if (!isDeviceLost(error)) {
+      this.#abort.signal.throwIfAborted();
+      if (isDeviceLost(error)) {
+        await this.#recover(error, "device-lost");
+      } else if (isOutOfMemory(error) && this.#economise()) {
+        await this.#recover(error, "out-of-memory");
+      } else {
         throw error;
       }
-      await this.#recover(error);
       return false;
     }
+  }
+
+  /** Asks less of the next device, for the same numbers. Whether there was anything to save. */
+  #economise(): boolean {
+    const smaller = this.#smaller;
+    if (smaller === null) {
+      return false;
+    }
+    this.#rigPlan = { ...this.#rigPlan, economy: smaller };
+    this.#smaller = null;
+    return true;
   }
 
   async #settle(outcome: Outcome): Promise<boolean> {
@@ -209,18 +241,15 @@ export class Run {
     }
     this.state.adapter = await this.#engine.readState();
     const snapshot = structuredClone(this.state);
-    const { store, data } = this.#parts;
     try {
-      await store.saveDataFile(this.state.data, data.blob);
-      const checkpoint = await store.saveCheckpoint(this.state);
-      await store.retain(this.state.runId, this.state.recipe.saveTotalLimit);
+      const checkpoint = await this.#parts.write(() => this.#store());
       this.#safe = snapshot;
       this.#savedStep = trainer.step;
-      const checkpoints = await store.listCheckpoints();
+      const checkpoints = await this.#parts.store.listCheckpoints();
       this.#emit({ kind: "saved", reason, checkpoint, checkpoints });
       return checkpoint;
     } catch (error) {
-      if (error instanceof UserError && error.code === "non-finite-loss") {
+      if (hasCode(error, "non-finite-loss") || hasCode(error, "other-tab")) {
         throw error;
       }
       this.#safe = snapshot;
@@ -229,63 +258,90 @@ export class Run {
     }
   }
 
+  async #store(): Promise<CheckpointSummary> {
+    const { store, data } = this.#parts;
+    await store.saveDataFile(this.state.data, data.blob);
+    const checkpoint = await store.saveCheckpoint(this.state);
+    // The save is done; what cannot be thinned out now is after the next one.
+    await store.retain(this.state.runId, this.state.recipe.saveTotalLimit).catch(() => undefined);
+    return checkpoint;
+  }
+
   #rebuildDue(): RebuildReason | null {
-    const { reloadEverySteps, reloadAboveBytes } = this.state.recipe;
+    const { reloadEverySteps, reloadEveryMinutes, reloadAboveBytes } = this.state.recipe;
     const { step } = this.state.trainer;
     if (reloadEverySteps > 0 && step > 0 && step % reloadEverySteps === 0) {
       return "every-steps";
+    }
+    const ageMs = performance.now() - this.#rigOpenedAt;
+    if (reloadEveryMinutes > 0 && ageMs >= reloadEveryMinutes * 60_000) {
+      return "every-minutes";
     }
     const isAbove = this.#engine.memory().allocatedBytes > reloadAboveBytes;
     return reloadAboveBytes > 0 && step > 0 && isAbove ? "above-bytes" : null;
   }
 
   async #rebuild(reason: RebuildReason): Promise<void> {
-    if (reason !== "device-lost") {
+    if (reason !== "device-lost" && reason !== "out-of-memory") {
       this.state.adapter = await this.#engine.readState();
       this.#safe = structuredClone(this.state);
     }
-    const { rigPlan } = this.#parts;
-    const { adapter, trainer } = this.state;
+    const measured = await this.#openRig(() => undefined);
+    this.#emit({ kind: "rebuilt", step: this.state.trainer.step, reason, ...measured });
+  }
+
+  async #openRig(
+    progress: (doneBytes: number, totalBytes: number) => void,
+  ): Promise<Omit<Rebuild, "rig">> {
     const old = this.#rig;
     this.#rig = null;
-    const { rig, ...measured } = await rebuild(
-      old,
-      rigPlan,
-      adapter,
-      () => undefined,
-      this.#abort.signal,
-    );
+    const { adapter } = this.state;
+    const { signal } = this.#abort;
+    const { rig, ...measured } = await rebuild(old, this.#rigPlan, adapter, progress, signal);
     this.#rig = rig;
+    this.#rigOpenedAt = performance.now();
+    this.#smaller = rig.smaller;
     this.#emit({ kind: "engine", report: rig.report });
-    this.#emit({ kind: "rebuilt", step: trainer.step, reason, ...measured });
+    return measured;
   }
 
   /** Goes back to the safe state and waits for a device, visibly where the browser holds it back. */
-  async #recover(error: UserError): Promise<void> {
+  async #recover(error: UserError, reason: "device-lost" | "out-of-memory"): Promise<void> {
     Object.assign(this.state, structuredClone(this.#safe));
     const safeStep = this.state.trainer.step;
-    let loss = this.#losses.add(error, Date.now());
+    let loss = this.#losses.add(error, safeStep);
+    if (reason === "device-lost" && this.#losses.isRepeated) {
+      this.#economise();
+    }
     for (;;) {
-      const { retryAt, message } = loss;
+      const { waitMs, message } = loss;
       this.#setPhase({
         name: "recovering",
         message: `${message} Your run is safe at step ${safeStep}.`,
         safeStep,
-        retryAt,
+        waitMs,
         error: toPlain(loss.error),
       });
       try {
-        await waitUntil(retryAt, this.#abort.signal);
-        await this.#rebuild("device-lost");
+        await waitFor(waitMs, this.#abort.signal);
+        await this.#rebuild(reason);
         return;
       } catch (failure) {
         if (this.#abort.signal.aborted) {
-          throw loss.error;
+          throw hasCode(this.#abort.signal.reason, "other-tab")
+            ? this.#abort.signal.reason
+            : loss.error;
+        }
+        if (isOutOfMemory(failure) && this.#economise()) {
+          continue;
         }
         if (!isDeviceLost(failure)) {
           throw failure;
         }
-        loss = this.#losses.addRefusal(failure, Date.now());
+        loss =
+          failure instanceof NoDevice
+            ? this.#losses.addRefusal(failure)
+            : this.#losses.add(failure, safeStep);
       }
     }
   }
@@ -301,7 +357,7 @@ export class Run {
     const rig = this.#rig;
     this.#rig = null;
     this.#abort = new AbortController();
-    await releaseRig(rig);
+    await releaseRig(rig).catch(() => undefined); // what made it fail is to be told, not this
     Object.assign(this.state, structuredClone(this.#safe));
     const safeStep = this.#savedStep >= 0 ? this.#savedStep : null;
     this.#setPhase({ name: "failed", error: toPlain(error), safeStep });
@@ -312,14 +368,9 @@ export class Run {
     if (old !== null && !old.machine.isLost()) {
       return;
     }
-    const { rigPlan } = this.#parts;
-    const progress = (doneBytes: number, totalBytes: number) => {
+    await this.#openRig((doneBytes: number, totalBytes: number) => {
       this.#emit({ kind: "loading", doing: "Writing weights to the GPU", doneBytes, totalBytes });
-    };
-    this.#rig = null;
-    const { rig } = await rebuild(old, rigPlan, this.state.adapter, progress, this.#abort.signal);
-    this.#rig = rig;
-    this.#emit({ kind: "engine", report: rig.report });
+    });
   }
 
   /** The base model's answer before the first step made here, the adapter's after the last. */
@@ -402,16 +453,13 @@ export class Run {
 }
 
 function isDeviceLost(error: unknown): error is UserError {
-  return error instanceof UserError && error.code === "device-lost";
+  return hasCode(error, "device-lost");
 }
 
-async function waitUntil(time: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(resolve, Math.max(0, time - Date.now()));
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    });
-  });
+function isOutOfMemory(error: unknown): error is UserError {
+  return hasCode(error, "out-of-memory");
+}
+
+function hasCode(error: unknown, code: ErrorCode): error is UserError {
+  return error instanceof UserError && error.code === code;
 }

@@ -1,5 +1,5 @@
 // Answers the page's calls: what is loaded, what is running, what is saved.
-import { adapterShapes, initialAdapter, loraTargets } from "../adapter/lora.ts";
+import { initialAdapter, loraTargets } from "../adapter/lora.ts";
 import type { AdapterState } from "../adapter/state.ts";
 import { checkpointFileName } from "../checkpoint/container.ts";
 import type { RunState } from "../checkpoint/run-state.ts";
@@ -8,10 +8,11 @@ import { batchLength } from "../data/batch.ts";
 import { adapterFiles, adapterZip } from "../export/bundle.ts";
 import type { WasmPaths } from "../gpu/machine.ts";
 import type { RenderChats } from "../model/chat-template.ts";
-import type { BaseModel } from "../model/open.ts";
 import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../train/recipe.ts";
 import { initialState } from "../train/trainer.ts";
+import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
+import { checkAdapter } from "./check-adapter.ts";
 import { listedModels } from "./listed.ts";
 import { readStartAdapter } from "./start-adapter.ts";
 import {
@@ -38,7 +39,7 @@ import type {
 import { Preview } from "./preview.ts";
 import { Run } from "./run.ts";
 import { Shelf, type LoadedModel } from "./shelf.ts";
-import { takeTabLock } from "./tab-lock.ts";
+import { takeTabLock, type TabLock } from "./tab-lock.ts";
 
 export interface SessionParts {
   store: CheckpointStore;
@@ -60,7 +61,7 @@ export class Session {
   #data: LoadedData | null = null;
   #run: Run | null = null;
   #preview: Preview | null = null;
-  #releaseTab: (() => void) | null = null;
+  #tabLock: TabLock | null = null;
   readonly #generations = new Map<number, AbortController>();
 
   constructor(parts: SessionParts) {
@@ -197,9 +198,32 @@ export class Session {
   async resume(): Promise<null> {
     const run = this.#currentRun();
     this.#refuseWhileRunning();
-    this.#releaseTab ??= await takeTabLock();
+    await this.#holdTab();
     run.go();
     return null;
+  }
+
+  async takeOver(): Promise<null> {
+    this.#refuseWhileRunning();
+    await this.#holdTab(true);
+    return null;
+  }
+
+  async #holdTab(takeOver = false): Promise<void> {
+    if (this.#tabLock === null) {
+      const lock = await takeTabLock(takeOver);
+      this.#tabLock = lock;
+      lock.lost.addEventListener("abort", () => {
+        void this.#surrender(lock);
+      });
+    }
+  }
+
+  /** Another tab has the run: what is held in memory here is soon out of date. */
+  async #surrender({ lost }: TabLock): Promise<void> {
+    const run = this.#run;
+    this.#run = null;
+    await run?.surrender(lost.reason as UserError);
   }
 
   async stop(): Promise<null> {
@@ -214,9 +238,9 @@ export class Session {
 
   async restore({ key }: Calls["restore"]["params"]): Promise<RestoredRun> {
     this.#refuseWhileRunning();
-    const wasHeld = this.#releaseTab !== null;
+    const wasHeld = this.#tabLock !== null;
     // Before it is read: a run in another tab may have thinned the checkpoint out by now.
-    this.#releaseTab ??= await takeTabLock();
+    await this.#holdTab();
     try {
       return await this.#takeUp(key);
     } catch (error) {
@@ -346,7 +370,7 @@ export class Session {
       this.#takeEvent(event);
     };
     const dataset = await datasetFor(model, data, state.recipe);
-    this.#releaseTab ??= await takeTabLock();
+    await this.#holdTab();
     await this.#closePreview();
     await this.#run?.release();
     const { backend } = this.#device;
@@ -355,7 +379,8 @@ export class Session {
     const { labelSmoothing } = state.recipe;
     const lora = state.recipe;
     const rigPlan = { engine, backend, wasmPaths, model, lora, shape, labelSmoothing };
-    this.#run = new Run({ state, dataset, data, rigPlan, store, samplePrompt, emit });
+    const write = <T>(work: () => Promise<T>) => this.#write(work);
+    this.#run = new Run({ state, dataset, data, rigPlan, store, samplePrompt, write, emit });
     return this.#run;
   }
 
@@ -367,9 +392,14 @@ export class Session {
     this.#parts.emit(event);
   }
 
+  async #write<T>(work: () => Promise<T>): Promise<T> {
+    invariant(this.#tabLock !== null, "a run writes only while its tab holds the lock");
+    return await this.#tabLock.write(work);
+  }
+
   #letOtherTabs(): void {
-    this.#releaseTab?.();
-    this.#releaseTab = null;
+    this.#tabLock?.release();
+    this.#tabLock = null;
   }
 
   async #modelOf({ base }: RunState): Promise<LoadedModel> {
@@ -458,18 +488,6 @@ export class Session {
       throw new UserError("empty-data", "No data is loaded.", { remedy: "Choose a data file." });
     }
     return this.#data;
-  }
-}
-
-/** A checkpoint's tensors must be the ones that its recipe makes on this model. */
-function checkAdapter({ adapter, recipe, base }: RunState, model: BaseModel): void {
-  const expected = adapterShapes(loraTargets(model.config, recipe), recipe.rank);
-  const describe = (parts: readonly { name: string; shape: readonly number[] }[]) =>
-    parts.map(({ name, shape }) => `${name} [${shape.join(", ")}]`).join("; ");
-  if (describe(adapter.tensors) !== describe(expected)) {
-    throw new UserError("wrong-shape", `The adapter does not fit ${base.name} and its recipe.`, {
-      remedy: "Choose the checkpoint that was made with this model.",
-    });
   }
 }
 

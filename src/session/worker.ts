@@ -3,7 +3,7 @@ import { openStore } from "../checkpoint/store.ts";
 import { toPlain } from "../util/errors.ts";
 import { findDevice } from "./find-device.ts";
 import { prefetchEngines } from "./prefetch.ts";
-import type { Command, Message, SessionEvent } from "./protocol.ts";
+import type { Command, Message, Ping, SessionEvent } from "./protocol.ts";
 import { Session } from "./session.ts";
 import { templateRenderer } from "./templates.ts";
 import { wasmPaths } from "./wasm-paths.ts";
@@ -24,7 +24,11 @@ const opening = findDevice().then((device) => {
   return new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, render, emit });
 });
 
-self.onmessage = ({ data }: MessageEvent<Command>) => {
+self.onmessage = ({ data }: MessageEvent<Command | Ping>) => {
+  if (data.name === "ping") {
+    post({ kind: "pong" });
+    return;
+  }
   void opening
     .then((session) => perform(session, data))
     .then(
@@ -68,6 +72,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.pause();
     case "resume":
       return session.resume();
+    case "takeOver":
+      return session.takeOver();
     case "stop":
       return session.stop();
     case "save":

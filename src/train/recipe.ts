@@ -80,6 +80,8 @@ export interface Recipe {
   saveTotalLimit: number;
   /** Destroy and rebuild the GPU device every this many steps; 0 never. */
   reloadEverySteps: number;
+  /** Rebuild the device when it is this many minutes old, after the step being made; 0 never. */
+  reloadEveryMinutes: number;
   /** Rebuild when device memory exceeds this many bytes; 0 never. */
   reloadAboveBytes: number;
   /** Seed of the adapter's start, the order of rows, dropout and sampling. */
@@ -114,6 +116,7 @@ export const defaultRecipe: Readonly<Recipe> = {
   saveSteps: 20,
   saveTotalLimit: 3,
   reloadEverySteps: 0,
+  reloadEveryMinutes: 0,
   reloadAboveBytes: 0,
   seed: 42,
 };
@@ -165,6 +168,7 @@ export const recipeRanges = {
   saveSteps: count(0, 1e6),
   saveTotalLimit: count(1, 100),
   reloadEverySteps: count(0, 1e6),
+  reloadEveryMinutes: real(0, 1e5),
   reloadAboveBytes: count(0, 2 ** 50),
   seed: count(0, 2 ** 32 - 1),
 } as const satisfies Partial<Record<keyof Recipe, Range>>;

@@ -35,6 +35,7 @@ export type ErrorCode =
   | "network"
   | "damaged-file"
   | "busy"
+  | "other-tab"
   | "aborted"
   | "unexpected";
 

@@ -1,7 +1,7 @@
 // The page's state: starts the session's worker, hands its events on, and ties set-up, run and saved runs together.
 import { createContext } from "svelte";
 import { MediaQuery } from "svelte/reactivity";
-import { startSession } from "../../session/client.ts";
+import { startSession, type SessionClient } from "../../session/client.ts";
 import type { CheckpointSummary, DeviceInfo, SessionEvent } from "../../session/protocol.ts";
 import { formatLoss, formatPercent } from "../../util/format.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
@@ -16,6 +16,8 @@ import { Trial } from "./trial.svelte.ts";
 export class AppState {
   device = $state.raw<DeviceInfo | null>(null);
   openError = $state.raw<PlainError | null>(null);
+  /** The worker broke down or does not answer. */
+  engineFault = $state.raw<PlainError | null>(null);
   readonly setup: Setup;
   readonly run: Run;
   readonly saved: Saved;
@@ -45,10 +47,18 @@ export class AppState {
     return phase.name === "idle" ? "Anneal" : `${titleWords[phase.name]} Anneal`;
   });
 
+  readonly #client: SessionClient;
+
   constructor() {
-    const client = startSession((event) => {
-      this.#take(event);
+    const client = startSession({
+      onEvent: (event) => {
+        this.#take(event);
+      },
+      onFault: (fault) => {
+        this.engineFault = fault === null ? null : toPlain(fault);
+      },
     });
+    this.#client = client;
     this.setup = new Setup(client);
     this.run = new Run(client);
     this.saved = new Saved(client);
@@ -88,6 +98,52 @@ export class AppState {
     this.run.adopt(restored);
     if (restored.step < restored.totalSteps) {
       await this.run.resume();
+    }
+  }
+
+  /** The newest checkpoint of a run; other tabs may have saved since. */
+  async takeUpNewest(runId: string): Promise<void> {
+    await this.saved.refresh();
+    const newest = this.saved.newestOf(runId);
+    if (newest !== null) {
+      await this.takeUp(newest);
+    }
+  }
+
+  /** Goes on with a run that another tab has, from what that tab saved last. */
+  async takeOver(runId: string): Promise<void> {
+    if (await this.saved.takeOver()) {
+      await this.takeUpNewest(runId);
+    }
+  }
+
+  /** Stops the run of another tab, and starts the one that is set up here. */
+  async takeOverAndStart(): Promise<void> {
+    this.run.error = null;
+    if (await this.saved.takeOver()) {
+      await this.start();
+    }
+  }
+
+  /** Ends a worker that is of no use any more and goes on from the last save, or opens the page anew where there is none. */
+  async restartEngine(): Promise<void> {
+    const { runId } = this.run;
+    const engine = this.device?.engine;
+    this.run.breakOff();
+    if (runId === null || this.saved.newestOf(runId) === null || engine === undefined) {
+      location.reload();
+      return;
+    }
+    this.engineFault = null;
+    this.#client.restart();
+    try {
+      this.device = (await this.#client.call("open")).device;
+      if (engine !== this.device.engine) {
+        this.device = await this.#client.call("chooseEngine", { engine });
+      }
+      await this.takeUpNewest(runId);
+    } catch (error) {
+      this.openError = toPlain(error);
     }
   }
 

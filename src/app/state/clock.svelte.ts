@@ -9,6 +9,12 @@ export class Clock {
     };
   });
 
+  /** Milliseconds of a clock that is never set, for countdowns. */
+  get elapsedMs(): number {
+    this.#subscribe();
+    return performance.now();
+  }
+
   /** Milliseconds since 1970. */
   get now(): number {
     this.#subscribe();

@@ -16,8 +16,10 @@ export interface JournalLine {
 
 const rebuildReasons: Record<RebuildReason, string> = {
   "every-steps": "as the recipe asks",
+  "every-minutes": "as the recipe asks",
   "above-bytes": "memory was above the limit",
   "device-lost": "the device was lost",
+  "out-of-memory": "the device ran out of memory, so less goes through at a time",
 };
 
 const engineWords: Record<EngineName, string> = { webgpu: "compiled", tfjs: "reference" };

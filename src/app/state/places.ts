@@ -36,6 +36,7 @@ const places: Record<ErrorCode, Place> = {
   "wrong-base-model": "model",
   "wrong-data": "data",
   busy: "run",
+  "other-tab": "run",
   aborted: "run",
   unexpected: "run",
 };

@@ -137,6 +137,7 @@ export const fieldGroups: readonly FieldGroup[] = [
     title: "Device",
     fields: [
       number("reloadEverySteps", "reload every steps", "Rebuild the GPU device so often; 0 never."),
+      number("reloadEveryMinutes", "reload every minutes", "Rebuild it by its age; 0 never."),
       number("reloadAboveBytes", "reload above bytes", "Rebuild above this much memory; 0 never."),
     ],
   },

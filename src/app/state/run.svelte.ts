@@ -37,6 +37,8 @@ export class Run {
   saveError = $state.raw<PlainError | null>(null);
   /** A call to the session that has not been answered. */
   pending = $state<"start" | "pause" | "resume" | "stop" | null>(null);
+  /** When a recovering run is tried again, by the page's `performance.now()`. */
+  retryAt = $state.raw(0);
   /** The loss curve, to be drawn. */
   columns = $state.raw<Columns>(noColumns);
 
@@ -82,6 +84,12 @@ export class Run {
     await this.#client.call("save", { reason }).catch(() => null);
   }
 
+  /** The worker is given up, and with it all that was under way. */
+  breakOff(): void {
+    this.phase = { name: "idle" };
+    this.pending = null;
+  }
+
   /** Draws a run that was taken up again; it stands still until it is resumed. */
   adopt(restored: RestoredRun): void {
     this.#clear(restored.totalSteps);
@@ -107,6 +115,9 @@ export class Run {
       case "run":
         this.phase = event.phase;
         this.transfer = null;
+        if (event.phase.name === "recovering") {
+          this.retryAt = performance.now() + event.phase.waitMs;
+        }
         if (event.phase.name === "running") {
           this.error = null;
         }

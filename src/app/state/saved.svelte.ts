@@ -33,6 +33,21 @@ export class Saved {
     this.offer = newest !== undefined && newest.step < newest.totalSteps ? newest : null;
   }
 
+  newestOf(runId: string): CheckpointSummary | null {
+    return this.runs.find(([newest]) => newest?.runId === runId)?.[0] ?? null;
+  }
+
+  async refresh(): Promise<void> {
+    this.list =
+      (await this.#work("", "Reading", () => this.#client.call("listCheckpoints"))) ?? this.list;
+  }
+
+  /** Whether this tab has the browser's run now; if not, the reason is in `error`. */
+  async takeOver(): Promise<boolean> {
+    await this.#work("", "Taking the run over", () => this.#client.call("takeOver"));
+    return this.error === null;
+  }
+
   /** Null when it was refused; the reason is then in `error`. */
   async restore(checkpoint: CheckpointSummary): Promise<RestoredRun | null> {
     const restored = await this.#work(checkpoint.key, "Reading the checkpoint", () =>

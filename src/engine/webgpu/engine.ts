@@ -120,8 +120,8 @@ async function allocateSmaller(
   }
 }
 
-/** First all layers are computed twice, then fewer rows go through at a time. */
-function nextSmaller({ rowsPerPass, keptLayers }: Economy): Economy | null {
+/** First all layers are computed twice, then fewer rows go through at a time; null when there is nothing to save. */
+export function nextSmaller({ rowsPerPass, keptLayers }: Economy): Economy | null {
   if (keptLayers > 0) {
     return { rowsPerPass, keptLayers: Math.floor(keptLayers / 2) };
   }

@@ -1,5 +1,6 @@
 // A machine whose device can be lost, or run full, at a chosen moment: what a crash of the GPU process looks like from here.
 import type { Machine, openMachine } from "../../../src/gpu/machine.ts";
+import { NoDevice } from "../../../src/gpu/device.ts";
 import { UserError } from "../../../src/util/errors.ts";
 
 /** What the next machines do; a test sets it. */
@@ -21,7 +22,7 @@ export async function openFragile(
 ): Promise<Machine> {
   if (devices.refusals > 0) {
     devices.refusals--;
-    throw deviceLost();
+    throw new NoDevice();
   }
   devices.opened++;
   const machine = await open(...given);

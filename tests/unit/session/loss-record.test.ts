@@ -1,56 +1,62 @@
-// What follows a lost device: once at once, twice within two minutes a wait, and after three waits a person.
+// What follows a lost device: it is tried again after longer and longer waits, a browser that gives none is waited for, and
+// in the end it takes a person.
 import { describe, expect, test } from "vitest";
 import { LossRecord } from "../../../src/session/loss-record.ts";
 import { UserError } from "../../../src/util/errors.ts";
 
 const error = new UserError("device-lost", "The GPU process stopped.", { remedy: "Wait." });
-const now = 1_763_800_000_000;
 const blockMs = 122_000;
 
 describe("a lost device", () => {
   test("is tried again at once, with its own words", () => {
-    const loss = new LossRecord().add(error, now);
-    expect(loss).toEqual({ retryAt: now + 300, message: "The GPU process stopped.", error });
+    const loss = new LossRecord().add(error, 3);
+    expect(loss).toEqual({ waitMs: 300, message: "The GPU process stopped.", error });
   });
 
-  test("lost again within two minutes is waited for until the browser's block is over", () => {
+  test("lost at one step over and over is waited for twice as long each time, and then given up", () => {
     const record = new LossRecord();
-    record.add(error, now);
-    const loss = record.add(error, now + blockMs - 1);
-    expect(loss.retryAt).toBe(now + blockMs - 1 + blockMs);
-    expect(loss.error.code).toBe("device-lost-twice");
-    expect(loss.message).toBe(loss.error.message);
-    expect(loss.error.remedy).toContain("reload the page");
+    const waits = [1, 2, 3, 4, 5, 6].map(() => record.add(error, 3).waitMs);
+    expect(waits).toEqual([300, 600, 1200, 2400, 4800, 9600]);
+    expect(() => record.add(error, 3)).toThrow(
+      expect.objectContaining({ code: "device-lost-twice", cause: error }),
+    );
   });
 
-  test("lost again later is a first loss", () => {
+  test("lost three times at one step is asked for less", () => {
     const record = new LossRecord();
-    record.add(error, now);
-    expect(record.add(error, now + blockMs).error).toBe(error);
-    expect(record.add(error, now + blockMs + 60_000).error.code).toBe("device-lost-twice");
+    const asked = [1, 2, 3].map(() => {
+      record.add(error, 3);
+      return record.isRepeated;
+    });
+    expect(asked).toEqual([false, false, true]);
+  });
+
+  test("lost again at a later step is a first loss", () => {
+    const record = new LossRecord();
+    for (let step = 0; step < 100; step++) {
+      expect(record.add(error, step).waitMs).toBe(300);
+    }
   });
 });
 
 describe("a device that is not to be had", () => {
-  test("is waited for three times, and then given up with the cause", () => {
+  test("is waited for three times until the browser's block is over, and then given up", () => {
     const record = new LossRecord();
-    record.add(error, now);
-    for (const wait of [1, 2, 3]) {
-      const time = now + wait * blockMs;
-      expect(record.addRefusal(error, time)).toMatchObject({
-        retryAt: time + blockMs,
-        error: { code: "device-lost-twice" },
-      });
+    record.add(error, 3);
+    for (let wait = 0; wait < 3; wait++) {
+      const loss = record.addRefusal(error);
+      expect(loss).toMatchObject({ waitMs: blockMs, error: { code: "device-lost-twice" } });
+      expect(loss.error.remedy).toContain("reload the page");
     }
-    expect(() => record.addRefusal(error, now)).toThrow(
+    expect(() => record.addRefusal(error)).toThrow(
       expect.objectContaining({ code: "device-lost-twice", cause: error }),
     );
   });
 
   test("is waited for three times again once a device has computed", () => {
     const record = new LossRecord();
-    [1, 2, 3].forEach(() => record.addRefusal(error, now));
-    record.add(error, now);
-    expect(record.addRefusal(error, now).retryAt).toBe(now + blockMs);
+    [1, 2, 3].forEach(() => record.addRefusal(error));
+    record.add(error, 3);
+    expect(record.addRefusal(error).waitMs).toBe(blockMs);
   });
 });
