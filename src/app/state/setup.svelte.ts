@@ -31,6 +31,9 @@ export interface Loading {
 
 const planDelayMs = 250;
 
+/** Bytes of weights that a browser's storage takes without a thought. */
+const largestWithoutAsking = 1e9;
+
 export class Setup {
   readonly form = new RecipeForm();
   model = $state.raw<ModelInfo | null>(null);
@@ -73,13 +76,15 @@ export class Setup {
     return this.#load("model", "Loading the model", () => this.#takeModel(source));
   }
 
-  /** Files that are here and fit as they are stored need no second word. */
+  /** Files that are here and fit as they are stored need no second word, unless a smaller format would spare much. */
   lookUpModel(source: ModelSource): Promise<void> {
     return this.#load("model", "Looking the model up", async () => {
       const recipe = this.form.forOwnModel();
       const offer = await this.#client.call("lookUpModel", { source, recipe });
       const stored = offer.formats.find(({ format }) => format === "stored");
-      if (offer.downloadBytes === 0 && stored?.fits === true) {
+      const isPlain =
+        offer.formats.length === 1 || (stored?.weightsBytes ?? 0) <= largestWithoutAsking;
+      if (offer.downloadBytes === 0 && stored?.fits === true && isPlain) {
         await this.#takeModel({ kind: "offer", id: offer.id, format: "stored" });
       } else {
         this.offer = offer;
