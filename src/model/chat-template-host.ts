@@ -56,6 +56,7 @@ export class TemplateHost {
   ): Promise<string[]> {
     signal?.throwIfAborted();
     this.#worker ??= await this.#begin();
+    signal?.throwIfAborted();
     const worker = this.#worker;
     const id = ++this.#calls;
     const limitMs = this.#limits.callMs + this.#limits.chatMs * requests.length;

@@ -1,10 +1,10 @@
 // How much a template may do: real ones come nowhere near, and beyond it a page would run out of memory or patience.
 import { TemplateFault } from "./values.ts";
 
-/** Steps of evaluation; some seconds' worth. Llama 3.2's template takes 30 for a message. */
-const maxSteps = 20_000_000;
+/** Steps of evaluation; a second's worth or two. The most verbose of real templates take 300 for a message. */
+const maxSteps = 5_000_000;
 /** Characters of all texts made on the way, and 16 for each item of a list. */
-const maxMade = 2 ** 28;
+const maxMade = 2 ** 26;
 const itemSize = 16;
 /** Macros within macros. Python ends at some 300. */
 const maxDepth = 100;

@@ -137,6 +137,7 @@ class Interpreter {
     let isEmpty = true;
     for (let item = loop.next(); item !== undefined; item = loop.next()) {
       isEmpty = false;
+      this.#evaluator.budget.step();
       const inner = new Scope(scope, [["loop", value]]);
       this.#assign(statement.target, item, inner);
       if (this.#execute(statement.body, inner, output) === "break") {

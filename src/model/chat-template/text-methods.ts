@@ -64,8 +64,7 @@ const methods: Readonly<Record<string, Method>> = {
   index: (text, given) => found(placeOf(text, wantedIn("index", given), false)),
   rindex: (text, given) => found(placeOf(text, wantedIn("rindex", given), true)),
   count: (text, given) => {
-    const wanted = wantedIn("count", given);
-    return wanted === "" ? Array.from(text).length + 1 : text.split(wanted).length - 1;
+    return countOf(text, wantedIn("count", given));
   },
   join: (text, given, budget) => {
     const items = itemsOf(new Bound("join", ["iterable"], given).required("iterable"));
@@ -147,6 +146,22 @@ export function strip(
   return all.slice(begin, end).join("");
 }
 
+/** How often a text is found, without overlaps; the empty one stands between all characters. */
+function countOf(text: string, wanted: string): number {
+  if (wanted === "") {
+    return Array.from(text).length + 1;
+  }
+  let count = 0;
+  for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
+    count++;
+  }
+  return count;
+}
+
+function literal(text: string): RegExp {
+  return new RegExp(text.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`), "gu");
+}
+
 /** @param count at most so many; negative is all */
 export function replaceText(
   text: string,
@@ -155,14 +170,13 @@ export function replaceText(
   count: number,
   budget: Budget,
 ): string {
-  const parts = old === "" ? ["", ...Array.from(text), ""] : text.split(old);
-  const times = count < 0 ? parts.length - 1 : Math.min(count, parts.length - 1);
+  const places = countOf(text, old);
+  const times = count < 0 ? places : Math.min(count, places);
+  budget.items(places);
   budget.characters(text.length + times * replacement.length);
-  return (
-    parts.slice(0, times + 1).join(replacement) +
-    (times + 1 < parts.length ? old : "") +
-    parts.slice(times + 1).join(old)
-  );
+  let left = times;
+  const pattern = old === "" ? /(?:)/gu : literal(old);
+  return text.replace(pattern, (found) => (left-- > 0 ? replacement : found));
 }
 
 // eslint-disable-next-line no-control-regex -- Python ends lines at these too
