@@ -1,4 +1,5 @@
-// Does the Python world take what Anneal writes? Trains the demo, then lets check.py compare it with PEFT and transformers.
+// Does the Python world take what Anneal writes, and agree on what it reads? Trains the demo and has check.py compare it with
+// PEFT and transformers; then a GGUF model goes through both (gguf.ts).
 // Run: npm run test:interop. The first run makes .venv at the root and installs the versions of requirements.txt.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -7,12 +8,14 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { browserLogits } from "./browser-logits.ts";
+import { checkGguf } from "./gguf.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const here = fileURLToPath(new URL(".", import.meta.url));
 const isWindows = process.platform === "win32";
 const python = join(root, ".venv", isWindows ? "Scripts/python.exe" : "bin/python");
 const out = join(root, "out", "interop");
+const logitsFile = join(out, "logits.json");
 
 /** Besides prompts of the demo's data: plain text, other scripts, one token. */
 const otherPrompts = ["The sea was", "naïve café, 日本語 👩‍🚀", "A"];
@@ -80,15 +83,27 @@ function demoPrompts(count: number): string[] {
   return lines.slice(0, count).map((line) => (JSON.parse(line) as { prompt: string }).prompt);
 }
 
+/** Prints what check.py does, but its last line, the sums. */
+function checkAdapter(): { passed: number; failed: number } {
+  const { status, stdout } = spawnSync(python, [join(here, "check.py"), out, logitsFile], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8",
+    env: { ...process.env, HF_HUB_OFFLINE: "1" },
+  });
+  const sums = /^(\d+) passed, (\d+) failed$/m.exec(stdout);
+  process.stdout.write(stdout.replace(sums?.[0] ?? "", "").trimEnd() + "\n");
+  const [passed, failed] = [Number(sums?.[1] ?? 0), Number(sums?.[2] ?? 1)];
+  return { passed, failed: status === 0 ? failed : Math.max(failed, 1) };
+}
+
 rmSync(out, { recursive: true, force: true }); // nothing of an earlier run is to be checked
 preparePython();
 const { heldOutAfter } = await trainDemo();
 const prompts = await browserLogits(join(out, "adapter"), [...demoPrompts(7), ...otherPrompts]);
-const logitsFile = join(out, "logits.json");
 writeFileSync(logitsFile, JSON.stringify({ heldOutAfter, prompts }));
-const { status } = spawnSync(python, [join(here, "check.py"), out, logitsFile], {
-  cwd: root,
-  stdio: "inherit",
-  env: { ...process.env, HF_HUB_OFFLINE: "1" },
-});
-process.exitCode = status ?? 1;
+const adapter = checkAdapter();
+const gguf = await checkGguf(python, join(out, "gguf"));
+const [passed, failed] = [adapter.passed + gguf.passed, adapter.failed + gguf.failed];
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;

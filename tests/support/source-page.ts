@@ -1,6 +1,6 @@
 // Runs a module of the source tree in a real page on WebGPU, for what the product's page has no button for.
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright";
+import { chromium, type Browser } from "playwright";
 import { createServer } from "vite";
 import { browserArguments, findBrowser } from "./browser.ts";
 
@@ -8,13 +8,14 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /**
  * Imports `module` (from the root, with a leading slash) and answers what its export `name` returns for `argument`;
- * both travel as JSON. `onLine` hears what the page logs meanwhile.
+ * both travel as JSON. `onLine` hears what the page logs meanwhile, `atEnd` sees the browser before it is closed.
  */
 export async function inSourcePage<Result>(
   module: string,
   name: string,
   argument: unknown,
   onLine: (line: string) => void = () => undefined,
+  atEnd: (browser: Browser) => Promise<void> = () => Promise.resolve(),
 ): Promise<Result> {
   const server = await createServer({
     root,
@@ -42,7 +43,9 @@ export async function inSourcePage<Result>(
     });
     await page.goto(`${server.resolvedUrls?.local[0] ?? ""}tests/support/blank.html`);
     const call = `import(${JSON.stringify(module)}).then((page) => page.${name}(${JSON.stringify(argument)}))`;
-    return await page.evaluate<Result>(call);
+    const result = await page.evaluate<Result>(call);
+    await atEnd(browser);
+    return result;
   } finally {
     await browser.close();
     await server.close();
