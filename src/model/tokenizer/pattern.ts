@@ -2,6 +2,7 @@
 // Differences that matter: \s is White_Space (JavaScript adds U+FEFF and lacks U+0085), \d and \w are Unicode's, `.` stops at
 // \n alone, `++ *+ ?+` and (?>) never give back, (?i:) and POSIX classes exist, ^ and $ are of lines.
 // Source: Oniguruma doc/RE and doc/SYNTAX.md; the classes were compared with Python's tokenizers over all characters.
+import { Freedom, repeatedBits } from "./backtracking.ts";
 
 /** Longer than any real one (GPT-4o's has 430); a bound on the work of translating. */
 const maxLength = 10_000;
@@ -65,6 +66,8 @@ class Translation {
   #at = 0;
   #isCaseFree = false;
   #captures = 0;
+  /** Bits of backtracking in what was translated last; see backtracking.ts. */
+  #bits = 0;
 
   constructor(source: string) {
     this.#source = source;
@@ -83,39 +86,56 @@ class Translation {
       throw new SyntaxError(`its groups nest deeper than ${maxDepth}`);
     }
     let translated = "";
+    const freedom = new Freedom();
     while (this.#at < this.#source.length && this.#peek() !== ")") {
-      translated += this.#take("|") ? "|" : this.#quantified(this.#atom(depth));
+      if (this.#take("|")) {
+        translated += "|";
+        freedom.nextAlternative();
+      } else {
+        translated += this.#quantified(this.#atom(depth));
+        freedom.add(this.#bits);
+      }
     }
+    this.#bits = freedom.bits;
     return translated;
   }
 
   /** Quantifiers follow each other: `a{2}+` is (a{2})+, but `a++` never gives back. */
   #quantified(atom: string): string {
+    const bits = this.#bits;
     let translated = atom;
-    for (let isFirst = true; ; isFirst = false) {
+    for (let before = ""; ;) {
       const quantifier = this.#match(/(?:[*+?]|\{(?:\d+(?:,\d*)?|,\d+)\})/y);
       if (quantifier === null) {
         return translated;
       }
       const times = quantifier.replace("{,", "{0,");
       const isBraced = times.startsWith("{");
-      const repeated = `${isFirst ? translated : `(?:${translated})`}${times}`;
-      if (this.#take("?")) {
-        translated = `${repeated}?`;
+      const isLazy = this.#take("?");
+      if (times === "+" && !isLazy && /^\{1,\d+\}$/.test(before)) {
+        // The {1,3}+ of GPT-4's words: the same as +, and one way to match instead of many.
+        this.#bits = repeatedBits(times, bits);
+        translated = `${atom}+`;
       } else {
-        translated = !isBraced && this.#take("+") ? this.#atomic(repeated) : repeated;
+        this.#bits = repeatedBits(times, this.#bits);
+        const repeated = `${before === "" ? translated : `(?:${translated})`}${times}`;
+        const isPossessive = !isLazy && !isBraced && this.#take("+");
+        translated = isLazy ? `${repeated}?` : isPossessive ? this.#atomic(repeated) : repeated;
       }
+      before = before === "" && !isLazy ? times : "?";
     }
   }
 
   /** JavaScript's lookaheads give nothing back, so what one has captured stands. */
   #atomic(inner: string): string {
+    this.#bits = 0;
     const name = `a${this.#captures++}`;
     return `(?:(?=(?<${name}>${inner}))\\k<${name}>)`;
   }
 
   #atom(depth: number): string {
     const character = this.#next();
+    this.#bits = 0;
     switch (character) {
       case "(":
         return this.#group(depth);
@@ -156,6 +176,7 @@ class Translation {
       return this.#atomic(inner);
     }
     const looks = opening !== null && /^\?<?[=!]$/.test(opening);
+    this.#bits = looks ? 0 : this.#bits;
     return looks ? `(${opening}${inner})` : `(?:${inner})`;
   }
 
