@@ -36,7 +36,7 @@ export function configOf(
     hiddenSize,
     heads,
     headDim,
-    layers: metadata.requiredCount(own("block_count")),
+    layers: readLayers(metadata, own("block_count")),
   };
   return {
     architectures: [hfClass],
@@ -60,6 +60,17 @@ export function configOf(
     ...ownFields(metadata, prefix, sizes),
     ...tokenIds(metadata),
   };
+}
+
+/** No released model comes near it; lists of the config have an entry for each. */
+const maxLayers = 1024;
+
+function readLayers(metadata: Metadata, key: string): number {
+  const layers = metadata.requiredCount(key);
+  if (layers > maxLayers) {
+    throw metadata.fault(key, `It is ${layers}; the limit is ${maxLayers}.`);
+  }
+  return layers;
 }
 
 interface Sizes {
