@@ -55,7 +55,16 @@ export async function openManifest(bytes: Uint8Array<ArrayBuffer>): Promise<Open
   if ((await hashOf(json)) !== text.slice(0, hashLength)) {
     return "damaged";
   }
-  return parse(JSON.parse(json)) ?? "foreign";
+  return parse(valueOf(json)) ?? "foreign";
+}
+
+/** Null for what is no JSON. */
+function valueOf(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
 }
 
 type Fields = Partial<Record<keyof CacheManifest | "schema", unknown>>;
