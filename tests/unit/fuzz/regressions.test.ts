@@ -1,0 +1,74 @@
+// What `npm run test:fuzz` has found, one input of each class: refused in words and at once.
+import { describe, expect, test } from "vitest";
+import { blobSource } from "../../../src/formats/byte-source.ts";
+import { openGguf } from "../../../src/model/gguf/open.ts";
+import { compilePattern } from "../../../src/model/tokenizer/pattern.ts";
+import { openManifest } from "../../../src/sources/cache-manifest.ts";
+import { sha256Hex } from "../../../src/util/bytes.ts";
+import { UserError } from "../../../src/util/errors.ts";
+import { f32Tensor, number, str, writeGguf } from "../../support/gguf-writer.ts";
+
+describe("a regular expression of tokenizer.json", () => {
+  test.each([
+    "(a+)+$",
+    "(?:a|a)*b",
+    "(a|b?)+c",
+    "(?:a*)*?b",
+    "(a{1,30}){1,30}b",
+    "(a?){50}b",
+    "a*a*a*a*a*b",
+    "(?=(a+)+b)",
+  ])("%s, which takes time without end, is refused", (source) => {
+    expect(() => compilePattern(source)).toThrow(SyntaxError);
+  });
+
+  test.each([
+    // cl100k as some write it, o200k, DeepSeek: with all that real ones repeat.
+    String.raw`(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s+`,
+    String.raw`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{M}]*[\p{Ll}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\s+(?!\S)`,
+    String.raw`[!"#$]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+`,
+    String.raw`(?>a+)+b`,
+    String.raw`(?:ab)+`,
+  ])("%s, as real ones are, is read", (source) => {
+    expect(compilePattern(source).flags).toBe("gv");
+  });
+
+  test("a repeated group of one to three digits cuts as one repetition does", () => {
+    for (const text of ["1234567", "12a345", "", "x"]) {
+      const cut = (source: string) => Array.from(text.matchAll(compilePattern(source)), String);
+      expect(cut(String.raw`\d{1,3}+`)).toEqual(cut(String.raw`\d+`));
+      expect(cut(String.raw`\d{1,3}+7`)).toEqual(cut(String.raw`\d+7`));
+    }
+  });
+});
+
+test.each(["smollm3", "gemma2", "gemma3"])(
+  "a GGUF file of kind %s with four billion layers is refused before a list of them is made",
+  async (kind) => {
+    const fields = {
+      ...{ context_length: 64, embedding_length: 4, feed_forward_length: 4 },
+      ...{ "attention.head_count": 2, block_count: 2 ** 32 - 1 },
+    };
+    const file = writeGguf({
+      metadata: [
+        ["general.architecture", str(kind)],
+        ...Object.entries(fields).map(
+          ([key, value]) => [`${kind}.${key}`, number("u32", value)] as const,
+        ),
+      ],
+      tensors: [f32Tensor("token_embd.weight", [4, 2], new Float32Array(8))],
+    });
+    const opening = openGguf(
+      blobSource(new Blob([new Uint8Array(file)]), "model.gguf"),
+      new AbortController().signal,
+    );
+    await expect(opening).rejects.toThrow(UserError);
+    await expect(opening).rejects.toThrow("4294967295; the limit is 1024");
+  },
+);
+
+test("a stored model's manifest that is sealed but no JSON is taken for another version's", async () => {
+  const text = '{"schema": "anneal-model-1", ';
+  const sealed = new TextEncoder().encode((await sha256Hex(new TextEncoder().encode(text))) + text);
+  expect(await openManifest(sealed)).toBe("foreign");
+});
