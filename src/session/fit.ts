@@ -11,6 +11,8 @@ const lengthStep = 64;
 export interface Room {
   /** Bytes in all that it grants. */
   totalBytes: number;
+  /** Whether it refused more, or was just not asked for more. */
+  isLimit: boolean;
   /** Bytes of one buffer as a kernel sees it. */
   bindingBytes: number;
 }
@@ -87,7 +89,7 @@ export interface NamedFit extends Fit {
 }
 
 /**
- * "Needs 1.9 of 8.0 GB. Fits." or "Needs 9.3 of 8.0 GB. Choose q4 (needs 5.1) or 256 tokens per row."
+ * "Needs 1.90 GB of 8.00 GB. Fits." or "Needs 9.30 GB of 8.00 GB. Choose q4 (needs 5.10 GB) or rows of at most 256 tokens."
  * @param others the other formats of the same model
  */
 export function fitWords(
@@ -95,9 +97,10 @@ export function fitWords(
   others: readonly NamedFit[],
   room: Room,
 ): string {
-  const needs = `Needs ${formatBytes(neededBytes)} of ${formatBytes(room.totalBytes)}.`;
+  const allowed = room.isLimit ? ` of ${formatBytes(room.totalBytes)}` : "";
+  const needs = `Needs ${formatBytes(neededBytes)}${allowed}.`;
   if (fits) {
-    return `${needs} Fits.`;
+    return room.isLimit ? `${needs} Fits.` : `${needs} Fits: this device grants it.`;
   }
   const smaller = others.filter((other) => other.fits).toSorted(byNeed)[0];
   const ways = [

@@ -1,6 +1,5 @@
 // The models that train well here, priced by their sizes alone: nothing is asked of any server.
 import { planBytes } from "../engine/webgpu/budget.ts";
-import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import { parseModelSizes } from "../model/config.ts";
 import { weightShapes, type WeightChoice } from "../model/weight-store.ts";
 import { catalogue, type CatalogueModel } from "../sources/catalogue.ts";
@@ -26,7 +25,7 @@ function neededFor({ config: fields }: CatalogueModel, recipe: Recipe): number {
       shape: { rows: recipe.batchSize, length },
       weightShapes: weightShapes(config, storedChoice(fields)),
     },
-    defaultBudgetBytes,
+    0, // the least that it can do with
   ).totalBytes;
 }
 

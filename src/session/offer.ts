@@ -1,6 +1,7 @@
 // Prices a model before its weights are read: what a run takes in each format, and which of them fit this device.
 import { estimateBytes } from "../engine/tfjs/estimate.ts";
 import { planBytes } from "../engine/webgpu/budget.ts";
+import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import type { OpenedModel } from "../model/open.ts";
 import { choicesFor } from "../model/weight-choice.ts";
 import { weightShapes } from "../model/weight-store.ts";
@@ -29,7 +30,10 @@ export async function offerOf(
     label: formatWords(choice),
     ...candidateOf(model, weightShapes(model.config, choice, model.tensors), recipe, device),
   }));
-  const wanted = Math.max(...candidates.map(({ takes, shape }) => takes(shape, Infinity)));
+  // What an engine would take of a device that had it.
+  const wanted = Math.max(
+    ...candidates.map(({ takes, shape }) => takes(shape, defaultBudgetBytes)),
+  );
   const allowed = await room.upTo(wanted, device.backend);
   const fits = candidates.map(({ format, label, ...candidate }) => ({
     format,
@@ -54,7 +58,7 @@ export async function offerOf(
     dtype: model.dtype,
     downloadBytes: set.source === "hub" ? bytesOf(set) : 0,
     formats,
-    suggested: bestOf(fits)?.format ?? "stored",
+    suggested: suggestionOf(fits),
   };
 }
 
@@ -75,6 +79,13 @@ function candidateOf(
           planBytes({ config, lora: recipe, shape, weightShapes, hasObjective }, budgetBytes)
             .totalBytes;
   return { shapes: weightShapes, shape, contextLength, takes };
+}
+
+/** As it is stored where that fits. f32 is for models that f16 cannot hold, which a person then chooses. */
+function suggestionOf(fits: readonly (NamedFit & { format: string })[]): string {
+  const stored = fits.find(({ format }) => format === "stored");
+  const smaller = fits.filter(({ format }) => format !== "f32");
+  return stored?.fits === true ? "stored" : (bestOf(smaller)?.format ?? "stored");
 }
 
 function without<T extends NamedFit>(fits: readonly T[], one: T): T[] {

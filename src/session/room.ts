@@ -19,13 +19,17 @@ export class RoomFinder {
   /** @param wantedBytes memory is tried up to here; what was granted before is not tried again */
   async upTo(wantedBytes: number, backend: DeviceInfo["backend"]): Promise<Room> {
     if (backend !== "webgpu") {
-      return { totalBytes: processorBytes, bindingBytes: processorBytes };
+      return { totalBytes: processorBytes, bindingBytes: processorBytes, isLimit: true };
     }
     const wanted = Math.min(wantedBytes, largestTrialBytes);
     if (this.#bindingBytes === null || (!this.#isWhole && this.#grantedBytes < wanted)) {
       await this.#try(wanted);
     }
-    return { totalBytes: this.#grantedBytes, bindingBytes: this.#bindingBytes ?? 0 };
+    return {
+      totalBytes: this.#grantedBytes,
+      bindingBytes: this.#bindingBytes ?? 0,
+      isLimit: this.#isWhole,
+    };
   }
 
   /** A device of its own: a refusal can take the device with it. */

@@ -25,7 +25,11 @@ const candidate = (choice: WeightChoice): Candidate => ({
 });
 const f16 = candidate({ format: "f16" });
 const q4 = candidate({ format: "q4", groupSize: 64 });
-const room = (totalBytes: number, bindingBytes = 2 ** 31) => ({ totalBytes, bindingBytes });
+const room = (totalBytes: number, bindingBytes = 2 ** 31) => ({
+  totalBytes,
+  bindingBytes,
+  isLimit: true,
+});
 const named = (label: string, options: Candidate, totalBytes: number): NamedFit => ({
   label,
   ...fitOf(options, room(totalBytes)),
@@ -66,6 +70,13 @@ describe("the words about it", () => {
   test("say the figures and that it fits", () => {
     const fit = named("f16", f16, 8e9);
     expect(fitWords(fit, [], room(8e9))).toMatch(/^Needs [\d.]+ [MG]B of 8(\.0+)? GB\. Fits\.$/);
+  });
+
+  test("do not call what was granted all there is", () => {
+    const granted = { ...room(8e9), isLimit: false };
+    expect(fitWords(named("f16", f16, 8e9), [], granted)).toMatch(
+      /^Needs [\d.]+ [MG]B\. Fits: this device grants it\.$/,
+    );
   });
 
   test("name the format and the row that would fit", () => {
