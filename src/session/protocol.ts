@@ -110,7 +110,7 @@ export interface ListedModel {
   isGated: boolean;
   parameters: number;
   downloadBytes: number;
-  /** What a run with the present recipe takes as the model is stored. */
+  /** The least that a run with the present recipe takes, the model as it is stored. */
   neededBytes: number;
 }
 
