@@ -65,13 +65,17 @@ function parseSchema(schema: string | undefined, fileName: string): number {
   return Number(schema);
 }
 
-/** Adds what is not there. A part that is no JSON object stays as it is: the reader behind says what is wrong. */
+/** Adds what is not there. A part that is no JSON object, or cannot be written as one, stays as it is: the reader behind says what is wrong. */
 function withFields(metadata: Metadata, part: string, missing: object): Metadata {
   const fields = parsed(metadata.get(part));
   if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
     return metadata;
   }
-  return new Map(metadata).set(part, JSON.stringify({ ...missing, ...fields }));
+  try {
+    return new Map(metadata).set(part, JSON.stringify({ ...missing, ...fields }));
+  } catch {
+    return metadata; // nested deeper than JSON.stringify goes
+  }
 }
 
 function parsed(json: string | undefined): unknown {

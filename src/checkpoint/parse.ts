@@ -1,6 +1,7 @@
 // Parsers of JSON that may be damaged or foreign: each takes an unknown value and its place, and gives a checked
 // value or throws "bad-checkpoint" with that place. Unknown fields are refused: a new field is a new schema.
 import { badCheckpoint } from "./bad-checkpoint.ts";
+import { shownJson } from "../util/shown.ts";
 
 export type Parser<T> = (value: unknown, place: string) => T;
 
@@ -98,6 +99,6 @@ export function parseJson<T>(json: string, parse: Parser<T>, place: string): T {
 }
 
 function unexpected(value: unknown, wanted: string, place: string) {
-  const shown = JSON.stringify(value).slice(0, 60);
+  const shown = shownJson(value).slice(0, 60);
   return badCheckpoint(`This must be ${wanted}, not ${shown}.`, place);
 }

@@ -1,6 +1,7 @@
 // Reads the adapter_config.json of a foreign PEFT adapter: what Anneal can go on with, and every reason it cannot.
 // Source: peft 0.21.0, tuners/lora/config.py.
 import { allTargetModules, recipeRanges, type TargetModule } from "../train/recipe.ts";
+import { shownJson } from "../util/shown.ts";
 
 /** The part of a LoraConfig that a recipe takes over. */
 export interface PeftConfig {
@@ -91,10 +92,10 @@ function unless(consequence: string): Rule {
   return (value, key) => (isOff(value) ? null : `${key} is ${shown(value)}, which ${consequence}`);
 }
 
-/** null, false, or nothing inside. */
-function isOff(value: unknown): boolean {
+/** null, false, or nothing inside; deeper than any option it counts as something. */
+function isOff(value: unknown, depth = 0): boolean {
   return typeof value === "object" && value !== null
-    ? Object.values(value).every(isOff)
+    ? depth < 8 && Object.values(value).every((item) => isOff(item, depth + 1))
     : value === null || value === false || value === "";
 }
 
@@ -136,5 +137,5 @@ function listOf(value: unknown): readonly unknown[] {
 }
 
 function shown(value: unknown): string {
-  return JSON.stringify(value).slice(0, 60);
+  return shownJson(value).slice(0, 60);
 }

@@ -1,6 +1,7 @@
 // The values of a config.json, each checked as it is read; a fault names the file and the key.
 import { UserError } from "../util/errors.ts";
 import { supportedModels } from "./architectures.ts";
+import { shownJson } from "../util/shown.ts";
 
 /** A JSON object of a config. Keys that are null read as absent, as transformers takes them. */
 export class ConfigFields {
@@ -88,7 +89,7 @@ export class ConfigFields {
     return value.slice(0, layers).map((entry: unknown) => {
       const known = allowed.find((candidate) => candidate === entry);
       if (known === undefined) {
-        throw this.unsupported(`${this.#prefix}${key} has ${JSON.stringify(entry)}, which`);
+        throw this.unsupported(`${this.#prefix}${key} has ${shownJson(entry)}, which`);
       }
       return known;
     });
@@ -109,7 +110,7 @@ export class ConfigFields {
 
   /** "Its KEY is VALUE, but must be WANTED." */
   bad(key: string, value: unknown, wanted: string): UserError {
-    const shown = shorten(JSON.stringify(value));
+    const shown = shorten(shownJson(value));
     return badConfig(
       this.#fileName,
       `its ${this.#prefix}${key} is ${shown}, but must be ${wanted}`,
@@ -138,9 +139,8 @@ function isPositive(value: unknown): value is number {
 }
 
 /** JSON that a person reads in a sentence. */
-function shorten(json: string | undefined): string {
-  const shown = json ?? "missing";
-  return shown.length > 80 ? `${shown.slice(0, 80)}...` : shown;
+function shorten(json: string): string {
+  return json.length > 80 ? `${json.slice(0, 80)}...` : json;
 }
 
 function badConfig(fileName: string, fault: string): UserError {

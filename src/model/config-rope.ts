@@ -3,6 +3,7 @@
 import type { Architecture } from "./architectures.ts";
 import type { ConfigFields } from "./config-fields.ts";
 import type { ModelConfig, Rope, RopeScaling } from "./config.ts";
+import { shownJson } from "../util/shown.ts";
 
 const longestText = 100_000_000;
 
@@ -102,7 +103,7 @@ function readScaling(parameters: ConfigFields | null, scalings: Scalings): RopeS
     case "su": // longrope's name in the first Phi-3 files
       return readLongRope(parameters, scalings);
     default:
-      throw parameters.unsupported(`RoPE scaling ${JSON.stringify(kind)}`);
+      throw parameters.unsupported(`RoPE scaling ${shownJson(kind)}`);
   }
 }
 
@@ -159,6 +160,6 @@ function thetaOf(
 function refusePartial(fields: ConfigFields): void {
   const share = fields.raw("partial_rotary_factor") ?? 1;
   if (share !== 1) {
-    throw fields.unsupported(`partial_rotary_factor ${JSON.stringify(share)}`);
+    throw fields.unsupported(`partial_rotary_factor ${shownJson(share)}`);
   }
 }

@@ -5,6 +5,7 @@ import { architectures, type Architecture } from "./architectures.ts";
 import { ConfigFields } from "./config-fields.ts";
 import { readLayers } from "./config-layers.ts";
 import { readMaxPositions, readRopes, type Ropes } from "./config-rope.ts";
+import { shownJson } from "../util/shown.ts";
 
 /** How RoPE's frequencies are changed for longer texts, as transformers' modeling_rope_utils.py has them. */
 export type RopeScaling =
@@ -170,7 +171,7 @@ function readArchitecture(fields: ConfigFields): [name: string, known: Architect
   if (typeof name !== "string" || known === undefined) {
     const isVision = name === "Gemma3ForConditionalGeneration" || name === "gemma3";
     const part = isVision ? " with its vision part" : "";
-    throw fields.unsupported(`The architecture ${JSON.stringify(name)}${part}`);
+    throw fields.unsupported(`The architecture ${shownJson(name)}${part}`);
   }
   if (modelType !== null && modelType !== known.modelType) {
     throw fields.bad("model_type", modelType, `${JSON.stringify(known.modelType)} for ${name}`);
@@ -248,7 +249,7 @@ function readActivation(
     case "gelu_new":
       return "gelu-tanh";
     default:
-      throw fields.unsupported(`The activation ${JSON.stringify(name)}`);
+      throw fields.unsupported(`The activation ${shownJson(name)}`);
   }
 }
 
@@ -311,7 +312,7 @@ function readTokenIds(value: unknown, fields: ConfigFields): number[] {
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.map((id) => {
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0) {
-      throw fields.fault(`its eos_token_id holds ${JSON.stringify(id)}`);
+      throw fields.fault(`its eos_token_id holds ${shownJson(id)}`);
     }
     return id;
   });

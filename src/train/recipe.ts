@@ -1,5 +1,6 @@
 // The recipe: every option of a run with its unit and effect, its defaults, and the strict parser of the JSON form.
 import { UserError } from "../util/errors.ts";
+import { shownJson } from "../util/shown.ts";
 
 /** Linear layers by PEFT's names. The first seven are those of most models, the last two Phi-3's in place of five. */
 export const allTargetModules = [
@@ -199,7 +200,7 @@ function faultsOf(key: string, value: unknown): string[] {
     case "schedule":
       return (allSchedules as readonly unknown[]).includes(value)
         ? []
-        : [`schedule must be one of ${allSchedules.join(", ")}, not ${JSON.stringify(value)}`];
+        : [`schedule must be one of ${allSchedules.join(", ")}, not ${shownJson(value)}`];
     case "completionOnly":
     case "packing":
     case "shuffle":
@@ -218,7 +219,7 @@ function numberFaults(key: string, value: unknown, range: Range): string[] {
   const kind = range.integer ? "a whole number" : "a number";
   return fits
     ? []
-    : [`${key} must be ${kind} from ${range.min} to ${range.max}, not ${JSON.stringify(value)}`];
+    : [`${key} must be ${kind} from ${range.min} to ${range.max}, not ${shownJson(value)}`];
 }
 
 function moduleFaults(value: unknown): string[] {
@@ -231,7 +232,7 @@ function moduleFaults(value: unknown): string[] {
     ...repeated,
     ...wrong.map(
       (name) =>
-        `${JSON.stringify(name)} is not a target module; known are ${allTargetModules.join(", ")}`,
+        `${shownJson(name)} is not a target module; known are ${allTargetModules.join(", ")}`,
     ),
   ];
 }

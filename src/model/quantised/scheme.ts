@@ -2,6 +2,7 @@
 // Sources: mlx-lm utils.py (load_model), transformers utils/quantization_config.py.
 import { UserError } from "../../util/errors.ts";
 import type { ConfigFields } from "../config-fields.ts";
+import { shownJson } from "../../util/shown.ts";
 
 /** MLX's affine groups: value = scale * code + bias. */
 export interface AffineScheme {
@@ -44,7 +45,7 @@ export function parseQuantisation(config: ConfigFields, fileName = "config.json"
     return parseMlx(scheme, "quantization_config", fileName);
   }
   if (method !== "bitsandbytes") {
-    throw unreadable(`quantised by ${JSON.stringify(method ?? "an unnamed method")}`, fileName);
+    throw unreadable(`quantised by ${shownJson(method ?? "an unnamed method")}`, fileName);
   }
   if (scheme["load_in_4bit"] !== true) {
     throw unreadable("quantised to 8 bits by bitsandbytes", fileName);
@@ -83,7 +84,7 @@ function parseAffine(
 ): AffineScheme {
   const mode = config["mode"] ?? "affine";
   if (mode !== "affine") {
-    throw unreadable(`quantised by MLX in the mode ${JSON.stringify(mode)}`, fileName);
+    throw unreadable(`quantised by MLX in the mode ${shownJson(mode)}`, fileName);
   }
   return {
     bits: oneOf(allBits, config["bits"] ?? inherited?.bits, `${key}.bits`, fileName),
@@ -117,7 +118,7 @@ function objectOf(value: unknown, key: string, fileName: string): Fields {
 }
 
 function shown(value: unknown): string {
-  return value === undefined ? "missing" : JSON.stringify(value).slice(0, 80);
+  return shownJson(value).slice(0, 80);
 }
 
 function badConfig(message: string, where: string): UserError {

@@ -1,5 +1,6 @@
 // A value of a foreign JSON file together with its place in it, so that every fault can say where it is.
 import { UserError } from "../../util/errors.ts";
+import { shownJson } from "../../util/shown.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -110,7 +111,7 @@ export function badTokenizer(file: string, fault: string): UserError {
 
 /** A foreign value short enough for a message. */
 export function shown(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const text = value === undefined || typeof value === "number" ? String(value) : shownJson(value);
   return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }
 
