@@ -1,9 +1,17 @@
 // What `npm run test:fuzz` has found, one input of each class: refused in words and at once.
 import { describe, expect, test } from "vitest";
 import { blobSource } from "../../../src/formats/byte-source.ts";
+import { integer, parseJson } from "../../../src/checkpoint/parse.ts";
+import { migrate } from "../../../src/checkpoint/migrate.ts";
+import { readPeftConfig } from "../../../src/export/peft-config.ts";
+import { parseModelConfig } from "../../../src/model/config.ts";
+import { ConfigFields } from "../../../src/model/config-fields.ts";
 import { openGguf } from "../../../src/model/gguf/open.ts";
+import { parseQuantisation } from "../../../src/model/quantised/scheme.ts";
+import { Field } from "../../../src/model/tokenizer/field.ts";
 import { compilePattern } from "../../../src/model/tokenizer/pattern.ts";
 import { openManifest } from "../../../src/sources/cache-manifest.ts";
+import { defaultRecipe, parseRecipe } from "../../../src/train/recipe.ts";
 import { sha256Hex } from "../../../src/util/bytes.ts";
 import { UserError } from "../../../src/util/errors.ts";
 import { f32Tensor, number, str, writeGguf } from "../../support/gguf-writer.ts";
@@ -71,4 +79,44 @@ test("a stored model's manifest that is sealed but no JSON is taken for another 
   const text = '{"schema": "anneal-model-1", ';
   const sealed = new TextEncoder().encode((await sha256Hex(new TextEncoder().encode(text))) + text);
   expect(await openManifest(sealed)).toBe("foreign");
+});
+
+describe("a value nested deeper than JSON.stringify goes", () => {
+  const deep = `${"[".repeat(20_000)}1${"]".repeat(20_000)}`;
+  const refusals: Record<string, () => unknown> = {
+    "a checkpoint's metadata": () => parseJson(deep, integer(0), "here"),
+    "a config's size": () =>
+      parseModelConfig(`{"model_type": "llama", "hidden_size": ${deep}, "vocab_size": 8}`),
+    "a config's architecture": () => parseModelConfig(`{"architectures": [${deep}]}`),
+    "a config's quantisation": () =>
+      parseQuantisation(ConfigFields.parse(`{"quantization": {"bits": ${deep}}}`, "config.json")),
+    "a recipe's rank": () => parseRecipe(JSON.parse(`{"rank": ${deep}}`), defaultRecipe),
+    "a recipe's module": () =>
+      parseRecipe(JSON.parse(`{"targetModules": [${deep}]}`), defaultRecipe),
+    "a tokenizer's id": () => new Field(JSON.parse(deep), "tokenizer.json", "id").count(9),
+  };
+
+  test.each(Object.entries(refusals))("in %s is refused in words", (_, action) => {
+    expect(action).toThrow(UserError);
+  });
+
+  test("in an option of an adapter's config is a fault of that option", () => {
+    const config: unknown = JSON.parse(`{"use_dora": ${deep}, "r": ${deep}}`);
+    expect(readPeftConfig(config)).toContainEqual(
+      expect.stringMatching(/^use_dora is a value nested too deep/),
+    );
+  });
+
+  test("in an old checkpoint stays for the reader behind the migration", () => {
+    const metadata = new Map([
+      ["schema", "1"],
+      ["recipe", `{"rank": ${deep}}`],
+    ]);
+    expect(migrate(metadata, "old.safetensors").get("recipe")).toBe(metadata.get("recipe"));
+  });
+});
+
+test("an object that calls a key toString is shown as any other", () => {
+  const field = new Field(JSON.parse('{"toString": 1}'), "tokenizer.json", "id");
+  expect(() => field.count(9)).toThrow('id is {"toString":1}, not a whole number');
 });
