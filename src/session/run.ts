@@ -274,7 +274,7 @@ export class Run {
       return "every-steps";
     }
     const ageMs = performance.now() - this.#rigOpenedAt;
-    if (reloadEveryMinutes > 0 && ageMs >= reloadEveryMinutes * 60_000) {
+    if (reloadEveryMinutes > 0 && step > 0 && ageMs >= reloadEveryMinutes * 60_000) {
       return "every-minutes";
     }
     const isAbove = this.#engine.memory().allocatedBytes > reloadAboveBytes;

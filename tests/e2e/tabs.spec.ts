@@ -29,3 +29,28 @@ test("a second tab is told that a run is going on, and may train once the first 
   await second.getByRole("button", { name: "Start training" }).click();
   await secondEvents.waitForStep(1);
 });
+
+test("a second tab takes the run over, and the first one stops and saves nothing more", async ({
+  visit,
+}) => {
+  const { context, page, events } = await visit({ browserArguments: onProcessor });
+  await start(page, { ...smallRecipe, batchSize: 4, maxSteps: 2000, saveSteps: 1 });
+  await events.wait("a save", ({ kind }) => kind === "saved");
+
+  const second = await context.newPage();
+  const secondEvents = await openPage(second);
+  await waitUntilReady(second);
+  const offer = second.getByRole("region", { name: "Saved run" });
+  await offer.getByRole("button", { name: "Resume" }).click();
+  await offer.getByRole("button", { name: "Take the run over" }).click();
+  await secondEvents.wait("a step", ({ kind }) => kind === "step");
+
+  const note = page.getByRole("region", { name: "Run", exact: true }).getByRole("alert");
+  await expect(note).toContainText("Another tab of this browser has taken the run over.");
+  await expect(note.getByRole("button", { name: "Take it over again" })).toBeEnabled();
+  const savedByFirst = events.of("saved");
+  const first = secondEvents.of("step")[0]!.entry.step;
+  expect(first).toBe(savedByFirst.at(-1)!.checkpoint.step + 1);
+  await secondEvents.waitForStep(first + 2);
+  expect(events.of("saved")).toHaveLength(savedByFirst.length);
+});

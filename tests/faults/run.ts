@@ -1,5 +1,5 @@
 // `npm run test:faults`: breaks the browser under the checkpoint store and looks at what is left.
-//   --only <section>[,<section>]  kill-points, random-kills, operations, storage, disk, bit-flips, save-cost
+//   --only <section>[,<section>]  kill-points, random-kills, operations, storage, disk, bit-flips, save-cost, runs
 //   --times <n>                   kills at each point in each scenario
 //   --kills <n>, --flips <n>      sizes of the random sections
 //   --long                        the full sizes
@@ -13,6 +13,7 @@ import { disk } from "./sections/disk.ts";
 import { killPoints } from "./sections/kill-points.ts";
 import { operations } from "./sections/operations.ts";
 import { randomKills } from "./sections/random-kills.ts";
+import { runs, type RunSizes } from "./sections/runs.ts";
 import { saveCost } from "./sections/save-cost.ts";
 import { storage } from "./sections/storage.ts";
 import { openSite } from "./site.ts";
@@ -30,6 +31,7 @@ interface Sizes {
   times: number;
   kills: number;
   flips: number;
+  runs: RunSizes;
 }
 
 type Section = (setting: Setting, sizes: Sizes, tally: Tally) => Promise<void>;
@@ -50,6 +52,7 @@ const sections: Readonly<Record<string, Section>> = {
     await flipsInNode(flips, tally);
     await onBoth((backend) => flipsIn(backend, setting, tally));
   },
+  runs: (setting, sizes, tally) => runs(setting, sizes.runs, tally),
   "save-cost": async (setting, _, tally) => {
     for (const backend of backends) {
       await saveCost(backend, setting, tally);
@@ -75,6 +78,9 @@ const sizes: Sizes = {
   times: Number(flags.times ?? (flags.long ? 1000 : 1)),
   kills: Number(flags.kills ?? (flags.long ? 500 : 100)),
   flips: Number(flags.flips ?? 10_000),
+  runs: flags.long
+    ? { every: 1, rebuildEvery: 1, gpuKills: 19, buffers: 1 }
+    : { every: 9, rebuildEvery: 6, gpuKills: 3, buffers: 0.02 },
 };
 const wanted = flags.only?.split(",") ?? Object.keys(sections);
 const folder = mkdtempSync(join(tmpdir(), "anneal-faults-"));

@@ -4,7 +4,11 @@ import { fileURLToPath } from "node:url";
 import { build, preview } from "vite";
 
 const root = fileURLToPath(new URL("page", import.meta.url));
+/** The demo's model and data, for runs. */
+const publicDir = fileURLToPath(new URL("../../public", import.meta.url));
 const outDir = fileURLToPath(new URL("../../out/faults/page", import.meta.url));
+
+const input = ["index.html", "run.html"].map((name) => `${root}/${name}`);
 
 export interface Site {
   url: string;
@@ -15,12 +19,16 @@ export async function openSite(): Promise<Site> {
   const settings = {
     root,
     configFile: false,
+    publicDir,
     mode: "faults",
     logLevel: "error",
     base: "./",
     worker: { format: "es" },
   } as const;
-  await build({ ...settings, build: { outDir, emptyOutDir: true, target: "es2023" } });
+  await build({
+    ...settings,
+    build: { outDir, emptyOutDir: true, target: "es2023", rollupOptions: { input } },
+  });
   const server = await preview({
     ...settings,
     build: { outDir },

@@ -1,0 +1,41 @@
+// The session's worker dies or hangs under a run: the page notices within five seconds, says what is safe, and one button
+// goes on from there to the same end.
+import type { Page } from "@playwright/test";
+import { onProcessor } from "./faults.ts";
+import { expect, smallRecipe, start, stepsOf, test } from "./story.ts";
+
+const recipe = { ...smallRecipe, maxSteps: 40, saveSteps: 1 };
+
+for (const [what, breakIt] of [
+  ["is gone", "self.close()"],
+  ["hangs", "for (;;);"],
+  ["throws", "setTimeout(() => { self.close(); throw new Error('made up') })"],
+] as const) {
+  test(`a worker that ${what} is noticed and replaced, and the run goes on`, async ({ visit }) => {
+    const { page, events } = await visit({ browserArguments: onProcessor });
+    await start(page, recipe);
+    await events.wait("a save", ({ kind }) => kind === "saved");
+    void sessionWorker(page)
+      .evaluate(breakIt)
+      .catch(() => null); // there is nobody to answer
+    const note = page
+      .getByRole("region", { name: "Run", exact: true })
+      .getByRole("alert")
+      .filter({ hasText: "The engine stopped." });
+    await expect(note).toBeVisible({ timeout: 6000 });
+    const saved = events.of("saved").at(-1)!.checkpoint.step;
+    await expect(note).toContainText(`The run is safe at step ${saved}.`);
+    await note.getByRole("button", { name: `go on from step ${saved}` }).click();
+    await events.waitForEnd();
+    await expect(note).toBeHidden();
+    expect(stepsOf(events.all).map(({ step }) => step)).toEqual(
+      Array.from({ length: recipe.maxSteps }, (_, i) => i + 1),
+    );
+    expect(events.of("step").at(-1)?.entry.step).toBe(recipe.maxSteps);
+  });
+}
+
+/** Begins as a blob; those of templates begin later. */
+function sessionWorker(page: Page) {
+  return page.workers()[0]!;
+}

@@ -1,0 +1,123 @@
+// The real session on WebGPU, with a hand on its buffers and on the moment after each save.
+import { openStore } from "../../../src/checkpoint/store.ts";
+import type { RunState } from "../../../src/checkpoint/run-state.ts";
+import { findDevice } from "../../../src/session/find-device.ts";
+import type { SessionEvent } from "../../../src/session/protocol.ts";
+import { Session } from "../../../src/session/session.ts";
+import { demoRecipe } from "../../../src/train/recipe.ts";
+import { toPlain } from "../../../src/util/errors.ts";
+import { failBuffer } from "./full-device.ts";
+import type { Digest, RunCallName, RunCalls, RunTold } from "./run-protocol.ts";
+
+type Answers = {
+  [Name in RunCallName]: (params: RunCalls[Name]["params"]) => Promise<RunCalls[Name]["result"]>;
+};
+
+const store = openStore("run-faults");
+let standing: RunCalls["standAt"]["params"] = { steps: [], ms: 0 };
+
+function tell(told: RunTold): void {
+  self.postMessage({ told });
+}
+
+function take(event: SessionEvent): void {
+  tell(event);
+  if (event.kind === "saved" && standing.steps.includes(event.checkpoint.step)) {
+    const { step } = event.checkpoint;
+    standing = { ...standing, steps: standing.steps.filter((other) => other !== step) };
+    tell({ kind: "standing", step });
+    const end = performance.now() + standing.ms;
+    while (performance.now() < end) {
+      // the run stands still
+    }
+  }
+}
+
+const session = findDevice().then(
+  (device) =>
+    new Session({
+      store,
+      device,
+      demoBase: new URL("demo/", self.name),
+      wasmPaths: {},
+      emit: take,
+    }),
+);
+
+/** The browser takes a moment to end a worker that keeps its thread, and with it the lock on the run. */
+const lockFreeMs = 5000;
+
+async function restore(open: Session, key: string): Promise<{ step: number }> {
+  for (const end = performance.now() + lockFreeMs; ;) {
+    try {
+      return await open.restore({ key });
+    } catch (error) {
+      if (toPlain(error).code !== "other-tab" || performance.now() > end) {
+        throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+async function digestOf({ adapter, trainer }: RunState): Promise<Digest> {
+  const parts = adapter.tensors.flatMap(({ name, values, moment1, moment2 }) => [
+    name,
+    new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice(),
+    new Uint8Array(moment1.buffer, moment1.byteOffset, moment1.byteLength).slice(),
+    new Uint8Array(moment2.buffer, moment2.byteOffset, moment2.byteLength).slice(),
+  ]);
+  const bytes = await new Blob([JSON.stringify(trainer), ...parts]).arrayBuffer();
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const sha256 = [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { step: trainer.step, sha256 };
+}
+
+const answers: Answers = {
+  async start({ recipe }) {
+    const open = await session;
+    await open.loadModel({ source: { kind: "demo" } });
+    await open.loadData({ source: { kind: "demo" } });
+    const whole = { ...demoRecipe, ...recipe };
+    return await open.start({ recipe: whole, adapter: null, samplePrompt: "" });
+  },
+
+  async resume() {
+    const open = await session;
+    const [newest] = await open.listCheckpoints();
+    if (newest === undefined) {
+      throw new Error("Nothing is saved.");
+    }
+    const { step } = await restore(open, newest.key);
+    await open.resume();
+    return { step };
+  },
+
+  async digests() {
+    const all = await store.listCheckpoints();
+    const digests: Digest[] = [];
+    for (const { key } of all.filter(({ runId }) => runId === all[0]?.runId)) {
+      digests.push(await digestOf(await store.loadCheckpoint(key)));
+    }
+    return digests.sort((a, b) => a.step - b.step);
+  },
+
+  standAt(params) {
+    standing = params;
+    return Promise.resolve(null);
+  },
+
+  failBuffer: ({ k }) => Promise.resolve({ made: failBuffer(k) }),
+};
+
+self.onmessage = ({ data }: MessageEvent<{ id: number; name: RunCallName; params: never }>) => {
+  const { id, name, params } = data;
+  answers[name](params).then(
+    (result) => {
+      self.postMessage({ id, result });
+    },
+    (error: unknown) => {
+      self.postMessage({ id, error: `${name}: ${String((error as Error).stack ?? error)}` });
+    },
+  );
+};

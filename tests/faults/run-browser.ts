@@ -1,0 +1,146 @@
+// A browser on a profile of its own with a session in its page, whose processes are killed one by one or all together.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { chromium, type BrowserContext, type Page } from "playwright";
+import { browserArguments, findBrowser } from "../support/browser.ts";
+import type { RunCallName, RunCalls, RunTold } from "./page/run-protocol.ts";
+import { isRunning, killBrowser } from "./processes.ts";
+
+/** Chromium would block the GPU after two crashes and give it up after three. */
+const crashArguments = [
+  "--disable-domain-blocking-for-3d-apis",
+  "--disable-gpu-process-crash-limit",
+];
+
+const waitMs = 120_000;
+
+export class RunBrowser {
+  readonly told: RunTold[] = [];
+  readonly #profile: string;
+  readonly #url: string;
+  readonly #listeners = new Set<() => void>();
+  #context: BrowserContext;
+  #page: Page;
+
+  private constructor(profile: string, url: string, context: BrowserContext, page: Page) {
+    this.#profile = profile;
+    this.#url = url;
+    this.#context = context;
+    this.#page = page;
+  }
+
+  static async open(profile: string, url: string): Promise<RunBrowser> {
+    const { context, page } = await launch(profile);
+    const browser = new RunBrowser(profile, url, context, page);
+    await browser.#show();
+    return browser;
+  }
+
+  async call<Name extends RunCallName>(
+    name: Name,
+    params?: RunCalls[Name]["params"],
+  ): Promise<RunCalls[Name]["result"]> {
+    return (await this.#page.evaluate(
+      ([callName, callParams]) =>
+        (
+          globalThis as unknown as { call: (name: string, params: unknown) => Promise<unknown> }
+        ).call(callName, callParams),
+      [name, params] as const,
+    )) as RunCalls[Name]["result"];
+  }
+
+  /** The first thing told from the index on that fits. @throws Error after two minutes in which nothing was told */
+  async wait(fits: (told: RunTold) => boolean, from = this.told.length): Promise<RunTold> {
+    return await new Promise((resolve, reject) => {
+      const giveUp = () => {
+        this.#listeners.delete(check);
+        const last = JSON.stringify(this.told.at(-1)).slice(0, 300);
+        reject(new Error(`Waited in vain; last told: ${last}`));
+      };
+      let timer = setTimeout(giveUp, waitMs);
+      const check = () => {
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, waitMs);
+        const found = this.told.slice(from).find(fits);
+        if (found !== undefined) {
+          clearTimeout(timer);
+          this.#listeners.delete(check);
+          resolve(found);
+        }
+      };
+      this.#listeners.add(check);
+      check();
+    });
+  }
+
+  /** Null when the run is done, else what it failed with. */
+  async untilEnd(from = this.told.length): Promise<string | null> {
+    const end = await this.wait(
+      (told) => told.kind === "run" && ["done", "failed"].includes(told.phase.name),
+      from,
+    );
+    return end.kind === "run" && end.phase.name === "failed"
+      ? `${end.phase.error.message} ${end.phase.error.remedy}`
+      : null;
+  }
+
+  async standing(step: number): Promise<void> {
+    await this.wait((told) => told.kind === "standing" && told.step === step, 0);
+  }
+
+  async reload(): Promise<void> {
+    this.told.length = 0;
+    await this.#page.reload();
+  }
+
+  /** As a driver fault does. */
+  async crashGpu(): Promise<void> {
+    const session = await this.#context.browser()!.newBrowserCDPSession();
+    await session.send("Browser.crashGpuProcess").catch(() => null); // the answer may be lost with it
+    await session.detach().catch(() => null);
+  }
+
+  /** Ends the browser and opens another on the same profile. */
+  async killAndReopen(): Promise<void> {
+    const closed = new Promise((resolve) => this.#context.once("close", resolve));
+    while (isRunning(this.#profile)) {
+      killBrowser(this.#profile);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await closed;
+    this.told.length = 0;
+    const { context, page } = await launch(this.#profile);
+    this.#context = context;
+    this.#page = page;
+    await this.#show();
+  }
+
+  async close(): Promise<void> {
+    await this.#context.close();
+  }
+
+  async #show(): Promise<void> {
+    await this.#page.exposeFunction("tell", (told: RunTold) => {
+      this.told.push(told);
+      this.#listeners.forEach((listener) => {
+        listener();
+      });
+    });
+    await this.#page.goto(new URL("run.html", this.#url).href);
+  }
+}
+
+async function launch(profile: string): Promise<{ context: BrowserContext; page: Page }> {
+  for (const name of ["SingletonLock", "SingletonCookie", "SingletonSocket"]) {
+    rmSync(join(profile, name), { force: true });
+  }
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: findBrowser(),
+    headless: true,
+    args: [...browserArguments, ...crashArguments],
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
+  });
+  return { context, page: context.pages()[0] ?? (await context.newPage()) };
+}
