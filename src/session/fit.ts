@@ -102,6 +102,9 @@ export function fitWords(
   if (fits) {
     return room.isLimit ? `${needs} Fits.` : `${needs} Fits: this device grants it.`;
   }
+  if (oversized === null && !room.isLimit) {
+    return `${needs} More than was tried on this device.`;
+  }
   const smaller = others.filter((other) => other.fits).toSorted(byNeed)[0];
   const ways = [
     ...(smaller === undefined
