@@ -30,10 +30,9 @@ export async function offerOf(
     label: formatWords(choice),
     ...candidateOf(model, weightShapes(model.config, choice, model.tensors), recipe, device),
   }));
-  // What an engine would take of a device that had it.
-  const wanted = Math.max(
-    ...candidates.map(({ takes, shape }) => takes(shape, defaultBudgetBytes)),
-  );
+  // What an engine would take of a device that had it; f32, the way out for a few models, is not worth the trial.
+  const tried = candidates.filter(({ format }) => format !== "f32");
+  const wanted = Math.max(...tried.map(({ takes, shape }) => takes(shape, defaultBudgetBytes)));
   const allowed = await room.upTo(wanted, device.backend);
   const fits = candidates.map(({ format, label, ...candidate }) => ({
     format,
