@@ -50,8 +50,11 @@ test("the browser refuses the page and its worker a connection to a stranger", a
       "open",
     );
   }
-  const page2 = await page.evaluate(loadFromElsewhere, strangerUrl());
-  expect(page2).toEqual({ img: "error", script: "refused", iframe: "connect" });
+  expect(await page.evaluate(loadFromElsewhere, strangerUrl())).toEqual({
+    img: "refused",
+    script: "refused",
+    iframe: "refused",
+  });
   expect(asked).toEqual([]);
 });
 
@@ -182,7 +185,7 @@ test("a word of the data set is in no log, no address and no other origin's stor
     prompt: `Word ${i}?`,
     completion: ` It is ${canary}.`,
   }));
-  await page.getByLabel("Choose a data file").setInputFiles([...rowsFile(rows, canary)]);
+  await page.getByLabel("Choose a data file").setInputFiles(jsonl(rows, `${canary}.jsonl`));
   await start(page, { ...recipe, maxLength: 64 });
   await events.waitForEnd();
   await page.evaluate(() => {
@@ -208,10 +211,6 @@ async function tabNames(page: Page): Promise<string[]> {
   const names = await page.getByRole("tab").allTextContents();
   expect(names.length).toBeGreaterThan(2);
   return names.map((name) => name.trim());
-}
-
-function rowsFile(rows: readonly object[], canary: string): MadeFile[] {
-  return [jsonl(rows, `${canary}.jsonl`)];
 }
 
 async function usageOf(page: Page, origin: string): Promise<number> {
@@ -279,43 +278,28 @@ async function openSocket(scope: Page | Worker, url: string): Promise<string> {
   );
 }
 
-/** Runs in the page. Which rule stopped a frame, and that image and script were stopped. */
+/** Runs in the page: elements that load by themselves, and whether the policy stopped each. */
 async function loadFromElsewhere(url: string): Promise<Record<string, string>> {
   const violated = new Set<string>();
   addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
     violated.add(effectiveDirective);
   });
-  const loaded = (element: HTMLElement) =>
-    new Promise<string>((resolve) => {
-      element.onload = () => {
-        resolve("load");
-      };
-      element.onerror = () => {
-        resolve("error");
-      };
-      document.body.append(element);
-      setTimeout(() => {
-        resolve("silence");
-        element.remove();
-      }, 3000);
-    });
-  const img = document.createElement("img");
-  img.src = `${url}/img`;
-  const image = await loaded(img);
-  img.remove();
-  const script = document.createElement("script");
-  let scripted = "set";
-  try {
-    script.src = `${url}/script`;
-  } catch {
-    scripted = "refused"; // by Trusted Types, before it is asked for
-  }
+  const image = document.createElement("img");
+  image.src = `${url}/image`;
   const frame = document.createElement("iframe");
   frame.src = `${url}/frame`;
-  await loaded(frame);
+  document.body.append(image, frame);
+  let script = "loaded";
+  try {
+    document.createElement("script").src = `${url}/script`;
+  } catch {
+    script = "refused"; // by Trusted Types, before the policy is asked
+  }
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  image.remove();
   frame.remove();
-  const framed = violated.has("frame-src") ? "connect" : [...violated].join(" ");
-  return { img: image, script: scripted, iframe: framed };
+  const whether = (directive: string) => (violated.has(directive) ? "refused" : "loaded");
+  return { img: whether("img-src"), script, iframe: whether("frame-src") };
 }
 
 /** Runs in the page: every way to run text, each of which is to fail. */
