@@ -48,6 +48,7 @@ export class Run {
   #rig: Rig | null = null;
   #rigPlan: RigPlan;
   #rigOpenedAt = 0;
+  #hasTriedAgain = false;
   /** What asks less of the device than the newest rig; null once it was tried, or where there is nothing to save. */
   #smaller: Rig["smaller"] = null;
   #phase: RunPhase = { name: "idle" };
@@ -163,7 +164,10 @@ export class Run {
   #economise(): boolean {
     const smaller = this.#smaller;
     if (smaller === null) {
-      return false;
+      // Before any rig it is not known what would ask less, so the same is tried once more.
+      const isFirst = this.#rigOpenedAt === 0 && !this.#hasTriedAgain;
+      this.#hasTriedAgain = true;
+      return isFirst;
     }
     this.#rigPlan = { ...this.#rigPlan, economy: smaller };
     this.#smaller = null;

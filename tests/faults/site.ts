@@ -27,7 +27,7 @@ export async function openSite(): Promise<Site> {
   } as const;
   await build({
     ...settings,
-    build: { outDir, emptyOutDir: true, target: "es2023", rollupOptions: { input } },
+    build: { outDir, emptyOutDir: true, target: "es2023", rolldownOptions: { input } },
   });
   const server = await preview({
     ...settings,

@@ -6,7 +6,7 @@ const tooManyBytes = 2 ** 30;
 let countdown = -1;
 let made = 0;
 
-const create = Reflect.get(GPUDevice.prototype, "createBuffer") as GPUDevice["createBuffer"];
+const create = Reflect.get<GPUDevice, "createBuffer">(GPUDevice.prototype, "createBuffer");
 GPUDevice.prototype.createBuffer = function (this: GPUDevice, descriptor) {
   made += 1;
   const isRefused = countdown-- === 0;

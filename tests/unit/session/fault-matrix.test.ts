@@ -56,9 +56,24 @@ async function takeUp(runId: string): Promise<void> {
 describe("a device lost at step 3, and then", () => {
   test.each([
     ["lost again", () => (devices.fault = deviceLost())],
-    ["a save that finds no room", () => failPut(0)],
-    ["a database that gives a save up", () => failPut(1, "AbortError")],
-    ["one that breaks at the manifest", () => failPut(2, "UnknownError")],
+    [
+      "a save that finds no room",
+      () => {
+        failPut(0);
+      },
+    ],
+    [
+      "a database that gives a save up",
+      () => {
+        failPut(1, "AbortError");
+      },
+    ],
+    [
+      "one that breaks at the manifest",
+      () => {
+        failPut(2, "UnknownError");
+      },
+    ],
   ])("%s: the run ends as in one piece", async (_, second) => {
     tab.withinStep(3, () => {
       devices.fault = deviceLost();
