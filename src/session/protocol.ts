@@ -1,5 +1,6 @@
 // The words between page and worker: calls with one answer each, and events. Closed unions; both sides switch exhaustively.
 import type { CheckpointSummary } from "../checkpoint/summary.ts";
+import type { Usage } from "../checkpoint/usage.ts";
 import type { Recipe, TargetModule } from "../train/recipe.ts";
 import type { LogEntry } from "../train/state.ts";
 import type { PickedFile } from "../sources/files.ts";
@@ -173,7 +174,17 @@ export type LoadSource =
 /** Every call with its parameters and its answer. */
 export interface Calls {
   /** First call: finds the device and lists what is saved. */
-  open: { params: undefined; result: { device: DeviceInfo; checkpoints: CheckpointSummary[] } };
+  open: {
+    params: undefined;
+    result: {
+      device: DeviceInfo;
+      checkpoints: CheckpointSummary[];
+      /** What was lost or damaged since the last time, a sentence each. */
+      notices: string[];
+    };
+  };
+  /** The notices of `open` were read. */
+  forgetLosses: { params: undefined; result: null };
   /** Chooses the engine of runs to come; refused during a run, and the compiled one without WebGPU. */
   chooseEngine: { params: { engine: EngineName }; result: DeviceInfo };
   /** Reads what a model is and what it costs here, but no weight. */
@@ -211,6 +222,17 @@ export interface Calls {
   /** Takes a saved run up, loading the demo's model and data by itself; the run is then paused: call `resume`. */
   restore: { params: { key: string }; result: RestoredRun };
   deleteCheckpoint: { params: { key: string }; result: CheckpointSummary[] };
+  /** Keeps a checkpoint whatever the retention rule says, or no longer. */
+  pinCheckpoint: { params: { key: string; isPinned: boolean }; result: CheckpointSummary[] };
+  savedUsage: { params: undefined; result: Usage };
+  /** Reads every stored byte against its hash and mends what can be mended; answers what was found. */
+  repairSaved: {
+    params: undefined;
+    result: { words: string[]; checkpoints: CheckpointSummary[] };
+  };
+  /** All runs and their data in one file, and back. */
+  exportAllRuns: { params: undefined; result: AdapterFile };
+  importAllRuns: { params: { file: File }; result: CheckpointSummary[] };
   downloadCheckpoint: { params: { key: string }; result: AdapterFile };
   importCheckpoint: { params: { file: File }; result: CheckpointSummary };
   /** The PEFT files of a checkpoint; null takes the newest state of the current run. */

@@ -38,6 +38,7 @@ import type {
 } from "./protocol.ts";
 import { Preview } from "./preview.ts";
 import { Run } from "./run.ts";
+import { noticesOf, SavedCalls } from "./saved-calls.ts";
 import { Shelf, type LoadedModel } from "./shelf.ts";
 import { takeTabLock, type TabLock } from "./tab-lock.ts";
 
@@ -55,6 +56,8 @@ export class Session {
   readonly #parts: SessionParts;
   #device: DeviceInfo;
   #model: LoadedModel | null = null;
+  /** Housekeeping of saved runs. */
+  readonly saved: SavedCalls;
   readonly #shelf: Shelf;
   /** Calls off the look-up or load under way. */
   #loadAbort: AbortController | null = null;
@@ -67,6 +70,7 @@ export class Session {
   constructor(parts: SessionParts) {
     this.#parts = parts;
     this.#device = parts.device;
+    this.saved = new SavedCalls(parts.store);
     const report = (doing: string, doneBytes: number, totalBytes: number | null) => {
       parts.emit({ kind: "loading", doing, doneBytes, totalBytes });
     };
@@ -77,7 +81,8 @@ export class Session {
   async open(): Promise<Calls["open"]["result"]> {
     const { store, emit } = this.#parts;
     emit({ kind: "device", device: this.#device });
-    return { device: this.#device, checkpoints: await store.listCheckpoints() };
+    const report = await store.open();
+    return { device: this.#device, checkpoints: report.checkpoints, notices: noticesOf(report) };
   }
 
   async chooseEngine({ engine }: Calls["chooseEngine"]["params"]): Promise<DeviceInfo> {
@@ -136,7 +141,8 @@ export class Session {
 
   async loadData({ source }: Calls["loadData"]["params"]): Promise<Calls["loadData"]["result"]> {
     this.#refuseWhileRunning();
-    const data = await loadData(source, this.#parts.demoBase, never());
+    const { signal } = new AbortController();
+    const data = await loadData(source, this.#parts.demoBase, signal);
     this.#data = data;
     return describeData(data);
   }
@@ -489,8 +495,4 @@ export class Session {
     }
     return this.#data;
   }
-}
-
-function never(): AbortSignal {
-  return new AbortController().signal;
 }

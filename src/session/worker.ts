@@ -84,6 +84,18 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.restore(params);
     case "deleteCheckpoint":
       return session.deleteCheckpoint(params);
+    case "forgetLosses":
+      return session.saved.forgetLosses();
+    case "pinCheckpoint":
+      return session.saved.pin(params);
+    case "savedUsage":
+      return session.saved.usage();
+    case "repairSaved":
+      return session.saved.repair();
+    case "exportAllRuns":
+      return session.saved.exportAll();
+    case "importAllRuns":
+      return session.saved.importAll(params);
     case "downloadCheckpoint":
       return session.downloadCheckpoint(params);
     case "importCheckpoint":

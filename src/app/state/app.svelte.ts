@@ -65,9 +65,9 @@ export class AppState {
     this.trial = new Trial(client);
     this.exports = new Exports(client);
     void client.call("open").then(
-      ({ device, checkpoints }) => {
+      ({ device, checkpoints, notices }) => {
         this.device = device;
-        this.saved.open(checkpoints);
+        this.saved.open(checkpoints, notices);
       },
       (error: unknown) => {
         this.openError = toPlain(error);

@@ -11,6 +11,12 @@ export class Saved {
   /** Key of the checkpoint being worked on, with what is done. */
   busy = $state.raw<{ key: string; doing: string } | null>(null);
   error = $state.raw<PlainError | null>(null);
+  /** What was lost or damaged since the last visit, a sentence each. */
+  notices = $state.raw<string[]>([]);
+  /** Bytes of everything saved, by our own account; null until asked. */
+  totalBytes = $state.raw<number | null>(null);
+  /** What the last check found. */
+  findings = $state.raw<string[]>([]);
 
   /** Runs, newest first, each with its checkpoints, newest first. */
   readonly runs = $derived.by(() => {
@@ -27,8 +33,9 @@ export class Saved {
     this.#client = client;
   }
 
-  open(list: CheckpointSummary[]): void {
+  open(list: CheckpointSummary[], notices: string[]): void {
     this.list = list;
+    this.notices = notices;
     const newest = this.runs[0]?.[0];
     this.offer = newest !== undefined && newest.step < newest.totalSteps ? newest : null;
   }
@@ -67,6 +74,45 @@ export class Saved {
     if (this.offer?.key === key) {
       this.offer = null;
     }
+  }
+
+  async dismissNotices(): Promise<void> {
+    this.notices = [];
+    await this.#work("", "Noting", () => this.#client.call("forgetLosses"));
+  }
+
+  async measure(): Promise<void> {
+    this.totalBytes = (await this.#client.call("savedUsage")).totalBytes;
+  }
+
+  async pin({ key, isPinned }: CheckpointSummary): Promise<void> {
+    const params = { key, isPinned: !isPinned };
+    const list = await this.#work(key, "Noting", () => this.#client.call("pinCheckpoint", params));
+    this.list = list ?? this.list;
+  }
+
+  async check(): Promise<void> {
+    const found = await this.#work("", "Reading every byte", () =>
+      this.#client.call("repairSaved"),
+    );
+    this.findings = found?.words ?? [];
+    this.list = found?.checkpoints ?? this.list;
+  }
+
+  async exportAll(): Promise<void> {
+    const file = await this.#work("", "Putting all runs into one file", () =>
+      this.#client.call("exportAllRuns"),
+    );
+    if (file !== null) {
+      downloadBlob(file.blob, file.name);
+    }
+  }
+
+  async importAll(file: File): Promise<void> {
+    const list = await this.#work("", "Reading", () =>
+      this.#client.call("importAllRuns", { file }),
+    );
+    this.list = list ?? this.list;
   }
 
   async download({ key }: CheckpointSummary): Promise<void> {

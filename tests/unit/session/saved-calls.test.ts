@@ -1,0 +1,60 @@
+// Housekeeping of saved runs as the page asks for it: what was lost is told once, checkpoints are kept, all goes into one file.
+import { beforeEach, describe, expect, test } from "vitest";
+import { setUpBrowser, Tab } from "./tab.ts";
+
+setUpBrowser();
+
+let databases = 0;
+let name: string;
+let tab: Tab;
+
+beforeEach(async () => {
+  name = `housekeeping ${databases++}`;
+  tab = new Tab(name);
+  await tab.session.open();
+  await tab.loadTiny();
+  const done = tab.untilPhase("done");
+  await tab.start({ maxSteps: 3, saveTotalLimit: 2 });
+  await done;
+});
+
+describe("saved runs", () => {
+  test("give no notice while nothing is lost", async () => {
+    Tab.closeAll();
+    const { notices, checkpoints } = await new Tab(name).session.open();
+    expect(notices).toEqual([]);
+    expect(checkpoints.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test("weigh what their bytes are", async () => {
+    const { totalBytes, runs } = await tab.session.saved.usage();
+    const sizes = (await tab.session.listCheckpoints()).map(({ sizeBytes }) => sizeBytes);
+    expect(totalBytes).toBeGreaterThanOrEqual(sizes.reduce((sum, size) => sum + size, 0));
+    expect(runs).toHaveLength(1);
+  });
+
+  test("are kept and let go", async () => {
+    const [newest] = await tab.session.listCheckpoints();
+    const pinned = await tab.session.saved.pin({ key: newest!.key, isPinned: true });
+    expect(pinned.find(({ key }) => key === newest!.key)?.isPinned).toBe(true);
+    const loose = await tab.session.saved.pin({ key: newest!.key, isPinned: false });
+    expect(loose.every(({ isPinned }) => !isPinned)).toBe(true);
+  });
+
+  test("that are sound are found to be", async () => {
+    const { words, checkpoints } = await tab.session.saved.repair();
+    expect(words).toEqual(["Every byte is as it was saved."]);
+    expect(checkpoints).toEqual(await tab.session.listCheckpoints());
+  });
+
+  test("go into one file and out of it in another browser", async () => {
+    const saved = await tab.session.listCheckpoints();
+    const { blob, name: fileName } = await tab.session.saved.exportAll();
+    Tab.closeAll();
+    const other = new Tab(`${name} elsewhere`);
+    const file = new File([blob], fileName);
+    const imported = await other.session.saved.importAll({ file });
+    expect(imported.map(({ step }) => step)).toEqual(saved.map(({ step }) => step));
+    expect(await other.session.saved.importAll({ file })).toEqual(imported);
+  });
+});
