@@ -23,16 +23,17 @@ test("a run stopped in one browser is resumed in a second, killed there and ends
   await start(first.page);
   await first.events.waitForStep(1);
   await first.page.getByRole("button", { name: "Stop and save" }).click();
-  await first.events.waitForEnd();
+  const { phase } = await first.events.waitForEnd();
+  const stoppedAt = phase.name === "done" ? phase.step : NaN; // steps go on until the button is heard
   await first.context.close();
 
   const second = await visit();
-  await resumeOffered(second.page, /A run stopped at step [12] of 6/);
-  await second.events.waitForStep(3);
+  await resumeOffered(second.page, new RegExp(`A run stopped at step ${stoppedAt} of 6`));
+  await second.events.waitForStep(stoppedAt + 1);
   await crashBrowser(second.context);
 
   const third = await visit();
-  await resumeOffered(third.page, /A run stopped at step [24] of 6/);
+  await resumeOffered(third.page, /A run stopped at step [1-5] of 6/);
   await third.events.waitForEnd();
   const parts = [first, second, third].flatMap(({ events }) => events.all);
   expect(stepsOf(parts)).toEqual(undisturbed.steps);
