@@ -35,7 +35,7 @@ export function readPattern(field: Field): RegExp | null {
 }
 
 export function literalPattern(text: string): RegExp {
-  return new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`), "gv");
+  return new RegExp(text.replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`), "gv");
 }
 
 /** @param isInverted what does not match is taken as the match */
