@@ -55,7 +55,7 @@ function runChild(order: Order): Promise<{ progress: Progress; end: string | nul
     execArgv: [
       ...process.execArgv,
       `--max-old-space-size=${heapMb}`,
-      "--max-semi-space-size=32", // so that few calls have a collection in them
+      "--max-semi-space-size=1", // what dies young is collected, what is held at once is counted
     ],
   });
   let progress: Progress = {
