@@ -1,55 +1,50 @@
 // What a base model is known by again: a hash that needs no more of its weights than a few rows.
 import { sha256Hex } from "../util/bytes.ts";
-import type { ModelConfig } from "./config.ts";
+import type { Description } from "./description.ts";
 import type { SourceTensor } from "./source-tensor.ts";
-import { finalNormName, linearsOfLayer, type TensorSpec } from "./tensors.ts";
+import { finalNormName, linearsOfLayer, tensorsOf } from "./tensors.ts";
 
-/**
- * SHA-256 over the config as parsed, the tensors' names, dtypes and shapes, the tokenizer, and some values: the final norm, and
- * the first row of each linear layer of the last decoder layer. They tell fine-tunes of one architecture apart, merged
- * adapters too, which leave norms alone. It does not depend on how the files are split and named.
- * @param tokenizerText tokenizer.json, or what stands for it
- * @throws what reading the values throws; the signal's AbortError
- */
+export interface Identity {
+  /**
+   * SHA-256 over the config and the end tokens as parsed, the tensors' names, dtypes and shapes, the small files of the
+   * tokenizer and its chat templates, and some values: the final norm, and the first row of each linear layer of the last
+   * decoder layer. They tell fine-tunes of one architecture apart, merged adapters too, which leave norms alone. It does not
+   * depend on how the weights are split over files.
+   */
+  indexSha256: string;
+  /** What checkpoints of schema 1 and 2 know their model by: of the small files tokenizer.json, of the values the final norm. */
+  formerSha256: string;
+}
+
+/** What is hashed as parsed, so that its layout and what nobody reads do not count. */
+const parsedFiles = ["config.json", "generation_config.json"];
+
+/** @throws what reading the values throws; the signal's AbortError */
 export async function identify(
-  config: ModelConfig,
-  specs: readonly TensorSpec[],
+  { config, stopTokens, texts }: Description,
   tensors: ReadonlyMap<string, SourceTensor>,
-  tokenizerText: string,
   signal: AbortSignal,
-): Promise<string> {
-  const index = indexOf(specs, tensors);
+): Promise<Identity> {
+  const index = tensorsOf(config).map(
+    ({ name, shape }) => `${name} ${tensors.get(name)?.dtype ?? ""} ${shape.join("x")}`,
+  );
   const last = linearsOfLayer(config, config.numHiddenLayers - 1);
   const sampled = [finalNormName, ...last.map(({ module }) => `${module}.weight`)];
   const rows = await Promise.all(
     sampled.map(async (name) => (await tensors.get(name)?.values(0, 1, signal))?.join(" ") ?? ""),
   );
-  const text = [stableJson(config), ...index, ...rows, tokenizerText].join("\n");
-  return await sha256Hex(new TextEncoder().encode(text));
+  const names = [...texts.keys()].filter((name) => !parsedFiles.includes(name)).sort();
+  const files = names.flatMap((name) => [name, texts.get(name) ?? ""]);
+  const parsed = stableJson({ config, stopTokens });
+  const [norm = ""] = rows;
+  return {
+    indexSha256: await hashOf([parsed, ...index, ...rows, ...files]),
+    formerSha256: await hashOf([...index, norm, texts.get("tokenizer.json") ?? ""]),
+  };
 }
 
-/**
- * What checkpoints of schema 1 and 2 know their model by: no config, and of the values the final norm alone.
- * @throws what reading the values throws; the signal's AbortError
- */
-export async function formerIdentity(
-  specs: readonly TensorSpec[],
-  tensors: ReadonlyMap<string, SourceTensor>,
-  tokenizerText: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const norm = (await tensors.get(finalNormName)?.values(0, 1, signal))?.join(" ") ?? "";
-  const text = [...indexOf(specs, tensors), norm, tokenizerText].join("\n");
-  return await sha256Hex(new TextEncoder().encode(text));
-}
-
-function indexOf(
-  specs: readonly TensorSpec[],
-  tensors: ReadonlyMap<string, SourceTensor>,
-): string[] {
-  return specs.map(({ name, shape }) => {
-    return `${name} ${tensors.get(name)?.dtype ?? ""} ${shape.join("x")}`;
-  });
+async function hashOf(parts: readonly string[]): Promise<string> {
+  return await sha256Hex(new TextEncoder().encode(parts.join("\n")));
 }
 
 /**

@@ -8,14 +8,14 @@ import { ConfigFields } from "./config-fields.ts";
 import { describeGguf, openDescription, type Description } from "./description.ts";
 import { openFolderTensors } from "./folder-tensors.ts";
 import { openGguf } from "./gguf/open.ts";
-import { formerIdentity, identify } from "./identity.ts";
+import { identify, type Identity } from "./identity.ts";
 import { parseQuantisation } from "./quantised/scheme.ts";
 import type { SourceTensor } from "./source-tensor.ts";
 import { tensorsOf } from "./tensors.ts";
 import { sourceStore, weightShapes, type WeightStore } from "./weight-store.ts";
 
 /** What a run needs of its base model, wherever that came from. */
-export interface BaseModel extends Description {
+export interface BaseModel extends Description, Identity {
   name: string;
   /** As its model card or file names it, e.g. `apache-2.0`; null when unknown. */
   licence: string | null;
@@ -25,10 +25,6 @@ export interface BaseModel extends Description {
   sizeBytes: number;
   /** Dtype of most of them, e.g. `F16`. */
   dtype: string;
-  /** See `identify`. */
-  indexSha256: string;
-  /** See `formerIdentity`. */
-  formerSha256: string;
   /** Ready for an engine. */
   weights: WeightStore;
 }
@@ -66,18 +62,15 @@ export async function openModel(
     gguf === null
       ? await openFolder(set, signal, render)
       : await openGgufContents(gguf, set, signal, render);
-  const { config, texts } = description;
-  const specs = tensorsOf(config);
-  checkTensors(specs, tensors);
-  const tokenizerText = texts.get("tokenizer.json") ?? "";
+  const { config } = description;
+  checkTensors(tensorsOf(config), tensors);
   return {
     ...description,
     ...measure(tensors),
     source: set.source,
     name,
     licence,
-    indexSha256: await identify(config, specs, tensors, tokenizerText, signal),
-    formerSha256: await formerIdentity(specs, tensors, tokenizerText, signal),
+    ...(await identify(description, tensors, signal)),
     tensors,
     weights: sourceStore(tensors, weightShapes(config, { format: "stored" }, tensors)),
   };

@@ -188,16 +188,9 @@ export class Shelf {
       return withoutStorage(offered, choice);
     }
     const key = await keyOf(offered.model, format);
-    if ((await storage.cache.find(key)) !== null) {
-      const kept = await this.#openKept(key);
-      if (isSameTexts(kept.texts, offered.model.texts)) {
-        return kept;
-      }
-      // The same weights with another chat template, say: what was just chosen counts.
-      this.#close();
-      this.#close = () => undefined;
+    if ((await storage.cache.find(key)) === null) {
+      await this.#store(offered, choice, key, storage, signal);
     }
-    await this.#store(offered, choice, key, storage, signal);
     return await this.#openKept(key);
   }
 
@@ -259,10 +252,6 @@ function withoutStorage({ set, model }: Offered, choice: WeightChoice): LoadedMo
     conversionError: null,
     weights: sourceStore(model.tensors, shapes),
   };
-}
-
-function isSameTexts(a: BaseModel["texts"], b: BaseModel["texts"]): boolean {
-  return a.size === b.size && [...a].every(([name, text]) => b.get(name) === text);
 }
 
 function noticeWords(notice: HubNotice): string {

@@ -113,7 +113,7 @@ describe("the identity of a model", () => {
     expect(same).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  test("changes with the final norm, a merged adapter, the dtype, the shape, the head and the tokenizer", async () => {
+  test("changes with the final norm, a merged adapter, the dtype, the shape, the head, the tokenizer and the chat template", async () => {
     const bumped = (tensor: TensorData): TensorData => {
       const data = (tensor.data as Float32Array).slice();
       data[7] = data[7]! + 2 ** -20;
@@ -137,9 +137,10 @@ describe("the identity of a model", () => {
           "model.safetensors": tensorFile(tinyTensors(untied)),
         },
         { "tokenizer.json": `${tokenizerText}\n` },
+        { "chat_template.jinja": "{{ messages[0].content }}" },
       ].map(identityOf),
     );
-    expect(new Set(identities).size).toBe(7);
+    expect(new Set(identities).size).toBe(8);
   });
 
   test("changes with what the tensors do not show: RoPE, epsilon, heads", async () => {
