@@ -70,7 +70,8 @@ function largestLength({ takes, contextLength }: Candidate, totalBytes: number):
   return low * lengthStep;
 }
 
-function oversizedOf(
+/** The first tensor that one buffer cannot hold. */
+export function oversizedOf(
   shapes: ReadonlyMap<string, WeightShape>,
   bindingBytes: number,
 ): Fit["oversized"] {

@@ -113,6 +113,8 @@ export interface ListedModel {
   downloadBytes: number;
   /** The least that a run with the present recipe takes, the model as it is stored. */
   neededBytes: number;
+  /** Whether this device grants that. */
+  fits: boolean;
 }
 
 export interface DataInfo {

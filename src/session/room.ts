@@ -4,7 +4,10 @@ import { grantedBytes } from "../gpu/room.ts";
 import type { Room } from "./fit.ts";
 import type { DeviceInfo } from "./protocol.ts";
 
-/** What tfjs can address on the processor: WebAssembly's memory ends at 4 GB, and the page lives beside it. */
+/**
+ * What tfjs can address on the processor: WebAssembly's memory ends at 4 GB, and the page lives beside it. A software GPU is
+ * held to the same: it would fill every byte of a trial, for half a minute.
+ */
 const processorBytes = 3e9;
 
 /** Beyond this no model on offer goes, so no more is tried. */
@@ -36,9 +39,12 @@ export class RoomFinder {
   async #try(wanted: number): Promise<void> {
     const machine = await openGpuMachine();
     try {
-      const { limits } = machine.opened.device;
-      this.#bindingBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
-      this.#grantedBytes = await grantedBytes(machine.opened, wanted);
+      const { device, adapterInfo } = machine.opened;
+      const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+      this.#bindingBytes = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+      this.#grantedBytes = adapterInfo.isFallbackAdapter
+        ? Math.min(wanted, processorBytes)
+        : await grantedBytes(machine.opened, wanted);
       this.#isWhole = this.#grantedBytes < wanted;
     } finally {
       await machine.release();

@@ -117,8 +117,9 @@ export class Session {
     return null;
   }
 
-  listModels({ recipe }: Calls["listModels"]["params"]): ListedModel[] {
-    return listedModels(recipe);
+  async listModels({ recipe }: Calls["listModels"]["params"]): Promise<ListedModel[]> {
+    this.#refuseWhileRunning();
+    return await listedModels(recipe, this.#shelf.room, this.#device);
   }
 
   async listKeptModels(): Promise<KeptModel[]> {

@@ -101,6 +101,17 @@ test("a model of a hub is priced, downloaded, trained on, and there again withou
   hub = await openHubServer(); // for afterEach
 });
 
+test("the models that train well are listed with licence, size and whether they fit", async ({
+  visit,
+}) => {
+  const { page } = await visit();
+  await waitUntilReady(page);
+  await page.getByText("Models that train well here").click();
+  const small = page.getByRole("listitem").filter({ hasText: "SmolLM2-135M" });
+  await expect(small).toContainText(/Fits here: needs [\d.]+ [MG]B or more/, { timeout: 60_000 });
+  await expect(small).toContainText(/[\d.]+ MB to download, apache-2.0/);
+});
+
 test("a name that the hub does not have, and a gated model, are refused with what to do", async ({
   visit,
 }) => {

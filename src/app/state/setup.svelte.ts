@@ -111,7 +111,12 @@ export class Setup {
 
   /** What is known to train well, with what it takes by the present recipe. */
   async listModels(): Promise<void> {
-    this.listed = await this.#client.call("listModels", { recipe: this.form.forOwnModel() });
+    this.clearError("model");
+    try {
+      this.listed = await this.#client.call("listModels", { recipe: this.form.forOwnModel() });
+    } catch (error) {
+      this.#setError("model", error);
+    }
   }
 
   async #takeModel(source: LoadSource): Promise<void> {
