@@ -5,6 +5,13 @@ import type { WeightChoice } from "./weight-store.ts";
 /** The middle one: groups of 32 take more memory, groups of 128 lose more. MLX's own default, too. */
 const usualGroup = 64;
 
+/** What weights of 16 bits or more can be packed to, the most faithful first. */
+export const packedChoices: readonly WeightChoice[] = [
+  { format: "q8", groupSize: usualGroup },
+  { format: "q4", groupSize: usualGroup },
+  { format: "nf4" },
+];
+
 /**
  * The formats that make sense for a model's files, the files' own first. Weights that are packed stay as they are: another
  * format would be larger, lose again, or both.
@@ -19,9 +26,7 @@ export function choicesFor(tensors: ReadonlyMap<string, SourceTensor>): WeightCh
   return [
     { format: "stored" },
     ...(isF32 ? [{ format: "f16" } as const] : []),
-    { format: "q8", groupSize: usualGroup },
-    { format: "q4", groupSize: usualGroup },
-    { format: "nf4" },
+    ...packedChoices,
     // The way out for a model with numbers beyond f16.
     ...(matrices.some(({ kept }) => kept.format === "f16") ? [{ format: "f32" } as const] : []),
   ];

@@ -111,7 +111,9 @@ export interface ListedModel {
   isGated: boolean;
   parameters: number;
   downloadBytes: number;
-  /** The least that a run with the present recipe takes, the model as it is stored. */
+  /** What its weights would be kept as, the first that fits; null as stored. */
+  format: string | null;
+  /** The least that a run with the present recipe takes in that format. */
   neededBytes: number;
   /** Whether this device grants that. */
   fits: boolean;

@@ -3,8 +3,6 @@
 export interface CatalogueModel {
   /** `org/name` on the Hub, at its default branch. */
   readonly name: string;
-  /** For people. */
-  readonly title: string;
   /** Licence id of the model card. */
   readonly licence: string;
   /** Whether the hub wants a licence accepted and a token. */
@@ -12,8 +10,6 @@ export interface CatalogueModel {
   readonly parameters: number;
   /** Weights and tokenizer, about. */
   readonly downloadBytes: number;
-  /** How the file keeps the weights, for people. */
-  readonly format: string;
   /** The fields of its config.json that sizes depend on. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -93,12 +89,10 @@ const gemma3 = {
 export const catalogue: readonly CatalogueModel[] = [
   {
     name: "HuggingFaceTB/SmolLM2-135M-Instruct",
-    title: "SmolLM2 135M Instruct",
     licence: "apache-2.0",
     isGated: false,
     parameters: 134_515_008,
     downloadBytes: 271e6,
-    format: "bf16",
     config: {
       ...smolLm2,
       hidden_size: 576,
@@ -111,22 +105,18 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     name: "google/gemma-3-270m-it",
-    title: "Gemma 3 270M",
     licence: "gemma",
     isGated: true,
     parameters: 268_098_176,
     downloadBytes: 570e6,
-    format: "bf16",
     config: { ...gemma3, hidden_size: 640, intermediate_size: 2048, num_hidden_layers: 18 },
   },
   {
     name: "HuggingFaceTB/SmolLM2-360M-Instruct",
-    title: "SmolLM2 360M Instruct",
     licence: "apache-2.0",
     isGated: false,
     parameters: 361_821_120,
     downloadBytes: 726e6,
-    format: "bf16",
     config: {
       ...smolLm2,
       hidden_size: 960,
@@ -139,12 +129,10 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     name: "Qwen/Qwen2.5-0.5B-Instruct",
-    title: "Qwen2.5 0.5B Instruct",
     licence: "apache-2.0",
     isGated: false,
     parameters: 494_032_768,
     downloadBytes: 999e6,
-    format: "bf16",
     config: {
       architectures: ["Qwen2ForCausalLM"],
       model_type: "qwen2",
@@ -164,32 +152,26 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     name: "Qwen/Qwen3-0.6B",
-    title: "Qwen3 0.6B",
     licence: "apache-2.0",
     isGated: false,
     parameters: 596_049_920,
     downloadBytes: 1.52e9,
-    format: "bf16",
     config: { ...qwen3, hidden_size: 1024, intermediate_size: 3072 },
   },
   {
     name: "google/gemma-3-1b-it",
-    title: "Gemma 3 1B",
     licence: "gemma",
     isGated: true,
     parameters: 999_885_952,
     downloadBytes: 2.04e9,
-    format: "bf16",
     config: { ...gemma3, hidden_size: 1152, intermediate_size: 6912, num_hidden_layers: 26 },
   },
   {
     name: "meta-llama/Llama-3.2-1B-Instruct",
-    title: "Llama 3.2 1B Instruct",
     licence: "llama3.2",
     isGated: true,
     parameters: 1_235_814_400,
     downloadBytes: 2.48e9,
-    format: "bf16",
     config: {
       ...llama3,
       head_dim: 64,
@@ -203,12 +185,10 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     name: "HuggingFaceTB/SmolLM2-1.7B-Instruct",
-    title: "SmolLM2 1.7B Instruct",
     licence: "apache-2.0",
     isGated: false,
     parameters: 1_711_376_384,
     downloadBytes: 3.43e9,
-    format: "bf16",
     config: {
       ...smolLm2,
       hidden_size: 2048,
@@ -221,22 +201,18 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     name: "Qwen/Qwen3-1.7B",
-    title: "Qwen3 1.7B",
     licence: "apache-2.0",
     isGated: false,
     parameters: 1_720_574_976,
     downloadBytes: 4.08e9,
-    format: "bf16",
     config: { ...qwen3, hidden_size: 2048, intermediate_size: 6144 },
   },
   {
     name: "meta-llama/Llama-3.2-3B-Instruct",
-    title: "Llama 3.2 3B Instruct",
     licence: "llama3.2",
     isGated: true,
     parameters: 3_212_749_824,
     downloadBytes: 6.44e9,
-    format: "bf16",
     config: {
       ...llama3,
       head_dim: 128,
@@ -250,12 +226,10 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     name: "mlx-community/Meta-Llama-3.1-8B-Instruct-4bit",
-    title: "Llama 3.1 8B Instruct, 4-bit",
     licence: "llama3.1",
     isGated: false,
     parameters: 8_030_261_248,
     downloadBytes: 4.53e9,
-    format: "MLX 4-bit, groups of 64",
     config: {
       ...llama3,
       hidden_size: 4096,

@@ -7,7 +7,7 @@ import { parseHubName } from "../../../src/sources/hub-name.ts";
 
 const product = (shape: readonly number[]) => shape.reduce((size, length) => size * length, 1);
 
-describe.each(catalogue.map((model) => [model.title, model] as const))("%s", (_, model) => {
+describe.each(catalogue.map((model) => [model.name, model] as const))("%s", (_, model) => {
   test("has as many parameters as its config makes", () => {
     const tensors = tensorsOf(parseModelSizes(JSON.stringify(model.config)));
     expect(tensors.reduce((sum, { shape }) => sum + product(shape), 0)).toBe(model.parameters);
@@ -18,7 +18,7 @@ describe.each(catalogue.map((model) => [model.title, model] as const))("%s", (_,
   });
 
   test("takes about as many bytes to download as its parameters and format make", () => {
-    const bytesEach = model.format === "bf16" ? 2 : 4.5 / 8;
+    const bytesEach = model.config["quantization"] === undefined ? 2 : 4.5 / 8;
     const { tie_word_embeddings: isTied, vocab_size: rows, hidden_size: width } = model.config;
     const headIsStoredTwice = isTied === true && model.name.startsWith("Qwen/Qwen3-");
     const stored = model.parameters + (headIsStoredTwice ? Number(rows) * Number(width) : 0);

@@ -1,0 +1,19 @@
+// The list of models: what each needs, and in which format it first fits. Without a GPU a run has 3 GB.
+import { expect, test } from "vitest";
+import { listedModels } from "../../../src/session/listed.ts";
+import { RoomFinder } from "../../../src/session/room.ts";
+import { defaultRecipe } from "../../../src/train/recipe.ts";
+
+const device = { backend: "wasm", engine: "tfjs", name: "", fallbackReason: null } as const;
+
+test("a model is listed in the first format that fits, and in its smallest where none does", async () => {
+  const models = await listedModels(defaultRecipe, new RoomFinder(), device);
+  const of = (name: string) => models.find((listed) => listed.name.endsWith(name))!;
+  expect(of("SmolLM2-135M-Instruct")).toMatchObject({ fits: true, format: null });
+  expect(of("SmolLM2-1.7B-Instruct")).toMatchObject({ fits: true, format: "q8" });
+  expect(of("Llama-3.2-3B-Instruct")).toMatchObject({ fits: true, format: "q4" });
+  expect(of("Llama-3.1-8B-Instruct-4bit")).toMatchObject({ fits: false, format: null });
+  for (const { fits, neededBytes } of models) {
+    expect(neededBytes <= 3e9).toBe(fits);
+  }
+});
