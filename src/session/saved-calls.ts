@@ -1,4 +1,6 @@
-// What the page asks of saved runs beside taking one up: what was lost, what they weigh, checking, keeping, all in one file.
+// What the page asks of saved runs beside taking one up: which there are, what was lost, what they weigh, checking,
+// keeping, deleting, files out and in.
+import { checkpointFileName } from "../checkpoint/container.ts";
 import { tellLoss, type StoreReport } from "../checkpoint/opening.ts";
 import type { RepairAction } from "../checkpoint/repair.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
@@ -13,6 +15,26 @@ export class SavedCalls {
     this.#store = store;
   }
 
+  /** Newest first. */
+  async list(): Promise<CheckpointSummary[]> {
+    return await this.#store.listCheckpoints();
+  }
+
+  async delete({ key }: Calls["deleteCheckpoint"]["params"]): Promise<CheckpointSummary[]> {
+    await this.#store.deleteCheckpoint(key);
+    return await this.list();
+  }
+
+  async download({ key }: Calls["downloadCheckpoint"]["params"]): Promise<AdapterFile> {
+    const listed = (await this.list()).find((checkpoint) => checkpoint.key === key);
+    const blob = await this.#store.readCheckpointBlob(key);
+    return { name: checkpointFileName(listed?.step ?? 0), blob };
+  }
+
+  async import({ file }: Calls["importCheckpoint"]["params"]): Promise<CheckpointSummary> {
+    return await this.#store.importCheckpoint(file, file.name);
+  }
+
   /** The losses that the page told of are not told again. */
   async forgetLosses(): Promise<null> {
     await this.#store.forgetLosses();
@@ -21,7 +43,7 @@ export class SavedCalls {
 
   async pin({ key, isPinned }: Calls["pinCheckpoint"]["params"]): Promise<CheckpointSummary[]> {
     await this.#store.setPinned(key, isPinned);
-    return await this.#store.listCheckpoints();
+    return await this.list();
   }
 
   async usage(): Promise<Usage> {
@@ -33,7 +55,7 @@ export class SavedCalls {
     const actions = await this.#store.repair();
     const words = actions.map(repairWords);
     const found = words.length === 0 ? ["Every byte is as it was saved."] : words;
-    return { words: found, checkpoints: await this.#store.listCheckpoints() };
+    return { words: found, checkpoints: await this.list() };
   }
 
   async exportAll(): Promise<AdapterFile> {
@@ -43,7 +65,7 @@ export class SavedCalls {
 
   async importAll({ file }: Calls["importAllRuns"]["params"]): Promise<CheckpointSummary[]> {
     await this.#store.importAll(file, file.name);
-    return await this.#store.listCheckpoints();
+    return await this.list();
   }
 }
 

@@ -1,7 +1,6 @@
 // Answers the page's calls: what is loaded, what is running, what is saved.
 import { initialAdapter, loraTargets } from "../adapter/lora.ts";
 import type { AdapterState } from "../adapter/state.ts";
-import { checkpointFileName } from "../checkpoint/container.ts";
 import type { RunState } from "../checkpoint/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import { batchLength } from "../data/batch.ts";
@@ -26,7 +25,6 @@ import {
 } from "./library.ts";
 import { datasetFor, engineFor, planRun, refuseNoTarget } from "./plan.ts";
 import type {
-  AdapterFile,
   Calls,
   DeviceInfo,
   KeptModel,
@@ -53,11 +51,11 @@ export interface SessionParts {
 }
 
 export class Session {
+  /** Saved runs, but for taking one up. */
+  readonly saved: SavedCalls;
   readonly #parts: SessionParts;
   #device: DeviceInfo;
   #model: LoadedModel | null = null;
-  /** Housekeeping of saved runs. */
-  readonly saved: SavedCalls;
   readonly #shelf: Shelf;
   /** Calls off the look-up or load under way. */
   #loadAbort: AbortController | null = null;
@@ -276,22 +274,6 @@ export class Session {
     };
   }
 
-  async deleteCheckpoint({ key }: Calls["deleteCheckpoint"]["params"]) {
-    await this.#parts.store.deleteCheckpoint(key);
-    return await this.#parts.store.listCheckpoints();
-  }
-
-  async downloadCheckpoint({ key }: Calls["downloadCheckpoint"]["params"]): Promise<AdapterFile> {
-    const { store } = this.#parts;
-    const listed = (await store.listCheckpoints()).find((checkpoint) => checkpoint.key === key);
-    const blob = await store.readCheckpointBlob(key);
-    return { name: checkpointFileName(listed?.step ?? 0), blob };
-  }
-
-  async importCheckpoint({ file }: Calls["importCheckpoint"]["params"]) {
-    return await this.#parts.store.importCheckpoint(file, file.name);
-  }
-
   async exportAdapter({ key }: Calls["exportAdapter"]["params"]) {
     const state = await this.#stateToExport(key);
     const files = adapterFiles(state).map(({ name, bytes }) => ({
@@ -346,10 +328,6 @@ export class Session {
   cancelGenerate({ requestId }: Calls["cancelGenerate"]["params"]): null {
     this.#generations.get(requestId)?.abort();
     return null;
-  }
-
-  async listCheckpoints() {
-    return await this.#parts.store.listCheckpoints();
   }
 
   /** A fresh adapter, or the one the visitor starts from: its rank, alpha and modules then win over the recipe's. */

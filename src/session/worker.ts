@@ -79,11 +79,11 @@ function perform(session: Session, { name, params }: Command): unknown {
     case "save":
       return session.save();
     case "listCheckpoints":
-      return session.listCheckpoints();
+      return session.saved.list();
     case "restore":
       return session.restore(params);
     case "deleteCheckpoint":
-      return session.deleteCheckpoint(params);
+      return session.saved.delete(params);
     case "forgetLosses":
       return session.saved.forgetLosses();
     case "pinCheckpoint":
@@ -97,9 +97,9 @@ function perform(session: Session, { name, params }: Command): unknown {
     case "importAllRuns":
       return session.saved.importAll(params);
     case "downloadCheckpoint":
-      return session.downloadCheckpoint(params);
+      return session.saved.download(params);
     case "importCheckpoint":
-      return session.importCheckpoint(params);
+      return session.saved.import(params);
     case "exportAdapter":
       return session.exportAdapter(params);
     case "generate":

@@ -84,7 +84,7 @@ const answers: Answers = {
 
   async resume() {
     const open = await session;
-    const [newest] = await open.listCheckpoints();
+    const [newest] = await open.saved.list();
     if (newest === undefined) {
       throw new Error("Nothing is saved.");
     }

@@ -88,7 +88,7 @@ beforeEach(() => {
 async function trainOn(file: File) {
   const tab = new Tab(`${name} ${databases++}`);
   await tab.loadTiny();
-  const { key } = await tab.session.importCheckpoint({ file });
+  const { key } = await tab.session.saved.import({ file });
   const { runId } = await tab.session.restore({ key });
   const done = tab.untilPhase("done");
   await tab.session.resume();

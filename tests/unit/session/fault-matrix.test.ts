@@ -45,7 +45,7 @@ async function takeUp(runId: string): Promise<void> {
   Object.assign(devices, { fault: null, refusals: 0 });
   const next = new Tab(database);
   await next.loadTiny();
-  const [newest] = await next.session.listCheckpoints();
+  const [newest] = await next.session.saved.list();
   await next.session.restore({ key: newest!.key });
   const done = next.untilPhase("done");
   await next.session.resume();
@@ -184,7 +184,7 @@ describe("a run", () => {
     const savedHere = tab.eventsOf("saved").length;
     expect(tab.eventsOf("run").at(-1)?.phase).toMatchObject({ error: { code: "other-tab" } });
     await expect(tab.session.resume()).rejects.toMatchObject({ code: "no-adapter" });
-    const [newest] = await other.session.listCheckpoints();
+    const [newest] = await other.session.saved.list();
     await expect(tab.session.restore({ key: newest!.key })).rejects.toMatchObject({
       code: "other-tab",
     });
@@ -206,7 +206,7 @@ describe("a run", () => {
     const runId = await tab.start({ ...tinyRecipe, saveSteps: 1 });
     await done;
     expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
-    const steps = (await tab.session.listCheckpoints()).map(({ step }) => step);
+    const steps = (await tab.session.saved.list()).map(({ step }) => step);
     expect(steps[0]).toBe(5);
   });
 });

@@ -39,7 +39,7 @@ async function openTab(database: string): Promise<Tab> {
 
 async function statesOf(tab: Tab): Promise<Map<number, Facts>> {
   const states = new Map<number, Facts>();
-  for (const { key, step } of await tab.session.listCheckpoints()) {
+  for (const { key, step } of await tab.session.saved.list()) {
     const { trainer, adapter } = await tab.store.loadCheckpoint(key);
     states.set(step, { trainer, adapter });
   }
@@ -56,7 +56,7 @@ test("a run whose tab is closed after every step is the run in one piece", async
     Tab.closeAll();
     const next = new Tab("closed");
     await next.loadFiles(tinyFiles());
-    const [newest] = await next.session.listCheckpoints();
+    const [newest] = await next.session.saved.list();
     expect(newest?.step).toBe(step);
     await next.session.restore({ key: newest!.key });
     const standing = next.untilPhase(step + 1 < steps ? "paused" : "done");

@@ -28,13 +28,13 @@ describe("saved runs", () => {
 
   test("weigh what their bytes are", async () => {
     const { totalBytes, runs } = await tab.session.saved.usage();
-    const sizes = (await tab.session.listCheckpoints()).map(({ sizeBytes }) => sizeBytes);
+    const sizes = (await tab.session.saved.list()).map(({ sizeBytes }) => sizeBytes);
     expect(totalBytes).toBeGreaterThanOrEqual(sizes.reduce((sum, size) => sum + size, 0));
     expect(runs).toHaveLength(1);
   });
 
   test("are kept and let go", async () => {
-    const [newest] = await tab.session.listCheckpoints();
+    const [newest] = await tab.session.saved.list();
     const pinned = await tab.session.saved.pin({ key: newest!.key, isPinned: true });
     expect(pinned.find(({ key }) => key === newest!.key)?.isPinned).toBe(true);
     const loose = await tab.session.saved.pin({ key: newest!.key, isPinned: false });
@@ -44,11 +44,11 @@ describe("saved runs", () => {
   test("that are sound are found to be", async () => {
     const { words, checkpoints } = await tab.session.saved.repair();
     expect(words).toEqual(["Every byte is as it was saved."]);
-    expect(checkpoints).toEqual(await tab.session.listCheckpoints());
+    expect(checkpoints).toEqual(await tab.session.saved.list());
   });
 
   test("go into one file and out of it in another browser", async () => {
-    const saved = await tab.session.listCheckpoints();
+    const saved = await tab.session.saved.list();
     const { blob, name: fileName } = await tab.session.saved.exportAll();
     Tab.closeAll();
     const other = new Tab(`${name} elsewhere`);

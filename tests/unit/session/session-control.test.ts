@@ -52,7 +52,7 @@ describe("a run", () => {
 
   test("is saved when pause answers, also between its save steps", async () => {
     const runId = await startAndPauseAt(2, { saveSteps: 0 });
-    const [checkpoint, ...others] = await tab.session.listCheckpoints();
+    const [checkpoint, ...others] = await tab.session.saved.list();
     expect(checkpoint).toMatchObject({ runId, step: 2 });
     expect(others).toEqual([]);
     expect(tab.eventsOf("saved").map(({ reason }) => reason)).toEqual(["pause"]);
@@ -71,7 +71,7 @@ describe("a run", () => {
 
   test("killed and taken up in a new tab at its first or newest checkpoint is the run in one piece", async () => {
     await startAndPauseAt(4, { saveTotalLimit: 10 });
-    const saved = await tab.session.listCheckpoints();
+    const saved = await tab.session.saved.list();
     expect(saved.map(({ step }) => step)).toEqual([4, 3, 2, 1]);
     for (const { key, step, runId } of [saved[0]!, saved[3]!]) {
       Tab.closeAll();
@@ -132,7 +132,7 @@ describe("a run", () => {
     const done = tab.untilPhase("done");
     await tab.start({ ...recipe, saveTotalLimit: 2, evalSteps: 1 });
     await done;
-    const steps = (await tab.session.listCheckpoints()).map(({ step }) => step);
+    const steps = (await tab.session.saved.list()).map(({ step }) => step);
     const held = tab.eventsOf("evaluated").filter(({ step }) => step > 0);
     const best = held.toSorted((a, b) => a.heldOutLoss - b.heldOutLoss)[0]!.step;
     expect(steps).toEqual([...new Set([5, 4, best])].toSorted((a, b) => b - a));

@@ -69,7 +69,7 @@ describe("a full disk", () => {
     const runId = await tab.start({ ...recipe, saveSteps: 0 });
     expect(await paused).toEqual({ name: "paused", step: 2 });
     expect(tab.eventsOf("saveFailed")).toHaveLength(1);
-    expect(await tab.session.listCheckpoints()).toEqual([]);
+    expect(await tab.session.saved.list()).toEqual([]);
     const done = tab.untilPhase("done");
     await tab.session.resume();
     await done;
@@ -212,17 +212,17 @@ describe("a run that fails", () => {
     const done = tab.untilPhase("done");
     await tab.start(recipe);
     await done;
-    const saved = await tab.session.listCheckpoints();
+    const saved = await tab.session.saved.list();
     const run = await tab.store.loadCheckpoint(saved.find(({ step }) => step === 4)!.key);
     run.adapter.tensors.forEach(({ values }) => values.fill(1e30));
     const file = new File([encodeCheckpoint(run)], "huge.safetensors");
-    const { key } = await tab.session.importCheckpoint({ file });
+    const { key } = await tab.session.saved.import({ file });
     await tab.session.restore({ key });
-    const before = await tab.session.listCheckpoints();
+    const before = await tab.session.saved.list();
     const failed = tab.untilPhase("failed");
     await tab.session.resume();
     expect(await failed).toMatchObject({ error: { code: "non-finite-loss", where: "step 5" } });
-    expect(await tab.session.listCheckpoints()).toEqual(before);
+    expect(await tab.session.saved.list()).toEqual(before);
   });
 });
 
@@ -239,7 +239,7 @@ describe("a prompt", () => {
     Tab.closeAll();
     const next = new Tab(`faults ${databases - 1}`);
     await next.loadTiny();
-    const [newest] = await next.session.listCheckpoints();
+    const [newest] = await next.session.saved.list();
     await next.session.restore({ key: newest!.key });
     devices.opened = 0;
     return { next, runId };

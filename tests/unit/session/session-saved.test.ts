@@ -21,7 +21,7 @@ describe("a saved run", () => {
     const done = tab.untilPhase("done");
     await tab.start({ maxSteps: 1 });
     await done;
-    return (await tab.session.listCheckpoints())[0]!.key;
+    return (await tab.session.saved.list())[0]!.key;
   }
   const refusal = (code: string, where: string) => ({ code, where });
 
@@ -45,12 +45,12 @@ describe("a saved run", () => {
   });
 
   test("from elsewhere is refused without its data and with other data, and taken with it", async () => {
-    const { blob, name } = await tab.session.downloadCheckpoint({ key: await saveOne() });
+    const { blob, name } = await tab.session.saved.download({ key: await saveOne() });
     Tab.closeAll();
     const next = new Tab(`saved elsewhere ${databases}`);
     const { session } = next;
     await next.loadFiles(tinyFiles());
-    const { key } = await session.importCheckpoint({ file: new File([blob], name) });
+    const { key } = await session.saved.import({ file: new File([blob], name) });
     const wrongData = refusal("wrong-data", "tiny.jsonl");
     await expect(session.restore({ key })).rejects.toMatchObject(wrongData);
     const other = new File([`${await tinyData.text()}\n`], "tiny.jsonl");
@@ -62,17 +62,17 @@ describe("a saved run", () => {
 
   test("whose adapter is not the one of its recipe is refused", async () => {
     await saveOne();
-    const [newest] = await tab.session.listCheckpoints();
+    const [newest] = await tab.session.saved.list();
     const run = await newestOf(tab, newest!.runId);
     run.recipe = { ...run.recipe, targetModules: ["k_proj"] };
     const file = new File([encodeCheckpoint(run)], "other.safetensors");
-    const { key } = await tab.session.importCheckpoint({ file });
+    const { key } = await tab.session.saved.import({ file });
     await expect(tab.session.restore({ key })).rejects.toMatchObject({ code: "wrong-shape" });
   });
 
   test("that is not there any more is refused", async () => {
     const key = await saveOne();
-    await tab.session.deleteCheckpoint({ key });
+    await tab.session.saved.delete({ key });
     await expect(tab.session.restore({ key })).rejects.toMatchObject({ code: "bad-checkpoint" });
   });
 });

@@ -132,7 +132,7 @@ describe("a run of the demo", () => {
   });
 
   test("exports the adapter of an earlier step", async () => {
-    const first = (await tab.session.listCheckpoints()).find(({ step }) => step === 1)!;
+    const first = (await tab.session.saved.list()).find(({ step }) => step === 1)!;
     const { zip, files } = await tab.session.exportAdapter({ key: first.key });
     expect(zip.name).toBe("anneal-demo-1m-lora-step-1.zip");
     const newest = await tab.session.exportAdapter({ key: null });
@@ -143,7 +143,7 @@ describe("a run of the demo", () => {
   test("goes on from its first checkpoint in a new tab and ends bit for bit as in one piece", async () => {
     Tab.closeAll();
     const next = new Tab("demo");
-    const { key } = (await next.session.listCheckpoints()).find(
+    const { key } = (await next.session.saved.list()).find(
       (checkpoint) => checkpoint.step === 1 && checkpoint.runId === runId,
     )!;
     const restored = await next.session.restore({ key });
@@ -169,16 +169,16 @@ describe("a run of the demo", () => {
 
   test("downloads a checkpoint as the file that another browser imports and goes on from", async () => {
     Tab.closeAll();
-    const [newest] = await tab.session.listCheckpoints();
-    const { name, blob } = await tab.session.downloadCheckpoint({ key: newest!.key });
+    const [newest] = await tab.session.saved.list();
+    const { name, blob } = await tab.session.saved.download({ key: newest!.key });
     expect(name).toBe("checkpoint-3.safetensors");
     expect((await decodeCheckpoint(blob, name)).adapter).toEqual(final.adapter);
     const elsewhere = new Tab("demo elsewhere");
-    const imported = await elsewhere.session.importCheckpoint({ file: new File([blob], name) });
-    expect(await elsewhere.session.listCheckpoints()).toEqual([imported]);
+    const imported = await elsewhere.session.saved.import({ file: new File([blob], name) });
+    expect(await elsewhere.session.saved.list()).toEqual([imported]);
     const restored = await elsewhere.session.restore({ key: imported.key });
     expect(restored).toMatchObject({ runId, step: 3, data: { source: "demo" } });
-    await elsewhere.session.deleteCheckpoint({ key: imported.key });
-    expect(await elsewhere.session.listCheckpoints()).toEqual([]);
+    await elsewhere.session.saved.delete({ key: imported.key });
+    expect(await elsewhere.session.saved.list()).toEqual([]);
   });
 });
