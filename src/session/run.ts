@@ -8,6 +8,7 @@ import type { Engine } from "../engine/contract.ts";
 import { NoDevice } from "../gpu/device.ts";
 import { train, type TrainedStep } from "../train/trainer.ts";
 import { toPlain, UserError, type ErrorCode } from "../util/errors.ts";
+import { Guests } from "./guests.ts";
 import type { LoadedData } from "./library.ts";
 import { LossRecord } from "./loss-record.ts";
 import { PaceMeter } from "./pace.ts";
@@ -29,11 +30,6 @@ export interface RunParts {
   emit: (event: SessionEvent) => void;
 }
 
-/** Work that wants the engine for itself; a running loop lets it in between two steps. */
-interface Guest {
-  visit: () => Promise<void>;
-}
-
 type Interruption = "pause" | "stop";
 type Outcome = "finished" | Interruption | { rebuildFor: RebuildReason };
 
@@ -44,7 +40,7 @@ export class Run {
   readonly #parts: RunParts;
   readonly #pace = new PaceMeter();
   readonly #losses = new LossRecord();
-  readonly #guests: Guest[] = [];
+  readonly #guests = new Guests();
   #rig: Rig | null = null;
   #rigPlan: RigPlan;
   #rigOpenedAt = 0;
@@ -59,7 +55,6 @@ export class Run {
   #savedStep = -1;
   readonly #sampled = new Set<"before" | "after">();
   #going: Promise<void> = Promise.resolve();
-  #visiting: Promise<void> = Promise.resolve();
   #abort = new AbortController();
 
   constructor(parts: RunParts) {
@@ -80,7 +75,7 @@ export class Run {
     this.#wanted = null;
     this.#abort = new AbortController();
     this.#setPhase({ name: "preparing", doing: "Bringing the model to the GPU" });
-    this.#going = this.#visiting.then(() => this.#runUntilInterrupted());
+    this.#going = this.#guests.gone.then(() => this.#runUntilInterrupted());
   }
 
   /** Answers when the run stands still and is saved. */
@@ -124,7 +119,7 @@ export class Run {
   /** Gives the device back. The run can go on later. */
   async release(): Promise<void> {
     await this.interrupt("pause");
-    await this.#visiting;
+    await this.#guests.gone;
     await releaseRig(this.#rig);
     this.#rig = null;
   }
@@ -138,7 +133,7 @@ export class Run {
     } catch (error) {
       await this.#fail(error);
     } finally {
-      await this.#serveGuests();
+      await this.#guests.serve();
     }
   }
 
@@ -198,7 +193,7 @@ export class Run {
       this.#report(step, performance.now() - startedAt);
       await turn();
       await this.#saveWhenDue();
-      await this.#serveGuests();
+      await this.#guests.serve();
       if (trainer.step === trainer.totalSteps) {
         break;
       }
@@ -421,22 +416,11 @@ export class Run {
       }
       return await work();
     };
-    return await new Promise<T>((resolve, reject) => {
-      this.#guests.push({ visit: () => visit().then(resolve, reject) });
-      if (isStanding) {
-        void this.#serveGuests();
-      }
-    });
-  }
-
-  /** One after the other, also when a run is about to go on. */
-  async #serveGuests(): Promise<void> {
-    this.#visiting = this.#visiting.then(async () => {
-      for (let guest = this.#guests.shift(); guest !== undefined; guest = this.#guests.shift()) {
-        await guest.visit();
-      }
-    });
-    await this.#visiting;
+    const visited = this.#guests.enter(visit);
+    if (isStanding) {
+      void this.#guests.serve();
+    }
+    return await visited;
   }
 
   get #engine(): Engine {
