@@ -21,43 +21,37 @@ export interface TabLock {
 /**
  * The lock of this browser's one run.
  * @param takeOver takes it from the tab that has it, after that tab's last write
- * @throws UserError "other-tab" when another tab has it and is to keep it, "busy" when its last write does not end
+ * @throws UserError "other-tab" when another tab has it and is to keep it, or takes it over meanwhile; "busy" when the
+ *   other tab's last write does not end
  */
 export async function takeTabLock(takeOver = false): Promise<TabLock> {
   const lost = new AbortController();
   const owner = ownerPrefix + crypto.randomUUID();
-  const releaseRun = await hold(
-    lockName,
-    takeOver ? { steal: true } : { ifAvailable: true },
-    () => {
-      lost.abort(takenOver());
-    },
-  );
+  // Before the run itself: a third tab that takes it over at once has to find whom to disown.
+  const releaseOwner = await hold(owner, {}, () => undefined);
+  let releaseRun: () => void = () => undefined;
   try {
-    if (takeOver) {
-      await disownOthers();
-      await navigator.locks.request(
-        writeName,
-        { signal: AbortSignal.timeout(lastWriteMs) },
-        () => undefined,
-      );
-    }
-    const releaseOwner = await hold(owner, {}, () => undefined);
-    return {
-      lost: lost.signal,
-      write: (work) => writeAs(owner, work),
-      release: () => {
-        releaseOwner();
-        releaseRun();
-      },
-    };
-  } catch (cause) {
-    releaseRun();
-    throw new UserError("busy", "The other tab is saving and does not come to an end.", {
-      remedy: "Close the other tab and try again. What was saved is untouched.",
-      cause,
+    releaseRun = await hold(lockName, takeOver ? { steal: true } : { ifAvailable: true }, () => {
+      lost.abort(takenOver());
     });
+    if (takeOver) {
+      await disownOthers(owner);
+      await lastWrite();
+    }
+    lost.signal.throwIfAborted();
+  } catch (error) {
+    releaseOwner();
+    releaseRun();
+    throw error;
   }
+  return {
+    lost: lost.signal,
+    write: (work) => writeAs(owner, work),
+    release: () => {
+      releaseOwner();
+      releaseRun();
+    },
+  };
 }
 
 /** Answers what releases the lock. */
@@ -79,12 +73,27 @@ async function hold(name: string, options: LockOptions, onStolen: () => void): P
   });
 }
 
-async function disownOthers(): Promise<void> {
+async function disownOthers(self: string): Promise<void> {
   const { held = [] } = await navigator.locks.query();
-  const owners = held.flatMap(({ name }) => (name?.startsWith(ownerPrefix) ? [name] : []));
+  const owners = held.flatMap(({ name }) =>
+    name?.startsWith(ownerPrefix) && name !== self ? [name] : [],
+  );
   await Promise.all(
     owners.map((name) => navigator.locks.request(name, { steal: true }, () => undefined)),
   );
+}
+
+/** Waits until no tab writes. */
+async function lastWrite(): Promise<void> {
+  const signal = AbortSignal.timeout(lastWriteMs);
+  try {
+    await navigator.locks.request(writeName, { signal }, () => undefined);
+  } catch (cause) {
+    throw new UserError("busy", "The other tab is saving and does not come to an end.", {
+      remedy: "Close the other tab and try again. What was saved is untouched.",
+      cause,
+    });
+  }
 }
 
 async function writeAs<T>(owner: string, work: () => Promise<T>): Promise<T> {

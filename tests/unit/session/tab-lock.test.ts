@@ -69,3 +69,31 @@ test("a write that waits while the run is taken over is not begun", async () => 
   await expect(waiting).rejects.toThrow(otherTab);
   expect(work).not.toHaveBeenCalled();
 });
+
+test("of two tabs that take the run over during one write only the last can write", async () => {
+  const first = await takeTabLock();
+  let finish: () => void = () => undefined;
+  const writing = first.write(
+    () =>
+      new Promise<void>((resolve) => {
+        finish = resolve;
+      }),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const second = expect(takeTabLock(true)).rejects.toThrow(otherTab);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const third = takeTabLock(true);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  finish();
+  await Promise.all([writing, second]);
+  expect(await (await third).write(() => Promise.resolve(3))).toBe(3);
+  await expect(takeTabLock()).rejects.toThrow(otherTab);
+});
+
+test("a tab that is refused leaves nothing behind", async () => {
+  const first = await takeTabLock();
+  await expect(takeTabLock()).rejects.toThrow(otherTab);
+  first.release();
+  await new Promise((resolve) => setTimeout(resolve));
+  expect((await navigator.locks.query()).held).toEqual([]);
+});
