@@ -102,7 +102,7 @@ function previewOf({ tokens, isTrained }: TokenizedExample, model: BaseModel): P
 }
 
 /** A held-out row's prompt where there is one, so that the sample shows more than memory. */
-function samplePromptOf(examples: readonly Example[], { heldOut, train }: Dataset): string {
+export function samplePromptOf(examples: readonly Example[], { heldOut, train }: Dataset): string {
   const line = (heldOut[0] ?? train[0])?.line;
   const example = examples.find((candidate) => candidate.line === line);
   if (example === undefined) {

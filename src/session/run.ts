@@ -62,12 +62,20 @@ export class Run {
     this.state = parts.state;
     this.#rigPlan = parts.rigPlan;
     this.#safe = structuredClone(parts.state);
-    const { step } = parts.state.trainer;
+    const { step, totalSteps } = parts.state.trainer;
+    if (step === totalSteps) {
+      this.#phase = { name: "done", step, stoppedEarly: false };
+    }
     this.#savedStep = step > 0 ? step : -1; // past step 0 it comes from a checkpoint
   }
 
   get isGoing(): boolean {
     return !["idle", "paused", "done", "failed"].includes(this.#phase.name);
+  }
+
+  /** Whether it is not to go on, but by taking up a checkpoint. */
+  get isOver(): boolean {
+    return this.#phase.name === "done" || this.#phase.name === "failed";
   }
 
   /** Starts or goes on; answers when the run is under way. */

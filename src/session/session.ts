@@ -9,7 +9,6 @@ import type { WasmPaths } from "../gpu/machine.ts";
 import type { RenderChats } from "../model/chat-template.ts";
 import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../train/recipe.ts";
 import { initialState } from "../train/trainer.ts";
-import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
 import { checkAdapter } from "./check-adapter.ts";
 import { listedModels } from "./listed.ts";
@@ -23,7 +22,7 @@ import {
   openData,
   type LoadedData,
 } from "./library.ts";
-import { datasetFor, engineFor, planRun, refuseNoTarget } from "./plan.ts";
+import { datasetFor, engineFor, planRun, refuseNoTarget, samplePromptOf } from "./plan.ts";
 import type {
   Calls,
   DeviceInfo,
@@ -35,10 +34,11 @@ import type {
   SessionEvent,
 } from "./protocol.ts";
 import { Preview } from "./preview.ts";
-import { Run } from "./run.ts";
+import type { RigPlan } from "./recovery.ts";
+import { Run, type RunParts } from "./run.ts";
 import { noticesOf, SavedCalls } from "./saved-calls.ts";
 import { Shelf, type LoadedModel } from "./shelf.ts";
-import { takeTabLock, type TabLock } from "./tab-lock.ts";
+import { TabHold } from "./tab-hold.ts";
 
 export interface SessionParts {
   store: CheckpointStore;
@@ -62,7 +62,9 @@ export class Session {
   #data: LoadedData | null = null;
   #run: Run | null = null;
   #preview: Preview | null = null;
-  #tabLock: TabLock | null = null;
+  readonly #tab = new TabHold((reason) => {
+    void this.#surrender(reason);
+  });
   readonly #generations = new Map<number, AbortController>();
 
   constructor(parts: SessionParts) {
@@ -169,6 +171,10 @@ export class Session {
 
   async start(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {
     this.#refuseWhileRunning();
+    return await this.#holding(() => this.#begin(params));
+  }
+
+  async #begin(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {
     const model = this.#loadedModel();
     const data = this.#loadedData();
     const { recipe, adapter } = await this.#startingPoint(model, params);
@@ -190,7 +196,12 @@ export class Session {
       trainer,
       adapter,
     };
-    const run = await this.#openRun(state, model, data, params.samplePrompt);
+    const run = await this.#openRun(state, {
+      model,
+      data,
+      dataset,
+      samplePrompt: params.samplePrompt,
+    });
     run.go();
     return { runId: state.runId, totalSteps: trainer.totalSteps };
   }
@@ -203,32 +214,34 @@ export class Session {
   async resume(): Promise<null> {
     const run = this.#currentRun();
     this.#refuseWhileRunning();
-    await this.#holdTab();
+    await this.#tab.take();
     run.go();
     return null;
   }
 
   async takeOver(): Promise<null> {
     this.#refuseWhileRunning();
-    await this.#holdTab(true);
+    await this.#tab.take(true);
     return null;
   }
 
-  async #holdTab(takeOver = false): Promise<void> {
-    if (this.#tabLock === null) {
-      const lock = await takeTabLock(takeOver);
-      this.#tabLock = lock;
-      lock.lost.addEventListener("abort", () => {
-        void this.#surrender(lock);
-      });
+  /** Does what needs this browser's run; other tabs may have it again when no run of this one can go on afterwards. */
+  async #holding<T>(work: () => Promise<T>): Promise<T> {
+    await this.#tab.take();
+    try {
+      return await work();
+    } finally {
+      if (this.#run === null || this.#run.isOver) {
+        this.#tab.letGo();
+      }
     }
   }
 
   /** Another tab has the run: what is held in memory here is soon out of date. */
-  async #surrender({ lost }: TabLock): Promise<void> {
+  async #surrender(reason: UserError): Promise<void> {
     const run = this.#run;
     this.#run = null;
-    await run?.surrender(lost.reason as UserError);
+    await run?.surrender(reason);
   }
 
   async stop(): Promise<null> {
@@ -243,25 +256,17 @@ export class Session {
 
   async restore({ key }: Calls["restore"]["params"]): Promise<RestoredRun> {
     this.#refuseWhileRunning();
-    const wasHeld = this.#tabLock !== null;
-    // Before it is read: a run in another tab may have thinned the checkpoint out by now.
-    await this.#holdTab();
-    try {
-      return await this.#takeUp(key);
-    } catch (error) {
-      if (!wasHeld) {
-        this.#letOtherTabs();
-      }
-      throw error;
-    }
+    // Held before it is read: a run in another tab may have thinned the checkpoint out by now.
+    return await this.#holding(() => this.#takeUp(key));
   }
 
   async #takeUp(key: string): Promise<RestoredRun> {
     const state = await this.#parts.store.loadCheckpoint(key);
     const model = await this.#modelOf(state);
     const data = await this.#dataOf(state);
-    const { samplePrompt } = await planRun(model, data, state.recipe, this.#device.engine);
-    await this.#openRun(state, model, data, samplePrompt);
+    const dataset = await datasetFor(model, data, state.recipe);
+    const samplePrompt = samplePromptOf(data.examples, dataset);
+    await this.#openRun(state, { model, data, dataset, samplePrompt });
     const { runId, recipe, trainer } = state;
     return {
       runId,
@@ -343,48 +348,44 @@ export class Session {
     return { recipe, adapter: initialAdapter(targets, recipe.rank, recipe.seed) };
   }
 
+  /** To be called while this tab holds the run. */
   async #openRun(
     state: RunState,
-    model: LoadedModel,
-    data: LoadedData,
-    samplePrompt: string,
+    {
+      model,
+      ...given
+    }: Pick<RunParts, "data" | "dataset" | "samplePrompt"> & { model: LoadedModel },
   ): Promise<Run> {
     checkAdapter(state, model);
-    const { store, wasmPaths } = this.#parts;
-    const emit = (event: SessionEvent) => {
-      this.#takeEvent(event);
-    };
-    const dataset = await datasetFor(model, data, state.recipe);
-    await this.#holdTab();
     await this.#closePreview();
     await this.#run?.release();
-    const { backend } = this.#device;
-    const engine = engineFor(this.#device.engine, model);
-    const shape = { rows: state.recipe.batchSize, length: batchLength(dataset.longestRow) };
-    const { labelSmoothing } = state.recipe;
-    const lora = state.recipe;
-    const rigPlan = { engine, backend, wasmPaths, model, lora, shape, labelSmoothing };
-    const write = <T>(work: () => Promise<T>) => this.#write(work);
-    this.#run = new Run({ state, dataset, data, rigPlan, store, samplePrompt, write, emit });
-    return this.#run;
-  }
-
-  /** Other tabs may train once a run is over. */
-  #takeEvent(event: SessionEvent): void {
-    if (event.kind === "run" && (event.phase.name === "done" || event.phase.name === "failed")) {
-      this.#letOtherTabs();
-    }
-    this.#parts.emit(event);
-  }
-
-  async #write<T>(work: () => Promise<T>): Promise<T> {
-    invariant(this.#tabLock !== null, "a run writes only while its tab holds the lock");
-    return await this.#tabLock.write(work);
-  }
-
-  #letOtherTabs(): void {
-    this.#tabLock?.release();
-    this.#tabLock = null;
+    const { store, wasmPaths } = this.#parts;
+    const { recipe } = state;
+    const rigPlan: RigPlan = {
+      engine: engineFor(this.#device.engine, model),
+      backend: this.#device.backend,
+      wasmPaths,
+      model,
+      lora: recipe,
+      shape: { rows: recipe.batchSize, length: batchLength(given.dataset.longestRow) },
+      labelSmoothing: recipe.labelSmoothing,
+    };
+    const run = new Run({
+      ...given,
+      state,
+      rigPlan,
+      store,
+      write: (work) => this.#tab.write(work),
+      emit: (event) => {
+        // Other tabs may train once this run is over, unless the next one has begun here.
+        if (event.kind === "run" && run.isOver && this.#run === run) {
+          this.#tab.letGo();
+        }
+        this.#parts.emit(event);
+      },
+    });
+    this.#run = run;
+    return run;
   }
 
   async #modelOf({ base }: RunState): Promise<LoadedModel> {

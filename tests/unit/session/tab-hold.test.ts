@@ -1,0 +1,62 @@
+// This browser's one run between two tabs: whoever can go on with none of it lets the other have it.
+import { beforeEach, expect, test } from "vitest";
+import { TabHold } from "../../../src/session/tab-hold.ts";
+import { setUpBrowser, Tab } from "./tab.ts";
+
+setUpBrowser();
+
+let databases = 0;
+let tab: Tab;
+let other: Tab;
+
+beforeEach(async () => {
+  Tab.closeAll();
+  const name = `two tabs ${databases++}`;
+  [tab, other] = [new Tab(name), new Tab(name)];
+  await tab.loadTiny();
+  const done = tab.untilPhase("done");
+  await tab.start({ maxSteps: 2 });
+  await done;
+});
+
+/** Starts in the other tab, which fails where this one has the run. */
+async function expectFreeForOther(): Promise<void> {
+  await other.loadTiny();
+  const done = other.untilPhase("done");
+  await other.start({ maxSteps: 1 });
+  await done;
+}
+
+test("a complete run that is opened again is in nobody's way", async () => {
+  const [newest] = await tab.session.saved.list();
+  const { step, totalSteps } = await tab.session.restore({ key: newest!.key });
+  expect(step).toBe(totalSteps);
+  await expectFreeForOther();
+});
+
+test("a run that could not be taken up after taking over is in nobody's way", async () => {
+  await tab.session.takeOver();
+  await expect(tab.session.restore({ key: "gone" })).rejects.toMatchObject({
+    code: "bad-checkpoint",
+  });
+  await expectFreeForOther();
+});
+
+test("a start that fails is in nobody's way", async () => {
+  await expect(tab.start({}, { adapter: [] })).rejects.toMatchObject({ code: "no-adapter" });
+  await expectFreeForOther();
+});
+
+test("a hold that another tab took over is taken anew, not thought to be there", async () => {
+  const reasons: unknown[] = [];
+  const hold = new TabHold((reason) => reasons.push(reason));
+  const thief = new TabHold(() => undefined);
+  await hold.take();
+  await thief.take(true);
+  expect(reasons).toMatchObject([{ code: "other-tab" }]);
+  await expect(hold.take()).rejects.toMatchObject({ code: "other-tab" });
+  thief.letGo();
+  await new Promise((resolve) => setTimeout(resolve));
+  await hold.take();
+  expect(await hold.write(() => Promise.resolve(1))).toBe(1);
+});
