@@ -2,22 +2,42 @@
 
 export const defaultHub = "https://huggingface.co";
 const key = "anneal-hub";
-/** huggingface.co and most mirrors send downloads on to these. */
+/**
+ * Where huggingface.co and most mirrors send downloads on to, in many regions. Source: `lfsDomains` and `cdnDomains` in
+ * huggingface.co/.well-known/meta.json.
+ */
 const downloadHosts = ["https://*.huggingface.co", "https://*.hf.co"];
 
 export function chosenHub(): string {
-  return originOf(localStorage.getItem(key)) ?? defaultHub;
+  return hubAddress(localStorage.getItem(key) ?? "") ?? defaultHub;
 }
 
 /** Takes effect with the next load of the page: a policy can only be narrowed. @returns false when it is no address */
-export function chooseHub(address: string): boolean {
-  const origin = originOf(address.trim() === "" ? defaultHub : address);
-  if (origin === null) {
+export function chooseHub(typed: string): boolean {
+  const address = hubAddress(typed);
+  if (address === null) {
     return false;
   }
-  localStorage.setItem(key, origin);
+  localStorage.setItem(key, address);
   location.reload();
   return true;
+}
+
+/**
+ * With its path, where a server keeps a mirror beside other things, and no slash at its end.
+ * @returns the usual hub for an empty text; null for what is no address, or one that a page must not talk to unencrypted
+ */
+export function hubAddress(typed: string): string | null {
+  if (typed.trim() === "") {
+    return defaultHub;
+  }
+  const url = URL.parse(typed.trim());
+  const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && isLocal(url));
+  if (url === null || !isSafe) {
+    return null;
+  }
+  // There a path is a model's page, pasted by mistake.
+  return url.origin === defaultHub ? defaultHub : (url.origin + url.pathname).replace(/\/+$/, "");
 }
 
 /** To be called before anything is fetched or a worker is started. */
@@ -28,14 +48,17 @@ export function limitConnections(): void {
   document.head.append(meta);
 }
 
-/** A hub on this machine may send downloads to another of its ports. */
+/**
+ * The policy goes for redirects as well. A hub on this machine may send downloads to another of its ports.
+ * @param hub what `hubAddress` gives
+ */
 export function connectSources(hub: string): string[] {
-  const { hostname, protocol } = new URL(hub);
-  const isLocal = hostname === "127.0.0.1" || hostname === "localhost";
-  return isLocal ? ["'self'", `${protocol}//${hostname}:*`] : ["'self'", hub, ...downloadHosts];
+  const url = new URL(hub);
+  return isLocal(url)
+    ? ["'self'", `${url.protocol}//${url.hostname}:*`]
+    : ["'self'", url.origin, ...downloadHosts];
 }
 
-function originOf(address: string | null): string | null {
-  const url = address === null ? null : URL.parse(address.trim());
-  return url?.protocol === "https:" || url?.protocol === "http:" ? url.origin : null;
+function isLocal({ hostname }: URL): boolean {
+  return hostname === "127.0.0.1" || hostname === "localhost";
 }

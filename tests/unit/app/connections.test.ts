@@ -1,0 +1,68 @@
+// Which addresses are taken for a hub, and what the browser then lets through.
+import { describe, expect, test } from "vitest";
+import { connectSources, hubAddress } from "../../../src/app/connections.ts";
+
+describe("the address of a hub", () => {
+  test.each([
+    ["", "https://huggingface.co"],
+    ["  ", "https://huggingface.co"],
+    ["https://huggingface.co/org/name", "https://huggingface.co"],
+    ["https://hf-mirror.com/", "https://hf-mirror.com"],
+    [" https://Mirror.example:8443 ", "https://mirror.example:8443"],
+    ["https://mirror.example/artifactory/api/hub/", "https://mirror.example/artifactory/api/hub"],
+    ["http://localhost:8090", "http://localhost:8090"],
+    ["http://127.0.0.1:8090/hub?x=1#y", "http://127.0.0.1:8090/hub"],
+    ["https://user:secret@mirror.example", "https://mirror.example"],
+  ])("%j is %s", (typed, address) => {
+    expect(hubAddress(typed)).toBe(address);
+  });
+
+  test.each(["hf-mirror.com", "http://mirror.example", "file:///hub", "javascript:alert(1)", "x"])(
+    "is not %j",
+    (typed) => {
+      expect(hubAddress(typed)).toBeNull();
+    },
+  );
+});
+
+describe("the policy", () => {
+  /** By the rules of CSP 3 (6.7.2.8, host-part matching) for the sources that the page makes. */
+  const allows = (hub: string, address: string) => {
+    const { protocol, hostname, origin } = new URL(address);
+    return connectSources(hub).some((source) =>
+      source.startsWith(`${protocol}//*.`)
+        ? hostname.endsWith(source.slice(`${protocol}//*`.length))
+        : source.endsWith(":*")
+          ? source === `${protocol}//${hostname}:*`
+          : source === origin,
+    );
+  };
+
+  // As huggingface.co/.well-known/meta.json lists them, and where older files still lie.
+  const downloads = [
+    "cdn-lfs.hf.co",
+    "cdn-lfs-us-1.hf.co",
+    "cdn-lfs.huggingface.co",
+    "cas-bridge.xethub.hf.co",
+    "transfer.xethub-eu.hf.co",
+    "us.aws.cdn.hf.co",
+    "us-east1.us.gcp.cdn.hf.co",
+  ].map((host) => `https://${host}/xet-bridge-us/file?Signature=x`);
+
+  test.each(["https://huggingface.co", "https://mirror.example/artifactory/api/hub"])(
+    "of %s lets its downloads through, and no stranger",
+    (hub) => {
+      expect(allows(hub, `${hub}/org/name/resolve/main/config.json`)).toBe(true);
+      expect(downloads.filter((address) => !allows(hub, address))).toEqual([]);
+      const strangers = ["https://evil.example", "https://nothf.co", "http://cdn.hf.co"];
+      expect(strangers.filter((address) => allows(hub, address))).toEqual([]);
+    },
+  );
+
+  test("of a hub on this machine lets through that name of it alone", () => {
+    const hub = "http://127.0.0.1:8090";
+    expect(allows(hub, "http://127.0.0.1:9000/file")).toBe(true);
+    expect(allows(hub, "http://localhost:8090")).toBe(false);
+    expect(downloads.filter((address) => allows(hub, address))).toEqual([]);
+  });
+});
