@@ -9,9 +9,14 @@ import { openShards, type StoredTensor } from "./shards.ts";
 import type { SourceTensor } from "./source-tensor.ts";
 import type { TensorSpec } from "./tensors.ts";
 
+/** Tensors by Hugging Face name, and the names of the files that they lie in. */
+export interface FolderTensors {
+  tensors: ReadonlyMap<string, SourceTensor>;
+  weightFiles: readonly string[];
+}
+
 /**
  * Reads headers alone. What is missing is left out, and shapes are as the files have them: the caller compares.
- * @returns by Hugging Face name
  * @throws UserError of `openShards` and of each kind of tensor; the signal's AbortError
  */
 export async function openFolderTensors(
@@ -19,11 +24,11 @@ export async function openFolderTensors(
   specs: readonly TensorSpec[],
   quantisation: Quantisation,
   signal?: AbortSignal,
-): Promise<Map<string, SourceTensor>> {
+): Promise<FolderTensors> {
   const needed = new Set(specs.map(({ name }) => name));
   const isNeeded = (name: string) => needed.has(name) || needed.has(weightBeside(name));
   const stored = await openShards(set, isNeeded, signal);
-  return new Map(
+  const tensors = new Map(
     specs.flatMap((spec) => {
       const weight = stored.get(spec.name);
       return weight === undefined
@@ -31,6 +36,8 @@ export async function openFolderTensors(
         : [[spec.name, sourceTensor(spec, weight, stored, quantisation)]];
     }),
   );
+  const weightFiles = new Set([...stored.values()].map(({ fileName }) => fileName));
+  return { tensors, weightFiles: [...weightFiles] };
 }
 
 /** The weight that scales and the like belong to; an empty name for anything else. */

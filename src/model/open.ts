@@ -34,6 +34,8 @@ export interface OpenedModel extends BaseModel {
   source: FileSet["source"];
   /** What the decoder needs and nothing else, by Hugging Face name, as the files keep it. */
   tensors: ReadonlyMap<string, SourceTensor>;
+  /** Names of the files that these lie in: others may hold other versions, or parts that nobody needs. */
+  weightFiles: readonly string[];
 }
 
 export interface OpenOptions {
@@ -43,7 +45,7 @@ export interface OpenOptions {
 }
 
 /** What the files say, checked one by one but not yet against each other. */
-interface Contents extends Pick<OpenedModel, "name" | "licence" | "tensors"> {
+interface Contents extends Pick<OpenedModel, "name" | "licence" | "tensors" | "weightFiles"> {
   description: Description;
 }
 
@@ -58,7 +60,7 @@ export async function openModel(
   { signal = new AbortController().signal, render }: OpenOptions = {},
 ): Promise<OpenedModel> {
   const gguf = ggufIn(set);
-  const { description, name, licence, tensors } =
+  const { description, name, licence, tensors, weightFiles } =
     gguf === null
       ? await openFolder(set, signal, render)
       : await openGgufContents(gguf, set, signal, render);
@@ -72,6 +74,7 @@ export async function openModel(
     licence,
     ...(await identify(description, tensors, signal)),
     tensors,
+    weightFiles,
     weights: sourceStore(tensors, weightShapes(config, { format: "stored" }, tensors)),
   };
 }
@@ -88,7 +91,7 @@ async function openFolder(
     description,
     name: set.name,
     licence: set.licence ?? null,
-    tensors: await openFolderTensors(set, specs, parseQuantisation(fields), signal),
+    ...(await openFolderTensors(set, specs, parseQuantisation(fields), signal)),
   };
 }
 
@@ -106,6 +109,7 @@ async function openGgufContents(
     name: set.source === "files" ? model.name : set.name,
     licence: set.licence ?? model.licence,
     tensors: new Map([...model.tensors].filter(([name]) => needed.has(name))),
+    weightFiles: [file.name],
   };
 }
 

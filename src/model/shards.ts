@@ -19,9 +19,12 @@ export interface StoredTensor {
   read(begin: number, end: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
 
+/** Where a model in one file lies; an index beside it may be a leftover, and transformers does not read it either. */
+const wholeName = "model.safetensors";
+
 /**
- * Opens what holds the tensors that are needed: the files that the index names for them, or without an index every
- * .safetensors file. Tensors that are not needed may be missing, doubled or elsewhere than the index says.
+ * Opens what holds the tensors that are needed: model.safetensors where there is one, else the files that the index names
+ * for them, else every .safetensors file. Tensors that are not needed may be missing, doubled or elsewhere than the index says.
  * @returns the needed tensors that there are, by name
  * @throws UserError "missing-file", "bad-header", "not-safetensors", "missing-tensor"; the signal's AbortError
  */
@@ -30,7 +33,7 @@ export async function openShards(
   isNeeded: (name: string) => boolean,
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, StoredTensor>> {
-  const fileOf = await readIndex(set, isNeeded);
+  const fileOf = set.files.has(wholeName) ? null : await readIndex(set, isNeeded);
   const names = fileOf === null ? weightFilesOf(set) : [...new Set(fileOf.values())].sort();
   const sources = sourcesOf(set, names);
   const files = await Promise.all(sources.map((source) => openSafetensors(source, signal)));
@@ -72,6 +75,9 @@ async function readIndex(
 }
 
 function weightFilesOf(set: FileSet): string[] {
+  if (set.files.has(wholeName)) {
+    return [wholeName];
+  }
   const names = [...set.files.keys()].filter(
     (name) => name.endsWith(".safetensors") && !name.startsWith("adapter_"),
   );

@@ -1,48 +1,63 @@
 // Brings a hub's weights into the page's storage, one file after the other, so that they can be read in any order.
-import type { ByteSource } from "../formats/byte-source.ts";
+import { blobSource, type ByteSource } from "../formats/byte-source.ts";
+import type { OpenedModel } from "../model/open.ts";
 import { download, type StoredFile } from "../sources/download.ts";
 import type { FileSet } from "../sources/files.ts";
 import type { HubModel } from "../sources/hub.ts";
 import type { StorageFolder } from "../sources/storage.ts";
 import type { Report } from "./shelf.ts";
 
-/** The same model with its weights at hand. */
+/** The same model with its files at hand. */
 export interface LocalModel {
   set: FileSet;
+  /** Leaves what was downloaded for another try. */
+  close: () => Promise<void>;
   /** Gives the room back, once the weights are stored in their format. */
   discard: () => Promise<void>;
 }
 
-/** What was downloaded stays when it ends early, and is gone on from. @throws what `download` throws */
+/**
+ * What was downloaded stays when it ends early, and is gone on from.
+ * @param model as it was opened: which files are needed, and the small ones, which are not fetched twice
+ * @throws what `download` throws
+ */
 export async function downloadWeights(
-  set: HubModel,
+  hub: HubModel,
+  { weightFiles, texts }: Pick<OpenedModel, "weightFiles" | "texts">,
   root: StorageFolder,
   report: Report,
   signal: AbortSignal,
 ): Promise<LocalModel> {
-  const stored = new Map<string, StoredFile>();
+  const files = new Map<string, ByteSource>(hub.files);
+  for (const [name, text] of texts) {
+    files.set(name, blobSource(new Blob([text]), name));
+  }
+  const stored: StoredFile[] = [];
+  const close = async () => {
+    for (const file of stored) {
+      await file.close();
+    }
+  };
+  const remote = weightFiles.flatMap((name) => hub.files.get(name) ?? []);
   try {
-    for (const [index, name] of set.weightNames.entries()) {
-      const file = set.files.get(name);
-      if (file === undefined) {
-        continue;
-      }
-      const which = set.weightNames.length > 1 ? ` ${index + 1} of ${set.weightNames.length}` : "";
+    for (const [index, file] of remote.entries()) {
+      const which = remote.length > 1 ? ` ${index + 1} of ${remote.length}` : "";
       const progress = (done: number, total: number | null) => {
         report(`Downloading file${which}`, done, total);
       };
-      stored.set(name, await download(file, root, { progress }, signal));
+      const local = await download(file, root, { progress }, signal);
+      stored.push(local);
+      files.set(file.name, local);
     }
   } catch (error) {
-    stored.forEach((file) => {
-      file.close();
-    });
+    await close();
     throw error;
   }
   return {
-    set: { ...set, files: new Map<string, ByteSource>([...set.files, ...stored]) },
+    set: { ...hub, files },
+    close,
     async discard() {
-      for (const file of stored.values()) {
+      for (const file of stored) {
         await file.discard();
       }
     },

@@ -113,7 +113,7 @@ function lossOf({ overall }: ConversionReport): number | null {
 /** A kept model, ready for an engine; `close` lets it be deleted. */
 export interface OpenKept {
   model: LoadedModel;
-  close: () => void;
+  close: () => Promise<void>;
 }
 
 /** @throws UserError "missing-file", "damaged-file" or "busy" */
@@ -140,7 +140,7 @@ export async function openKept(
     };
     return { model, close: reader.close };
   } catch (error) {
-    reader.close();
+    await reader.close();
     throw error;
   }
 }

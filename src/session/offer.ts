@@ -55,7 +55,7 @@ export async function offerOf(
     architecture: model.config.architecture,
     parameters: model.parameters,
     dtype: model.dtype,
-    downloadBytes: set.source === "hub" ? bytesOf(set) : 0,
+    downloadBytes: set.source === "hub" ? weightBytesOf(set, model) : 0,
     formats,
     suggested: suggestionOf(fits),
   };
@@ -91,6 +91,7 @@ function without<T extends NamedFit>(fits: readonly T[], one: T): T[] {
   return fits.filter((other) => other !== one);
 }
 
-function bytesOf({ files }: FileSet): number {
-  return [...files.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+/** Of the files that are still to come: the small ones were read to make the offer. */
+function weightBytesOf({ files }: FileSet, { weightFiles }: OpenedModel): number {
+  return weightFiles.reduce((sum, name) => sum + (files.get(name)?.sizeBytes ?? 0), 0);
 }

@@ -61,7 +61,7 @@ export class Shelf {
   #offers = 0;
   #storage: Promise<{ root: StorageFolder; cache: ModelCache } | null> | null = null;
   /** Lets the model in use be deleted. */
-  #close: () => void = () => undefined;
+  #close = () => Promise.resolve();
 
   constructor(parts: ShelfParts) {
     this.#parts = parts;
@@ -149,8 +149,8 @@ export class Shelf {
       signal,
     );
     const model = await openModel(set, this.#opening(signal));
-    this.#close();
-    this.#close = () => undefined;
+    await this.#close();
+    this.#close = () => Promise.resolve();
     return { ...model, source: "demo", revision: null, format: "stored", conversionError: null };
   }
 
@@ -169,7 +169,7 @@ export class Shelf {
         throw error;
       },
     );
-    this.#close();
+    await this.#close();
     this.#close = close;
     return model;
   }
@@ -203,23 +203,28 @@ export class Shelf {
     signal: AbortSignal,
   ): Promise<void> {
     const { report } = this.#parts;
-    const local = "weightNames" in set ? await downloadWeights(set, root, report, signal) : null;
-    const here = local === null ? model : await openModel(local.set, this.#opening(signal));
-    await keepModel(
-      cache,
-      key,
-      {
-        model: here,
-        choice,
-        source: set.source === "hub" ? "hub" : "files",
-        revision: set.revision ?? null,
-        format: formatWords(choice),
-      },
-      (done, total) => {
-        report("Storing the weights", done, total);
-      },
-      signal,
-    );
+    const local = isHub(set) ? await downloadWeights(set, model, root, report, signal) : null;
+    try {
+      const here = local === null ? model : await openModel(local.set, this.#opening(signal));
+      await keepModel(
+        cache,
+        key,
+        {
+          model: here,
+          choice,
+          source: local === null ? "files" : "hub",
+          revision: set.revision ?? null,
+          format: formatWords(choice),
+        },
+        (done, total) => {
+          report("Storing the weights", done, total);
+        },
+        signal,
+      );
+    } catch (error) {
+      await local?.close();
+      throw error;
+    }
     await local?.discard();
   }
 
@@ -229,6 +234,10 @@ export class Shelf {
     );
     return this.#storage;
   }
+}
+
+function isHub(set: FileSet | HubModel): set is HubModel {
+  return set.source === "hub";
 }
 
 /** In windows that keep nothing, files are converted anew whenever they are needed, and hubs cannot be loaded from. */

@@ -21,7 +21,7 @@ export interface CacheReader {
   /** Reads everything against its hash. Throws as `read` does. */
   verify(progress: Progress, signal: AbortSignal): Promise<void>;
   /** Lets the model be deleted. */
-  readonly close: () => void;
+  readonly close: Release;
 }
 
 /** @param verified where pieces begin that were found sound before; grows */

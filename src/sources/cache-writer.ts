@@ -47,7 +47,7 @@ export async function openWriter(
     try {
       await removeModel(models, key);
     } finally {
-      release();
+      await release();
     }
   }
 
@@ -98,7 +98,7 @@ export async function openWriter(
         const createdAt = Date.now();
         await writeManifest(folder, { ...description, createdAt, dataBytes: end, texts, blobs });
         isOver = true;
-        release();
+        await release();
       }),
     abort,
   };

@@ -109,7 +109,7 @@ export async function openCache(root: StorageFolder): Promise<ModelCache> {
         verified.set(id, sound);
         return openReader(manifest, data, sound, release);
       } catch (error) {
-        release();
+        await release();
         throw error;
       }
     },
@@ -118,7 +118,7 @@ export async function openCache(root: StorageFolder): Promise<ModelCache> {
       try {
         await removeModel(models, key);
       } finally {
-        release();
+        await release();
       }
     },
     async usage() {
@@ -159,7 +159,7 @@ async function sweep(models: StorageFolder): Promise<void> {
     if (release !== null) {
       // A folder that cannot be cleared away now can be the next time: it is no reason to go without the others.
       await clearAway(models, key).catch(() => undefined);
-      release();
+      await release();
     }
   }
 }

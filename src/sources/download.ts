@@ -3,7 +3,7 @@ import { blobSource, type ByteSource } from "../formats/byte-source.ts";
 import { contentHash, type ContentId } from "./content-id.ts";
 import type { Progress } from "./files.ts";
 import { addRecord, isOnRecord, sha256 } from "./journal.ts";
-import { tryLock, waitForLock } from "./lock.ts";
+import { tryLock, waitForLock, type Release } from "./lock.ts";
 import { damagedOnTheWay, type RemoteFile } from "./remote-file.ts";
 import {
   openFile,
@@ -25,7 +25,7 @@ export interface DownloadOptions extends Partial<WindowOptions> {
 /** A file in storage. As long as it is open no tab deletes it. */
 export interface StoredFile extends ByteSource {
   /** Lets it be deleted, here or by another tab. */
-  readonly close: () => void;
+  readonly close: Release;
   /** Closes it, and deletes it unless another tab has it open. */
   discard(): Promise<void>;
 }
@@ -63,19 +63,19 @@ export async function download(
     try {
       await fetchSound(folder, file, { ...usual, ...options }, told, signal);
     } finally {
-      release();
+      await release();
     }
     const blob = await (await folder.getFileHandle(name)).getFile();
     return {
       ...blobSource(blob, file.name),
       close,
       async discard() {
-        close();
+        await close();
         await deleteUnused(folder, name);
       },
     };
   } catch (error) {
-    close();
+    await close();
     throw error;
   }
 }
@@ -101,7 +101,7 @@ async function deleteUnused(folder: StorageFolder, name: string): Promise<number
     await removeBoth(folder, name);
     return size;
   } finally {
-    release();
+    await release();
   }
 }
 

@@ -62,8 +62,7 @@ export function chooseFiles(
   return [...metadata, ...weights];
 }
 
-/** Whether a file holds weights. */
-export function isWeights(name: string): boolean {
+function isWeights(name: string): boolean {
   return /\.(safetensors|gguf)$/.test(name);
 }
 

@@ -3,7 +3,7 @@ import { listFiles, modelInfo } from "@huggingface/hub";
 import { UserError } from "../util/errors.ts";
 import type { FileSet } from "./files.ts";
 import { nonsense, type Asked } from "./hub-faults.ts";
-import { chooseFiles, isWeights, parseEntry, type HubEntry } from "./hub-files.ts";
+import { chooseFiles, parseEntry, type HubEntry } from "./hub-files.ts";
 import { defaultEndpoint, type HubName } from "./hub-name.ts";
 import { apiFetch, type HubAccess, type HubNotice } from "./hub-request.ts";
 import { usualPace, type Pace } from "./patience.ts";
@@ -16,10 +16,6 @@ export interface HubModel extends FileSet {
   /** Whether its authors ask to accept a licence. */
   readonly isGated: boolean;
   readonly files: ReadonlyMap<string, RemoteFile>;
-  /** The files that hold weights, in order. */
-  readonly weightNames: readonly string[];
-  /** Bytes of all files. */
-  readonly sizeBytes: number;
 }
 
 export interface HubOptions {
@@ -73,8 +69,6 @@ export async function openHub(
     licence: info.licence,
     isGated: info.isGated,
     files,
-    weightNames: [...files.keys()].filter(isWeights),
-    sizeBytes: chosen.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
 }
 

@@ -1,8 +1,10 @@
 // Web Locks over files: one tab writes, several may read, and a lock ends with its tab.
 import { UserError } from "../util/errors.ts";
 
-/** Holds the lock until it is called. */
-export type Release = () => void;
+/** Holds the lock until it is called. Until its promise resolves, others may still find the lock held. */
+export type Release = () => Promise<void>;
+
+const nothingHeld: Release = () => Promise.resolve();
 
 /** A Node process is alone with its files. */
 function lockManager(): LockManager | undefined {
@@ -25,7 +27,7 @@ export async function waitForLock(
     return free;
   }
   onWait();
-  return (await hold(name, { mode, signal })) ?? (() => undefined);
+  return (await hold(name, { mode, signal })) ?? nothingHeld;
 }
 
 /** The lock if it is free now, else null. */
@@ -47,19 +49,21 @@ export async function lockOrRefuse(name: string, mode: LockMode, reason: string)
 async function hold(name: string, options: LockOptions): Promise<Release | null> {
   const locks = lockManager();
   if (locks === undefined) {
-    return () => undefined;
+    return nothingHeld;
   }
   return await new Promise((resolve, reject) => {
-    locks
-      .request(name, options, async (lock) => {
-        if (lock === null) {
-          resolve(null);
-          return;
-        }
-        await new Promise<void>((release) => {
-          resolve(release);
+    const over = locks.request(name, options, async (lock) => {
+      if (lock === null) {
+        resolve(null);
+        return;
+      }
+      await new Promise<void>((release) => {
+        resolve(async () => {
+          release();
+          await over;
         });
-      })
-      .catch(reject);
+      });
+    });
+    over.catch(reject);
   });
 }

@@ -81,6 +81,7 @@ test("a model of a hub is priced, downloaded, trained on, and there again withou
   expect(await page.evaluate(persistCalls)).toBe(1);
   await expect(modelSection(page)).toContainText(name);
   await expect(page.getByRole("region", { name: "Models on this device" })).toContainText(name);
+  expect(await page.evaluate(downloadsLeft)).toEqual([]);
   await start(page, recipe);
   await events.waitForEnd();
   const losses = events.of("step").map(({ entry }) => entry.loss);
@@ -177,4 +178,14 @@ function countPersist(): void {
 
 function persistCalls(): number {
   return (globalThis as unknown as Counted).persistCalls;
+}
+
+/** Runs in the page. @returns names of downloaded files that are still in its storage */
+async function downloadsLeft(): Promise<string[]> {
+  const root = await navigator.storage.getDirectory();
+  const names: string[] = [];
+  for await (const name of (await root.getDirectoryHandle("downloads")).keys()) {
+    names.push(name);
+  }
+  return names;
 }

@@ -71,7 +71,7 @@ async function openFolder(input: Bytes): Promise<void> {
   const scheme = parseQuantisation(ConfigFields.parse(textOf(config!), "config.json"));
   const files = new Map([["model.safetensors", memorySource(weights!, "model.safetensors")]]);
   const set = { source: "files", name: "folder", files } as const;
-  for (const tensor of (await openFolderTensors(set, [spec], scheme)).values()) {
+  for (const tensor of (await openFolderTensors(set, [spec], scheme)).tensors.values()) {
     await readAll(tensor);
   }
 }

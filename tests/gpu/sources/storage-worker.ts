@@ -22,7 +22,7 @@ async function storage() {
 const keyOf = (name: string) => cacheKey(["test", name]);
 
 /** Models that this worker holds open, by name. */
-const closers: (() => void)[] = [];
+const closers: (() => Promise<void>)[] = [];
 
 const tasks = {
   /** @returns SHA-256 of what was stored */
@@ -72,9 +72,9 @@ const tasks = {
     return reader.blobs.size;
   },
 
-  closeAll() {
+  async closeAll() {
     for (const close of closers.splice(0)) {
-      close();
+      await close();
     }
   },
 

@@ -83,6 +83,15 @@ describe("an index", () => {
     expect(await valuesOf(set)).toEqual({ a: 5 });
   });
 
+  test("is a leftover beside a model in one file", async () => {
+    const set = folder({
+      "model.safetensors": tensorFile([tensor("a", 5)]),
+      "model.fp16.safetensors": tensorFile([tensor("a", 6)]),
+      [indexName]: index({ a: one }),
+    });
+    expect(await valuesOf(set)).toEqual({ a: 5 });
+  });
+
   test("is read with the headers alone", async () => {
     const set = folder({ ...files, [indexName]: index({ a: one, b: one, c: two }) });
     let readBytes = 0;

@@ -51,7 +51,7 @@ async function expectWhole(from = cache, at = key): Promise<void> {
   expectBytes(await reader.read("proj/packed", 0), first);
   expectBytes(await reader.read("proj/packed", 1), second);
   expect(await textOf(await reader.files(), "config.json")).toBe(config);
-  reader.close();
+  await reader.close();
 }
 
 const dataPath = () => `models/${key}/data`;
@@ -68,7 +68,7 @@ describe("a stored model", () => {
     const other = await cacheKey(["other"]);
     await store(cache, other);
     await new Promise((resolve) => setTimeout(resolve, 5));
-    (await cache.open(key)).close();
+    await (await cache.open(key)).close();
     const list = await cache.list();
     expect(list.map((model) => model.key)).toEqual([key, other]);
     const sizeBytes = config.length + norm.length + first.length + second.length;

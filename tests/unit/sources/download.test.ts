@@ -48,7 +48,7 @@ async function expectStored(): Promise<void> {
   expect(stored.sizeBytes).toBe(content.length);
   expectBytes(await stored.read(0, content.length), content);
   expectBytes(await stored.read(5, 77_777), content.slice(5, 77_777));
-  stored.close();
+  await stored.close();
 }
 
 /** Ranges that the other origin was asked for, by the file that was opened last. */
