@@ -11,10 +11,10 @@ import { saveDataFile } from "./data-files.ts";
 import { hasKillPoints, reach } from "./kill-points.ts";
 import { sizeOf } from "./manifest.ts";
 import { bool, integer, listOf, parseJson, record, sha256, text } from "./parse.ts";
-import { listEntries, type Entry, type PayloadStore } from "./payload-store.ts";
+import { listEntries, stateOfPayload, type Entry, type PayloadStore } from "./payload-store.ts";
 import { runsAmong, savedRuns, writeRun } from "./saved-runs.ts";
 import type { CheckpointSummary } from "./summary.ts";
-import { stateOfPayload, type VerifyOptions } from "./verify.ts";
+import type { VerifyOptions } from "./verify.ts";
 
 /** All runs on their way out. */
 export interface Backup {

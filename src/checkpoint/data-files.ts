@@ -7,11 +7,13 @@ import {
   collectGarbage,
   listEntries,
   readPayload,
+  stateOfPayload,
   writePayload,
   type Entry,
   type PayloadStore,
 } from "./payload-store.ts";
 import type { DataIdentity } from "./run-state.ts";
+import { DatabaseFault } from "./strict-store.ts";
 
 /** A data set is saved before the first checkpoint of its run: for a day nothing needs to refer to it. */
 const graceMs = 24 * 3600 * 1000;
@@ -40,7 +42,10 @@ export async function saveDataFile(
   });
 }
 
-/** A kept data set, verified; null when there is none, or when it is damaged: then it is dropped. */
+/**
+ * A kept data set, verified; null when there is none, or when it cannot be read. A damaged one is dropped.
+ * @throws UserError when the database does not answer
+ */
 export async function loadDataFile(
   sha256: string,
   store: PayloadStore,
@@ -53,11 +58,14 @@ export async function loadDataFile(
   try {
     return await readPayload(entry, store, signal);
   } catch (error) {
-    if (!(error instanceof UserError)) {
+    if (!(error instanceof UserError) || error instanceof DatabaseFault) {
       throw error;
     }
     // A damaged copy has the same way out as none, the person's own file, and must not stand in its way.
-    await store.lock(() => collectGarbage(store, () => [entry]));
+    const state = await stateOfPayload(entry, store, signal);
+    if (state === "damaged" || state === "missing") {
+      await store.lock(() => collectGarbage(store, () => [entry]));
+    }
     return null;
   }
 }

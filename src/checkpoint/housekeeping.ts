@@ -2,7 +2,13 @@
 import { invariant } from "../util/assert.ts";
 import { hasKillPoints, reach } from "./kill-points.ts";
 import { mirrorDeletion, mirrorRuns } from "./mirroring.ts";
-import { collectGarbage, putManifest, type Entry, type PayloadStore } from "./payload-store.ts";
+import {
+  collectGarbage,
+  putManifest,
+  stateOfPayload,
+  type Entry,
+  type PayloadStore,
+} from "./payload-store.ts";
 import { expendableKeys } from "./retention.ts";
 import {
   findRun,
@@ -13,7 +19,6 @@ import {
   summariesOf,
   type SavedRun,
 } from "./saved-runs.ts";
-import { stateOfPayload } from "./verify.ts";
 
 /** Two, so that damage to the newest leaves one to fall back to. */
 const soundGenerations = 2;

@@ -4,7 +4,15 @@ import { get, getMany, keys, promisifyRequest, type UseStore } from "idb-keyval"
 import type { ByteSource } from "../formats/byte-source.ts";
 import { UserError } from "../util/errors.ts";
 import { formatBytes } from "../util/format.ts";
-import { chunkKey, payloadOfChunk, readChunks, writeChunks, type ChunkRecord } from "./chunks.ts";
+import {
+  chunkKey,
+  payloadOfChunk,
+  readChunk,
+  readChunks,
+  writeChunks,
+  type Chunk,
+  type ChunkRecord,
+} from "./chunks.ts";
 import { hasKillPoints, reach, reachInTransaction } from "./kill-points.ts";
 import {
   idOfManifest,
@@ -142,6 +150,25 @@ export function readPayload(
   signal?: AbortSignal,
 ): Promise<Blob> {
   return readChunks(id, manifest.chunks, use, signal);
+}
+
+/** `unreadable`: the browser failed to give the bytes, which may pass. */
+export type PayloadState = Chunk["state"];
+
+/** The state of the first piece that is not sound, or `sound`; one piece in memory at a time. */
+export async function stateOfPayload(
+  { id, manifest }: Entry,
+  { use }: PayloadStore,
+  signal?: AbortSignal,
+): Promise<PayloadState> {
+  for (const [i, expected] of manifest.chunks.entries()) {
+    signal?.throwIfAborted();
+    const { state } = await readChunk(id, i, expected, use);
+    if (state !== "sound") {
+      return state;
+    }
+  }
+  return "sound";
 }
 
 /** The manifest of an id; `missing` when there is none. */

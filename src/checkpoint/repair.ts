@@ -8,17 +8,12 @@ import {
   listEntries,
   storedKeys,
   type Entry,
+  type PayloadState,
   type PayloadStore,
 } from "./payload-store.ts";
 import { restoreManifests } from "./restore-manifests.ts";
 import { newestFirst, runsAmong, type SavedRun } from "./saved-runs.ts";
-import {
-  quickCheck,
-  verifyPayloads,
-  type PayloadState,
-  type Verdict,
-  type VerifyOptions,
-} from "./verify.ts";
+import { quickCheck, verifyPayloads, type Verdict, type VerifyOptions } from "./verify.ts";
 
 interface Subject {
   key: string;

@@ -18,6 +18,7 @@ import {
 import { restoreManifests } from "./restore-manifests.ts";
 import { bestKey } from "./retention.ts";
 import type { RunState } from "./run-state.ts";
+import { DatabaseFault } from "./strict-store.ts";
 import { summarize, type CheckpointSummary } from "./summary.ts";
 
 export type SavedRun = Entry<CheckpointManifest>;
@@ -123,7 +124,7 @@ export async function readNewestValid(
     try {
       return { key: id, run: await readRun(id, store, signal), damagedKeys };
     } catch (error) {
-      if (!(error instanceof UserError)) {
+      if (!(error instanceof UserError) || error instanceof DatabaseFault) {
         throw error;
       }
       newestFault ??= error;

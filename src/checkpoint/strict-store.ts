@@ -26,8 +26,11 @@ export interface StrictStore {
   readonly close: () => Promise<void>;
 }
 
+/** The database failed, or did not answer: nothing is known of what is stored. */
+export class DatabaseFault extends UserError {}
+
 /** The connection ended while it was in use: what was under way is undone, and trying again may help. */
-export class ConnectionLost extends UserError {
+export class ConnectionLost extends DatabaseFault {
   constructor(cause: unknown) {
     super("unexpected", `The browser closed the database of the saved runs (${String(cause)}).`, {
       remedy: "Save again. If it happens again, reload the page.",
@@ -207,15 +210,15 @@ function isConnectionLoss(reason: unknown): boolean {
   );
 }
 
-function newerDatabase(cause: DOMException): UserError {
-  return new UserError("busy", "A newer Anneal has the database of the saved runs.", {
+function newerDatabase(cause: DOMException): DatabaseFault {
+  return new DatabaseFault("busy", "A newer Anneal has the database of the saved runs.", {
     remedy: "Reload the page. Nothing was lost.",
     cause,
   });
 }
 
-function noAnswer(limitMs: number): UserError {
-  return new UserError(
+function noAnswer(limitMs: number): DatabaseFault {
+  return new DatabaseFault(
     "busy",
     `The browser's database of the saved runs did not answer for ${limitMs / 1000} s.`,
     { remedy: "Close other tabs of this page and try again. Nothing was lost." },

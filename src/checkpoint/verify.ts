@@ -1,17 +1,16 @@
 // Whether what is stored is what was stored: a quick look at every opening, and every byte on demand.
-import { chunkKey, readChunk, type Chunk } from "./chunks.ts";
+import { chunkKey } from "./chunks.ts";
 import { sizeOf } from "./manifest.ts";
 import {
   openAll,
+  stateOfPayload,
   storedKeys,
   type Entry,
   type Opened,
+  type PayloadState,
   type PayloadStore,
 } from "./payload-store.ts";
 import { findRun } from "./saved-runs.ts";
-
-/** `unreadable`: the browser failed to give the bytes, which may pass. */
-export type PayloadState = Chunk["state"];
 
 /** What the quick look found wrong with a payload. */
 export interface Damage {
@@ -84,22 +83,6 @@ export async function verifyPayloads(
     verdicts.push({ key: entry.id, kind, state, sizeBytes, ...subjectOf(entry) });
   }
   return verdicts;
-}
-
-/** The state of the first piece that is not sound, or `sound`; one piece in memory at a time. */
-export async function stateOfPayload(
-  { id, manifest }: Entry,
-  { use }: PayloadStore,
-  signal?: AbortSignal,
-): Promise<PayloadState> {
-  for (const [i, expected] of manifest.chunks.entries()) {
-    signal?.throwIfAborted();
-    const { state } = await readChunk(id, i, expected, use);
-    if (state !== "sound") {
-      return state;
-    }
-  }
-  return "sound";
 }
 
 async function allSound(store: PayloadStore): Promise<Entry[]> {

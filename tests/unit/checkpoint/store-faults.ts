@@ -36,6 +36,22 @@ export function failPut(n: number, errorName: string | null = "QuotaExceededErro
   });
 }
 
+/** Does `fail` with the request of every piece that is read, until mocks are restored. */
+export function failGet(fail: (request: IDBRequest) => void): void {
+  vi.restoreAllMocks();
+  const original = Reflect.get<IDBObjectStore, "get">(IDBObjectStore.prototype, "get");
+  vi.spyOn(IDBObjectStore.prototype, "get").mockImplementation(function (
+    this: IDBObjectStore,
+    key,
+  ) {
+    const request = original.call(this, key);
+    if (typeof key === "string" && key.startsWith("chunk/")) {
+      fail(request);
+    }
+    return request;
+  });
+}
+
 /** As after a kill at the n-th put: neither it nor any later write or delete reaches the database. */
 export function killAtPut(n: number): void {
   let isDead = false;

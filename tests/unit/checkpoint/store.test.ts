@@ -5,7 +5,7 @@ import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { exampleRun, type RunChoice } from "./example-run.ts";
 import { rawStore } from "./raw-store.ts";
-import { chunksOf } from "./store-faults.ts";
+import { chunksOf, failGet } from "./store-faults.ts";
 
 const chunkBytes = 1000;
 let name = "";
@@ -139,6 +139,15 @@ describe("loadNewestValid", () => {
     });
     expect(await store.loadNewestValid("run-3")).toBeNull();
   });
+
+  test("takes no older one because the database broke off", async () => {
+    await saveAll({ step: 10 }, { step: 20 });
+    failGet((request) => {
+      request.transaction?.abort();
+    });
+    await expect(store.loadNewestValid("run-1")).rejects.toMatchObject({ code: "unexpected" });
+    vi.restoreAllMocks();
+  });
 });
 
 describe("retain", () => {
@@ -241,6 +250,24 @@ describe("a data set", () => {
     await saveAll({ dataSha256: "c".repeat(64) });
     vi.useRealTimers();
     expect(await store.loadDataFile(identity.sha256)).toBeNull();
+  });
+
+  test("outlives a database that breaks off or cannot give a piece, and goes when it is damaged", async () => {
+    await store.saveDataFile(identity, file);
+    failGet((request) => {
+      request.transaction?.abort();
+    });
+    await expect(store.loadDataFile(identity.sha256)).rejects.toMatchObject({ code: "unexpected" });
+    failGet(() => {
+      throw new DOMException("a file is gone", "NotReadableError");
+    });
+    expect(await store.loadDataFile(identity.sha256)).toBeNull();
+    vi.restoreAllMocks();
+    expect(await (await store.loadDataFile(identity.sha256))?.text()).toBe(data);
+    const [piece] = chunksOf(await rawStore(name).keys());
+    await rawStore(name).set(piece!, new ArrayBuffer(1));
+    expect(await store.loadDataFile(identity.sha256)).toBeNull();
+    expect(await rawStore(name).keys()).toEqual([]);
   });
 
   test("of another size than its identity says is a bug", async () => {
