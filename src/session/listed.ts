@@ -1,13 +1,13 @@
 // The models that train well here, priced by their sizes alone: nothing is asked of any server.
-import { planBytes } from "../engine/webgpu/budget.ts";
 import { parseModelSizes } from "../model/config.ts";
 import { packedChoices } from "../model/weight-choice.ts";
 import { weightShapes, type WeightChoice } from "../model/weight-store.ts";
 import { catalogue, type CatalogueModel } from "../sources/catalogue.ts";
 import type { Recipe } from "../train/recipe.ts";
+import { bytesTaken } from "./bytes-taken.ts";
 import { modulesOf } from "./library.ts";
 import { oversizedOf, type Candidate } from "./fit.ts";
-import type { DeviceInfo, ListedModel } from "./protocol.ts";
+import type { DeviceInfo, EngineName, ListedModel } from "./protocol.ts";
 import type { RoomFinder } from "./room.ts";
 
 interface Price extends Pick<ListedModel, "format" | "neededBytes"> {
@@ -18,11 +18,11 @@ interface Price extends Pick<ListedModel, "format" | "neededBytes"> {
 export async function listedModels(
   recipe: Recipe,
   room: RoomFinder,
-  { backend }: DeviceInfo,
+  { backend, engine }: DeviceInfo,
 ): Promise<ListedModel[]> {
   const stored: { entry: CatalogueModel; price: Price }[] = [];
   for (const entry of catalogue) {
-    const price = priceOf(entry, storedChoice(entry), recipe);
+    const price = priceOf(entry, storedChoice(entry), recipe, engine);
     stored.push({ entry, price: { ...price, format: null } });
     await new Promise((resolve) => setTimeout(resolve)); // the page wants answers meanwhile
   }
@@ -34,7 +34,9 @@ export async function listedModels(
     const { name, licence, isGated, parameters, downloadBytes } = entry;
     let found = price;
     for (const choice of isPacked(entry) ? [] : packedChoices) {
-      found = fits(found) ? found : priceOf(entry, choice, recipe);
+      const packed = fits(found) ? found : priceOf(entry, choice, recipe, engine);
+      // The reference engine unpacks them all.
+      found = packed.neededBytes < found.neededBytes ? packed : found;
     }
     const { format, neededBytes } = found;
     const size = { parameters, downloadBytes, format, neededBytes, fits: fits(found) };
@@ -43,14 +45,22 @@ export async function listedModels(
 }
 
 /** The least that a run can do with. */
-function priceOf({ config: fields }: CatalogueModel, choice: WeightChoice, recipe: Recipe): Price {
+function priceOf(
+  { config: fields }: CatalogueModel,
+  choice: WeightChoice,
+  recipe: Recipe,
+  engine: EngineName,
+): Price {
   const config = parseModelSizes(JSON.stringify(fields));
   const length = Math.min(recipe.maxLength, config.maxPositionEmbeddings);
   const shapes = weightShapes(config, choice);
-  const lora = { ...recipe, targetModules: modulesOf(config) };
-  const shape = { rows: recipe.batchSize, length };
-  const { totalBytes } = planBytes({ config, lora, shape, weightShapes: shapes }, 0);
-  return { format: choice.format, neededBytes: totalBytes, shapes };
+  const ownRecipe = { ...recipe, targetModules: modulesOf(config) };
+  const takes = bytesTaken(config, shapes, ownRecipe, engine);
+  return {
+    format: choice.format,
+    neededBytes: takes({ rows: recipe.batchSize, length }, 0),
+    shapes,
+  };
 }
 
 function isPacked({ config }: CatalogueModel): boolean {

@@ -1,15 +1,13 @@
 // Prices a model before its weights are read: what a run takes in each format, and which of them fit this device.
-import { estimateBytes } from "../engine/tfjs/estimate.ts";
-import { planBytes } from "../engine/webgpu/budget.ts";
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import type { OpenedModel } from "../model/open.ts";
 import { choicesFor } from "../model/weight-choice.ts";
 import { weightShapes } from "../model/weight-store.ts";
 import type { FileSet } from "../sources/files.ts";
 import type { Recipe } from "../train/recipe.ts";
+import { bytesTaken } from "./bytes-taken.ts";
 import { bestOf, fitOf, fitWords, type Candidate, type NamedFit } from "./fit.ts";
 import { formatName, formatWords } from "./kept-model.ts";
-import { engineFor } from "./plan.ts";
 import type { DeviceInfo, ModelOffer } from "./protocol.ts";
 import type { RoomFinder } from "./room.ts";
 
@@ -62,22 +60,14 @@ export async function offerOf(
 }
 
 function candidateOf(
-  model: OpenedModel,
-  weightShapes: Candidate["shapes"],
+  { config }: OpenedModel,
+  shapes: Candidate["shapes"],
   recipe: Recipe,
   { engine }: DeviceInfo,
 ): Candidate {
-  const { config } = model;
   const contextLength = config.maxPositionEmbeddings;
   const shape = { rows: recipe.batchSize, length: Math.min(recipe.maxLength, contextLength) };
-  const hasObjective = recipe.labelSmoothing > 0;
-  const takes: Candidate["takes"] =
-    engineFor(engine, model) === "tfjs"
-      ? (shape) => estimateBytes(config, recipe, shape)
-      : (shape, budgetBytes) =>
-          planBytes({ config, lora: recipe, shape, weightShapes, hasObjective }, budgetBytes)
-            .totalBytes;
-  return { shapes: weightShapes, shape, contextLength, takes };
+  return { shapes, shape, contextLength, takes: bytesTaken(config, shapes, recipe, engine) };
 }
 
 /** As it is stored where that fits. f32 is for models that f16 cannot hold, which a person then chooses. */

@@ -4,16 +4,13 @@ import { batchLength } from "../data/batch.ts";
 import { buildDataset, type Dataset } from "../data/dataset.ts";
 import type { Example } from "../data/rows.ts";
 import type { TokenizedExample } from "../data/tokenize.ts";
-import { estimateBytes } from "../engine/tfjs/estimate.ts";
-import { planBytes } from "../engine/webgpu/budget.ts";
-import type { RunShape } from "../engine/webgpu/design.ts";
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
-import { isSupported } from "../engine/webgpu/network.ts";
 import type { BaseModel } from "../model/open.ts";
 import { targetModulesOf } from "../model/tensors.ts";
 import { totalStepsOf } from "../train/batches.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { UserError } from "../util/errors.ts";
+import { bytesTaken } from "./bytes-taken.ts";
 import type { LoadedData } from "./library.ts";
 import type { EngineName, PreviewToken, RunPlan } from "./protocol.ts";
 
@@ -37,27 +34,6 @@ export async function datasetFor(
   return dataset;
 }
 
-/** The compiled engine where it has kernels for the model, else the reference. */
-export function engineFor(chosen: EngineName, { config }: BaseModel): EngineName {
-  return chosen === "webgpu" && isSupported(config) ? "webgpu" : "tfjs";
-}
-
-function neededBytes(
-  model: BaseModel,
-  recipe: Recipe,
-  shape: RunShape,
-  engine: EngineName,
-): number {
-  if (engineFor(engine, model) === "tfjs") {
-    return estimateBytes(model.config, recipe, shape);
-  }
-  const { config } = model;
-  const hasObjective = recipe.labelSmoothing > 0;
-  const weightShapes = model.weights.shapes;
-  const design = { config, lora: recipe, shape, weightShapes, hasObjective };
-  return planBytes(design, defaultBudgetBytes).totalBytes;
-}
-
 export async function planRun(
   model: BaseModel,
   data: LoadedData,
@@ -67,7 +43,8 @@ export async function planRun(
   const dataset = await datasetFor(model, data, recipe);
   const targets = loraTargets(model.config, recipe);
   refuseNoTarget(model, recipe, targets.length);
-  const length = batchLength(dataset.longestRow);
+  const shape = { rows: recipe.batchSize, length: batchLength(dataset.longestRow) };
+  const takes = bytesTaken(model.config, model.weights.shapes, recipe, engine);
   return {
     trainRows: dataset.train.length,
     heldOutRows: dataset.heldOut.length,
@@ -77,7 +54,7 @@ export async function planRun(
     droppedRows: dataset.droppedRows,
     totalSteps: totalStepsOf(dataset, recipe),
     trainableParameters: countTrainable(targets, recipe.rank),
-    neededBytes: neededBytes(model, recipe, { rows: recipe.batchSize, length }, engine),
+    neededBytes: takes(shape, defaultBudgetBytes),
     preview: dataset.train.slice(0, previewRows).map((row) => previewOf(row, model)),
     samplePrompt: samplePromptOf(data.examples, dataset),
   };

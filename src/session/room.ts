@@ -18,9 +18,17 @@ export class RoomFinder {
   #grantedBytes = 0;
   /** Whether the device refused more than was granted. */
   #isWhole = false;
+  /** One trial at a time: two would take the memory from each other. */
+  #queue: Promise<unknown> = Promise.resolve();
 
   /** @param wantedBytes memory is tried up to here; what was granted before is not tried again */
   async upTo(wantedBytes: number, backend: DeviceInfo["backend"]): Promise<Room> {
+    const found = this.#queue.then(() => this.#find(wantedBytes, backend));
+    this.#queue = found.catch(() => undefined);
+    return await found;
+  }
+
+  async #find(wantedBytes: number, backend: DeviceInfo["backend"]): Promise<Room> {
     if (backend !== "webgpu") {
       return { totalBytes: processorBytes, bindingBytes: processorBytes, isLimit: true };
     }

@@ -10,6 +10,7 @@ import type { RenderChats } from "../model/chat-template.ts";
 import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../train/recipe.ts";
 import { initialState } from "../train/trainer.ts";
 import { UserError } from "../util/errors.ts";
+import { engineFor } from "./bytes-taken.ts";
 import { checkAdapter } from "./check-adapter.ts";
 import { listedModels } from "./listed.ts";
 import { readStartAdapter } from "./start-adapter.ts";
@@ -22,7 +23,7 @@ import {
   openData,
   type LoadedData,
 } from "./library.ts";
-import { datasetFor, engineFor, planRun, refuseNoTarget, samplePromptOf } from "./plan.ts";
+import { datasetFor, planRun, refuseNoTarget, samplePromptOf } from "./plan.ts";
 import type {
   Calls,
   DeviceInfo,
