@@ -4,6 +4,7 @@ import type { Dtype } from "../formats/safetensors-layout.ts";
 import { openSafetensors, type SafetensorsFile } from "../formats/safetensors.ts";
 import { textOf, type FileSet } from "../sources/files.ts";
 import { UserError } from "../util/errors.ts";
+import { firstTen } from "./check-tensors.ts";
 import { maxShardIndexBytes, parseShardIndex, shardIndexName } from "./shard-index.ts";
 
 /** A tensor as it lies in a file. */
@@ -95,7 +96,7 @@ function sourcesOf(set: FileSet, names: readonly string[]): ByteSource[] {
   if (missing.length > 0) {
     throw new UserError(
       "missing-file",
-      `${shardIndexName} names ${names.length} files of weights; ${missing.length} are missing: ${listed(missing)}.`,
+      `${shardIndexName} names ${names.length} files of weights; ${missing.length} are missing: ${firstTen(missing)}.`,
       { where: missing[0] ?? set.name, remedy: "Choose all .safetensors files of the model." },
     );
   }
@@ -138,9 +139,4 @@ function checkIndex(
       );
     }
   }
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length > 10 ? ` and ${names.length - 10} more` : "";
-  return names.slice(0, 10).join(", ") + more;
 }

@@ -10,10 +10,8 @@ import type { Report } from "./shelf.ts";
 /** The same model with its files at hand. */
 export interface LocalModel {
   set: FileSet;
-  /** Leaves what was downloaded for another try. */
+  /** Lets what was downloaded be deleted. */
   close: () => Promise<void>;
-  /** Gives the room back, once the weights are stored in their format. */
-  discard: () => Promise<void>;
 }
 
 /**
@@ -53,13 +51,5 @@ export async function downloadWeights(
     await close();
     throw error;
   }
-  return {
-    set: { ...hub, files },
-    close,
-    async discard() {
-      for (const file of stored) {
-        await file.discard();
-      }
-    },
-  };
+  return { set: { ...hub, files }, close };
 }

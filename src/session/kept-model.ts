@@ -24,7 +24,7 @@ const factsName = "anneal.json";
 /** What is known of a model only while its source is at hand. */
 interface Facts extends Pick<
   BaseModel,
-  "parameters" | "sizeBytes" | "dtype" | "indexSha256" | "formerSha256" | "stopTokens"
+  "parameters" | "sizeBytes" | "dtype" | "indexSha256" | "formerSha256"
 > {
   source: LoadedModel["source"];
   format: string;
@@ -84,14 +84,13 @@ export async function keepModel(
         progress(doneBytes, totalBytes);
       }
     }
-    const { parameters, sizeBytes, dtype, indexSha256, formerSha256, stopTokens } = model;
+    const { parameters, sizeBytes, dtype, indexSha256, formerSha256 } = model;
     const facts: Facts = {
       parameters,
       sizeBytes,
       dtype,
       indexSha256,
       formerSha256,
-      stopTokens,
       source: description.source,
       format: formatName(choice),
       conversionError: lossOf(report),
@@ -127,15 +126,12 @@ export async function openKept(
     const set = await reader.files();
     const facts = JSON.parse(await textOf(set, factsName)) as Facts;
     const { shapes, ...known } = facts;
-    const { config, tokenizer, texts } = await openDescription(set, render);
     const model: LoadedModel = {
       ...known,
       name: set.name,
       revision: set.revision ?? null,
       licence: set.licence ?? null,
-      config,
-      tokenizer,
-      texts,
+      ...(await openDescription(set, render)),
       weights: storeOf(reader, new Map(shapes)),
     };
     return { model, close: reader.close };

@@ -5,6 +5,7 @@ import { choicesFor } from "../model/weight-choice.ts";
 import { sourceStore, weightShapes, type WeightChoice } from "../model/weight-store.ts";
 import { openCache, type ModelCache } from "../sources/cache.ts";
 import { fetchDemoModel } from "../sources/demo.ts";
+import { deleteDownloads } from "../sources/download.ts";
 import { fileSetOf, type FileSet } from "../sources/files.ts";
 import { parseHubName } from "../sources/hub-name.ts";
 import type { HubNotice } from "../sources/hub-request.ts";
@@ -119,7 +120,11 @@ export class Shelf {
 
   /** @throws UserError "busy" for the model in use */
   async deleteKept(key: string): Promise<KeptModel[]> {
-    await (await this.#stored())?.cache.delete(key);
+    const storage = await this.#stored();
+    if (storage !== null) {
+      await storage.cache.delete(key);
+      await deleteDownloads(storage.root); // room is wanted
+    }
     return await this.kept();
   }
 
@@ -221,11 +226,11 @@ export class Shelf {
         },
         signal,
       );
-    } catch (error) {
+    } finally {
       await local?.close();
-      throw error;
     }
-    await local?.discard();
+    // This file, and what other downloads that ended early have left.
+    await deleteDownloads(root);
   }
 
   #stored() {

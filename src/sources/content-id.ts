@@ -1,6 +1,6 @@
 // What a file must hash to: the Hub gives SHA-256 for large files (git LFS), git's own blob hash for the others.
 import { createSHA1, createSHA256, type IHasher } from "hash-wasm";
-import { concatBytes } from "../util/bytes.ts";
+import { concatBytes, hexOf } from "../util/bytes.ts";
 
 export interface ContentId {
   /** `git-blob` is SHA-1 over "blob <size>", a zero byte, and the content. */
@@ -28,8 +28,4 @@ export async function contentHash({ kind }: ContentId, sizeBytes: number): Promi
 
 function gitPrefix(sizeBytes: number): Uint8Array {
   return new TextEncoder().encode(`blob ${sizeBytes}\0`);
-}
-
-function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -26,8 +26,6 @@ export interface DownloadOptions extends Partial<WindowOptions> {
 export interface StoredFile extends ByteSource {
   /** Lets it be deleted, here or by another tab. */
   readonly close: Release;
-  /** Closes it, and deletes it unless another tab has it open. */
-  discard(): Promise<void>;
 }
 
 /**
@@ -66,14 +64,7 @@ export async function download(
       await release();
     }
     const blob = await (await folder.getFileHandle(name)).getFile();
-    return {
-      ...blobSource(blob, file.name),
-      close,
-      async discard() {
-        await close();
-        await deleteUnused(folder, name);
-      },
-    };
+    return { ...blobSource(blob, file.name), close };
   } catch (error) {
     await close();
     throw error;

@@ -69,10 +69,6 @@ export class Setup {
   }
 
   loadModel(source: LoadSource): Promise<void> {
-    if (source.kind === "offer") {
-      // Only a page can ask, and now there is something to keep. A no changes nothing but the risk.
-      void navigator.storage.persist();
-    }
     return this.#load("model", "Loading the model", () => this.#takeModel(source));
   }
 
@@ -120,6 +116,10 @@ export class Setup {
   }
 
   async #takeModel(source: LoadSource): Promise<void> {
+    if (source.kind === "offer") {
+      // Only a page can ask, and now there is something to keep. A no changes nothing but the risk.
+      void navigator.storage.persist();
+    }
     this.model = await this.#client.call("loadModel", { source });
     this.offer = null;
     this.form.useModel(this.model);

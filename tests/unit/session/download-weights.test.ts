@@ -68,8 +68,7 @@ test("the files that hold the model are fetched, and nothing that was read for t
   expect(indexSha256).toBe(model.indexSha256);
   const asked = new Set(server.requests.map(({ url }) => nameOf.get(url.slice(1, 65))));
   expect([...asked].toSorted()).toEqual([first, second, "model.safetensors.index.json"]);
-  await local.discard();
-  expect(storage.usedBytes).toBe(0);
+  await local.close();
 });
 
 test("what a failed conversion leaves can be gone on from, and deleted", async () => {

@@ -280,9 +280,10 @@ describe("a full disk", () => {
 });
 
 describe("what was downloaded", () => {
-  test("is deleted by whoever has no more use for it", async () => {
+  test("is deleted once nobody has it open", async () => {
     const stored = await download(file, storage.root, sizes, never);
-    await stored.discard();
+    await stored.close();
+    await deleteDownloads(storage.root);
     expect(storage.paths()).toEqual([]);
   });
 
