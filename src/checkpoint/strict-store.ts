@@ -8,7 +8,8 @@ const storeName = "values";
 
 /**
  * Nothing tells that the browser does not answer but time. Opening waits for another tab that holds the database; a
- * transaction is one piece, which the slowest disks take in a few seconds.
+ * transaction is one piece, which the slowest disks take in a few seconds, and under load in more: to give it up is to lose
+ * a save that would have ended. A run tells of such a wait long before (session/wait-watch.ts).
  */
 export interface PatienceMs {
   opening: number;

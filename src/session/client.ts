@@ -111,7 +111,8 @@ export class SessionClient {
 
 function silent(): UserError {
   return new UserError("unexpected", "The engine has not answered for five seconds.", {
-    remedy: "It may be busy and answer after all. If it does not, start it anew.",
+    remedy:
+      "It may be busy and answer after all. If it does not, start it anew; if that does not help, the browser.",
   });
 }
 

@@ -296,6 +296,8 @@ export type SessionEvent =
   /** Bytes of a model or data set on its way; total is null while unknown. `doing` is e.g. "Downloading model.safetensors". */
   | { kind: "loading"; doing: string; doneBytes: number; totalBytes: number | null }
   | { kind: "run"; phase: RunPhase }
+  /** The GPU or the database keeps the run waiting, far longer than usual; null when it has answered after all. */
+  | { kind: "waiting"; fault: PlainError | null }
   | {
       kind: "step";
       entry: LogEntry;

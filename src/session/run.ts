@@ -16,6 +16,7 @@ import type { RebuildReason, RunPhase, SaveReason, SessionEvent } from "./protoc
 import { rebuild, releaseRig, type Rebuild, type Rig, type RigPlan } from "./recovery.ts";
 import { answer, type Prompting } from "./sampling.ts";
 import { turn, waitFor } from "./turn.ts";
+import { WaitWatch } from "./wait-watch.ts";
 
 export interface RunParts {
   state: RunState;
@@ -40,6 +41,9 @@ export class Run {
   readonly #parts: RunParts;
   readonly #pace = new PaceMeter();
   readonly #losses = new LossRecord();
+  readonly #watch = new WaitWatch((fault) => {
+    this.#emit({ kind: "waiting", fault });
+  });
   readonly #guests = new Guests();
   #rig: Rig | null = null;
   #rigPlan: RigPlan;
@@ -249,7 +253,9 @@ export class Run {
     this.state.adapter = await this.#engine.readState();
     const snapshot = structuredClone(this.state);
     try {
-      const checkpoint = await this.#parts.write(() => this.#store());
+      const checkpoint = await this.#watch.during("save", () =>
+        this.#parts.write(() => this.#store()),
+      );
       this.#safe = snapshot;
       this.#savedStep = trainer.step;
       const checkpoints = await this.#parts.store.listCheckpoints();
@@ -304,8 +310,18 @@ export class Run {
     this.#rig = null;
     const { adapter } = this.state;
     const { signal } = this.#abort;
-    const { rig, ...measured } = await rebuild(old, this.#rigPlan, adapter, progress, signal);
-    this.#rig = rig;
+    const { rig, ...measured } = await this.#watch.during(
+      "device",
+      (alive) => {
+        const report = (doneBytes: number, totalBytes: number) => {
+          alive();
+          progress(doneBytes, totalBytes);
+        };
+        return rebuild(old, this.#rigPlan, adapter, report, signal);
+      },
+      true,
+    );
+    this.#rig = { ...rig, engine: this.#watch.watched(rig.engine) };
     this.#rigOpenedAt = performance.now();
     this.#smaller = rig.smaller;
     this.#emit({ kind: "engine", report: rig.report });

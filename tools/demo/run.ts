@@ -157,6 +157,8 @@ function lineOf(event: SessionEvent): string | null {
       return `rebuilt the device at step ${event.step}: ${event.beforeBytes} bytes before, ${event.releasedBytes} released to, ${event.afterBytes} after, ${Math.round(event.durationMs)} ms`;
     case "saveFailed":
       return `not saved at step ${event.step}: ${event.error.message}`;
+    case "waiting":
+      return event.fault?.message ?? "the answer came after all";
     case "device":
     case "engine":
     case "loading":

@@ -18,6 +18,8 @@ export class AppState {
   openError = $state.raw<PlainError | null>(null);
   /** The worker broke down or does not answer. */
   engineFault = $state.raw<PlainError | null>(null);
+  /** The worker answers, but waits for the GPU or the database without end. */
+  waiting = $state.raw<PlainError | null>(null);
   readonly setup: Setup;
   readonly run: Run;
   readonly saved: Saved;
@@ -134,7 +136,7 @@ export class AppState {
       location.reload();
       return;
     }
-    this.engineFault = null;
+    this.engineFault = this.waiting = this.openError = null;
     this.#client.restart();
     try {
       this.device = (await this.#client.call("open")).device;
@@ -143,7 +145,8 @@ export class AppState {
       }
       await this.takeUpNewest(runId);
     } catch (error) {
-      this.openError = toPlain(error);
+      const fault = toPlain(error);
+      this.openError = fault.code === "aborted" ? null : fault; // restarted once more
     }
   }
 
@@ -155,6 +158,8 @@ export class AppState {
       this.setup.takeLoading(event.doing, event.doneBytes, event.totalBytes);
     } else if (event.kind === "saved") {
       this.saved.list = event.checkpoints;
+    } else if (event.kind === "waiting") {
+      this.waiting = event.fault;
     } else if (event.kind === "token") {
       this.trial.takeToken(event.requestId, event.text);
     }

@@ -43,6 +43,8 @@ export function wordsFor(event: SessionEvent): string | null {
       return engineReport(event.report);
     case "run":
       return phaseWords(event.phase);
+    case "waiting":
+      return event.fault?.message ?? "The answer came after all.";
     case "evaluated":
       return `Held-out loss ${formatLoss(event.heldOutLoss)} at step ${event.step}.`;
     case "saved": {

@@ -150,6 +150,7 @@ export class Run {
         break;
       case "device":
       case "engine":
+      case "waiting":
       case "token":
         break;
       default:

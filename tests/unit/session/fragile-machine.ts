@@ -10,6 +10,8 @@ export const devices = {
   fault: null as UserError | null,
   /** How many times no device is given. */
   refusals: 0,
+  /** What guarded work waits for: a GPU that hangs without being lost. */
+  hang: null as (() => Promise<void>) | null,
 };
 
 export function deviceLost(): UserError {
@@ -32,6 +34,7 @@ export async function openFragile(
     isLost: () => isLost,
     async guard(work) {
       const result = await machine.guard(work);
+      await devices.hang?.();
       const { fault } = devices;
       if (fault !== null) {
         devices.fault = null;

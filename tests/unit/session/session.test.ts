@@ -26,6 +26,7 @@ function wordOf(event: SessionEvent): string {
     case "saveFailed":
     case "rebuilt":
     case "sample":
+    case "waiting":
     case "token":
       return event.kind;
   }
