@@ -34,8 +34,8 @@ export interface Fit {
   /** Weights, adapter, optimizer, activations and working memory, as the planner makes them fit. */
   neededBytes: number;
   fits: boolean;
-  /** Tokens of the longest row that fits, at most the model's context; 0 when none does. */
-  largestLength: number;
+  /** Tokens of the longest row that fits, at most the model's context; 0 when none does. Plans some ten runs. */
+  largestLength: () => number;
   /** The tensor that is too large for one buffer, and its bytes; null as a rule. */
   oversized: { name: string; sizeBytes: number } | null;
 }
@@ -50,13 +50,13 @@ export function fitOf(candidate: Candidate, room: Room): Fit {
     weightsBytes,
     neededBytes,
     fits,
-    largestLength: oversized === null ? largestLength(candidate, room.totalBytes) : 0,
+    largestLength: () => (oversized === null ? longestRow(candidate, room.totalBytes) : 0),
     oversized,
   };
 }
 
 /** Bisects the least that one row at a time takes. */
-function largestLength({ takes, contextLength }: Candidate, totalBytes: number): number {
+function longestRow({ takes, contextLength }: Candidate, totalBytes: number): number {
   const steps = Math.floor(contextLength / lengthStep);
   let [low, high] = [0, Math.min(steps, 512) + 1];
   while (high - low > 1) {
@@ -107,11 +107,12 @@ export function fitWords(
     return `${needs} More than was tried on this device.`;
   }
   const smaller = others.filter((other) => other.fits).toSorted(byNeed)[0];
+  const length = largestLength();
   const ways = [
     ...(smaller === undefined
       ? []
       : [`${smaller.label} (needs ${formatBytes(smaller.neededBytes)})`]),
-    ...(largestLength > 0 ? [`rows of at most ${formatCount(largestLength)} tokens`] : []),
+    ...(length > 0 ? [`rows of at most ${formatCount(length)} tokens`] : []),
   ];
   const why =
     oversized === null
