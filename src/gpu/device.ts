@@ -108,7 +108,11 @@ function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
     const result = await race(work).catch(async (error: unknown) => {
       // A crash rejects pending work some milliseconds before the loss is announced.
       await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, 1000))]);
-      throw isLost ? deviceLost(await lost) : error;
+      if (isLost) {
+        throw deviceLost(await lost);
+      }
+      throwFault(fault); // work on a buffer that was refused is rejected, without a word of why
+      throw error;
     });
     throwFault(fault);
     return result;

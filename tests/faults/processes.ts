@@ -18,6 +18,17 @@ export function killBrowser(profile: string): void {
   }
 }
 
+/** Ends the process that has the GPU, as the system does for want of memory. Whether there was one. */
+export function killGpuProcess(profile: string): boolean {
+  const found = browserProcesses(profile).find((process) =>
+    process.arguments.includes("--type=gpu-process"),
+  );
+  if (found !== undefined) {
+    process.kill(found.pid, "SIGKILL");
+  }
+  return found !== undefined;
+}
+
 /** Whether any process of it is left. */
 export function isRunning(profile: string): boolean {
   return browserProcesses(profile).length > 0;

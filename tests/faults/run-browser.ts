@@ -3,8 +3,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright";
 import { browserArguments, findBrowser } from "../support/browser.ts";
-import type { RunCallName, RunCalls, RunTold } from "./page/run-protocol.ts";
-import { isRunning, killBrowser } from "./processes.ts";
+import type { Moment, RunCallName, RunCalls, RunTold } from "./page/run-protocol.ts";
+import { isRunning, killBrowser, killGpuProcess } from "./processes.ts";
 
 /** Chromium would block the GPU after two crashes and give it up after three. */
 const crashArguments = [
@@ -13,6 +13,9 @@ const crashArguments = [
 ];
 
 const waitMs = 120_000;
+
+/** A GPU process that ended is started again at once. */
+const gpuStartMs = 5000;
 
 export class RunBrowser {
   readonly told: RunTold[] = [];
@@ -84,8 +87,8 @@ export class RunBrowser {
       : null;
   }
 
-  async standing(step: number): Promise<void> {
-    await this.wait((told) => told.kind === "standing" && told.step === step, 0);
+  async standing(moment: Moment, from = 0): Promise<void> {
+    await this.wait((told) => told.kind === "standing" && told.moment === moment, from);
   }
 
   async reload(): Promise<void> {
@@ -93,11 +96,21 @@ export class RunBrowser {
     await this.#page.reload();
   }
 
-  /** As a driver fault does. */
+  /** Ends the GPU process from within, as a driver's fault does. */
   async crashGpu(): Promise<void> {
     const session = await this.#context.browser()!.newBrowserCDPSession();
     await session.send("Browser.crashGpuProcess").catch(() => null); // the answer may be lost with it
     await session.detach().catch(() => null);
+  }
+
+  /** Ends the GPU process from outside. @throws Error when the browser has none for five seconds */
+  async killGpu(): Promise<void> {
+    for (const end = performance.now() + gpuStartMs; !killGpuProcess(this.#profile);) {
+      if (performance.now() > end) {
+        throw new Error("The browser has no GPU process.");
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   /** Ends the browser and opens another on the same profile. */

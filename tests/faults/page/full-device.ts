@@ -1,20 +1,41 @@
-// A device that has no room for one buffer: it is asked for more than SwiftShader has, so the refusal is a real one.
+// Watches the buffers of devices as they are made: one can be refused, and one can be a moment to stand still at. A
+// refused buffer is asked for with more bytes than SwiftShader has, so the refusal is a real one.
 
 /** What no allocation of SwiftShader gives, though the limits allow it. */
 const tooManyBytes = 2 ** 30;
 
 let countdown = -1;
-let made = 0;
+const made: string[] = [];
+let newest: GPUDevice | null = null;
+let madeOnNewest = 0;
+let onBuffer: (index: number) => void = () => undefined;
 
 const create = Reflect.get<GPUDevice, "createBuffer">(GPUDevice.prototype, "createBuffer");
 GPUDevice.prototype.createBuffer = function (this: GPUDevice, descriptor) {
-  made += 1;
-  const isRefused = countdown-- === 0;
-  return create.call(this, isRefused ? { ...descriptor, size: tooManyBytes } : descriptor);
+  onBuffer(indexOn(this));
+  made.push(descriptor.label ?? "");
+  return countdown-- === 0 ? refused(this, descriptor) : create.call(this, descriptor);
 };
 
-/** The k-th buffer from now on is refused; -1 lets all be made. Answers how many were made since the last call. */
-export function failBuffer(k: number): number {
+function indexOn(device: GPUDevice): number {
+  madeOnNewest = device === newest ? madeOnNewest + 1 : 0;
+  newest = device;
+  return madeOnNewest;
+}
+
+function refused(device: GPUDevice, descriptor: GPUBufferDescriptor): GPUBuffer {
+  const buffer = create.call(device, { ...descriptor, size: tooManyBytes });
+  // A refused buffer still says what was asked for, and tfjs keeps its books by it.
+  return Object.defineProperty(buffer, "size", { value: descriptor.size });
+}
+
+/** The k-th buffer from now on is refused; -1 lets all be made. Answers the labels of those made since the last call. */
+export function failBuffer(k: number): string[] {
   countdown = k;
-  return made - (made = 0);
+  return made.splice(0);
+}
+
+/** Calls back before each buffer, with its index among its device's. */
+export function watchBuffers(callback: (index: number) => void): void {
+  onBuffer = callback;
 }

@@ -8,6 +8,18 @@ export interface Digest {
   sha256: string;
 }
 
+/**
+ * Where a run's worker can be made to keep its thread: within the save of a step, when a lost device is told of, before a
+ * buffer of a device that is being set up, and when the run has its new device.
+ */
+export type Moment = `saved ${number}` | "recovering" | `buffer ${number}` | "rebuilt";
+
+export interface Stand {
+  at: Moment;
+  /** For how long, which may be until the end of the worker. */
+  ms: number;
+}
+
 export interface RunCalls {
   /** Starts a run of the demo. */
   start: { params: { recipe: Partial<Recipe> }; result: { runId: string } };
@@ -15,12 +27,12 @@ export interface RunCalls {
   resume: { params: undefined; result: { step: number } };
   /** All checkpoints of the newest run, by step. */
   digests: { params: undefined; result: Digest[] };
-  /** Keeps the thread within the save of each of these steps: for `ms`, which may be until the end of the worker. */
-  standAt: { params: { steps: number[]; ms: number }; result: null };
-  /** The k-th buffer from now on finds no room; -1 counts only. Answers how many were made since it was asked last. */
-  failBuffer: { params: { k: number }; result: { made: number } };
+  /** Keeps the thread at these moments, one after the other. */
+  standAt: { params: { stands: Stand[] }; result: null };
+  /** The k-th buffer from now on finds no room; -1 lets all be made. Answers the labels of those made since it was asked last. */
+  failBuffer: { params: { k: number }; result: string[] };
 }
 
 export type RunCallName = keyof RunCalls;
 
-export type RunTold = SessionEvent | { kind: "standing"; step: number };
+export type RunTold = SessionEvent | { kind: "standing"; moment: Moment };

@@ -1,4 +1,4 @@
-// The real session on WebGPU, with a hand on its buffers and on the moment after each save.
+// The real session on WebGPU, with a hand on its buffers, its database and its thread.
 import { openStore } from "../../../src/checkpoint/store.ts";
 import type { RunState } from "../../../src/checkpoint/run-state.ts";
 import { findDevice } from "../../../src/session/find-device.ts";
@@ -6,15 +6,15 @@ import type { SessionEvent } from "../../../src/session/protocol.ts";
 import { Session } from "../../../src/session/session.ts";
 import { demoRecipe } from "../../../src/train/recipe.ts";
 import { toPlain } from "../../../src/util/errors.ts";
-import { failBuffer } from "./full-device.ts";
-import type { Digest, RunCallName, RunCalls, RunTold } from "./run-protocol.ts";
+import { failBuffer, watchBuffers } from "./full-device.ts";
+import type { Digest, Moment, RunCallName, RunCalls, RunTold, Stand } from "./run-protocol.ts";
 
 type Answers = {
   [Name in RunCallName]: (params: RunCalls[Name]["params"]) => Promise<RunCalls[Name]["result"]>;
 };
 
 const store = openStore("run-faults");
-let standing: RunCalls["standAt"]["params"] = { steps: [], ms: 0 };
+let stands: Stand[] = [];
 
 function tell(told: RunTold): void {
   self.postMessage({ told });
@@ -22,16 +22,38 @@ function tell(told: RunTold): void {
 
 function take(event: SessionEvent): void {
   tell(event);
-  if (event.kind === "saved" && standing.steps.includes(event.checkpoint.step)) {
-    const { step } = event.checkpoint;
-    standing = { ...standing, steps: standing.steps.filter((other) => other !== step) };
-    tell({ kind: "standing", step });
-    const end = performance.now() + standing.ms;
-    while (performance.now() < end) {
-      // the run stands still
-    }
+  const moment = momentOf(event);
+  if (moment !== null) {
+    standIfWanted(moment);
   }
 }
+
+function momentOf(event: SessionEvent): Moment | null {
+  if (event.kind === "saved") {
+    return `saved ${event.checkpoint.step}`;
+  }
+  if (event.kind === "run" && event.phase.name === "recovering") {
+    return "recovering";
+  }
+  return event.kind === "rebuilt" ? "rebuilt" : null;
+}
+
+function standIfWanted(moment: Moment): void {
+  const [next] = stands;
+  if (moment !== next?.at) {
+    return;
+  }
+  stands = stands.slice(1);
+  tell({ kind: "standing", moment });
+  const end = performance.now() + next.ms;
+  while (performance.now() < end) {
+    // the run stands still
+  }
+}
+
+watchBuffers((index) => {
+  standIfWanted(`buffer ${index}`);
+});
 
 const session = findDevice().then(
   (device) =>
@@ -103,11 +125,11 @@ const answers: Answers = {
   },
 
   standAt(params) {
-    standing = params;
+    ({ stands } = params);
     return Promise.resolve(null);
   },
 
-  failBuffer: ({ k }) => Promise.resolve({ made: failBuffer(k) }),
+  failBuffer: ({ k }) => Promise.resolve(failBuffer(k)),
 };
 
 self.onmessage = ({ data }: MessageEvent<{ id: number; name: RunCallName; params: never }>) => {

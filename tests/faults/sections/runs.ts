@@ -1,36 +1,23 @@
-// Runs that are broken at every step: reloaded, rebuilt, their GPU process killed, their browser killed; and a device
-// without room for one buffer. Each ends bit for bit as the run that nothing disturbed.
+// Runs that are broken at every step: reloaded, rebuilt, their GPU process ended, their browser killed; then
+// without room for a buffer. Each ends bit for bit as the run that nothing disturbed.
 import { join } from "node:path";
-import type { Recipe } from "../../../src/train/recipe.ts";
+import { differences, faultsOfRun, recipe, undisturbed } from "../compared.ts";
 import type { Digest } from "../page/run-protocol.ts";
 import type { Setting } from "../run.ts";
 import { RunBrowser } from "../run-browser.ts";
 import type { Tally } from "../tally.ts";
+import { fullDevice } from "./run-buffers.ts";
 
-const steps = 20;
-
-/** Small, with all that a checkpoint has to hold: dropout, accumulation over rows, epochs, held-out loss, a schedule. */
-const recipe: Partial<Recipe> = {
-  rank: 4,
-  alpha: 8,
-  dropout: 0.1,
-  targetModules: ["q_proj", "v_proj"],
-  batchSize: 1,
-  gradientAccumulationSteps: 2,
-  maxLength: 16,
-  maxSteps: steps,
-  heldOutRows: 2,
-  evalSteps: 5,
-  saveSteps: 1,
-  saveTotalLimit: 100,
-};
+const lastBroken = 20;
+/** Two more steps, so that there are losses to compare after the last fault. */
+const steps = { maxSteps: lastBroken + 2 };
 
 export interface RunSizes {
   /** Steps after which a run is reloaded, and after which its browser is killed. */
   every: number;
   /** Steps between rebuilds. */
   rebuildEvery: number;
-  /** Kills of the GPU process. */
+  /** Steps within which the GPU process ends. */
   gpuKills: number;
   /** Share of the buffers of a run that find no room, one at a time. */
   buffers: number;
@@ -38,20 +25,19 @@ export interface RunSizes {
 
 export async function runs({ url, folder }: Setting, sizes: RunSizes, tally: Tally): Promise<void> {
   const browser = await RunBrowser.open(join(folder, "runs"), url);
-  const whole = await undisturbed(browser);
-  const broken = Array.from({ length: steps - 1 }, (_, i) => i + 1);
+  const whole = await undisturbed(browser, steps);
+  const broken = Array.from({ length: lastBroken }, (_, i) => i + 1);
   const some = broken.filter((step) => step % sizes.every === 0);
   const report = (name: string, faults: readonly string[]) => {
     tally.add(name, faults);
     console.log(`runs, ${name}: ${faults.length === 0 ? "the same bits" : "not the same"}`);
   };
-  report("undisturbed twice", differences(whole, await undisturbed(browser)));
-  report(
-    `rebuilt every ${sizes.rebuildEvery} steps`,
-    differences(whole, await undisturbed(browser, { reloadEverySteps: sizes.rebuildEvery })),
-  );
+  report("undisturbed twice", differences(whole, await undisturbed(browser, steps)));
+  const { rebuildEvery } = sizes;
+  const rebuilt = await undisturbed(browser, { ...steps, reloadEverySteps: rebuildEvery });
+  report(`rebuilt every ${rebuildEvery} steps`, differences(whole, rebuilt));
   const kills = broken.slice(0, sizes.gpuKills);
-  report(`${kills.length} GPU crashes`, await gpuCrashes(browser, kills, whole));
+  report(`${kills.length} ends of the GPU process`, await gpuEnds(browser, kills, whole));
   report(
     `reloaded after ${some.length} steps`,
     await taken(browser, some, whole, () => browser.reload()),
@@ -64,17 +50,6 @@ export async function runs({ url, folder }: Setting, sizes: RunSizes, tally: Tal
   await browser.close();
 }
 
-/** A run from its first step to its last: all its checkpoints. */
-async function undisturbed(browser: RunBrowser, changes: Partial<Recipe> = {}): Promise<Digest[]> {
-  const from = browser.told.length;
-  await browser.call("start", { recipe: { ...recipe, ...changes } });
-  const error = await browser.untilEnd(from);
-  if (error !== null) {
-    throw new Error(error);
-  }
-  return await browser.call("digests");
-}
-
 /** Broken within the save of each of the steps, and taken up again. */
 async function taken(
   browser: RunBrowser,
@@ -82,69 +57,43 @@ async function taken(
   whole: readonly Digest[],
   breakIt: () => Promise<void>,
 ): Promise<string[]> {
-  const [first = 1] = broken;
-  await browser.call("standAt", { steps: [first], ms: 600_000 });
-  await browser.call("start", { recipe });
+  const standIn = async (step: number | undefined) => {
+    const stands = step === undefined ? [] : [{ at: `saved ${step}`, ms: 600_000 } as const];
+    await browser.call("standAt", { stands });
+  };
+  await browser.reload(); // what earlier runs told is forgotten
+  await standIn(broken[0]);
+  await browser.call("start", { recipe: { ...recipe, ...steps } });
   for (const [i, step] of broken.entries()) {
-    await browser.standing(step);
+    await browser.standing(`saved ${step}`);
     await breakIt();
-    const next = broken[i + 1];
-    await browser.call("standAt", { steps: next === undefined ? [] : [next], ms: 600_000 });
+    await standIn(broken[i + 1]);
     const resumed = await browser.call("resume");
     if (resumed.step !== step) {
       return [`step ${step} was saved, step ${resumed.step} was taken up`];
     }
   }
-  const error = await browser.untilEnd(0);
-  return error === null ? differences(whole, await browser.call("digests")) : [error];
+  return await faultsOfRun(browser, whole);
 }
 
-async function gpuCrashes(
+/** Crashed and killed by turns. */
+async function gpuEnds(
   browser: RunBrowser,
   kills: readonly number[],
   whole: readonly Digest[],
 ): Promise<string[]> {
   const from = browser.told.length;
-  await browser.call("standAt", { steps: [...kills], ms: 500 });
-  await browser.call("start", { recipe });
+  const stands = kills.map((step) => ({ at: `saved ${step}`, ms: 500 }) as const);
+  await browser.call("standAt", { stands });
+  await browser.call("start", { recipe: { ...recipe, ...steps } });
   for (const step of kills) {
-    await browser.wait((told) => told.kind === "standing" && told.step === step, from);
-    await browser.crashGpu();
+    await browser.standing(`saved ${step}`, from);
+    await (step % 2 === 0 ? browser.killGpu() : browser.crashGpu());
   }
-  const error = await browser.untilEnd(from);
+  const faults = await faultsOfRun(browser, whole, from);
   const rebuilt = browser.told.slice(from).filter(({ kind }) => kind === "rebuilt").length;
   return [
-    ...(error === null ? differences(whole, await browser.call("digests")) : [error]),
-    ...(rebuilt === kills.length ? [] : [`${kills.length} crashes, ${rebuilt} rebuilds`]),
+    ...faults,
+    ...(rebuilt === kills.length ? [] : [`${kills.length} ends, ${rebuilt} rebuilds`]),
   ];
-}
-
-/** Every so many-th buffer of a run of ten steps finds no room: the run goes on with less, to the same end. */
-async function fullDevice(browser: RunBrowser, share: number, tally: Tally): Promise<void> {
-  const ten = { maxSteps: 10, saveSteps: 5 };
-  await browser.call("failBuffer", { k: -1 });
-  const whole = await undisturbed(browser, ten);
-  const { made } = await browser.call("failBuffer", { k: -1 });
-  const stride = Math.max(1, Math.round(1 / share));
-  for (let k = 0; k < made; k += stride) {
-    const from = browser.told.length;
-    await browser.call("failBuffer", { k });
-    await browser.call("start", { recipe: { ...recipe, ...ten } });
-    const error = await browser.untilEnd(from);
-    const faults = error === null ? differences(whole, await browser.call("digests")) : [error];
-    tally.add(`buffer ${k} of ${made} finds no room`, faults);
-  }
-  await browser.call("failBuffer", { k: -1 });
-}
-
-function differences(whole: readonly Digest[], found: readonly Digest[]): string[] {
-  const wrong = whole.filter(({ step, sha256 }, i) => {
-    const other = found[i];
-    return other?.step !== step || other.sha256 !== sha256;
-  });
-  return wrong.length === 0 && whole.length === found.length
-    ? []
-    : [
-        `${found.length} of ${whole.length} checkpoints, differing at ${wrong.map((d) => d.step).join(", ")}`,
-      ];
 }
