@@ -79,8 +79,8 @@ const sizes: Sizes = {
   kills: Number(flags.kills ?? (flags.long ? 500 : 100)),
   flips: Number(flags.flips ?? 10_000),
   runs: flags.long
-    ? { every: 1, rebuildEvery: 1, gpuKills: 20, buffers: 1 }
-    : { every: 9, rebuildEvery: 6, gpuKills: 4, buffers: 0.0125 },
+    ? { every: 1, rebuildEvery: 1, gpuKills: 20, moments: 4, buffers: 1 }
+    : { every: 9, rebuildEvery: 6, gpuKills: 4, moments: 1, buffers: 0.0125 },
 };
 const wanted = flags.only?.split(",") ?? Object.keys(sections);
 const folder = mkdtempSync(join(tmpdir(), "anneal-faults-"));

@@ -7,6 +7,7 @@ import { Session } from "../../../src/session/session.ts";
 import { demoRecipe } from "../../../src/train/recipe.ts";
 import { toPlain } from "../../../src/util/errors.ts";
 import { failBuffer, watchBuffers } from "./full-device.ts";
+import { fillDatabase } from "./full-database.ts";
 import type { Digest, Moment, RunCallName, RunCalls, RunTold, Stand } from "./run-protocol.ts";
 
 type Answers = {
@@ -130,6 +131,11 @@ const answers: Answers = {
   },
 
   failBuffer: ({ k }) => Promise.resolve(failBuffer(k)),
+
+  fillDatabase({ isFull }) {
+    fillDatabase(isFull);
+    return Promise.resolve(null);
+  },
 };
 
 self.onmessage = ({ data }: MessageEvent<{ id: number; name: RunCallName; params: never }>) => {

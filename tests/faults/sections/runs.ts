@@ -1,5 +1,5 @@
-// Runs that are broken at every step: reloaded, rebuilt, their GPU process ended, their browser killed; then
-// without room for a buffer. Each ends bit for bit as the run that nothing disturbed.
+// Runs that are broken at every step: reloaded, rebuilt, their GPU process ended, their browser killed; then with a second
+// fault on top, and without room for a buffer. Each ends bit for bit as the run that nothing disturbed.
 import { join } from "node:path";
 import { differences, faultsOfRun, recipe, undisturbed } from "../compared.ts";
 import type { Digest } from "../page/run-protocol.ts";
@@ -7,6 +7,7 @@ import type { Setting } from "../run.ts";
 import { RunBrowser } from "../run-browser.ts";
 import type { Tally } from "../tally.ts";
 import { fullDevice } from "./run-buffers.ts";
+import { pairs } from "./run-pairs.ts";
 
 const lastBroken = 20;
 /** Two more steps, so that there are losses to compare after the last fault. */
@@ -19,6 +20,8 @@ export interface RunSizes {
   rebuildEvery: number;
   /** Steps within which the GPU process ends. */
   gpuKills: number;
+  /** Moments of a recovery at which each second fault comes, as many as there are at most. */
+  moments: number;
   /** Share of the buffers of a run that find no room, one at a time. */
   buffers: number;
 }
@@ -46,6 +49,7 @@ export async function runs({ url, folder }: Setting, sizes: RunSizes, tally: Tal
     `browser killed after ${some.length} steps`,
     await taken(browser, some, whole, () => browser.killAndReopen()),
   );
+  await pairs(browser, sizes.moments, report);
   await fullDevice(browser, sizes.buffers, tally);
   await browser.close();
 }

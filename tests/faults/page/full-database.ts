@@ -1,0 +1,15 @@
+// A database without room for anything new.
+
+let isFull = false;
+
+const put = Reflect.get<IDBObjectStore, "put">(IDBObjectStore.prototype, "put");
+IDBObjectStore.prototype.put = function (this: IDBObjectStore, ...given) {
+  if (isFull) {
+    throw new DOMException("Made to be full.", "QuotaExceededError");
+  }
+  return put.apply(this, given);
+};
+
+export function fillDatabase(toBeFull: boolean): void {
+  isFull = toBeFull;
+}
