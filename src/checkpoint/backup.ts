@@ -54,9 +54,12 @@ const version = 1;
 /** 100,000 checkpoints with ten pieces each. */
 const maxIndexBytes = 100_000_000;
 
+/** The end of the year 9999. Every later save is later still, so no import may bring a time near the end of numbers. */
+const latestSavedAt = 253_402_300_799_999;
+
 const indexedFile = {
   file: text,
-  savedAt: integer(0),
+  savedAt: integer(0, latestSavedAt),
   chunks: listOf(record<ChunkRecord>({ sizeBytes: integer(1), sha256 })),
 };
 const parseIndex = record<BackupIndex>({
@@ -145,6 +148,12 @@ export async function importRuns(
   };
   for (const indexed of index.data) {
     const content = await contentOf(indexed, file, fileName, members, signal);
+    if ((await sha256Hex(new Uint8Array(await content.arrayBuffer()))) !== indexed.sha256) {
+      throw badCheckpoint(
+        "It is not the data set that the index names.",
+        `${fileName}, ${indexed.file}`,
+      );
+    }
     const identity = { sha256: indexed.sha256, sizeBytes: content.size, name: indexed.file };
     await saveDataFile(identity, content, store, signal);
     report(indexed);
@@ -159,6 +168,12 @@ export async function importRuns(
     if (!present.has(nameOfSave(indexed))) {
       const content = await contentOf(indexed, file, fileName, members, signal);
       const run = await decodeCheckpoint(content, indexed.file, signal);
+      if (run.runId !== indexed.runId || run.trainer.step !== indexed.step) {
+        throw badCheckpoint(
+          `It is step ${run.trainer.step} of run ${run.runId}, the index says step ${indexed.step} of ${indexed.runId}.`,
+          `${fileName}, ${indexed.file}`,
+        );
+      }
       const { savedAt, isPinned } = indexed;
       const source = blobSource(content, indexed.file);
       const options = { from: { savedAt, isPinned }, ...(signal !== undefined && { signal }) };

@@ -36,11 +36,11 @@ export const finite: Parser<number> = (value, place) => {
   return value;
 };
 
-/** A whole number from `min` up to 2^53 - 1. */
-export function integer(min: number): Parser<number> {
+/** A whole number from `min` up to `max`. */
+export function integer(min: number, max = Number.MAX_SAFE_INTEGER): Parser<number> {
   return (value, place) => {
-    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < min) {
-      throw unexpected(value, `a whole number from ${min}`, place);
+    if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
+      throw unexpected(value, `a whole number from ${min} to ${max}`, place);
     }
     return value;
   };

@@ -1,15 +1,20 @@
 // All runs in one file and back: bit for bit, with pins and times, and nothing of a damaged or altered file.
 import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, test } from "vitest";
+import { blobSource } from "../../../src/formats/byte-source.ts";
+import { readZip } from "../../../src/formats/zip-read.ts";
+import { zipStream } from "../../../src/formats/zip.ts";
+import { sha256Hex } from "../../../src/util/bytes.ts";
 import { exampleRun } from "./example-run.ts";
 import { MadeStore } from "./made-store.ts";
 
-const identity = { ...exampleRun().data, sizeBytes: 3000 };
+const content = new Uint8Array(3000).fill(7);
+const identity = { ...exampleRun().data, sizeBytes: 3000, sha256: await sha256Hex(content) };
 let made: MadeStore;
 
 beforeEach(async () => {
   made = new MadeStore();
-  await made.store.saveDataFile(identity, new Blob([new Uint8Array(3000).fill(7)]));
+  await made.store.saveDataFile(identity, new Blob([content]));
 });
 
 async function exported(): Promise<Blob> {
@@ -17,6 +22,29 @@ async function exported(): Promise<Blob> {
   const blob = await new Response(stream).blob();
   expect(blob.size).toBe(sizeBytes);
   return blob;
+}
+
+/** The same archive with another index, as nobody exports it. */
+async function withIndex(file: Blob, change: (json: string) => string): Promise<Blob> {
+  const members = [...(await readZip(blobSource(file, "runs.zip")))];
+  const parts = await Promise.all(
+    members.map(async ([name, { begin, sizeBytes }]) => {
+      const bytes = new Uint8Array(await file.slice(begin, begin + sizeBytes).arrayBuffer());
+      const text = new TextDecoder().decode(bytes);
+      return [
+        name,
+        name.endsWith(".json") ? new TextEncoder().encode(change(text)) : bytes,
+      ] as const;
+    }),
+  );
+  const { stream } = zipStream(
+    parts.map(([name, bytes]) => ({
+      name,
+      sizeBytes: bytes.length,
+      open: () => new Blob([bytes]).stream(),
+    })),
+  );
+  return await new Response(stream).blob();
 }
 
 describe("every run", () => {
@@ -108,6 +136,28 @@ describe("what is damaged", () => {
       }
     }
     expect(refused).toBeGreaterThan(100);
+  });
+
+  test.each([
+    ["another run", /"run-1"/, '"run-9"'],
+    ["another step", /"step": 10/, '"step": 11'],
+    ["a time past all dates", /"savedAt": \d+/, '"savedAt": 9007199254740991'],
+    [
+      "other data",
+      new RegExp(`"sha256": "${identity.sha256}"\n`),
+      `"sha256": "${"c".repeat(64)}"\n`,
+    ],
+  ])("or whose index says %s is refused", async (_, before, after) => {
+    await made.save({ step: 10 });
+    const file = await withIndex(await exported(), (json) => {
+      expect(json).toMatch(before);
+      return json.replace(before, after);
+    });
+    const other = new MadeStore();
+    await expect(other.store.importAll(file, "runs.zip")).rejects.toMatchObject({
+      code: "bad-checkpoint",
+    });
+    expect(await other.steps()).toEqual([]);
   });
 
   test.each([
