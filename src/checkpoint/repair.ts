@@ -28,6 +28,8 @@ export type RepairAction =
   | ({ kind: "checkpoint-removed"; state: PayloadState; fallsBackToStep: number } & Subject)
   /** Broken or unreadable, but nothing better is there, or it may pass. */
   | ({ kind: "checkpoint-left"; state: PayloadState } & Subject)
+  /** A data set that the browser cannot read just now. */
+  | { kind: "data-left"; key: string }
   /** A data set: its file has to be chosen again. */
   | { kind: "data-removed"; key: string; state: PayloadState }
   /** Entries that cannot be read and pieces that belong to nothing. */
@@ -68,7 +70,9 @@ function actionFor(
     return [];
   }
   if (kind === "data") {
-    return state === "unreadable" ? [] : [{ kind: "data-removed", key, state }];
+    return state === "unreadable"
+      ? [{ kind: "data-left", key }]
+      : [{ kind: "data-removed", key, state }];
   }
   const entry = runs.find(({ id }) => id === key);
   if (entry === undefined) {

@@ -70,13 +70,12 @@ export class SavedCalls {
 }
 
 /** What opening the store found, a sentence each. */
-export function noticesOf({ lost, damage, restoredKeys }: StoreReport): string[] {
-  const broken = damage.length - restoredKeys.length;
+export function noticesOf({ lost, damage }: Pick<StoreReport, "lost" | "damage">): string[] {
   return [
     ...lost.map(tellLoss),
-    ...(broken > 0
+    ...(damage.length > 0
       ? [
-          `${formatCountOf(broken, "checkpoint is", "checkpoints are")} damaged. Check the saved runs under Checkpoints.`,
+          `${formatCountOf(damage.length, "checkpoint or data set is", "checkpoints or data sets are")} damaged. Check the saved runs under Checkpoints.`,
         ]
       : []),
   ];
@@ -89,7 +88,11 @@ function repairWords(action: RepairAction): string {
     case "checkpoint-removed":
       return `Step ${action.step} was damaged and is deleted; step ${action.fallsBackToStep} is sound.`;
     case "checkpoint-left":
-      return `Step ${action.step} is damaged, and nothing sound is left of its run.`;
+      return action.state === "unreadable"
+        ? `Step ${action.step} cannot be read just now and is left as it is. Check again later.`
+        : `Step ${action.step} is damaged, and nothing sound is left of its run.`;
+    case "data-left":
+      return "A kept data set cannot be read just now. Check again later; if it stays, its file has to be chosen again.";
     case "data-removed":
       return "A kept data set was damaged: its file has to be chosen again.";
     case "leftovers-removed":

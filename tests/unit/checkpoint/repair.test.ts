@@ -102,6 +102,14 @@ describe("repair", () => {
     expect((await made.raw.keys()).filter((key) => key.includes(keys[2]!))).toEqual([]);
   });
 
+  test("leaves a data set that the browser cannot read, and says so", async () => {
+    await made.store.saveDataFile(identityOf("b", 3), new Blob(["abc"]));
+    makeUnreadable((await made.raw.keys())[0]!.split("/")[1]!);
+    expect(await made.store.repair()).toMatchObject([{ kind: "data-left" }]);
+    vi.restoreAllMocks();
+    expect(await made.store.loadDataFile("b".repeat(64))).not.toBeNull();
+  });
+
   test("leaves a run of which nothing is sound", async () => {
     const keys = await made.save({ step: 10 }, { step: 20 });
     await made.damage(keys[0]!);

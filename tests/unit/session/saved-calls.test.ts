@@ -1,5 +1,6 @@
 // Housekeeping of saved runs as the page asks for it: what was lost is told once, checkpoints are kept, all goes into one file.
 import { beforeEach, describe, expect, test } from "vitest";
+import { noticesOf } from "../../../src/session/saved-calls.ts";
 import { setUpBrowser, Tab } from "./tab.ts";
 
 setUpBrowser();
@@ -16,6 +17,13 @@ beforeEach(async () => {
   const done = tab.untilPhase("done");
   await tab.start({ maxSteps: 3, saveTotalLimit: 2 });
   await done;
+});
+
+test("each damaged thing found at the opening counts, also beside what was put right", () => {
+  const damaged = { key: "a", kind: "damaged-entry", runId: null, step: null } as const;
+  expect(noticesOf({ lost: [], damage: [damaged] })).toEqual([
+    "1 checkpoint or data set is damaged. Check the saved runs under Checkpoints.",
+  ]);
 });
 
 describe("saved runs", () => {
