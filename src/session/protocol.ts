@@ -336,10 +336,11 @@ export type RunPhase =
   | { name: "preparing"; doing: string }
   | { name: "running" }
   | { name: "pausing" }
-  | { name: "paused"; step: number }
+  /** Not saved where the save failed: it is in memory alone. */
+  | { name: "paused"; step: number; isSaved: boolean }
   /** The device was lost; the run is safe at `safeStep` and goes on in `waitMs`, counted from this event. */
   | { name: "recovering"; message: string; safeStep: number; waitMs: number; error: PlainError }
-  | { name: "done"; step: number; stoppedEarly: boolean }
+  | { name: "done"; step: number; stoppedEarly: boolean; isSaved: boolean }
   | { name: "failed"; error: PlainError; safeStep: number | null };
 
 export type Message = Answer | { kind: "event"; event: SessionEvent } | { kind: "pong" };

@@ -68,7 +68,7 @@ export class Run {
     this.#safe = structuredClone(parts.state);
     const { step, totalSteps } = parts.state.trainer;
     if (step === totalSteps) {
-      this.#phase = { name: "done", step, stoppedEarly: false };
+      this.#phase = { name: "done", step, stoppedEarly: false, isSaved: true };
     }
     this.#savedStep = step > 0 ? step : -1; // past step 0 it comes from a checkpoint
   }
@@ -188,7 +188,7 @@ export class Run {
     }
     if (outcome === "pause") {
       await this.#save("pause");
-      this.#setPhase({ name: "paused", step: this.state.trainer.step });
+      this.#setPhase({ name: "paused", ...this.#standing() });
     } else {
       await this.#finish(outcome === "stop");
     }
@@ -372,7 +372,12 @@ export class Run {
   async #finish(stoppedEarly: boolean): Promise<void> {
     await this.#save(stoppedEarly ? "stop" : "end");
     await this.#sampleOnce("after");
-    this.#setPhase({ name: "done", step: this.state.trainer.step, stoppedEarly });
+    this.#setPhase({ name: "done", ...this.#standing(), stoppedEarly });
+  }
+
+  #standing(): { step: number; isSaved: boolean } {
+    const { step } = this.state.trainer;
+    return { step, isSaved: step === this.#savedStep };
   }
 
   /** Gives the device up and goes back to the safe state, from which the run can be resumed. */

@@ -42,11 +42,13 @@ export class Run {
   /** The loss curve, to be drawn. */
   columns = $state.raw<Columns>(noColumns);
 
-  /** Computing now: closing the page would cost the steps since the last save. */
+  /** Computing now. */
   readonly isLive = $derived(
     this.pending === "start" ||
       ["preparing", "running", "pausing", "recovering"].includes(this.phase.name),
   );
+  /** Closing the page would cost the steps since the last save. */
+  readonly isAtRisk = $derived(this.isLive || ("isSaved" in this.phase && !this.phase.isSaved));
   /** Belongs to a run, computing or standing still: the set-up is fixed. */
   readonly isGoing = $derived(this.isLive || this.phase.name === "paused");
   readonly share = $derived(this.totalSteps > 0 ? this.step / this.totalSteps : 0);
@@ -103,7 +105,9 @@ export class Run {
     this.columns = this.#curve.columns(this.totalSteps);
     const { step, totalSteps } = restored;
     this.phase =
-      step < totalSteps ? { name: "paused", step } : { name: "done", step, stoppedEarly: false };
+      step < totalSteps
+        ? { name: "paused", step, isSaved: true }
+        : { name: "done", step, stoppedEarly: false, isSaved: true };
   }
 
   take(event: SessionEvent): void {

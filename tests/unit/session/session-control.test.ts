@@ -25,7 +25,7 @@ async function startAndPauseAt(step: number, given: Partial<Recipe> = {}): Promi
   const paused = tab.untilPhase("paused");
   tab.withinStep(step, () => void tab.session.pause());
   const runId = await tab.start({ ...recipe, ...given });
-  expect(await paused).toEqual({ name: "paused", step });
+  expect(await paused).toEqual({ name: "paused", step, isSaved: true });
   return runId;
 }
 
@@ -62,7 +62,7 @@ describe("a run", () => {
     const runId = await tab.start(recipe);
     await tab.session.pause();
     expect(tab.losses()).toEqual([]);
-    expect(tab.eventsOf("run").at(-1)?.phase).toEqual({ name: "paused", step: 0 });
+    expect(tab.eventsOf("run").at(-1)?.phase).toMatchObject({ name: "paused", step: 0 });
     const done = tab.untilPhase("done");
     await tab.session.resume();
     await done;
@@ -92,7 +92,7 @@ describe("a run", () => {
     const done = tab.untilPhase("done");
     tab.withinStep(3, () => void tab.session.stop());
     await tab.start({ ...recipe, saveSteps: 0 });
-    expect(await done).toEqual({ name: "done", step: 3, stoppedEarly: true });
+    expect(await done).toEqual({ name: "done", step: 3, isSaved: true, stoppedEarly: true });
     expect(tab.eventsOf("saved").map(({ reason }) => reason)).toEqual(["stop"]);
     const { zip } = await tab.session.exportAdapter({ key: null });
     expect(zip.name).toBe("tiny-lora-step-3.zip");
@@ -103,6 +103,7 @@ describe("a run", () => {
     await tab.session.stop();
     expect(tab.eventsOf("run").at(-1)?.phase).toEqual({
       name: "done",
+      isSaved: true,
       step: 2,
       stoppedEarly: true,
     });
@@ -113,7 +114,7 @@ describe("a run", () => {
     const done = tab.untilPhase("done");
     tab.withinStep(5, () => void tab.session.pause());
     await tab.start(recipe);
-    expect(await done).toEqual({ name: "done", step: 5, stoppedEarly: false });
+    expect(await done).toEqual({ name: "done", step: 5, isSaved: true, stoppedEarly: false });
   });
 
   test("saves after the step being made when the page is hidden", async () => {

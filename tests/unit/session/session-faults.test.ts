@@ -67,7 +67,7 @@ describe("a full disk", () => {
     });
     const paused = tab.untilPhase("paused");
     const runId = await tab.start({ ...recipe, saveSteps: 0 });
-    expect(await paused).toEqual({ name: "paused", step: 2 });
+    expect(await paused).toEqual({ name: "paused", step: 2, isSaved: false });
     expect(tab.eventsOf("saveFailed")).toHaveLength(1);
     expect(await tab.session.saved.list()).toEqual([]);
     const done = tab.untilPhase("done");

@@ -68,7 +68,7 @@ describe("a run of the demo", () => {
     ]);
     expect(tab.events.at(-1)).toEqual({
       kind: "run",
-      phase: { name: "done", step: 3, stoppedEarly: false },
+      phase: { name: "done", step: 3, isSaved: true, stoppedEarly: false },
     });
   });
 
