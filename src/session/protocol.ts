@@ -234,9 +234,12 @@ export interface Calls {
     params: undefined;
     result: { words: string[]; checkpoints: CheckpointSummary[] };
   };
-  /** All runs and their data in one file, and back. */
-  exportAllRuns: { params: undefined; result: AdapterFile };
-  importAllRuns: { params: { file: File }; result: CheckpointSummary[] };
+  /** All runs and their data in one file, and back; each says in sentences what was left out or came in. */
+  exportAllRuns: { params: undefined; result: { file: AdapterFile; words: string[] } };
+  importAllRuns: {
+    params: { file: File };
+    result: { words: string[]; checkpoints: CheckpointSummary[] };
+  };
   downloadCheckpoint: { params: { key: string }; result: AdapterFile };
   importCheckpoint: { params: { file: File }; result: CheckpointSummary };
   /** The PEFT files of a checkpoint; null takes the newest state of the current run. */

@@ -58,14 +58,25 @@ export class SavedCalls {
     return { words: found, checkpoints: await this.list() };
   }
 
-  async exportAll(): Promise<AdapterFile> {
-    const { name, stream } = await this.#store.exportAll();
-    return { name, blob: await new Response(stream as BodyInit).blob() };
+  async exportAll(): Promise<Calls["exportAllRuns"]["result"]> {
+    const { name, stream, skippedKeys } = await this.#store.exportAll();
+    const blob = await new Response(stream as BodyInit).blob();
+    const skipped = formatCountOf(
+      skippedKeys.length,
+      "damaged checkpoint or data set is",
+      "damaged checkpoints or data sets are",
+    );
+    const words = skippedKeys.length === 0 ? [] : [`${skipped} not in the file.`];
+    return { file: { name, blob }, words };
   }
 
-  async importAll({ file }: Calls["importAllRuns"]["params"]): Promise<CheckpointSummary[]> {
-    await this.#store.importAll(file, file.name);
-    return await this.list();
+  async importAll({
+    file,
+  }: Calls["importAllRuns"]["params"]): Promise<Calls["importAllRuns"]["result"]> {
+    const { imported, alreadyHere } = await this.#store.importAll(file, file.name);
+    const came = `${formatCountOf(imported.length, "checkpoint")} imported.`;
+    const words = alreadyHere === 0 ? came : `${came} ${alreadyHere} were here before.`;
+    return { words: [words], checkpoints: await this.list() };
   }
 }
 

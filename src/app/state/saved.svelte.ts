@@ -15,7 +15,7 @@ export class Saved {
   notices = $state.raw<string[]>([]);
   /** Bytes of everything saved, by our own account; null until asked. */
   totalBytes = $state.raw<number | null>(null);
-  /** What the last check found. */
+  /** What the last check, export or import found, a sentence each. */
   findings = $state.raw<string[]>([]);
 
   /** Runs, newest first, each with its checkpoints, newest first. */
@@ -82,7 +82,9 @@ export class Saved {
   }
 
   async measure(): Promise<void> {
-    this.totalBytes = (await this.#client.call("savedUsage")).totalBytes;
+    // Asked for after each save: where it fails, the last figure stands.
+    const usage = await this.#client.call("savedUsage").catch(() => null);
+    this.totalBytes = usage?.totalBytes ?? this.totalBytes;
   }
 
   async pin({ key, isPinned }: CheckpointSummary): Promise<void> {
@@ -100,19 +102,21 @@ export class Saved {
   }
 
   async exportAll(): Promise<void> {
-    const file = await this.#work("", "Putting all runs into one file", () =>
+    const exported = await this.#work("", "Putting all runs into one file", () =>
       this.#client.call("exportAllRuns"),
     );
-    if (file !== null) {
-      downloadBlob(file.blob, file.name);
+    this.findings = exported?.words ?? [];
+    if (exported !== null) {
+      downloadBlob(exported.file.blob, exported.file.name);
     }
   }
 
   async importAll(file: File): Promise<void> {
-    const list = await this.#work("", "Reading", () =>
+    const imported = await this.#work("", "Reading", () =>
       this.#client.call("importAllRuns", { file }),
     );
-    this.list = list ?? this.list;
+    this.findings = imported?.words ?? [];
+    this.list = imported?.checkpoints ?? this.list;
   }
 
   async download({ key }: CheckpointSummary): Promise<void> {

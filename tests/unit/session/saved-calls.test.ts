@@ -57,12 +57,17 @@ describe("saved runs", () => {
 
   test("go into one file and out of it in another browser", async () => {
     const saved = await tab.session.saved.list();
-    const { blob, name: fileName } = await tab.session.saved.exportAll();
+    const { file: exported, words } = await tab.session.saved.exportAll();
+    expect(words).toEqual([]);
     Tab.closeAll();
     const other = new Tab(`${name} elsewhere`);
-    const file = new File([blob], fileName);
-    const imported = await other.session.saved.importAll({ file });
-    expect(imported.map(({ step }) => step)).toEqual(saved.map(({ step }) => step));
-    expect(await other.session.saved.importAll({ file })).toEqual(imported);
+    const file = new File([exported.blob], exported.name);
+    const { checkpoints, words: first } = await other.session.saved.importAll({ file });
+    expect(checkpoints.map(({ step }) => step)).toEqual(saved.map(({ step }) => step));
+    expect(first).toEqual([`${saved.length} checkpoints imported.`]);
+    expect(await other.session.saved.importAll({ file })).toEqual({
+      checkpoints,
+      words: [`0 checkpoints imported. ${saved.length} were here before.`],
+    });
   });
 });
