@@ -5,6 +5,7 @@ import type { ByteSource } from "../formats/byte-source.ts";
 import { sha256Hex } from "../util/bytes.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
 import { hasKillPoints, reach } from "./kill-points.ts";
+import { BrowserFault } from "./strict-store.ts";
 
 /**
  * A put takes several times its size in memory, in the page's process and in the browser's: with 2 MiB a save stays
@@ -73,7 +74,7 @@ export async function readChunk(
     chunk = await get<unknown>(chunkKey(payloadId, index), store);
   } catch (error) {
     // Chrome says so of a file of its own that is gone or cut short.
-    if (error instanceof DOMException) {
+    if (error instanceof BrowserFault) {
       return { state: "unreadable" };
     }
     throw error;

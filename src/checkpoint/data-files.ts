@@ -66,7 +66,7 @@ export async function loadDataFile(
     if (state === "damaged" || state === "missing") {
       await store.lock(() => collectGarbage(store, () => [entry]));
     }
-    return null;
+    return state === "sound" ? await readPayload(entry, store, signal) : null;
   }
 }
 

@@ -23,7 +23,7 @@ import {
   type OpenedManifest,
 } from "./manifest.ts";
 import type { Mirror } from "./mirror.ts";
-import { ConnectionLost } from "./strict-store.ts";
+import { ConnectionLost, BrowserFault } from "./strict-store.ts";
 import type { WriteLock } from "./write-lock.ts";
 
 /** What every function on stored payloads works with. */
@@ -259,7 +259,8 @@ function soundOf(opened: readonly Opened[]): Entry[] {
 
 /** A full disk as a UserError; anything else as it is. */
 function storageFault(error: unknown, neededBytes: number): unknown {
-  if (!(error instanceof Error && error.name === "QuotaExceededError")) {
+  const reason = error instanceof BrowserFault ? error.cause : null;
+  if (!(reason instanceof Error && reason.name === "QuotaExceededError")) {
     return error;
   }
   return new UserError(

@@ -40,6 +40,16 @@ export class ConnectionLost extends DatabaseFault {
   }
 }
 
+/** The browser failed at it for a reason of its own, a DOMException, which is the cause. */
+export class BrowserFault extends DatabaseFault {
+  constructor(cause: unknown) {
+    super("unexpected", `The browser's database of the saved runs failed (${String(cause)}).`, {
+      remedy: "Try again. If it happens again, reload the page.",
+      cause,
+    });
+  }
+}
+
 interface Connection {
   database: IDBDatabase;
   lossMessage: string | null;
@@ -83,13 +93,17 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
 
   return {
     use: async (mode, callback) => {
-      // Only microtasks lie between the two: a transaction ends by itself when a task ends without a request.
-      const begun = await begin(mode);
-      const answer = answerOf(begun, callback);
-      return await withPatience(answer, limits.transaction, () => {
-        forget();
-        return abort(begun);
-      }).catch(refuse);
+      try {
+        // Only microtasks lie between the two: a transaction ends by itself when a task ends without a request.
+        const begun = await begin(mode);
+        const answer = answerOf(begun, callback);
+        return await withPatience(answer, limits.transaction, () => {
+          forget();
+          return abort(begun);
+        });
+      } catch (error) {
+        throw told(error);
+      }
     },
     lossMessage: () => lossMessage,
     async close() {
@@ -194,14 +208,15 @@ function abort(begun: IDBTransaction): boolean {
   }
 }
 
-/** An aborted transaction may come without any reason. */
-function refuse(reason: unknown): never {
+/** What the browser throws, as a sentence. An aborted transaction may come without any reason. */
+function told(reason: unknown): Error {
   if (isConnectionLoss(reason)) {
-    throw new ConnectionLost(reason);
+    return new ConnectionLost(reason);
   }
-  throw reason instanceof Error
-    ? reason
-    : new Error("The browser's database gave a transaction up without a reason.");
+  if (reason instanceof Error && !(reason instanceof DOMException)) {
+    return reason;
+  }
+  return new BrowserFault(reason ?? "a transaction was given up without a reason");
 }
 
 /** Not the AbortError of a signal: none comes this deep. */

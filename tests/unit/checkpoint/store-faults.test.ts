@@ -3,7 +3,9 @@ import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
+import { UserError } from "../../../src/util/errors.ts";
 import { exampleRun } from "./example-run.ts";
+import { interceptOperations } from "./operations.ts";
 import { rawStore } from "./raw-store.ts";
 import { chunksOf, failPut, interceptPut, killAtPut } from "./store-faults.ts";
 
@@ -143,6 +145,36 @@ describe("a flipped bit", () => {
     await raw.set(piece!, new TextEncoder().encode("dat!").buffer);
     expect(await store.loadDataFile(identity.sha256)).toBeNull();
     expect(await raw.keys()).toEqual([]);
+  });
+});
+
+describe("a read that fails once", () => {
+  /** Fails the n-th read of a value. */
+  function failGet(n: number, errorName: string): void {
+    let count = 0;
+    interceptOperations((name) => (name === "get" && count++ === n ? errorName : null));
+  }
+
+  test.each([
+    [0, "UnknownError"],
+    [1, "UnknownError"],
+  ])("at value %i, with %s, costs no data set", async (n, errorName) => {
+    const identity = { ...older.data, sizeBytes: 4 };
+    await store.saveDataFile(identity, new Blob(["data"]));
+    failGet(n, errorName);
+    await store.loadDataFile(identity.sha256).catch((error: unknown) => {
+      expect(error).toBeInstanceOf(UserError);
+    });
+    vi.restoreAllMocks();
+    expect(await (await store.loadDataFile(identity.sha256))?.text()).toBe("data");
+  });
+});
+
+test("a database that cannot be opened says so in a sentence", async () => {
+  interceptOperations((name) => (name === "open" ? "UnknownError" : null));
+  await expect(store.listCheckpoints()).rejects.toMatchObject({
+    name: "UserError",
+    message: expect.stringMatching(/database of the saved runs failed.*UnknownError/) as string,
   });
 });
 
