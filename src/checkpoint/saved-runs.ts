@@ -51,9 +51,7 @@ export function writeRun(
   return store.lock(async () => {
     await restoreManifests(store);
     const older = await savedRuns(store);
-    // Later than all others even when the clock was set back.
-    const createdAt =
-      from?.savedAt ?? Math.max(Date.now(), (older[0]?.manifest.createdAt ?? 0) + 1);
+    const createdAt = from?.savedAt ?? (await timeOfNewest(older, store));
     const isPinned = from?.isPinned ?? false;
     const saved = await writePayload(
       file,
@@ -76,6 +74,15 @@ export function writeRun(
     }
     return summaryOf(saved, all);
   });
+}
+
+/** Later than all others, also than those that are lost, even when the clock was set back. */
+async function timeOfNewest(older: readonly SavedRun[], { mirror }: PayloadStore): Promise<number> {
+  const times = [
+    ...older.map(({ manifest }) => manifest.createdAt),
+    ...(await mirror.read()).map(({ savedAt }) => savedAt),
+  ];
+  return Math.max(Date.now(), ...times.map((time) => time + 1));
 }
 
 /** Newest first. */

@@ -35,6 +35,8 @@ type Interruption = "pause" | "stop";
 type Outcome = "finished" | Interruption | { rebuildFor: RebuildReason };
 
 const sampleTokens = 48;
+/** How long a run that stops waits for the database to say what is saved. */
+const lookMs = 2000;
 
 export class Run {
   readonly state: RunState;
@@ -258,7 +260,8 @@ export class Run {
       );
       this.#safe = snapshot;
       this.#savedStep = trainer.step;
-      const checkpoints = await this.#parts.store.listCheckpoints();
+      // The save is done, whether or not the browser lists it now.
+      const checkpoints = await this.#parts.store.listCheckpoints().catch(() => null);
       this.#emit({ kind: "saved", reason, checkpoint, checkpoints });
       return checkpoint;
     } catch (error) {
@@ -387,8 +390,19 @@ export class Run {
     this.#abort = new AbortController();
     await releaseRig(rig).catch(() => undefined); // what made it fail is to be told, not this
     Object.assign(this.state, structuredClone(this.#safe));
-    const safeStep = this.#savedStep >= 0 ? this.#savedStep : null;
-    this.#setPhase({ name: "failed", error: toPlain(error), safeStep });
+    this.#setPhase({ name: "failed", error: toPlain(error), safeStep: await this.#lookUpSaved() });
+  }
+
+  /** The newest step that is saved, as the database has it: it may be gone by now. */
+  async #lookUpSaved(): Promise<number | null> {
+    const remembered = this.#savedStep >= 0 ? this.#savedStep : null;
+    const stored = async () => {
+      const all = await this.#parts.store.listCheckpoints();
+      const steps = all.flatMap(({ runId, step }) => (runId === this.state.runId ? [step] : []));
+      return steps.length > 0 ? Math.max(...steps) : null;
+    };
+    const inTime = waitFor(lookMs, this.#abort.signal).then(() => remembered);
+    return await Promise.race([stored(), inTime]).catch(() => remembered);
   }
 
   async #ensureRig(): Promise<void> {

@@ -1,9 +1,10 @@
-// A fault while the run recovers from a fault, the k-th operation of its database failing, the run taken over by another
-// tab, and a clock that goes back: in the end the run is the one in one piece.
+// A fault while the run recovers from a fault, every one in the recovery from every one: in the end the run is the one in
+// one piece. And each alone where there is more to see: the run taken over by another tab, a clock that goes back.
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { UserError } from "../../../src/util/errors.ts";
-import { failPut } from "../checkpoint/store-faults.ts";
-import { deviceLost, devices, openFragile } from "./fragile-machine.ts";
+import type { ErrorCode } from "../../../src/util/errors.ts";
+import { faults, type Fault } from "./faults.ts";
+import { deviceFull, deviceLost, devices, openFragile } from "./fragile-machine.ts";
+import { Scene } from "./scene.ts";
 import { setUpBrowser, Tab } from "./tab.ts";
 import { expectSameRun, makeWholeRun, newestOf, tinyRecipe, type WholeRun } from "./whole-run.ts";
 
@@ -18,149 +19,76 @@ setUpBrowser();
 
 let databases = 0;
 let database: string;
-let tab: Tab;
 let whole: WholeRun;
 
 beforeAll(async () => {
   whole = await makeWholeRun();
 }, 60_000);
 
-beforeEach(async () => {
+beforeEach(() => {
   Tab.closeAll();
   Object.assign(devices, { opened: 0, fault: null, refusals: 0 });
   database = `matrix ${databases++}`;
-  tab = new Tab(database);
-  await tab.loadTiny();
 });
 
 afterEach(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
-const isRebuilt = ({ kind }: { kind: string }) => kind === "rebuilt";
-
-/** Takes up what is saved in a new tab, after the old one was killed, and trains it to its end. */
-async function takeUp(runId: string): Promise<void> {
-  Tab.closeAll();
-  Object.assign(devices, { fault: null, refusals: 0 });
-  const next = new Tab(database);
-  await next.loadTiny();
-  const [newest] = await next.session.saved.list();
-  await next.session.restore({ key: newest!.key });
-  const done = next.untilPhase("done");
-  await next.session.resume();
-  await done;
-  await expectSameRun(next, runId, whole, newest!.step);
+/** Each stops the run as it does alone, the second as it does where the first has left the run. */
+function stopsOf(first: Fault, second: Fault): ErrorCode[] {
+  const secondStop = first.isTakenUp ? second.stopWhenTakenUp : second.stop;
+  return [first.stop, secondStop].filter((stop) => stop !== null);
 }
 
-describe("a device lost at step 3, and then", () => {
-  test.each([
-    ["lost again", () => (devices.fault = deviceLost())],
-    [
-      "a save that finds no room",
-      () => {
-        failPut(0);
-      },
-    ],
-    [
-      "a database that gives a save up",
-      () => {
-        failPut(1, "AbortError");
-      },
-    ],
-    [
-      "one that breaks at the manifest",
-      () => {
-        failPut(2, "UnknownError");
-      },
-    ],
-  ])("%s: the run ends as in one piece", async (_, second) => {
-    tab.withinStep(3, () => {
-      devices.fault = deviceLost();
-      tab.within(isRebuilt, () => {
-        second();
+/** A save that is made again does not bear a second loss of its connection. */
+function failedSavesOf(first: Fault, second: Fault): number {
+  const isLostTwice =
+    first.save === "is made again" &&
+    (second.save === "is made again" || second.name === "the database is deleted");
+  return [first, second].filter(({ save }) => save === "fails").length + (isLostTwice ? 1 : 0);
+}
+
+/** Only a database that was deleted is a loss, where the run ends before it is saved anew. */
+function mayLose(first: Fault, second: Fault): boolean {
+  const isDeleted = ({ name }: Fault) => name === "the database is deleted";
+  return (first.isTakenUp && isDeleted(second)) || (isDeleted(first) && second.isTakenUp) || false;
+}
+
+describe.each(faults.map((fault) => [fault.name, fault] as const))("%s, and then", (_, first) => {
+  test.each(faults.map((fault) => [fault.name, fault] as const))("%s", async (_second, second) => {
+    // Waits for a device pass at once.
+    vi.useFakeTimers({ toFake: ["setTimeout"] }).setTimerTickMode("nextTimerAsync");
+    const scene = new Scene(database, whole);
+    let isStruck = false;
+    scene.whenStep(3, () => {
+      first.whenRecovering(scene, () => {
+        isStruck = true;
+        second.strike(scene);
       });
+      first.strike(scene);
     });
-    const done = tab.untilPhase("done");
-    const runId = await tab.start(tinyRecipe);
-    await done;
-    expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
-    expect(tab.losses().slice(-2)).toEqual(whole.losses.slice(-2));
-  });
-
-  test("a full one: the run stops with what is safe, and ends as in one piece when it is taken up", async () => {
-    const full = new UserError("out-of-memory", "The GPU is full.", { remedy: "Less." });
-    tab.withinStep(3, () => {
-      devices.fault = deviceLost();
-      tab.within(isRebuilt, () => {
-        devices.fault = full;
-      });
-    });
-    const failed = tab.untilPhase("failed");
-    const runId = await tab.start(tinyRecipe);
-    expect(await failed).toMatchObject({ error: { code: "out-of-memory" }, safeStep: 2 });
-    await takeUp(runId);
-  });
-
-  test.each(["recovering", "rebuilt"])(
-    "the worker gone while it is %s: it ends as in one piece when it is taken up",
-    async (moment) => {
-      const gone = new Promise<void>((resolve) => {
-        tab.within(
-          (event) => event.kind === moment || (event.kind === "run" && event.phase.name === moment),
-          () => {
-            Tab.closeAll();
-            devices.refusals = Infinity; // nothing of the old worker goes on
-            resolve();
-          },
-        );
-      });
-      tab.withinStep(3, () => {
-        devices.fault = deviceLost();
-      });
-      const runId = await tab.start({ ...tinyRecipe });
-      await gone;
-      await tab.session.stop().catch(() => undefined);
-      await takeUp(runId);
-    },
-  );
-});
-
-describe("a database", () => {
-  test("whose k-th write fails, for every k of a ten-step run, costs no step", async () => {
-    const recipe = { ...tinyRecipe, maxSteps: 10 };
-    const undisturbed = tab.untilPhase("done");
-    const id = await tab.start(recipe);
-    await undisturbed;
-    const expected = await newestOf(tab, id);
-    let broken = 0;
-    for (let k = 0, isBroken = true; isBroken; k++) {
-      Tab.closeAll();
-      const next = new Tab(`${database}, ${k}`);
-      await next.loadTiny();
-      const begun = performance.now();
-      const done = next.untilPhase("done");
-      failPut(k, k % 2 === 0 ? "QuotaExceededError" : "UnknownError");
-      const runId = await next.start(recipe);
-      await done;
-      vi.restoreAllMocks();
-      isBroken = next.eventsOf("saveFailed").length > 0;
-      broken += isBroken ? 1 : 0;
-      expect(performance.now() - begun).toBeLessThan(20_000);
-      expect(next.losses().map(([, loss]) => loss)).toEqual(tab.losses().map(([, loss]) => loss));
-      const found = await newestOf(next, runId);
-      // The last save may be the one that failed: then the one before it is there.
-      const missed = next.eventsOf("saveFailed").some(({ step }) => step === 10);
-      expect(found.trainer.step).toBe(missed ? 9 : 10);
-      if (!missed) {
-        expect(found.adapter).toEqual(expected.adapter);
-      }
+    await scene.play();
+    expect(isStruck).toBe(true);
+    expect(scene.stops).toEqual(stopsOf(first, second));
+    expect(scene.failedSaves).toBe(failedSavesOf(first, second));
+    expect(scene.restarts).toBe(scene.notices.length);
+    if (!mayLose(first, second)) {
+      expect(scene.notices).toEqual([]);
     }
-    expect(broken).toBeGreaterThan(19);
-  }, 240_000);
+    await scene.expectWhole();
+  });
 });
 
 describe("a run", () => {
+  let tab: Tab;
+
+  beforeEach(async () => {
+    tab = new Tab(database);
+    await tab.loadTiny();
+  });
+
   test("that another tab takes over stops, saves nothing more, and goes on there from its last save", async () => {
     const surrendered = new Promise<void>((resolve) => {
       tab.within(
@@ -194,6 +122,24 @@ describe("a run", () => {
     await done;
     expect(tab.eventsOf("saved")).toHaveLength(savedHere);
     await expectSameRun(other, runId, whole, newest!.step);
+  });
+
+  test("that stops after its database was deleted does not call itself saved, and goes on from memory", async () => {
+    const paused = tab.untilPhase("paused");
+    tab.withinStep(3, () => void tab.session.pause());
+    const runId = await tab.start(tinyRecipe);
+    await paused;
+    await new Promise((resolve) => {
+      indexedDB.deleteDatabase(database).onsuccess = resolve;
+    });
+    devices.fault = deviceFull();
+    const failed = tab.untilPhase("failed");
+    await tab.session.resume();
+    expect(await failed).toMatchObject({ error: { code: "out-of-memory" }, safeStep: null });
+    const done = tab.untilPhase("done");
+    await tab.session.resume();
+    await done;
+    expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
   });
 
   test("under a clock that goes back a day with each look at it is the run in one piece", async () => {

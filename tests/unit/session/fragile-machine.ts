@@ -2,6 +2,7 @@
 import type { Machine, openMachine } from "../../../src/gpu/machine.ts";
 import { NoDevice } from "../../../src/gpu/device.ts";
 import { UserError } from "../../../src/util/errors.ts";
+import { answerTheLiving } from "./lives.ts";
 
 /** What the next machines do; a test sets it. */
 export const devices = {
@@ -18,10 +19,15 @@ export function deviceLost(): UserError {
   return new UserError("device-lost", "The GPU process stopped.", { remedy: "Wait." });
 }
 
+export function deviceFull(): UserError {
+  return new UserError("out-of-memory", "The GPU is full.", { remedy: "Less." });
+}
+
 export async function openFragile(
   open: typeof openMachine,
   ...given: Parameters<typeof openMachine>
 ): Promise<Machine> {
+  await answerTheLiving();
   if (devices.refusals > 0) {
     devices.refusals--;
     throw new NoDevice();
@@ -35,6 +41,7 @@ export async function openFragile(
     async guard(work) {
       const result = await machine.guard(work);
       await devices.hang?.();
+      await answerTheLiving();
       const { fault } = devices;
       if (fault !== null) {
         devices.fault = null;

@@ -3,7 +3,11 @@
 import "fake-indexeddb/auto";
 import { readFile } from "node:fs/promises";
 import { vi } from "vitest";
-import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
+import {
+  openStore,
+  type CheckpointStore,
+  type StoreOptions,
+} from "../../../src/checkpoint/store.ts";
 import type {
   Calls,
   ModelInfo,
@@ -69,9 +73,12 @@ export class Tab {
   readonly session: Session;
   readonly #listeners = new Set<(event: SessionEvent) => void>();
 
-  /** @param database tabs of one name share what is saved */
-  constructor(database: string) {
-    this.store = openStore(database);
+  /**
+   * @param database tabs of one name share what is saved
+   * @param options where tabs share the record outside of the database as well
+   */
+  constructor(database: string, options: StoreOptions = {}) {
+    this.store = openStore(database, options);
     this.session = new Session({
       store: this.store,
       device: { engine: "tfjs", backend: "cpu", name: "Node", fallbackReason: "no WebGPU" },
@@ -91,7 +98,6 @@ export class Tab {
     await this.session.loadData({ source: { kind: "demo" } });
   }
 
-  /** The visitor's own files: a model of a few hundred values, whose steps take milliseconds. */
   /** Files as a visitor chooses them: looked up, then loaded as they are stored. */
   async loadFiles(files: PickedFile[]): Promise<ModelInfo> {
     const source = { kind: "files", files } as const;
@@ -99,6 +105,7 @@ export class Tab {
     return await this.session.loadModel({ source: { kind: "offer", id, format: "stored" } });
   }
 
+  /** The visitor's own files: a model of a few hundred values, whose steps take milliseconds. */
   async loadTiny(): Promise<void> {
     await this.loadFiles(tinyFiles());
     await this.session.loadData({ source: { kind: "file", file: tinyData } });
@@ -112,6 +119,11 @@ export class Tab {
     const params = { recipe: { ...shortRecipe, ...recipe }, adapter: null, samplePrompt: "" };
     const { runId } = await this.session.start({ ...params, ...given });
     return runId;
+  }
+
+  /** Hears every event, before the session goes on. */
+  onEvery(hear: (event: SessionEvent) => void): void {
+    this.#listeners.add(hear);
   }
 
   /** Acts within the next event for which `isIt` holds, before the session goes on. */
