@@ -316,7 +316,8 @@ export type SessionEvent =
       kind: "saved";
       reason: SaveReason;
       checkpoint: CheckpointSummary;
-      checkpoints: CheckpointSummary[];
+      /** Null when the browser could not list them just now. */
+      checkpoints: CheckpointSummary[] | null;
     }
   /** Saving failed; the run goes on in memory. */
   | { kind: "saveFailed"; step: number; error: PlainError }

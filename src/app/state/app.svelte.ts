@@ -157,7 +157,7 @@ export class AppState {
     } else if (event.kind === "loading") {
       this.setup.takeLoading(event.doing, event.doneBytes, event.totalBytes);
     } else if (event.kind === "saved") {
-      this.saved.list = event.checkpoints;
+      this.saved.list = event.checkpoints ?? [event.checkpoint, ...this.saved.list];
     } else if (event.kind === "waiting") {
       this.waiting = event.fault;
     } else if (event.kind === "token") {

@@ -1,0 +1,172 @@
+// Each operation on the database fails once, whichever it is (opening, beginning a transaction, reading, writing, deleting),
+// in a run of ten steps that is taken up half-way. In the end it is the run in one piece, and no save that was told is lost.
+import { afterEach, beforeAll, expect, test, vi } from "vitest";
+import type { AdapterState } from "../../../src/adapter/state.ts";
+import type { Recipe } from "../../../src/train/recipe.ts";
+import { UserError } from "../../../src/util/errors.ts";
+import { MemorySlots } from "../checkpoint/made-store.ts";
+import { interceptOperations, type OperationName } from "../checkpoint/operations.ts";
+import { inTime } from "./in-time.ts";
+import { setUpBrowser, Tab, tinyData, tinyFiles } from "./tab.ts";
+import { makeWholeRun, newestOf } from "./whole-run.ts";
+
+setUpBrowser();
+
+const steps = 10;
+const half = 5;
+const recipe: Partial<Recipe> = {
+  maxSteps: steps,
+  evalSteps: half,
+  saveSteps: 4,
+  saveTotalLimit: 2,
+};
+
+// Modules are loaded by a run whose waits are not bounded.
+beforeAll(makeWholeRun, 60_000);
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** A person who pauses half-way, closes the browser, takes the run up, and tries again what is refused. */
+class Person {
+  /** What was refused, and what could not be saved. */
+  readonly told: string[] = [];
+  readonly losses = new Map<number, number | undefined>();
+  readonly #database: string;
+  readonly #slots = new MemorySlots();
+  #runId = "";
+  /** The newest step that the page was told is saved. */
+  #saved = 0;
+  #events = 0;
+
+  constructor(database: string) {
+    this.#database = database;
+  }
+
+  /** @returns the adapter that is saved at the end */
+  async train(): Promise<AdapterState> {
+    await this.#startAndPause();
+    for (let tries = 0; this.#saved < steps; tries++) {
+      expect(tries).toBeLessThan(3);
+      await this.#takeUp();
+    }
+    const { adapter, trainer } = await newestOf(await this.#openTab(), this.#runId);
+    expect(trainer.step).toBe(steps);
+    return adapter;
+  }
+
+  async #startAndPause(): Promise<void> {
+    const tab = await this.#openTab();
+    await tab.session.loadData({ source: { kind: "file", file: tinyData } });
+    tab.withinStep(half, () => void tab.session.pause());
+    const paused = tab.untilPhase("paused");
+    this.#runId = await tab.start(recipe);
+    await this.#wait(paused);
+  }
+
+  /** The data file is the one that was kept with the run. */
+  async #takeUp(): Promise<void> {
+    const tab = await this.#openTab();
+    const [newest] = await this.#insist(() => tab.session.saved.list());
+    await this.#insist(() => tab.session.restore({ key: newest!.key }));
+    const done = tab.untilPhase("done");
+    await this.#insist(() => tab.session.resume());
+    await this.#wait(done);
+  }
+
+  async #openTab(): Promise<Tab> {
+    Tab.closeAll();
+    const tab = new Tab(this.#database, { mirrorSlots: this.#slots });
+    tab.onEvery((event) => {
+      this.#events++;
+      if (event.kind === "saved") {
+        this.#saved = event.checkpoint.step;
+      } else if (event.kind === "saveFailed") {
+        this.told.push(event.error.message);
+      } else if (event.kind === "step") {
+        this.losses.set(event.entry.step, event.entry.loss);
+      }
+    });
+    const { checkpoints, notices } = await this.#insist(() => tab.session.open());
+    expect(notices).toEqual([]);
+    expect(checkpoints[0]?.step ?? 0).toBeGreaterThanOrEqual(this.#saved);
+    await tab.loadFiles(tinyFiles());
+    return tab;
+  }
+
+  async #insist<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#wait(call());
+    } catch (error) {
+      expect(error).toBeInstanceOf(UserError);
+      this.told.push((error as UserError).message);
+      await new Promise((resolve) => setImmediate(resolve)); // a person takes a moment
+      return await this.#wait(call());
+    }
+  }
+
+  async #wait<T>(work: Promise<T>): Promise<T> {
+    return await inTime(work, () => this.#events);
+  }
+}
+
+/** As browsers put it, two for each operation. */
+function errorNameOf(name: OperationName, k: number): string {
+  if (k % 2 === 1) {
+    return "UnknownError";
+  }
+  return name === "put"
+    ? "QuotaExceededError"
+    : name === "transaction"
+      ? "InvalidStateError"
+      : "AbortError";
+}
+
+/** Breaks the k-th operation; answers which it was, null when there are not so many. */
+async function trainWith(k: number) {
+  let count = 0;
+  let broken: OperationName | null = null;
+  interceptOperations((name) => {
+    if (count++ !== k) {
+      return null;
+    }
+    broken = name;
+    return errorNameOf(name, k);
+  });
+  const person = new Person(`operation ${k}`);
+  const adapter = await person.train();
+  vi.restoreAllMocks();
+  return {
+    adapter,
+    told: person.told,
+    losses: [...person.losses],
+    broken: broken as OperationName | null,
+  };
+}
+
+test("whichever operation on the database fails: it is told in one sentence, or not at all, and costs nothing", async () => {
+  const whole = await trainWith(-1);
+  const broken = new Map<OperationName, number>();
+  for (let k = 0; ; k++) {
+    const run = await trainWith(k);
+    if (run.broken === null) {
+      break;
+    }
+    broken.set(run.broken, (broken.get(run.broken) ?? 0) + 1);
+    const place = `${run.broken}, operation ${k}`;
+    expect(run.adapter, place).toEqual(whole.adapter);
+    expect(run.losses, place).toEqual(whole.losses);
+    expect(run.told.length, place).toBeLessThanOrEqual(1);
+    expect(run.told.join(), place).toMatch(/^$|database of the saved runs|storage|cannot read it/);
+  }
+  expect([...broken.keys()].sort()).toEqual([
+    "count",
+    "delete",
+    "get",
+    "getAllKeys",
+    "open",
+    "put",
+    "transaction",
+  ]);
+}, 600_000);
