@@ -51,7 +51,8 @@ class Person {
       expect(tries).toBeLessThan(3);
       await this.#takeUp();
     }
-    const { adapter, trainer } = await newestOf(await this.#openTab(), this.#runId);
+    const tab = await this.#openTab();
+    const { adapter, trainer } = await this.#insist(() => newestOf(tab, this.#runId));
     expect(trainer.step).toBe(steps);
     return adapter;
   }
