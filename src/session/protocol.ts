@@ -218,7 +218,7 @@ export interface Calls {
   resume: { params: undefined; result: null };
   /** Takes the run of this browser from the tab that has it: that one stops and saves nothing more. */
   takeOver: { params: undefined; result: null };
-  /** Ends the run after the step being made and saves it. */
+  /** Ends the run after the step being made and saves it; tries the save again where a run that is done is not saved. */
   stop: { params: undefined; result: null };
   /** Saves after the step being made; nothing happens when no run is going. */
   save: { params: { reason: SaveReason }; result: null };

@@ -92,7 +92,7 @@ export class Run {
     this.#going = this.#guests.gone.then(() => this.#runUntilInterrupted());
   }
 
-  /** Answers when the run stands still and is saved. */
+  /** Answers when the run stands still and is saved. A run that is done but not saved is saved by another stop. */
   async interrupt(wanted: Interruption): Promise<void> {
     if (this.isGoing) {
       this.#wanted = wanted;
@@ -102,8 +102,8 @@ export class Run {
         this.#setPhase({ name: "pausing" });
       }
       await this.#going;
-    } else if (wanted === "stop" && this.#phase.name === "paused") {
-      await this.#finish(true);
+    } else if (wanted === "stop" && "isSaved" in this.#phase) {
+      await this.#finish(this.#phase.name === "paused" || this.#phase.stoppedEarly);
     }
   }
 

@@ -246,7 +246,8 @@ export class Session {
   }
 
   async stop(): Promise<null> {
-    await this.#currentRun().interrupt("stop");
+    const run = this.#currentRun();
+    await this.#holding(() => run.interrupt("stop"));
     return null;
   }
 

@@ -75,6 +75,19 @@ describe("a full disk", () => {
     await done;
     await expectSameRun(tab, runId, whole);
   });
+
+  test("at the last step leaves a run that is saved when it is asked for again", async () => {
+    tab.withinStep(5, () => {
+      failPut(0);
+    });
+    const done = tab.untilPhase("done");
+    const runId = await tab.start({ ...recipe, saveSteps: 0 });
+    expect(await done).toMatchObject({ step: 5, isSaved: false });
+    expect(await tab.session.saved.list()).toEqual([]);
+    await tab.session.stop();
+    expect(phaseOf("done")).toMatchObject({ step: 5, isSaved: true, stoppedEarly: false });
+    await expectSameRun(tab, runId, whole);
+  });
 });
 
 describe("a lost device", () => {
