@@ -137,7 +137,7 @@ export class Session {
     try {
       return await work(abort.signal);
     } finally {
-      this.#loadAbort = null;
+      this.#loadAbort = this.#loadAbort === abort ? null : this.#loadAbort;
     }
   }
 

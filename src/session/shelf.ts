@@ -233,11 +233,16 @@ export class Shelf {
     await deleteDownloads(root);
   }
 
-  #stored() {
+  async #stored() {
     this.#storage ??= openStorage().then(async (root) =>
       root === null ? null : { root, cache: await openCache(root) },
     );
-    return this.#storage;
+    try {
+      return await this.#storage;
+    } catch (error) {
+      this.#storage = null; // it may open the next time
+      throw error;
+    }
   }
 }
 
