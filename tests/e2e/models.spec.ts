@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
-import { choose, waitUntilReady } from "../support/page.ts";
+import { choose, useHub, waitUntilReady } from "../support/page.ts";
 import { lfsFile, openHubServer, repoOf, textFile, type HubServer } from "../support/hub-server.ts";
 import { expect, siteUrl, smallRecipe, start, test } from "./story.ts";
 
@@ -37,17 +37,6 @@ test.afterEach(async () => {
 
 const modelSection = (page: Page) => page.getByRole("region", { name: "Model", exact: true });
 
-/** Chooses the local hub for the page, as for a mirror. */
-async function useHub(page: Page): Promise<void> {
-  await waitUntilReady(page);
-  await page.getByText("Token and mirror").click();
-  await page.getByLabel("Hub address").fill(hub.endpoint);
-  const reloaded = page.waitForEvent("load");
-  await page.getByRole("button", { name: "Use", exact: true }).click();
-  await reloaded;
-  await waitUntilReady(page);
-}
-
 async function lookUp(page: Page, wanted: string): Promise<void> {
   await page.getByLabel("Model on the Hub").fill(wanted);
   await page.getByRole("button", { name: "Look up" }).click();
@@ -59,7 +48,7 @@ test("a model of a hub is priced, downloaded, trained on, and there again withou
 }) => {
   const { context, page, events } = await visit();
   await context.addInitScript(countPersist);
-  await useHub(page);
+  await useHub(page, hub.endpoint);
   const origins = new Set<string>();
   context.on("request", (request) => origins.add(new URL(request.url()).origin));
 
@@ -117,7 +106,7 @@ test("a name that the hub does not have, and a gated model, are refused with wha
   visit,
 }) => {
   const { page } = await visit();
-  await useHub(page);
+  await useHub(page, hub.endpoint);
   await lookUp(page, "anneal/nothing");
   await expect(page.getByRole("alert")).toContainText("Check the name for a slip");
   const [files] = hub.repos.get(name)?.commits.values() ?? [];

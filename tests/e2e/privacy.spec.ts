@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { BrowserContext, Page, Worker } from "@playwright/test";
 import { lfsFile, openHubServer, repoOf, textFile } from "../support/hub-server.ts";
-import { choose, madeFile, waitUntilReady, type MadeFile } from "../support/page.ts";
+import { choose, madeFile, useHub, waitUntilReady, type MadeFile } from "../support/page.ts";
 import { jsonl } from "./made-files.ts";
 import { expect, siteUrl, smallRecipe, start, test } from "./story.ts";
 
@@ -138,13 +138,7 @@ test("text of a hub is text, and requests go to the page and that hub alone", as
     const { context, page, events } = await visit();
     const watch = watchForMarkup(page);
     const origins = watchOrigins(context);
-    await waitUntilReady(page);
-    await page.getByText("Token and mirror").click();
-    await page.getByLabel("Hub address").fill(hub.endpoint);
-    const reloaded = page.waitForEvent("load");
-    await page.getByRole("button", { name: "Use", exact: true }).click();
-    await reloaded;
-    await waitUntilReady(page);
+    await useHub(page, hub.endpoint);
     await page.getByLabel("Model on the Hub").fill("anneal/tiny");
     await page.getByRole("button", { name: "Look up" }).click();
     const offer = page.getByRole("group", { name: "Model looked up" });

@@ -92,6 +92,17 @@ export async function waitUntilReady(page: Page): Promise<void> {
   await startButton(page).waitFor({ timeout: 120_000 });
 }
 
+/** Chooses a hub, as one does a mirror: the page reloads under another policy. */
+export async function useHub(page: Page, endpoint: string): Promise<void> {
+  await waitUntilReady(page);
+  await page.getByText("Token and mirror").click();
+  await page.getByLabel("Hub address").fill(endpoint);
+  const reloaded = page.waitForEvent("load");
+  await page.getByRole("button", { name: "Use", exact: true }).click();
+  await reloaded;
+  await waitUntilReady(page);
+}
+
 export interface Choices {
   /** Folder of a Hugging Face model. */
   model?: string | undefined;
