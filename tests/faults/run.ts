@@ -1,5 +1,6 @@
 // `npm run test:faults`: breaks the browser under the checkpoint store and looks at what is left.
-//   --only <section>[,<section>]  kill-points, random-kills, operations, storage, disk, bit-flips, save-cost, runs
+//   --only <section>[,<section>]  kill-points, random-kills, operations, storage, disk, bit-flips, save-cost, runs,
+//                                 run-pairs, run-buffers
 //   --times <n>                   kills at each point in each scenario
 //   --kills <n>, --flips <n>      sizes of the random sections
 //   --long                        the full sizes
@@ -8,11 +9,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { backends, type Backend } from "./browser.ts";
+import { RunBrowser } from "./run-browser.ts";
 import { flipsIn, flipsInNode } from "./sections/bit-flips.ts";
 import { disk } from "./sections/disk.ts";
 import { killPoints } from "./sections/kill-points.ts";
 import { operations } from "./sections/operations.ts";
 import { randomKills } from "./sections/random-kills.ts";
+import { runBuffers } from "./sections/run-buffers.ts";
+import { runPairs } from "./sections/run-pairs.ts";
 import { runs, type RunSizes } from "./sections/runs.ts";
 import { saveCost } from "./sections/save-cost.ts";
 import { storage } from "./sections/storage.ts";
@@ -32,6 +36,10 @@ interface Sizes {
   kills: number;
   flips: number;
   runs: RunSizes;
+  /** Moments of a recovery at which each second fault comes, as many as there are at most. */
+  moments: number;
+  /** Share of the buffers of a run that find no room, one at a time. */
+  buffers: number;
 }
 
 type Section = (setting: Setting, sizes: Sizes, tally: Tally) => Promise<void>;
@@ -52,7 +60,11 @@ const sections: Readonly<Record<string, Section>> = {
     await flipsInNode(flips, tally);
     await onBoth((backend) => flipsIn(backend, setting, tally));
   },
-  runs: (setting, sizes, tally) => runs(setting, sizes.runs, tally),
+  runs: (setting, sizes, tally) => onRuns(setting, (browser) => runs(browser, sizes.runs, tally)),
+  "run-pairs": (setting, { moments }, tally) =>
+    onRuns(setting, (browser) => runPairs(browser, moments, tally)),
+  "run-buffers": (setting, { buffers }, tally) =>
+    onRuns(setting, (browser) => runBuffers(browser, buffers, tally)),
   "save-cost": async (setting, _, tally) => {
     for (const backend of backends) {
       await saveCost(backend, setting, tally);
@@ -63,6 +75,15 @@ const sections: Readonly<Record<string, Section>> = {
 /** Two cores, two browsers. */
 async function onBoth(work: (backend: Backend) => Promise<void>): Promise<void> {
   await Promise.all(backends.map(work));
+}
+
+async function onRuns(
+  { url, folder }: Setting,
+  work: (browser: RunBrowser) => Promise<void>,
+): Promise<void> {
+  const browser = await RunBrowser.open(mkdtempSync(join(folder, "runs-")), url);
+  await work(browser);
+  await browser.close();
 }
 
 const { values: flags } = parseArgs({
@@ -79,8 +100,10 @@ const sizes: Sizes = {
   kills: Number(flags.kills ?? (flags.long ? 500 : 100)),
   flips: Number(flags.flips ?? 10_000),
   runs: flags.long
-    ? { every: 1, rebuildEvery: 1, gpuKills: 20, moments: 4, buffers: 1 }
-    : { every: 9, rebuildEvery: 6, gpuKills: 4, moments: 1, buffers: 0.0125 },
+    ? { every: 1, rebuildEvery: 1, gpuKills: 20 }
+    : { every: 9, rebuildEvery: 6, gpuKills: 4 },
+  moments: flags.long ? 4 : 1,
+  buffers: flags.long ? 1 : 0.0125,
 };
 const wanted = flags.only?.split(",") ?? Object.keys(sections);
 const folder = mkdtempSync(join(tmpdir(), "anneal-faults-"));

@@ -11,7 +11,7 @@ const ten: Partial<Recipe> = { maxSteps: 10, saveSteps: 5 };
 const lastOfSetUp = "readback 2";
 
 /** @param share of the buffers that are refused, one in each run */
-export async function fullDevice(browser: RunBrowser, share: number, tally: Tally): Promise<void> {
+export async function runBuffers(browser: RunBrowser, share: number, tally: Tally): Promise<void> {
   await refuse(browser, "", ten, tally, (setUp, made) => [
     ...some(share, 0, setUp),
     ...some(share, setUp, made),

@@ -3,6 +3,7 @@ import type { Recipe } from "../../../src/train/recipe.ts";
 import { differences, faultsOfRun, recipe, undisturbed } from "../compared.ts";
 import type { Digest, Moment } from "../page/run-protocol.ts";
 import type { RunBrowser } from "../run-browser.ts";
+import type { Tally } from "../tally.ts";
 
 const eight: Partial<Recipe> = { ...recipe, maxSteps: 8 };
 /** The step within whose save the first fault comes. */
@@ -19,11 +20,7 @@ interface Pair {
 }
 
 /** @param moments of each pair that are played, at most */
-export async function pairs(
-  browser: RunBrowser,
-  moments: number,
-  report: (name: string, faults: readonly string[]) => void,
-): Promise<void> {
+export async function runPairs(browser: RunBrowser, moments: number, tally: Tally): Promise<void> {
   await browser.call("failBuffer", { k: -1 });
   const whole = await undisturbed(browser, eight);
   const labels = await browser.call("failBuffer", { k: -1 });
@@ -32,7 +29,7 @@ export async function pairs(
   for (const pair of pairsWith(last)) {
     for (const moment of pair.moments.slice(0, moments)) {
       await browser.reload(); // a worker of its own
-      report(`${pair.name}, at ${moment}`, await pair.play(browser, moment, whole));
+      tally.tell(`runs, ${pair.name}, at ${moment}`, await pair.play(browser, moment, whole));
     }
   }
 }

@@ -1,13 +1,9 @@
-// Runs that are broken at every step: reloaded, rebuilt, their GPU process ended, their browser killed; then with a second
-// fault on top, and without room for a buffer. Each ends bit for bit as the run that nothing disturbed.
-import { join } from "node:path";
+// Runs that are broken at every step: reloaded, rebuilt, their GPU process ended, their browser killed. Each ends bit for
+// bit as the run that nothing disturbed.
 import { differences, faultsOfRun, recipe, undisturbed } from "../compared.ts";
 import type { Digest } from "../page/run-protocol.ts";
-import type { Setting } from "../run.ts";
-import { RunBrowser } from "../run-browser.ts";
+import type { RunBrowser } from "../run-browser.ts";
 import type { Tally } from "../tally.ts";
-import { fullDevice } from "./run-buffers.ts";
-import { pairs } from "./run-pairs.ts";
 
 const lastBroken = 20;
 /** Two more steps, so that there are losses to compare after the last fault. */
@@ -20,38 +16,26 @@ export interface RunSizes {
   rebuildEvery: number;
   /** Steps within which the GPU process ends. */
   gpuKills: number;
-  /** Moments of a recovery at which each second fault comes, as many as there are at most. */
-  moments: number;
-  /** Share of the buffers of a run that find no room, one at a time. */
-  buffers: number;
 }
 
-export async function runs({ url, folder }: Setting, sizes: RunSizes, tally: Tally): Promise<void> {
-  const browser = await RunBrowser.open(join(folder, "runs"), url);
+export async function runs(browser: RunBrowser, sizes: RunSizes, tally: Tally): Promise<void> {
   const whole = await undisturbed(browser, steps);
   const broken = Array.from({ length: lastBroken }, (_, i) => i + 1);
   const some = broken.filter((step) => step % sizes.every === 0);
-  const report = (name: string, faults: readonly string[]) => {
-    tally.add(name, faults);
-    console.log(`runs, ${name}: ${faults.length === 0 ? "the same bits" : "not the same"}`);
-  };
-  report("undisturbed twice", differences(whole, await undisturbed(browser, steps)));
+  tally.tell("runs, undisturbed twice", differences(whole, await undisturbed(browser, steps)));
   const { rebuildEvery } = sizes;
   const rebuilt = await undisturbed(browser, { ...steps, reloadEverySteps: rebuildEvery });
-  report(`rebuilt every ${rebuildEvery} steps`, differences(whole, rebuilt));
+  tally.tell(`runs, rebuilt every ${rebuildEvery} steps`, differences(whole, rebuilt));
   const kills = broken.slice(0, sizes.gpuKills);
-  report(`${kills.length} ends of the GPU process`, await gpuEnds(browser, kills, whole));
-  report(
-    `reloaded after ${some.length} steps`,
+  tally.tell(`runs, ${kills.length} ends of the GPU process`, await gpuEnds(browser, kills, whole));
+  tally.tell(
+    `runs, reloaded after ${some.length} steps`,
     await taken(browser, some, whole, () => browser.reload()),
   );
-  report(
-    `browser killed after ${some.length} steps`,
+  tally.tell(
+    `runs, browser killed after ${some.length} steps`,
     await taken(browser, some, whole, () => browser.killAndReopen()),
   );
-  await pairs(browser, sizes.moments, report);
-  await fullDevice(browser, sizes.buffers, tally);
-  await browser.close();
 }
 
 /** Broken within the save of each of the steps, and taken up again. */
