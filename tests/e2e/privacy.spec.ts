@@ -30,6 +30,7 @@ test.beforeEach(async () => {
 });
 
 test.afterEach(async () => {
+  stranger.closeAllConnections(); // the browser opens some ahead, and a server waits for them for a minute
   await new Promise((resolve) => stranger.close(resolve));
 });
 
