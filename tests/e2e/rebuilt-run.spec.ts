@@ -3,7 +3,7 @@
 import { processesOf, residentBytes } from "../support/process-memory.ts";
 import { expect, smallRecipe, start, stepsOf, test, type Visit } from "./story.ts";
 
-const steps = Number(process.env["ANNEAL_STEPS"] ?? 96);
+const steps = Number(process.env["ANNEAL_STEPS"] ?? 64);
 const every = 8;
 /** By then drivers have the caches that they keep. */
 const warmUpSteps = 40;
