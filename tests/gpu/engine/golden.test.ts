@@ -81,7 +81,7 @@ test("on WebAssembly, where there is no WebGPU, twelve steps follow PyTorch too"
 });
 
 test("a device destroyed and rebuilt after every third step changes no bit, dropout on", async () => {
-  const golden = await openGolden("linear-rope", read); // few shaders, for each device compiles them anew
+  const golden = await openGolden("gqa-untied", read);
   const whole = await goldenEngine(golden, machine, 0.2);
   const expected = await replay(golden, whole, 0, 6);
   whole.dispose();
