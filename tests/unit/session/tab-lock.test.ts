@@ -1,6 +1,6 @@
 // One run in one tab: who holds it, who takes it over, and that a tab which lost it cannot write any more.
 import { beforeEach, expect, test, vi } from "vitest";
-import { takeTabLock } from "../../../src/session/tab-lock.ts";
+import { takeTabLock, type TabLock } from "../../../src/session/tab-lock.ts";
 import { Locks } from "./locks.ts";
 
 beforeEach(() => {
@@ -50,15 +50,18 @@ test("whoever takes over waits for the write that has begun", async () => {
   expect(order).toEqual(["written", "taken"]);
 });
 
+/** A write that is under way until it is told to end. */
+function beginWrite(lock: TabLock) {
+  let finish: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  return { writing: lock.write(() => ended), finish };
+}
+
 test("a write that waits while the run is taken over is not begun", async () => {
   const first = await takeTabLock();
-  let finish: () => void = () => undefined;
-  const writing = first.write(
-    () =>
-      new Promise<void>((resolve) => {
-        finish = resolve;
-      }),
-  );
+  const { writing, finish } = beginWrite(first);
   const work = vi.fn();
   const waiting = first.write(work);
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -72,13 +75,7 @@ test("a write that waits while the run is taken over is not begun", async () => 
 
 test("of two tabs that take the run over during one write only the last can write", async () => {
   const first = await takeTabLock();
-  let finish: () => void = () => undefined;
-  const writing = first.write(
-    () =>
-      new Promise<void>((resolve) => {
-        finish = resolve;
-      }),
-  );
+  const { writing, finish } = beginWrite(first);
   await new Promise((resolve) => setTimeout(resolve, 20));
   const second = expect(takeTabLock(true)).rejects.toThrow(otherTab);
   await new Promise((resolve) => setTimeout(resolve, 20));
