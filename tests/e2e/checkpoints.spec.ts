@@ -46,7 +46,12 @@ test("pausing, hiding and stopping save; the newest three and the best are kept"
   }
   await expect(listed.filter({ hasText: "best" })).toContainText(`step ${first} of 2000`);
 
-  await panel.getByRole("button", { name: `Delete step ${saved[3]}` }).click();
+  const deletion = panel.getByRole("button", { name: `Delete step ${saved[3]}` });
+  await deletion.press("Enter");
+  await expect(panel.getByRole("button", { name: "Do not delete" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(deletion).toBeFocused();
+  await deletion.press("Enter");
   await panel.getByRole("button", { name: `Delete now step ${saved[3]}` }).click();
   await expect(listed).toHaveCount(kept.length - 1);
   await expect(panel).not.toContainText(`step ${saved[3]} of 2000`);
