@@ -3,56 +3,22 @@
 // Run: npm run test:interop. The first run makes .venv at the root and installs the versions of requirements.txt.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { browserLogits } from "./browser-logits.ts";
 import { checkGguf } from "./gguf.ts";
+import { preparePython, python } from "./python.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const here = fileURLToPath(new URL(".", import.meta.url));
 const isWindows = process.platform === "win32";
-const python = join(root, ".venv", isWindows ? "Scripts/python.exe" : "bin/python");
 const out = join(root, "out", "interop");
 const logitsFile = join(out, "logits.json");
 
 /** Besides prompts of the demo's data: plain text, other scripts, one token. */
 const otherPrompts = ["The sea was", "naïve café, 日本語 👩‍🚀", "A"];
-
-function run(command: string, args: string[]): void {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
-  if (status !== 0) {
-    const why = error?.message ?? `exit code ${status}`;
-    throw new Error(`${command} ${args.join(" ")} failed: ${why}`);
-  }
-}
-
-/** The virtual environment with the versions of requirements.txt; nothing is done when it has them. */
-function preparePython(): void {
-  const requirements = readFileSync(join(here, "requirements.txt"), "utf8").trim().split("\n");
-  if (existsSync(python) && hasVersions(requirements)) {
-    return;
-  }
-  if (!existsSync(python)) {
-    run(isWindows ? "python" : "python3", ["-m", "venv", join(root, ".venv")]);
-  }
-  // torch first and alone, so that no other package's wish chooses its version.
-  const [torch = "", ...others] = requirements;
-  for (const group of [[torch], others]) {
-    run(python, ["-m", "pip", "install", "--quiet", ...group]);
-  }
-}
-
-function hasVersions(requirements: readonly string[]): boolean {
-  const pairs = JSON.stringify(requirements.map((line) => line.split("==")));
-  const script = `
-import importlib.metadata, sys
-for name, version in ${pairs}:
-    if importlib.metadata.version(name).split("+")[0] != version:
-        sys.exit(1)`;
-  return spawnSync(python, ["-c", script]).status === 0;
-}
 
 /** Trains the demo for 20 steps into `out`. @returns its last line, parsed */
 async function trainDemo(): Promise<{ heldOutAfter: number }> {
