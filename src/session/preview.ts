@@ -2,8 +2,10 @@
 import { initialAdapter, loraTargets, type LoraConfig } from "../adapter/lora.ts";
 import type { BaseModel } from "../model/open.ts";
 import { targetModulesOf } from "../model/tensors.ts";
+import type { PlainError } from "../util/errors.ts";
 import { rebuild, releaseRig, type Rig, type RigPlan } from "./recovery.ts";
 import { answer, type Prompting } from "./sampling.ts";
+import { WaitWatch } from "./wait-watch.ts";
 
 /** An engine always has an adapter; this one is the smallest there is, and it stays off. */
 function unusedLora({ config }: BaseModel): LoraConfig {
@@ -13,12 +15,18 @@ function unusedLora({ config }: BaseModel): LoraConfig {
 export class Preview {
   readonly #model: BaseModel;
   readonly #where: Pick<RigPlan, "engine" | "backend" | "wasmPaths">;
+  readonly #watch: WaitWatch;
   #rig: Rig | null = null;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(model: BaseModel, where: Pick<RigPlan, "engine" | "backend" | "wasmPaths">) {
+  constructor(
+    model: BaseModel,
+    where: Pick<RigPlan, "engine" | "backend" | "wasmPaths">,
+    onWait: (fault: PlainError | null) => void,
+  ) {
     this.#model = model;
     this.#where = where;
+    this.#watch = new WaitWatch(onWait);
   }
 
   /** One answer after the other. */
@@ -50,20 +58,11 @@ export class Preview {
     const model = this.#model;
     const lora = unusedLora(model);
     const targets = loraTargets(model.config, lora);
-    const { rig } = await rebuild(
-      old,
-      {
-        ...this.#where,
-        model,
-        lora,
-        shape: { rows: 1, length: 1 },
-        labelSmoothing: 0,
-      },
-      initialAdapter(targets, lora.rank, 0),
-      () => undefined,
-      signal,
-    );
-    this.#rig = rig;
-    return rig;
+    const plan = { ...this.#where, model, lora, shape: { rows: 1, length: 1 }, labelSmoothing: 0 };
+    const adapter = initialAdapter(targets, lora.rank, 0);
+    const opened = (alive: () => void) => rebuild(old, plan, adapter, alive, signal);
+    const { rig } = await this.#watch.during("device", opened, true);
+    this.#rig = { ...rig, engine: this.#watch.watched(rig.engine) };
+    return this.#rig;
   }
 }

@@ -318,10 +318,11 @@ export class Session {
       });
     }
     const model = this.#loadedModel();
-    this.#preview ??= new Preview(model, {
-      engine: engineFor(this.#device.engine, model),
-      backend: this.#device.backend,
-      wasmPaths: this.#parts.wasmPaths,
+    const { emit, wasmPaths } = this.#parts;
+    const { backend } = this.#device;
+    const engine = engineFor(this.#device.engine, model);
+    this.#preview ??= new Preview(model, { engine, backend, wasmPaths }, (fault) => {
+      emit({ kind: "waiting", fault });
     });
     const isChat = this.#data?.examples[0]?.kind === "chat";
     return await this.#preview.answer({ ...prompting, isChat, seed: 0 }, onText, signal);

@@ -178,4 +178,20 @@ describe("a run", () => {
     expect(messages()).toEqual([message, null]);
     await expectSameRun(tab, runId, whole);
   });
+
+  test("tells that a GPU hangs while the model is tried before any run", async () => {
+    const hang = makeHang();
+    devices.hang = hang.wait;
+    const prompting = { prompt: "sun ", useAdapter: false, maxNewTokens: 2, temperature: 0 };
+    const answered = tab.session.generate({ ...prompting, requestId: 1 });
+    await hang.reached;
+    vi.advanceTimersByTime(121_000);
+    expect(messages()).toEqual([
+      expect.stringMatching(/^The GPU has not answered for \d+ seconds\.$/),
+    ]);
+    devices.hang = null;
+    hang.goOn();
+    await answered;
+    expect(messages().at(-1)).toBeNull();
+  });
 });
