@@ -53,4 +53,19 @@ test("a second tab takes the run over, and the first one stops and saves nothing
   expect(first).toBe(savedByFirst.at(-1)!.checkpoint.step + 1);
   await secondEvents.waitForStep(first + 2);
   expect(events.of("saved")).toHaveLength(savedByFirst.length);
+
+  const panel = page.getByRole("tabpanel", { name: "Checkpoints" });
+  await page.getByRole("tab", { name: "Checkpoints" }).click();
+  const resume = panel.getByRole("button", { name: /^Resume step/ }).first();
+  await resume.click();
+  await expect(panel.getByRole("alert")).toContainText("going on in another tab");
+  await panel.getByRole("button", { name: "Take the run over" }).click();
+  await expect(panel.getByRole("alert")).toBeHidden();
+  await secondEvents.wait(
+    "the end of the second tab's run",
+    (event) => event.kind === "run" && event.phase.name === "failed",
+  );
+  const savedBySecond = secondEvents.of("saved").at(-1)!.checkpoint.step;
+  await panel.getByRole("button", { name: `Resume step ${savedBySecond}` }).click();
+  await events.waitForStep(savedBySecond + 1);
 });
