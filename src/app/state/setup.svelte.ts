@@ -16,6 +16,7 @@ import type { Recipe } from "../../train/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { placeOf, type Place } from "./places.ts";
 import { RecipeForm } from "./recipe-form.svelte.ts";
+import { TransferRate } from "./transfer-rate.ts";
 
 type Part = "model" | "data";
 
@@ -26,7 +27,8 @@ export interface Loading {
   doing: string;
   doneBytes: number;
   totalBytes: number | null;
-  startedAt: number;
+  /** Null while it is not known. */
+  bytesPerSecond: number | null;
 }
 
 const planDelayMs = 250;
@@ -60,6 +62,7 @@ export class Setup {
 
   readonly #client: SessionClient;
   #queue: Promise<void> = Promise.resolve();
+  #rate = new TransferRate();
   #plannedFor = "";
   /** Counts what was loaded or chosen; state, so that a new model, data set or engine asks for a new plan. */
   #changes = $state(0);
@@ -212,11 +215,15 @@ export class Setup {
     this.#changes += 1;
   }
 
-  /** The rate is that of what is being done now, so each new kind of work starts the clock again. */
+  /** The rate is that of what is being done now, so each new kind of work is measured for itself. */
   takeLoading(doing: string, doneBytes: number, totalBytes: number | null): void {
     if (this.loading !== null) {
-      const startedAt = doing === this.loading.doing ? this.loading.startedAt : Date.now();
-      this.loading = { ...this.loading, doing, doneBytes, totalBytes, startedAt };
+      if (doing !== this.loading.doing) {
+        this.#rate = new TransferRate();
+      }
+      this.#rate.add(doneBytes, performance.now());
+      const bytesPerSecond = this.#rate.perSecond;
+      this.loading = { ...this.loading, doing, doneBytes, totalBytes, bytesPerSecond };
     }
   }
 
@@ -228,7 +235,7 @@ export class Setup {
   #load(part: Part, doing: string, load: () => Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(async () => {
       this.clearError(part);
-      this.loading = { part, doing, doneBytes: 0, totalBytes: null, startedAt: Date.now() };
+      this.loading = { part, doing, doneBytes: 0, totalBytes: null, bytesPerSecond: null };
       try {
         await load();
         this.#changes += 1;

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { TransferRate } from "../../../src/app/state/transfer-rate.ts";
+
+test("says nothing within a second, or while nothing comes", () => {
+  const rate = new TransferRate();
+  expect(rate.perSecond).toBeNull();
+  rate.add(0, 0);
+  rate.add(5000, 900);
+  expect(rate.perSecond).toBeNull();
+  rate.add(5000, 1000);
+  expect(rate.perSecond).toBe(5000);
+  rate.add(5000, 12_000);
+  rate.add(5000, 24_000);
+  expect(rate.perSecond).toBeNull();
+});
+
+test("forgets what came at once from the disk, ten seconds later", () => {
+  const rate = new TransferRate();
+  for (let second = 0; second <= 30; second++) {
+    rate.add(1e9 * Math.min(second, 2) + 1000 * second, second * 1000);
+  }
+  expect(rate.perSecond).toBe(1000);
+});
