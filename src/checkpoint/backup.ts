@@ -11,7 +11,13 @@ import { saveDataFile } from "./data-files.ts";
 import { hasKillPoints, reach } from "./kill-points.ts";
 import { sizeOf } from "./manifest.ts";
 import { bool, integer, listOf, parseJson, record, sha256, text } from "./parse.ts";
-import { listEntries, stateOfPayload, type Entry, type PayloadStore } from "./payload-store.ts";
+import {
+  findManifest,
+  listEntries,
+  stateOfPayload,
+  type Entry,
+  type PayloadStore,
+} from "./payload-store.ts";
 import { runsAmong, savedRuns, writeRun } from "./saved-runs.ts";
 import type { CheckpointSummary } from "./summary.ts";
 import type { VerifyOptions } from "./verify.ts";
@@ -78,8 +84,8 @@ export async function exportRuns(store: PayloadStore, signal?: AbortSignal): Pro
   for (const entry of await listEntries(store)) {
     if ((await stateOfPayload(entry, store, signal)) === "sound") {
       sound.push(entry);
-    } else {
-      skippedKeys.push(entry.id);
+    } else if ((await findManifest(entry.id, store)) !== "missing") {
+      skippedKeys.push(entry.id); // else it was deleted meanwhile
     }
   }
   const index = indexOf(sound);

@@ -1,5 +1,6 @@
 // What the page asks of saved runs beside taking one up: which there are, what was lost, what they weigh, checking,
 // keeping, deleting, files out and in.
+import type { Backup } from "../checkpoint/backup.ts";
 import { checkpointFileName } from "../checkpoint/container.ts";
 import { tellLoss, type StoreReport } from "../checkpoint/opening.ts";
 import type { RepairAction } from "../checkpoint/repair.ts";
@@ -7,6 +8,8 @@ import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { Usage } from "../checkpoint/usage.ts";
 import { formatCountOf } from "../util/format.ts";
 import type { AdapterFile, Calls, CheckpointSummary } from "./protocol.ts";
+
+const exportTries = 3;
 
 export class SavedCalls {
   readonly #store: CheckpointStore;
@@ -59,8 +62,7 @@ export class SavedCalls {
   }
 
   async exportAll(): Promise<Calls["exportAllRuns"]["result"]> {
-    const { name, stream, skippedKeys } = await this.#store.exportAll();
-    const blob = await new Response(stream as BodyInit).blob();
+    const { name, blob, skippedKeys } = await this.#readAll(exportTries);
     const skipped = formatCountOf(
       skippedKeys.length,
       "damaged checkpoint or data set is",
@@ -68,6 +70,19 @@ export class SavedCalls {
     );
     const words = skippedKeys.length === 0 ? [] : [`${skipped} not in the file.`];
     return { file: { name, blob }, words };
+  }
+
+  /** A run that goes on may thin its checkpoints out under the reader, who then begins anew. */
+  async #readAll(tries: number): Promise<Pick<Backup, "name" | "skippedKeys"> & { blob: Blob }> {
+    const { name, stream, skippedKeys } = await this.#store.exportAll();
+    try {
+      return { name, skippedKeys, blob: await new Response(stream as BodyInit).blob() };
+    } catch (error) {
+      if (tries === 1) {
+        throw error;
+      }
+      return await this.#readAll(tries - 1);
+    }
   }
 
   async importAll({

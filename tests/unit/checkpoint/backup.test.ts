@@ -1,6 +1,6 @@
 // All runs in one file and back: bit for bit, with pins and times, and nothing of a damaged or altered file.
 import "fake-indexeddb/auto";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { readZip } from "../../../src/formats/zip-read.ts";
 import { zipStream } from "../../../src/formats/zip.ts";
@@ -106,6 +106,23 @@ describe("what is damaged", () => {
     const other = new MadeStore();
     await other.store.importAll(await exported(), "runs.zip");
     expect(await other.steps()).toEqual([20]);
+  });
+
+  test("is not what was deleted while the file is made", async () => {
+    const [, deleted] = await made.save({ step: 10 }, { step: 20 });
+    const { raw } = made;
+    const gone = (await raw.keys()).filter((key) => key.includes(deleted!));
+    const get = vi.spyOn(IDBObjectStore.prototype, "get");
+    get.mockImplementation(function (this: IDBObjectStore, key) {
+      get.mockRestore();
+      // Behind this look, which is the first at a listed checkpoint, and before the next.
+      gone.forEach((one) => void raw.delete(one));
+      return this.get(key);
+    });
+    const { skippedKeys, stream } = await made.store.exportAll();
+    expect(await made.steps()).toEqual([10]);
+    expect(skippedKeys).toEqual([]);
+    await new Response(stream).blob();
   });
 
   test("while the file goes out ends it with an error", async () => {

@@ -1,5 +1,5 @@
 // Housekeeping of saved runs as the page asks for it: what was lost is told once, checkpoints are kept, all goes into one file.
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { noticesOf } from "../../../src/session/saved-calls.ts";
 import { setUpBrowser, Tab } from "./tab.ts";
 
@@ -69,5 +69,26 @@ describe("saved runs", () => {
       checkpoints,
       words: [`0 checkpoints imported. ${saved.length} were here before.`],
     });
+  });
+
+  test("go into the file without one that is thinned out while it is written", async () => {
+    const { store } = tab;
+    const before = await store.listCheckpoints();
+    const exportAll = store.exportAll.bind(store);
+    vi.spyOn(store, "exportAll").mockImplementationOnce(async () => {
+      const backup = await exportAll();
+      await store.deleteCheckpoint(before.at(-1)!.key);
+      return backup;
+    });
+    const { file, words } = await tab.session.saved.exportAll();
+    expect(words).toEqual([]);
+    Tab.closeAll();
+    const other = new Tab(`${name} thinned`);
+    const { checkpoints } = await other.session.saved.importAll({
+      file: new File([file.blob], file.name),
+    });
+    expect(checkpoints.map(({ step }) => step)).toEqual(
+      before.slice(0, -1).map(({ step }) => step),
+    );
   });
 });
