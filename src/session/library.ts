@@ -27,9 +27,12 @@ export async function loadData(
   demoBase: URL,
   signal: AbortSignal,
 ): Promise<LoadedData> {
-  return source.kind === "demo"
-    ? await openData("demo", demoDataName, await fetchDemoData(demoBase, signal))
-    : await openData("file", source.file.name, source.file);
+  const data =
+    source.kind === "demo"
+      ? await openData("demo", demoDataName, await fetchDemoData(demoBase, signal))
+      : await openData("file", source.file.name, source.file);
+  signal.throwIfAborted();
+  return data;
 }
 
 /** Parses a data file. @throws UserError naming the file and its lines */

@@ -221,7 +221,7 @@ export interface Calls {
   /** Ends the run after the step being made and saves it; tries the save again where a run that is done is not saved. */
   stop: { params: undefined; result: null };
   /** Saves after the step being made; nothing happens when no run is going. */
-  save: { params: { reason: SaveReason }; result: null };
+  save: { params: undefined; result: null };
   listCheckpoints: { params: undefined; result: CheckpointSummary[] };
   /** Takes a saved run up, loading the demo's model and data by itself; the run is then paused: call `resume`. */
   restore: { params: { key: string }; result: RestoredRun };

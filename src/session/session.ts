@@ -143,8 +143,7 @@ export class Session {
 
   async loadData({ source }: Calls["loadData"]["params"]): Promise<Calls["loadData"]["result"]> {
     this.#refuseWhileRunning();
-    const { signal } = new AbortController();
-    const data = await loadData(source, this.#parts.demoBase, signal);
+    const data = await this.#abortable((signal) => loadData(source, this.#parts.demoBase, signal));
     this.#data = data;
     return describeData(data);
   }

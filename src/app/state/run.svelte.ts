@@ -1,6 +1,6 @@
 // The run as the page shows it: built only from the session's events and from a restored run.
 import type { SessionClient } from "../../session/client.ts";
-import type { RestoredRun, RunPhase, SaveReason, SessionEvent } from "../../session/protocol.ts";
+import type { RestoredRun, RunPhase, SessionEvent } from "../../session/protocol.ts";
 import type { Recipe } from "../../train/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { Curve, noColumns, type Columns } from "./curve.ts";
@@ -82,8 +82,8 @@ export class Run {
   }
 
   /** Failure to save comes as an event, so the answer does not matter here. */
-  async save(reason: SaveReason): Promise<void> {
-    await this.#client.call("save", { reason }).catch(() => null);
+  async save(): Promise<void> {
+    await this.#client.call("save").catch(() => null);
   }
 
   /** The worker is given up, and with it all that was under way. */

@@ -132,6 +132,14 @@ describe("a call is refused", () => {
     expect(session.save()).toBeNull();
   });
 
+  test("when it is called off: the data loaded before stay", async () => {
+    const rows = (await tab.session.plan({ recipe: shortRecipe })).trainRows;
+    const loading = tab.session.loadData({ source: { kind: "demo" } });
+    tab.session.cancelLoad();
+    await expect(loading).rejects.toMatchObject({ name: "AbortError" });
+    expect((await tab.session.plan({ recipe: shortRecipe })).trainRows).toBe(rows);
+  });
+
   test("for the compiled engine without WebGPU, and the reference stays", async () => {
     await expect(tab.session.chooseEngine({ engine: "webgpu" })).rejects.toThrow(/needs WebGPU/);
     expect((await tab.session.open()).device.engine).toBe("tfjs");
