@@ -5,12 +5,12 @@ import type { TrainerState } from "../train/state.ts";
 
 /** Which base model the adapter belongs to. */
 export interface BaseIdentity {
-  /** Where it came from: `demo`, `files` (the visitor's own), later `hub`. */
+  /** Where it came from: `demo`, `files` (the visitor's own), `hub`, or `kept` (downloaded from a hub before). */
   source: string;
   /** Name for people and for `base_model_name_or_path`. */
   name: string;
   revision: string | null;
-  /** SHA-256 of the tensor index (names, dtypes, shapes) and the tokenizer: the same model gives the same hash. */
+  /** SHA-256 by which the same model is known again (model/identity.ts says of what). */
   indexSha256: string;
   /** Form the frozen weights are trained in: `stored` as the files have them, else e.g. `q4/64`. */
   weightFormat: string;
