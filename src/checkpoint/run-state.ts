@@ -5,7 +5,7 @@ import type { TrainerState } from "../train/state.ts";
 
 /** Which base model the adapter belongs to. */
 export interface BaseIdentity {
-  /** Where it came from: `demo`, `files` (the visitor's own), `hub`, or `kept` (downloaded from a hub before). */
+  /** Where it came from: `demo`, `files` (the visitor's own) or `hub`. */
   source: string;
   /** Name for people and for `base_model_name_or_path`. */
   name: string;
