@@ -43,13 +43,17 @@ export class Runner {
 
   /** Compiles and binds programs that are not ready yet. @throws Error when a kernel does not compile */
   async prepare(programs: readonly Program[]): Promise<void> {
-    for (const program of programs.filter((candidate) => !this.#commands.has(candidate))) {
-      const compiled = await this.#opened.guard(
-        Promise.all(program.dispatches.map(({ kernel }) => this.#pipelines.compile(kernel))),
-      );
+    const unready = programs.filter((candidate) => !this.#commands.has(candidate));
+    const compiling = unready.map(async (program) => ({
+      program,
+      kernels: await Promise.all(
+        program.dispatches.map(({ kernel }) => this.#pipelines.compile(kernel)),
+      ),
+    }));
+    for (const { program, kernels } of await this.#opened.guard(Promise.all(compiling))) {
       const firstSlot = this.#memory.paramSlots.get(program) ?? 0;
       const commands = program.dispatches.map((dispatch, index) =>
-        this.#command(dispatch, compiled[index], firstSlot + index),
+        this.#command(dispatch, kernels[index], firstSlot + index),
       );
       this.#commands.set(program, commands);
     }

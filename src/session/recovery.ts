@@ -35,6 +35,9 @@ export interface RigPlan {
   economy?: Economy;
 }
 
+/** Of the model no more than what is trained. */
+type BuildPlan = Omit<RigPlan, "model"> & { model: Pick<BaseModel, "config" | "weights"> };
+
 /** Bytes around a rebuild, as the page shows them. */
 export interface Rebuild {
   rig: Rig;
@@ -51,7 +54,7 @@ export interface Rebuild {
  */
 export async function rebuild(
   old: Rig | null,
-  plan: RigPlan,
+  plan: BuildPlan,
   adapter: AdapterState,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
@@ -76,7 +79,7 @@ export async function releaseRig(rig: Rig | null): Promise<number> {
 }
 
 async function openRig(
-  plan: RigPlan,
+  plan: BuildPlan,
   adapter: AdapterState,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
@@ -97,7 +100,7 @@ async function openRig(
 const tuned = openTuningCache("anneal-tuning");
 
 async function openCompiled(
-  { model, lora, shape, labelSmoothing, economy: wanted }: RigPlan,
+  { model, lora, shape, labelSmoothing, economy: wanted }: BuildPlan,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
 ): Promise<Rig> {
@@ -132,7 +135,7 @@ async function openCompiled(
 }
 
 async function openReference(
-  { backend, wasmPaths, model, lora, shape, labelSmoothing }: RigPlan,
+  { backend, wasmPaths, model, lora, shape, labelSmoothing }: BuildPlan,
   progress: (doneBytes: number, totalBytes: number) => void,
   signal: AbortSignal,
 ): Promise<Rig> {

@@ -30,6 +30,7 @@ import {
   type MatmulFormat,
   type ProductContender,
 } from "./racers.ts";
+import { measureRebuild } from "./rebuilds.ts";
 import { lora } from "./shapes.ts";
 
 const groupSize = 64;
@@ -48,6 +49,7 @@ export async function openCompiled(): Promise<CompiledRacer> {
         progress: () => undefined,
         signal: new AbortController().signal,
       }),
+    rebuild: measureRebuild,
     dispose: () => machine.release(),
   };
 }

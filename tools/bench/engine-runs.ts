@@ -45,8 +45,7 @@ export async function measureSteps(
   const bytesBefore = meter.liveBytes();
   const engine = await openEngine(open, model.config, tokens);
   try {
-    const batch = madeUpBatch(model.config.vocabSize, tokens);
-    const step = (index: number) => engine.step([batch], { ...hyper, step: index });
+    const step = (index: number) => madeUpStep(engine, model.config, tokens, index);
     await step(1);
     const bytesAfterFirst = meter.liveBytes();
     const times: number[] = [];
@@ -55,7 +54,7 @@ export async function measureSteps(
       const index = times.length + 2;
       counts.push(
         await meter.count(async () => {
-          times.push(await timeOf(() => step(index)));
+          times.push(await step(index));
         }),
       );
     }
@@ -75,6 +74,17 @@ export async function measureSteps(
   } finally {
     engine.dispose();
   }
+}
+
+/** One optimizer step over made-up tokens. @returns milliseconds */
+export async function madeUpStep(
+  engine: Engine,
+  { vocabSize }: ModelConfig,
+  tokens: number,
+  step: number,
+): Promise<number> {
+  const batch = madeUpBatch(vocabSize, tokens);
+  return await timeOf(() => engine.step([batch], { ...hyper, step }));
 }
 
 /** From the first new token to the last, adapter on; the prompt is not counted. */

@@ -1,4 +1,4 @@
-// The four parts of the benchmark, for a page and for Node alike.
+// The parts of the benchmark, for a page and for Node alike.
 import type { GpuMeter } from "./gpu-meter.ts";
 import {
   measureGeneration,
@@ -19,6 +19,7 @@ import {
   type Racer,
 } from "./racers.ts";
 import type { TfjsRacer } from "./racer-tfjs.ts";
+import type { RebuildRun } from "./rebuilds.ts";
 import type { BenchReport, BlockRow, GenerationRow, MatmulRow } from "./report.ts";
 import {
   demo,
@@ -30,7 +31,7 @@ import {
   type Product,
 } from "./shapes.ts";
 
-export const parts = ["block", "matmul", "step", "generation"] as const;
+export const parts = ["block", "matmul", "step", "generation", "rebuild"] as const;
 export type Part = (typeof parts)[number];
 
 export interface Sides {
@@ -46,6 +47,7 @@ export interface Work {
   products: readonly Product[];
   steps: readonly StepRun[];
   generations: readonly GenerationRun[];
+  rebuilds: readonly RebuildRun[];
 }
 
 /** A list like `block,matmul`; all where there is none. @throws Error for a part that does not exist */
@@ -72,6 +74,7 @@ export function defaultWork({ only, quick }: { only: readonly Part[]; quick: boo
       { model: demo, newTokens: quick ? 4 : 32 },
       ...(quick ? [] : [{ model: smolLM2, newTokens: 16 }]),
     ],
+    rebuilds: [{ model: quick ? demo : smolLM2, tokens: 8 }],
   };
 }
 
@@ -82,7 +85,7 @@ export async function runParts(
   meter: GpuMeter,
   say: (line: string) => void,
 ): Promise<BenchReport> {
-  const report: BenchReport = { block: [], matmul: [], step: [], generation: [] };
+  const report: BenchReport = { block: [], matmul: [], step: [], generation: [], rebuild: [] };
   const has = (part: Part) => work.only.includes(part);
   for (const shape of has("block") ? work.blocks : []) {
     say(`block ${nameOf(shape.config)}, ${shape.tokens} tokens`);
@@ -102,6 +105,12 @@ export async function runParts(
   for (const run of has("generation") ? work.generations : []) {
     say(`generation with ${run.model.name}`);
     report.generation.push(...(await generate(sides, run)));
+  }
+  for (const run of has("rebuild") ? work.rebuilds : []) {
+    if (sides.compiled !== null) {
+      say(`rebuilds of ${run.model.name}`);
+      report.rebuild.push(await sides.compiled.rebuild(run));
+    }
   }
   return report;
 }

@@ -1,4 +1,6 @@
 // The sides of a race. Each brings the same programs; `compare` refuses to time programs that compute different things.
+import type { RebuildRun } from "./rebuilds.ts";
+import type { RebuildRow } from "./report.ts";
 import type { LoraConfig } from "../../src/adapter/lora.ts";
 import type { Engine } from "../../src/engine/contract.ts";
 import type { BatchShape } from "../../src/engine/tfjs/estimate.ts";
@@ -47,6 +49,7 @@ export interface CompiledRacer extends Omit<Racer, "product"> {
   product: (inputs: ProductInputs, format: MatmulFormat) => Promise<ProductContender>;
   /** Waits for an adapter through `writeState`. */
   engine: (options: EngineOptions) => Promise<Engine>;
+  rebuild: (run: RebuildRun) => Promise<RebuildRow>;
 }
 
 /** @throws Error when a block's loss or gradient norm is off by more than 1e-3 */

@@ -41,6 +41,21 @@ export interface StepRow {
   tokensPerSecond: number;
 }
 
+/** A device given up and a new one with all weights and the adapter, and the steps behind it. */
+export interface RebuildRow {
+  model: string;
+  /** Of a step. */
+  tokens: number;
+  rebuildMs: number;
+  /** Of it: from the first weight that is read to the last that is written. */
+  uploadMs: number;
+  firstStepMs: number;
+  /** Those behind the first. */
+  stepMs: number;
+  /** All that a rebuild costs beside the upload: of itself, and of the first step more than of others. */
+  restMs: number;
+}
+
 export interface GenerationRow {
   model: string;
   tokensPerSecond: number;
@@ -51,15 +66,17 @@ export interface BenchReport {
   matmul: MatmulRow[];
   step: StepRow[];
   generation: GenerationRow[];
+  rebuild: RebuildRow[];
 }
 
 /** As tables on the screen. */
-export function printReport({ block, matmul, step, generation }: BenchReport): void {
+export function printReport({ block, matmul, step, generation, rebuild }: BenchReport): void {
   const tables = [
     table("Block, forward and backward", withRatios(block)),
     table("Matrix products", matmul),
     table("Optimizer steps", step),
     table("Generation", generation),
+    table("Rebuilds", rebuild),
   ];
   console.log(tables.filter((text) => text !== "").join("\n"));
 }

@@ -1,5 +1,5 @@
 // `npm run bench`: the compiled engine, tfjs and jax-js side by side in headless Chromium.
-// Options: --only block,matmul,step,generation  --quick (a little of each)  --json FILE.
+// Options: --only block,matmul,step,generation,rebuild  --quick (a little of each)  --json FILE.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { inSourcePage } from "../../tests/support/source-page.ts";

@@ -61,7 +61,7 @@ export interface WebGpuEngineOptions {
 export const defaultBudgetBytes = 6e9;
 
 /**
- * Allocates, uploads the weights, compiles, and waits for an adapter through `writeState`. Where the device has no room,
+ * Allocates, uploads the weights, compiles meanwhile, and waits for an adapter through `writeState`. Where the device has no room,
  * the next smaller economy is tried.
  * @throws UserError "out-of-memory" when the smallest does not fit either; then nothing is held
  */
@@ -74,12 +74,15 @@ export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<
   try {
     const { network } = design;
     const { weights, progress, signal, config } = options;
-    await uploadWeights(network.weights, weights, runner, progress, signal);
+    // At once: the compiler works in threads of its own.
+    await Promise.all([
+      runner.prepare([design.training, design.evaluation, design.update]),
+      uploadWeights(network.weights, weights, runner, progress, signal),
+    ]);
     for (const { rope, cosSin } of network.rotations) {
       const frequencies = inverseFrequencies(config.headDim, rope);
       runner.write(cosSin, ropeTable(frequencies, network.maxPositions));
     }
-    await runner.prepare([design.training, design.evaluation, design.update]);
     return new WebGpuEngine(design, runner, await pausedPassOf(options, design, runner));
   } catch (error) {
     runner.dispose();
