@@ -1,4 +1,5 @@
 // The browser is killed at a random moment while it saves without end, again and again on one profile.
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";
 import { faultsOf, generationFaults } from "../recovered.ts";
@@ -10,6 +11,12 @@ const chunkBytes = 2 ** 18;
 const values = 43_000;
 const longestWaitMs = 600;
 
+/** Chromium says in LevelDB's LOG what it makes of the files. */
+function copyDatabase(profile: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  cpSync(join(profile, "Default/IndexedDB"), join(to, "Default/IndexedDB"), { recursive: true });
+}
+
 export async function randomKills(
   backend: Backend,
   count: number,
@@ -20,14 +27,24 @@ export async function randomKills(
   let acknowledged = new Map<string, number>();
   let wasThinned = false;
   for (let i = 0; i <= count; i++) {
+    if (i > 0) {
+      copyDatabase(profile, join(folder, `${backend}-as-killed`));
+    }
     const browser = await FaultBrowser.open(profile, backend, url);
     await browser.call("open", { chunkBytes });
     const found = await browser.call("inspect", { values });
     if (i > 0) {
-      tally.add(`${backend}, random kill ${i}`, [
+      const faults = [
         ...faultsOf(found, acknowledged),
         ...(wasThinned ? generationFaults(found, "main") : []),
-      ]);
+      ];
+      tally.add(`${backend}, random kill ${i}`, faults);
+      if (faults.length > 0) {
+        const kept = join("out/faults", `${backend}-kill-${i}`);
+        copyDatabase(join(folder, `${backend}-as-killed`), join(kept, "as-killed"));
+        copyDatabase(profile, join(kept, "as-opened"));
+        console.log(`kept in ${kept}: the database as it was killed, and as it was opened`);
+      }
     }
     if (i === count) {
       await browser.close();
