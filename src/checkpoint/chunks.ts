@@ -5,7 +5,7 @@ import type { ByteSource } from "../formats/byte-source.ts";
 import { sha256Hex } from "../util/bytes.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
 import { hasKillPoints, reach } from "./kill-points.ts";
-import { BrowserFault } from "./strict-store.ts";
+import { BrowserFault } from "./database-fault.ts";
 
 /**
  * A put takes several times its size in memory, in the page's process and in the browser's: with 2 MiB a save stays

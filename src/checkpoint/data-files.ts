@@ -13,7 +13,7 @@ import {
   type PayloadStore,
 } from "./payload-store.ts";
 import type { DataIdentity } from "./run-state.ts";
-import { DatabaseFault } from "./strict-store.ts";
+import { DatabaseFault } from "./database-fault.ts";
 
 /** A data set is saved before the first checkpoint of its run: for a day nothing needs to refer to it. */
 const graceMs = 24 * 3600 * 1000;

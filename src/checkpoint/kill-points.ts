@@ -5,6 +5,7 @@
 export const hasKillPoints = (import.meta.env as ImportMetaEnv | undefined)?.MODE === "faults";
 
 export type KillPoint =
+  | "in-fresh-log"
   | "before-chunk"
   | "after-chunk"
   | "before-manifest"

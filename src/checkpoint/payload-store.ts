@@ -23,7 +23,7 @@ import {
   type OpenedManifest,
 } from "./manifest.ts";
 import type { Mirror } from "./mirror.ts";
-import { ConnectionLost, BrowserFault } from "./strict-store.ts";
+import { ConnectionLost, BrowserFault } from "./database-fault.ts";
 import type { WriteLock } from "./write-lock.ts";
 
 /** What every function on stored payloads works with. */

@@ -18,7 +18,7 @@ import {
 import { restoreManifests } from "./restore-manifests.ts";
 import { bestKey } from "./retention.ts";
 import type { RunState } from "./run-state.ts";
-import { DatabaseFault } from "./strict-store.ts";
+import { DatabaseFault } from "./database-fault.ts";
 import { summarize, type CheckpointSummary } from "./summary.ts";
 
 export type SavedRun = Entry<CheckpointManifest>;

@@ -1,13 +1,15 @@
 // A store for idb-keyval whose transactions are on the disk when they end. idb-keyval opens its own with the
 // browser's default, `relaxed`, which a power cut undoes; it awaits the transaction, not the request, as it must.
 import type { UseStore } from "idb-keyval";
-import { UserError } from "../util/errors.ts";
+import { newerDatabase, told } from "./database-fault.ts";
+import { beginFreshLog } from "./fresh-log.ts";
+import { withPatience } from "./patience.ts";
 
 /** Its only object store. */
 const storeName = "values";
 
 /**
- * Nothing tells that the browser does not answer but time. Opening waits for another tab that holds the database; a
+ * Opening waits for another tab that holds the database; a
  * transaction is one piece, which the slowest disks take in a few seconds, and under load in more: to give it up is to lose
  * a save that would have ended. A run tells of such a wait long before (session/wait-watch.ts).
  */
@@ -27,34 +29,6 @@ export interface StrictStore {
   readonly close: () => Promise<void>;
 }
 
-/** The database failed, or did not answer: nothing is known of what is stored. */
-export class DatabaseFault extends UserError {}
-
-/** The connection ended while it was in use: what was under way is undone, and trying again may help. */
-export class ConnectionLost extends DatabaseFault {
-  constructor(cause: unknown) {
-    super("unexpected", `The browser closed the database of the saved runs (${String(cause)}).`, {
-      remedy: "Save again. If it happens again, reload the page.",
-      cause,
-    });
-  }
-}
-
-/** The browser failed at it for a reason of its own, a DOMException, which is the cause. */
-export class BrowserFault extends DatabaseFault {
-  constructor(cause: unknown) {
-    super("unexpected", `The browser's database of the saved runs failed (${String(cause)}).`, {
-      remedy: "Try again. If it happens again, reload the page.",
-      cause,
-    });
-  }
-}
-
-interface Connection {
-  database: IDBDatabase;
-  lossMessage: string | null;
-}
-
 export function strictStore(databaseName: string, limits: PatienceMs = patience): StrictStore {
   let connection: Promise<IDBDatabase> | undefined;
   let lossMessage: string | null = null;
@@ -64,9 +38,8 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
   }
 
   async function open(): Promise<IDBDatabase> {
-    const opened = await openDatabase(databaseName, forget, limits.opening);
-    lossMessage ??= opened.lossMessage;
-    return opened.database;
+    lossMessage ??= await beginFreshLog(databaseName, limits.opening);
+    return await openDatabase(databaseName, forget, limits.opening);
   }
 
   function connect(): Promise<IDBDatabase> {
@@ -118,15 +91,13 @@ function openDatabase(
   databaseName: string,
   onLost: () => void,
   limitMs: number,
-): Promise<Connection> {
+): Promise<IDBDatabase> {
   const request = indexedDB.open(databaseName, 1);
   let isLate = false;
-  let lossMessage: string | null = null;
-  request.onupgradeneeded = (event) => {
-    lossMessage = lossMessageOf(event);
+  request.onupgradeneeded = () => {
     request.result.createObjectStore(storeName);
   };
-  const opening = new Promise<Connection>((resolve, reject) => {
+  const opening = new Promise<IDBDatabase>((resolve, reject) => {
     request.onsuccess = () => {
       const database = request.result;
       if (isLate) {
@@ -139,7 +110,7 @@ function openDatabase(
         database.close();
         onLost();
       };
-      resolve({ database, lossMessage });
+      resolve(database);
     };
     request.onerror = () => {
       const { error } = request;
@@ -171,33 +142,6 @@ async function answerOf<T>(
   return await answer;
 }
 
-/** How many parts the patience is counted in: a machine that slept wakes one part later, not past the end. */
-const patienceParts = 10;
-
-/** Rejects when there is no answer in time and `giveUp` agrees. */
-async function withPatience<T>(
-  answer: Promise<T>,
-  limitMs: number,
-  giveUp: () => boolean,
-): Promise<T> {
-  let timer: ReturnType<typeof setInterval> | undefined;
-  let parts = 0;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setInterval(() => {
-      parts += 1;
-      if (parts === patienceParts && giveUp()) {
-        reject(noAnswer(limitMs));
-      }
-    }, limitMs / patienceParts);
-  });
-  try {
-    return await Promise.race([answer, silence]);
-  } finally {
-    clearInterval(timer);
-    answer.catch(() => undefined); // an answer after all is nobody's any more
-  }
-}
-
 /** Aborts a transaction; false when it has ended, so that its answer is on the way. */
 function abort(begun: IDBTransaction): boolean {
   try {
@@ -206,43 +150,4 @@ function abort(begun: IDBTransaction): boolean {
   } catch {
     return false;
   }
-}
-
-/** What the browser throws, as a sentence. An aborted transaction may come without any reason. */
-function told(reason: unknown): Error {
-  if (isConnectionLoss(reason)) {
-    return new ConnectionLost(reason);
-  }
-  if (reason instanceof Error && !(reason instanceof DOMException)) {
-    return reason;
-  }
-  return new BrowserFault(reason ?? "a transaction was given up without a reason");
-}
-
-/** Not the AbortError of a signal: none comes this deep. */
-function isConnectionLoss(reason: unknown): boolean {
-  return (
-    reason instanceof DOMException && ["AbortError", "InvalidStateError"].includes(reason.name)
-  );
-}
-
-function newerDatabase(cause: DOMException): DatabaseFault {
-  return new DatabaseFault("busy", "A newer Anneal has the database of the saved runs.", {
-    remedy: "Reload the page. Nothing was lost.",
-    cause,
-  });
-}
-
-function noAnswer(limitMs: number): DatabaseFault {
-  return new DatabaseFault(
-    "busy",
-    `The browser's database of the saved runs did not answer for ${limitMs / 1000} s.`,
-    { remedy: "Close other tabs of this page and try again. Nothing was lost." },
-  );
-}
-
-/** Chromium alone tells, on the event that makes the new database. */
-function lossMessageOf(event: IDBVersionChangeEvent & { dataLoss?: string }): string | null {
-  const { dataLoss, dataLossMessage } = event as { dataLoss?: string; dataLossMessage?: string };
-  return dataLoss === "total" ? (dataLossMessage ?? "the data was lost") : null;
 }

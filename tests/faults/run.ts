@@ -1,6 +1,6 @@
 // `npm run test:faults`: breaks the browser under the checkpoint store and looks at what is left.
-//   --only <section>[,<section>]  kill-points, random-kills, operations, storage, disk, bit-flips, save-cost, runs,
-//                                 run-pairs, run-buffers
+//   --only <section>[,<section>]  kill-points, random-kills, torn-log, operations, storage, disk, bit-flips, save-cost,
+//                                 runs, run-pairs, run-buffers
 //   --times <n>                   kills at each point in each scenario
 //   --kills <n>, --flips <n>      sizes of the random sections
 //   --long                        the full sizes
@@ -21,6 +21,7 @@ import { runs, type RunSizes } from "./sections/runs.ts";
 import { saveCost } from "./sections/save-cost.ts";
 import { storage } from "./sections/storage.ts";
 import { openSite } from "./site.ts";
+import { tornLog } from "./sections/torn-log.ts";
 import { Tally } from "./tally.ts";
 
 export interface Setting {
@@ -53,6 +54,7 @@ const sections: Readonly<Record<string, Section>> = {
     }),
   "random-kills": (setting, { kills }, tally) =>
     onBoth((backend) => randomKills(backend, Math.ceil(kills / 2), setting, tally)),
+  "torn-log": (setting, _, tally) => tornLog(setting, tally),
   operations: (setting, _, tally) => onBoth((backend) => operations(backend, setting, tally)),
   storage: (setting, _, tally) => onBoth((backend) => storage(backend, setting, tally)),
   disk: (setting, _, tally) => onBoth((backend) => disk(backend, setting, tally)),

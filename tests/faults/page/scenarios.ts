@@ -69,6 +69,7 @@ async function putRight({ store, values, saved }: Stage): Promise<void> {
   await rawSet(`chunk/${flipped}/0`, piece);
   await store.repair();
   await rawSet(`manifest/${kept}`, "damaged");
+  await store.close();
   await store.open();
   saved("broken", step);
   await store.setPinned(kept, true);

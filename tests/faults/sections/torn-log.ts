@@ -1,0 +1,60 @@
+// A kill in mid-write leaves half a record at the end of LevelDB's log. It is laid there on purpose, between two kills;
+// random kills meet it once in some hundreds. SQLite's files have no such log.
+import { appendFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { FaultBrowser } from "../browser.ts";
+import { faultsOf } from "../recovered.ts";
+import type { Setting } from "../run.ts";
+import type { Tally } from "../tally.ts";
+
+const chunkBytes = 2 ** 18;
+const values = 43_000;
+
+/** A record's head is its checksum in four bytes, its length in two, low byte first, and its type, where 1 is whole. */
+const halfRecords: Readonly<Record<string, readonly number[]>> = {
+  "a head of 4,096 bytes with 100 of them": [1, 2, 3, 4, 0, 16, 1, ...Array<number>(100).fill(7)],
+  "a head alone": [1, 2, 3, 4, 0, 16, 1],
+  "half a head": [1, 2, 3],
+};
+
+export async function tornLog({ url, folder }: Setting, tally: Tally): Promise<void> {
+  const profile = join(folder, "torn-log");
+  const acknowledged = new Map<string, number>();
+  await saveAndKill(profile, url, acknowledged);
+  for (const [name, bytes] of Object.entries(halfRecords)) {
+    appendFileSync(newestLog(profile), Uint8Array.from(bytes));
+    const faults = await saveAndKill(profile, url, acknowledged);
+    tally.add(`leveldb, killed behind ${name}`, faults);
+    tally.add(
+      `leveldb, killed twice behind ${name}`,
+      await saveAndKill(profile, url, acknowledged),
+    );
+  }
+}
+
+/** @returns what does not hold of what was there before */
+async function saveAndKill(
+  profile: string,
+  url: string,
+  acknowledged: Map<string, number>,
+): Promise<string[]> {
+  const browser = await FaultBrowser.open(profile, "leveldb", url);
+  await browser.call("open", { chunkBytes });
+  const faults = faultsOf(await browser.call("inspect", { values }), acknowledged);
+  const saved = browser.untilTold(({ kind }) => kind === "saved");
+  void browser.begin("saveOn", { values });
+  await saved;
+  await browser.kill();
+  for (const [runId, step] of browser.acknowledged()) {
+    acknowledged.set(runId, step);
+  }
+  return faults;
+}
+
+function newestLog(profile: string): string {
+  const folder = join(profile, "Default/IndexedDB");
+  const logs = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.leveldb\/\d+\.log$/.test(name))
+    .toSorted();
+  return join(folder, logs.at(-1)!);
+}

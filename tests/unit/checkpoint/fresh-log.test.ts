@@ -1,0 +1,85 @@
+// What is made for a new log is gone afterwards, comes before the connection, and stops nobody when it fails.
+import "fake-indexeddb/auto";
+import { get, keys, set } from "idb-keyval";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beginFreshLog } from "../../../src/checkpoint/fresh-log.ts";
+import { strictStore } from "../../../src/checkpoint/strict-store.ts";
+
+const limitMs = 200;
+let name = "";
+let databases = 0;
+
+beforeEach(() => {
+  name = `fresh ${databases++}`;
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function ownDatabases(): Promise<(string | undefined)[]> {
+  return (await indexedDB.databases())
+    .map((database) => database.name)
+    .filter((databaseName) => databaseName?.startsWith(name));
+}
+
+test("nothing of it stays", async () => {
+  expect(await beginFreshLog(name, limitMs)).toBeNull();
+  expect(await ownDatabases()).toEqual([]);
+});
+
+test("what a kill left of it goes the next time", async () => {
+  const half = indexedDB.open(`${name} fresh log`, 1);
+  await new Promise((resolve) => {
+    half.onsuccess = resolve;
+  });
+  half.result.close();
+  await beginFreshLog(name, limitMs);
+  expect(await ownDatabases()).toEqual([]);
+});
+
+test("two tabs at once do not wait for each other", async () => {
+  await Promise.all([beginFreshLog(name, limitMs), beginFreshLog(name, limitMs)]);
+  expect(await ownDatabases()).toEqual([]);
+});
+
+test("it ends before a connection is opened, each time", async () => {
+  const order: string[] = [];
+  const open = indexedDB.open.bind(indexedDB);
+  const deleteDatabase = indexedDB.deleteDatabase.bind(indexedDB);
+  vi.spyOn(indexedDB, "open").mockImplementation((...given) => {
+    order.push(`open ${given[0]}`);
+    return open(...given);
+  });
+  vi.spyOn(indexedDB, "deleteDatabase").mockImplementation((given) => {
+    const request = deleteDatabase(given);
+    request.addEventListener("success", () => order.push(`deleted ${given}`));
+    return request;
+  });
+  const store = strictStore(name);
+  const connecting = [`open ${name} fresh log`, `deleted ${name} fresh log`, `open ${name}`];
+  await set("a", 1, store.use);
+  expect(order).toEqual(connecting);
+  await store.close();
+  expect(await get("a", store.use)).toBe(1);
+  expect(order).toEqual([...connecting, ...connecting]);
+});
+
+test("where there is no room for it, what is saved can be read", async () => {
+  await set("a", 1, strictStore(name).use);
+  const open = indexedDB.open.bind(indexedDB);
+  vi.spyOn(indexedDB, "open").mockImplementation((...given) => {
+    if (given[0] !== name) {
+      throw new DOMException("full", "QuotaExceededError");
+    }
+    return open(...given);
+  });
+  expect(await get("a", strictStore(name).use)).toBe(1);
+});
+
+test("a browser that does not answer is given up in time", async () => {
+  vi.spyOn(indexedDB, "open").mockReturnValue({} as IDBOpenDBRequest);
+  await expect(
+    keys(strictStore(name, { opening: 50, transaction: 100 }).use),
+  ).rejects.toMatchObject({ code: "busy", message: expect.stringContaining("0.05 s") as string });
+});
