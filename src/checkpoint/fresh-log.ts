@@ -2,23 +2,17 @@
 // at the end of LevelDB's log; Chromium goes on behind it, finds the log broken at the opening after, and empties all
 // databases of the page (https://github.com/google/leveldb/issues/1287). Deleting a database begins a new log.
 import { promisifyRequest } from "idb-keyval";
-import { DatabaseFault } from "./database-fault.ts";
 import { hasKillPoints, reach } from "./kill-points.ts";
-import { withPatience } from "./patience.ts";
 
 /**
  * To be called before a connection is opened. Takes some 10 ms; other browsers just make a database and delete it.
  * @returns what Chromium says when it had lost the databases and made empty ones, which it tells whoever comes first;
  *   null when it says nothing
- * @throws DatabaseFault "busy" when there is no answer in time
  */
-export async function beginFreshLog(databaseName: string, limitMs: number): Promise<string | null> {
+export async function beginFreshLog(databaseName: string): Promise<string | null> {
   try {
-    return await withPatience(makeAndDelete(`${databaseName} fresh log`), limitMs, () => true);
-  } catch (error) {
-    if (error instanceof DatabaseFault) {
-      throw error;
-    }
+    return await makeAndDelete(`${databaseName} fresh log`);
+  } catch {
     // There is no room for it, say: what is saved can be read all the same.
     return null;
   }

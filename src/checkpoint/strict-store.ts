@@ -8,13 +8,14 @@ import { withPatience } from "./patience.ts";
 /** Its only object store. */
 const storeName = "values";
 
-/**
- * Opening waits for another tab that holds the database; a
- * transaction is one piece, which the slowest disks take in a few seconds, and under load in more: to give it up is to lose
- * a save that would have ended. A run tells of such a wait long before (session/wait-watch.ts).
- */
+/** How long an answer is waited for. */
 export interface PatienceMs {
+  /** With all that comes before it. It waits for another tab that holds the database. */
   opening: number;
+  /**
+   * Of one piece, which the slowest disks take in a few seconds, and under load in more: to give it up is to lose a save
+   * that would have ended. A run tells of such a wait long before (session/wait-watch.ts).
+   */
   transaction: number;
 }
 
@@ -37,9 +38,24 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
     connection = undefined;
   }
 
-  async function open(): Promise<IDBDatabase> {
-    lossMessage ??= await beginFreshLog(databaseName, limits.opening);
-    return await openDatabase(databaseName, forget, limits.opening);
+  async function openAfresh(): Promise<IDBDatabase> {
+    const said = await beginFreshLog(databaseName);
+    lossMessage ??= said;
+    return await openDatabase(databaseName, forget);
+  }
+
+  function open(): Promise<IDBDatabase> {
+    const opening = openAfresh();
+    return withPatience(opening, limits.opening, () => {
+      // When it comes after all, it must not hold up whoever wants to upgrade or delete the database.
+      opening.then(
+        (database) => {
+          database.close();
+        },
+        () => undefined,
+      );
+      return true;
+    });
   }
 
   function connect(): Promise<IDBDatabase> {
@@ -87,23 +103,14 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
   };
 }
 
-function openDatabase(
-  databaseName: string,
-  onLost: () => void,
-  limitMs: number,
-): Promise<IDBDatabase> {
+function openDatabase(databaseName: string, onLost: () => void): Promise<IDBDatabase> {
   const request = indexedDB.open(databaseName, 1);
-  let isLate = false;
   request.onupgradeneeded = () => {
     request.result.createObjectStore(storeName);
   };
-  const opening = new Promise<IDBDatabase>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     request.onsuccess = () => {
       const database = request.result;
-      if (isLate) {
-        database.close();
-        return;
-      }
       database.onclose = onLost;
       // Another tab deletes or upgrades the database: it waits until this connection is gone.
       database.onversionchange = () => {
@@ -116,10 +123,6 @@ function openDatabase(
       const { error } = request;
       reject(error?.name === "VersionError" ? newerDatabase(error) : (error ?? new Error("open")));
     };
-  });
-  return withPatience(opening, limitMs, () => {
-    isLate = true;
-    return true;
   });
 }
 

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { beginFreshLog } from "../../../src/checkpoint/fresh-log.ts";
 import { strictStore } from "../../../src/checkpoint/strict-store.ts";
 
-const limitMs = 200;
 let name = "";
 let databases = 0;
 
@@ -24,7 +23,7 @@ async function ownDatabases(): Promise<(string | undefined)[]> {
 }
 
 test("nothing of it stays", async () => {
-  expect(await beginFreshLog(name, limitMs)).toBeNull();
+  expect(await beginFreshLog(name)).toBeNull();
   expect(await ownDatabases()).toEqual([]);
 });
 
@@ -34,12 +33,12 @@ test("what a kill left of it goes the next time", async () => {
     half.onsuccess = resolve;
   });
   half.result.close();
-  await beginFreshLog(name, limitMs);
+  await beginFreshLog(name);
   expect(await ownDatabases()).toEqual([]);
 });
 
 test("two tabs at once do not wait for each other", async () => {
-  await Promise.all([beginFreshLog(name, limitMs), beginFreshLog(name, limitMs)]);
+  await Promise.all([beginFreshLog(name), beginFreshLog(name)]);
   expect(await ownDatabases()).toEqual([]);
 });
 

@@ -65,6 +65,19 @@ describe("a database that another tab is upgrading", () => {
     });
   });
 
+  test("may fail when it was given up long ago", async () => {
+    const late = {} as IDBOpenDBRequest;
+    const open = indexedDB.open.bind(indexedDB);
+    vi.spyOn(indexedDB, "open").mockImplementation((...given) =>
+      given[0] === name ? late : open(...given),
+    );
+    await expect(keys(store.use)).rejects.toMatchObject({ code: "busy" });
+    Object.assign(late, { error: new DOMException("newer", "VersionError") });
+    late.onerror!(new Event("error"));
+    // An unhandled rejection would fail the run.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  });
+
   test("is of a newer Anneal when the upgrade was made", async () => {
     await set("a", 1, store.use);
     const request = indexedDB.open(name, 2);
@@ -124,4 +137,8 @@ test("what Chromium says of a loss is kept", async () => {
   expect(store.lossMessage()).toBeNull();
   await listing;
   expect(store.lossMessage()).toBe("checksum mismatch");
+  await store.close();
+  await keys(store.use);
+  expect(store.lossMessage()).toBe("checksum mismatch");
+  expect(open).toHaveBeenCalledTimes(4); // each time the one for a new log first
 });
