@@ -1,8 +1,8 @@
 // `npm run test:faults`: breaks the browser under the checkpoint store and looks at what is left.
-//   --only <section>[,<section>]  kill-points, random-kills, torn-log, operations, storage, disk, bit-flips, save-cost,
-//                                 runs, run-pairs, run-buffers
+//   --only <section>[,<section>]  kill-points, random-kills, power-cuts, torn-log, operations, storage, disk, bit-flips,
+//                                 save-cost, runs, run-pairs, run-buffers
 //   --times <n>                   kills at each point in each scenario
-//   --kills <n>, --flips <n>      sizes of the random sections
+//   --kills <n>, --cuts <n>, --flips <n>  sizes of the random sections
 //   --long                        the full sizes
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import { flipsIn, flipsInNode } from "./sections/bit-flips.ts";
 import { disk } from "./sections/disk.ts";
 import { killPoints } from "./sections/kill-points.ts";
 import { operations } from "./sections/operations.ts";
+import { powerCuts } from "./sections/power-cuts.ts";
 import { randomKills } from "./sections/random-kills.ts";
 import { runBuffers } from "./sections/run-buffers.ts";
 import { runPairs } from "./sections/run-pairs.ts";
@@ -35,6 +36,8 @@ interface Sizes {
   /** Kills at each point in each scenario. */
   times: number;
   kills: number;
+  /** Of the power. */
+  cuts: number;
   flips: number;
   runs: RunSizes;
   /** Moments of a recovery at which each second fault comes, as many as there are at most. */
@@ -54,6 +57,8 @@ const sections: Readonly<Record<string, Section>> = {
     }),
   "random-kills": (setting, { kills }, tally) =>
     onBoth((backend) => randomKills(backend, Math.ceil(kills / 2), setting, tally)),
+  "power-cuts": (setting, { cuts }, tally) =>
+    onBoth((backend) => powerCuts(backend, Math.ceil(cuts / 2), setting, tally)),
   "torn-log": (setting, _, tally) => tornLog(setting, tally),
   operations: (setting, _, tally) => onBoth((backend) => operations(backend, setting, tally)),
   storage: (setting, _, tally) => onBoth((backend) => storage(backend, setting, tally)),
@@ -93,6 +98,7 @@ const { values: flags } = parseArgs({
     only: { type: "string" },
     times: { type: "string" },
     kills: { type: "string" },
+    cuts: { type: "string" },
     flips: { type: "string" },
     long: { type: "boolean", default: false },
   },
@@ -100,6 +106,7 @@ const { values: flags } = parseArgs({
 const sizes: Sizes = {
   times: Number(flags.times ?? (flags.long ? 1000 : 1)),
   kills: Number(flags.kills ?? (flags.long ? 500 : 100)),
+  cuts: Number(flags.cuts ?? (flags.long ? 200 : 20)),
   flips: Number(flags.flips ?? 10_000),
   runs: flags.long
     ? { every: 1, rebuildEvery: 1, gpuKills: 20 }

@@ -1,5 +1,5 @@
 // The browser is killed at a random moment while it saves without end, again and again on one profile.
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";
 import { faultsOf, generationFaults } from "../recovered.ts";
@@ -11,24 +11,40 @@ const chunkBytes = 2 ** 18;
 const values = 43_000;
 const longestWaitMs = 600;
 
-/** Chromium says in LevelDB's LOG what it makes of the files. */
-function copyDatabase(profile: string, to: string): void {
-  rmSync(to, { recursive: true, force: true });
-  cpSync(join(profile, "Default/IndexedDB"), join(to, "Default/IndexedDB"), { recursive: true });
-}
-
 export async function randomKills(
   backend: Backend,
+  count: number,
+  setting: Setting,
+  tally: Tally,
+): Promise<void> {
+  const profile = join(setting.folder, `random-kills-${backend}`);
+  await killAtRandom("random kill", { profile, backend }, count, setting, tally);
+}
+
+export interface Victim {
+  profile: string;
+  backend: Backend;
+  /** What happens to the profile when no process of the browser is left. */
+  afterKill?: () => void;
+}
+
+/**
+ * Kills and opens again, `count` times.
+ * @param name of what is done to the browser
+ */
+export async function killAtRandom(
+  name: string,
+  { profile, backend, afterKill }: Victim,
   count: number,
   { url, folder }: Setting,
   tally: Tally,
 ): Promise<void> {
-  const profile = join(folder, `random-kills-${backend}`);
+  const asKilled = join(folder, `${backend}-as-killed`);
   let acknowledged = new Map<string, number>();
   let wasThinned = false;
   for (let i = 0; i <= count; i++) {
     if (i > 0) {
-      copyDatabase(profile, join(folder, `${backend}-as-killed`));
+      copyDatabase(profile, asKilled);
     }
     const browser = await FaultBrowser.open(profile, backend, url);
     await browser.call("open", { chunkBytes });
@@ -38,12 +54,9 @@ export async function randomKills(
         ...faultsOf(found, acknowledged),
         ...(wasThinned ? generationFaults(found, "main") : []),
       ];
-      tally.add(`${backend}, random kill ${i}`, faults);
+      tally.add(`${backend}, ${name} ${i}`, faults);
       if (faults.length > 0) {
-        const kept = join("out/faults", `${backend}-kill-${i}`);
-        copyDatabase(join(folder, `${backend}-as-killed`), join(kept, "as-killed"));
-        copyDatabase(profile, join(kept, "as-opened"));
-        console.log(`kept in ${kept}: the database as it was killed, and as it was opened`);
+        keepEvidence(join("out/faults", `${backend}-${name} ${i}`), asKilled, profile);
       }
     }
     if (i === count) {
@@ -55,7 +68,22 @@ export async function randomKills(
     await saved;
     await new Promise((resolve) => setTimeout(resolve, Math.random() * longestWaitMs));
     await browser.kill();
+    afterKill?.();
     acknowledged = new Map([...acknowledged, ...browser.acknowledged()]);
     wasThinned ||= (acknowledged.get("main") ?? 0) > 3;
   }
+}
+
+/** Chromium says in LevelDB's LOG what it makes of the files. */
+function keepEvidence(kept: string, asKilled: string, profile: string): void {
+  copyDatabase(asKilled, join(kept, "as-killed"));
+  copyDatabase(profile, join(kept, "as-opened"));
+  console.log(`kept in ${kept}: the database as it was killed, and as it was opened`);
+}
+
+function copyDatabase(profile: string, to: string): void {
+  const database = "Default/IndexedDB";
+  rmSync(to, { recursive: true, force: true });
+  mkdirSync(to, { recursive: true });
+  cpSync(join(profile, database), join(to, database), { recursive: true });
 }
