@@ -1,6 +1,6 @@
 // Which of several programs that compute the same is the fastest on this device: measured once, then remembered.
 import { sha256Hex } from "../util/bytes.ts";
-import { UserError } from "../util/errors.ts";
+import { hasCode } from "../util/errors.ts";
 import type { OpenDevice } from "./device.ts";
 import type { Program } from "./plan.ts";
 import { Runner } from "./runner.ts";
@@ -85,7 +85,7 @@ async function createIfRoom(opened: OpenDevice, programs: Program[]): Promise<Ru
   try {
     return await Runner.create(opened, programs);
   } catch (error) {
-    if (error instanceof UserError && error.code === "out-of-memory") {
+    if (hasCode(error, "out-of-memory")) {
       return null;
     }
     throw error;

@@ -1,6 +1,6 @@
 // config.json and generation_config.json, parsed once into the fields the decoder needs.
 import { f16ToF32, f32ToBf16, f32ToF16, bf16ToF32 } from "../util/bytes.ts";
-import { UserError } from "../util/errors.ts";
+import { hasCode } from "../util/errors.ts";
 import { architectures, type Architecture } from "./architectures.ts";
 import { ConfigFields } from "./config-fields.ts";
 import { readLayers } from "./config-layers.ts";
@@ -114,7 +114,7 @@ export function parseModelSizes(text: string, fileName = "config.json"): ModelCo
     try {
       return readArithmetic(fields, known, headDim);
     } catch (error) {
-      if (error instanceof UserError && error.code === "unsupported-architecture") {
+      if (hasCode(error, "unsupported-architecture")) {
         return plainArithmetic(fields, known);
       }
       throw error;

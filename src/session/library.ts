@@ -52,7 +52,8 @@ export async function openData(
   return {
     source,
     name,
-    blob,
+    // Its own copy: the file may be edited or deleted before the run is saved.
+    blob: new Blob([bytes]),
     sha256: await sha256Hex(bytes),
     examples: parseExamples(text, name),
   };

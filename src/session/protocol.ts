@@ -316,6 +316,8 @@ export type SessionEvent =
       kind: "saved";
       reason: SaveReason;
       checkpoint: CheckpointSummary;
+      /** Why the data set is not kept beside it; null when it is. */
+      dataError: PlainError | null;
       /** Null when the browser could not list them just now. */
       checkpoints: CheckpointSummary[] | null;
     }

@@ -1,42 +1,35 @@
 // One run from its first step, or from a checkpoint, to its last: the loop around the training loop. It saves, pauses,
 // stops, rebuilds the device and comes back from a lost one; every interruption lies between two steps.
 import type { RunState } from "../checkpoint/run-state.ts";
-import type { CheckpointStore } from "../checkpoint/store.ts";
-import type { CheckpointSummary } from "../checkpoint/summary.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Engine } from "../engine/contract.ts";
 import { NoDevice } from "../gpu/device.ts";
 import { train, type TrainedStep } from "../train/trainer.ts";
-import { toPlain, UserError, type ErrorCode } from "../util/errors.ts";
+import { hasCode, toPlain, type UserError } from "../util/errors.ts";
 import { Guests } from "./guests.ts";
-import type { LoadedData } from "./library.ts";
 import { LossRecord } from "./loss-record.ts";
 import { PaceMeter } from "./pace.ts";
 import type { RebuildReason, RunPhase, SaveReason, SessionEvent } from "./protocol.ts";
+import { rebuildDue } from "./rebuild-due.ts";
 import { rebuild, releaseRig, type Rebuild, type Rig, type RigPlan } from "./recovery.ts";
 import { answer, type Prompting } from "./sampling.ts";
+import { RunSaves, type SaveParts } from "./run-saves.ts";
 import { turn, waitFor } from "./turn.ts";
 import { WaitWatch } from "./wait-watch.ts";
 
-export interface RunParts {
-  state: RunState;
+export interface RunParts extends SaveParts {
   dataset: Dataset;
-  data: LoadedData;
   rigPlan: RigPlan;
-  store: CheckpointStore;
   /** Prompt of the sample before and after. */
   samplePrompt: string;
-  /** Does what writes to the store. @throws UserError "other-tab" when this tab must not write any more */
-  write: <T>(work: () => Promise<T>) => Promise<T>;
-  emit: (event: SessionEvent) => void;
 }
 
 type Interruption = "pause" | "stop";
-type Outcome = "finished" | Interruption | { rebuildFor: RebuildReason };
+/** How a run comes to stand. */
+type End = Interruption | "finished";
+type Outcome = End | { rebuildFor: RebuildReason };
 
 const sampleTokens = 48;
-/** How long a run that stops waits for the database to say what is saved. */
-const lookMs = 2000;
 
 export class Run {
   readonly state: RunState;
@@ -47,6 +40,7 @@ export class Run {
     this.#emit({ kind: "waiting", fault });
   });
   readonly #guests = new Guests();
+  readonly #saves: RunSaves;
   #rig: Rig | null = null;
   #rigPlan: RigPlan;
   #rigOpenedAt = 0;
@@ -54,11 +48,8 @@ export class Run {
   /** What asks less of the device than the newest rig; null once it was tried, or where there is nothing to save. */
   #smaller: Rig["smaller"] = null;
   #phase: RunPhase = { name: "idle" };
-  #wanted: Interruption | null = null;
+  #wanted: End | null = null;
   #saveWanted = false;
-  /** The newest state known to be good: what a lost device goes back to. */
-  #safe: RunState;
-  #savedStep = -1;
   readonly #sampled = new Set<"before" | "after">();
   #going: Promise<void> = Promise.resolve();
   #abort = new AbortController();
@@ -67,29 +58,27 @@ export class Run {
     this.#parts = parts;
     this.state = parts.state;
     this.#rigPlan = parts.rigPlan;
-    this.#safe = structuredClone(parts.state);
+    this.#saves = new RunSaves(parts, this.#watch);
     const { step, totalSteps } = parts.state.trainer;
     if (step === totalSteps) {
       this.#phase = { name: "done", step, stoppedEarly: false, isSaved: true };
     }
-    this.#savedStep = step > 0 ? step : -1; // past step 0 it comes from a checkpoint
   }
 
   get isGoing(): boolean {
     return !["idle", "paused", "done", "failed"].includes(this.#phase.name);
   }
 
-  /** Whether it is not to go on, but by taking up a checkpoint. */
+  /** Whether nothing is to be done for it any more, but taking up a checkpoint. */
   get isOver(): boolean {
-    return this.#phase.name === "done" || this.#phase.name === "failed";
+    return this.#phase.name === "failed" || (this.#phase.name === "done" && this.#phase.isSaved);
   }
 
   /** Starts or goes on; answers when the run is under way. */
   go(): void {
-    this.#wanted = null;
     this.#abort = new AbortController();
     this.#setPhase({ name: "preparing", doing: "Bringing the model to the GPU" });
-    this.#going = this.#guests.gone.then(() => this.#runUntilInterrupted());
+    this.#setOut(null);
   }
 
   /** Answers when the run stands still and is saved. A run that is done but not saved is saved by another stop. */
@@ -103,8 +92,15 @@ export class Run {
       }
       await this.#going;
     } else if (wanted === "stop" && "isSaved" in this.#phase) {
-      await this.#finish(this.#phase.name === "paused" || this.#phase.stoppedEarly);
+      const isEarly = this.#phase.name === "paused" || this.#phase.stoppedEarly;
+      this.#setOut(isEarly ? "stop" : "finished");
+      await this.#going;
     }
+  }
+
+  #setOut(wanted: End | null): void {
+    this.#wanted = wanted;
+    this.#going = this.#guests.gone.then(() => this.#runUntilInterrupted());
   }
 
   /** Another tab has the run now: it stops at once, saves nothing more and gives the device back. */
@@ -154,7 +150,9 @@ export class Run {
   /** Trains, saves, rebuilds; a device that is lost or full sends it back to the safe state. Whether the run stands now. */
   async #goOn(): Promise<boolean> {
     try {
-      await this.#ensureRig();
+      if (this.#wanted === null) {
+        await this.#ensureRig();
+      }
       return await this.#settle(this.#wanted ?? (await this.#train()));
     } catch (error) {
       this.#abort.signal.throwIfAborted();
@@ -190,7 +188,7 @@ export class Run {
     }
     if (outcome === "pause") {
       await this.#save("pause");
-      this.#setPhase({ name: "paused", ...this.#standing() });
+      this.#setPhase({ name: "paused", ...this.#saves.standing });
     } else {
       await this.#finish(outcome === "stop");
     }
@@ -214,7 +212,9 @@ export class Run {
       if (this.#wanted !== null) {
         return this.#wanted;
       }
-      const rebuildFor = this.#rebuildDue();
+      const ageMs = performance.now() - this.#rigOpenedAt;
+      const { allocatedBytes } = this.#engine.memory();
+      const rebuildFor = rebuildDue(recipe, trainer.step, ageMs, allocatedBytes);
       if (rebuildFor !== null) {
         return { rebuildFor };
       }
@@ -246,61 +246,13 @@ export class Run {
     this.#saveWanted = false;
   }
 
-  /** A save that fails for want of room leaves the run going, in memory. */
-  async #save(reason: SaveReason): Promise<CheckpointSummary | null> {
-    const { trainer } = this.state;
-    if (trainer.step === this.#savedStep) {
-      return null;
-    }
-    this.state.adapter = await this.#engine.readState();
-    const snapshot = structuredClone(this.state);
-    try {
-      const checkpoint = await this.#watch.during("save", () =>
-        this.#parts.write(() => this.#store()),
-      );
-      this.#safe = snapshot;
-      this.#savedStep = trainer.step;
-      // The save is done, whether or not the browser lists it now.
-      const checkpoints = await this.#parts.store.listCheckpoints().catch(() => null);
-      this.#emit({ kind: "saved", reason, checkpoint, checkpoints });
-      return checkpoint;
-    } catch (error) {
-      if (hasCode(error, "non-finite-loss") || hasCode(error, "other-tab")) {
-        throw error;
-      }
-      this.#safe = snapshot;
-      this.#emit({ kind: "saveFailed", step: trainer.step, error: toPlain(error) });
-      return null;
-    }
-  }
-
-  async #store(): Promise<CheckpointSummary> {
-    const { store, data } = this.#parts;
-    await store.saveDataFile(this.state.data, data.blob);
-    const checkpoint = await store.saveCheckpoint(this.state);
-    // The save is done; what cannot be thinned out now is after the next one.
-    await store.retain(this.state.runId, this.state.recipe.saveTotalLimit).catch(() => undefined);
-    return checkpoint;
-  }
-
-  #rebuildDue(): RebuildReason | null {
-    const { reloadEverySteps, reloadEveryMinutes, reloadAboveBytes } = this.state.recipe;
-    const { step } = this.state.trainer;
-    if (reloadEverySteps > 0 && step > 0 && step % reloadEverySteps === 0) {
-      return "every-steps";
-    }
-    const ageMs = performance.now() - this.#rigOpenedAt;
-    if (reloadEveryMinutes > 0 && step > 0 && ageMs >= reloadEveryMinutes * 60_000) {
-      return "every-minutes";
-    }
-    const isAbove = this.#engine.memory().allocatedBytes > reloadAboveBytes;
-    return reloadAboveBytes > 0 && step > 0 && isAbove ? "above-bytes" : null;
+  async #save(reason: SaveReason): Promise<void> {
+    await this.#saves.save(reason, () => this.#engine.readState());
   }
 
   async #rebuild(reason: RebuildReason): Promise<void> {
     if (reason !== "device-lost" && reason !== "out-of-memory") {
-      this.state.adapter = await this.#engine.readState();
-      this.#safe = structuredClone(this.state);
+      await this.#saves.keep(() => this.#engine.readState());
     }
     const measured = await this.#openRig(() => undefined);
     this.#emit({ kind: "rebuilt", step: this.state.trainer.step, reason, ...measured });
@@ -333,8 +285,12 @@ export class Run {
 
   /** Goes back to the safe state and waits for a device, visibly where the browser holds it back. */
   async #recover(error: UserError, reason: "device-lost" | "out-of-memory"): Promise<void> {
-    Object.assign(this.state, structuredClone(this.#safe));
-    const safeStep = this.state.trainer.step;
+    this.#saves.goBack();
+    const { step: safeStep, isSaved } = this.#saves.standing;
+    const safety =
+      isSaved || safeStep === 0
+        ? `Your run is safe at step ${safeStep}.`
+        : `Your run is at step ${safeStep}, which this tab holds and has not saved.`;
     let loss = this.#losses.add(error, safeStep);
     if (reason === "device-lost" && this.#losses.isRepeated) {
       this.#economise();
@@ -343,7 +299,7 @@ export class Run {
       const { waitMs, message } = loss;
       this.#setPhase({
         name: "recovering",
-        message: `${message} Your run is safe at step ${safeStep}.`,
+        message: `${message} ${safety}`,
         safeStep,
         waitMs,
         error: toPlain(loss.error),
@@ -375,34 +331,17 @@ export class Run {
   async #finish(stoppedEarly: boolean): Promise<void> {
     await this.#save(stoppedEarly ? "stop" : "end");
     await this.#sampleOnce("after");
-    this.#setPhase({ name: "done", ...this.#standing(), stoppedEarly });
+    this.#setPhase({ name: "done", ...this.#saves.standing, stoppedEarly });
   }
 
-  #standing(): { step: number; isSaved: boolean } {
-    const { step } = this.state.trainer;
-    return { step, isSaved: step === this.#savedStep };
-  }
-
-  /** Gives the device up and goes back to the safe state, from which the run can be resumed. */
+  /** Gives the device up and goes back to the safe state, which is saved if it was not, and can be resumed from. */
   async #fail(error: unknown): Promise<void> {
     const rig = this.#rig;
     this.#rig = null;
     this.#abort = new AbortController();
     await releaseRig(rig).catch(() => undefined); // what made it fail is to be told, not this
-    Object.assign(this.state, structuredClone(this.#safe));
-    this.#setPhase({ name: "failed", error: toPlain(error), safeStep: await this.#lookUpSaved() });
-  }
-
-  /** The newest step that is saved, as the database has it: it may be gone by now. */
-  async #lookUpSaved(): Promise<number | null> {
-    const remembered = this.#savedStep >= 0 ? this.#savedStep : null;
-    const stored = async () => {
-      const all = await this.#parts.store.listCheckpoints();
-      const steps = all.flatMap(({ runId, step }) => (runId === this.state.runId ? [step] : []));
-      return steps.length > 0 ? Math.max(...steps) : null;
-    };
-    const inTime = waitFor(lookMs, this.#abort.signal).then(() => remembered);
-    return await Promise.race([stored(), inTime]).catch(() => remembered);
+    const safeStep = await this.#saves.rescue(error);
+    this.#setPhase({ name: "failed", error: toPlain(error), safeStep });
   }
 
   async #ensureRig(): Promise<void> {
@@ -429,6 +368,7 @@ export class Run {
       maxNewTokens: sampleTokens,
       temperature: 0,
     };
+    await this.#ensureRig();
     const text = await this.#answer(prompting, () => undefined, this.#abort.signal);
     this.#emit({ kind: "sample", which, prompt: samplePrompt, text });
   }
@@ -489,8 +429,4 @@ function isDeviceLost(error: unknown): error is UserError {
 
 function isOutOfMemory(error: unknown): error is UserError {
   return hasCode(error, "out-of-memory");
-}
-
-function hasCode(error: unknown, code: ErrorCode): error is UserError {
-  return error instanceof UserError && error.code === code;
 }

@@ -66,6 +66,7 @@ export class Session {
   readonly #tab = new TabHold((reason) => {
     void this.#surrender(reason);
   });
+  #isHolding = false;
   readonly #generations = new Map<number, AbortController>();
 
   constructor(parts: SessionParts) {
@@ -214,8 +215,9 @@ export class Session {
   async resume(): Promise<null> {
     const run = this.#currentRun();
     this.#refuseWhileRunning();
-    await this.#tab.take();
-    run.go();
+    await this.#holding(() => {
+      run.go();
+    });
     return null;
   }
 
@@ -225,12 +227,22 @@ export class Session {
     return null;
   }
 
-  /** Does what needs this browser's run; other tabs may have it again when no run of this one can go on afterwards. */
-  async #holding<T>(work: () => Promise<T>): Promise<T> {
-    await this.#tab.take();
+  /**
+   * Does what needs this browser's run, one at a time; other tabs may have it again when no run of this one can go on
+   * afterwards.
+   */
+  async #holding<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.#isHolding) {
+      throw new UserError("busy", "A run is being prepared or saved.", {
+        remedy: "Wait until that is done, then try again.",
+      });
+    }
+    this.#isHolding = true;
     try {
+      await this.#tab.take();
       return await work();
     } finally {
+      this.#isHolding = false;
       if (this.#run === null || this.#run.isOver) {
         this.#tab.letGo();
       }
@@ -246,7 +258,8 @@ export class Session {
 
   async stop(): Promise<null> {
     const run = this.#currentRun();
-    await this.#holding(() => run.interrupt("stop"));
+    // A run that goes on holds it.
+    await (run.isGoing ? run.interrupt("stop") : this.#holding(() => run.interrupt("stop")));
     return null;
   }
 

@@ -12,7 +12,7 @@ import type { HubNotice } from "../sources/hub-request.ts";
 import { openHub, type HubModel } from "../sources/hub.ts";
 import { openStorage, type StorageFolder } from "../sources/storage.ts";
 import type { Recipe } from "../train/recipe.ts";
-import { UserError } from "../util/errors.ts";
+import { hasCode, UserError } from "../util/errors.ts";
 import { formatDuration } from "../util/format.ts";
 import { downloadWeights } from "./download-weights.ts";
 import { formatName, formatWords, keepModel, keyOf, openKept } from "./kept-model.ts";
@@ -168,7 +168,7 @@ export class Shelf {
     }
     const { model, close } = await openKept(cache, key, this.#parts.render).catch(
       async (error: unknown) => {
-        if (error instanceof UserError && error.code === "damaged-file") {
+        if (hasCode(error, "damaged-file")) {
           await cache.delete(key); // so that the next look-up brings it anew
         }
         throw error;

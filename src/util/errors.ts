@@ -77,6 +77,11 @@ export class UserError extends Error {
   }
 }
 
+/** Whether it is a UserError of this code. */
+export function hasCode(error: unknown, code: ErrorCode): error is UserError {
+  return error instanceof UserError && error.code === code;
+}
+
 /** Any thrown value as plain data; what is not a UserError is "unexpected". */
 export function toPlain(error: unknown): PlainError {
   if (error instanceof UserError) {

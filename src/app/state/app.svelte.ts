@@ -112,9 +112,10 @@ export class AppState {
     }
   }
 
-  /** Goes on with a run that another tab has, from what that tab saved last. */
+  /** Goes on with a run that another tab has, from what that tab saved last; that tab keeps it when there is nothing. */
   async takeOver(runId: string): Promise<void> {
-    if (await this.saved.takeOver()) {
+    await this.saved.refresh();
+    if (this.saved.newestOf(runId) !== null && (await this.saved.takeOver())) {
       await this.takeUpNewest(runId);
     }
   }

@@ -50,7 +50,9 @@ export function wordsFor(event: SessionEvent): string | null {
     case "saved": {
       const { step, sizeBytes } = event.checkpoint;
       const what = `Saved step ${step}: adapter, optimizer, position in the data.`;
-      return `${what} ${formatBytes(sizeBytes)}.${saveReasons[event.reason]}`;
+      const { dataError } = event;
+      const without = dataError === null ? "" : ` The data set is not kept. ${dataError.message}`;
+      return `${what} ${formatBytes(sizeBytes)}.${saveReasons[event.reason]}${without}`;
     }
     case "saveFailed":
       return `Step ${event.step} was not saved. ${event.error.message} ${event.error.remedy}`;

@@ -35,6 +35,8 @@ export class Run {
   journal = $state.raw<JournalLine[]>([]);
   error = $state.raw<PlainError | null>(null);
   saveError = $state.raw<PlainError | null>(null);
+  /** Why the data set is not kept beside the newest checkpoint. */
+  dataError = $state.raw<PlainError | null>(null);
   /** A call to the session that has not been answered. */
   pending = $state<"start" | "pause" | "resume" | "stop" | null>(null);
   /** When a recovering run is tried again, by the page's `performance.now()`. */
@@ -137,6 +139,7 @@ export class Run {
       case "saved":
         this.runId = event.checkpoint.runId;
         this.saveError = null;
+        this.dataError = event.dataError;
         break;
       case "saveFailed":
         this.saveError = event.error;
@@ -188,7 +191,7 @@ export class Run {
     this.memory = null;
     this.rebuilds = [];
     this.samples = noSamples;
-    this.error = this.saveError = null;
+    this.error = this.saveError = this.dataError = null;
     this.#curve = new Curve();
     this.columns = noColumns;
   }

@@ -49,9 +49,12 @@ const phaseOf = <Name extends RunPhase["name"]>(name: Name) =>
     { name: Name }
   >;
 
+/** Pieces and manifest of the data set, which is saved first. */
+const dataPuts = 2;
+
 describe("a full disk", () => {
   test("is told, the run goes on in memory, and the next save is whole", async () => {
-    failPut(0);
+    failPut(dataPuts);
     const done = tab.untilPhase("done");
     const runId = await tab.start(recipe);
     await done;
@@ -60,9 +63,26 @@ describe("a full disk", () => {
     await expectSameRun(tab, runId, whole);
   });
 
+  test("that holds all but the data set saves the run without it, and says so", async () => {
+    failPut(0);
+    const done = tab.untilPhase("done");
+    const runId = await tab.start(recipe);
+    await done;
+    const saved = tab.eventsOf("saved");
+    expect(saved.map(({ checkpoint }) => checkpoint.step)).toEqual([1, 2, 3, 4, 5]);
+    expect(saved.map(({ dataError }) => dataError?.code ?? null)).toEqual([
+      "quota",
+      null,
+      null,
+      null,
+      null,
+    ]);
+    await expectSameRun(tab, runId, whole);
+  });
+
   test("does not keep a run from standing still", async () => {
     tab.withinStep(2, () => {
-      failPut(0);
+      failPut(dataPuts);
       void tab.session.pause();
     });
     const paused = tab.untilPhase("paused");
@@ -78,7 +98,7 @@ describe("a full disk", () => {
 
   test("at the last step leaves a run that is saved when it is asked for again", async () => {
     tab.withinStep(5, () => {
-      failPut(0);
+      failPut(dataPuts);
     });
     const done = tab.untilPhase("done");
     const runId = await tab.start({ ...recipe, saveSteps: 0 });

@@ -1,0 +1,34 @@
+// Which steps of a run the database has: what was saved may have been deleted since, here or in another tab.
+import type { CheckpointStore } from "../checkpoint/store.ts";
+import { waitFor } from "./turn.ts";
+
+type Listing = Pick<CheckpointStore, "listCheckpoints">;
+
+/** How long a run that stops waits for the database to say what is saved. */
+const lookMs = 2000;
+
+/** Whether a step is still there; so it counts when the database does not say. */
+export async function isStillSaved(store: Listing, runId: string, step: number): Promise<boolean> {
+  return await stepsOf(store, runId).then(
+    (steps) => steps.includes(step),
+    () => true,
+  );
+}
+
+/** The newest step that is saved, null when none is; `remembered` when the database does not say in time. */
+export async function newestSaved(
+  store: Listing,
+  runId: string,
+  remembered: number | null,
+): Promise<number | null> {
+  const newest = stepsOf(store, runId).then((steps) =>
+    steps.length > 0 ? Math.max(...steps) : null,
+  );
+  const inTime = waitFor(lookMs, new AbortController().signal).then(() => remembered);
+  return await Promise.race([newest, inTime]).catch(() => remembered);
+}
+
+async function stepsOf(store: Listing, runId: string): Promise<number[]> {
+  const all = await store.listCheckpoints();
+  return all.flatMap((checkpoint) => (checkpoint.runId === runId ? [checkpoint.step] : []));
+}
