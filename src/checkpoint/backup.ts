@@ -7,7 +7,8 @@ import { sha256Hex } from "../util/bytes.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
 import { eachChunk, type ChunkRecord } from "./chunks.ts";
 import { checkpointFileName, decodeCheckpoint } from "./container.ts";
-import { saveDataFile } from "./data-files.ts";
+import { loadDataFile, saveDataFile } from "./data-files.ts";
+import { deleteCheckpoint } from "./housekeeping.ts";
 import { hasKillPoints, reach } from "./kill-points.ts";
 import { sizeOf } from "./manifest.ts";
 import { bool, integer, listOf, parseJson, record, sha256, text } from "./parse.ts";
@@ -35,7 +36,7 @@ export interface Backup {
 
 export interface ImportedRuns {
   imported: CheckpointSummary[];
-  /** Checkpoints that were here before, bit for bit. */
+  /** Checkpoints that were here before, sound as far as the browser could read them. */
   alreadyHere: number;
 }
 
@@ -132,9 +133,16 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefi
   yield bytes;
 }
 
+/** What an export is read from. */
+interface Archive {
+  file: Blob;
+  fileName: string;
+  members: ReadonlyMap<string, ZipMember>;
+}
+
 /**
- * Stores what is not here yet, every byte checked first, with its times and pins. What was imported stays when a later
- * checkpoint fails.
+ * Stores what is not here yet, or is damaged here, every byte checked first, with its times and pins. What was imported
+ * stays when a later checkpoint fails.
  * @throws UserError "bad-header" when it is no archive, "bad-checkpoint" when something in it is missing, damaged or of
  *   another kind, "quota"; the signal's AbortError
  */
@@ -145,7 +153,8 @@ export async function importRuns(
   { signal, progress }: VerifyOptions = {},
 ): Promise<ImportedRuns> {
   const members = await readZip(blobSource(file, fileName), signal);
-  const index = await readIndex(file, fileName, members);
+  const archive = { file, fileName, members };
+  const index = await readIndex(archive);
   const totalBytes = sum([...index.data, ...index.checkpoints].map(sizeOfIndexed));
   let doneBytes = 0;
   const report = (indexed: IndexedFile) => {
@@ -153,37 +162,24 @@ export async function importRuns(
     progress?.(doneBytes, totalBytes);
   };
   for (const indexed of index.data) {
-    const content = await contentOf(indexed, file, fileName, members, signal);
-    if ((await sha256Hex(new Uint8Array(await content.arrayBuffer()))) !== indexed.sha256) {
-      throw badCheckpoint(
-        "It is not the data set that the index names.",
-        `${fileName}, ${indexed.file}`,
-      );
-    }
-    const identity = { sha256: indexed.sha256, sizeBytes: content.size, name: indexed.file };
-    await saveDataFile(identity, content, store, signal);
+    await importData(indexed, archive, store, signal);
     report(indexed);
   }
-  const present = new Set(
-    (await savedRuns(store)).map(({ manifest }) =>
-      nameOfSave({ ...manifest.run, savedAt: manifest.createdAt }),
-    ),
+  const here = new Map(
+    (await savedRuns(store)).map((entry) => {
+      const { run, createdAt } = entry.manifest;
+      return [nameOfSave({ ...run, savedAt: createdAt }), entry];
+    }),
   );
   const imported: CheckpointSummary[] = [];
   for (const indexed of index.checkpoints.toSorted((a, b) => a.savedAt - b.savedAt)) {
-    if (!present.has(nameOfSave(indexed))) {
-      const content = await contentOf(indexed, file, fileName, members, signal);
-      const run = await decodeCheckpoint(content, indexed.file, signal);
-      if (run.runId !== indexed.runId || run.trainer.step !== indexed.step) {
-        throw badCheckpoint(
-          `It is step ${run.trainer.step} of run ${run.runId}, the index says step ${indexed.step} of ${indexed.runId}.`,
-          `${fileName}, ${indexed.file}`,
-        );
+    const twin = here.get(nameOfSave(indexed));
+    if (twin === undefined || (await isBroken(twin, store, signal))) {
+      const isPinned = indexed.isPinned || twin?.manifest.isPinned === true;
+      imported.push(await importRun({ ...indexed, isPinned }, archive, store, signal));
+      if (twin !== undefined) {
+        await deleteCheckpoint(twin.id, store);
       }
-      const { savedAt, isPinned } = indexed;
-      const source = blobSource(content, indexed.file);
-      const options = { from: { savedAt, isPinned }, ...(signal !== undefined && { signal }) };
-      imported.push(await writeRun(source, run, store, options));
       if (hasKillPoints) {
         await reach("between-imports");
       }
@@ -193,11 +189,55 @@ export async function importRuns(
   return { imported, alreadyHere: index.checkpoints.length - imported.length };
 }
 
-async function readIndex(
-  file: Blob,
-  fileName: string,
-  members: ReadonlyMap<string, ZipMember>,
-): Promise<BackupIndex> {
+async function importData(
+  indexed: IndexedData,
+  archive: Archive,
+  store: PayloadStore,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const content = await contentOf(indexed, archive, signal);
+  if ((await sha256Hex(new Uint8Array(await content.arrayBuffer()))) !== indexed.sha256) {
+    throw badCheckpoint(
+      "It is not the data set that the index names.",
+      `${archive.fileName}, ${indexed.file}`,
+    );
+  }
+  await loadDataFile(indexed.sha256, store, signal); // drops a damaged one, which would pass for it
+  const identity = { sha256: indexed.sha256, sizeBytes: content.size, name: indexed.file };
+  await saveDataFile(identity, content, store, signal);
+}
+
+async function importRun(
+  indexed: IndexedCheckpoint,
+  archive: Archive,
+  store: PayloadStore,
+  signal: AbortSignal | undefined,
+): Promise<CheckpointSummary> {
+  const content = await contentOf(indexed, archive, signal);
+  const run = await decodeCheckpoint(content, indexed.file, signal);
+  if (run.runId !== indexed.runId || run.trainer.step !== indexed.step) {
+    throw badCheckpoint(
+      `It is step ${run.trainer.step} of run ${run.runId}, the index says step ${indexed.step} of ${indexed.runId}.`,
+      `${archive.fileName}, ${indexed.file}`,
+    );
+  }
+  const { savedAt, isPinned } = indexed;
+  const source = blobSource(content, indexed.file);
+  const options = { from: { savedAt, isPinned }, ...(signal !== undefined && { signal }) };
+  return await writeRun(source, run, store, options);
+}
+
+/** Not what the browser merely failed to read: that may pass. */
+async function isBroken(
+  entry: Entry,
+  store: PayloadStore,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const state = await stateOfPayload(entry, store, signal);
+  return state === "damaged" || state === "missing";
+}
+
+async function readIndex({ file, fileName, members }: Archive): Promise<BackupIndex> {
   const member = members.get(indexName);
   if (member === undefined || member.sizeBytes > maxIndexBytes) {
     throw badCheckpoint(
@@ -219,9 +259,7 @@ async function readIndex(
 /** @throws UserError "bad-checkpoint" when it is not there or not what was exported */
 async function contentOf(
   { file: name, chunks }: IndexedFile,
-  file: Blob,
-  fileName: string,
-  members: ReadonlyMap<string, ZipMember>,
+  { file, fileName, members }: Archive,
   signal: AbortSignal | undefined,
 ): Promise<Blob> {
   const member = members.get(name);

@@ -6,6 +6,7 @@ import type { DataManifest } from "./manifest.ts";
 import {
   collectGarbage,
   listEntries,
+  putManifest,
   readPayload,
   stateOfPayload,
   writePayload,
@@ -30,14 +31,18 @@ export async function saveDataFile(
     `the data file has ${file.size} bytes, its identity says ${sizeBytes}`,
   );
   return store.lock(async () => {
-    if ((await findDataFile(sha256, store)) === undefined) {
-      const createdAt = Date.now();
+    const kept = await findDataFile(sha256, store);
+    const createdAt = Date.now();
+    if (kept === undefined) {
       await writePayload(
         blobSource(file, name),
         (chunks): DataManifest => ({ kind: "data", createdAt, dataSha256: sha256, chunks }),
         store,
         signal,
       );
+    } else if (createdAt - kept.manifest.createdAt > graceMs / 2) {
+      // Its run may come only now, and its day be over.
+      await putManifest({ ...kept, manifest: { ...kept.manifest, createdAt } }, store.use);
     }
   });
 }

@@ -14,6 +14,7 @@ import {
 import type { CacheReader } from "../sources/cache-reader.ts";
 import { cacheKey, type ModelCache } from "../sources/cache.ts";
 import { textOf } from "../sources/files.ts";
+import { hasCode } from "../util/errors.ts";
 import type { LoadedModel } from "./shelf.ts";
 
 /** Raised whenever the bytes of a format change their meaning. */
@@ -115,10 +116,14 @@ export interface OpenKept {
   close: () => Promise<void>;
 }
 
-/** @throws UserError "missing-file", "damaged-file" or "busy" */
+/**
+ * @param onDamaged called once, when a weight turns out to be damaged as it is read
+ * @throws UserError "missing-file", "damaged-file" or "busy"
+ */
 export async function openKept(
   cache: ModelCache,
   key: string,
+  onDamaged: () => Promise<void>,
   render?: RenderChats,
 ): Promise<OpenKept> {
   const reader = await cache.open(key);
@@ -132,7 +137,7 @@ export async function openKept(
       revision: set.revision ?? null,
       licence: set.licence ?? null,
       ...(await openDescription(set, render)),
-      weights: storeOf(reader, new Map(shapes)),
+      weights: storeOf(reader, new Map(shapes), onDamaged),
     };
     return { model, close: reader.close };
   } catch (error) {
@@ -142,7 +147,23 @@ export async function openKept(
 }
 
 /** Reads every binding piece by piece, as it was written. */
-function storeOf(reader: CacheReader, shapes: ReadonlyMap<string, WeightShape>): WeightStore {
+function storeOf(
+  reader: CacheReader,
+  shapes: ReadonlyMap<string, WeightShape>,
+  onDamaged: () => Promise<void>,
+): WeightStore {
+  let isDamaged = false;
+  const read: CacheReader["read"] = async (...place) => {
+    try {
+      return await reader.read(...place);
+    } catch (error) {
+      if (hasCode(error, "damaged-file") && !isDamaged) {
+        isDamaged = true;
+        await onDamaged();
+      }
+      throw error;
+    }
+  };
   return {
     shapes,
     async *parts(name, signal) {
@@ -150,7 +171,7 @@ function storeOf(reader: CacheReader, shapes: ReadonlyMap<string, WeightShape>):
         const blob = `${name}/${binding}`;
         let offsetBytes = 0;
         for (const [index, sizeBytes] of (reader.blobs.get(blob) ?? []).entries()) {
-          const bytes = await reader.read(blob, index, signal);
+          const bytes = await read(blob, index, signal);
           yield { binding, offsetBytes, values: new Uint32Array(bytes.buffer) };
           offsetBytes += sizeBytes;
         }

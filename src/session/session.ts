@@ -7,7 +7,7 @@ import { batchLength } from "../data/batch.ts";
 import { adapterFiles, adapterZip } from "../export/bundle.ts";
 import type { WasmPaths } from "../gpu/machine.ts";
 import type { RenderChats } from "../model/chat-template.ts";
-import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../train/recipe.ts";
+import type { Recipe } from "../train/recipe.ts";
 import { initialState } from "../train/trainer.ts";
 import { UserError } from "../util/errors.ts";
 import { engineFor } from "./bytes-taken.ts";
@@ -19,7 +19,6 @@ import {
   describeModel,
   identityOf,
   loadData,
-  modulesOf,
   openData,
   type LoadedData,
 } from "./library.ts";
@@ -35,6 +34,7 @@ import type {
   SessionEvent,
 } from "./protocol.ts";
 import { Preview } from "./preview.ts";
+import { readRecipeFile } from "./recipe-file.ts";
 import type { RigPlan } from "./recovery.ts";
 import { Run, type RunParts } from "./run.ts";
 import { noticesOf, SavedCalls } from "./saved-calls.ts";
@@ -77,7 +77,15 @@ export class Session {
       parts.emit({ kind: "loading", doing, doneBytes, totalBytes });
     };
     const { demoBase, render } = parts;
-    this.#shelf = new Shelf({ demoBase, report, ...(render !== undefined && { render }) });
+    const onDamaged = (model: LoadedModel) => {
+      this.#model = this.#model === model ? null : this.#model;
+    };
+    this.#shelf = new Shelf({
+      demoBase,
+      report,
+      onDamaged,
+      ...(render !== undefined && { render }),
+    });
   }
 
   async open(): Promise<Calls["open"]["result"]> {
@@ -150,20 +158,7 @@ export class Session {
   }
 
   async readRecipe({ file }: Calls["readRecipe"]["params"]): Promise<Recipe> {
-    const base = this.#model?.source === "demo" ? demoRecipe : defaultRecipe;
-    const modules = this.#model === null ? {} : { targetModules: modulesOf(this.#model.config) };
-    const defaults = { ...base, ...modules };
-    let value: unknown;
-    try {
-      value = JSON.parse(await file.text());
-    } catch (cause) {
-      throw new UserError("bad-recipe", `It is not JSON (${(cause as Error).message}).`, {
-        where: file.name,
-        remedy: "Choose a JSON file with recipe options.",
-        cause,
-      });
-    }
-    return parseRecipe(value, defaults, file.name);
+    return await readRecipeFile(file, this.#model);
   }
 
   async plan({ recipe }: Calls["plan"]["params"]): Promise<Calls["plan"]["result"]> {

@@ -44,6 +44,8 @@ export interface ShelfParts {
   /** Folder URL of the bundled demo. */
   demoBase: URL;
   report: Report;
+  /** Hears of a kept model that was found damaged as it was read, and is deleted. */
+  onDamaged: (model: LoadedModel) => void;
   /** Where chat templates run. */
   render?: RenderChats;
 }
@@ -166,10 +168,16 @@ export class Shelf {
         remedy: "Look the model up again.",
       });
     }
-    const { model, close } = await openKept(cache, key, this.#parts.render).catch(
+    // So that the next look-up brings it anew.
+    const onDamaged = async () => {
+      await close();
+      await cache.delete(key).catch(() => undefined); // another tab may use it still
+      this.#parts.onDamaged(model);
+    };
+    const { model, close } = await openKept(cache, key, onDamaged, this.#parts.render).catch(
       async (error: unknown) => {
         if (hasCode(error, "damaged-file")) {
-          await cache.delete(key); // so that the next look-up brings it anew
+          await cache.delete(key);
         }
         throw error;
       },

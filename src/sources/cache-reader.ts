@@ -13,7 +13,7 @@ export interface CacheReader {
   readonly blobs: ReadonlyMap<string, readonly number[]>;
   /**
    * One piece of a blob, in a buffer of its own.
-   * @throws UserError "damaged-file": delete the model and load it again; the signal's AbortError
+   * @throws UserError "damaged-file": the model is to be deleted and loaded again; the signal's AbortError
    */
   read(name: string, piece: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /** The texts as the files of a model, under the model's own name. Throws as `read` does. */
@@ -112,7 +112,8 @@ export function openReader(
 export function damagedModel(where: string, reason: string, cause?: unknown): UserError {
   return new UserError("damaged-file", `The stored model is damaged: ${reason}`, {
     where,
-    remedy: "It is loaded from its source again. If this happens often, check the disk.",
+    remedy:
+      "It is deleted. Choose it again under Model, and it is loaded anew. If this happens often, check the disk.",
     cause,
   });
 }

@@ -108,6 +108,25 @@ describe("what is damaged", () => {
     expect(await other.steps()).toEqual([20]);
   });
 
+  test("here is put right by an import, and keeps its pin", async () => {
+    const [broken, sound] = await made.save({ step: 10 }, { step: 20 });
+    const file = await exported();
+    await made.store.setPinned(broken!, true);
+    await made.damage(broken!);
+    const [data] = (await made.raw.keys()).filter(
+      (key) => key.startsWith("chunk/") && !key.includes(broken!) && !key.includes(sound!),
+    );
+    await made.damage(data!.split("/")[1]!);
+    const { imported, alreadyHere } = await made.store.importAll(file, "runs.zip");
+    expect([imported.map(({ step }) => step), alreadyHere]).toEqual([[10], 1]);
+    expect(await made.store.listCheckpoints()).toMatchObject([
+      { step: 20, key: sound },
+      { step: 10, isPinned: true },
+    ]);
+    expect(await made.store.verify("all")).toMatchObject(Array(3).fill({ state: "sound" }));
+    expect((await made.store.open()).lost).toEqual([]);
+  });
+
   test("is not what was deleted while the file is made", async () => {
     const [, deleted] = await made.save({ step: 10 }, { step: 20 });
     const { raw } = made;

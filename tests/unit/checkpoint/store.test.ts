@@ -252,6 +252,18 @@ describe("a data set", () => {
     expect(await store.loadDataFile(identity.sha256)).toBeNull();
   });
 
+  test("waits another day when it is brought again", async () => {
+    const hourMs = 3600 * 1000;
+    vi.useFakeTimers({ toFake: ["Date"], now: 1_000_000 });
+    await store.saveDataFile(identity, file);
+    vi.setSystemTime(1_000_000 + 20 * hourMs);
+    await store.saveDataFile(identity, file);
+    vi.setSystemTime(1_000_000 + 40 * hourMs);
+    await saveAll({ dataSha256: "c".repeat(64) });
+    vi.useRealTimers();
+    expect(await (await store.loadDataFile(identity.sha256))?.text()).toBe(data);
+  });
+
   test("outlives a database that breaks off or cannot give a piece, and goes when it is damaged", async () => {
     await store.saveDataFile(identity, file);
     failGet((request) => {

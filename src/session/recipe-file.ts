@@ -1,0 +1,22 @@
+// A recipe in a file, completed with what suits the model that is loaded.
+import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../train/recipe.ts";
+import { UserError } from "../util/errors.ts";
+import { modulesOf } from "./library.ts";
+import type { LoadedModel } from "./shelf.ts";
+
+/** @throws UserError "bad-recipe" naming the file and the option */
+export async function readRecipeFile(file: File, model: LoadedModel | null): Promise<Recipe> {
+  const base = model?.source === "demo" ? demoRecipe : defaultRecipe;
+  const modules = model === null ? {} : { targetModules: modulesOf(model.config) };
+  let value: unknown;
+  try {
+    value = JSON.parse(await file.text());
+  } catch (cause) {
+    throw new UserError("bad-recipe", `It is not JSON (${(cause as Error).message}).`, {
+      where: file.name,
+      remedy: "Choose a JSON file with recipe options.",
+      cause,
+    });
+  }
+  return parseRecipe(value, { ...base, ...modules }, file.name);
+}
