@@ -14,7 +14,8 @@ import { rebuildDue } from "./rebuild-due.ts";
 import { rebuild, releaseRig, type Rebuild, type Rig, type RigPlan } from "./recovery.ts";
 import { answer, type Prompting } from "./sampling.ts";
 import { RunSaves, type SaveParts } from "./run-saves.ts";
-import { turn, waitFor } from "./turn.ts";
+import { wait } from "../util/wait.ts";
+import { turn } from "./turn.ts";
 import { WaitWatch } from "./wait-watch.ts";
 
 export interface RunParts extends SaveParts {
@@ -305,7 +306,7 @@ export class Run {
         error: toPlain(loss.error),
       });
       try {
-        await waitFor(waitMs, this.#abort.signal);
+        await wait(waitMs, this.#abort.signal);
         await this.#rebuild(reason);
         return;
       } catch (failure) {

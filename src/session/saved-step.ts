@@ -1,6 +1,6 @@
 // Which steps of a run the database has: what was saved may have been deleted since, here or in another tab.
 import type { CheckpointStore } from "../checkpoint/store.ts";
-import { waitFor } from "./turn.ts";
+import { wait } from "../util/wait.ts";
 
 type Listing = Pick<CheckpointStore, "listCheckpoints">;
 
@@ -24,7 +24,7 @@ export async function newestSaved(
   const newest = stepsOf(store, runId).then((steps) =>
     steps.length > 0 ? Math.max(...steps) : null,
   );
-  const inTime = waitFor(lookMs, new AbortController().signal).then(() => remembered);
+  const inTime = wait(lookMs, new AbortController().signal).then(() => remembered);
   return await Promise.race([newest, inTime]).catch(() => remembered);
 }
 

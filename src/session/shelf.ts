@@ -139,7 +139,11 @@ export class Shelf {
     const onNotice = (notice: HubNotice) => {
       this.#parts.report(noticeWords(notice), 0, null);
     };
-    return await openHub(parseHubName(name), { ...at, token, onNotice }, signal);
+    return await openHub(
+      parseHubName(name, endpoint ?? undefined),
+      { ...at, token, onNotice },
+      signal,
+    );
   }
 
   #opening(signal: AbortSignal) {

@@ -3,12 +3,11 @@ import { blobSource, type ByteSource } from "../formats/byte-source.ts";
 import { concatBytes, sha256Hex } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
 import { formatBytes } from "../util/format.ts";
-import type { CacheManifest, ModelDescription, Piece } from "./cache-manifest.ts";
+import type { CacheManifest, Piece } from "./cache-manifest.ts";
 import type { FileSet, Progress } from "./files.ts";
 import type { Release } from "./lock.ts";
 
 export interface CacheReader {
-  readonly description: ModelDescription;
   /** Sizes of each blob's pieces in bytes, in order, by the blob's name. */
   readonly blobs: ReadonlyMap<string, readonly number[]>;
   /**
@@ -70,7 +69,6 @@ export function openReader(
   }
 
   return {
-    description: manifest,
     blobs: new Map(
       [...manifest.blobs].map(([name, pieces]) => [name, pieces.map(({ sizeBytes }) => sizeBytes)]),
     ),

@@ -18,8 +18,6 @@ import { windowCount, windowsOf, type WindowOptions } from "./windows.ts";
 export interface DownloadOptions extends Partial<WindowOptions> {
   /** Bytes that are stored and verified so far, and all of them. */
   readonly progress?: Progress;
-  /** Another tab is downloading the same file: what it has got is taken over. */
-  readonly onWait?: () => void;
 }
 
 /** A file in storage. As long as it is open no tab deletes it. */
@@ -44,20 +42,16 @@ const folderName = "downloads";
 export async function download(
   file: RemoteFile,
   root: StorageFolder,
-  { progress, onWait, ...options }: DownloadOptions,
+  { progress, ...options }: DownloadOptions,
   signal: AbortSignal,
 ): Promise<StoredFile> {
   const folder = await root.getDirectoryHandle(folderName, { create: true });
   const name = nameOf(file.contentId);
   const told = progress ?? (() => undefined);
-  const close = await waitForLock(useLock(name), "shared", () => undefined, signal);
+  const close = await waitForLock(useLock(name), "shared", signal);
   try {
-    const release = await waitForLock(
-      fetchLock(name),
-      "exclusive",
-      onWait ?? (() => undefined),
-      signal,
-    );
+    // Another tab may be downloading it: what that has got is taken over.
+    const release = await waitForLock(fetchLock(name), "exclusive", signal);
     try {
       await fetchSound(folder, file, { ...usual, ...options }, told, signal);
     } finally {

@@ -60,11 +60,12 @@ function partsOfAddress(typed: string, endpoint: string): HubName {
   } catch {
     throw badName(typed, "This address cannot be read.");
   }
-  const base = new URL(endpoint);
-  if (address.host === base.host) {
-    segments = segments.slice(base.pathname.split("/").filter(Boolean).length);
+  // An endpoint that is no address is refused where it is asked.
+  const { host, pathname } = new URL(URL.canParse(endpoint) ? endpoint : defaultEndpoint);
+  if (address.host === host) {
+    segments = segments.slice(pathname.split("/").filter(Boolean).length);
   } else if (!hubHosts.includes(address.host)) {
-    throw badName(typed, `The address is on ${address.host}, not on ${base.host}.`);
+    throw badName(typed, `The address is on ${address.host}, not on ${host}.`);
   }
   if (["datasets", "spaces"].includes(segments[0] ?? "")) {
     throw badName(typed, `This is the address of one of the hub's ${segments[0] ?? ""}.`);

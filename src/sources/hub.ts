@@ -13,8 +13,6 @@ export interface HubModel extends FileSet {
   readonly source: "hub";
   /** The commit that every read is pinned to, 40 hex digits. */
   readonly revision: string;
-  /** Whether its authors ask to accept a licence. */
-  readonly isGated: boolean;
   readonly files: ReadonlyMap<string, RemoteFile>;
 }
 
@@ -67,7 +65,6 @@ export async function openHub(
     name,
     revision: info.commit,
     licence: info.licence,
-    isGated: info.isGated,
     files,
   };
 }

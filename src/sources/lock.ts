@@ -11,22 +11,12 @@ function lockManager(): LockManager | undefined {
   return (globalThis as { navigator?: { locks?: LockManager } }).navigator?.locks;
 }
 
-/**
- * Waits for the lock.
- * @param onWait called when another tab, or another task of this one, holds it
- * @throws the signal's AbortError
- */
+/** Waits for the lock. @throws the signal's AbortError */
 export async function waitForLock(
   name: string,
   mode: LockMode,
-  onWait: () => void,
   signal: AbortSignal,
 ): Promise<Release> {
-  const free = await tryLock(name, mode);
-  if (free !== null) {
-    return free;
-  }
-  onWait();
   return (await hold(name, { mode, signal })) ?? nothingHeld;
 }
 

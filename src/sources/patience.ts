@@ -1,6 +1,6 @@
 // How often and how long a request that failed is tried again: waits that grow, with chance in them, and an end.
 import type { UserError } from "../util/errors.ts";
-import { wait } from "./wait.ts";
+import { wait } from "../util/wait.ts";
 
 /** A fault that may pass by itself. */
 export class PassingFault extends Error {

@@ -147,6 +147,19 @@ describe("a call is refused", () => {
     expect(tab.eventsOf("device")).toHaveLength(2);
   });
 
+  test("with a page's address on the chosen mirror, for what the mirror says", async () => {
+    const look = (endpoint: string) => {
+      const name = "https://mirror.example/hub/org/small";
+      const source = { kind: "hub", name, endpoint, token: null } as const;
+      return tab.session.lookUpModel({ source, recipe: shortRecipe });
+    };
+    await expect(look("https://mirror.example/hub")).rejects.toMatchObject({ code: "network" });
+    await expect(look("no address")).rejects.toMatchObject({
+      code: "bad-model-name",
+      message: expect.stringContaining("not on huggingface.co") as string,
+    });
+  });
+
   test("with a recipe that is no JSON, by the file's name", async () => {
     const file = new File(["rank: 4"], "recipe.yaml");
     await expect(tab.session.readRecipe({ file })).rejects.toMatchObject({

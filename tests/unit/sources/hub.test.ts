@@ -47,7 +47,6 @@ describe("a model on the hub", () => {
       name: "org/small",
       revision: commitOf("org/small"),
       licence: "apache-2.0",
-      isGated: false,
     });
     const sizes = [...model.files.values()].map(({ sizeBytes }) => sizeBytes);
     expect(sizes).toEqual([38, 12, 2, weights.length]);
@@ -228,7 +227,7 @@ describe("a gated model", () => {
   test("opens with a token that may read it", async () => {
     server.token = { value: "hf_good", mayReadGated: true };
     const model = await openFrom(server, "org/gated", { token: "hf_good" });
-    expect(model).toMatchObject({ isGated: true, licence: "llama3.2" });
+    expect(model).toMatchObject({ licence: "llama3.2" });
   });
 });
 
