@@ -1,7 +1,7 @@
 // What there is to know when the page opens: the saved checkpoints, what is wrong with them, and what was lost.
 import { mirrorRuns } from "./mirroring.ts";
 import type { MirrorEntry } from "./mirror.ts";
-import { type PayloadStore } from "./payload-store.ts";
+import { soundOf, type PayloadStore } from "./payload-store.ts";
 import { restoreManifests } from "./restore-manifests.ts";
 import { newestFirst, ofRun, runsAmong, summariesOf, type SavedRun } from "./saved-runs.ts";
 import type { CheckpointSummary } from "./summary.ts";
@@ -42,13 +42,7 @@ export function openingReport(
   return store.lock(async () => {
     const restoredKeys = await restoreManifests(store);
     const { opened, damage } = await quickCheck(store);
-    const saved = newestFirst(
-      runsAmong(
-        opened.flatMap(({ id, manifest }) =>
-          typeof manifest === "string" ? [] : [{ id, manifest }],
-        ),
-      ),
-    );
+    const saved = newestFirst(runsAmong(soundOf(opened)));
     const mirrored = await store.mirror.read();
     // Runs that were saved before there was a mirror, or while it could not be written.
     await mirrorRuns(saved, store).catch(() => undefined);

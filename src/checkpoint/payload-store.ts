@@ -251,7 +251,8 @@ export async function openAll(present: readonly string[], use: UseStore): Promis
   return Promise.all(ids.map(async (id, i) => ({ id, manifest: await openManifest(values[i]) })));
 }
 
-function soundOf(opened: readonly Opened[]): Entry[] {
+/** Those whose manifest can be read. */
+export function soundOf(opened: readonly Opened[]): Entry[] {
   return opened.flatMap(({ id, manifest }) =>
     typeof manifest === "string" ? [] : [{ id, manifest }],
   );

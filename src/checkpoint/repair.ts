@@ -6,6 +6,7 @@ import { mirrorDeletion } from "./mirroring.ts";
 import {
   collectGarbage,
   listEntries,
+  openAll,
   storedKeys,
   type Entry,
   type PayloadState,
@@ -13,7 +14,7 @@ import {
 } from "./payload-store.ts";
 import { restoreManifests } from "./restore-manifests.ts";
 import { newestFirst, runsAmong, type SavedRun } from "./saved-runs.ts";
-import { quickCheck, verifyPayloads, type Verdict, type VerifyOptions } from "./verify.ts";
+import { verifyPayloads, type Verdict, type VerifyOptions } from "./verify.ts";
 
 interface Subject {
   key: string;
@@ -116,16 +117,16 @@ async function remove(
 }
 
 async function countLeftovers(store: PayloadStore): Promise<{ entries: number; pieces: number }> {
-  const { opened, damage } = await quickCheck(store);
-  const owners = new Set(
-    opened.filter(({ manifest }) => manifest !== "damaged").map(({ id }) => id),
-  );
-  const pieces = (await storedKeys(store.use)).filter((key) => {
+  const present = await storedKeys(store.use);
+  const opened = await openAll(present, store.use);
+  const damaged = opened.filter(({ manifest }) => manifest === "damaged");
+  const owners = new Set(opened.map(({ id }) => id));
+  damaged.forEach(({ id }) => owners.delete(id));
+  const pieces = present.filter((key) => {
     const owner = payloadOfChunk(key);
     return owner !== null && !owners.has(owner);
   });
-  const entries = damage.filter(({ kind }) => kind === "damaged-entry");
-  return { entries: entries.length, pieces: pieces.length };
+  return { entries: damaged.length, pieces: pieces.length };
 }
 
 function subjectOf({ id, manifest }: SavedRun): Subject {

@@ -2,6 +2,7 @@
 import { chunkKey } from "./chunks.ts";
 import { sizeOf } from "./manifest.ts";
 import {
+  listEntries,
   openAll,
   stateOfPayload,
   storedKeys,
@@ -70,7 +71,7 @@ export async function verifyPayloads(
   store: PayloadStore,
   { signal, progress }: VerifyOptions = {},
 ): Promise<Verdict[]> {
-  const entries = which === "all" ? await allSound(store) : await findAll(which, store);
+  const entries = which === "all" ? await listEntries(store) : await findAll(which, store);
   const totalBytes = entries.reduce((sum, { manifest }) => sum + sizeOf(manifest), 0);
   const verdicts: Verdict[] = [];
   let doneBytes = 0;
@@ -83,13 +84,6 @@ export async function verifyPayloads(
     verdicts.push({ key: entry.id, kind, state, sizeBytes, ...subjectOf(entry) });
   }
   return verdicts;
-}
-
-async function allSound(store: PayloadStore): Promise<Entry[]> {
-  const { opened } = await quickCheck(store);
-  return opened.flatMap(({ id, manifest }) =>
-    typeof manifest === "string" ? [] : [{ id, manifest }],
-  );
 }
 
 async function findAll(keys: readonly string[], store: PayloadStore): Promise<Entry[]> {

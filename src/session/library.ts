@@ -1,4 +1,4 @@
-// What is loaded: a model and a data file, from the demo or the visitor's own files.
+// A data file, from the demo or the visitor's own, and what is loaded in words for the page.
 import type { DataIdentity } from "../checkpoint/run-state.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { parseExamples, type Example } from "../data/rows.ts";

@@ -57,7 +57,7 @@ export interface ModelInfo {
   contextLength: number;
   /** Linear layers that can carry an adapter, by PEFT's names. */
   targetModules: TargetModule[];
-  /** How the weights are kept on the device, e.g. `q4 / 64`; `as stored` where nothing was converted. */
+  /** How the weights are kept on the device, e.g. `q4/64`; `stored` where nothing was converted. */
   format: string;
   /** ||w - w'|| / ||w|| over all converted weights; null where every value is the file's. */
   conversionError: number | null;
@@ -208,7 +208,7 @@ export interface Calls {
   /** Parses a recipe file over the defaults for the loaded model. */
   readRecipe: { params: { file: File }; result: Recipe };
   plan: { params: { recipe: Recipe }; result: RunPlan };
-  /** Starts a new run; answers when it is running. `adapter` starts from an existing PEFT adapter's files. */
+  /** Starts a new run; answers when it has set out. `adapter` starts from an existing PEFT adapter's files. */
   start: {
     params: { recipe: Recipe; adapter: File[] | null; samplePrompt: string };
     result: { runId: string; totalSteps: number };

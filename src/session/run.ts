@@ -75,7 +75,7 @@ export class Run {
     return this.#phase.name === "failed" || (this.#phase.name === "done" && this.#phase.isSaved);
   }
 
-  /** Starts or goes on; answers when the run is under way. */
+  /** Starts or goes on; the run is under way when this returns. */
   go(): void {
     this.#abort = new AbortController();
     this.#setPhase({ name: "preparing", doing: "Bringing the model to the GPU" });

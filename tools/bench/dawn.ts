@@ -86,7 +86,7 @@ async function jaxWhereItRuns(): Promise<Sides["jax"]> {
 async function train({ compiled }: Sides, meter: GpuMeter, peak: number): Promise<TrainingRow[]> {
   say("training");
   const work = trainingWork(values.quick);
-  const own = compiled === null ? [] : await trainCompiled(compiled.engine, work, meter);
+  const own = await trainCompiled(compiled.engine, work, meter);
   const peft = trainWithPeft(values.python, join(import.meta.dirname, "train_peft.py"), work);
   return withPeakShare([...own, ...peft], work, peak);
 }

@@ -35,7 +35,7 @@ export const parts = ["block", "matmul", "step", "generation", "rebuild"] as con
 export type Part = (typeof parts)[number];
 
 export interface Sides {
-  compiled: CompiledRacer | null;
+  compiled: CompiledRacer;
   tfjs: TfjsRacer;
   /** null where it does not run. */
   jax: Racer | null;
@@ -95,22 +95,17 @@ export async function runParts(
     say(`matmul ${product.m} x ${product.k} x ${product.n}`);
     report.matmul.push(...(await raceProducts(sides, product)));
   }
-  const open = sides.compiled?.engine;
   for (const run of has("step") ? work.steps : []) {
-    if (open !== undefined) {
-      say(`steps of ${run.model.name}, ${run.tokens} tokens`);
-      report.step.push(await measureSteps(open, run, meter));
-    }
+    say(`steps of ${run.model.name}, ${run.tokens} tokens`);
+    report.step.push(await measureSteps(sides.compiled.engine, run, meter));
   }
   for (const run of has("generation") ? work.generations : []) {
     say(`generation with ${run.model.name}`);
     report.generation.push(...(await generate(sides, run)));
   }
   for (const run of has("rebuild") ? work.rebuilds : []) {
-    if (sides.compiled !== null) {
-      say(`rebuilds of ${run.model.name}`);
-      report.rebuild.push(await sides.compiled.rebuild(run));
-    }
+    say(`rebuilds of ${run.model.name}`);
+    report.rebuild.push(await sides.compiled.rebuild(run));
   }
   return report;
 }
@@ -146,10 +141,8 @@ async function raceProducts(sides: Sides, product: Product): Promise<MatmulRow[]
   if (jax !== null) {
     contenders.set("jax", await jax.product(inputs));
   }
-  if (compiled !== null) {
-    for (const format of matmulFormats) {
-      contenders.set(format, await compiled.product(inputs, format));
-    }
+  for (const format of matmulFormats) {
+    contenders.set(format, await compiled.product(inputs, format));
   }
   const times = await race(contenders, "batched");
   const expected = await reference.result();
@@ -162,23 +155,18 @@ async function raceProducts(sides: Sides, product: Product): Promise<MatmulRow[]
     const ms = times.get(name);
     return ms === undefined ? null : (2 * product.m * product.k * product.n) / (ms * 1e6);
   };
-  return matmulFormats
-    .filter((format) => compiled !== null || format === "f32")
-    .map((format) => ({
-      ...product,
-      format,
-      compiledGflops: gflops(format),
-      tfjsGflops: format === "f32" ? gflops("tfjs") : null,
-      jaxGflops: format === "f32" ? gflops("jax") : null,
-    }));
+  return matmulFormats.map((format) => ({
+    ...product,
+    format,
+    compiledGflops: gflops(format),
+    tfjsGflops: format === "f32" ? gflops("tfjs") : null,
+    jaxGflops: format === "f32" ? gflops("jax") : null,
+  }));
 }
 
 /** tfjs generates for comparison with the demo alone: it takes minutes for more. */
 async function generate({ compiled, tfjs }: Sides, run: GenerationRun): Promise<GenerationRow[]> {
-  const rows: GenerationRow[] = [];
-  if (compiled !== null) {
-    rows.push(await measureGeneration(compiled.engine, run));
-  }
+  const rows = [await measureGeneration(compiled.engine, run)];
   if (run.model === demo) {
     const row = await measureGeneration(tfjs.engine, run);
     rows.push({ ...row, model: `${row.model}, tfjs engine` });
@@ -188,7 +176,7 @@ async function generate({ compiled, tfjs }: Sides, run: GenerationRun): Promise<
 
 function present({ compiled, tfjs, jax }: Sides): [string, Pick<Racer, "block">][] {
   return [
-    ...(compiled === null ? [] : [["compiled", compiled] as [string, CompiledRacer]]),
+    ["compiled", compiled],
     ["tfjs", tfjs],
     ...(jax === null ? [] : [["jax", jax] as [string, Racer]]),
   ];

@@ -1,7 +1,5 @@
 // What the test asks of the worker, and what the worker tells.
 import type { StoreReport } from "../../../src/checkpoint/opening.ts";
-import type { RepairAction } from "../../../src/checkpoint/repair.ts";
-import type { Usage } from "../../../src/checkpoint/usage.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
 
 /** A checkpoint that was read back whole, and whether it is bit for bit the one that was saved. */
@@ -58,8 +56,6 @@ export interface Calls {
   /** Flips one bit of a stored piece of the newest checkpoint. */
   flipBit: { params: { draw: number }; result: { runId: string; step: number } };
   undoFlip: { params: null; result: null };
-  repair: { params: null; result: RepairAction[] };
-  usage: { params: null; result: Usage };
   /** Makes a run of that size and keeps it; then saves it. */
   makeLarge: { params: { bytes: number }; result: { bytes: number } };
   saveLarge: { params: null; result: { durationMs: number } };

@@ -218,9 +218,6 @@ const answers: Answers = {
     return null;
   },
 
-  repair: () => store().repair(),
-  usage: () => store().usage(),
-
   makeLarge({ bytes }) {
     // Twelve parts of four bytes a value.
     large = madeRun("large", 1, Math.floor(bytes / 48));
