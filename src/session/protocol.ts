@@ -347,6 +347,7 @@ export type RunPhase =
   /** The device was lost; the run is safe at `safeStep` and goes on in `waitMs`, counted from this event. */
   | { name: "recovering"; message: string; safeStep: number; waitMs: number; error: PlainError }
   | { name: "done"; step: number; stoppedEarly: boolean; isSaved: boolean }
-  | { name: "failed"; error: PlainError; safeStep: number | null };
+  /** Saved up to `safeStep`. Not saved where this tab holds a later `step` that found no room. */
+  | { name: "failed"; error: PlainError; safeStep: number | null; step: number; isSaved: boolean };
 
 export type Message = Answer | { kind: "event"; event: SessionEvent } | { kind: "pong" };

@@ -72,7 +72,8 @@ export class Run {
 
   /** Whether nothing is to be done for it any more, but taking up a checkpoint. */
   get isOver(): boolean {
-    return this.#phase.name === "failed" || (this.#phase.name === "done" && this.#phase.isSaved);
+    const phase = this.#phase;
+    return (phase.name === "done" || phase.name === "failed") && phase.isSaved;
   }
 
   /** Starts or goes on; the run is under way when this returns. */
@@ -82,18 +83,25 @@ export class Run {
     this.#setOut(null);
   }
 
-  /** Answers when the run stands still and is saved. A run that is done but not saved is saved by another stop. */
+  /** Whether this tab alone has what it came to. */
+  get isUnsaved(): boolean {
+    return "isSaved" in this.#phase && !this.#phase.isSaved;
+  }
+
+  /** Answers when the run stands still and is saved. One that stands and could not be saved is, by another stop. */
   async interrupt(wanted: Interruption): Promise<void> {
     if (this.isGoing) {
       this.#wanted = wanted;
       if (this.#phase.name === "recovering") {
         this.#abort.abort();
+        this.#abort = new AbortController();
       } else {
         this.#setPhase({ name: "pausing" });
       }
       await this.#going;
-    } else if (wanted === "stop" && "isSaved" in this.#phase) {
-      const isEarly = this.#phase.name === "paused" || this.#phase.stoppedEarly;
+    } else if (wanted === "stop" && "isSaved" in this.#phase && !this.isOver) {
+      const isEarly = this.#phase.name !== "done" || this.#phase.stoppedEarly;
+      this.#setPhase({ name: "pausing" });
       this.#setOut(isEarly ? "stop" : "finished");
       await this.#going;
     }
@@ -284,8 +292,9 @@ export class Run {
     return measured;
   }
 
-  /** Goes back to the safe state and waits for a device, visibly where the browser holds it back. */
+  /** Goes back to the safe state and waits for a device, visibly where the browser holds it back, unless it is to stand. */
   async #recover(error: UserError, reason: "device-lost" | "out-of-memory"): Promise<void> {
+    const { signal } = this.#abort;
     this.#saves.goBack();
     const { step: safeStep, isSaved } = this.#saves.standing;
     const safety =
@@ -305,15 +314,19 @@ export class Run {
         waitMs,
         error: toPlain(loss.error),
       });
+      if (this.#wanted !== null) {
+        return; // standing still at the safe state takes no device
+      }
       try {
-        await wait(waitMs, this.#abort.signal);
+        await wait(waitMs, signal);
         await this.#rebuild(reason);
         return;
       } catch (failure) {
-        if (this.#abort.signal.aborted) {
-          throw hasCode(this.#abort.signal.reason, "other-tab")
-            ? this.#abort.signal.reason
-            : loss.error;
+        if (hasCode(signal.reason, "other-tab")) {
+          throw signal.reason;
+        }
+        if (signal.aborted) {
+          return;
         }
         if (isOutOfMemory(failure) && this.#economise()) {
           continue;
@@ -331,6 +344,7 @@ export class Run {
 
   async #finish(stoppedEarly: boolean): Promise<void> {
     await this.#save(stoppedEarly ? "stop" : "end");
+    this.#wanted = stoppedEarly ? "stop" : "finished"; // a device lost by the sample is not waited for
     await this.#sampleOnce("after");
     this.#setPhase({ name: "done", ...this.#saves.standing, stoppedEarly });
   }
@@ -342,7 +356,9 @@ export class Run {
     this.#abort = new AbortController();
     await releaseRig(rig).catch(() => undefined); // what made it fail is to be told, not this
     const safeStep = await this.#saves.rescue(error);
-    this.#setPhase({ name: "failed", error: toPlain(error), safeStep });
+    const { step, isSaved } = this.#saves.standing;
+    const isHeld = step > 0 && !isSaved && !hasCode(error, "other-tab");
+    this.#setPhase({ name: "failed", error: toPlain(error), safeStep, step, isSaved: !isHeld });
   }
 
   async #ensureRig(): Promise<void> {

@@ -4,15 +4,13 @@ import { wait } from "../util/wait.ts";
 
 type Listing = Pick<CheckpointStore, "listCheckpoints">;
 
-/** How long a run that stops waits for the database to say what is saved. */
+/** How long a run that comes to stand waits for the database to say what is saved. */
 const lookMs = 2000;
 
-/** Whether a step is still there; so it counts when the database does not say. */
+/** Whether a step is still there; so it counts when the database does not say in time. */
 export async function isStillSaved(store: Listing, runId: string, step: number): Promise<boolean> {
-  return await stepsOf(store, runId).then(
-    (steps) => steps.includes(step),
-    () => true,
-  );
+  const isListed = stepsOf(store, runId).then((steps) => steps.includes(step));
+  return await inTime(isListed, true);
 }
 
 /** The newest step that is saved, null when none is; `remembered` when the database does not say in time. */
@@ -24,8 +22,12 @@ export async function newestSaved(
   const newest = stepsOf(store, runId).then((steps) =>
     steps.length > 0 ? Math.max(...steps) : null,
   );
-  const inTime = wait(lookMs, new AbortController().signal).then(() => remembered);
-  return await Promise.race([newest, inTime]).catch(() => remembered);
+  return await inTime(newest, remembered);
+}
+
+async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {
+  const late = wait(lookMs, new AbortController().signal).then(() => otherwise);
+  return await Promise.race([look, late]).catch(() => otherwise);
 }
 
 async function stepsOf(store: Listing, runId: string): Promise<number[]> {

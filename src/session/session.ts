@@ -167,6 +167,7 @@ export class Session {
 
   async start(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {
     this.#refuseWhileRunning();
+    this.#refuseToDropUnsaved();
     return await this.#holding(() => this.#begin(params));
   }
 
@@ -265,6 +266,7 @@ export class Session {
 
   async restore({ key }: Calls["restore"]["params"]): Promise<RestoredRun> {
     this.#refuseWhileRunning();
+    this.#refuseToDropUnsaved();
     // Held before it is read: a run in another tab may have thinned the checkpoint out by now.
     return await this.#holding(() => this.#takeUp(key));
   }
@@ -469,6 +471,15 @@ export class Session {
   #refuseWhileRunning(): void {
     if (this.#run?.isGoing) {
       throw new UserError("busy", "A run is going on.", { remedy: "Pause or stop it first." });
+    }
+  }
+
+  /** The next run takes the place of the one before. */
+  #refuseToDropUnsaved(): void {
+    if (this.#run?.isUnsaved) {
+      throw new UserError("busy", "The last run is not saved.", {
+        remedy: "Make room and save it first, or reload the page to give it up.",
+      });
     }
   }
 

@@ -12,7 +12,7 @@ export interface CacheReader {
   readonly blobs: ReadonlyMap<string, readonly number[]>;
   /**
    * One piece of a blob, in a buffer of its own.
-   * @throws UserError "damaged-file": the model is to be deleted and loaded again; the signal's AbortError
+   * @throws UserError "damaged-file": the model is to be deleted and loaded again; "unreadable-file"; the signal's AbortError
    */
   read(name: string, piece: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /** The texts as the files of a model, under the model's own name. Throws as `read` does. */
@@ -57,7 +57,11 @@ export function openReader(
       return await source.read(begin, begin + sizeBytes, signal);
     } catch (error) {
       if (error instanceof UserError) {
-        throw damaged("It can no longer be read.", name, error);
+        throw new UserError("unreadable-file", "The stored model cannot be read just now.", {
+          where: `${manifest.name}, ${name}`,
+          remedy: "Try again. If it happens again, delete the model and load it anew.",
+          cause: error,
+        });
       }
       throw error;
     }
@@ -111,7 +115,7 @@ export function damagedModel(where: string, reason: string, cause?: unknown): Us
   return new UserError("damaged-file", `The stored model is damaged: ${reason}`, {
     where,
     remedy:
-      "It is deleted. Choose it again under Model, and it is loaded anew. If this happens often, check the disk.",
+      "Close other tabs that use it, then choose it again under Model: it is loaded anew. If this happens often, check the disk.",
     cause,
   });
 }

@@ -176,8 +176,11 @@ export class AppState {
     if (this.device === null) {
       return "Starting the engine.";
     }
-    if (this.run.isGoing) {
+    if (this.run.isGoing || this.run.pending !== null) {
       return "A run is going on.";
+    }
+    if (this.run.isAtRisk) {
+      return "The last run is not saved. Save it first, or reload the page to give it up.";
     }
     if (loading !== null) {
       return `Loading the ${loading.part}.`;

@@ -57,18 +57,21 @@ export class Run {
 
   readonly #client: SessionClient;
   #curve = new Curve();
+  /** Steps of the run that is being started: the one before stays until it sets out, and when it is refused. */
+  #next: number | null = null;
 
   constructor(client: SessionClient) {
     this.#client = client;
   }
 
   async start(recipe: Recipe, adapter: File[] | null, samplePrompt: string, totalSteps: number) {
-    this.#clear(totalSteps);
+    this.#next = totalSteps;
     await this.#ask("start", async () => {
       const started = await this.#client.call("start", { recipe, adapter, samplePrompt });
       this.runId = started.runId;
       this.totalSteps = started.totalSteps;
     });
+    this.#next = null;
   }
 
   pause(): Promise<void> {
@@ -119,6 +122,10 @@ export class Run {
     }
     switch (event.kind) {
       case "run":
+        if (this.#next !== null) {
+          this.#clear(this.#next);
+          this.#next = null;
+        }
         this.phase = event.phase;
         this.transfer = null;
         if (event.phase.name === "recovering") {

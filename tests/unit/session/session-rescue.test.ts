@@ -3,7 +3,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { RunPhase } from "../../../src/session/protocol.ts";
 import { failPut } from "../checkpoint/store-faults.ts";
-import { deviceLost, devices, openFragile } from "./fragile-machine.ts";
+import { deviceFull, deviceLost, devices, openFragile } from "./fragile-machine.ts";
 import { setUpBrowser, Tab, tinyData } from "./tab.ts";
 import {
   expectSameRun,
@@ -97,50 +97,67 @@ test("a complete run that is not saved keeps its tab's hold until it is", async 
   await done;
 });
 
-describe("a run that fails past its last save", () => {
-  /** Rebuilt as planned at step 3, its device is lost for good in step 4. */
-  async function failAtStepFour(act: () => void): Promise<string> {
-    const failed = tab.untilPhase("failed");
-    tab.withinStep(4, loseDeviceForGood);
-    tab.within(
-      (event) => event.kind === "run" && event.phase.name === "recovering",
-      () => {
-        act();
-        void tab.session.stop();
-      },
-    );
-    const runId = await tab.start({ ...recipe, saveSteps: 0, reloadEverySteps: 3 });
-    await failed;
-    return runId;
-  }
+/** Rebuilt as planned at step 3, it is disturbed in step 4. */
+async function startPastRebuild(disturb: () => void): Promise<string> {
+  tab.withinStep(4, disturb);
+  return await tab.start({ ...recipe, saveSteps: 0, reloadEverySteps: 3 });
+}
 
-  test("is saved where it was rebuilt, says before that it is not, and can be resumed", async () => {
-    const runId = await failAtStepFour(() => undefined);
-    const words = tab
-      .eventsOf("run")
-      .flatMap(({ phase }) => ("message" in phase ? phase.message : []));
-    expect(words[0]).toBe(
+describe("a run that loses its device past its last save", () => {
+  const loseDevice = (act: () => void) => () => {
+    loseDeviceForGood();
+    tab.within(({ kind }) => kind === "run", act);
+  };
+
+  test("says that it is not saved, and saves what it had when it is stopped", async () => {
+    const done = tab.untilPhase("done");
+    await startPastRebuild(loseDevice(() => void tab.session.stop()));
+    expect(await done).toMatchObject({ step: 3, isSaved: true, stoppedEarly: true });
+    expect(
+      tab.eventsOf("run").flatMap(({ phase }) => ("message" in phase ? phase.message : [])),
+    ).toEqual([
       "The GPU process stopped. Your run is at step 3, which this tab holds and has not saved.",
-    );
-    expect(lastPhase()).toMatchObject({
-      name: "failed",
-      safeStep: 3,
-      error: { code: "device-lost" },
-    });
+    ]);
     expect(await steps()).toEqual([3]);
+  });
+
+  test("goes on from there after a pause", async () => {
+    const paused = tab.untilPhase("paused");
+    const runId = await startPastRebuild(loseDevice(() => void tab.session.pause()));
+    expect(await paused).toMatchObject({ step: 3, isSaved: true });
     devices.refusals = 0;
     const done = tab.untilPhase("done");
     await tab.session.resume();
     await done;
     expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
   });
+});
 
-  test("says so when there is no room for it either", async () => {
-    await failAtStepFour(() => {
+describe("a run that fails past its last save", () => {
+  test("is saved where it was rebuilt, and can be resumed", async () => {
+    const failed = tab.untilPhase("failed");
+    const runId = await startPastRebuild(() => {
+      devices.fault = deviceFull();
+    });
+    expect(await failed).toMatchObject({ safeStep: 3, step: 3, isSaved: true });
+    expect(await steps()).toEqual([3]);
+    const done = tab.untilPhase("done");
+    await tab.session.resume();
+    await done;
+    expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
+  });
+
+  test("holds what finds no room, until there is some", async () => {
+    const failed = tab.untilPhase("failed");
+    await startPastRebuild(() => {
+      devices.fault = deviceFull();
       failPut(dataPuts);
     });
-    expect(lastPhase()).toMatchObject({ name: "failed", safeStep: null });
-    expect(tab.eventsOf("saveFailed")).toMatchObject([{ step: 3, error: { code: "quota" } }]);
+    expect(await failed).toMatchObject({ safeStep: null, step: 3, isSaved: false });
+    await expect(tab.start()).rejects.toThrow("The last run is not saved");
+    await tab.session.stop();
+    expect(lastPhase()).toMatchObject({ name: "done", step: 3, isSaved: true });
+    expect(await steps()).toEqual([3]);
   });
 });
 
