@@ -33,20 +33,19 @@ test("a run whose loss is no number stops at its last good step", async ({ visit
   await expect(note.getByRole("button", { name: `Resume from step ${lastGood}` })).toBeEnabled();
 });
 
-test("a run goes on when the browser has no room, and says that it was not saved", async ({
+test("a run goes on when the browser has no room, is not given up for another, and is saved when there is some", async ({
   visit,
   undisturbed,
 }) => {
   const { context, page, events } = await visit({ browserArguments: onProcessor });
   const devTools = await context.newCDPSession(page);
-  await devTools.send("Storage.overrideQuotaForOrigin", {
-    origin: new URL(siteUrl()).origin,
-    quotaSize: 3 * 2 ** 20,
-  });
+  const { origin } = new URL(siteUrl());
+  await devTools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 3 * 2 ** 20 });
   await choose(page, {});
   await page.getByRole("tab", { name: "Checkpoints" }).click();
   await page.getByLabel("Import a checkpoint").setInputFiles(undisturbed.checkpoint);
-  await expect(page.getByRole("button", { name: "Resume step 4" })).toBeEnabled();
+  const older = page.getByRole("button", { name: "Resume step 4" });
+  await expect(older).toBeEnabled();
 
   // Adapter and moments take 7.5 MB.
   const targetModules = [...allTargetModules];
@@ -54,10 +53,28 @@ test("a run goes on when the browser has no room, and says that it was not saved
   await events.waitForEnd();
   expect(events.of("step")).toHaveLength(3);
   expect(events.of("saveFailed").map(({ error }) => error.code)).toContain("quota");
-  const alert = runRegion(page).getByRole("alert").filter({ hasText: "last save failed" });
-  await expect(alert).toContainText("The run goes on in memory; earlier checkpoints are untouched");
+  const run = runRegion(page);
+  const alert = run.getByRole("alert").filter({ hasText: "last save failed" });
+  await expect(alert).toContainText("Earlier checkpoints are untouched");
+  await expect(run).toContainText("Done: 3 steps, not saved");
   await page.getByRole("tab", { name: "Checkpoints" }).click();
-  await expect(page.getByRole("button", { name: "Resume step 4" })).toBeEnabled();
+  await expect(older).toBeEnabled();
+  await expect(page.getByRole("button", { name: "Start training" })).toBeDisabled();
+  await expect(page.getByText("The last run is not saved. Save it first")).toBeVisible();
+
+  await devTools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 2 ** 40 });
+  // Chrome holds on to what it had allowed for up to half a minute.
+  const save = page.getByRole("button", { name: "Save the run" });
+  await expect(async () => {
+    if (await save.isVisible()) {
+      await save.click({ timeout: 1000 });
+    }
+    await expect(run).toContainText("Done: 3 steps and saved", { timeout: 2000 });
+  }).toPass({ timeout: 60_000 });
+  await expect(alert).toBeHidden();
+  const checkpoints = page.getByRole("tabpanel", { name: "Checkpoints" });
+  await expect(checkpoints).toContainText("step 3 of 3");
+  await expect(page.getByRole("button", { name: "Start training" })).toBeEnabled();
 });
 
 function runRegion(page: Page) {
