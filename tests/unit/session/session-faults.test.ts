@@ -1,18 +1,13 @@
 // A run when things break: full disk, lost device, full memory, numbers that overflow.
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
 import type { RunPhase } from "../../../src/session/protocol.ts";
 import { UserError } from "../../../src/util/errors.ts";
 import { failPut } from "../checkpoint/store-faults.ts";
 import { deviceFull, deviceLost, devices, openFragile } from "./fragile-machine.ts";
-import { setUpBrowser, Tab } from "./tab.ts";
-import {
-  expectSameRun,
-  makeWholeRun,
-  newestOf,
-  tinyRecipe as recipe,
-  type WholeRun,
-} from "./whole-run.ts";
+import { dataPuts, inFragileTabs } from "./fragile-tabs.ts";
+import { Tab } from "./tab.ts";
+import { expectSameRun, newestOf, tinyRecipe as recipe, type WholeRun } from "./whole-run.ts";
 
 vi.mock(import("../../../src/gpu/machine.ts"), async (importOriginal) => {
   const original = await importOriginal();
@@ -21,26 +16,11 @@ vi.mock(import("../../../src/gpu/machine.ts"), async (importOriginal) => {
     openMachine: (...given) => openFragile(original.openMachine, ...given),
   };
 });
-setUpBrowser();
-
-let databases = 0;
 let tab: Tab;
 let whole: WholeRun;
 
-beforeAll(async () => {
-  whole = await makeWholeRun();
-}, 60_000);
-
-beforeEach(async () => {
-  Tab.closeAll();
-  Object.assign(devices, { opened: 0, fault: null, refusals: 0 });
-  tab = new Tab(`faults ${databases++}`);
-  await tab.loadTiny();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
+inFragileTabs("faults", (...given) => {
+  [tab, whole] = given;
 });
 
 const phaseOf = <Name extends RunPhase["name"]>(name: Name) =>
@@ -48,9 +28,6 @@ const phaseOf = <Name extends RunPhase["name"]>(name: Name) =>
     RunPhase,
     { name: Name }
   >;
-
-/** Pieces and manifest of the data set, which is saved first. */
-const dataPuts = 2;
 
 describe("a full disk", () => {
   test("is told, the run goes on in memory, and the next save is whole", async () => {
@@ -270,7 +247,7 @@ describe("a prompt", () => {
     const runId = await tab.start(recipe);
     await paused;
     Tab.closeAll();
-    const next = new Tab(`faults ${databases - 1}`);
+    const next = new Tab(tab.database);
     await next.loadTiny();
     const [newest] = await next.session.saved.list();
     await next.session.restore({ key: newest!.key });

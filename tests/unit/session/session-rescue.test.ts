@@ -1,17 +1,12 @@
 // What was not saved when a run came to stand: it is saved without a device, on asking again, or as the run fails; and
 // what is gone is not called saved.
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { RunPhase } from "../../../src/session/protocol.ts";
 import { failPut } from "../checkpoint/store-faults.ts";
 import { deviceFull, deviceLost, devices, openFragile } from "./fragile-machine.ts";
-import { setUpBrowser, Tab, tinyData } from "./tab.ts";
-import {
-  expectSameRun,
-  makeWholeRun,
-  newestOf,
-  tinyRecipe as recipe,
-  type WholeRun,
-} from "./whole-run.ts";
+import { dataPuts, inFragileTabs } from "./fragile-tabs.ts";
+import { Tab, tinyData } from "./tab.ts";
+import { expectSameRun, newestOf, tinyRecipe as recipe, type WholeRun } from "./whole-run.ts";
 
 vi.mock(import("../../../src/gpu/machine.ts"), async (importOriginal) => {
   const original = await importOriginal();
@@ -20,32 +15,15 @@ vi.mock(import("../../../src/gpu/machine.ts"), async (importOriginal) => {
     openMachine: (...given) => openFragile(original.openMachine, ...given),
   };
 });
-setUpBrowser();
-
-let databases = 0;
 let tab: Tab;
 let whole: WholeRun;
 
-beforeAll(async () => {
-  whole = await makeWholeRun();
-}, 60_000);
-
-beforeEach(async () => {
-  Tab.closeAll();
-  Object.assign(devices, { opened: 0, fault: null, refusals: 0 });
-  tab = new Tab(`rescue ${databases++}`);
-  await tab.loadTiny();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
+inFragileTabs("rescue", (...given) => {
+  [tab, whole] = given;
 });
 
 const lastPhase = (): RunPhase => tab.eventsOf("run").at(-1)!.phase;
 const steps = async () => (await tab.session.saved.list()).map(({ step }) => step);
-/** Pieces and manifest of the data set, which is saved first. */
-const dataPuts = 2;
-
 async function startAndPauseAt(step: number, samplePrompt = ""): Promise<string> {
   const paused = tab.untilPhase("paused");
   tab.withinStep(step, () => void tab.session.pause());

@@ -68,6 +68,7 @@ type EventOf<K extends Kind> = Extract<SessionEvent, { kind: K }>;
 type PhaseOf<Name extends RunPhase["name"]> = Extract<RunPhase, { name: Name }>;
 
 export class Tab {
+  readonly database: string;
   readonly events: SessionEvent[] = [];
   readonly store: CheckpointStore;
   readonly session: Session;
@@ -78,6 +79,7 @@ export class Tab {
    * @param options where tabs share the record outside of the database as well
    */
   constructor(database: string, options: StoreOptions = {}) {
+    this.database = database;
     this.store = openStore(database, options);
     this.session = new Session({
       store: this.store,
