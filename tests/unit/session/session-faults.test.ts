@@ -16,6 +16,7 @@ vi.mock(import("../../../src/gpu/machine.ts"), async (importOriginal) => {
     openMachine: (...given) => openFragile(original.openMachine, ...given),
   };
 });
+
 let tab: Tab;
 let whole: WholeRun;
 

@@ -15,6 +15,7 @@ vi.mock(import("../../../src/gpu/machine.ts"), async (importOriginal) => {
     openMachine: (...given) => openFragile(original.openMachine, ...given),
   };
 });
+
 let tab: Tab;
 let whole: WholeRun;
 
@@ -24,6 +25,7 @@ inFragileTabs("rescue", (...given) => {
 
 const lastPhase = (): RunPhase => tab.eventsOf("run").at(-1)!.phase;
 const steps = async () => (await tab.session.saved.list()).map(({ step }) => step);
+
 async function startAndPauseAt(step: number, samplePrompt = ""): Promise<string> {
   const paused = tab.untilPhase("paused");
   tab.withinStep(step, () => void tab.session.pause());
