@@ -71,7 +71,7 @@ export async function readChunk(
 ): Promise<Chunk> {
   let chunk: unknown;
   try {
-    chunk = await get<unknown>(chunkKey(payloadId, index), store);
+    chunk = await getOrAgain(chunkKey(payloadId, index), store);
   } catch (error) {
     // Chrome says so of a file of its own that is gone or cut short.
     if (error instanceof BrowserFault) {
@@ -85,6 +85,18 @@ export async function readChunk(
   const isSound =
     chunk.byteLength === sizeBytes && (await sha256Hex(new Uint8Array(chunk))) === sha256;
   return isSound ? { state: "sound", bytes: chunk } : { state: "damaged" };
+}
+
+/** Read once more where the browser failed: an older checkpoint is not to be taken for what may pass. */
+async function getOrAgain(key: string, store: UseStore): Promise<unknown> {
+  try {
+    return await get<unknown>(key, store);
+  } catch (error) {
+    if (!(error instanceof BrowserFault)) {
+      throw error;
+    }
+    return await get<unknown>(key, store);
+  }
 }
 
 /**

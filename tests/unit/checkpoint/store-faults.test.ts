@@ -264,11 +264,11 @@ describe("a signal", () => {
     const { key } = await store.saveCheckpoint(older);
     const stopped = AbortSignal.abort();
     for (const call of [
-      store.loadCheckpoint(key, stopped),
-      store.readCheckpointBlob(key, stopped),
-      store.loadNewestValid("run-1", stopped),
+      () => store.loadCheckpoint(key, stopped),
+      () => store.readCheckpointBlob(key, stopped),
+      () => store.loadNewestValid("run-1", stopped),
     ]) {
-      await expect(call).rejects.toMatchObject({ name: "AbortError" });
+      await expect(call()).rejects.toMatchObject({ name: "AbortError" });
     }
   });
 });

@@ -148,6 +148,22 @@ describe("loadNewestValid", () => {
     await expect(store.loadNewestValid("run-1")).rejects.toMatchObject({ code: "unexpected" });
     vi.restoreAllMocks();
   });
+
+  test("takes no older one because one read failed", async () => {
+    await saveAll({ step: 10 }, { step: 20 });
+    let hasFailed = false;
+    failGet(() => {
+      if (!hasFailed) {
+        hasFailed = true;
+        throw new DOMException("It was made to fail.", "UnknownError");
+      }
+    });
+    expect(await store.loadNewestValid("run-1")).toMatchObject({
+      run: { trainer: { step: 20 } },
+      damagedKeys: [],
+    });
+    vi.restoreAllMocks();
+  });
 });
 
 describe("retain", () => {
