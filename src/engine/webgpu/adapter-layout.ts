@@ -89,18 +89,20 @@ export class AdapterLayout {
     return flat;
   }
 
-  /** The state that the device's vectors hold. */
-  unpack(values: Float32Array, moment1: Float32Array, moment2: Float32Array): AdapterState {
-    const read = (flat: Float32Array, part: Part) => narrow(flat, part, this.rank);
-    return {
-      tensors: this.#parts.map((part) => ({
-        name: part.name,
-        shape: part.shape,
-        values: read(values, part),
-        moment1: read(moment1, part),
-        moment2: read(moment2, part),
-      })),
-    };
+  /** The state that the device's vectors hold. They are read one after the other, so that only one is there twice. */
+  async unpack(read: (vector: Tensor) => Promise<Float32Array>): Promise<AdapterState> {
+    const none: Float32Array = new Float32Array(0);
+    const places = this.#parts.map((part) => {
+      const { name, shape } = part;
+      return { part, tensor: { name, shape, values: none, moment1: none, moment2: none } };
+    });
+    for (const vector of ["values", "moment1", "moment2"] as const) {
+      const flat = await read(this[vector]);
+      for (const { part, tensor } of places) {
+        tensor[vector] = narrow(flat, part, this.rank);
+      }
+    }
+    return { tensors: places.map(({ tensor }) => tensor) };
   }
 
   #place(target: LoraTarget, index: number): PlacedTarget {

@@ -199,12 +199,8 @@ export class WebGpuEngine implements Engine {
 
   async readState(): Promise<AdapterState> {
     const { adapter } = this.#design.network;
-    const read = async (tensor: typeof adapter.values) =>
-      new Float32Array(await this.#runner.read(tensor));
-    return adapter.unpack(
-      await read(adapter.values),
-      await read(adapter.moment1),
-      await read(adapter.moment2),
+    return await adapter.unpack(
+      async (vector) => new Float32Array(await this.#runner.read(vector)),
     );
   }
 
