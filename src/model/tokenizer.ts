@@ -8,6 +8,12 @@ import { readPipeline, type TokenPipeline } from "./tokenizer/pipeline.ts";
 
 export interface ModelTokenizer extends TextTokenizer {
   hasChatTemplate: boolean;
+  /** @param now what a template prints as the time; the present unless given */
+  renderChats(
+    requests: readonly ChatRequest[],
+    signal?: AbortSignal,
+    now?: Date,
+  ): Promise<string[]>;
   /** Ids that end a text, from the tokenizer itself. */
   eosId: number;
   /** One token as it stands within a text, special tokens included. */
@@ -39,8 +45,8 @@ export function parseTokenizer(
     encodeRendered: (text) => pipeline.encode(text, false),
     decode: (tokens) => pipeline.decode(tokens, true),
     decodeToken: (token) => decodeWithin(pipeline, token),
-    renderChats: async (requests: readonly ChatRequest[], signal) =>
-      await render(template ?? refuseChats(), requests, signal),
+    renderChats: async (requests, signal, now) =>
+      await render({ ...(template ?? refuseChats()), ...(now && { now }) }, requests, signal),
   };
 }
 

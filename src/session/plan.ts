@@ -4,6 +4,7 @@ import { batchLength } from "../data/batch.ts";
 import { buildDataset, type Dataset } from "../data/dataset.ts";
 import type { Example } from "../data/rows.ts";
 import type { TokenizedExample } from "../data/tokenize.ts";
+import type { TextTokenizer } from "../data/tokenizer.ts";
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import type { BaseModel } from "../model/open.ts";
 import { targetModulesOf } from "../model/tensors.ts";
@@ -16,13 +17,22 @@ import type { EngineName, PreviewToken, RunPlan } from "./protocol.ts";
 
 const previewRows = 3;
 
-/** @throws UserError "too-long" when maxLength exceeds the model's context; those of buildDataset */
+/**
+ * @param startedAt when the run was started, in milliseconds since 1970: the day that a chat template may print
+ * @throws UserError "too-long" when maxLength exceeds the model's context; those of buildDataset
+ */
 export async function datasetFor(
   model: BaseModel,
   data: LoadedData,
   recipe: Recipe,
+  startedAt: number,
 ): Promise<Dataset> {
-  const dataset = await buildDataset(data.examples, model.tokenizer, recipe);
+  const now = dayOf(startedAt);
+  const tokenizer: TextTokenizer = {
+    ...model.tokenizer,
+    renderChats: (requests, signal) => model.tokenizer.renderChats(requests, signal, now),
+  };
+  const dataset = await buildDataset(data.examples, tokenizer, recipe);
   const context = model.config.maxPositionEmbeddings;
   if (dataset.longestExample > context) {
     throw new UserError(
@@ -40,7 +50,7 @@ export async function planRun(
   recipe: Recipe,
   engine: EngineName,
 ): Promise<RunPlan> {
-  const dataset = await datasetFor(model, data, recipe);
+  const dataset = await datasetFor(model, data, recipe, Date.now());
   const targets = loraTargets(model.config, recipe);
   refuseNoTarget(model, recipe, targets.length);
   const shape = { rows: recipe.batchSize, length: batchLength(dataset.longestRow) };
@@ -58,6 +68,12 @@ export async function planRun(
     preview: dataset.train.slice(0, previewRows).map((row) => previewOf(row, model)),
     samplePrompt: samplePromptOf(data.examples, dataset),
   };
+}
+
+/** Noon, here, of what day it was in UTC: a run that goes on elsewhere, or on another day, has the same tokens. */
+function dayOf(startedAt: number): Date {
+  const day = new Date(startedAt);
+  return new Date(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate(), 12);
 }
 
 /** As PEFT: names that a model lacks are passed over, but one must be there. */

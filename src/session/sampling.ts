@@ -3,7 +3,7 @@ import type { Engine } from "../engine/contract.ts";
 import type { BaseModel } from "../model/open.ts";
 import type { ModelTokenizer } from "../model/tokenizer.ts";
 import { UserError } from "../util/errors.ts";
-import { turn } from "./turn.ts";
+import { turn } from "../util/turn.ts";
 
 export interface Prompting {
   prompt: string;

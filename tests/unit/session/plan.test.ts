@@ -1,6 +1,7 @@
 // What a recipe means for the demo, before anything runs: the numbers that the page shows.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import type { ChatRequest } from "../../../src/data/tokenizer.ts";
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openModel } from "../../../src/model/open.ts";
 import { openData } from "../../../src/session/library.ts";
@@ -71,7 +72,7 @@ describe("the plan of the demo", () => {
     const epoch = { maxSteps: 0, epochs: 1, shuffle: false, maxLength: 256 };
     const padded = await plan(epoch);
     const packed = await plan({ ...epoch, packing: true });
-    const tokens = (await datasetFor(model, data, { ...demoRecipe, ...epoch })).train
+    const tokens = (await datasetFor(model, data, { ...demoRecipe, ...epoch }, 0)).train
       .map((row) => row.tokens.length)
       .reduce((sum, length) => sum + length, 0);
     // Four rows of 256 tokens a step, at least nine tenths of them used.
@@ -123,7 +124,7 @@ describe("the plan of the demo", () => {
     const { samplePrompt } = await plan({ shuffle: false, heldOutRows: 40 });
     expect(samplePrompt).toBe(rows.at(-40)?.prompt);
     expect((await plan({ shuffle: false, heldOutRows: 0 })).samplePrompt).toBe(rows[0]?.prompt);
-    const { heldOut } = await datasetFor(model, data, demoRecipe);
+    const { heldOut } = await datasetFor(model, data, demoRecipe, 0);
     expect((await plan()).samplePrompt).toBe(rows[heldOut[0]!.line - 1]?.prompt);
   });
 });
@@ -133,6 +134,28 @@ test("a chat is sampled with its first question", async () => {
   const messages = [turn("system", "Be brief."), turn("user", "Hi?"), turn("assistant", "Hello.")];
   const chats = await rowsFile({ messages });
   expect((await plan({ heldOutRows: 0 }, chats)).samplePrompt).toBe("Hi?");
+});
+
+test("a template that prints the day prints the day on which the run was started, in UTC", async () => {
+  const turn = (role: string, content: string) => ({ role, content });
+  const chats = await rowsFile({ messages: [turn("user", "Hi?"), turn("assistant", "Hello.")] });
+  const days: (Date | undefined)[] = [];
+  const dated = {
+    ...model,
+    tokenizer: {
+      ...model.tokenizer,
+      renderChats: (requests: readonly ChatRequest[], _?: AbortSignal, now?: Date) => {
+        days.push(now);
+        const text = ({ addGenerationPrompt }: ChatRequest) =>
+          addGenerationPrompt ? "Hi? " : "Hi? Hello.";
+        return Promise.resolve(requests.map(text));
+      },
+    },
+  };
+  const recipe = { ...demoRecipe, heldOutRows: 0 };
+  await datasetFor(dated, chats, recipe, Date.UTC(2024, 1, 29, 23, 59));
+  await datasetFor(dated, chats, recipe, Date.UTC(2024, 1, 29, 0, 1));
+  expect(days.map(String)).toEqual(Array(2).fill(String(new Date(2024, 1, 29, 12))));
 });
 
 test("rows longer than the model reads are refused with its length", async () => {
