@@ -62,6 +62,18 @@ export async function openDevice(gpu: GPU): Promise<OpenDevice> {
   throw new NoDevice();
 }
 
+/** An adapter, or null when none is to be had within a second. */
+export async function findAdapter(gpu: GPU): Promise<GPUAdapter | null> {
+  for (const waitMs of retryWaitsMs.slice(0, 4)) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+    if (adapter !== null) {
+      return adapter;
+    }
+  }
+  return null;
+}
+
 /** None was given, which is something else than one that was lost: only waiting helps. */
 export class NoDevice extends UserError {
   constructor() {

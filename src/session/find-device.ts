@@ -1,4 +1,5 @@
 // Which backend this browser can offer, best first, and why it is not WebGPU.
+import { findAdapter } from "../gpu/device.ts";
 import { UserError } from "../util/errors.ts";
 import type { DeviceInfo } from "./protocol.ts";
 
@@ -11,7 +12,7 @@ export async function findDevice(): Promise<DeviceInfo> {
     });
   }
   const gpu = navigator.gpu as GPU | undefined;
-  const adapter = (await gpu?.requestAdapter({ powerPreference: "high-performance" })) ?? null;
+  const adapter = gpu === undefined ? null : await findAdapter(gpu);
   if (adapter !== null) {
     const { description, vendor, architecture } = adapter.info;
     const name = description || [vendor, architecture].filter(Boolean).join(" ") || "GPU";

@@ -333,7 +333,14 @@ export type SessionEvent =
       afterBytes: number;
       durationMs: number;
     }
-  | { kind: "sample"; which: "before" | "after"; prompt: string; text: string }
+  /** `error` says why there is no answer to the prompt. */
+  | {
+      kind: "sample";
+      which: "before" | "after";
+      prompt: string;
+      text: string;
+      error: PlainError | null;
+    }
   | { kind: "token"; requestId: number; text: string };
 
 export type RunPhase =

@@ -6,7 +6,7 @@ import type { CheckpointSummary } from "../checkpoint/summary.ts";
 import { hasCode, toPlain, type PlainError } from "../util/errors.ts";
 import type { LoadedData } from "./library.ts";
 import type { SaveReason, SessionEvent } from "./protocol.ts";
-import { isStillSaved, newestSaved } from "./saved-step.ts";
+import { isStillSaved, listedInTime, newestSaved } from "./saved-step.ts";
 import type { WaitWatch } from "./wait-watch.ts";
 
 export interface SaveParts {
@@ -32,7 +32,7 @@ export class RunSaves {
   constructor(parts: SaveParts, watch: WaitWatch) {
     this.#parts = parts;
     this.#watch = watch;
-    this.#safe = structuredClone(parts.state);
+    this.#safe = asItStands(parts.state);
     const { step } = parts.state.trainer;
     this.#savedStep = step > 0 ? step : -1; // past step 0 it comes from a checkpoint
   }
@@ -47,12 +47,12 @@ export class RunSaves {
   async keep(read: ReadAdapter): Promise<void> {
     const { state } = this.#parts;
     state.adapter = await read();
-    this.#safe = structuredClone(state);
+    this.#safe = asItStands(state);
   }
 
   /** Puts the run back to its safe state. */
   goBack(): void {
-    Object.assign(this.#parts.state, structuredClone(this.#safe));
+    Object.assign(this.#parts.state, asItStands(this.#safe));
   }
 
   /**
@@ -69,13 +69,13 @@ export class RunSaves {
     if (this.#safe.trainer.step !== step) {
       state.adapter = await read();
     }
-    const snapshot = structuredClone(state);
+    const snapshot = asItStands(state);
     try {
       const saved = await this.#watch.during("save", () => write(() => this.#store()));
       this.#safe = snapshot;
       this.#savedStep = step;
       // The save is done, whether or not the browser lists it now.
-      const checkpoints = await store.listCheckpoints().catch(() => null);
+      const checkpoints = await listedInTime(store);
       emit({ kind: "saved", reason, ...saved, checkpoints });
     } catch (error) {
       if (hasCode(error, "non-finite-loss") || hasCode(error, "other-tab")) {
@@ -87,13 +87,13 @@ export class RunSaves {
   }
 
   /**
-   * Goes back to the safe state of a run that failed, and saves it if it was made since the last save.
+   * Goes back to the safe state of a run that failed, and saves it unless it is saved.
    * @returns the newest step that is saved, as the database has it: it may be gone by now
    */
   async rescue(failure: unknown): Promise<number | null> {
     this.goBack();
     const { state, store } = this.#parts;
-    if (!hasCode(failure, "other-tab") && state.trainer.step > Math.max(0, this.#savedStep)) {
+    if (!hasCode(failure, "other-tab") && state.trainer.step > 0) {
       const { adapter } = state;
       // What made the run fail is to be told, not this.
       await this.save("stop", () => Promise.resolve(adapter)).catch(() => undefined);
@@ -119,4 +119,9 @@ export class RunSaves {
     await store.retain(state.runId, state.recipe.saveTotalLimit).catch(() => undefined);
     return { checkpoint, dataError };
   }
+}
+
+/** A copy that further steps leave alone. It shares the adapter, which is replaced and never written into. */
+export function asItStands({ adapter, ...rest }: RunState): RunState {
+  return { ...structuredClone(rest), adapter };
 }

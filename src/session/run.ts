@@ -5,7 +5,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Engine } from "../engine/contract.ts";
 import { NoDevice } from "../gpu/device.ts";
 import { train, type TrainedStep } from "../train/trainer.ts";
-import { hasCode, toPlain, type UserError } from "../util/errors.ts";
+import { hasCode, toPlain, type PlainError, type UserError } from "../util/errors.ts";
 import { Guests } from "./guests.ts";
 import { LossRecord } from "./loss-record.ts";
 import { PaceMeter } from "./pace.ts";
@@ -13,9 +13,9 @@ import type { RebuildReason, RunPhase, SaveReason, SessionEvent } from "./protoc
 import { rebuildDue } from "./rebuild-due.ts";
 import { rebuild, releaseRig, type Rebuild, type Rig, type RigPlan } from "./recovery.ts";
 import { answer, type Prompting } from "./sampling.ts";
-import { RunSaves, type SaveParts } from "./run-saves.ts";
+import { asItStands, RunSaves, type SaveParts } from "./run-saves.ts";
+import { turn } from "../util/turn.ts";
 import { wait } from "../util/wait.ts";
-import { turn } from "./turn.ts";
 import { WaitWatch } from "./wait-watch.ts";
 
 export interface RunParts extends SaveParts {
@@ -76,6 +76,11 @@ export class Run {
     return (phase.name === "done" || phase.name === "failed") && phase.isSaved;
   }
 
+  /** Where a standing run stands, saved or not; null while it goes on, and before its first step. */
+  get standing(): RunState | null {
+    return this.isGoing || this.state.trainer.step === 0 ? null : asItStands(this.state);
+  }
+
   /** Starts or goes on; the run is under way when this returns. */
   go(): void {
     this.#abort = new AbortController();
@@ -116,7 +121,7 @@ export class Run {
   async surrender(reason: UserError): Promise<void> {
     this.#abort.abort(reason);
     await this.#going;
-    if (this.#phase.name !== "failed") {
+    if (this.#phase.name !== "failed" || this.isUnsaved) {
       await this.#fail(reason);
     }
   }
@@ -139,8 +144,13 @@ export class Run {
   async release(): Promise<void> {
     await this.interrupt("pause");
     await this.#guests.gone;
-    await releaseRig(this.#rig);
+    await this.#dropRig();
+  }
+
+  async #dropRig(): Promise<void> {
+    const rig = this.#rig;
     this.#rig = null;
+    await releaseRig(rig);
   }
 
   async #runUntilInterrupted(): Promise<void> {
@@ -169,6 +179,9 @@ export class Run {
         await this.#recover(error, "device-lost");
       } else if (isOutOfMemory(error) && this.#economise()) {
         await this.#recover(error, "out-of-memory");
+        if (this.#wanted !== null) {
+          await this.#dropRig(); // it still stands where it failed, and has the larger plan
+        }
       } else {
         throw error;
       }
@@ -351,10 +364,8 @@ export class Run {
 
   /** Gives the device up and goes back to the safe state, which is saved if it was not, and can be resumed from. */
   async #fail(error: unknown): Promise<void> {
-    const rig = this.#rig;
-    this.#rig = null;
     this.#abort = new AbortController();
-    await releaseRig(rig).catch(() => undefined); // what made it fail is to be told, not this
+    await this.#dropRig().catch(() => undefined); // what made it fail is to be told, not this
     const safeStep = await this.#saves.rescue(error);
     const { step, isSaved } = this.#saves.standing;
     const isHeld = step > 0 && !isSaved && !hasCode(error, "other-tab");
@@ -371,7 +382,7 @@ export class Run {
     });
   }
 
-  /** The base model's answer before the first step made here, the adapter's after the last. */
+  /** The base model's answer before the first step made here, the adapter's after the last, or why there is none. */
   async #sampleOnce(which: "before" | "after"): Promise<void> {
     const { samplePrompt } = this.#parts;
     if (samplePrompt === "" || this.#sampled.has(which)) {
@@ -386,8 +397,17 @@ export class Run {
       temperature: 0,
     };
     await this.#ensureRig();
-    const text = await this.#answer(prompting, () => undefined, this.#abort.signal);
-    this.#emit({ kind: "sample", which, prompt: samplePrompt, text });
+    let text = "";
+    let error: PlainError | null = null;
+    try {
+      text = await this.#answer(prompting, () => undefined, this.#abort.signal);
+    } catch (fault) {
+      if (!hasCode(fault, "too-long") && !hasCode(fault, "bad-tokenizer")) {
+        throw fault;
+      }
+      error = toPlain(fault); // a prompt that cannot be answered is no reason to stop
+    }
+    this.#emit({ kind: "sample", which, prompt: samplePrompt, text, error });
   }
 
   async #answer(

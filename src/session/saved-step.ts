@@ -1,5 +1,6 @@
 // Which steps of a run the database has: what was saved may have been deleted since, here or in another tab.
 import type { CheckpointStore } from "../checkpoint/store.ts";
+import type { CheckpointSummary } from "../checkpoint/summary.ts";
 import { wait } from "../util/wait.ts";
 
 type Listing = Pick<CheckpointStore, "listCheckpoints">;
@@ -23,6 +24,11 @@ export async function newestSaved(
     steps.length > 0 ? Math.max(...steps) : null,
   );
   return await inTime(newest, remembered);
+}
+
+/** All checkpoints, null when the database does not list them in time. */
+export async function listedInTime(store: Listing): Promise<CheckpointSummary[] | null> {
+  return await inTime<CheckpointSummary[] | null>(store.listCheckpoints(), null);
 }
 
 async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {

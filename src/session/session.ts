@@ -4,7 +4,6 @@ import type { AdapterState } from "../adapter/state.ts";
 import type { RunState } from "../checkpoint/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import { batchLength } from "../data/batch.ts";
-import { adapterFiles, adapterZip } from "../export/bundle.ts";
 import type { WasmPaths } from "../gpu/machine.ts";
 import type { RenderChats } from "../model/chat-template.ts";
 import type { Recipe } from "../train/recipe.ts";
@@ -12,6 +11,7 @@ import { initialState } from "../train/trainer.ts";
 import { UserError } from "../util/errors.ts";
 import { engineFor } from "./bytes-taken.ts";
 import { checkAdapter } from "./check-adapter.ts";
+import { exportAdapter } from "./exported.ts";
 import { listedModels } from "./listed.ts";
 import { readStartAdapter } from "./start-adapter.ts";
 import {
@@ -175,11 +175,12 @@ export class Session {
     const model = this.#loadedModel();
     const data = this.#loadedData();
     const { recipe, adapter } = await this.#startingPoint(model, params);
-    const dataset = await datasetFor(model, data, recipe);
+    const startedAt = Date.now();
+    const dataset = await datasetFor(model, data, recipe, startedAt);
     const trainer = initialState(dataset, recipe);
     const state: RunState = {
       runId: crypto.randomUUID(),
-      startedAt: Date.now(),
+      startedAt,
       recipe,
       base: {
         source: model.source,
@@ -275,7 +276,7 @@ export class Session {
     const state = await this.#parts.store.loadCheckpoint(key);
     const model = await this.#modelOf(state);
     const data = await this.#dataOf(state);
-    const dataset = await datasetFor(model, data, state.recipe);
+    const dataset = await datasetFor(model, data, state.recipe, state.startedAt);
     const samplePrompt = samplePromptOf(data.examples, dataset);
     await this.#openRun(state, { model, data, dataset, samplePrompt });
     const { runId, recipe, trainer } = state;
@@ -290,14 +291,10 @@ export class Session {
     };
   }
 
-  async exportAdapter({ key }: Calls["exportAdapter"]["params"]) {
-    const state = await this.#stateToExport(key);
-    const files = adapterFiles(state).map(({ name, bytes }) => ({
-      name,
-      blob: new Blob([bytes]),
-    }));
-    const name = `${state.base.name}-lora-step-${state.trainer.step}.zip`;
-    return { files, zip: { name, blob: await adapterZip(state) } };
+  async exportAdapter({
+    key,
+  }: Calls["exportAdapter"]["params"]): Promise<Calls["exportAdapter"]["result"]> {
+    return await exportAdapter(key, this.#run, this.#parts.store);
   }
 
   async generate({ requestId, ...prompting }: Calls["generate"]["params"]): Promise<string> {
@@ -396,6 +393,7 @@ export class Session {
         this.#parts.emit(event);
       },
     });
+    this.#tab.requireHeld();
     this.#run = run;
     return run;
   }
@@ -444,19 +442,6 @@ export class Session {
       );
     }
     return this.#data;
-  }
-
-  async #stateToExport(key: string | null): Promise<RunState> {
-    if (key !== null) {
-      return await this.#parts.store.loadCheckpoint(key);
-    }
-    const newest = this.#run && (await this.#parts.store.loadNewestValid(this.#run.state.runId));
-    if (newest === null) {
-      throw new UserError("no-adapter", "There is no adapter to export yet.", {
-        remedy: "Start a run, or import a checkpoint; the first save makes an adapter.",
-      });
-    }
-    return newest.run;
   }
 
   #currentRun(): Run {

@@ -24,6 +24,11 @@ export class TabHold {
     });
   }
 
+  /** @throws UserError "other-tab" when another tab has taken the run over since */
+  requireHeld(): void {
+    this.#lock?.lost.throwIfAborted();
+  }
+
   /** Does what writes to the run. @throws UserError "other-tab" when another tab has it by now; nothing is begun then */
   async write<T>(work: () => Promise<T>): Promise<T> {
     invariant(this.#lock !== null, "a run writes only while its tab holds the lock");

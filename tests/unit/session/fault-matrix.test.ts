@@ -124,7 +124,7 @@ describe("a run", () => {
     await expectSameRun(other, runId, whole, newest!.step);
   });
 
-  test("that stops after its database was deleted does not call itself saved, and goes on from memory", async () => {
+  test("that stops after its database was deleted is saved anew, and goes on", async () => {
     const paused = tab.untilPhase("paused");
     tab.withinStep(3, () => void tab.session.pause());
     const runId = await tab.start(tinyRecipe);
@@ -135,7 +135,7 @@ describe("a run", () => {
     devices.fault = deviceFull();
     const failed = tab.untilPhase("failed");
     await tab.session.resume();
-    expect(await failed).toMatchObject({ error: { code: "out-of-memory" }, safeStep: null });
+    expect(await failed).toMatchObject({ error: { code: "out-of-memory" }, safeStep: 3 });
     const done = tab.untilPhase("done");
     await tab.session.resume();
     await done;

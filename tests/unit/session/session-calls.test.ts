@@ -120,8 +120,8 @@ describe("a call is refused", () => {
   test("before there is a run, a model or data", async () => {
     const empty = new Tab("empty");
     const { session } = empty;
-    for (const call of [session.pause(), session.resume(), session.stop()]) {
-      await expect(call).rejects.toThrow(code("no-adapter"));
+    for (const call of [() => session.pause(), () => session.resume(), () => session.stop()]) {
+      await expect(call()).rejects.toThrow(code("no-adapter"));
     }
     await expect(session.exportAdapter({ key: null })).rejects.toThrow(code("no-adapter"));
     const given = { recipe: shortRecipe, adapter: null, samplePrompt: "" };

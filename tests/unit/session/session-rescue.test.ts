@@ -127,13 +127,37 @@ describe("a run that fails past its last save", () => {
     expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
   });
 
-  test("holds what finds no room, until there is some", async () => {
+  test("saves again what was deleted since it was saved", async () => {
+    const runId = await startAndPauseAt(2);
+    await deleteNewest();
+    const failed = tab.untilPhase("failed");
+    tab.withinStep(3, () => {
+      devices.fault = deviceFull();
+    });
+    await tab.session.resume();
+    expect(await failed).toMatchObject({ safeStep: 2, step: 2, isSaved: true });
+    expect((await newestOf(tab, runId)).trainer.step).toBe(2);
+  });
+
+  async function failUnsaved(): Promise<void> {
     const failed = tab.untilPhase("failed");
     await startPastRebuild(() => {
       devices.fault = deviceFull();
       failPut(dataPuts);
     });
     expect(await failed).toMatchObject({ safeStep: null, step: 3, isSaved: false });
+  }
+
+  test("holds nothing any more once another tab has taken it over, and says so", async () => {
+    await failUnsaved();
+    const told = tab.untilPhase("failed");
+    await new Tab("other").session.takeOver();
+    expect(await told).toMatchObject({ error: { code: "other-tab" }, isSaved: true });
+    await expect(tab.start()).rejects.toMatchObject({ code: "other-tab" });
+  });
+
+  test("holds what finds no room, until there is some", async () => {
+    await failUnsaved();
     await expect(tab.start()).rejects.toThrow("The last run is not saved");
     await tab.session.stop();
     expect(lastPhase()).toMatchObject({ name: "done", step: 3, isSaved: true });
@@ -141,10 +165,43 @@ describe("a run that fails past its last save", () => {
   });
 });
 
-test("a checkpoint that was deleted is not called saved, but saved again", async () => {
-  const runId = await startAndPauseAt(2);
+test("a run that could not be saved gives its adapter to export nevertheless", async () => {
+  await finishUnsaved();
+  const { zip } = await tab.session.exportAdapter({ key: null });
+  expect(zip.name).toMatch(/-lora-step-5\.zip$/);
+});
+
+test("a prompt that cannot be answered keeps no run from its end", async () => {
+  const done = tab.untilPhase("done");
+  await tab.start({ ...recipe, maxSteps: 1 }, { samplePrompt: "sun ".repeat(1000) });
+  expect(await done).toMatchObject({ step: 1, isSaved: true });
+  const none = { text: "", error: { code: "too-long" } };
+  expect(tab.eventsOf("sample")).toMatchObject([
+    { which: "before", ...none },
+    { which: "after", ...none },
+  ]);
+});
+
+test("a run that is taken over while it is prepared does not begin", async () => {
+  const rows = `${await tinyData.text()}\n`.repeat(500);
+  await tab.session.loadData({
+    source: { kind: "file", file: new File([rows], tinyData.name) },
+  });
+  const starting = expect(tab.start(recipe)).rejects.toMatchObject({ code: "other-tab" });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await new Tab("other").session.takeOver();
+  await starting;
+  expect(tab.phases()).toEqual([]);
+});
+
+async function deleteNewest(): Promise<void> {
   const [newest] = await tab.session.saved.list();
   await tab.session.saved.delete({ key: newest!.key });
+}
+
+test("a checkpoint that was deleted is not called saved, but saved again", async () => {
+  const runId = await startAndPauseAt(2);
+  await deleteNewest();
   await tab.session.stop();
   expect(lastPhase()).toEqual({ name: "done", step: 2, isSaved: true, stoppedEarly: true });
   expect(await steps()).toEqual([2]);

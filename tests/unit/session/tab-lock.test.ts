@@ -63,13 +63,13 @@ test("a write that waits while the run is taken over is not begun", async () => 
   const first = await takeTabLock();
   const { writing, finish } = beginWrite(first);
   const work = vi.fn();
-  const waiting = first.write(work);
+  const refused = expect(first.write(work)).rejects.toThrow(otherTab);
   await new Promise((resolve) => setTimeout(resolve, 20));
   const taking = takeTabLock(true);
   await new Promise((resolve) => setTimeout(resolve, 20));
   finish();
   await Promise.all([writing, taking]);
-  await expect(waiting).rejects.toThrow(otherTab);
+  await refused;
   expect(work).not.toHaveBeenCalled();
 });
 
