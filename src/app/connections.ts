@@ -9,18 +9,26 @@ const key = "anneal-hub";
 const downloadHosts = ["https://*.huggingface.co", "https://*.hf.co"];
 
 export function chosenHub(): string {
-  return hubAddress(localStorage.getItem(key) ?? "") ?? defaultHub;
+  try {
+    return hubAddress(localStorage.getItem(key) ?? "") ?? defaultHub;
+  } catch {
+    return defaultHub; // storage is blocked
+  }
 }
 
-/** Takes effect with the next load of the page: a policy can only be narrowed. @returns false when it is no address */
-export function chooseHub(typed: string): boolean {
+/** Takes effect with the next load of the page: a policy can only be narrowed. @returns why it does not, null when it does */
+export function chooseHub(typed: string): string | null {
   const address = hubAddress(typed);
   if (address === null) {
-    return false;
+    return `This is no address of a hub: write it like ${defaultHub}.`;
   }
-  localStorage.setItem(key, address);
+  try {
+    localStorage.setItem(key, address);
+  } catch {
+    return "This browser keeps nothing for this page, so the address is lost. Allow site data, then try again.";
+  }
   location.reload();
-  return true;
+  return null;
 }
 
 /**

@@ -13,6 +13,7 @@ test("an untouched page and one with errors have no fault", async ({ visit }) =>
   await page.getByLabel("Choose a data file").setInputFiles(jsonl([{ prompt: "Why?" }]));
   await page.getByLabel("Load recipe").setInputFiles(madeFile("recipe.json", "{"));
   await expect(page.getByRole("alert")).toHaveCount(2);
+  await page.getByLabel("Start from an adapter").setInputFiles(madeFile(longName, "{}"));
   await page.getByText("More", { exact: true }).click();
   await expectNoFault(page);
 });
@@ -24,6 +25,9 @@ test("a run is started, paused, resumed and taken away by keyboard, without a fa
   // From now on choosers come here: asked for only with the key press, one may open before the browser is told.
   page.on("filechooser", () => undefined);
   await waitUntilReady(page);
+  await page.getByLabel("Choose a data file").setInputFiles(jsonl(manyRows, longName));
+  await expect(page.getByRole("region", { name: "Data", exact: true })).toContainText(longName);
+  await expectNoFault(page);
   const button = (name: string) => page.getByRole("button", { name, exact: true });
 
   await tabTo(page, page.getByLabel("Load recipe"));
@@ -61,7 +65,15 @@ test("a run is started, paused, resumed and taken away by keyboard, without a fa
   await page.keyboard.press("ArrowRight");
   await expect(page.getByRole("tabpanel", { name: "Log" })).toContainText("Stopped at step");
   await expectNoFault(page);
+
+  await page.reload();
+  await expect(page.getByRole("region", { name: "Saved run" })).toContainText(longName);
+  await expectNoFault(page);
 });
+
+/** Nothing in it to break a line at. */
+const longName = `${Array<string>(60).fill("w").join("_")}.jsonl`;
+const manyRows = Array<object>(12).fill({ prompt: "Why?", completion: "Because." });
 
 /** In both colour schemes, at desktop width; and nothing runs over the edge of a phone. */
 async function expectNoFault(page: Page): Promise<void> {

@@ -5,7 +5,9 @@ import { onProcessor } from "./faults.ts";
 import { choose } from "../support/page.ts";
 import { expect, siteUrl, smallRecipe, start, test } from "./story.ts";
 
-test("a run whose loss is no number stops at its last good step", async ({ visit }) => {
+test("a run whose loss is no number stops at its last good step, and what keeps it from going on is told in sight", async ({
+  visit,
+}) => {
   const { page, events } = await visit();
   // Without a second moment the step is the ratio of two gradients, which soon leaves the range of f32 where gate and up
   // are multiplied. (A residual stream that is merely huge has a norm's scale of 0, so equal logits and a finite loss.)
@@ -30,7 +32,14 @@ test("a run whose loss is no number stops at its last good step", async ({ visit
   await expect(note).toContainText("The run stopped.");
   await expect(note).toContainText("Resume from a saved step with a lower learning rate");
   await expect(note).toContainText(`It is saved up to step ${lastGood}.`);
-  await expect(note.getByRole("button", { name: `Resume from step ${lastGood}` })).toBeEnabled();
+
+  await page.evaluate(() => {
+    void navigator.locks.request("anneal-run", () => new Promise(() => undefined));
+  });
+  await note.getByRole("button", { name: `Resume from step ${lastGood}` }).click();
+  const refusal = runRegion(page).getByRole("alert").filter({ hasText: "in another tab" });
+  await expect(refusal).toHaveCount(1);
+  await expect(refusal.getByRole("button", { name: "Take the run over" })).toBeInViewport();
 });
 
 test("a run goes on when the browser has no room, is not given up for another, and is saved when there is some", async ({

@@ -7,7 +7,7 @@ test("without WebGPU the page says so and trains on the processor", async ({ vis
   expect(await page.evaluate(() => navigator.gpu.requestAdapter())).toBeNull();
   const note = page.getByRole("region", { name: /gives no WebGPU/ });
   await expect(note).toContainText("This browser has WebGPU but offers no graphics adapter.");
-  await expect(note).toContainText("Use Chrome or Edge from 123");
+  await expect(note).toContainText("Use Chrome or Edge from 127");
 
   await start(page, { ...smallRecipe, maxSteps: 3 });
   await events.waitForEnd();

@@ -48,6 +48,10 @@ test("a second tab takes the run over, and the first one stops and saves nothing
   const note = page.getByRole("region", { name: "Run", exact: true }).getByRole("alert");
   await expect(note).toContainText("Another tab of this browser has taken the run over.");
   await expect(note.getByRole("button", { name: "Take it over again" })).toBeEnabled();
+  await page.getByRole("button", { name: "Start training" }).click();
+  const refusal = note.filter({ hasText: "A run is going on in another tab" });
+  await expect(refusal.getByRole("button", { name: "Stop it there and start here" })).toBeEnabled();
+  await refusal.getByRole("button", { name: "Dismiss" }).click();
   const savedByFirst = events.of("saved");
   const first = secondEvents.of("step")[0]!.entry.step;
   expect(first).toBe(savedByFirst.at(-1)!.checkpoint.step + 1);

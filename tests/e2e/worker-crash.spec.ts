@@ -34,6 +34,28 @@ for (const [what, breakIt] of [
   });
 }
 
+test("a replaced worker that cannot go on shows nothing as loaded that it does not have", async ({
+  visit,
+}) => {
+  const { page, events } = await visit({ browserArguments: onProcessor });
+  await start(page, recipe);
+  await events.wait("a save", ({ kind }) => kind === "saved");
+  await page.evaluate(() => {
+    void navigator.locks.request("anneal-run", () => new Promise(() => undefined)); // as another tab would
+  });
+  void sessionWorker(page)
+    .evaluate("self.close()")
+    .catch(() => null);
+  await page.getByRole("button", { name: /^Start it anew and go on/ }).click();
+  const run = page.getByRole("region", { name: "Run", exact: true });
+  await expect(run.getByRole("alert")).toContainText("going on in another tab");
+  await expect(run.getByRole("alert")).toBeInViewport();
+  for (const title of ["Model", "Data"]) {
+    await expect(page.getByRole("region", { name: title, exact: true })).toContainText("none yet");
+  }
+  await expect(page.getByText("Choose a model under 1.").first()).toBeVisible();
+});
+
 /** Begins as a blob; those of templates begin later. */
 function sessionWorker(page: Page) {
   return page.workers()[0]!;

@@ -61,7 +61,9 @@ export class AppState {
       },
     });
     this.#client = client;
-    this.setup = new Setup(client);
+    this.setup = new Setup(client, () => {
+      this.trial.clear();
+    });
     this.run = new Run(client);
     this.saved = new Saved(client);
     this.trial = new Trial(client);
@@ -85,6 +87,9 @@ export class AppState {
       this.saved.offer = null;
       this.exports.clear();
       await this.run.start(form.snapshot(), adapter, samplePrompt, plan.totalSteps);
+      if (this.run.error === null) {
+        this.trial.clear();
+      }
     }
   }
 
@@ -96,6 +101,7 @@ export class AppState {
       return;
     }
     this.exports.clear();
+    this.trial.clear();
     this.setup.adopt(restored.model, restored.data, restored.recipe);
     this.run.adopt(restored);
     if (restored.step < restored.totalSteps) {
@@ -122,7 +128,6 @@ export class AppState {
 
   /** Stops the run of another tab, and starts the one that is set up here. */
   async takeOverAndStart(): Promise<void> {
-    this.run.error = null;
     if (await this.saved.takeOver()) {
       await this.start();
     }
@@ -139,6 +144,7 @@ export class AppState {
     }
     this.engineFault = this.waiting = this.openError = null;
     this.#client.restart();
+    this.setup.forget();
     try {
       this.device = (await this.#client.call("open")).device;
       if (engine !== this.device.engine) {

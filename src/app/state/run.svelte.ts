@@ -155,7 +155,11 @@ export class Run {
         this.rebuilds = [...this.rebuilds, event];
         break;
       case "sample":
-        this.samples = { ...this.samples, prompt: event.prompt, [event.which]: event.text };
+        this.samples = {
+          ...this.samples,
+          prompt: event.prompt,
+          [event.which]: event.error === null ? event.text : `None: ${event.error.message}`,
+        };
         break;
       case "loading":
         if (this.isLive && event.totalBytes !== null) {

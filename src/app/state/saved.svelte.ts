@@ -47,6 +47,7 @@ export class Saved {
   async refresh(): Promise<void> {
     this.list =
       (await this.#work("", "Reading", () => this.#client.call("listCheckpoints"))) ?? this.list;
+    this.offer = this.offer && this.newestOf(this.offer.runId);
   }
 
   /** Whether this tab has the browser's run now; if not, the reason is in `error`. */

@@ -43,6 +43,7 @@ export class Setup {
   offer = $state.raw<ModelOffer | null>(null);
   kept = $state.raw<KeptModel[]>([]);
   listed = $state.raw<ListedModel[] | null>(null);
+  isListing = $state(false);
   data = $state.raw<DataInfo | null>(null);
   adapter = $state.raw<File[] | null>(null);
   loading = $state.raw<Loading | null>(null);
@@ -61,14 +62,17 @@ export class Setup {
   readonly planPlace = $derived(this.planError === null ? null : placeOf(this.planError.code));
 
   readonly #client: SessionClient;
+  /** Another model was loaded. */
+  readonly #onModel: () => void;
   #queue: Promise<void> = Promise.resolve();
   #rate = new TransferRate();
   #plannedFor = "";
   /** Counts what was loaded or chosen; state, so that a new model, data set or engine asks for a new plan. */
   #changes = $state(0);
 
-  constructor(client: SessionClient) {
+  constructor(client: SessionClient, onModel: () => void) {
     this.#client = client;
+    this.#onModel = onModel;
   }
 
   loadModel(source: LoadSource): Promise<void> {
@@ -111,10 +115,13 @@ export class Setup {
   /** What is known to train well, with what it takes by the present recipe. */
   async listModels(): Promise<void> {
     this.clearError("model");
+    this.isListing = true;
     try {
       this.listed = await this.#client.call("listModels", { recipe: this.form.forOwnModel() });
     } catch (error) {
       this.#setError("model", error);
+    } finally {
+      this.isListing = false;
     }
   }
 
@@ -125,6 +132,7 @@ export class Setup {
     }
     this.model = await this.#client.call("loadModel", { source });
     this.offer = null;
+    this.#onModel();
     this.form.useModel(this.model);
     await this.listKept();
   }
@@ -213,6 +221,13 @@ export class Setup {
     this.errors = {};
     this.plan = null;
     this.#changes += 1;
+  }
+
+  /** The session begins anew and has nothing of this any more. */
+  forget(): void {
+    this.model = this.data = this.offer = this.plan = this.planError = null;
+    this.#plannedFor = "";
+    this.#isAskingForPlan = false;
   }
 
   /** The rate is that of what is being done now, so each new kind of work is measured for itself. */

@@ -29,6 +29,10 @@ export class Trial {
   async generate(prompt: string, useAdapter: boolean): Promise<void> {
     const requestId = this.#nextRequestId++;
     const { maxNewTokens, temperature } = this;
+    const other = useAdapter ? this.withoutAdapter : this.withAdapter;
+    if (other?.prompt !== prompt) {
+      this.withAdapter = this.withoutAdapter = null; // side by side stand answers to one prompt
+    }
     this.error = null;
     this.active = { requestId, useAdapter };
     this.#show(useAdapter, { prompt, text: "" });
@@ -40,14 +44,26 @@ export class Trial {
         maxNewTokens,
         temperature,
       });
-      this.#show(useAdapter, { prompt, text });
+      if (this.#isActive(requestId)) {
+        this.#show(useAdapter, { prompt, text });
+      }
     } catch (error) {
       const plain = toPlain(error);
       // Stopping is the visitor's own wish; what has come so far stays.
-      this.error = plain.code === "aborted" ? null : plain;
+      if (this.#isActive(requestId) && plain.code !== "aborted") {
+        this.error = plain;
+      }
     } finally {
-      this.active = null;
+      if (this.#isActive(requestId)) {
+        this.active = null;
+      }
     }
+  }
+
+  /** For another model or run: what was answered says nothing of it, nor does what is still being answered. */
+  clear(): void {
+    void this.stop();
+    this.active = this.withAdapter = this.withoutAdapter = this.error = null;
   }
 
   async stop(): Promise<void> {
@@ -67,6 +83,10 @@ export class Trial {
     if (reply !== null) {
       this.#show(useAdapter, { ...reply, text: reply.text + text });
     }
+  }
+
+  #isActive(requestId: number): boolean {
+    return this.active?.requestId === requestId;
   }
 
   #show(useAdapter: boolean, reply: Reply): void {

@@ -1,6 +1,12 @@
 // Which addresses are taken for a hub, and what the browser then lets through.
-import { describe, expect, test } from "vitest";
-import { connectSources, hubAddress } from "../../../src/app/connections.ts";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import {
+  chooseHub,
+  chosenHub,
+  connectSources,
+  defaultHub,
+  hubAddress,
+} from "../../../src/app/connections.ts";
 
 describe("the address of a hub", () => {
   test.each([
@@ -23,6 +29,19 @@ describe("the address of a hub", () => {
       expect(hubAddress(typed)).toBeNull();
     },
   );
+});
+
+describe("a browser that blocks site data", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  test("has the usual hub, and says why it cannot be another", () => {
+    const blocked = () => {
+      throw new DOMException("Access is denied for this document.", "SecurityError");
+    };
+    vi.stubGlobal("localStorage", { getItem: blocked, setItem: blocked });
+    expect(chosenHub()).toBe(defaultHub);
+    expect(chooseHub("https://mirror.example")).toContain("Allow site data");
+  });
 });
 
 describe("the policy", () => {
