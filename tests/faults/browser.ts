@@ -26,6 +26,14 @@ export function backendOf(profile: string): Backend | null {
       : "sqlite";
 }
 
+/** @throws Error when the browser stored with another backend than the one to be tested, or nowhere that is known of */
+function requireBackend(profile: string, backend: Backend, isStored: boolean): void {
+  const found = backendOf(profile);
+  if (found !== backend && (found !== null || isStored)) {
+    throw new Error(`${profile} was stored by ${found ?? "neither"}, not by ${backend}.`);
+  }
+}
+
 /** Answers come within seconds even on a busy machine. */
 const answerLimitMs = 60_000;
 
@@ -34,17 +42,22 @@ export class FaultBrowser {
   readonly context: BrowserContext;
   /** All that the worker told since the browser was opened. */
   readonly told: Told[] = [];
+  /** How long each call took since the browser was opened. */
+  readonly durations: { name: CallName; ms: number }[] = [];
   readonly #profile: string;
+  readonly #backend: Backend;
   #onTold: (told: Told) => void = () => undefined;
 
-  private constructor(profile: string, context: BrowserContext, page: Page) {
+  private constructor(profile: string, backend: Backend, context: BrowserContext, page: Page) {
     this.#profile = profile;
+    this.#backend = backend;
     this.context = context;
     this.page = page;
   }
 
   /** Opens the page on the profile as the last kill left it. */
   static async open(profile: string, backend: Backend, url: string): Promise<FaultBrowser> {
+    requireBackend(profile, backend, false);
     for (const name of ["SingletonLock", "SingletonCookie", "SingletonSocket"]) {
       rmSync(join(profile, name), { force: true });
     }
@@ -58,7 +71,7 @@ export class FaultBrowser {
       handleSIGHUP: false,
     });
     const page = context.pages()[0] ?? (await context.newPage());
-    const browser = new FaultBrowser(profile, context, page);
+    const browser = new FaultBrowser(profile, backend, context, page);
     await page.exposeFunction("tell", (told: Told) => {
       browser.told.push(told);
       browser.#onTold(told);
@@ -78,7 +91,10 @@ export class FaultBrowser {
         ).call(callName, callParams),
       [name, params] as const,
     );
-    return (await within(call, answerLimitMs, name)) as Calls[Name]["result"];
+    const begun = performance.now();
+    const result = (await within(call, answerLimitMs, name)) as Calls[Name]["result"];
+    this.durations.push({ name, ms: performance.now() - begun });
+    return result;
   }
 
   /** Starts a call that the browser will not live to answer. */
@@ -131,14 +147,20 @@ export class FaultBrowser {
       killBrowser(this.#profile);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+    this.#requireBackend();
   }
 
   async close(): Promise<void> {
     await this.context.close();
+    this.#requireBackend();
   }
 
   async devTools(): Promise<CDPSession> {
     return await this.context.newCDPSession(this.page);
+  }
+
+  #requireBackend(): void {
+    requireBackend(this.#profile, this.#backend, this.acknowledged().size > 0);
   }
 }
 

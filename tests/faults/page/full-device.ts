@@ -35,6 +35,20 @@ export function failBuffer(k: number): string[] {
   return made.splice(0);
 }
 
+/** Whether such a buffer is refused on this machine, and for want of room. */
+export async function refusesTooMany(): Promise<boolean> {
+  const adapter = await navigator.gpu.requestAdapter();
+  const { maxBufferSize } = adapter?.limits ?? { maxBufferSize: 0 };
+  const device = await adapter?.requestDevice({ requiredLimits: { maxBufferSize } });
+  device?.pushErrorScope("out-of-memory");
+  const descriptor = { label: "too many", size: tooManyBytes, usage: GPUBufferUsage.STORAGE };
+  const buffer = device && create.call(device, descriptor);
+  const error = (await device?.popErrorScope()) ?? null;
+  buffer?.destroy();
+  device?.destroy();
+  return error instanceof GPUOutOfMemoryError;
+}
+
 /** Calls back before each buffer, with its index among its device's. */
 export function watchBuffers(callback: (index: number) => void): void {
   onBuffer = callback;

@@ -9,6 +9,8 @@ export interface Inspected {
   isPinned: boolean;
   /** What is wrong with it; null when it is the state that was saved. */
   fault: string | null;
+  /** What is wrong with its data set; null when it is the one that was saved, or when none was. */
+  dataFault: string | null;
 }
 
 export interface Inspection {
@@ -38,15 +40,22 @@ export interface Calls {
   /** Saves without end. */
   saveOn: { params: { values: number }; result: null };
   inspect: { params: { values: number }; result: Inspection };
-  /** A save, a load and a retention with the k-th operation failing; whether an operation failed at all. */
+  /** A save and a load, with the data set, and a retention, the k-th operation failing; whether one failed at all. */
   breakOperation: {
     params: { k: number; fault: OperationFault; values: number };
-    result: { isBroken: boolean; error: PlainError | null; durationMs: number };
+    result: {
+      isBroken: boolean;
+      error: PlainError | null;
+      step: number;
+      /** What was loaded when `step` had been saved; null when that was refused. */
+      loadedStep: number | null;
+      durationMs: number;
+    };
   };
   /** One save; the error when it is refused. */
   save: {
     params: { step: number; values: number };
-    result: { error: PlainError | null; durationMs: number };
+    result: { error: PlainError | null };
   };
   /** As `save`, standing still at the first point of that name until `goOn`. */
   saveUntil: { params: { step: number; values: number; point: string }; result: null };

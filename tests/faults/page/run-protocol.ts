@@ -31,6 +31,8 @@ export interface RunCalls {
   standAt: { params: { stands: Stand[] }; result: null };
   /** The k-th buffer from now on finds no room; -1 lets all be made. Answers the labels of those made since it was asked last. */
   failBuffer: { params: { k: number }; result: string[] };
+  /** Whether what `failBuffer` asks for is really refused. */
+  refusesTooMany: { params: undefined; result: boolean };
   /** From now on every write to the database finds it full, or no longer. */
   fillDatabase: { params: { isFull: boolean }; result: null };
 }

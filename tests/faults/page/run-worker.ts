@@ -6,7 +6,7 @@ import type { SessionEvent } from "../../../src/session/protocol.ts";
 import { Session } from "../../../src/session/session.ts";
 import { demoRecipe } from "../../../src/train/recipe.ts";
 import { toPlain } from "../../../src/util/errors.ts";
-import { failBuffer, watchBuffers } from "./full-device.ts";
+import { failBuffer, refusesTooMany, watchBuffers } from "./full-device.ts";
 import { fillDatabase } from "./full-database.ts";
 import type { Digest, Moment, RunCallName, RunCalls, RunTold, Stand } from "./run-protocol.ts";
 
@@ -131,6 +131,8 @@ const answers: Answers = {
   },
 
   failBuffer: ({ k }) => Promise.resolve(failBuffer(k)),
+
+  refusesTooMany,
 
   fillDatabase({ isFull }) {
     fillDatabase(isFull);

@@ -3,6 +3,7 @@ import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
 import oldCheckpoint from "../../golden/checkpoints/schema-1/checkpoint-2.safetensors?url";
 import { madeRun } from "./made-run.ts";
+import { onRows, saveRows } from "./run-data.ts";
 import { rawGet, rawKeys, rawSet } from "./raw-database.ts";
 
 export interface Stage {
@@ -22,10 +23,9 @@ const keptGenerations = 2;
 /** One save as a run makes it: the data set, the checkpoint, the retention. */
 async function save({ store, values, saved }: Stage): Promise<void> {
   const step = (await newestStep(store, mainRun)) + 1;
-  const data = new Blob([`row of step ${step}\n`]);
-  const run = madeRun(mainRun, step, values);
-  const identity = { ...run.data, sizeBytes: data.size, sha256: await sha256(data) };
-  await store.saveDataFile(identity, data);
+  // A data set of its own, so that each time one is written.
+  const run = await onRows(madeRun(mainRun, step, values), `rows of step ${step}`);
+  await saveRows(store, run);
   await store.saveCheckpoint(run);
   saved(mainRun, step);
   await store.retain(mainRun, keptGenerations);
@@ -97,9 +97,4 @@ export async function countLeftovers(): Promise<number> {
     present.flatMap((key) => (key.startsWith("manifest/") ? [key.split("/")[1]] : [])),
   );
   return present.filter((key) => key.startsWith("chunk/") && !owners.has(key.split("/")[1])).length;
-}
-
-async function sha256(blob: Blob): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", await blob.arrayBuffer());
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -4,6 +4,7 @@ import { type KillPointHook } from "../../../src/checkpoint/kill-points.ts";
 import type { RunState } from "../../../src/checkpoint/run-state.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { toPlain, type PlainError } from "../../../src/util/errors.ts";
+import { LargeRun } from "./large-run.ts";
 import { madeRun } from "./made-run.ts";
 import type { CallName, Calls, Inspected, Told } from "./protocol.ts";
 import {
@@ -14,6 +15,7 @@ import {
   rawSet,
   watchConnections,
 } from "./raw-database.ts";
+import { onRows, rowsFault, saveRows, sharedRows } from "./run-data.ts";
 import { countLeftovers, mainRun, newestStep, scenarios, type Stage } from "./scenarios.ts";
 
 type Answers = { [Name in CallName]: (params: Calls[Name]["params"]) => Promise<unknown> };
@@ -23,7 +25,7 @@ const longestStandMs = 60_000;
 
 const closeAll = watchConnections();
 let opened: CheckpointStore | null = null;
-let large: RunState | null = null;
+let large: LargeRun | null = null;
 let flipped: { key: string; sound: ArrayBuffer } | null = null;
 let standing: { save: Promise<PlainError | null>; goOn: () => void } | null = null;
 
@@ -78,21 +80,30 @@ async function attempt(work: () => Promise<unknown>): Promise<PlainError | null>
   }
 }
 
-async function saveOne(step: number, values: number): Promise<PlainError | null> {
-  return await attempt(async () => {
-    await store().saveCheckpoint(madeRun(mainRun, step, values));
-    saved(mainRun, step);
-  });
+/** One checkpoint and, before it, its data set: as a run saves. */
+async function saveStep(step: number, values: number): Promise<void> {
+  const run = await onRows(madeRun(mainRun, step, values), sharedRows);
+  await saveRows(store(), run);
+  await store().saveCheckpoint(run);
+  saved(mainRun, step);
 }
 
-async function inspectOne(key: string, expected: RunState | null): Promise<string | null> {
+/** @param isWithData whether its data set was saved with it */
+async function inspectOne(
+  key: string,
+  expected: RunState | null,
+  isWithData: boolean,
+): Promise<Pick<Inspected, "fault" | "dataFault">> {
   try {
     const loaded = await store().loadCheckpoint(key);
-    return expected === null || isSame(encodeCheckpoint(loaded), encodeCheckpoint(expected))
-      ? null
-      : "it is not the state that was saved";
+    const whole = isWithData && expected ? await onRows(expected, loaded.data.name) : expected;
+    const isSound = whole === null || isSame(encodeCheckpoint(loaded), encodeCheckpoint(whole));
+    return {
+      fault: isSound ? null : "it is not the state that was saved",
+      dataFault: isSound && isWithData ? await rowsFault(store(), loaded.data) : null,
+    };
   } catch (error) {
-    return toPlain(error).message;
+    return { fault: toPlain(error).message, dataFault: null };
   }
 }
 
@@ -121,8 +132,7 @@ const answers: Answers = {
   async saveOn({ values }) {
     for (;;) {
       const step = (await newestStep(store(), mainRun)) + 1;
-      await store().saveCheckpoint(madeRun(mainRun, step, values));
-      saved(mainRun, step);
+      await saveStep(step, values);
       await store().retain(mainRun, 2);
     }
   },
@@ -133,7 +143,8 @@ const answers: Answers = {
     for (const { key, runId, step, isPinned } of report.checkpoints) {
       const isMade = ["main", "imported", "broken"].includes(runId);
       const expected = isMade ? madeRun(runId, step, values) : null;
-      checkpoints.push({ runId, step, isPinned, fault: await inspectOne(key, expected) });
+      const faults = await inspectOne(key, expected, runId === mainRun);
+      checkpoints.push({ runId, step, isPinned, ...faults });
     }
     const newestValid: Record<string, number | null> = {};
     for (const runId of new Set(checkpoints.map((checkpoint) => checkpoint.runId))) {
@@ -149,19 +160,20 @@ const answers: Answers = {
     const step = (await newestStep(store(), mainRun)) + 1;
     const begun = performance.now();
     const undo = breakOperation(k, fault);
+    let loadedStep: number | null = null;
     const error = await attempt(async () => {
-      await store().saveCheckpoint(madeRun(mainRun, step, values));
-      saved(mainRun, step);
-      await store().loadNewestValid(mainRun);
+      await saveStep(step, values);
+      const loaded = await store().loadNewestValid(mainRun);
+      loadedStep = loaded!.run.trainer.step;
+      await store().loadDataFile(loaded!.run.data.sha256);
       await store().retain(mainRun, 2);
     });
-    return { isBroken: undo(), error, durationMs: performance.now() - begun };
+    const durationMs = performance.now() - begun;
+    return { isBroken: undo(), error, step, loadedStep, durationMs };
   },
 
   async save({ step, values }) {
-    const begun = performance.now();
-    const error = await saveOne(step, values);
-    return { error, durationMs: performance.now() - begun };
+    return { error: await attempt(() => saveStep(step, values)) };
   },
 
   async saveUntil({ step, values, point: wanted }) {
@@ -179,7 +191,7 @@ const answers: Answers = {
         });
       });
       standing = {
-        save: saveOne(step, values),
+        save: attempt(() => saveStep(step, values)),
         goOn: () => {
           goOn();
         },
@@ -219,16 +231,13 @@ const answers: Answers = {
   },
 
   makeLarge({ bytes }) {
-    // Twelve parts of four bytes a value.
-    large = madeRun("large", 1, Math.floor(bytes / 48));
-    return Promise.resolve({
-      bytes: large.adapter.tensors.reduce((sum, { values }) => sum + 3 * values.byteLength, 0),
-    });
+    large = new LargeRun(bytes);
+    return Promise.resolve({ bytes: large.sizeBytes });
   },
 
   async saveLarge() {
     const begun = performance.now();
-    await openStore("large").saveCheckpoint(large!);
+    await large!.save(openStore("large"));
     return { durationMs: performance.now() - begun };
   },
 };

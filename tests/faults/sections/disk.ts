@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { tellLoss } from "../../../src/checkpoint/opening.ts";
 import { FaultBrowser, type Backend } from "../browser.ts";
 import type { Inspection } from "../page/protocol.ts";
+import { alteredRows } from "../page/run-data.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 
@@ -65,9 +66,10 @@ export async function disk(backend: Backend, setting: Setting, tally: Tally): Pr
 
 /** What is wrong and was not said. */
 function unsaid({ report, checkpoints, newestValid }: Inspection): string[] {
-  const silent = checkpoints.flatMap(({ step, fault }) =>
-    fault === "it is not the state that was saved" ? [`step ${step} came back altered`] : [],
-  );
+  const silent = checkpoints.flatMap(({ step, fault, dataFault }) => [
+    ...(fault === "it is not the state that was saved" ? [`step ${step} came back altered`] : []),
+    ...(dataFault === alteredRows ? [`step ${step}: ${dataFault}`] : []),
+  ]);
   const isWhole = newestValid["main"] === steps;
   const isTold =
     report.lost.length > 0 ||

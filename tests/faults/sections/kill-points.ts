@@ -1,6 +1,7 @@
 // The browser is killed at every point that the save path comes to, one after the other, until a scenario comes to its
 // end; each time the same profile is opened again and must hold all that was acknowledged.
 import { join } from "node:path";
+import type { KillPoint } from "../../../src/checkpoint/kill-points.ts";
 import { FaultBrowser, backendOf, type Backend } from "../browser.ts";
 import type { Calls, Inspection, Told } from "../page/protocol.ts";
 import { faultsOf, generationFaults } from "../recovered.ts";
@@ -11,6 +12,29 @@ import type { Tally } from "../tally.ts";
 const chunkBytes = 40_000;
 const values = 2000;
 const scenarioNames = ["save", "bringIn", "putRight"] as const;
+
+/** As a record, so that the compiler says which one is missing here. */
+const everyPoint: Readonly<Record<KillPoint, true>> = {
+  "in-fresh-log": true,
+  "before-chunk": true,
+  "after-chunk": true,
+  "before-manifest": true,
+  "in-manifest": true,
+  "after-manifest": true,
+  "before-mirror": true,
+  "in-mirror": true,
+  "after-mirror": true,
+  "before-collect": true,
+  "after-collect": true,
+  "before-retention": true,
+  "in-delete": true,
+  "after-retention": true,
+  "import-checked": true,
+  "between-imports": true,
+  "in-migration": true,
+  "in-restore": true,
+  "in-repair": true,
+};
 
 /** Opens, kills, opens again: one profile with what was acknowledged on it. */
 class Victim {
@@ -93,6 +117,11 @@ export async function killPoints(
     }
   }
   await victim.browser.close();
+  const missed = Object.keys(everyPoint).filter((point) => !kills.has(point));
+  tally.add(
+    `${backend}, killed at every point`,
+    missed.length === 0 ? [] : [`not at ${missed.join(", ")}`],
+  );
   const tested = backendOf(profile);
   tally.add(
     `${backend} is what was tested`,

@@ -2,7 +2,7 @@
 // failure everything acknowledged is there.
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";
-import type { OperationFault } from "../page/protocol.ts";
+import type { Calls, OperationFault } from "../page/protocol.ts";
 import { faultsOf, generationFaults } from "../recovered.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
@@ -27,10 +27,10 @@ export async function operations(
     for (let k = 0; ; k++) {
       const result = await browser.call("breakOperation", { k, fault, values });
       if (!result.isBroken) {
-        tally.add(
-          `${backend}, ${fault}: ${k} operations`,
-          result.error === null ? [] : [`unbroken, but ${result.error.message}`],
-        );
+        tally.add(`${backend}, ${fault}: ${k} operations`, [
+          ...(result.error === null ? [] : [`unbroken, but ${result.error.message}`]),
+          ...(k > 0 ? [] : ["nothing was broken"]),
+        ]);
         break;
       }
       const found = await browser.call("inspect", { values });
@@ -39,6 +39,7 @@ export async function operations(
         ...faultsOf(found, browser.acknowledged()),
         ...generationFaults(found, "main"),
         ...(result.durationMs < longestAwaitMs ? [] : [slow]),
+        ...olderFaults(result),
       ]);
     }
   }
@@ -49,4 +50,11 @@ export async function operations(
     leftovers === 0 ? [] : [`${leftovers} pieces`],
   );
   await browser.close();
+}
+
+/** A read that fails once is told, or tried again: it makes no older checkpoint the newest. */
+function olderFaults({ step, loadedStep }: Calls["breakOperation"]["result"]): string[] {
+  return loadedStep === null || loadedStep === step
+    ? []
+    : [`step ${step} was saved, step ${loadedStep} was loaded`];
 }

@@ -12,6 +12,10 @@ const lastOfSetUp = "readback 2";
 
 /** @param share of the buffers that are refused, one in each run */
 export async function runBuffers(browser: RunBrowser, share: number, tally: Tally): Promise<void> {
+  tally.add(
+    "a buffer too large for this machine is refused",
+    (await browser.call("refusesTooMany", undefined)) ? [] : ["it was not, for want of room"],
+  );
   await refuse(browser, "", ten, tally, (setUp, made) => [
     ...some(share, 0, setUp),
     ...some(share, setUp, made),
@@ -36,11 +40,14 @@ async function refuse(
     await browser.call("failBuffer", { k });
     await browser.call("start", { recipe: { ...recipe, ...changes } });
     const faults = await faultsOfRun(browser, whole, from);
-    tally.add(`${name}buffer ${k} (${labels[k]}) of ${labels.length} finds no room`, faults);
+    const made = await browser.call("failBuffer", { k: -1 });
+    tally.add(`${name}buffer ${k} (${labels[k]}) of ${labels.length} finds no room`, [
+      ...faults,
+      ...(made[k] === labels[k] ? [] : [`it was ${made[k] ?? "none"}`]),
+    ]);
   }
   const outcome = `${labels.length} buffers, ${labels.lastIndexOf(lastOfSetUp) + 1} at set-up`;
   console.log(`runs, ${name}${outcome}`);
-  await browser.call("failBuffer", { k: -1 });
 }
 
 /** A share of the numbers from the first up to, but without, the last; one at least. */

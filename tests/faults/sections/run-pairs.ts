@@ -21,6 +21,10 @@ interface Pair {
 
 /** @param moments of each pair that are played, at most */
 export async function runPairs(browser: RunBrowser, moments: number, tally: Tally): Promise<void> {
+  tally.add(
+    "a buffer too large for this machine is refused",
+    (await browser.call("refusesTooMany")) ? [] : ["it was not, for want of room"],
+  );
   await browser.call("failBuffer", { k: -1 });
   const whole = await undisturbed(browser, eight);
   const labels = await browser.call("failBuffer", { k: -1 });

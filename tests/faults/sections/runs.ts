@@ -24,8 +24,12 @@ export async function runs(browser: RunBrowser, sizes: RunSizes, tally: Tally): 
   const some = broken.filter((step) => step % sizes.every === 0);
   tally.tell("runs, undisturbed twice", differences(whole, await undisturbed(browser, steps)));
   const { rebuildEvery } = sizes;
+  const from = browser.told.length;
   const rebuilt = await undisturbed(browser, { ...steps, reloadEverySteps: rebuildEvery });
-  tally.tell(`runs, rebuilt every ${rebuildEvery} steps`, differences(whole, rebuilt));
+  tally.tell(`runs, rebuilt every ${rebuildEvery} steps`, [
+    ...differences(whole, rebuilt),
+    ...rebuildFaults(browser, from, Math.floor((steps.maxSteps - 1) / rebuildEvery)),
+  ]);
   const kills = broken.slice(0, sizes.gpuKills);
   tally.tell(`runs, ${kills.length} ends of the GPU process`, await gpuEnds(browser, kills, whole));
   tally.tell(
@@ -79,9 +83,10 @@ async function gpuEnds(
     await (step % 2 === 0 ? browser.killGpu() : browser.crashGpu());
   }
   const faults = await faultsOfRun(browser, whole, from);
-  const rebuilt = browser.told.slice(from).filter(({ kind }) => kind === "rebuilt").length;
-  return [
-    ...faults,
-    ...(rebuilt === kills.length ? [] : [`${kills.length} ends, ${rebuilt} rebuilds`]),
-  ];
+  return [...faults, ...rebuildFaults(browser, from, kills.length)];
+}
+
+function rebuildFaults(browser: RunBrowser, from: number, wanted: number): string[] {
+  const made = browser.told.slice(from).filter(({ kind }) => kind === "rebuilt").length;
+  return made === wanted ? [] : [`${made} rebuilds, not ${wanted}`];
 }

@@ -3,7 +3,7 @@
 import { appendFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { FaultBrowser } from "../browser.ts";
-import { faultsOf } from "../recovered.ts";
+import { faultsOf, generationFaults } from "../recovered.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 
@@ -40,8 +40,11 @@ async function saveAndKill(
 ): Promise<string[]> {
   const browser = await FaultBrowser.open(profile, "leveldb", url);
   await browser.call("open", { chunkBytes });
-  const faults = faultsOf(await browser.call("inspect", { values }), acknowledged);
-  const saved = browser.untilTold(({ kind }) => kind === "saved");
+  const found = await browser.call("inspect", { values });
+  const faults = [...faultsOf(found, acknowledged), ...generationFaults(found, "main")];
+  // The first session saves two, so that there are two generations to keep.
+  const last = acknowledged.get("main") ?? 1;
+  const saved = browser.untilTold((told) => told.kind === "saved" && told.step > last);
   void browser.begin("saveOn", { values });
   await saved;
   await browser.kill();
