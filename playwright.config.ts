@@ -3,7 +3,7 @@ import { defineConfig } from "@playwright/test";
 
 export default defineConfig({
   testDir: "tests/e2e",
-  globalSetup: "./tests/e2e/serve.ts",
+  globalSetup: "./tests/e2e/support/serve.ts",
   outputDir: "test-results",
   workers: 1,
   retries: 0,

@@ -2,7 +2,7 @@
 // kernels' proofs in Node on whatever GPU the machine has, with every feature it offers.
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
-import { browserArguments, installedBrowser } from "./tests/support/browser.ts";
+import { browserArguments, installedBrowser } from "./tools/support/browser.ts";
 import { hubCommands } from "./tests/support/hub-commands.ts";
 
 const executablePath = installedBrowser();

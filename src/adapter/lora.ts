@@ -1,8 +1,8 @@
 // Where LoRA matrices go and how they start: PEFT's matching, names, shapes and initialisation.
-import type { ModelConfig } from "../model/config.ts";
 import { linearsOfLayer } from "../model/tensors.ts";
 import { streams, substream, uniforms } from "../util/random.ts";
 import type { AdapterState, AdapterTensor } from "./state.ts";
+import type { ModelConfig } from "../model/config/model-config.ts";
 
 export interface LoraConfig {
   rank: number;

@@ -4,23 +4,23 @@ import { blobSource } from "../formats/byte-source.ts";
 import { readZip, type ZipMember } from "../formats/zip-read.ts";
 import { zipStream, type ZipPart } from "../formats/zip.ts";
 import { sha256Hex } from "../util/bytes.ts";
-import { badCheckpoint } from "./bad-checkpoint.ts";
-import { eachChunk, type ChunkRecord } from "./chunks.ts";
-import { checkpointFileName, decodeCheckpoint } from "./container.ts";
+import { badCheckpoint } from "./file/bad-checkpoint.ts";
+import { eachChunk, type ChunkRecord } from "./database/chunks.ts";
+import { checkpointFileName, decodeCheckpoint } from "./file/container.ts";
 import { loadDataFile, saveDataFile } from "./data-files.ts";
 import { deleteCheckpoint } from "./housekeeping.ts";
-import { hasKillPoints, reach } from "./kill-points.ts";
-import { sizeOf } from "./manifest.ts";
-import { bool, integer, listOf, parseJson, record, sha256, text } from "./parse.ts";
+import { hasKillPoints, reach } from "./database/kill-points.ts";
+import { sizeOf } from "./database/manifest.ts";
+import { bool, integer, listOf, parseJson, record, sha256, text } from "./file/parse.ts";
 import {
   findManifest,
   listEntries,
   stateOfPayload,
   type Entry,
   type PayloadStore,
-} from "./payload-store.ts";
+} from "./database/payload-store.ts";
 import { runsAmong, savedRuns, writeRun } from "./saved-runs.ts";
-import type { CheckpointSummary } from "./summary.ts";
+import type { CheckpointSummary } from "./file/summary.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 /** All runs on their way out. */

@@ -2,7 +2,7 @@
 import { blobSource } from "../formats/byte-source.ts";
 import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
-import type { DataManifest } from "./manifest.ts";
+import type { DataManifest } from "./database/manifest.ts";
 import {
   collectGarbage,
   listEntries,
@@ -12,9 +12,9 @@ import {
   writePayload,
   type Entry,
   type PayloadStore,
-} from "./payload-store.ts";
-import type { DataIdentity } from "./run-state.ts";
-import { DatabaseFault } from "./database-fault.ts";
+} from "./database/payload-store.ts";
+import type { DataIdentity } from "./file/run-state.ts";
+import { DatabaseFault } from "./database/database-fault.ts";
 
 /** A data set is saved before the first checkpoint of its run: for a day nothing needs to refer to it. */
 const graceMs = 24 * 3600 * 1000;

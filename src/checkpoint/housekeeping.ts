@@ -1,24 +1,17 @@
 // What makes room: retention, deletion, and the pin that keeps a checkpoint from the first.
 import { invariant } from "../util/assert.ts";
-import { hasKillPoints, reach } from "./kill-points.ts";
-import { mirrorDeletion, mirrorRuns } from "./mirroring.ts";
+import { hasKillPoints, reach } from "./database/kill-points.ts";
+import { mirrorDeletion, mirrorRuns } from "./mirror/mirror-sync.ts";
 import {
   collectGarbage,
   putManifest,
   stateOfPayload,
   type Entry,
   type PayloadStore,
-} from "./payload-store.ts";
+} from "./database/payload-store.ts";
 import { expendableKeys } from "./retention.ts";
-import {
-  findRun,
-  newestFirst,
-  ofRun,
-  runsAmong,
-  savedRuns,
-  summariesOf,
-  type SavedRun,
-} from "./saved-runs.ts";
+import { findRun, newestFirst, ofRun, runsAmong, savedRuns, summariesOf } from "./saved-runs.ts";
+import type { SavedRun } from "./database/payload-store.ts";
 
 /** Two, so that damage to the newest leaves one to fall back to. */
 const soundGenerations = 2;

@@ -1,11 +1,12 @@
 // What there is to know when the page opens: the saved checkpoints, what is wrong with them, and what was lost.
-import { mirrorRuns } from "./mirroring.ts";
-import type { MirrorEntry } from "./mirror.ts";
-import { soundOf, type PayloadStore } from "./payload-store.ts";
-import { restoreManifests } from "./restore-manifests.ts";
-import { newestFirst, ofRun, runsAmong, summariesOf, type SavedRun } from "./saved-runs.ts";
-import type { CheckpointSummary } from "./summary.ts";
+import { mirrorRuns } from "./mirror/mirror-sync.ts";
+import type { MirrorEntry } from "./mirror/mirror.ts";
+import { soundOf, type PayloadStore } from "./database/payload-store.ts";
+import { restoreManifests } from "./mirror/restore-manifests.ts";
+import { newestFirst, ofRun, runsAmong, summariesOf } from "./saved-runs.ts";
+import type { CheckpointSummary } from "./file/summary.ts";
 import { quickCheck, type Damage } from "./verify.ts";
+import type { SavedRun } from "./database/payload-store.ts";
 
 /** A run whose newest checkpoint was saved for good and is not there any more, though nobody deleted it. */
 export interface LostRun {

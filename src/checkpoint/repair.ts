@@ -1,8 +1,8 @@
 // Puts the store in order and says what was done: entries are restored, what is broken is taken away, and what is good
 // stays. A broken checkpoint is deleted only where its run has a sound one; what the browser failed to read is left.
-import { payloadOfChunk } from "./chunks.ts";
-import { hasKillPoints, reach } from "./kill-points.ts";
-import { mirrorDeletion } from "./mirroring.ts";
+import { payloadOfChunk } from "./database/chunks.ts";
+import { hasKillPoints, reach } from "./database/kill-points.ts";
+import { mirrorDeletion } from "./mirror/mirror-sync.ts";
 import {
   collectGarbage,
   listEntries,
@@ -11,10 +11,11 @@ import {
   type Entry,
   type PayloadState,
   type PayloadStore,
-} from "./payload-store.ts";
-import { restoreManifests } from "./restore-manifests.ts";
-import { newestFirst, runsAmong, type SavedRun } from "./saved-runs.ts";
+} from "./database/payload-store.ts";
+import { restoreManifests } from "./mirror/restore-manifests.ts";
+import { newestFirst, runsAmong } from "./saved-runs.ts";
 import { verifyPayloads, type Verdict, type VerifyOptions } from "./verify.ts";
+import type { SavedRun } from "./database/payload-store.ts";
 
 interface Subject {
   key: string;

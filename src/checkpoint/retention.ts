@@ -1,5 +1,5 @@
 // Which checkpoints of a run stay: the newest generations, the best by held-out loss, and those that are pinned.
-import type { CheckpointSummary } from "./summary.ts";
+import type { CheckpointSummary } from "./file/summary.ts";
 
 type Generation = Pick<CheckpointSummary, "key" | "step" | "heldOutLoss"> &
   Partial<Pick<CheckpointSummary, "isPinned">>;

@@ -1,12 +1,12 @@
 // Checkpoints among the stored payloads: written as the newest, listed and found again.
 import type { ByteSource } from "../formats/byte-source.ts";
 import { UserError } from "../util/errors.ts";
-import { badCheckpoint } from "./bad-checkpoint.ts";
-import { checkpointFileName, decodeCheckpoint } from "./container.ts";
+import { badCheckpoint } from "./file/bad-checkpoint.ts";
+import { checkpointFileName, decodeCheckpoint } from "./file/container.ts";
 import { collectUnused } from "./data-files.ts";
-import { hasKillPoints, reach } from "./kill-points.ts";
-import { sizeOf, type CheckpointManifest } from "./manifest.ts";
-import { mirrorRuns } from "./mirroring.ts";
+import { hasKillPoints, reach } from "./database/kill-points.ts";
+import { sizeOf, type CheckpointManifest } from "./database/manifest.ts";
+import { mirrorRuns } from "./mirror/mirror-sync.ts";
 import {
   findManifest,
   listEntries,
@@ -14,14 +14,13 @@ import {
   writePayload,
   type Entry,
   type PayloadStore,
-} from "./payload-store.ts";
-import { restoreManifests } from "./restore-manifests.ts";
+} from "./database/payload-store.ts";
+import { restoreManifests } from "./mirror/restore-manifests.ts";
 import { bestKey } from "./retention.ts";
-import type { RunState } from "./run-state.ts";
-import { DatabaseFault } from "./database-fault.ts";
-import { summarize, type CheckpointSummary } from "./summary.ts";
-
-export type SavedRun = Entry<CheckpointManifest>;
+import type { RunState } from "./file/run-state.ts";
+import { DatabaseFault } from "./database/database-fault.ts";
+import { summarize, type CheckpointSummary } from "./file/summary.ts";
+import type { SavedRun } from "./database/payload-store.ts";
 
 export interface LoadedRun {
   key: string;

@@ -2,18 +2,18 @@
 // A save is durable before anything older is deleted, and what is read is verified byte for byte.
 import { blobSource } from "../formats/byte-source.ts";
 import { exportRuns, importRuns, type Backup, type ImportedRuns } from "./backup.ts";
-import { maxChunkBytes } from "./chunks.ts";
-import { checkpointFile, decodeCheckpoint } from "./container.ts";
+import { maxChunkBytes } from "./database/chunks.ts";
+import { checkpointFile, decodeCheckpoint } from "./file/container.ts";
 import { loadDataFile, saveDataFile } from "./data-files.ts";
 import { deleteCheckpoint, deleteRun, setPinned, thinOut } from "./housekeeping.ts";
-import { hasKillPoints, reach } from "./kill-points.ts";
-import { fileSlots } from "./mirror-file.ts";
-import { mirrorIn, type MirrorSlots } from "./mirror.ts";
-import { mirrorOnly } from "./mirroring.ts";
+import { hasKillPoints, reach } from "./database/kill-points.ts";
+import { fileSlots } from "./mirror/mirror-file.ts";
+import { mirrorIn, type MirrorSlots } from "./mirror/mirror.ts";
+import { mirrorOnly } from "./mirror/mirror-sync.ts";
 import { openingReport, type StoreReport } from "./opening.ts";
-import type { PayloadStore } from "./payload-store.ts";
+import type { PayloadStore } from "./database/payload-store.ts";
 import { repairStore, type RepairAction } from "./repair.ts";
-import type { DataIdentity, RunState } from "./run-state.ts";
+import type { DataIdentity, RunState } from "./file/run-state.ts";
 import {
   listRuns,
   readNewestValid,
@@ -23,11 +23,11 @@ import {
   writeRun,
   type LoadedRun,
 } from "./saved-runs.ts";
-import { strictStore, type PatienceMs } from "./strict-store.ts";
-import type { CheckpointSummary } from "./summary.ts";
+import { strictStore, type PatienceMs } from "./database/strict-store.ts";
+import type { CheckpointSummary } from "./file/summary.ts";
 import { usageOf, type Usage } from "./usage.ts";
 import { verifyPayloads, type Verdict, type VerifyOptions } from "./verify.ts";
-import { writeLock } from "./write-lock.ts";
+import { writeLock } from "./database/write-lock.ts";
 
 export interface CheckpointStore {
   /**

@@ -1,6 +1,6 @@
 // What the saved runs take, by our own account: browsers report figures that have little to do with the disk.
-import { sizeOf } from "./manifest.ts";
-import { listEntries, type PayloadStore } from "./payload-store.ts";
+import { sizeOf } from "./database/manifest.ts";
+import { listEntries, type PayloadStore } from "./database/payload-store.ts";
 import { newestFirst, runsAmong } from "./saved-runs.ts";
 
 export interface RunUsage {

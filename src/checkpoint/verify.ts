@@ -1,6 +1,6 @@
 // Whether what is stored is what was stored: a quick look at every opening, and every byte on demand.
-import { chunkKey } from "./chunks.ts";
-import { sizeOf } from "./manifest.ts";
+import { chunkKey } from "./database/chunks.ts";
+import { sizeOf } from "./database/manifest.ts";
 import {
   listEntries,
   openAll,
@@ -10,7 +10,7 @@ import {
   type Opened,
   type PayloadState,
   type PayloadStore,
-} from "./payload-store.ts";
+} from "./database/payload-store.ts";
 import { findRun } from "./saved-runs.ts";
 
 /** What the quick look found wrong with a payload. */

@@ -72,3 +72,29 @@ export interface Engine {
   /** Frees every device buffer of the engine. */
   dispose(): void;
 }
+
+/** `webgpu` is compiled for the GPU; `tfjs` is the reference, slower and on any backend. */
+export type EngineName = "webgpu" | "tfjs";
+
+/** An engine on the device, and what it does to fit: both change the time a step takes, never what is learned. */
+export interface EngineReport {
+  /** What runs, which is the reference where the compiled engine has no kernels for the model. */
+  engine: EngineName;
+  plannedBytes: number;
+  layers: number;
+  /** Layers that compute their activations twice rather than keep them. */
+  recomputedLayers: number;
+  /** Rows of a micro-batch, and how many of them go through the device at a time. */
+  rows: number;
+  rowsPerPass: number;
+}
+
+/** Shape of a run's micro-batches. */
+export interface BatchShape {
+  rows: number;
+  /** Tokens of a row. */
+  length: number;
+}
+
+/** What tfjs computes on, for the reference engine. */
+export type BackendName = "webgpu" | "wasm" | "cpu";

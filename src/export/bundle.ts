@@ -1,8 +1,8 @@
 // The files of a PEFT adapter folder, one by one or as a zip archive.
-import type { RunState } from "../checkpoint/run-state.ts";
+import type { RunState } from "../checkpoint/file/run-state.ts";
 import { zipFiles, type ZipEntry } from "../formats/zip.ts";
 import { modelCard } from "./model-card.ts";
-import { adapterConfigJson, adapterSafetensors } from "./peft.ts";
+import { adapterConfigJson, adapterSafetensors } from "./peft/write.ts";
 import { trainerStateJson } from "./trainer-state.ts";
 
 /** A file for a Blob, which takes no shared memory. */

@@ -1,6 +1,6 @@
 // The README.md of an adapter: what it is, how to load it, how it was made. It names the data set and never quotes it.
-import type { RunState } from "../checkpoint/run-state.ts";
-import type { Recipe } from "../train/recipe.ts";
+import type { RunState } from "../checkpoint/file/run-state.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import type { LogEntry } from "../train/state.ts";
 import { formatBytes, formatCount, formatLoss, formatSetting } from "../util/format.ts";
 

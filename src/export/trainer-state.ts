@@ -1,8 +1,8 @@
 // A run's log as trainer_state.json, in the schema of the Transformers Trainer, so that its tools plot it.
 // Source: transformers 5.18, trainer_callback.py (TrainerState) and trainer.py (_maybe_log_save_evaluate).
-import type { RunState } from "../checkpoint/run-state.ts";
+import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { LogEntry } from "../train/state.ts";
-import { PythonFloat, pythonJson, type PythonValue } from "./python-json.ts";
+import { PythonFloat, pythonJson, type PythonValue } from "./peft/python-json.ts";
 
 /**
  * The file, every step logged and numbers in full precision. `loss` and `eval_loss` are in nats per supervised token.

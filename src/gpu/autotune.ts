@@ -1,9 +1,9 @@
 // Which of several programs that compute the same is the fastest on this device: measured once, then remembered.
 import { sha256Hex } from "../util/bytes.ts";
 import { hasCode } from "../util/errors.ts";
-import type { OpenDevice } from "./device.ts";
 import type { Program } from "./plan.ts";
 import { Runner } from "./runner.ts";
+import type { OpenDevice } from "./open-device.ts";
 
 /** What was found before, on any adapter; lasts as long as whoever gives it can make it last. */
 export interface ChoiceCache {

@@ -1,7 +1,7 @@
 // Gets a GPUDevice, again after a loss, and never leaves an await hanging on a device that is gone.
 import { UserError } from "../util/errors.ts";
 import { findExtensions, offeredFeatures } from "./extensions.ts";
-import type { Extension } from "./kernel.ts";
+import type { OpenDevice } from "./open-device.ts";
 
 /** Raised to the adapter's maximum: the defaults (128 MiB bindings) are too small for an embedding table. */
 const raisedLimits = [
@@ -16,26 +16,6 @@ const raisedLimits = [
 
 /** After a crash `requestAdapter()` is null for about half a second: these waits cover three seconds. */
 const retryWaitsMs = [0, 100, 300, 600, 1000, 1000];
-
-export interface OpenDevice {
-  device: GPUDevice;
-  adapterInfo: GPUAdapterInfo;
-  name: string;
-  /** What kernels may use of extensions here: what is offered, works and is worth it. */
-  extensions: Set<Extension>;
-  /** Resolves once the device is gone, for whatever reason. */
-  lost: Promise<GPUDeviceLostInfo>;
-  isLost: () => boolean;
-  /** The work's result, or a rejection as soon as the device is lost: some awaits on a lost device never settle. */
-  race: <T>(work: Promise<T>) => Promise<T>;
-  /** The first error that no scope caught, or null. */
-  fault: () => GPUError | null;
-  /**
-   * The result of device work, or the device's loss or fault, whichever comes first.
-   * @throws UserError "device-lost", "out-of-memory" or "unexpected"
-   */
-  guard: <T>(work: Promise<T>) => Promise<T>;
-}
 
 /**
  * A device with the adapter's largest limits.

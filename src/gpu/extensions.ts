@@ -1,9 +1,9 @@
 // Which WGSL extensions kernels use on a device. Each kernel that can use one also does without.
-import type { OpenDevice } from "./device.ts";
 import { defineKernel, type Extension } from "./kernel.ts";
 import { dispatch, persistent } from "./plan.ts";
 import { Runner } from "./runner.ts";
 import subgroupOrder from "./subgroup-order.wgsl?raw";
+import type { OpenDevice } from "./open-device.ts";
 
 /** WebGPU's features by WGSL's names. */
 export const featureOf = { f16: "shader-f16", subgroups: "subgroups" } as const satisfies Record<

@@ -1,5 +1,6 @@
 // A WebGPU device as the compiled engine has it: alone, without tfjs.
-import { openDevice, type OpenDevice } from "./device.ts";
+import { openDevice } from "./device.ts";
+import type { OpenDevice } from "./open-device.ts";
 
 /** What a session needs of whatever computes. */
 export interface AnyMachine {

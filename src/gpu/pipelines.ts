@@ -1,6 +1,6 @@
 // Compiles kernels off the main path, each distinct module once per device, with layouts said rather than inferred.
-import type { OpenDevice } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
+import type { OpenDevice } from "./open-device.ts";
 
 export interface CompiledKernel {
   pipeline: GPUComputePipeline;

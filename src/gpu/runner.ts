@@ -1,11 +1,11 @@
 // Runs programs on a device: everything they need is made once, and a run makes nothing but command buffers.
-import type { OpenDevice } from "./device.ts";
 import { allocate, paramsStride, placeOf, type Memory } from "./memory.ts";
 import { planMemory, type MemoryLayout } from "./memory-planner.ts";
 import { Pipelines, type CompiledKernel } from "./pipelines.ts";
 import type { Dispatch, Program, Tensor, View } from "./plan.ts";
 import { packStep, stepBufferBytes, type StepScalars } from "./step-buffer.ts";
 import { Submitter, type Command } from "./submitter.ts";
+import type { OpenDevice } from "./open-device.ts";
 
 /** Dispatches of a program, from the one of index `from` up to, but without, `to`. */
 export interface ProgramPart {

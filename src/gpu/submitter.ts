@@ -1,5 +1,5 @@
 // Sends commands to the queue in portions short enough for the page's compositor, and reads results back.
-import type { OpenDevice } from "./device.ts";
+import type { OpenDevice } from "./open-device.ts";
 
 export interface Command {
   pipeline: GPUComputePipeline;

@@ -1,10 +1,11 @@
 // What the small files of a model say: config, tokenizer, where a text ends. Enough for a model whose weights lie elsewhere.
 import { textOf, type FileSet } from "../sources/files.ts";
-import type { RenderChats } from "./chat-template.ts";
-import { parseModelConfig, parseStopTokens, type ModelConfig } from "./config.ts";
+import type { RenderChats } from "./chat-template/render.ts";
+import { parseModelConfig, parseStopTokens } from "./config/parse.ts";
 import type { GgufModel } from "./gguf/open.ts";
-import { isTokenizerFile, readTokenizerFiles } from "./tokenizer-files.ts";
-import { parseTokenizer, type ModelTokenizer } from "./tokenizer.ts";
+import { isTokenizerFile, readTokenizerFiles } from "./tokenizer/tokenizer-files.ts";
+import { parseTokenizer, type ModelTokenizer } from "./tokenizer/tokenizer.ts";
+import type { ModelConfig } from "./config/model-config.ts";
 
 export interface Description {
   config: ModelConfig;

@@ -1,5 +1,5 @@
 // Which tensors a decoder has, by Hugging Face name and shape. Names are never translated.
-import type { ModelConfig } from "./config.ts";
+import type { ModelConfig } from "./config/model-config.ts";
 
 export interface TensorSpec {
   name: string;

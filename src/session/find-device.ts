@@ -1,7 +1,7 @@
 // Which backend this browser can offer, best first, and why it is not WebGPU.
 import { findAdapter } from "../gpu/device.ts";
 import { UserError } from "../util/errors.ts";
-import type { DeviceInfo } from "./protocol.ts";
+import type { DeviceInfo } from "../models/facts.ts";
 
 /** @throws UserError where the browser withholds WebGPU, hashing and locks from the page altogether */
 export async function findDevice(): Promise<DeviceInfo> {

@@ -1,8 +1,8 @@
 // A recipe in a file, completed with what suits the model that is loaded.
-import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../train/recipe.ts";
+import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
-import { modulesOf } from "./library.ts";
-import type { LoadedModel } from "./shelf.ts";
+import type { LoadedModel } from "../models/loaded-model.ts";
+import { modulesOf } from "../models/describe.ts";
 
 /** @throws UserError "bad-recipe" naming the file and the option */
 export async function readRecipeFile(file: File, model: LoadedModel | null): Promise<Recipe> {

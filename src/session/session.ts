@@ -1,45 +1,33 @@
 // Answers the page's calls: what is loaded, what is running, what is saved.
 import { initialAdapter, loraTargets } from "../adapter/lora.ts";
 import type { AdapterState } from "../adapter/state.ts";
-import type { RunState } from "../checkpoint/run-state.ts";
+import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import { batchLength } from "../data/batch.ts";
-import type { WasmPaths } from "../gpu/machine.ts";
-import type { RenderChats } from "../model/chat-template.ts";
-import type { Recipe } from "../train/recipe.ts";
+import type { WasmPaths } from "../engine/open.ts";
+import type { RenderChats } from "../model/chat-template/render.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import { initialState } from "../train/trainer.ts";
 import { UserError } from "../util/errors.ts";
-import { engineFor } from "./bytes-taken.ts";
-import { checkAdapter } from "./check-adapter.ts";
-import { exportAdapter } from "./exported.ts";
-import { listedModels } from "./listed.ts";
-import { readStartAdapter } from "./start-adapter.ts";
-import {
-  describeData,
-  describeModel,
-  identityOf,
-  loadData,
-  openData,
-  type LoadedData,
-} from "./library.ts";
-import { datasetFor, planRun, refuseNoTarget, samplePromptOf } from "./plan.ts";
-import type {
-  Calls,
-  DeviceInfo,
-  KeptModel,
-  ListedModel,
-  ModelInfo,
-  ModelOffer,
-  RestoredRun,
-  SessionEvent,
-} from "./protocol.ts";
-import { Preview } from "./preview.ts";
+import { engineFor } from "../engine/run-bytes.ts";
+import { checkAdapter } from "../run/check-adapter.ts";
+import { exportAdapter } from "./adapter-files.ts";
+import { listedModels } from "../models/catalogue-offers.ts";
+import { readStartAdapter } from "../run/start-adapter.ts";
+import { describeData, identityOf, loadData, openData, type LoadedData } from "../run/data-file.ts";
+import { datasetFor, planRun, refuseNoTarget, samplePromptOf } from "../run/plan.ts";
+import type { Calls, SessionEvent } from "./protocol.ts";
+import { Preview } from "../run/base-preview.ts";
 import { readRecipeFile } from "./recipe-file.ts";
-import type { RigPlan } from "./recovery.ts";
-import { Run, type RunParts } from "./run.ts";
+import type { RigPlan } from "../run/device-engine.ts";
+import { Run, type RunParts } from "../run/run.ts";
 import { noticesOf, SavedCalls } from "./saved-calls.ts";
-import { Shelf, type LoadedModel } from "./shelf.ts";
+import { Shelf } from "../models/library.ts";
 import { TabHold } from "./tab-hold.ts";
+import type { DeviceInfo, KeptModel, ListedModel, ModelInfo, ModelOffer } from "../models/facts.ts";
+import type { RestoredRun } from "../run/events.ts";
+import type { LoadedModel } from "../models/loaded-model.ts";
+import { describeModel } from "../models/describe.ts";
 
 export interface SessionParts {
   store: CheckpointStore;

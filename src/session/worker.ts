@@ -5,7 +5,7 @@ import { findDevice } from "./find-device.ts";
 import { prefetchEngines } from "./prefetch.ts";
 import type { Command, Message, Ping, SessionEvent } from "./protocol.ts";
 import { Session } from "./session.ts";
-import { templateRenderer } from "./templates.ts";
+import { templateRenderer } from "../models/template-renderer.ts";
 import { wasmPaths } from "./wasm-paths.ts";
 
 const post = (message: Message) => {

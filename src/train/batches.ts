@@ -3,7 +3,7 @@ import { batchLength, fillBatch, type TokenBatch } from "../data/batch.ts";
 import { epochOrder, type Dataset } from "../data/dataset.ts";
 import { packRows, type Packed } from "../data/packing.ts";
 import type { TokenizedExample } from "../data/tokenize.ts";
-import type { Recipe } from "./recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import type { DataCursor, TrainerState } from "./state.ts";
 
 type SplitRecipe = Pick<Recipe, "batchSize" | "packing">;

@@ -1,5 +1,5 @@
 // Learning rate of a step: warmup, then constant, linear or cosine (transformers/optimization.py).
-import type { Recipe } from "./recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 
 /** Warmup as whole steps; a value below 1 is a share of all steps, rounded up as transformers does. */
 export function warmupStepsOf({ warmupSteps }: Pick<Recipe, "warmupSteps">, total: number): number {

@@ -4,7 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Engine, StepHyper } from "../engine/contract.ts";
 import { epochsDone, heldOutBatches, takeStep, totalStepsOf } from "./batches.ts";
 import { evaluate } from "./evaluation.ts";
-import type { Recipe } from "./recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { LogEntry, TrainerState } from "./state.ts";
 

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type BrowserContext, type CDPSession, type Page } from "playwright";
-import { browserArguments, findBrowser } from "../support/browser.ts";
+import { browserArguments, findBrowser } from "../../tools/support/browser.ts";
 import type { CallName, Calls, Told } from "./page/protocol.ts";
 import { isRunning, killBrowser } from "./processes.ts";
 

@@ -1,5 +1,5 @@
 // A small run with all that a checkpoint has to hold, and the bits that two such runs differ in.
-import type { Recipe } from "../../src/train/recipe.ts";
+import type { Recipe } from "../../src/recipe/recipe.ts";
 import type { Digest } from "./page/run-protocol.ts";
 import type { RunBrowser } from "./run-browser.ts";
 

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright";
-import { browserArguments, findBrowser } from "../support/browser.ts";
+import { browserArguments, findBrowser } from "../../tools/support/browser.ts";
 import type { Moment, RunCallName, RunCalls, RunTold } from "./page/run-protocol.ts";
 import { isRunning, killBrowser, killGpuProcess } from "./processes.ts";
 

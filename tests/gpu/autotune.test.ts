@@ -2,11 +2,12 @@
 // nor a lost device leaves anything behind.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { autotune, type Candidate, type ChoiceCache } from "../../src/gpu/autotune.ts";
-import { openDevice, type OpenDevice } from "../../src/gpu/device.ts";
+import { openDevice } from "../../src/gpu/device.ts";
 import { defineKernel } from "../../src/gpu/kernel.ts";
 import { dispatch, persistent } from "../../src/gpu/plan.ts";
 import { defaultTiles, tiles } from "../../src/kernels/matmul/tile.ts";
 import { tileCandidates, tuneTiles } from "../../src/kernels/matmul/tune.ts";
+import type { OpenDevice } from "../../src/gpu/open-device.ts";
 
 let opened: OpenDevice;
 

@@ -1,7 +1,8 @@
 // What a device is asked for before a model is chosen: granted, refused, and given back in either case.
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openDevice, type OpenDevice } from "../../src/gpu/device.ts";
-import { grantedBytes } from "../../src/gpu/room.ts";
+import { openDevice } from "../../src/gpu/device.ts";
+import { grantedBytes } from "../../src/gpu/trial-allocation.ts";
+import type { OpenDevice } from "../../src/gpu/open-device.ts";
 
 const MiB = 2 ** 20;
 let opened: OpenDevice;

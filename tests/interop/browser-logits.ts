@@ -1,7 +1,7 @@
 // Asks page-logits.ts, in a real page on WebGPU, for the logits of an exported adapter.
 import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { inSourcePage } from "../support/source-page.ts";
+import { inSourcePage } from "../../tools/support/source-page.ts";
 import type { LogitsRequest, PromptLogits } from "./page-logits.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));

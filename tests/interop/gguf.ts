@@ -5,7 +5,7 @@ import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright";
 import { peakResidentBytes } from "../support/process-memory.ts";
-import { inSourcePage } from "../support/source-page.ts";
+import { inSourcePage } from "../../tools/support/source-page.ts";
 import type { GgufRequest, GgufResult, GgufTask } from "./page-gguf.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));

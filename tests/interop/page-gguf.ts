@@ -5,9 +5,9 @@ import { createWebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import { openGpuMachine } from "../../src/gpu/gpu-machine.ts";
 import { openModel, type OpenedModel } from "../../src/model/open.ts";
 import { findDevice } from "../../src/session/find-device.ts";
-import { readStartAdapter } from "../../src/session/start-adapter.ts";
+import { readStartAdapter } from "../../src/run/start-adapter.ts";
 import { fileSetOf } from "../../src/sources/files.ts";
-import { defaultRecipe } from "../../src/train/recipe.ts";
+import { defaultRecipe } from "../../src/recipe/recipe.ts";
 
 export interface GgufTask {
   /** Goes through the model's chat template. */

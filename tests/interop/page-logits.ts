@@ -3,9 +3,9 @@ import { createWebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import { openGpuMachine } from "../../src/gpu/gpu-machine.ts";
 import { openModel } from "../../src/model/open.ts";
 import { findDevice } from "../../src/session/find-device.ts";
-import { readStartAdapter } from "../../src/session/start-adapter.ts";
+import { readStartAdapter } from "../../src/run/start-adapter.ts";
 import { fetchDemoModel } from "../../src/sources/demo.ts";
-import { defaultRecipe } from "../../src/train/recipe.ts";
+import { defaultRecipe } from "../../src/recipe/recipe.ts";
 
 export interface LogitsRequest {
   /** URLs of folders on this origin, ending in a slash. */

@@ -8,10 +8,15 @@ import type { Engine } from "../../src/engine/contract.ts";
 import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
 import type { Economy } from "../../src/engine/webgpu/design.ts";
 import { createWebGpuEngine, type WebGpuEngine } from "../../src/engine/webgpu/engine.ts";
-import type { OpenDevice } from "../../src/gpu/device.ts";
-import type { Machine } from "../../src/gpu/machine.ts";
-import { parseModelConfig, type ModelConfig } from "../../src/model/config.ts";
-import { encodingStore, weightShapes, type WeightStore } from "../../src/model/weight-store.ts";
+import type { Machine } from "../../src/engine/tfjs/backend.ts";
+import { parseModelConfig } from "../../src/model/config/parse.ts";
+import {
+  encodingStore,
+  weightShapes,
+  type WeightStore,
+} from "../../src/model/weights/weight-store.ts";
+import type { OpenDevice } from "../../src/gpu/open-device.ts";
+import type { ModelConfig } from "../../src/model/config/model-config.ts";
 
 export const goldenCases = [
   "gqa-untied",

@@ -1,11 +1,12 @@
 // Runs dispatches on a real device for the proofs of kernels: inputs up, one submit, outputs down, no error let through.
 import { expect } from "vitest";
-import { openDevice, type OpenDevice } from "../../src/gpu/device.ts";
+import { openDevice } from "../../src/gpu/device.ts";
 import type { Dispatch, Program, Tensor } from "../../src/gpu/plan.ts";
 import { persistent } from "../../src/gpu/plan.ts";
 import { Runner } from "../../src/gpu/runner.ts";
 import type { StepScalars } from "../../src/gpu/step-buffer.ts";
 import { uniforms } from "../../src/util/random.ts";
+import type { OpenDevice } from "../../src/gpu/open-device.ts";
 
 type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 

@@ -3,7 +3,7 @@ import { closeSync, copyFileSync, openSync, writeFileSync, writeSync } from "nod
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { safetensorsParts, type TensorData } from "../../src/formats/safetensors-write.ts";
-import { parseModelConfig } from "../../src/model/config.ts";
+import { parseModelConfig } from "../../src/model/config/parse.ts";
 import { tensorsOf, type TensorSpec } from "../../src/model/tensors.ts";
 import { uniforms } from "../../src/util/random.ts";
 

@@ -2,15 +2,15 @@
 import { initialAdapter, loraTargets, type LoraConfig } from "../../src/adapter/lora.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
 import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
-import type { ModelConfig } from "../../src/model/config.ts";
 import { tensorsOf } from "../../src/model/tensors.ts";
 import {
   encodingStore,
   weightShapes,
   type WeightChoice,
   type WeightStore,
-} from "../../src/model/weight-store.ts";
+} from "../../src/model/weights/weight-store.ts";
 import { substream, uniforms } from "../../src/util/random.ts";
+import type { ModelConfig } from "../../src/model/config/model-config.ts";
 
 const base: ModelConfig = {
   architecture: "LlamaForCausalLM",

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findBrowser } from "./browser.ts";
+import { findBrowser } from "../../tools/support/browser.ts";
 
 interface Counts {
   passed: number;

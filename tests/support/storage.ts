@@ -1,6 +1,10 @@
 // The Origin Private File System in memory, as far as Anneal uses it, with its errors: exclusive handles, a quota, and
 // an end at any operation, by kill (what was written stays) or by power cut (only what was flushed stays).
-import type { OpenFile, StorageFile, StorageFolder } from "../../src/sources/storage.ts";
+import type {
+  OpenFile,
+  StorageFile,
+  StorageFolder,
+} from "../../src/sources/storage/private-files.ts";
 
 interface FileNode {
   bytes: Uint8Array<ArrayBuffer>;

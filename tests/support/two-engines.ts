@@ -6,10 +6,10 @@ import type { Engine, StepHyper } from "../../src/engine/contract.ts";
 import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
 import type { Economy } from "../../src/engine/webgpu/design.ts";
 import { createWebGpuEngine, type WebGpuEngine } from "../../src/engine/webgpu/engine.ts";
-import type { OpenDevice } from "../../src/gpu/device.ts";
-import { openMachine } from "../../src/gpu/machine.ts";
-import type { ModelConfig } from "../../src/model/config.ts";
+import { openMachine } from "../../src/engine/tfjs/backend.ts";
 import { madeUpAdapter, madeUpBatch, madeUpWeights } from "./made-up-model.ts";
+import type { OpenDevice } from "../../src/gpu/open-device.ts";
+import type { ModelConfig } from "../../src/model/config/model-config.ts";
 
 export interface Setting {
   name: string;

@@ -1,181 +1,37 @@
-// The architecture is the list of folders: imports go one way, the page stays behind the session, no file grows wild.
-import { readdir, readFile } from "node:fs/promises";
-import { posix } from "node:path";
-import ts from "typescript";
+// The floors of src/: imports go one way and without circles, the page stays behind the session, files and folders stay small.
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import * as recipe from "../../src/train/recipe.ts";
+import { circlesOf, graphOf, importsOf, readSources } from "../../tools/layers/graph.ts";
+import { drawFloors, withPicture } from "../../tools/layers/picture.ts";
+import { faultsOf, faultsOfAll, folderFaults } from "../../tools/layers/rules.ts";
 
-/** Each folder imports from itself and from those before it. */
-const order = [
-  "util",
-  "formats",
-  "sources",
-  "data",
-  "model",
-  "adapter",
-  "gpu",
-  "kernels",
-  "engine",
-  "train",
-  "checkpoint",
-  "export",
-  "session",
-  "app",
-];
-
-/** All that the page may know. */
-const openToApp = /^(app\/|util\/|session\/(client|protocol)\.ts$|train\/recipe\.ts$)/;
-const maxLines = 500;
-
-interface Source {
-  /** From src/, e.g. `data/rows.ts`. */
-  path: string;
-  text: string;
-}
-
-interface Import {
-  /** From src/; null for a package. */
-  path: string | null;
-  /** Names whose values are imported, types left out. */
-  values: string[];
-}
-
-const root = new URL("../../src/", import.meta.url);
-
-async function readSources(): Promise<Source[]> {
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  const paths = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => posix.relative(root.pathname, posix.join(entry.parentPath, entry.name)));
-  return await Promise.all(
-    paths.map(async (path) => ({ path, text: await readFile(new URL(path, root), "utf8") })),
-  );
-}
-
-/** The entry of the page belongs to the page. */
-function folderOf(path: string): string {
-  return path.includes("/") ? path.slice(0, path.indexOf("/")) : "app";
-}
-
-function parse({ path, text }: Source): ts.SourceFile {
-  const scripts = [...text.matchAll(/<script[^>]*>(.*?)<\/script>/gs)].map(([, code]) => code);
-  const code = path.endsWith(".svelte") ? scripts.join("\n") : path.endsWith(".css") ? "" : text;
-  return ts.createSourceFile("source.ts", code, ts.ScriptTarget.Latest);
-}
-
-function nodesOf(node: ts.Node): ts.Node[] {
-  const nodes = [node];
-  ts.forEachChild(node, (child) => {
-    nodes.push(...nodesOf(child));
-  });
-  return nodes;
-}
-
-function importsOf(source: Source, nodes: readonly ts.Node[]): Import[] {
-  return nodes.flatMap((node) => {
-    const specifier = specifierOf(node);
-    return specifier === null
-      ? []
-      : [
-          {
-            path: resolve(source.path, specifier),
-            values: ts.isImportDeclaration(node) ? valuesOf(node) : [],
-          },
-        ];
-  });
-}
-
-/** Of `import`, `export from`, `import()` and the type `import("")`. */
-function specifierOf(node: ts.Node): string | null {
-  if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
-    return node.moduleSpecifier === undefined ? null : textOf(node.moduleSpecifier);
-  }
-  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-    return textOf(node.arguments[0]);
-  }
-  return ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)
-    ? textOf(node.argument.literal)
-    : null;
-}
-
-function textOf(node: ts.Node | undefined): string {
-  return node !== undefined && ts.isStringLiteralLike(node) ? node.text : "(computed)";
-}
-
-function valuesOf({ importClause }: ts.ImportDeclaration): string[] {
-  const named = importClause?.namedBindings;
-  const isType = importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
-  return named === undefined || isType || !ts.isNamedImports(named)
-    ? []
-    : named.elements
-        .filter((element) => !element.isTypeOnly)
-        .map((element) => (element.propertyName ?? element.name).text);
-}
-
-function resolve(from: string, specifier: string): string | null {
-  return specifier.startsWith(".")
-    ? posix.join(posix.dirname(from), specifier.replace(/\?.*$/, ""))
-    : null;
-}
-
-/** Everything that is wrong with a file, in words. */
-function faultsOf(source: Source): string[] {
-  const { path, text } = source;
-  const nodes = nodesOf(parse(source));
-  const imports = importsOf(source, nodes).flatMap(({ path: target, values }) =>
-    target === null ? [] : importFaults(path, target, values),
-  );
-  const folder = folderOf(path);
-  const lines = text.replace(/\n$/, "").split("\n").length;
-  return [
-    ...imports,
-    ...(order.includes(folder) ? [] : [`${folder}/ is not in the list`]),
-    ...(folder === "app" ? [] : pageFaults(nodes)),
-    ...(lines > maxLines ? [`${lines} lines`] : []),
-    ...(/^(\/\/|\/\*|<!--)/.test(text) ? [] : ["does not open with a comment"]),
-    ...(/\b(TODO|FIXME)\b/.test(text) ? ["is not finished"] : []),
-  ].map((fault) => `${path}: ${fault}`);
-}
-
-function importFaults(path: string, target: string, values: readonly string[]): string[] {
-  const fault = [`imports ${target}`];
-  const folder = folderOf(path);
-  if (order.indexOf(folderOf(target)) > order.indexOf(folder) || target.startsWith("..")) {
-    return fault;
-  }
-  const isInTfjs = path.startsWith("engine/tfjs/") || folder === "session";
-  if (target.startsWith("engine/tfjs/") && !isInTfjs) {
-    return fault;
-  }
-  if (folder !== "app") {
-    return [];
-  }
-  const isPlain = values.every((name) => typeof Reflect.get(recipe, name) !== "function");
-  return openToApp.test(target) && (target !== "train/recipe.ts" || isPlain) ? [] : fault;
-}
-
-/** A worker has no page. */
-function pageFaults(nodes: readonly ts.Node[]): string[] {
-  return ["document", "window"]
-    .filter((name) => nodes.some((node) => ts.isIdentifier(node) && node.text === name))
-    .map((name) => `uses ${name}`);
-}
-
-describe("the sources", () => {
-  test("keep to the order of folders, behind the engine's contract and the session, in short files", async () => {
+describe("the house", () => {
+  test("the sources keep every rule of the floors", async () => {
     const sources = await readSources();
     expect(sources.length).toBeGreaterThan(100);
-    expect(sources.flatMap(faultsOf)).toEqual([]);
+    expect(faultsOfAll(sources)).toEqual([]);
   });
 
-  test("are read to their imports in TypeScript and in Svelte", async () => {
+  test("the tools import each other without circles and nothing from the tests", async () => {
+    const tools = await readSources(new URL("../../tools/", import.meta.url));
+    expect(circlesOf(graphOf(tools))).toEqual([]);
+    const imported = tools.flatMap((source) => importsOf(source).map(({ path }) => path ?? ""));
+    expect(imported.filter((path) => path.startsWith("../tests/"))).toEqual([]);
+  });
+
+  test("the picture of the floors in docs/architecture.md is the one drawn from the imports", async () => {
+    const page = await readFile(new URL("../../docs/architecture.md", import.meta.url), "utf8");
+    expect(page).toBe(withPicture(page, drawFloors(await readSources())));
+  });
+
+  test("imports are found in TypeScript and in Svelte", async () => {
     const sources = await readSources();
     const found = (path: string) => {
       const source = sources.find((candidate) => candidate.path === path)!;
-      return importsOf(source, nodesOf(parse(source))).map((item) => item.path);
+      return importsOf(source).map((item) => item.path);
     };
-    expect(found("train/schedule.ts")).toEqual(["train/recipe.ts"]);
-    expect(found("app/setup/RecipeFields.svelte")).toContain("train/recipe.ts");
+    expect(found("train/schedule.ts")).toEqual(["recipe/recipe.ts"]);
+    expect(found("app/setup/RecipeFields.svelte")).toContain("recipe/recipe.ts");
   });
 });
 
@@ -192,7 +48,7 @@ describe("the checker finds", () => {
     ["an import for its effects", 'import "../train/trainer.ts";'],
   ])("%s of a later folder", (_, code) => {
     expect(check("data/made-up.ts", code)).toEqual(["data/made-up.ts: imports train/trainer.ts"]);
-    expect(check("session/made-up.ts", code)).toEqual([]);
+    expect(check("run/made-up.ts", code)).toEqual([]);
   });
 
   test("no fault in comments, packages and the folder itself", () => {
@@ -204,12 +60,33 @@ describe("the checker finds", () => {
     expect(check("data/made-up.ts", 'import "../../tools/demo/run.ts";')).toHaveLength(1);
   });
 
-  test("the reference engine outside of session", () => {
+  test("the reference engine outside of engine/", () => {
     const code = 'import type { TfjsEngine } from "../engine/tfjs/engine.ts";';
     expect(check("train/made-up.ts", code)).toHaveLength(1);
-    expect(check("engine/made-up.ts", 'import "./tfjs/engine.ts";')).toHaveLength(1);
+    expect(check("session/made-up.ts", code)).toHaveLength(1);
+    expect(check("engine/made-up.ts", 'import "./tfjs/engine.ts";')).toEqual([]);
     expect(check("engine/tfjs/made-up.ts", 'import "./engine.ts";')).toEqual([]);
-    expect(check("session/plan.ts", 'import "../engine/tfjs/estimate.ts";')).toEqual([]);
+  });
+
+  test("a circle of files, of types alone too, and a file that imports itself", () => {
+    const source = (path: string, code: string) => ({ path, text: `// Made up.\n${code}` });
+    const circles = (...sources: { path: string; text: string }[]) => circlesOf(graphOf(sources));
+    const a = source("data/a.ts", 'import { b } from "./b.ts";');
+    const b = source("data/b.ts", 'import type { C } from "./c.ts";');
+    const c = source("data/c.ts", 'export type C = import("./a.ts").A;');
+    expect(circles(a, b)).toEqual([]);
+    expect(circles(a, b, c)).toEqual(["data/a.ts -> data/b.ts -> data/c.ts -> data/a.ts"]);
+    expect(circles(source("data/d.ts", 'import "./d.ts";'))).toEqual(["data/d.ts -> data/d.ts"]);
+    expect(faultsOfAll([a, b, c])).toHaveLength(1);
+  });
+
+  test("a folder of 21 files, and none of 20; in session/ one of 17, and none of 16", () => {
+    const files = (folder: string, count: number) =>
+      Array.from({ length: count }, (_, index) => `${folder}/${index}.ts`);
+    expect(folderFaults(files("data", 20))).toEqual([]);
+    expect(folderFaults(files("data", 21))).toEqual(["data/: 21 files, at most 20"]);
+    expect(folderFaults(files("session", 16))).toEqual([]);
+    expect(folderFaults(files("session", 17))).toEqual(["session/: 17 files, at most 16"]);
   });
 
   test("a page that reaches past the session", () => {
@@ -220,9 +97,9 @@ describe("the checker finds", () => {
     const faults = (code: string) => faultsOf(svelte(code));
     expect(faults('import { Session } from "../../session/session.ts";')).toHaveLength(1);
     expect(faults('import type { Engine } from "../../engine/contract.ts";')).toHaveLength(1);
-    expect(faults('import { parseRecipe } from "../../train/recipe.ts";')).toHaveLength(1);
-    expect(faults('import { parseRecipe as p } from "../../train/recipe.ts";')).toHaveLength(1);
-    expect(faults('import { type Recipe, demoRecipe } from "../../train/recipe.ts";')).toEqual([]);
+    expect(faults('import { parseRecipe } from "../../recipe/recipe.ts";')).toHaveLength(1);
+    expect(faults('import { parseRecipe as p } from "../../recipe/recipe.ts";')).toHaveLength(1);
+    expect(faults('import { type Recipe, demoRecipe } from "../../recipe/recipe.ts";')).toEqual([]);
     expect(faults('import { startSession } from "../../session/client.ts";')).toEqual([]);
   });
 

@@ -6,10 +6,10 @@ import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openCompiled } from "./compiled.ts";
+import { openCompiled } from "./racers/compiled.ts";
 import { installGpuMeter, type GpuMeter } from "./gpu-meter.ts";
 import { defaultWork, readParts, runParts, type Sides } from "./parts.ts";
-import { openTfjs } from "./racer-tfjs.ts";
+import { openTfjs } from "./racers/racer-tfjs.ts";
 import { printReport, table, today, type BenchReport } from "./report.ts";
 import {
   trainCompiled,
@@ -17,7 +17,7 @@ import {
   trainWithPeft,
   withPeakShare,
   type TrainingRow,
-} from "./training.ts";
+} from "./racers/training.ts";
 
 const { values } = parseArgs({
   options: {
@@ -79,7 +79,7 @@ async function jaxWhereItRuns(): Promise<Sides["jax"]> {
     console.log(`jax-js is left out: Node ${process.version} has no Iterator.`);
     return null;
   }
-  const { openJax } = await import("./racer-jax.ts");
+  const { openJax } = await import("./racers/racer-jax.ts");
   return await openJax();
 }
 

@@ -1,15 +1,15 @@
 // Made-up numbers for the races: the same for every program, from seed and name alone.
 import { adapterShapes, loraTargets } from "../../src/adapter/lora.ts";
-import type { ModelConfig } from "../../src/model/config.ts";
 import { tensorsOf } from "../../src/model/tensors.ts";
 import {
   encodingStore,
   weightShapes,
   type WeightChoice,
   type WeightStore,
-} from "../../src/model/weight-store.ts";
+} from "../../src/model/weights/weight-store.ts";
 import { substream, uniforms } from "../../src/util/random.ts";
 import { lora, type BlockShape, type Product } from "./shapes.ts";
+import type { ModelConfig } from "../../src/model/config/model-config.ts";
 
 /** A matrix of the adapter. */
 export interface AdapterMatrix {

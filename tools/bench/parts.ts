@@ -5,7 +5,7 @@ import {
   measureSteps,
   type GenerationRun,
   type StepRun,
-} from "./engine-runs.ts";
+} from "./racers/engine-runs.ts";
 import { blockInputs, productInputs } from "./inputs.ts";
 import { race } from "./race.ts";
 import {
@@ -17,9 +17,9 @@ import {
   type LossAndNorm,
   type ProductContender,
   type Racer,
-} from "./racers.ts";
-import type { TfjsRacer } from "./racer-tfjs.ts";
-import type { RebuildRun } from "./rebuilds.ts";
+} from "./racers/racers.ts";
+import type { TfjsRacer } from "./racers/racer-tfjs.ts";
+import type { RebuildRun } from "./racers/rebuilds.ts";
 import type { BenchReport, BlockRow, GenerationRow, MatmulRow } from "./report.ts";
 import {
   demo,

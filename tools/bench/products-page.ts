@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { timesFrozen } from "../../src/engine/tfjs/products.ts";
-import { openMachine } from "../../src/gpu/machine.ts";
+import { openMachine } from "../../src/engine/tfjs/backend.ts";
 import { median } from "./race.ts";
 
 export interface ProductShape {

@@ -2,7 +2,7 @@
 // Options: --only block,matmul,step,generation,rebuild  --quick (a little of each)  --json FILE.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { inSourcePage } from "../../tests/support/source-page.ts";
+import { inSourcePage } from "../support/source-page.ts";
 import { readParts } from "./parts.ts";
 import type { BenchOptions, PageReport } from "./page.ts";
 import { printReport, today } from "./report.ts";

@@ -6,10 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium, type BrowserContext, type Page } from "playwright";
-import type { EngineName, SessionEvent } from "../../src/session/protocol.ts";
-import { browserArguments, findBrowser } from "../../tests/support/browser.ts";
-import { choose, download, EventLog } from "../../tests/support/page.ts";
-import { openSite } from "../../tests/support/site.ts";
+import { browserArguments, findBrowser } from "../support/browser.ts";
+import { choose, download, EventLog } from "../support/page.ts";
+import { openSite } from "../support/site.ts";
+import type { EngineName } from "../../src/engine/contract.ts";
+import type { SessionEvent } from "../../src/session/protocol.ts";
 
 const { values: options } = parseArgs({
   options: {

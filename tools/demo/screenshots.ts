@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium, type Page } from "playwright";
-import { browserArguments, findBrowser } from "../../tests/support/browser.ts";
-import { choose, EventLog } from "../../tests/support/page.ts";
-import { openSite } from "../../tests/support/site.ts";
+import { browserArguments, findBrowser } from "../support/browser.ts";
+import { choose, EventLog } from "../support/page.ts";
+import { openSite } from "../support/site.ts";
 
 const { values: options } = parseArgs({
   options: {

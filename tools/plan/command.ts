@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { planBytes } from "../../src/engine/webgpu/budget.ts";
 import type { DesignOptions } from "../../src/engine/webgpu/design.ts";
-import { isSupported } from "../../src/engine/webgpu/network.ts";
-import { weightShapes, type WeightChoice } from "../../src/model/weight-store.ts";
-import { parseModelSizes, type ModelConfig } from "../../src/model/config.ts";
+import { isSupported } from "../../src/engine/webgpu/model-tensors.ts";
+import { weightShapes, type WeightChoice } from "../../src/model/weights/weight-store.ts";
+import { parseModelSizes } from "../../src/model/config/parse.ts";
 import { targetModulesOf } from "../../src/model/tensors.ts";
 import { UserError } from "../../src/util/errors.ts";
+import type { ModelConfig } from "../../src/model/config/model-config.ts";
 
 const help = `npm run plan -- --config FILE --format FORMAT --rank N --tokens N [options]
 

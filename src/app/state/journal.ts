@@ -1,4 +1,5 @@
 // What happened, in words: the lines of the Log.
+import { formatBytes, formatDuration, formatLoss } from "../../util/format.ts";
 import type {
   EngineName,
   EngineReport,
@@ -7,7 +8,6 @@ import type {
   SaveReason,
   SessionEvent,
 } from "../../session/protocol.ts";
-import { formatBytes, formatDuration, formatLoss } from "../../util/format.ts";
 
 export interface JournalLine {
   timeMs: number;

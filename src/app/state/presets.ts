@@ -1,6 +1,6 @@
 // Three starting points for a recipe, one set for the demo and one for models of 100 M parameters and more.
-import { defaultRecipe, demoRecipe, type Recipe } from "../../train/recipe.ts";
-import type { TargetModule } from "../../train/recipe.ts";
+import { defaultRecipe, demoRecipe, type Recipe } from "../../recipe/recipe.ts";
+import type { TargetModule } from "../../recipe/recipe.ts";
 
 export const presetNames = ["Quick", "Balanced", "Thorough"] as const;
 export type PresetName = (typeof presetNames)[number];

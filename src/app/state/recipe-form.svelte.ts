@@ -5,11 +5,11 @@ import {
   type Recipe,
   type Schedule,
   type TargetModule,
-} from "../../train/recipe.ts";
+} from "../../recipe/recipe.ts";
 import { formatCount, formatSetting } from "../../util/format.ts";
 import { presetOf, presetRecipe, type Base, type PresetName } from "./presets.ts";
-import type { ModelInfo } from "../../session/protocol.ts";
 import type { NumberKey, SwitchKey } from "./recipe-fields.ts";
+import type { ModelInfo } from "../../session/protocol.ts";
 
 interface Draft {
   text: string;

@@ -1,10 +1,10 @@
 // The run as the page shows it: built only from the session's events and from a restored run.
 import type { SessionClient } from "../../session/client.ts";
-import type { RestoredRun, RunPhase, SessionEvent } from "../../session/protocol.ts";
-import type { Recipe } from "../../train/recipe.ts";
+import type { Recipe } from "../../recipe/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { Curve, noColumns, type Columns } from "./curve.ts";
 import { wordsFor, type JournalLine } from "./journal.ts";
+import type { RestoredRun, RunPhase, SessionEvent } from "../../session/protocol.ts";
 
 type Rebuilt = Extract<SessionEvent, { kind: "rebuilt" }>;
 

@@ -1,5 +1,10 @@
 // What a run will be made of: model, data, recipe, start adapter, sample prompt, and the plan the session makes of them.
 import type { SessionClient } from "../../session/client.ts";
+import type { Recipe } from "../../recipe/recipe.ts";
+import { toPlain, type PlainError } from "../../util/errors.ts";
+import { placeOf, type Place } from "./places.ts";
+import { RecipeForm } from "./recipe-form.svelte.ts";
+import { TransferRate } from "./transfer-rate.ts";
 import type {
   DataInfo,
   DataSource,
@@ -12,11 +17,6 @@ import type {
   ModelSource,
   RunPlan,
 } from "../../session/protocol.ts";
-import type { Recipe } from "../../train/recipe.ts";
-import { toPlain, type PlainError } from "../../util/errors.ts";
-import { placeOf, type Place } from "./places.ts";
-import { RecipeForm } from "./recipe-form.svelte.ts";
-import { TransferRate } from "./transfer-rate.ts";
 
 type Part = "model" | "data";
 

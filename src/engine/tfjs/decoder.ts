@@ -1,11 +1,11 @@
 // The decoder in plain tfjs ops, as its config's data say. Letters: B rows, T tokens, N = B*T, D hidden, H heads, K key/value heads,
 // G = H/K, d head size, F MLP width, V vocabulary, S places attended to.
 import * as tf from "@tensorflow/tfjs-core";
-import type { ModelConfig } from "../../model/config.ts";
 import { embeddingName, finalNormName, headName } from "../../model/tensors.ts";
-import { attentionFactor, inverseFrequencies } from "../../model/rope.ts";
+import { attentionFactor, inverseFrequencies } from "../../model/config/rope-frequencies.ts";
 import { times, timesFrozen, timesTransposed } from "./products.ts";
 import type { FrozenWeights } from "./weights.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** y = x W^T, with or without an adapter: [N, in] -> [N, out]. The seam where LoRA comes in. */
 export type Linear = (x: tf.Tensor2D, module: string) => tf.Tensor2D;

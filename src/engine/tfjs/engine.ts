@@ -11,9 +11,8 @@ import {
 } from "../../adapter/lora.ts";
 import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batch.ts";
-import type { Machine } from "../../gpu/machine.ts";
-import type { ModelConfig } from "../../model/config.ts";
-import type { WeightStore } from "../../model/weight-store.ts";
+import type { Machine } from "./backend.ts";
+import type { WeightStore } from "../../model/weights/weight-store.ts";
 import type {
   Engine,
   EngineMemory,
@@ -21,19 +20,21 @@ import type {
   SamplingOptions,
   StepHyper,
   StepMetrics,
+  BatchShape,
 } from "../contract.ts";
 import { labelSmoothing } from "../label-smoothing.ts";
 import { refuseNonFinite } from "../non-finite.ts";
 import type { Objective } from "../objective.ts";
 import { sampleToken } from "../sampling.ts";
 import { adamW, clipByNorm, globalNorm } from "./adamw.ts";
-import { estimateBytes, type BatchShape } from "./estimate.ts";
+import { estimateBytes } from "./estimate.ts";
 import { FlatAdapter } from "./flat-adapter.ts";
 import type { Linear } from "./decoder.ts";
 import { startGeneration } from "./generation.ts";
 import { frozenLinear, loraLinear, type DropoutDraw } from "./lora-linear.ts";
 import { lossSumOf } from "./objective.ts";
 import { loadWeights, type FrozenWeights } from "./weights.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 export interface TfjsEngineOptions {
   machine: Machine;

@@ -1,17 +1,11 @@
 // What a run of the reference engine will take on the device, before anything is allocated. An estimate: tfjs's tape
 // keeps every activation and every gradient of one until the backward pass ends.
 import { countTrainable, loraTargets, type LoraConfig } from "../../adapter/lora.ts";
-import type { ModelConfig } from "../../model/config.ts";
 import { tensorsOf } from "../../model/tensors.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
+import type { BatchShape } from "../contract.ts";
 
 const f32Bytes = 4;
-
-/** Shape of a run's micro-batches. */
-export interface BatchShape {
-  rows: number;
-  /** Tokens of a row. */
-  length: number;
-}
 
 /** Device bytes of a run: weights, adapter, and one micro-batch forward and backward. */
 export function estimateBytes(config: ModelConfig, lora: LoraConfig, shape: BatchShape): number {

@@ -1,9 +1,9 @@
 // Token by token with a key/value cache of fixed capacity, so that no step needs a buffer of a new size.
 import * as tf from "@tensorflow/tfjs-core";
-import type { ModelConfig } from "../../model/config.ts";
 import { attention, forward, ropesFor, type Heads, type Linear } from "./decoder.ts";
 import { cacheMasks, maskOf, promptMasks } from "./masks.ts";
 import type { FrozenWeights } from "./weights.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** Prompts are padded to a multiple of this, which keeps the number of buffer sizes small. */
 const promptBlock = 32;

@@ -1,7 +1,7 @@
 // What is added to attention scores: 0 where a token may look, and a number so low elsewhere that its share is exactly 0.
 import * as tf from "@tensorflow/tfjs-core";
 import type { TokenBatch } from "../../data/batch.ts";
-import type { ModelConfig } from "../../model/config.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 const masked = -1e9;
 

@@ -1,11 +1,11 @@
 // The loss of a batch: an objective of its logits, summed over supervised tokens, in f32.
 import * as tf from "@tensorflow/tfjs-core";
 import { IGNORED, type TokenBatch } from "../../data/batch.ts";
-import type { ModelConfig } from "../../model/config.ts";
 import type { Objective } from "../objective.ts";
 import { attention, forward, ropesFor, type Heads, type Linear } from "./decoder.ts";
 import { batchMasks, maskOf } from "./masks.ts";
 import type { FrozenWeights } from "./weights.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** The objective over the batch's supervised tokens, a scalar. */
 export function lossSumOf(

@@ -1,8 +1,8 @@
 // The frozen base model on the device, as f32 tensors by Hugging Face name.
 import * as tf from "@tensorflow/tfjs-core";
-import type { ModelConfig } from "../../model/config.ts";
-import { readValues, type WeightStore } from "../../model/weight-store.ts";
+import { readValues, type WeightStore } from "../../model/weights/weight-store.ts";
 import { embeddingName, headName, tensorsOf } from "../../model/tensors.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 export interface FrozenWeights {
   /** A tensor by Hugging Face name; a tied head is the embedding. */

@@ -8,8 +8,8 @@ import {
 } from "../../adapter/lora.ts";
 import type { AdapterState, AdapterTensor } from "../../adapter/state.ts";
 import { alignmentBytes, persistent, viewOf, type Tensor, type View } from "../../gpu/plan.ts";
-import type { ModelConfig } from "../../model/config.ts";
 import { invariant } from "../../util/assert.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** Matrices begin where a binding may begin. */
 const alignment = alignmentBytes / 4;

@@ -2,12 +2,12 @@
 import type { LoraConfig } from "../../adapter/lora.ts";
 import type { Program } from "../../gpu/plan.ts";
 import { defaultTiles, type TileChoice } from "../../kernels/matmul/tile.ts";
-import type { ModelConfig } from "../../model/config.ts";
 import type { WeightShape } from "../../model/weight-format/format.ts";
+import type { BatchShape } from "../contract.ts";
 import { BatchTables } from "./batch-tables.ts";
 import { describeExchange, type Exchange } from "./exchange.ts";
-import { chunkRowsOf } from "./head.ts";
-import { describeNetwork, type Network } from "./network.ts";
+import { chunkRowsOf } from "./layers/head.ts";
+import { describeNetwork, type Network } from "./model-tensors.ts";
 import {
   evaluationPass,
   generationPass,
@@ -16,12 +16,7 @@ import {
   updatePass,
   type GenerationState,
 } from "./programs.ts";
-
-export interface RunShape {
-  /** Rows of a micro-batch and tokens of a row. */
-  rows: number;
-  length: number;
-}
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** Choices that trade speed for memory; none changes what is learned. */
 export interface Economy {
@@ -57,7 +52,7 @@ export interface GenerationPrograms {
 export interface DesignOptions {
   config: ModelConfig;
   lora: LoraConfig;
-  shape: RunShape;
+  shape: BatchShape;
   /** How each frozen tensor is kept. */
   weightShapes: ReadonlyMap<string, WeightShape>;
   /** Whether the loss is an objective in tfjs ops; else it is cross-entropy by a kernel. */

@@ -2,20 +2,19 @@
 import type { LoraConfig } from "../../adapter/lora.ts";
 import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batch.ts";
-import type { OpenDevice } from "../../gpu/device.ts";
 import type { Program } from "../../gpu/plan.ts";
 import { Runner } from "../../gpu/runner.ts";
 import { noScalars, type StepScalars } from "../../gpu/step-buffer.ts";
 import { adamWScalars } from "../../kernels/adamw/kernel.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
 import { ropeTable } from "../../kernels/rope/table.ts";
-import type { ModelConfig } from "../../model/config.ts";
-import { inverseFrequencies } from "../../model/rope.ts";
-import type { WeightStore } from "../../model/weight-store.ts";
+import { inverseFrequencies } from "../../model/config/rope-frequencies.ts";
+import type { WeightStore } from "../../model/weights/weight-store.ts";
 import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
 import { streams, substream } from "../../util/random.ts";
 import type {
+  BatchShape,
   Engine,
   EngineMemory,
   LossSum,
@@ -26,24 +25,20 @@ import type {
 import { refuseNonFinite } from "../non-finite.ts";
 import type { Objective } from "../objective.ts";
 import { bytesOf, economise, type PlannedBytes } from "./budget.ts";
-import {
-  designRun,
-  type Design,
-  type DesignOptions,
-  type Economy,
-  type RunShape,
-} from "./design.ts";
+import { designRun, type Design, type DesignOptions, type Economy } from "./design.ts";
 import { Generation } from "./generation.ts";
 import { requireRoomForTensors, requireRoomForWeights } from "./limits.ts";
 import type { PausedPass } from "./paused-pass.ts";
 import { uploadWeights } from "./weights.ts";
+import type { OpenDevice } from "../../gpu/open-device.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 export interface WebGpuEngineOptions {
   opened: OpenDevice;
   config: ModelConfig;
   lora: LoraConfig;
   /** Of the run's micro-batches. */
-  shape: RunShape;
+  shape: BatchShape;
   weights: WeightStore;
   /** What training minimises, in tfjs ops; null or left out, cross-entropy by a kernel. */
   objective?: Objective | null;

@@ -3,8 +3,8 @@
 import { persistent, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
 import { lossInputs } from "../../kernels/loss-inputs/kernel.ts";
-import type { ModelConfig } from "../../model/config.ts";
 import type { BatchTables } from "./batch-tables.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** A point of the pass at which the logits of a chunk are there and their gradient is wanted. */
 export interface Pause {

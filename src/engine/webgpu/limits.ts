@@ -3,7 +3,7 @@
 import type { Program } from "../../gpu/plan.ts";
 import { UserError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
-import type { Network } from "./network.ts";
+import type { Network } from "./model-tensors.ts";
 
 export type BufferLimits = Pick<
   GPUSupportedLimits,

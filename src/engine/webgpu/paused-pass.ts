@@ -3,14 +3,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 // tfjs-core alone knows no gradients.
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
-import type { OpenDevice } from "../../gpu/device.ts";
 import type { Program } from "../../gpu/plan.ts";
 import type { Runner } from "../../gpu/runner.ts";
-import { TfjsBridge } from "../../gpu/tfjs-bridge.ts";
+import { TfjsBridge } from "../tfjs/tfjs-bridge.ts";
 import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
-import type { ModelConfig } from "../../model/config.ts";
 import type { Objective } from "../objective.ts";
 import type { Exchange, Pause } from "./exchange.ts";
+import type { OpenDevice } from "../../gpu/open-device.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** What an objective's logits are like. */
 type LogitConfig = Pick<ModelConfig, "vocabSize" | "logitSoftcap">;

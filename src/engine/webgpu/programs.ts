@@ -9,18 +9,18 @@ import { softCap } from "../../kernels/soft-cap/kernel.ts";
 import { embeddingName } from "../../model/tensors.ts";
 import type { BatchTables } from "./batch-tables.ts";
 import type { Exchange } from "./exchange.ts";
-import { finalNorm, headOf, lossAndGradient, lossOnly } from "./head.ts";
-import { backwardLayer } from "./layer-backward.ts";
+import { finalNorm, headOf, lossAndGradient, lossOnly } from "./layers/head.ts";
+import { backwardLayer } from "./layers/layer-backward.ts";
 import {
   forwardLayer,
   remakeLayer,
   type LayerCache,
   type LayerCall,
   type LayerTrace,
-} from "./layer-forward.ts";
-import { widthsOf } from "./layer-shape.ts";
-import { product, type ForwardMode } from "./linear.ts";
-import { weightOf, type Network } from "./network.ts";
+} from "./layers/layer-forward.ts";
+import { widthsOf } from "./layers/layer-shape.ts";
+import { product, type ForwardMode } from "./layers/linear.ts";
+import { weightOf, type Network } from "./model-tensors.ts";
 
 /**
  * Forward, loss and backward of one pass; adds to the gradients and to the loss.

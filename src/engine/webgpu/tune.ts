@@ -2,17 +2,17 @@
 import type { Tuning } from "../../gpu/autotune.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
 import { tuneTiles } from "../../kernels/matmul/tune.ts";
-import type { ModelConfig } from "../../model/config.ts";
 import { linearsOfLayer } from "../../model/tensors.ts";
 import type { WeightShape } from "../../model/weight-format/format.ts";
-import { shapeIn } from "../../model/weight-store.ts";
-import type { RunShape } from "./design.ts";
+import { shapeIn } from "../../model/weights/weight-store.ts";
+import type { BatchShape } from "../contract.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** Tiles for the largest linear layer, where most of the time goes. See `tuneTiles`. */
 export async function tilesFor(
   config: ModelConfig,
   shapes: ReadonlyMap<string, WeightShape>,
-  { rows, length }: RunShape,
+  { rows, length }: BatchShape,
   tuning: Tuning,
 ): Promise<TileChoice> {
   const sizeOf = (layer: { inFeatures: number; outFeatures: number }) =>

@@ -6,13 +6,13 @@
 // offset. Double-quantised blocks of 64 are kept as they are (weight-format nf4, whose tables take fp4's 16 values as well);
 // all else is kept as f16.
 import { UserError } from "../../util/errors.ts";
-import type { StoredTensor } from "../shards.ts";
+import type { StoredTensor } from "../folder/shards.ts";
 import type { SourceTensor } from "../source-tensor.ts";
 import type { WeightPart } from "../weight-format/encode.ts";
 import { requireFinite } from "../weight-format/finite.ts";
 import { formatFor, nf4NestedBlock, nf4Tables } from "../weight-format/format.ts";
-import { pieceElements } from "../weight-pieces.ts";
-import { matrixOf } from "../weight-store.ts";
+import { pieceElements } from "../weights/weight-pieces.ts";
+import { matrixOf } from "../weights/weight-store.ts";
 import { maxStateBytes, parseState, type ExpectedState } from "./bitsandbytes-state.ts";
 
 /** The tensors of a weight by what stands behind its name, and its codes under "". */

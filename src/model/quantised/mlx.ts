@@ -5,13 +5,13 @@
 // value = scale * code + bias. mx.dequantize rounds the product and then the sum to the type of the scales; here both are f32,
 // so values of f16 and bf16 scales are finer than MLX's own.
 import { UserError } from "../../util/errors.ts";
-import type { StoredTensor } from "../shards.ts";
+import type { StoredTensor } from "../folder/shards.ts";
 import type { SourceTensor } from "../source-tensor.ts";
 import { decodeAffine, type AffineBits } from "../weight-format/affine.ts";
 import type { WeightPart } from "../weight-format/encode.ts";
 import { requireFinite } from "../weight-format/finite.ts";
 import type { ScaleType, WeightShape } from "../weight-format/format.ts";
-import { rowPieces } from "../weight-pieces.ts";
+import { rowPieces } from "../weights/weight-pieces.ts";
 import type { AffineScheme } from "./scheme.ts";
 import { widenCodes } from "./widen-codes.ts";
 

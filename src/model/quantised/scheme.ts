@@ -1,7 +1,7 @@
 // What config.json says of how a model's weights are quantised: `quantization` (MLX) or `quantization_config` (transformers).
 // Sources: mlx-lm utils.py (load_model), transformers utils/quantization_config.py.
 import { UserError } from "../../util/errors.ts";
-import type { ConfigFields } from "../config-fields.ts";
+import type { ConfigFields } from "../config/fields.ts";
 import { shownJson } from "../../util/shown.ts";
 
 /** MLX's affine groups: value = scale * code + bias. */

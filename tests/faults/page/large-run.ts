@@ -2,8 +2,8 @@
 import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
-import { RunSaves } from "../../../src/session/run-saves.ts";
-import { WaitWatch } from "../../../src/session/wait-watch.ts";
+import { RunSaves } from "../../../src/run/saves.ts";
+import { WaitWatch } from "../../../src/run/stall-watch.ts";
 import { madeRun } from "./made-run.ts";
 
 export class LargeRun {

@@ -1,5 +1,5 @@
 // Runs whose every bit follows from id and step, so that what is read back can be compared without the original.
-import type { RunState } from "../../../src/checkpoint/run-state.ts";
+import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { exampleRun } from "../../unit/checkpoint/example-run.ts";
 
 /** @param values numbers in each part of each tensor; random, because browsers compress what they store */

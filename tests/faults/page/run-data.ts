@@ -1,5 +1,5 @@
 // Data sets of made runs. What a checkpoint calls its own is enough to make it again and compare.
-import type { DataIdentity, RunState } from "../../../src/checkpoint/run-state.ts";
+import type { DataIdentity, RunState } from "../../../src/checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { sha256Hex } from "../../../src/util/bytes.ts";
 import { toPlain } from "../../../src/util/errors.ts";

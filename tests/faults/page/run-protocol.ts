@@ -1,6 +1,6 @@
 // The words between a test of runs and the worker in its page.
+import type { Recipe } from "../../../src/recipe/recipe.ts";
 import type { SessionEvent } from "../../../src/session/protocol.ts";
-import type { Recipe } from "../../../src/train/recipe.ts";
 
 /** A checkpoint's adapter, moments, counters, cursor and log as one hash. */
 export interface Digest {

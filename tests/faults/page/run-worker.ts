@@ -1,14 +1,14 @@
 // The real session on WebGPU, with a hand on its buffers, its database and its thread.
 import { openStore } from "../../../src/checkpoint/store.ts";
-import type { RunState } from "../../../src/checkpoint/run-state.ts";
+import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { findDevice } from "../../../src/session/find-device.ts";
-import type { SessionEvent } from "../../../src/session/protocol.ts";
 import { Session } from "../../../src/session/session.ts";
-import { demoRecipe } from "../../../src/train/recipe.ts";
+import { demoRecipe } from "../../../src/recipe/recipe.ts";
 import { toPlain } from "../../../src/util/errors.ts";
 import { failBuffer, refusesTooMany, watchBuffers } from "./full-device.ts";
 import { fillDatabase } from "./full-database.ts";
 import type { Digest, Moment, RunCallName, RunCalls, RunTold, Stand } from "./run-protocol.ts";
+import type { SessionEvent } from "../../../src/session/protocol.ts";
 
 type Answers = {
   [Name in RunCallName]: (params: RunCalls[Name]["params"]) => Promise<RunCalls[Name]["result"]>;

@@ -1,6 +1,6 @@
 // What a person's browser does with the store, each from the state that the last kill left.
 import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
-import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
+import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import oldCheckpoint from "../../golden/checkpoints/schema-1/checkpoint-2.safetensors?url";
 import { madeRun } from "./made-run.ts";
 import { onRows, saveRows } from "./run-data.ts";

@@ -1,7 +1,7 @@
 // The store as Anneal has it, played by the test's calls; it stands still where the test wants to kill the browser.
-import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
-import { type KillPointHook } from "../../../src/checkpoint/kill-points.ts";
-import type { RunState } from "../../../src/checkpoint/run-state.ts";
+import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
+import { type KillPointHook } from "../../../src/checkpoint/database/kill-points.ts";
+import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { toPlain, type PlainError } from "../../../src/util/errors.ts";
 import { LargeRun } from "./large-run.ts";

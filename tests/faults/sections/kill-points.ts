@@ -1,7 +1,7 @@
 // The browser is killed at every point that the save path comes to, one after the other, until a scenario comes to its
 // end; each time the same profile is opened again and must hold all that was acknowledged.
 import { join } from "node:path";
-import type { KillPoint } from "../../../src/checkpoint/kill-points.ts";
+import type { KillPoint } from "../../../src/checkpoint/database/kill-points.ts";
 import { FaultBrowser, backendOf, type Backend } from "../browser.ts";
 import type { Calls, Inspection, Told } from "../page/protocol.ts";
 import { faultsOf, generationFaults } from "../recovered.ts";

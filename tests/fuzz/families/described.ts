@@ -1,13 +1,17 @@
 // What describes a model or an adapter in JSON: config, index of shards, PEFT's config, recipe.
 import { readFileSync } from "node:fs";
 import { encodeSafetensors } from "../../../src/formats/safetensors-write.ts";
-import { readPeftAdapter } from "../../../src/export/peft-read.ts";
-import { parseModelConfig, parseModelSizes, parseStopTokens } from "../../../src/model/config.ts";
-import { ConfigFields } from "../../../src/model/config-fields.ts";
+import { readPeftAdapter } from "../../../src/export/peft/read.ts";
+import {
+  parseModelConfig,
+  parseModelSizes,
+  parseStopTokens,
+} from "../../../src/model/config/parse.ts";
+import { ConfigFields } from "../../../src/model/config/fields.ts";
 import { parseQuantisation, schemeOf } from "../../../src/model/quantised/scheme.ts";
-import { parseShardIndex } from "../../../src/model/shard-index.ts";
+import { parseShardIndex } from "../../../src/model/folder/shard-index.ts";
 import { tensorsOf } from "../../../src/model/tensors.ts";
-import { defaultRecipe, parseRecipe } from "../../../src/train/recipe.ts";
+import { defaultRecipe, parseRecipe } from "../../../src/recipe/recipe.ts";
 import { UserError } from "../../../src/util/errors.ts";
 import { bytesOf, pack, textOf, unpack, type Bytes, type Family } from "../family.ts";
 import { mutateBytes, mutateParts, mutateSafetensors } from "../mutate.ts";

@@ -1,14 +1,14 @@
 // What the page itself stores and reads again: checkpoints, manifests, the mirror, archives of runs, stored models.
 import { readFileSync } from "node:fs";
-import { decodeCheckpoint } from "../../../src/checkpoint/container.ts";
-import { openManifest, sealManifest } from "../../../src/checkpoint/manifest.ts";
-import { parseMetadata } from "../../../src/checkpoint/metadata.ts";
-import { mirrorIn } from "../../../src/checkpoint/mirror.ts";
-import { seal, unseal } from "../../../src/checkpoint/sealed.ts";
+import { decodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
+import { openManifest, sealManifest } from "../../../src/checkpoint/database/manifest.ts";
+import { parseMetadata } from "../../../src/checkpoint/file/metadata.ts";
+import { mirrorIn } from "../../../src/checkpoint/mirror/mirror.ts";
+import { seal, unseal } from "../../../src/checkpoint/database/hashed-json.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { zipFiles } from "../../../src/formats/zip.ts";
 import { readZip } from "../../../src/formats/zip-read.ts";
-import * as stored from "../../../src/sources/cache-manifest.ts";
+import * as stored from "../../../src/sources/cache/cache-manifest.ts";
 import { bytesOf, memorySource, textOf, type Bytes, type Family } from "../family.ts";
 import { mutateSafetensors } from "../mutate.ts";
 

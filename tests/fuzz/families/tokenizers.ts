@@ -1,8 +1,8 @@
 // Foreign code as far as there is any: tokenizers with their regular expressions, and chat templates.
 import { readFileSync } from "node:fs";
-import { renderChats } from "../../../src/model/chat-template.ts";
-import { readTokenizerFiles } from "../../../src/model/tokenizer-files.ts";
-import { parseTokenizer } from "../../../src/model/tokenizer.ts";
+import { renderChats } from "../../../src/model/chat-template/render.ts";
+import { readTokenizerFiles } from "../../../src/model/tokenizer/tokenizer-files.ts";
+import { parseTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
 import { bytesOf, textOf, type Bytes, type Family } from "../family.ts";
 
 const template = (name: string): Bytes =>

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { entries, createStore } from "idb-keyval";
 import { test, vi } from "vitest";
-import { setUpBrowser, Tab } from "../../unit/session/tab.ts";
+import { setUpBrowser, Tab } from "../../unit/session/world/tab.ts";
 
 const folder = process.env["FIXTURE"];
 const keptStep = 2;

@@ -3,8 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine } from "../../../src/engine/contract.ts";
 import type { WebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
-import { openDevice, type OpenDevice } from "../../../src/gpu/device.ts";
-import type { LayerKind, ModelConfig } from "../../../src/model/config.ts";
+import { openDevice } from "../../../src/gpu/device.ts";
 import { targetModulesOf } from "../../../src/model/tensors.ts";
 import { distance } from "../../support/kernels.ts";
 import { relativeError, stateError } from "../../support/golden.ts";
@@ -17,6 +16,8 @@ import {
   type Curve,
   type Setting,
 } from "../../support/two-engines.ts";
+import type { OpenDevice } from "../../../src/gpu/open-device.ts";
+import type { LayerKind, ModelConfig } from "../../../src/model/config/model-config.ts";
 
 const full: LayerKind = { isSliding: false, hasRope: true };
 const sliding: LayerKind = { isSliding: true, hasRope: true };

@@ -1,6 +1,6 @@
 // The compiled engine against PyTorch + PEFT in double precision, and its bits against themselves.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openDevice, type OpenDevice } from "../../../src/gpu/device.ts";
+import { openDevice } from "../../../src/gpu/device.ts";
 import {
   compiledGoldenEngine,
   goldenCases,
@@ -10,6 +10,7 @@ import {
   stateError,
   toBatch,
 } from "../../support/golden.ts";
+import type { OpenDevice } from "../../../src/gpu/open-device.ts";
 
 const read = async (path: string) => {
   const response = await fetch(`/tests/golden/${path}`);

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoraConfig } from "../../../src/adapter/lora.ts";
 import type { TokenBatch } from "../../../src/data/batch.ts";
 import type { Economy } from "../../../src/engine/webgpu/design.ts";
-import { openDevice, type OpenDevice } from "../../../src/gpu/device.ts";
-import { allTargetModules } from "../../../src/train/recipe.ts";
+import { openDevice } from "../../../src/gpu/device.ts";
+import { allTargetModules } from "../../../src/recipe/recipe.ts";
 import { relativeError, stateError } from "../../support/golden.ts";
 import { madeUpBatch, madeUpConfig } from "../../support/made-up-model.ts";
 import {
@@ -17,6 +17,7 @@ import {
   type Curve,
   type Setting,
 } from "../../support/two-engines.ts";
+import type { OpenDevice } from "../../../src/gpu/open-device.ts";
 
 const all: LoraConfig = { rank: 8, alpha: 16, dropout: 0, targetModules: [...allTargetModules] };
 const apart = [[24], [17], [9]];

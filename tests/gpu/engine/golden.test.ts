@@ -1,7 +1,7 @@
 // The tfjs engine on WebGPU, in Chromium, against PyTorch + PEFT in double precision; and its bits against themselves.
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openMachine, type Machine } from "../../../src/gpu/machine.ts";
+import { openMachine, type Machine } from "../../../src/engine/tfjs/backend.ts";
 import { wasmPaths } from "../../../src/session/wasm-paths.ts";
 import {
   goldenCases,

@@ -1,13 +1,14 @@
 // A device without room: the next smaller economy is tried, and training goes on with the same numbers.
 import { expect, test } from "vitest";
 import { createWebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
-import { openDevice, type OpenDevice } from "../../../src/gpu/device.ts";
+import { openDevice } from "../../../src/gpu/device.ts";
 import {
   madeUpAdapter,
   madeUpBatch,
   madeUpConfig,
   madeUpWeights,
 } from "../../support/made-up-model.ts";
+import type { OpenDevice } from "../../../src/gpu/open-device.ts";
 
 const config = madeUpConfig({ numHiddenLayers: 3 });
 const lora = { rank: 4, alpha: 8, dropout: 0, targetModules: ["q_proj", "up_proj"] };

@@ -7,11 +7,10 @@ import { labelSmoothing } from "../../../src/engine/label-smoothing.ts";
 import type { Objective } from "../../../src/engine/objective.ts";
 import { createTfjsEngine } from "../../../src/engine/tfjs/engine.ts";
 import { createWebGpuEngine, type WebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
-import { openDevice, type OpenDevice } from "../../../src/gpu/device.ts";
-import { openMachine } from "../../../src/gpu/machine.ts";
-import { TfjsBridge } from "../../../src/gpu/tfjs-bridge.ts";
-import type { ModelConfig } from "../../../src/model/config.ts";
-import { allTargetModules } from "../../../src/train/recipe.ts";
+import { openDevice } from "../../../src/gpu/device.ts";
+import { openMachine } from "../../../src/engine/tfjs/backend.ts";
+import { TfjsBridge } from "../../../src/engine/tfjs/tfjs-bridge.ts";
+import { allTargetModules } from "../../../src/recipe/recipe.ts";
 import { relativeError, stateError } from "../../support/golden.ts";
 import {
   madeUpAdapter,
@@ -19,6 +18,8 @@ import {
   madeUpConfig,
   madeUpWeights,
 } from "../../support/made-up-model.ts";
+import type { OpenDevice } from "../../../src/gpu/open-device.ts";
+import type { ModelConfig } from "../../../src/model/config/model-config.ts";
 
 const lora: LoraConfig = { rank: 4, alpha: 8, dropout: 0, targetModules: [...allTargetModules] };
 // 240 tokens are chunks of 128 and 112 supervised rows at most.

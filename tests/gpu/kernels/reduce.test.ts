@@ -1,12 +1,12 @@
 // Proofs of sum_all and max_all, over workgroup memory and by subgroups: by hand, against double precision, for every size of
 // workgroup, call after call; and that kernels give the same either way.
 import { beforeAll, describe, expect, test } from "vitest";
-import type { OpenDevice } from "../../../src/gpu/device.ts";
 import { defineKernel } from "../../../src/gpu/kernel.ts";
 import { dispatch } from "../../../src/gpu/plan.ts";
 import { crossEntropy } from "../../../src/kernels/cross-entropy/kernel.ts";
 import { withReduce } from "../../../src/kernels/reduce.ts";
 import { distance, randoms, runOnGpu, testDevice, TestTensors } from "../../support/kernels.ts";
+import type { OpenDevice } from "../../../src/gpu/open-device.ts";
 
 let opened: OpenDevice;
 

@@ -6,10 +6,10 @@ import { beforeAll, expect, test } from "vitest";
 import { ropeFor } from "../../../src/engine/tfjs/decoder.ts";
 import { rope, ropeBackward } from "../../../src/kernels/rope/kernel.ts";
 import { ropeTable } from "../../../src/kernels/rope/table.ts";
-import { inverseFrequencies } from "../../../src/model/rope.ts";
+import { inverseFrequencies } from "../../../src/model/config/rope-frequencies.ts";
 import { madeUpConfig } from "../../support/made-up-model.ts";
-import type { ModelConfig } from "../../../src/model/config.ts";
 import { distance, randoms, runOnGpu, TestTensors } from "../../support/kernels.ts";
+import type { ModelConfig } from "../../../src/model/config/model-config.ts";
 
 beforeAll(async () => {
   await tf.setBackend("cpu");

@@ -1,7 +1,7 @@
 // Chat templates in a worker of their own, in a real browser: what hangs or exhausts one is ended, and the page never waits.
 import { afterEach, describe, expect, test } from "vitest";
-import { TemplateHost } from "../../../src/model/chat-template-host.ts";
-import workerUrl from "../../../src/model/chat-template-worker.ts?worker&url";
+import { TemplateHost } from "../../../src/model/chat-template/host.ts";
+import workerUrl from "../../../src/model/chat-template/worker.ts?worker&url";
 import { startModuleWorker } from "../../../src/util/start-worker.ts";
 
 const limits = { callMs: 1_000, chatMs: 1 };

@@ -1,9 +1,9 @@
 // A tab's worker as the tests need it: it loads and stores models, one task after the other, until it is terminated.
-import { cacheKey, openCache } from "../../../src/sources/cache.ts";
-import { deleteDownloads, download } from "../../../src/sources/download.ts";
-import { openHub } from "../../../src/sources/hub.ts";
-import { parseHubName } from "../../../src/sources/hub-name.ts";
-import { openStorage } from "../../../src/sources/storage.ts";
+import { cacheKey, openCache } from "../../../src/sources/cache/cache.ts";
+import { deleteDownloads, download } from "../../../src/sources/hub/download.ts";
+import { openHub } from "../../../src/sources/hub/hub.ts";
+import { parseHubName } from "../../../src/sources/hub/hub-name.ts";
+import { openStorage } from "../../../src/sources/storage/private-files.ts";
 import { sha256Hex } from "../../../src/util/bytes.ts";
 import { toPlain } from "../../../src/util/errors.ts";
 

@@ -11,8 +11,8 @@ import {
 } from "../../../src/adapter/lora.ts";
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
-import { parseModelConfig } from "../../../src/model/config.ts";
-import { allTargetModules } from "../../../src/train/recipe.ts";
+import { parseModelConfig } from "../../../src/model/config/parse.ts";
+import { allTargetModules } from "../../../src/recipe/recipe.ts";
 
 const golden = new URL("../../golden/gqa-untied/", import.meta.url);
 const config = parseModelConfig(await readFile(new URL("config.json", golden), "utf8"));

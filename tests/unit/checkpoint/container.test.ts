@@ -1,8 +1,8 @@
 // The checkpoint file: nothing is lost on the way, and nothing incomplete or altered comes through.
 import { describe, expect, test } from "vitest";
-import { decodeCheckpoint, encodeCheckpoint } from "../../../src/checkpoint/container.ts";
-import { currentSchema } from "../../../src/checkpoint/migrate.ts";
-import type { RunState } from "../../../src/checkpoint/run-state.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
+import { currentSchema } from "../../../src/checkpoint/file/migrate.ts";
+import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { encodeSafetensors, type TensorData } from "../../../src/formats/safetensors-write.ts";
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";

@@ -1,7 +1,7 @@
 // A small run with every field set and floats that only an exact copy keeps.
 import type { AdapterState } from "../../../src/adapter/state.ts";
-import type { RunState } from "../../../src/checkpoint/run-state.ts";
-import { demoRecipe } from "../../../src/train/recipe.ts";
+import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
+import { demoRecipe } from "../../../src/recipe/recipe.ts";
 
 export interface RunChoice {
   runId?: string;

@@ -2,8 +2,8 @@
 import "fake-indexeddb/auto";
 import { get, keys, set } from "idb-keyval";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { beginFreshLog } from "../../../src/checkpoint/fresh-log.ts";
-import { strictStore } from "../../../src/checkpoint/strict-store.ts";
+import { beginFreshLog } from "../../../src/checkpoint/database/fresh-log.ts";
+import { strictStore } from "../../../src/checkpoint/database/strict-store.ts";
 
 let name = "";
 let databases = 0;

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 const source = new URL("../../../src/checkpoint/", import.meta.url);
 
 async function namesOf(): Promise<string[]> {
-  const text = await readFile(new URL("kill-points.ts", source), "utf8");
+  const text = await readFile(new URL("database/kill-points.ts", source), "utf8");
   const union = text.slice(text.indexOf("export type KillPoint ="), text.indexOf("/**\n * What a"));
   return [...union.matchAll(/"([a-z-]+)"/g)].map(([, name]) => name!);
 }

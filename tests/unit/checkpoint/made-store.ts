@@ -1,7 +1,7 @@
 // A store with everything that tests want to reach: its database past it, and its mirror in memory.
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
-import type { MirrorSlots } from "../../../src/checkpoint/mirror.ts";
-import type { DataIdentity } from "../../../src/checkpoint/run-state.ts";
+import type { MirrorSlots } from "../../../src/checkpoint/mirror/mirror.ts";
+import type { DataIdentity } from "../../../src/checkpoint/file/run-state.ts";
 import { exampleRun, type RunChoice } from "./example-run.ts";
 import { rawStore } from "./raw-store.ts";
 

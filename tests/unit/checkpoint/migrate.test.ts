@@ -1,6 +1,6 @@
 // Older schemas come to the present one step by step. The table here is made up; container.test.ts reads older files.
 import { expect, test } from "vitest";
-import { currentSchema, migrate, migrations } from "../../../src/checkpoint/migrate.ts";
+import { currentSchema, migrate, migrations } from "../../../src/checkpoint/file/migrate.ts";
 
 const rename = (from: string, to: string) => (metadata: ReadonlyMap<string, string>) =>
   new Map([...metadata].map(([key, value]) => [key === from ? to : key, value]));

@@ -1,6 +1,6 @@
 // The record outside of the database survives a torn write, and never stands in the way.
 import { beforeEach, expect, test } from "vitest";
-import { mirrorIn, type Mirror, type MirrorEntry } from "../../../src/checkpoint/mirror.ts";
+import { mirrorIn, type Mirror, type MirrorEntry } from "../../../src/checkpoint/mirror/mirror.ts";
 import { MemorySlots } from "./made-store.ts";
 
 const entry = (step: number): MirrorEntry => ({

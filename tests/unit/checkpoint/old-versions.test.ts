@@ -4,12 +4,12 @@ import "fake-indexeddb/auto";
 import { readdirSync, readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { AdapterTensor } from "../../../src/adapter/state.ts";
-import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
-import { currentSchema } from "../../../src/checkpoint/migrate.ts";
-import type { BaseIdentity, RunState } from "../../../src/checkpoint/run-state.ts";
+import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
+import { currentSchema } from "../../../src/checkpoint/file/migrate.ts";
+import type { BaseIdentity, RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { openStore } from "../../../src/checkpoint/store.ts";
-import { defaultRecipe, type Recipe } from "../../../src/train/recipe.ts";
-import { setUpBrowser, Tab } from "../session/tab.ts";
+import { defaultRecipe, type Recipe } from "../../../src/recipe/recipe.ts";
+import { setUpBrowser, Tab } from "../session/world/tab.ts";
 import { rawStore } from "./raw-store.ts";
 
 const folder = new URL("../../golden/checkpoints/", import.meta.url);

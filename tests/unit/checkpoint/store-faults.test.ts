@@ -1,7 +1,7 @@
 // The store when the machine fails: full disk, kill, flipped bits, closed connection. Older checkpoints always survive.
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
+import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { UserError } from "../../../src/util/errors.ts";
 import { exampleRun } from "./example-run.ts";

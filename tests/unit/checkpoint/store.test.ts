@@ -1,7 +1,7 @@
 // The store when nothing goes wrong: what goes in comes out, and only what may go is deleted.
 import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
+import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { exampleRun, type RunChoice } from "./example-run.ts";
 import { rawStore } from "./raw-store.ts";

@@ -2,7 +2,7 @@
 import "fake-indexeddb/auto";
 import { get, keys, set } from "idb-keyval";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { strictStore, type StrictStore } from "../../../src/checkpoint/strict-store.ts";
+import { strictStore, type StrictStore } from "../../../src/checkpoint/database/strict-store.ts";
 
 const limits = { opening: 50, transaction: 100 };
 let name = "";

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { buildDataset, epochOrder, type DatasetOptions } from "../../../src/data/dataset.ts";
 import type { Example } from "../../../src/data/rows.ts";
 import type { TokenizedExample } from "../../../src/data/tokenize.ts";
-import type { ModelTokenizer } from "../../../src/model/tokenizer.ts";
+import type { ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
 import { openTokenizer } from "./tokenizers.ts";
 
 const options: DatasetOptions = {

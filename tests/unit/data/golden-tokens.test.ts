@@ -10,7 +10,7 @@ import {
   type TokenizedExample,
 } from "../../../src/data/tokenize.ts";
 import type { ChatMessage } from "../../../src/data/tokenizer.ts";
-import type { ModelTokenizer } from "../../../src/model/tokenizer.ts";
+import type { ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
 import { openTokenizer, tokenizerFolders, type TokenizerName } from "./tokenizers.ts";
 
 interface GoldenRow {

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { chatsToRender, countTrained, tokenizeExample } from "../../../src/data/tokenize.ts";
 import type { ChatMessage } from "../../../src/data/tokenizer.ts";
-import type { ModelTokenizer } from "../../../src/model/tokenizer.ts";
+import type { ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
 import { openTokenizer } from "./tokenizers.ts";
 
 const whole = { maxLength: 1000, completionOnly: true };

@@ -1,7 +1,7 @@
 // The two real tokenizers of the golden files: one that puts <s> in front, and the demo's with ChatML.
 import { readFile } from "node:fs/promises";
-import { parseTokenizer, type ModelTokenizer } from "../../../src/model/tokenizer.ts";
-import { readTokenizerFiles } from "../../../src/model/tokenizer-files.ts";
+import { parseTokenizer, type ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
+import { readTokenizerFiles } from "../../../src/model/tokenizer/tokenizer-files.ts";
 
 const repository = new URL("../../../", import.meta.url);
 

@@ -7,7 +7,7 @@ import type { StepHyper } from "../../../src/engine/contract.ts";
 import type { TfjsEngine } from "../../../src/engine/tfjs/engine.ts";
 import { loraLinear, type DropoutDraw } from "../../../src/engine/tfjs/lora-linear.ts";
 import type { FrozenWeights } from "../../../src/engine/tfjs/weights.ts";
-import { openMachine } from "../../../src/gpu/machine.ts";
+import { openMachine } from "../../../src/engine/tfjs/backend.ts";
 import { goldenEngine, openGolden, toBatch, type Golden } from "../../support/golden.ts";
 
 const width = 100;

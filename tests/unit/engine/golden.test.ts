@@ -1,7 +1,7 @@
 // The tfjs engine on the CPU backend against PyTorch + PEFT in double precision: losses, norms, final adapter, logits.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { openMachine } from "../../../src/gpu/machine.ts";
+import { openMachine } from "../../../src/engine/tfjs/backend.ts";
 import * as tf from "@tensorflow/tfjs-core";
 import {
   goldenCases,

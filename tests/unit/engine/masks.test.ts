@@ -2,7 +2,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, expect, test } from "vitest";
 import { batchMasks, cacheMasks, maskOf, promptMasks } from "../../../src/engine/tfjs/masks.ts";
-import { openMachine } from "../../../src/gpu/machine.ts";
+import { openMachine } from "../../../src/engine/tfjs/backend.ts";
 import { madeUpBatch, madeUpConfig } from "../../support/made-up-model.ts";
 
 beforeAll(async () => {

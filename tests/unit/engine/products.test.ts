@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { times, timesFrozen, timesTransposed } from "../../../src/engine/tfjs/products.ts";
-import { openMachine } from "../../../src/gpu/machine.ts";
+import { openMachine } from "../../../src/engine/tfjs/backend.ts";
 
 beforeAll(async () => {
   await openMachine("cpu");

@@ -1,8 +1,8 @@
 // The adapter that PEFT made (fixtures/make.py), and a run that holds the same one.
 import { readFile } from "node:fs/promises";
-import type { RunState } from "../../../src/checkpoint/run-state.ts";
-import { readPeftAdapter, type PeftAdapter } from "../../../src/export/peft-read.ts";
-import { defaultRecipe } from "../../../src/train/recipe.ts";
+import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
+import { readPeftAdapter, type PeftAdapter } from "../../../src/export/peft/read.ts";
+import { defaultRecipe } from "../../../src/recipe/recipe.ts";
 
 export function fixtureBytes(name: string): Promise<Buffer<ArrayBuffer>> {
   return readFile(new URL(`fixtures/${name}.golden`, import.meta.url));

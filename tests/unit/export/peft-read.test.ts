@@ -1,6 +1,6 @@
 // Starting from somebody's adapter: what is taken, and what is refused with all its faults.
 import { describe, expect, test } from "vitest";
-import { readPeftAdapter } from "../../../src/export/peft-read.ts";
+import { readPeftAdapter } from "../../../src/export/peft/read.ts";
 import { encodeSafetensors, type TensorData } from "../../../src/formats/safetensors-write.ts";
 import { f32ToBf16, f32ToF16 } from "../../../src/util/bytes.ts";
 import { UserError } from "../../../src/util/errors.ts";

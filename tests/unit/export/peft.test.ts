@@ -1,7 +1,7 @@
 // The exported adapter against the files PEFT itself saved.
 import { expect, test } from "vitest";
 import { adapterFiles, adapterZip } from "../../../src/export/bundle.ts";
-import { adapterConfigJson, adapterSafetensors } from "../../../src/export/peft.ts";
+import { adapterConfigJson, adapterSafetensors } from "../../../src/export/peft/write.ts";
 import { fixtureBytes, fixtureRun, fixtureText, peftAdapter } from "./fixture.ts";
 
 /** The fixture's patch version is newer; between the two the keys are the same. */

@@ -1,6 +1,6 @@
 // Python's spelling of JSON; the expected texts are json.dumps(..., indent=2, sort_keys=True) of CPython 3.11.
 import { expect, test } from "vitest";
-import { PythonFloat, pythonJson } from "../../../src/export/python-json.ts";
+import { PythonFloat, pythonJson } from "../../../src/export/peft/python-json.ts";
 
 test.each([
   [0, "0.0"],

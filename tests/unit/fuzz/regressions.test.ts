@@ -1,17 +1,17 @@
 // What `npm run test:fuzz` has found, one input of each class: refused in words and at once.
 import { describe, expect, test } from "vitest";
 import { blobSource } from "../../../src/formats/byte-source.ts";
-import { integer, parseJson } from "../../../src/checkpoint/parse.ts";
-import { migrate } from "../../../src/checkpoint/migrate.ts";
-import { readPeftConfig } from "../../../src/export/peft-config.ts";
-import { parseModelConfig } from "../../../src/model/config.ts";
-import { ConfigFields } from "../../../src/model/config-fields.ts";
+import { integer, parseJson } from "../../../src/checkpoint/file/parse.ts";
+import { migrate } from "../../../src/checkpoint/file/migrate.ts";
+import { readPeftConfig } from "../../../src/export/peft/read-config.ts";
+import { parseModelConfig } from "../../../src/model/config/parse.ts";
+import { ConfigFields } from "../../../src/model/config/fields.ts";
 import { openGguf } from "../../../src/model/gguf/open.ts";
 import { parseQuantisation } from "../../../src/model/quantised/scheme.ts";
 import { Field } from "../../../src/model/tokenizer/field.ts";
 import { compilePattern } from "../../../src/model/tokenizer/pattern.ts";
-import { openManifest } from "../../../src/sources/cache-manifest.ts";
-import { defaultRecipe, parseRecipe } from "../../../src/train/recipe.ts";
+import { openManifest } from "../../../src/sources/cache/cache-manifest.ts";
+import { defaultRecipe, parseRecipe } from "../../../src/recipe/recipe.ts";
 import { sha256Hex } from "../../../src/util/bytes.ts";
 import { UserError } from "../../../src/util/errors.ts";
 import { f32Tensor, number, str, writeGguf } from "../../support/gguf-writer.ts";

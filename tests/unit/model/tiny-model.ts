@@ -2,7 +2,7 @@
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { readFile } from "node:fs/promises";
 import { encodeSafetensors, type TensorData } from "../../../src/formats/safetensors-write.ts";
-import { parseModelConfig } from "../../../src/model/config.ts";
+import { parseModelConfig } from "../../../src/model/config/parse.ts";
 import { tensorsOf } from "../../../src/model/tensors.ts";
 import type { FileSet } from "../../../src/sources/files.ts";
 import { uniforms } from "../../../src/util/random.ts";

@@ -3,13 +3,13 @@
 // Of the many reads a fifth, or with ANNEAL_OPERATIONS=all every one.
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { AdapterState } from "../../../src/adapter/state.ts";
-import type { Recipe } from "../../../src/train/recipe.ts";
+import type { Recipe } from "../../../src/recipe/recipe.ts";
 import { UserError } from "../../../src/util/errors.ts";
 import { MemorySlots } from "../checkpoint/made-store.ts";
 import { interceptOperations, type OperationName } from "../checkpoint/operations.ts";
-import { inTime } from "./in-time.ts";
-import { setUpBrowser, Tab, tinyData, tinyFiles } from "./tab.ts";
-import { makeWholeRun, newestOf } from "./whole-run.ts";
+import { inTime } from "./world/in-time.ts";
+import { setUpBrowser, Tab, tinyData, tinyFiles } from "./world/tab.ts";
+import { makeWholeRun, newestOf } from "./world/whole-run.ts";
 
 setUpBrowser();
 

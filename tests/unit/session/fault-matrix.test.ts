@@ -2,13 +2,19 @@
 // one piece. And each alone where there is more to see: the run taken over by another tab, a clock that goes back.
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ErrorCode } from "../../../src/util/errors.ts";
-import { faults, type Fault } from "./faults.ts";
-import { deviceFull, deviceLost, devices, openFragile } from "./fragile-machine.ts";
-import { Scene } from "./scene.ts";
-import { setUpBrowser, Tab } from "./tab.ts";
-import { expectSameRun, makeWholeRun, newestOf, tinyRecipe, type WholeRun } from "./whole-run.ts";
+import { faults, type Fault } from "./world/faults.ts";
+import { deviceFull, deviceLost, devices, openFragile } from "./world/fragile-machine.ts";
+import { Scene } from "./world/scene.ts";
+import { setUpBrowser, Tab } from "./world/tab.ts";
+import {
+  expectSameRun,
+  makeWholeRun,
+  newestOf,
+  tinyRecipe,
+  type WholeRun,
+} from "./world/whole-run.ts";
 
-vi.mock(import("../../../src/gpu/machine.ts"), async (importOriginal) => {
+vi.mock(import("../../../src/engine/tfjs/backend.ts"), async (importOriginal) => {
   const original = await importOriginal();
   return {
     ...original,

@@ -1,8 +1,13 @@
 // A run under the visitor's hand: paused, resumed, stopped, killed, rebuilt.
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { Recipe } from "../../../src/train/recipe.ts";
-import { setUpBrowser, Tab, tinyFiles } from "./tab.ts";
-import { expectSameRun, makeWholeRun, tinyRecipe as recipe, type WholeRun } from "./whole-run.ts";
+import type { Recipe } from "../../../src/recipe/recipe.ts";
+import { setUpBrowser, Tab, tinyFiles } from "./world/tab.ts";
+import {
+  expectSameRun,
+  makeWholeRun,
+  tinyRecipe as recipe,
+  type WholeRun,
+} from "./world/whole-run.ts";
 
 setUpBrowser();
 

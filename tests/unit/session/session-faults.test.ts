@@ -1,15 +1,15 @@
 // A run when things break: full disk, lost device, full memory, numbers that overflow.
 import { describe, expect, test, vi } from "vitest";
-import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
-import type { RunPhase } from "../../../src/session/protocol.ts";
+import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import { UserError } from "../../../src/util/errors.ts";
 import { failPut } from "../checkpoint/store-faults.ts";
-import { deviceFull, deviceLost, devices, openFragile } from "./fragile-machine.ts";
-import { dataPuts, inFragileTabs } from "./fragile-tabs.ts";
-import { Tab } from "./tab.ts";
-import { expectSameRun, newestOf, tinyRecipe as recipe, type WholeRun } from "./whole-run.ts";
+import { deviceFull, deviceLost, devices, openFragile } from "./world/fragile-machine.ts";
+import { dataPuts, inFragileTabs } from "./world/fragile-tabs.ts";
+import { Tab } from "./world/tab.ts";
+import { expectSameRun, newestOf, tinyRecipe as recipe, type WholeRun } from "./world/whole-run.ts";
+import type { RunPhase } from "../../../src/run/events.ts";
 
-vi.mock(import("../../../src/gpu/machine.ts"), async (importOriginal) => {
+vi.mock(import("../../../src/engine/tfjs/backend.ts"), async (importOriginal) => {
   const original = await importOriginal();
   return {
     ...original,

@@ -1,14 +1,14 @@
 // What was not saved when a run came to stand: it is saved without a device, on asking again, or as the run fails; and
 // what is gone is not called saved.
 import { describe, expect, test, vi } from "vitest";
-import type { RunPhase } from "../../../src/session/protocol.ts";
 import { failPut } from "../checkpoint/store-faults.ts";
-import { deviceFull, deviceLost, devices, openFragile } from "./fragile-machine.ts";
-import { dataPuts, inFragileTabs } from "./fragile-tabs.ts";
-import { Tab, tinyData } from "./tab.ts";
-import { expectSameRun, newestOf, tinyRecipe as recipe, type WholeRun } from "./whole-run.ts";
+import { deviceFull, deviceLost, devices, openFragile } from "./world/fragile-machine.ts";
+import { dataPuts, inFragileTabs } from "./world/fragile-tabs.ts";
+import { Tab, tinyData } from "./world/tab.ts";
+import { expectSameRun, newestOf, tinyRecipe as recipe, type WholeRun } from "./world/whole-run.ts";
+import type { RunPhase } from "../../../src/run/events.ts";
 
-vi.mock(import("../../../src/gpu/machine.ts"), async (importOriginal) => {
+vi.mock(import("../../../src/engine/tfjs/backend.ts"), async (importOriginal) => {
   const original = await importOriginal();
   return {
     ...original,

@@ -1,9 +1,9 @@
 // Taking a saved run up again: only with the model and the data that it was trained on.
 import { beforeEach, describe, expect, test } from "vitest";
-import { encodeCheckpoint } from "../../../src/checkpoint/container.ts";
+import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import { tensorFile, tinyTensors } from "../model/tiny-model.ts";
-import { setUpBrowser, Tab, tinyData, tinyFiles } from "./tab.ts";
-import { newestOf } from "./whole-run.ts";
+import { setUpBrowser, Tab, tinyData, tinyFiles } from "./world/tab.ts";
+import { newestOf } from "./world/whole-run.ts";
 
 setUpBrowser();
 

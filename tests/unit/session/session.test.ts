@@ -1,10 +1,10 @@
 // The demo from start to end in one tab, and from any of its checkpoints in a new one: the page's whole way, on the CPU.
 import { beforeAll, describe, expect, test } from "vitest";
-import { decodeCheckpoint } from "../../../src/checkpoint/container.ts";
-import type { RunState } from "../../../src/checkpoint/run-state.ts";
-import { readPeftAdapter } from "../../../src/export/peft-read.ts";
+import { decodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
+import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
+import { readPeftAdapter } from "../../../src/export/peft/read.ts";
 import type { AdapterFile, SessionEvent } from "../../../src/session/protocol.ts";
-import { setUpBrowser, shortRecipe, Tab } from "./tab.ts";
+import { setUpBrowser, shortRecipe, Tab } from "./world/tab.ts";
 
 setUpBrowser();
 

@@ -1,7 +1,7 @@
 // This browser's one run between two tabs: whoever can go on with none of it lets the other have it.
 import { beforeEach, expect, test } from "vitest";
 import { TabHold } from "../../../src/session/tab-hold.ts";
-import { setUpBrowser, Tab } from "./tab.ts";
+import { setUpBrowser, Tab } from "./world/tab.ts";
 
 setUpBrowser();
 

@@ -1,7 +1,7 @@
 // One run in one tab: who holds it, who takes it over, and that a tab which lost it cannot write any more.
 import { beforeEach, expect, test, vi } from "vitest";
 import { takeTabLock, type TabLock } from "../../../src/session/tab-lock.ts";
-import { Locks } from "./locks.ts";
+import { Locks } from "./world/locks.ts";
 
 beforeEach(() => {
   vi.stubGlobal("navigator", { locks: new Locks() });

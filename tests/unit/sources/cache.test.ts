@@ -1,7 +1,7 @@
 // Stored models: there from the moment their manifest is, whole or not at all, and never believed unread.
 import { beforeEach, describe, expect, test } from "vitest";
-import { cacheKey, openCache, type ModelCache } from "../../../src/sources/cache.ts";
-import type { ModelDescription } from "../../../src/sources/cache-manifest.ts";
+import { cacheKey, openCache, type ModelCache } from "../../../src/sources/cache/cache.ts";
+import type { ModelDescription } from "../../../src/sources/cache/cache-manifest.ts";
 import { textOf } from "../../../src/sources/files.ts";
 import { MemoryStorage } from "../../support/storage.ts";
 import { madeUpBytes } from "../../support/made-up-bytes.ts";

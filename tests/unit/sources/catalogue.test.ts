@@ -1,9 +1,9 @@
 // The models on offer: their figures must follow from their configs, for the plan of a run is made of them.
 import { describe, expect, test } from "vitest";
-import { parseModelSizes } from "../../../src/model/config.ts";
+import { parseModelSizes } from "../../../src/model/config/parse.ts";
 import { tensorsOf } from "../../../src/model/tensors.ts";
 import { catalogue } from "../../../src/sources/catalogue.ts";
-import { parseHubName } from "../../../src/sources/hub-name.ts";
+import { parseHubName } from "../../../src/sources/hub/hub-name.ts";
 
 const product = (shape: readonly number[]) => shape.reduce((size, length) => size * length, 1);
 

@@ -1,7 +1,7 @@
 // Downloads into storage: in windows, in bounded memory, and going on wherever they were stopped.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { deleteDownloads, download } from "../../../src/sources/download.ts";
-import type { RemoteFile } from "../../../src/sources/remote-file.ts";
+import { deleteDownloads, download } from "../../../src/sources/hub/download.ts";
+import type { RemoteFile } from "../../../src/sources/hub/remote-file.ts";
 import { uniforms } from "../../../src/util/random.ts";
 import { lfsFile, openHubServer, repoOf, type HubServer } from "../../support/hub-server.ts";
 import { MemoryStorage } from "../../support/storage.ts";

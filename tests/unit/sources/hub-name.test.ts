@@ -1,6 +1,6 @@
 // Names of models as people write them, and the addresses they paste.
 import { describe, expect, test } from "vitest";
-import { parseHubName } from "../../../src/sources/hub-name.ts";
+import { parseHubName } from "../../../src/sources/hub/hub-name.ts";
 
 const commit = "12fd25f77366fa6b3b4b768ec3050bf629380bac";
 

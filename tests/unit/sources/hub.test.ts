@@ -1,8 +1,8 @@
 // Opening a model on a hub: which files, at which commit, and who gets to see the token.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { HubNotice } from "../../../src/sources/hub-request.ts";
+import type { HubNotice } from "../../../src/sources/hub/hub-request.ts";
 import { textOf } from "../../../src/sources/files.ts";
-import { openHub } from "../../../src/sources/hub.ts";
+import { openHub } from "../../../src/sources/hub/hub.ts";
 import {
   addCommit,
   lfsFile,

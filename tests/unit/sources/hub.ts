@@ -1,7 +1,7 @@
 // A hub with one model on it, and the way to open it without long waits.
 import { expect } from "vitest";
-import { openHub, type HubOptions } from "../../../src/sources/hub.ts";
-import { parseHubName } from "../../../src/sources/hub-name.ts";
+import { openHub, type HubOptions } from "../../../src/sources/hub/hub.ts";
+import { parseHubName } from "../../../src/sources/hub/hub-name.ts";
 import { madeUpBytes } from "../../support/made-up-bytes.ts";
 import { lfsFile, textFile, type HubFile, type HubServer } from "../../support/hub-server.ts";
 

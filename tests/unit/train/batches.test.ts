@@ -8,7 +8,7 @@ import {
   totalStepsOf,
   type StepBatches,
 } from "../../../src/train/batches.ts";
-import { defaultRecipe, type Recipe } from "../../../src/train/recipe.ts";
+import { defaultRecipe, type Recipe } from "../../../src/recipe/recipe.ts";
 import type { DataCursor } from "../../../src/train/state.ts";
 import { madeUpDataset } from "./made-up-data.ts";
 

@@ -12,7 +12,7 @@ import {
   totalStepsOf,
   type StepBatches,
 } from "../../../src/train/batches.ts";
-import { defaultRecipe, type Recipe } from "../../../src/train/recipe.ts";
+import { defaultRecipe, type Recipe } from "../../../src/recipe/recipe.ts";
 import type { DataCursor } from "../../../src/train/state.ts";
 import { initialState, train } from "../../../src/train/trainer.ts";
 import { relativeError } from "../../support/golden.ts";

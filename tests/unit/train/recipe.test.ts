@@ -6,7 +6,7 @@ import {
   demoRecipe,
   parseRecipe,
   recipeRanges,
-} from "../../../src/train/recipe.ts";
+} from "../../../src/recipe/recipe.ts";
 import { UserError } from "../../../src/util/errors.ts";
 
 function refusal(value: unknown): UserError {

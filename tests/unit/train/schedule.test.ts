@@ -1,7 +1,7 @@
 // The learning rate of every step against transformers' schedules.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import type { Schedule } from "../../../src/train/recipe.ts";
+import type { Schedule } from "../../../src/recipe/recipe.ts";
 import { learningRateAt, warmupStepsOf } from "../../../src/train/schedule.ts";
 
 interface GoldenCase {

@@ -1,7 +1,7 @@
 // The training loop on the real engine: what it logs, that a run cut anywhere is the run in one piece, and how it fails.
 import { beforeAll, describe, expect, test } from "vitest";
 import type { AdapterState } from "../../../src/adapter/state.ts";
-import type { Recipe } from "../../../src/train/recipe.ts";
+import type { Recipe } from "../../../src/recipe/recipe.ts";
 import { learningRateAt } from "../../../src/train/schedule.ts";
 import type { TrainerState } from "../../../src/train/state.ts";
 import { initialState, train, type TrainedStep } from "../../../src/train/trainer.ts";

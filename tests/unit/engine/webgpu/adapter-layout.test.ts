@@ -4,7 +4,7 @@ import { initialAdapter, loraTargets, type LoraConfig } from "../../../../src/ad
 import type { AdapterState } from "../../../../src/adapter/state.ts";
 import { AdapterLayout } from "../../../../src/engine/webgpu/adapter-layout.ts";
 import type { Tensor, View } from "../../../../src/gpu/plan.ts";
-import { parseModelConfig } from "../../../../src/model/config.ts";
+import { parseModelConfig } from "../../../../src/model/config/parse.ts";
 import { uniforms } from "../../../../src/util/random.ts";
 import { tinyConfig } from "../../model/tiny-model.ts";
 import { sevenModules } from "./models.ts";

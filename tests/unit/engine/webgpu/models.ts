@@ -1,6 +1,7 @@
 // Models by their config.json alone, as they are on Hugging Face.
 import { readFileSync } from "node:fs";
-import { parseModelSizes, type ModelConfig } from "../../../../src/model/config.ts";
+import { parseModelSizes } from "../../../../src/model/config/parse.ts";
+import type { ModelConfig } from "../../../../src/model/config/model-config.ts";
 
 export const sevenModules = [
   "q_proj",

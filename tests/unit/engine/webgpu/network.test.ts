@@ -6,11 +6,15 @@ import {
   requireRoomForTensors,
   requireRoomForWeights,
 } from "../../../../src/engine/webgpu/limits.ts";
-import { describeNetwork, isSupported, rotationOf } from "../../../../src/engine/webgpu/network.ts";
+import {
+  describeNetwork,
+  isSupported,
+  rotationOf,
+} from "../../../../src/engine/webgpu/model-tensors.ts";
 import { defaultTiles } from "../../../../src/kernels/matmul/tile.ts";
-import type { LayerKind, ModelConfig } from "../../../../src/model/config.ts";
-import { weightShapes, type WeightChoice } from "../../../../src/model/weight-store.ts";
+import { weightShapes, type WeightChoice } from "../../../../src/model/weights/weight-store.ts";
 import { madeUpConfig } from "../../../support/made-up-model.ts";
+import type { LayerKind, ModelConfig } from "../../../../src/model/config/model-config.ts";
 
 const full: LayerKind = { isSliding: false, hasRope: true };
 const sliding: LayerKind = { isSliding: true, hasRope: true };

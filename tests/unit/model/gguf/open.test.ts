@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { blobSource } from "../../../../src/formats/byte-source.ts";
-import { parseModelConfig } from "../../../../src/model/config.ts";
+import { parseModelConfig } from "../../../../src/model/config/parse.ts";
 import { openGguf } from "../../../../src/model/gguf/open.ts";
 import { tensorsOf } from "../../../../src/model/tensors.ts";
 import { UserError, type ErrorCode } from "../../../../src/util/errors.ts";

@@ -1,0 +1,137 @@
+// Large values in pieces: each is one transaction and carries its SHA-256, because nothing in a browser checks
+// that the bytes it returns are the ones it was given.
+import { get, set, type UseStore } from "idb-keyval";
+import type { ByteSource } from "../../formats/byte-source.ts";
+import { sha256Hex } from "../../util/bytes.ts";
+import { badCheckpoint } from "../file/bad-checkpoint.ts";
+import { hasKillPoints, reach } from "./kill-points.ts";
+import { BrowserFault } from "./database-fault.ts";
+
+/**
+ * A put takes several times its size in memory, in the page's process and in the browser's: with 2 MiB a save stays
+ * far below 64 MB. (Chrome's SQLite back end refuses a value of 127 MiB.) What was stored in larger pieces stays readable.
+ */
+export const maxChunkBytes = 2 * 2 ** 20;
+
+export interface ChunkRecord {
+  sizeBytes: number;
+  sha256: string;
+}
+
+/** A piece as it was found. `unreadable` may pass: the browser failed, the bytes were not seen. */
+export type Chunk =
+  { state: "sound"; bytes: ArrayBuffer } | { state: "missing" | "damaged" | "unreadable" };
+
+const faultOf: Record<Exclude<Chunk["state"], "sound">, string> = {
+  missing: "It is missing from the browser's storage.",
+  damaged: "It was damaged in the browser's storage.",
+  unreadable: "The browser cannot read it.",
+};
+
+export function chunkKey(payloadId: string, index: number): string {
+  return `chunk/${payloadId}/${index}`;
+}
+
+/** The payload a stored key belongs to; null for a key of something else. */
+export function payloadOfChunk(key: string): string | null {
+  return /^chunk\/([^/]+)\/\d+$/.exec(key)?.[1] ?? null;
+}
+
+/** Stores the pieces; whoever calls makes them count by a manifest afterwards. */
+export async function writeChunks(
+  source: ByteSource,
+  payloadId: string,
+  chunkBytes: number,
+  store: UseStore,
+  signal?: AbortSignal,
+): Promise<ChunkRecord[]> {
+  const records: ChunkRecord[] = [];
+  for (let begin = 0; begin < source.sizeBytes; begin += chunkBytes) {
+    const end = Math.min(begin + chunkBytes, source.sizeBytes);
+    const chunk = await source.read(begin, end, signal);
+    if (hasKillPoints) {
+      await reach("before-chunk");
+    }
+    await set(chunkKey(payloadId, records.length), chunk.buffer, store);
+    records.push({ sizeBytes: chunk.length, sha256: await sha256Hex(chunk) });
+    if (hasKillPoints) {
+      await reach("after-chunk");
+    }
+  }
+  signal?.throwIfAborted();
+  return records;
+}
+
+/** One piece, compared with its record. */
+export async function readChunk(
+  payloadId: string,
+  index: number,
+  { sizeBytes, sha256 }: ChunkRecord,
+  store: UseStore,
+): Promise<Chunk> {
+  let chunk: unknown;
+  try {
+    chunk = await getOrAgain(chunkKey(payloadId, index), store);
+  } catch (error) {
+    // Chrome says so of a file of its own that is gone or cut short.
+    if (error instanceof BrowserFault) {
+      return { state: "unreadable" };
+    }
+    throw error;
+  }
+  if (!(chunk instanceof ArrayBuffer)) {
+    return { state: "missing" };
+  }
+  const isSound =
+    chunk.byteLength === sizeBytes && (await sha256Hex(new Uint8Array(chunk))) === sha256;
+  return isSound ? { state: "sound", bytes: chunk } : { state: "damaged" };
+}
+
+/** Read once more where the browser failed: an older checkpoint is not to be taken for what may pass. */
+async function getOrAgain(key: string, store: UseStore): Promise<unknown> {
+  try {
+    return await get<unknown>(key, store);
+  } catch (error) {
+    if (!(error instanceof BrowserFault)) {
+      throw error;
+    }
+    return await get<unknown>(key, store);
+  }
+}
+
+/**
+ * The pieces in their order, every one verified, one at a time.
+ * @throws UserError "bad-checkpoint" when a piece is missing, unreadable or differs from what was written
+ */
+export async function* eachChunk(
+  payloadId: string,
+  records: readonly ChunkRecord[],
+  store: UseStore,
+  signal?: AbortSignal,
+): AsyncGenerator<ArrayBuffer, void, undefined> {
+  for (const [i, expected] of records.entries()) {
+    signal?.throwIfAborted();
+    const chunk = await readChunk(payloadId, i, expected, store);
+    if (chunk.state !== "sound") {
+      throw badCheckpoint(faultOf[chunk.state], `Saved piece ${i + 1} of ${records.length}`);
+    }
+    yield chunk.bytes;
+  }
+}
+
+/**
+ * The value again.
+ * @throws UserError "bad-checkpoint" as {@link eachChunk}
+ */
+export async function readChunks(
+  payloadId: string,
+  records: readonly ChunkRecord[],
+  store: UseStore,
+  signal?: AbortSignal,
+): Promise<Blob> {
+  const chunks: ArrayBuffer[] = [];
+  for await (const chunk of eachChunk(payloadId, records, store, signal)) {
+    chunks.push(chunk);
+  }
+  return new Blob(chunks);
+}

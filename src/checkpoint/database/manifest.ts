@@ -1,0 +1,127 @@
+// What makes chunks a checkpoint or a data file: a manifest, written last, as JSON behind its own SHA-256.
+import { UserError } from "../../util/errors.ts";
+import { badCheckpoint } from "../file/bad-checkpoint.ts";
+import type { ChunkRecord } from "./chunks.ts";
+import {
+  bool,
+  finite,
+  integer,
+  listOf,
+  nullable,
+  parseJson,
+  record,
+  sha256,
+  text,
+} from "../file/parse.ts";
+import { seal, unseal } from "./hashed-json.ts";
+import type { RunSummary } from "../file/summary.ts";
+
+interface Stored {
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  /** SHA-256 of the run's data set, or of this data file. */
+  dataSha256: string;
+  chunks: ChunkRecord[];
+}
+
+export interface CheckpointManifest extends Stored {
+  kind: "checkpoint";
+  run: RunSummary;
+  /** Kept by the person's wish: no rule deletes it. */
+  isPinned: boolean;
+}
+
+export interface DataManifest extends Stored {
+  kind: "data";
+}
+
+export type Manifest = CheckpointManifest | DataManifest;
+
+/**
+ * A stored value read as a manifest. `damaged` fails its hash and can be collected; `foreign` is whole but of a
+ * newer schema, so it is left alone.
+ */
+export type OpenedManifest = Manifest | "damaged" | "foreign";
+
+/** Written into every manifest. The first had no `isPinned`; any other is not read. */
+const manifestSchema = "anneal-manifest-2";
+const firstSchema = "anneal-manifest-1";
+
+const stored = {
+  createdAt: integer(0),
+  dataSha256: sha256,
+  chunks: listOf(record<ChunkRecord>({ sizeBytes: integer(1), sha256 })),
+};
+
+const runSummary = record<RunSummary>({
+  runId: text,
+  step: integer(0),
+  totalSteps: integer(0),
+  loss: nullable(finite),
+  heldOutLoss: nullable(finite),
+  modelName: text,
+  modelSource: text,
+  dataName: text,
+  dataSource: text,
+});
+
+const unpinned = record<Stored & { run: RunSummary }>({ ...stored, run: runSummary });
+const checkpoint = record<Stored & { run: RunSummary; isPinned: boolean }>({
+  ...stored,
+  run: runSummary,
+  isPinned: bool,
+});
+const dataFile = record<Stored>(stored);
+
+const envelope = record<{ schema: string; kind: string; body: unknown }>({
+  schema: text,
+  kind: text,
+  body: (value) => value,
+});
+
+export function manifestKey(id: string): string {
+  return `manifest/${id}`;
+}
+
+/** The id in a manifest's key; null for a key of something else. */
+export function idOfManifest(key: string): string | null {
+  return /^manifest\/([^/]+)$/.exec(key)?.[1] ?? null;
+}
+
+export function sizeOf({ chunks }: Manifest): number {
+  return chunks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+/** The value to be stored. */
+export function sealManifest({ kind, ...body }: Manifest): Promise<string> {
+  return seal(JSON.stringify({ schema: manifestSchema, kind, body }));
+}
+
+export async function openManifest(value: unknown): Promise<OpenedManifest> {
+  const json = await unseal(value);
+  if (json === null) {
+    return "damaged";
+  }
+  try {
+    return parseJson(json, parseManifest, "manifest");
+  } catch (error) {
+    if (error instanceof UserError) {
+      return "foreign";
+    }
+    throw error;
+  }
+}
+
+function parseManifest(value: unknown, place: string): Manifest {
+  const { schema, kind, body } = envelope(value, place);
+  if (schema === manifestSchema && kind === "checkpoint") {
+    return { kind, ...checkpoint(body, place) };
+  }
+  if (schema === firstSchema && kind === "checkpoint") {
+    return { kind, ...unpinned(body, place), isPinned: false };
+  }
+  if ((schema === manifestSchema || schema === firstSchema) && kind === "data") {
+    return { kind, ...dataFile(body, place) };
+  }
+  throw badCheckpoint(`The schema is ${schema}, the kind ${kind}.`, place);
+}

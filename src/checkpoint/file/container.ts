@@ -1,0 +1,241 @@
+// A run as one safetensors file and back: complete, or an error. Adapter tensors have their PEFT names, the moments
+// of AdamW stand beside them (PyTorch's exp_avg and exp_avg_sq), everything else is in the metadata.
+import type { AdapterTensor } from "../../adapter/state.ts";
+import { blobSource, type ByteSource } from "../../formats/byte-source.ts";
+import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
+import { safetensorsParts, type TensorData } from "../../formats/safetensors-write.ts";
+import { invariant } from "../../util/assert.ts";
+import { concatBytes } from "../../util/bytes.ts";
+import { badCheckpoint } from "./bad-checkpoint.ts";
+import { hasKillPoints, reach } from "../database/kill-points.ts";
+import { currentSchema } from "./migrate.ts";
+import { nonFinite, parseMetadata, writeMetadata } from "./metadata.ts";
+import type { RunState } from "./run-state.ts";
+
+/** The three tensors of one LoRA matrix, by field. */
+const prefixes = {
+  values: "",
+  moment1: "optimizer.exp_avg.",
+  moment2: "optimizer.exp_avg_sq.",
+} as const;
+type Part = keyof typeof prefixes;
+const parts: readonly Part[] = ["values", "moment1", "moment2"];
+
+export function checkpointFileName(step: number): string {
+  return `checkpoint-${step}.safetensors`;
+}
+
+/** A checkpoint's file, made piece by piece from the run's own tensors. */
+export interface CheckpointFile extends ByteSource {
+  /**
+   * To be called when all was read: the pieces are one file only if no tensor changed meanwhile.
+   * @throws Error when one did
+   */
+  checkUnchanged(): void;
+}
+
+/**
+ * The checkpoint of a run, all tensors F32. Everything but the tensors is copied at the call; the tensors must not
+ * change until the file was read.
+ * @throws UserError "non-finite-loss" when a tensor or number of the run is NaN or infinite
+ */
+export function checkpointFile(run: RunState): CheckpointFile {
+  const parts = partsOf(run);
+  const before = fingerprint(run.adapter.tensors);
+  return {
+    name: checkpointFileName(run.trainer.step),
+    sizeBytes: parts.reduce((size, part) => size + part.length, 0),
+    read(begin, end, signal) {
+      signal?.throwIfAborted();
+      return Promise.resolve(sliceOf(parts, begin, end));
+    },
+    checkUnchanged() {
+      invariant(
+        fingerprint(run.adapter.tensors) === before,
+        "the adapter changed while it was saved",
+      );
+    },
+  };
+}
+
+/**
+ * The whole checkpoint in memory.
+ * @throws UserError as {@link checkpointFile}
+ */
+export function encodeCheckpoint(run: RunState): Uint8Array<ArrayBuffer> {
+  return concatBytes(partsOf(run));
+}
+
+/**
+ * Reads a checkpoint; the tensors come in the engine's order.
+ * @throws UserError "not-safetensors", "bad-header" or "unreadable-file" when it is no sound safetensors file;
+ *   "bad-checkpoint" when it is no complete checkpoint of a schema known here; the signal's AbortError
+ */
+export async function decodeCheckpoint(
+  blob: Blob,
+  fileName: string,
+  signal?: AbortSignal,
+): Promise<RunState> {
+  const file = await openSafetensors(blobSource(blob, fileName));
+  const { run, tensorNames } = parseMetadata(file.metadata, fileName);
+  if (hasKillPoints && file.metadata.get("schema") !== String(currentSchema)) {
+    await reach("in-migration");
+  }
+  refuseOthers(file, tensorNames, fileName);
+  const tensors: AdapterTensor[] = [];
+  for (const name of tensorNames) {
+    tensors.push(await decodeTensor(file, name, fileName, signal));
+  }
+  return { ...run, adapter: { tensors } };
+}
+
+function partsOf(run: RunState): Uint8Array[] {
+  invariant(run.adapter.tensors.length > 0, "a checkpoint without tensors");
+  const fileName = checkpointFileName(run.trainer.step);
+  const metadata = writeMetadata(run, fileName);
+  // What could not be read again is not written.
+  parseMetadata(new Map(Object.entries(metadata)), fileName);
+  return safetensorsParts(
+    run.adapter.tensors.flatMap((tensor) =>
+      parts.map((part) => encodePart(tensor, part, fileName)),
+    ),
+    metadata,
+  );
+}
+
+/** Bytes `begin` to `end` of parts that follow one another, copied. */
+function sliceOf(
+  following: readonly Uint8Array[],
+  begin: number,
+  end: number,
+): Uint8Array<ArrayBuffer> {
+  const slice = new Uint8Array(end - begin);
+  let start = 0;
+  for (const part of following) {
+    const from = Math.max(begin - start, 0);
+    const to = Math.min(end - start, part.length);
+    if (from < to) {
+      slice.set(part.subarray(from, to), start + from - begin);
+    }
+    start += part.length;
+  }
+  return slice;
+}
+
+/** A number that follows from every bit of every tensor: 32 bits, to find a mistake of ours, not damage. */
+function fingerprint(tensors: readonly AdapterTensor[]): number {
+  let hash = 0;
+  for (const tensor of tensors) {
+    for (const part of parts) {
+      const { buffer, byteOffset, length } = tensor[part];
+      const words = new Uint32Array(buffer, byteOffset, length);
+      for (let i = 0; i < words.length; i++) {
+        hash = Math.imul(hash ^ (words[i] ?? 0), 0x9e3779b1) ^ (hash >>> 15);
+      }
+    }
+  }
+  return hash;
+}
+
+function encodePart(tensor: AdapterTensor, part: Part, fileName: string): TensorData {
+  const name = prefixes[part] + tensor.name;
+  const [rows, columns] = tensor.shape;
+  const data = tensor[part];
+  invariant(
+    data.length === rows * columns,
+    `${name} is [${rows}, ${columns}] but has ${data.length} values`,
+  );
+  const at = firstNonFinite(data);
+  if (at !== -1) {
+    throw nonFinite(`Value ${at} of ${data.length} is ${String(data[at])}.`, place(fileName, name));
+  }
+  return { name, dtype: "F32", shape: tensor.shape, data };
+}
+
+async function decodeTensor(
+  file: SafetensorsFile,
+  name: string,
+  fileName: string,
+  signal: AbortSignal | undefined,
+): Promise<AdapterTensor> {
+  const shape = matrixShape(file, name, fileName);
+  return {
+    name,
+    shape,
+    values: await decodePart(file, name, shape, fileName, signal),
+    moment1: await decodePart(file, prefixes.moment1 + name, shape, fileName, signal),
+    moment2: await decodePart(file, prefixes.moment2 + name, shape, fileName, signal),
+  };
+}
+
+async function decodePart(
+  file: SafetensorsFile,
+  name: string,
+  [rows, columns]: readonly [number, number],
+  fileName: string,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const found = matrixShape(file, name, fileName);
+  if (found[0] !== rows || found[1] !== columns) {
+    throw badCheckpoint(
+      `It is [${found.join(", ")}], but the adapter's tensor is [${rows}, ${columns}].`,
+      place(fileName, name),
+    );
+  }
+  const values = await file.readFloat32(name, signal);
+  const at = firstNonFinite(values);
+  if (at !== -1) {
+    throw badCheckpoint(`Value ${at} is ${String(values[at])}.`, place(fileName, name));
+  }
+  return values;
+}
+
+function matrixShape(
+  file: SafetensorsFile,
+  name: string,
+  fileName: string,
+): readonly [number, number] {
+  const info = file.tensors.get(name);
+  if (info === undefined) {
+    throw badCheckpoint("This tensor is missing.", place(fileName, name));
+  }
+  const [rows, columns] = info.shape;
+  if (
+    info.dtype !== "F32" ||
+    info.shape.length !== 2 ||
+    rows === undefined ||
+    columns === undefined
+  ) {
+    throw badCheckpoint(
+      `It is ${info.dtype} [${info.shape.join(", ")}], where an F32 matrix belongs.`,
+      place(fileName, name),
+    );
+  }
+  return [rows, columns];
+}
+
+/** Every tensor of the file belongs to the adapter, and every name is said once. */
+function refuseOthers(file: SafetensorsFile, tensorNames: readonly string[], fileName: string) {
+  const known = new Set(tensorNames.flatMap((name) => parts.map((part) => prefixes[part] + name)));
+  if (known.size !== tensorNames.length * parts.length || known.size === 0) {
+    throw badCheckpoint("It names no tensor, or one twice.", `${fileName}, metadata.tensors`);
+  }
+  const other = [...file.tensors.keys()].find((name) => !known.has(name));
+  if (other !== undefined) {
+    throw badCheckpoint("This tensor does not belong in a checkpoint.", place(fileName, other));
+  }
+}
+
+function place(fileName: string, tensorName: string): string {
+  return `${fileName}, tensor ${JSON.stringify(tensorName)}`;
+}
+
+/** Index of the first NaN or infinity; -1 when all are finite. */
+function firstNonFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) {
+      return i;
+    }
+  }
+  return -1;
+}

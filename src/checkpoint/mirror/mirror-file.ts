@@ -1,0 +1,63 @@
+// The mirror's two slots as files of the page's own storage, which is not in the database.
+import {
+  isMissing,
+  openStorage,
+  writeAll,
+  type StorageFolder,
+} from "../../sources/storage/private-files.ts";
+import { hasKillPoints, reach } from "../database/kill-points.ts";
+import type { MirrorSlots } from "./mirror.ts";
+
+const folderName = "saved-runs";
+
+/** @param databaseName the database that is mirrored */
+export function fileSlots(databaseName: string): MirrorSlots {
+  const nameOf = (slot: number) => `${databaseName}-${slot}.json`;
+  return {
+    async read(slot) {
+      const folder = await openFolder(false);
+      try {
+        const file = await (await folder?.getFileHandle(nameOf(slot)))?.getFile();
+        return (await file?.text()) ?? null;
+      } catch (error) {
+        if (isMissing(error)) {
+          return null;
+        }
+        throw error;
+      }
+    },
+    async write(slot, content) {
+      const folder = await openFolder(true);
+      const handle = await folder?.getFileHandle(nameOf(slot), { create: true });
+      const file = await handle?.createSyncAccessHandle();
+      if (file === undefined) {
+        return;
+      }
+      try {
+        file.truncate(0);
+        const bytes = new TextEncoder().encode(content);
+        const half = bytes.length >> 1;
+        await writeAll(file, bytes.subarray(0, half), 0);
+        if (hasKillPoints) {
+          await reach("in-mirror");
+        }
+        await writeAll(file, bytes.subarray(half), half);
+        file.flush();
+      } finally {
+        file.close();
+      }
+    },
+  };
+}
+
+async function openFolder(create: boolean): Promise<StorageFolder | null> {
+  const root = await openStorage();
+  try {
+    return (await root?.getDirectoryHandle(folderName, { create })) ?? null;
+  } catch (error) {
+    if (isMissing(error)) {
+      return null;
+    }
+    throw error;
+  }
+}

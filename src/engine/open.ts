@@ -1,0 +1,146 @@
+// Opens a machine with one of the two engines on it. Only here is the reference engine chosen and its code fetched.
+import type { LoraConfig } from "../adapter/lora.ts";
+import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
+import { openTuningCache } from "../gpu/tuning-cache.ts";
+import type { BaseModel } from "../model/open.ts";
+import type { BackendName, BatchShape, Engine, EngineName, EngineReport } from "./contract.ts";
+import type { Objective } from "./objective.ts";
+import type { WasmPaths } from "./tfjs/backend.ts";
+import type { Economy } from "./webgpu/design.ts";
+import { createWebGpuEngine, nextSmaller } from "./webgpu/engine.ts";
+import { tilesFor } from "./webgpu/tune.ts";
+
+export type { WasmPaths } from "./tfjs/backend.ts";
+
+export interface EnginePlan {
+  engine: EngineName;
+  /** Of the reference engine. */
+  backend: BackendName;
+  wasmPaths: WasmPaths;
+  /** Of the model no more than what is trained. */
+  model: Pick<BaseModel, "config" | "weights">;
+  lora: LoraConfig;
+  shape: BatchShape;
+  /** Share of each answer that is spread over the vocabulary; 0 trains by plain cross-entropy. */
+  labelSmoothing: number;
+  /** Of the compiled engine, where the device could not bear what the budget would choose. */
+  economy?: Economy;
+}
+
+/** An engine on its machine. */
+export interface OpenedEngine {
+  machine: AnyMachine;
+  engine: Engine;
+  report: EngineReport;
+  /** What asks less of the device for the same numbers; null where there is nothing left to save. */
+  smaller: Economy | null;
+}
+
+export type EngineProgress = (doneBytes: number, totalBytes: number) => void;
+
+/**
+ * @param progress bytes of weights on the device so far, of all
+ * @throws UserError "device-lost" when the browser gives no device, and what allocation throws; then nothing is held
+ */
+export async function openEngine(
+  plan: EnginePlan,
+  progress: EngineProgress,
+  signal: AbortSignal,
+): Promise<OpenedEngine> {
+  return plan.engine === "webgpu"
+    ? await openCompiled(plan, progress, signal)
+    : await openReference(plan, progress, signal);
+}
+
+const tuned = openTuningCache("anneal-tuning");
+
+async function openCompiled(
+  plan: EnginePlan,
+  progress: EngineProgress,
+  signal: AbortSignal,
+): Promise<OpenedEngine> {
+  const { model, lora, shape, labelSmoothing, economy: wanted } = plan;
+  const machine = await openGpuMachine();
+  try {
+    const { config, weights } = model;
+    const { opened } = machine;
+    const objective = await objectiveOf(labelSmoothing);
+    const training = { config, lora, shape, objective };
+    const tiles = await tilesFor(config, weights.shapes, shape, { opened, cache: tuned, signal });
+    const given = wanted === undefined ? {} : { economy: wanted };
+    const parts = { opened, ...training, ...given, weights, tiles, progress, signal };
+    const engine = await createWebGpuEngine(parts);
+    const release = async () => {
+      await machine.release();
+      return engine.memory().allocatedBytes;
+    };
+    const { economy, planned } = engine;
+    const { totalBytes: plannedBytes, recomputedLayers } = planned;
+    const { rowsPerPass } = economy;
+    return {
+      machine: { ...machine, release },
+      engine,
+      report: reportOf(plan, { plannedBytes, recomputedLayers, rowsPerPass }),
+      smaller: nextSmaller(economy),
+    };
+  } catch (error) {
+    await machine.release();
+    throw error;
+  }
+}
+
+async function openReference(
+  plan: EnginePlan,
+  progress: EngineProgress,
+  signal: AbortSignal,
+): Promise<OpenedEngine> {
+  const { backend, wasmPaths, model, lora, shape, labelSmoothing } = plan;
+  const [{ openMachine }, { createTfjsEngine }] = await fetchReference();
+  const machine = await openMachine(backend, wasmPaths);
+  try {
+    const { config, weights } = model;
+    const objective = await objectiveOf(labelSmoothing);
+    const training = { config, lora, shape, objective };
+    const engine = await createTfjsEngine({ machine, ...training, weights, progress, signal });
+    const { plannedBytes } = engine.memory();
+    const report = reportOf(plan, { plannedBytes, recomputedLayers: 0, rowsPerPass: shape.rows });
+    return { machine, engine, report, smaller: null };
+  } catch (error) {
+    await machine.release();
+    throw error;
+  }
+}
+
+function reportOf(
+  { engine, model, shape }: EnginePlan,
+  measured: Pick<EngineReport, "plannedBytes" | "recomputedLayers" | "rowsPerPass">,
+): EngineReport {
+  return { engine, layers: model.config.numHiddenLayers, rows: shape.rows, ...measured };
+}
+
+/** Null for plain cross-entropy, for which the compiled engine needs no tfjs. */
+async function objectiveOf(labelSmoothing: number): Promise<Objective | null> {
+  if (labelSmoothing === 0) {
+    return null;
+  }
+  const module = await import("./label-smoothing.ts");
+  return module.labelSmoothing(labelSmoothing);
+}
+
+/** tfjs is loaded only where it is wanted. */
+function fetchReference() {
+  return Promise.all([import("./tfjs/backend.ts"), import("./tfjs/engine.ts")]);
+}
+
+/**
+ * Fetches the code of both engines, so that a later run needs no network. The compiled engine comes with the worker;
+ * tfjs comes apart, for the reference engine and for objectives in its ops.
+ */
+export async function fetchEngines(backend: BackendName): Promise<void> {
+  const backends = {
+    webgpu: () => import("@tensorflow/tfjs-backend-webgpu"),
+    wasm: () => import("@tensorflow/tfjs-backend-wasm"),
+    cpu: () => import("@tensorflow/tfjs-backend-cpu"),
+  };
+  await Promise.all([fetchReference(), import("./webgpu/paused-pass.ts"), backends[backend]()]);
+}

@@ -1,0 +1,101 @@
+// Queries and keys between their projections and attention: normed head by head where the model does so, then turned by their
+// position. And the gradients back.
+import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
+import { rope, ropeBackward } from "../../../kernels/rope/kernel.ts";
+import { attentionFactor } from "../../../model/config/rope-frequencies.ts";
+import type { BatchTables } from "../batch-tables.ts";
+import { rotationOf, type Network } from "../model-tensors.ts";
+import { backwardNorm, forwardNorm } from "./norm.ts";
+import { moduleOf } from "./projection.ts";
+
+/** Each [tokens, its heads * headDim]. */
+export interface Heads {
+  query: Tensor;
+  key: Tensor;
+}
+
+export interface PreparedHeads extends Heads {
+  /** The norms' scales, [tokens * heads]; null where heads are not normed. */
+  scales: Heads | null;
+}
+
+export interface HeadsCall {
+  network: Network;
+  tables: BatchTables;
+  layer: number;
+}
+
+/**
+ * What attention takes. Heads that are normed are new tensors, and may be made again from the projections, to the same bits;
+ * others are turned in the projections' own place.
+ */
+export function prepareHeads(call: HeadsCall, projected: Heads, out: Dispatch[]): PreparedHeads {
+  const heads = call.network.config.hasQkNorm
+    ? normed(call, projected, out)
+    : { ...projected, scales: null };
+  turn(call, heads, rope, out);
+  return heads;
+}
+
+/** From the gradients of what attention took, which it spends, to those of the projections. */
+export function backThroughHeads(
+  call: HeadsCall,
+  projected: Heads,
+  scales: Heads | null,
+  gradients: Heads,
+  out: Dispatch[],
+): Heads {
+  turn(call, gradients, ropeBackward, out);
+  if (scales === null) {
+    return gradients;
+  }
+  const back = (kind: keyof Heads): Tensor => {
+    const norm = headNorm(call, kind, projected[kind]);
+    const dx = scratch(`${norm.name} gradient`, norm.rows * norm.width);
+    const tensors = { rstd: scales[kind], dy: gradients[kind], dx, accumulates: false };
+    backwardNorm(call.network, norm, tensors, out);
+    return dx;
+  };
+  return { query: back("query"), key: back("key") };
+}
+
+function normed(call: HeadsCall, projected: Heads, out: Dispatch[]): PreparedHeads {
+  const norm = (kind: keyof Heads) =>
+    forwardNorm(call.network, headNorm(call, kind, projected[kind]), out);
+  const [query, key] = [norm("query"), norm("key")];
+  return { query: query.y, key: key.y, scales: { query: query.rstd, key: key.rstd } };
+}
+
+function headNorm({ network, tables, layer }: HeadsCall, kind: keyof Heads, x: Tensor) {
+  const { headDim: width } = network.config;
+  const name = kind === "query" ? "self_attn.q_norm" : "self_attn.k_norm";
+  return { name: moduleOf(layer, name), x, rows: tables.tokens * countOf(network, kind), width };
+}
+
+function turn(
+  { network, tables, layer }: HeadsCall,
+  heads: Heads,
+  kernel: typeof rope,
+  out: Dispatch[],
+): void {
+  const rotation = rotationOf(network, layer);
+  if (rotation === null) {
+    return;
+  }
+  const { cosSin } = rotation;
+  const positions = tables.view("positions");
+  const shape = {
+    rows: tables.tokens,
+    headDim: network.config.headDim,
+    scale: attentionFactor(rotation.rope),
+  };
+  for (const kind of ["query", "key"] as const) {
+    out.push(
+      kernel({ ...shape, heads: countOf(network, kind) }, { x: heads[kind], positions, cosSin }),
+    );
+  }
+}
+
+function countOf({ config }: Network, kind: keyof Heads): number {
+  return kind === "query" ? config.numAttentionHeads : config.numKeyValueHeads;
+}

@@ -1,0 +1,141 @@
+// Reads the adapter_config.json of a foreign PEFT adapter: what Anneal can go on with, and every reason it cannot.
+// Source: peft 0.21.0, tuners/lora/config.py.
+import { allTargetModules, recipeRanges, type TargetModule } from "../../recipe/recipe.ts";
+import { shownJson } from "../../util/shown.ts";
+
+/** The part of a LoraConfig that a recipe takes over. */
+export interface PeftConfig {
+  rank: number;
+  alpha: number;
+  dropout: number;
+  targetModules: TargetModule[];
+}
+
+type Json = Readonly<Record<string, unknown>>;
+/** What is wrong with a field, as the rest of a sentence; null when it is fine. */
+type Rule = (value: unknown, key: string) => string | null;
+
+/** Fields that change no number of the adapter, whatever they say. */
+const harmless: ReadonlySet<string> = new Set([
+  "auto_mapping",
+  "base_model_name_or_path",
+  "inference_mode",
+  "layers_pattern", // only together with layers_to_transform
+  "megatron_core", // only together with megatron_config
+  "peft_version",
+  "qalora_group_size", // only together with use_qalora
+  "revision",
+]);
+
+/** Ways to start that leave the base weights as they are; the others change them (pissa, olora, corda, loftq, ...). */
+const plainStarts: readonly unknown[] = [true, false, "gaussian", "eva", "orthogonal"];
+
+const modules: ReadonlySet<unknown> = new Set(allTargetModules);
+
+const rules: Readonly<Record<string, Rule>> = {
+  peft_type: oneOf(["LORA"]),
+  task_type: oneOf([null, "CAUSAL_LM"]),
+  bias: oneOf(["none"]),
+  init_lora_weights: oneOf(plainStarts),
+  r: inRange(recipeRanges.rank),
+  lora_alpha: inRange(recipeRanges.alpha),
+  lora_dropout: inRange(recipeRanges.dropout),
+  target_modules: knownModules,
+  use_rslora: unless("scales by alpha / sqrt(r), and Anneal by alpha / r"),
+  use_dora: unless("adds magnitude vectors, which Anneal does not train"),
+  fan_in_fan_out: unless("means transposed weights (Conv1D), which Anneal does not read"),
+  modules_to_save: unless("adds whole trained modules, and Anneal trains LoRA matrices only"),
+  rank_pattern: unless("gives modules ranks of their own, and Anneal has one for all"),
+  alpha_pattern: unless("gives modules strengths of their own, and Anneal has one for all"),
+  layers_to_transform: unless("leaves layers out, and Anneal adapts all of them"),
+};
+
+/**
+ * @param config parsed JSON
+ * @returns the config, or all faults in words
+ */
+export function readPeftConfig(config: unknown): PeftConfig | string[] {
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    return ["it is not a JSON object"];
+  }
+  // PEFT's own defaults for what may be left out.
+  const fields: Json = { lora_alpha: 8, lora_dropout: 0, ...config };
+  const missing = ["peft_type", "r", "target_modules"]
+    .filter((key) => !Object.hasOwn(fields, key))
+    .map((key) => `${key} is missing`);
+  const wrong = Object.entries(fields)
+    .filter(([key]) => !harmless.has(key))
+    .map(([key, value]) => ruleOf(key)(value, key))
+    .filter((fault) => fault !== null);
+  return missing.length + wrong.length > 0 ? [...missing, ...wrong] : toPeftConfig(fields);
+}
+
+/** After the rules have passed. */
+function toPeftConfig(fields: Json): PeftConfig {
+  return {
+    rank: Number(fields["r"]),
+    alpha: Number(fields["lora_alpha"]),
+    dropout: Number(fields["lora_dropout"]),
+    targetModules: allTargetModules.filter((name) =>
+      listOf(fields["target_modules"]).includes(name),
+    ),
+  };
+}
+
+function ruleOf(key: string): Rule {
+  const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
+  return rule ?? unless("is an option that Anneal does not know");
+}
+
+/** Accepts only a value that turns the feature off. */
+function unless(consequence: string): Rule {
+  return (value, key) => (isOff(value) ? null : `${key} is ${shown(value)}, which ${consequence}`);
+}
+
+/** null, false, or nothing inside; deeper than any option it counts as something. */
+function isOff(value: unknown, depth = 0): boolean {
+  return typeof value === "object" && value !== null
+    ? depth < 8 && Object.values(value).every((item) => isOff(item, depth + 1))
+    : value === null || value === false || value === "";
+}
+
+function oneOf(accepted: readonly unknown[]): Rule {
+  return (value, key) =>
+    accepted.includes(value)
+      ? null
+      : `${key} must be ${accepted.map(shown).join(" or ")}, not ${shown(value)}`;
+}
+
+function inRange({ min, max, integer }: { min: number; max: number; integer: boolean }): Rule {
+  return (value, key) => {
+    const fits =
+      typeof value === "number" &&
+      value >= min &&
+      value <= max &&
+      (!integer || Number.isInteger(value));
+    const kind = integer ? "a whole number" : "a number";
+    return fits ? null : `${key} must be ${kind} from ${min} to ${max}, not ${shown(value)}`;
+  };
+}
+
+function knownModules(value: unknown, key: string): string | null {
+  if (typeof value === "string") {
+    return `${key} is the pattern ${shown(value)}, and Anneal needs a list of module names`;
+  }
+  const names = listOf(value);
+  if (names.length === 0) {
+    return `${key} must be a list of module names, not ${shown(value)}`;
+  }
+  const unknown = names.filter((name) => !modules.has(name));
+  return unknown.length === 0
+    ? null
+    : `${key} has ${unknown.map(shown).join(", ")}; Anneal adapts ${allTargetModules.join(", ")}`;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function shown(value: unknown): string {
+  return shownJson(value).slice(0, 60);
+}

@@ -1,0 +1,83 @@
+// The tensors that a decoder needs, out of a folder of safetensors files: plain, or quantised by MLX or bitsandbytes.
+import type { FileSet } from "../../sources/files.ts";
+import { UserError } from "../../util/errors.ts";
+import { plainTensor } from "./plain-tensor.ts";
+import { bitsandbytesTensor, partsOf } from "../quantised/bitsandbytes.ts";
+import { mlxTensor } from "../quantised/mlx.ts";
+import { schemeOf, type Quantisation } from "../quantised/scheme.ts";
+import { openShards, type StoredTensor } from "./shards.ts";
+import type { SourceTensor } from "../source-tensor.ts";
+import type { TensorSpec } from "../tensors.ts";
+
+/** Tensors by Hugging Face name, and the names of the files that they lie in. */
+export interface FolderTensors {
+  tensors: ReadonlyMap<string, SourceTensor>;
+  weightFiles: readonly string[];
+}
+
+/**
+ * Reads headers alone. What is missing is left out, and shapes are as the files have them: the caller compares.
+ * @throws UserError of `openShards` and of each kind of tensor; the signal's AbortError
+ */
+export async function openFolderTensors(
+  set: FileSet,
+  specs: readonly TensorSpec[],
+  quantisation: Quantisation,
+  signal?: AbortSignal,
+): Promise<FolderTensors> {
+  const needed = new Set(specs.map(({ name }) => name));
+  const isNeeded = (name: string) => needed.has(name) || needed.has(weightBeside(name));
+  const stored = await openShards(set, isNeeded, signal);
+  const tensors = new Map(
+    specs.flatMap((spec) => {
+      const weight = stored.get(spec.name);
+      return weight === undefined
+        ? []
+        : [[spec.name, sourceTensor(spec, weight, stored, quantisation)]];
+    }),
+  );
+  const weightFiles = new Set([...stored.values()].map(({ fileName }) => fileName));
+  return { tensors, weightFiles: [...weightFiles] };
+}
+
+/** The weight that scales and the like belong to; an empty name for anything else. */
+function weightBeside(name: string): string {
+  const [, module = "", weight = ""] =
+    /^(.+)\.(?:scales|biases)$|^(.+\.weight)\..+$/.exec(name) ?? [];
+  return module === "" ? weight : `${module}.weight`;
+}
+
+function sourceTensor(
+  { name, shape }: TensorSpec,
+  weight: StoredTensor,
+  stored: ReadonlyMap<string, StoredTensor>,
+  quantisation: Quantisation,
+): SourceTensor {
+  switch (quantisation.kind) {
+    case "none":
+      return plainTensor(weight);
+    case "bitsandbytes": {
+      const parts = partsOf(name, stored);
+      return parts.has("absmax") ? bitsandbytesTensor(name, parts, shape) : plainTensor(weight);
+    }
+    case "mlx": {
+      const module = name.replace(/\.weight$/, "");
+      const scales = stored.get(`${module}.scales`);
+      if (scales === undefined) {
+        return plainTensor(weight);
+      }
+      const scheme = schemeOf(quantisation, module);
+      if (scheme === false) {
+        throw new UserError(
+          "bad-config",
+          "It has scales, but config.json says it is not quantised.",
+          {
+            where: weight.where,
+            remedy: "Choose the config.json that belongs to these weights.",
+          },
+        );
+      }
+      return mlxTensor({ weight, scales, biases: stored.get(`${module}.biases`) }, scheme);
+    }
+  }
+}

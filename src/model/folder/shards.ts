@@ -1,0 +1,142 @@
+// The tensors of a folder, in whichever of its .safetensors files they lie; headers are read, no weight is.
+import type { ByteSource } from "../../formats/byte-source.ts";
+import type { Dtype } from "../../formats/safetensors-layout.ts";
+import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
+import { textOf, type FileSet } from "../../sources/files.ts";
+import { UserError } from "../../util/errors.ts";
+import { firstTen } from "./check-tensors.ts";
+import { maxShardIndexBytes, parseShardIndex, shardIndexName } from "./shard-index.ts";
+
+/** A tensor as it lies in a file. */
+export interface StoredTensor {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly sizeBytes: number;
+  readonly fileName: string;
+  /** File and tensor, for errors. */
+  readonly where: string;
+  /** Bytes `begin` to `end`, counted from its first. @throws what the file's source throws */
+  read(begin: number, end: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Where a model in one file lies; an index beside it may be a leftover, and transformers does not read it either. */
+const wholeName = "model.safetensors";
+
+/**
+ * Opens what holds the tensors that are needed: model.safetensors where there is one, else the files that the index names
+ * for them, else every .safetensors file. Tensors that are not needed may be missing, doubled or elsewhere than the index says.
+ * @returns the needed tensors that there are, by name
+ * @throws UserError "missing-file", "bad-header", "not-safetensors", "missing-tensor"; the signal's AbortError
+ */
+export async function openShards(
+  set: FileSet,
+  isNeeded: (name: string) => boolean,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, StoredTensor>> {
+  const fileOf = set.files.has(wholeName) ? null : await readIndex(set, isNeeded);
+  const names = fileOf === null ? weightFilesOf(set) : [...new Set(fileOf.values())].sort();
+  const sources = sourcesOf(set, names);
+  const files = await Promise.all(sources.map((source) => openSafetensors(source, signal)));
+  const tensors = new Map<string, StoredTensor>();
+  for (const [index, file] of files.entries()) {
+    for (const tensor of storedTensors(file, names[index] ?? "")) {
+      const { name } = tensor;
+      if (isNeeded(name) && (fileOf === null || fileOf.has(name))) {
+        refuseSecond(tensors.get(name), tensor);
+        tensors.set(name, tensor);
+      }
+    }
+  }
+  checkIndex(fileOf, tensors);
+  return tensors;
+}
+
+/** What the index says of the tensors that are needed; null without an index. */
+async function readIndex(
+  set: FileSet,
+  isNeeded: (name: string) => boolean,
+): Promise<ReadonlyMap<string, string> | null> {
+  const sizeBytes = set.files.get(shardIndexName)?.sizeBytes;
+  if (sizeBytes === undefined) {
+    return null;
+  }
+  if (sizeBytes > maxShardIndexBytes) {
+    throw new UserError(
+      "bad-header",
+      `It has ${sizeBytes} bytes; the limit is ${maxShardIndexBytes}.`,
+      {
+        where: shardIndexName,
+        remedy: "Download the index again: no known model has one so large.",
+      },
+    );
+  }
+  const index = parseShardIndex(await textOf(set, shardIndexName));
+  return new Map([...index].filter(([name]) => isNeeded(name)));
+}
+
+function weightFilesOf(set: FileSet): string[] {
+  if (set.files.has(wholeName)) {
+    return [wholeName];
+  }
+  const names = [...set.files.keys()].filter(
+    (name) => name.endsWith(".safetensors") && !name.startsWith("adapter_"),
+  );
+  if (names.length === 0) {
+    throw new UserError("missing-file", `No .safetensors file was found in ${set.name}.`, {
+      where: set.name,
+      remedy: "Choose the model's model.safetensors (or all of its numbered parts) as well.",
+    });
+  }
+  return names.sort();
+}
+
+function sourcesOf(set: FileSet, names: readonly string[]): ByteSource[] {
+  const missing = names.filter((name) => !set.files.has(name));
+  if (missing.length > 0) {
+    throw new UserError(
+      "missing-file",
+      `${shardIndexName} names ${names.length} files of weights; ${missing.length} are missing: ${firstTen(missing)}.`,
+      { where: missing[0] ?? set.name, remedy: "Choose all .safetensors files of the model." },
+    );
+  }
+  return names.flatMap((name) => set.files.get(name) ?? []);
+}
+
+function storedTensors(file: SafetensorsFile, fileName: string): StoredTensor[] {
+  return Array.from(file.tensors.values(), ({ name, dtype, shape, begin, end }) => ({
+    name,
+    dtype,
+    shape,
+    sizeBytes: end - begin,
+    fileName,
+    where: `${fileName}, tensor ${JSON.stringify(name)}`,
+    read: (from, to, signal) => file.readRange(name, from, to, signal),
+  }));
+}
+
+function refuseSecond(first: StoredTensor | undefined, second: StoredTensor): void {
+  if (first !== undefined) {
+    throw new UserError("bad-header", `The same tensor is also in ${first.where}.`, {
+      where: second.where,
+      remedy: "Choose the files of one model only, with its model.safetensors.index.json.",
+    });
+  }
+}
+
+/** Every tensor lies where the index says. */
+function checkIndex(
+  fileOf: ReadonlyMap<string, string> | null,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): void {
+  for (const [name, fileName] of fileOf ?? []) {
+    const found = tensors.get(name);
+    if (found?.fileName !== fileName) {
+      throw new UserError(
+        "missing-tensor",
+        `${shardIndexName} says that it is in ${fileName}; ${found === undefined ? "no file that it names has it" : `it is in ${found.fileName}`}.`,
+        { where: name, remedy: "Download index and weights again: they do not belong together." },
+      );
+    }
+  }
+}

@@ -1,0 +1,279 @@
+// Statements to text.
+// Source: jinja2/compiler.py (what is a scope of its own) and jinja2/runtime.py (Macro).
+import { Evaluator } from "./evaluator.ts";
+import { globals, refuseHidden } from "./globals.ts";
+import { Loop } from "./loop.ts";
+import { toText } from "./printing.ts";
+import { Scope } from "./scope.ts";
+import type { ForStatement, Parameter, Statement, Target } from "./syntax/tree.ts";
+import {
+  isTrue,
+  itemsOf,
+  Namespace,
+  orUndefined,
+  TemplateFault,
+  Thing,
+  Tuple,
+  Undefined,
+  type Arguments,
+  type Value,
+} from "./values.ts";
+
+type End = "whole" | "break" | "continue";
+
+/** @throws TemplateFault */
+export function run(body: readonly Statement[], values: Map<string, Value>, now: Date): string {
+  return new Interpreter().run(body, new Scope(new Scope(null, globals(now)), values));
+}
+
+/** Text under way. */
+class Output {
+  text = "";
+}
+
+class Interpreter {
+  readonly #evaluator = new Evaluator();
+  readonly #mentions = new WeakMap<readonly Statement[], ReadonlySet<string>>();
+
+  run(body: readonly Statement[], scope: Scope): string {
+    return this.#textOf(body, scope);
+  }
+
+  #textOf(body: readonly Statement[], scope: Scope): string {
+    const output = new Output();
+    this.#execute(body, scope, output);
+    return output.text;
+  }
+
+  #execute(body: readonly Statement[], scope: Scope, output: Output): End {
+    for (const statement of body) {
+      const end = this.#perform(statement, scope, output);
+      if (end !== "whole") {
+        return end;
+      }
+    }
+    return "whole";
+  }
+
+  #perform(statement: Statement, scope: Scope, output: Output): End {
+    const evaluator = this.#evaluator;
+    evaluator.budget.step();
+    switch (statement.kind) {
+      case "data":
+        this.#write(output, statement.text);
+        return "whole";
+      case "output":
+        this.#write(output, toText(evaluator.evaluate(statement.value, scope)));
+        return "whole";
+      case "if":
+        return isTrue(evaluator.evaluate(statement.test, scope))
+          ? this.#execute(statement.body, scope, output)
+          : this.#execute(statement.otherwise, scope, output);
+      case "for":
+        this.#for(statement, scope, output, 0);
+        return "whole";
+      case "set":
+        this.#assign(statement.target, evaluator.evaluate(statement.value, scope), scope);
+        return "whole";
+      case "setBlock": {
+        const text = this.#textOf(statement.body, new Scope(scope));
+        this.#assign(statement.target, evaluator.filtered(statement.filters, text, scope), scope);
+        return "whole";
+      }
+      case "macro":
+        scope.set(statement.name, this.#macro(statement, scope));
+        return "whole";
+      case "callBlock": {
+        const caller = this.#macro({ ...statement, name: "caller" }, scope);
+        const { call } = statement;
+        const given = call.kind === "call" ? evaluator.arguments(call.given, scope) : null;
+        const target = call.kind === "call" ? evaluator.evaluate(call.target, scope) : null;
+        if (given !== null) {
+          const keyword = new Map([...given.keyword, ["caller", caller] as const]);
+          this.#write(output, toText(evaluator.call(target, { ...given, keyword })));
+        }
+        return "whole";
+      }
+      case "filterBlock": {
+        const text = this.#textOf(statement.body, new Scope(scope));
+        this.#write(output, toText(evaluator.filtered(statement.filters, text, scope)));
+        return "whole";
+      }
+      case "with": {
+        const inner = new Scope(scope);
+        for (const [target, value] of statement.targets) {
+          this.#assign(target, evaluator.evaluate(value, scope), inner);
+        }
+        return this.#execute(statement.body, inner, output);
+      }
+      case "scope":
+        this.#write(output, this.#textOf(statement.body, new Scope(scope)));
+        return "whole";
+      case "break":
+      case "continue":
+        return statement.kind;
+    }
+  }
+
+  #write(output: Output, text: string): void {
+    output.text += text;
+    this.#evaluator.budget.output(output.text.length);
+  }
+
+  #for(statement: ForStatement, scope: Scope, output: Output, depth: number): void {
+    const source = this.#evaluator.evaluate(statement.items, scope);
+    this.#each(statement, source, scope, output, depth);
+  }
+
+  #each(statement: ForStatement, source: Value, scope: Scope, output: Output, depth: number): void {
+    const loop = new Loop(this.#kept(statement, source, scope), depth);
+    const recurse = ({ positional }: Arguments) =>
+      this.#evaluator.budget.within(() => {
+        const inner = new Output();
+        this.#each(statement, positional[0] ?? null, scope, inner, depth + 1);
+        return inner.text;
+      });
+    const value = loop.asValue(statement.isRecursive ? recurse : null);
+    let isEmpty = true;
+    for (let item = loop.next(); item !== undefined; item = loop.next()) {
+      isEmpty = false;
+      this.#evaluator.budget.step();
+      const inner = new Scope(scope, [["loop", value]]);
+      this.#assign(statement.target, item, inner);
+      if (this.#execute(statement.body, inner, output) === "break") {
+        break;
+      }
+    }
+    if (isEmpty) {
+      this.#execute(statement.otherwise, new Scope(scope), output);
+    }
+  }
+
+  /** Items that pass the loop's condition, asked when their turn comes. */
+  *#kept({ target, test }: ForStatement, source: Value, scope: Scope): Generator<Value> {
+    for (const item of itemsOf(source)) {
+      if (test === null) {
+        yield item;
+        continue;
+      }
+      const inner = new Scope(scope);
+      this.#assign(target, item, inner);
+      if (isTrue(this.#evaluator.evaluate(test, inner))) {
+        yield item;
+      }
+    }
+  }
+
+  #assign(target: Target, value: Value, scope: Scope): void {
+    switch (target.kind) {
+      case "name":
+        scope.set(target.name, value);
+        break;
+      case "tuple": {
+        const items = itemsOf(value);
+        if (items.length !== target.items.length) {
+          throw new TemplateFault(
+            `${items.length} values cannot be unpacked into ${target.items.length}`,
+          );
+        }
+        target.items.forEach((inner, index) => {
+          this.#assign(inner, items[index] ?? null, scope);
+        });
+        break;
+      }
+      case "member": {
+        const namespace = scope.get(target.namespace);
+        if (!(namespace instanceof Namespace)) {
+          throw new TemplateFault("cannot assign attribute on non-namespace object");
+        }
+        refuseHidden(target.name);
+        namespace.attributes.set(target.name, value);
+      }
+    }
+  }
+
+  #macro(
+    { name, parameters, body }: { name: string; parameters: Parameter[]; body: Statement[] },
+    outer: Scope,
+  ): Thing {
+    const call = (given: Arguments) =>
+      this.#evaluator.budget.within(() => {
+        const scope = new Scope(outer);
+        this.#bind(name, parameters, body, given, scope);
+        return this.#textOf(body, scope);
+      });
+    const attribute = (wanted: string) =>
+      wanted === "name"
+        ? name
+        : wanted === "arguments"
+          ? new Tuple(parameters.map((parameter) => parameter.name))
+          : undefined;
+    return new Thing("Macro", { call, attribute });
+  }
+
+  /** Arguments to parameters; what is left goes to `varargs` and `kwargs` where the body asks for them. */
+  #bind(
+    macro: string,
+    parameters: readonly Parameter[],
+    body: readonly Statement[],
+    { positional, keyword }: Arguments,
+    scope: Scope,
+  ): void {
+    const rest = new Map(keyword);
+    parameters.forEach(({ name, usual }, index) => {
+      const given = index < positional.length ? positional[index] : rest.get(name);
+      rest.delete(name);
+      scope.set(name, given === undefined ? this.#usual(name, usual, scope) : given);
+    });
+    const mentioned = this.#mentionedIn(body);
+    if (mentioned.has("caller")) {
+      scope.set("caller", orUndefined(rest.get("caller"), "No caller defined"));
+      rest.delete("caller");
+    }
+    if (mentioned.has("varargs")) {
+      scope.set("varargs", new Tuple(positional.slice(parameters.length)));
+    } else if (positional.length > parameters.length) {
+      throw new TemplateFault(
+        `macro '${macro}' takes not more than ${parameters.length} argument(s)`,
+      );
+    }
+    if (mentioned.has("kwargs")) {
+      scope.set("kwargs", new Map(rest));
+    } else if (rest.size > 0) {
+      throw new TemplateFault(
+        `macro '${macro}' takes no keyword argument '${[...rest.keys()].join(", ")}'`,
+      );
+    }
+  }
+
+  #usual(name: string, usual: Parameter["usual"], scope: Scope): Value {
+    return usual === null
+      ? new Undefined(`parameter '${name}' was not provided`)
+      : this.#evaluator.evaluate(usual, scope);
+  }
+
+  #mentionedIn(body: readonly Statement[]): ReadonlySet<string> {
+    let names = this.#mentions.get(body);
+    if (names === undefined) {
+      names = namesIn(body);
+      this.#mentions.set(body, names);
+    }
+    return names;
+  }
+}
+
+/** All names that a tree reads. */
+function namesIn(tree: unknown): Set<string> {
+  const names = new Set<string>();
+  const visit = (node: unknown) => {
+    if (typeof node !== "object" || node === null) {
+      return;
+    }
+    if ("kind" in node && node.kind === "name" && "name" in node) {
+      names.add(String(node.name));
+    }
+    Object.values(node).forEach(visit);
+  };
+  visit(tree);
+  return names;
+}

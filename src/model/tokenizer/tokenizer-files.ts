@@ -1,0 +1,102 @@
+// The files in which a model folder keeps its tokenizer and chat templates, to plain values.
+// Source: transformers' tokenization_utils_base.py and utils/hub.py (names and order of the files).
+import { findJsonFault } from "../../formats/json-fault.ts";
+import { badTokenizer } from "./field.ts";
+
+/** A tokenizer as plain values: parsed from a folder's files, or made of a GGUF file's metadata. */
+export interface TokenizerParts {
+  /** What tokenizer.json holds. */
+  tokenizer: unknown;
+  /** What tokenizer_config.json and special_tokens_map.json hold; absent or null where there is none. */
+  config?: unknown;
+  specialTokensMap?: unknown;
+  /** Chat templates that lie in files of their own, by name; they win over those of the config. */
+  templates?: ReadonlyMap<string, string>;
+  /** `eos_token_id` of config.json or generation_config.json: asked where no file names the end token. */
+  eosIds?: readonly number[];
+  /** Where the tokenizer was, for errors; `tokenizer.json` unless given. */
+  file?: string;
+}
+
+export const defaultTemplate = "default";
+
+/** Whether `readTokenizerFiles` reads a file of this name. */
+export function isTokenizerFile(name: string): boolean {
+  return /^(tokenizer|tokenizer_config|special_tokens_map|chat_template)\.json$|\.jinja$/.test(
+    name,
+  );
+}
+
+/**
+ * @param texts by file name. `chat_template.jinja` is the default template, any other `.jinja` one that has its name
+ *   (`additional_chat_templates/tool_use.jinja`, with or without the folder).
+ * @throws UserError "bad-tokenizer" naming the file that is no JSON object; without tokenizer.json too
+ */
+export function readTokenizerFiles(
+  texts: ReadonlyMap<string, string>,
+  eosIds: readonly number[],
+): TokenizerParts {
+  const read = (name: string) => {
+    const text = texts.get(name);
+    return text === undefined ? null : parseObject(text, name);
+  };
+  return {
+    tokenizer: read("tokenizer.json"),
+    config: read("tokenizer_config.json"),
+    specialTokensMap: read("special_tokens_map.json"),
+    templates: templatesIn(texts, read("chat_template.json")),
+    eosIds,
+  };
+}
+
+/** @param processor chat_template.json, as processors keep theirs: `{"chat_template": ...}` */
+function templatesIn(
+  texts: ReadonlyMap<string, string>,
+  processor: Record<string, unknown> | null,
+): Map<string, string> {
+  const templates = new Map(templatesOf(processor?.["chat_template"]));
+  for (const [name, text] of texts) {
+    const stem = /([^/\\]+)\.jinja$/.exec(name)?.[1];
+    if (stem !== undefined) {
+      templates.set(stem === "chat_template" ? defaultTemplate : stem, text);
+    }
+  }
+  return templates;
+}
+
+/** `chat_template` of a config: a string, a list of `{name, template}`, or an object of them by name. */
+export function templatesOf(value: unknown): [string, string][] {
+  if (typeof value === "string") {
+    return [[defaultTemplate, value]];
+  }
+  const pairs: unknown[][] = Array.isArray(value)
+    ? (value as unknown[]).map((entry) => [member(entry, "name"), member(entry, "template")])
+    : typeof value === "object" && value !== null
+      ? Object.entries(value)
+      : [];
+  return pairs.flatMap(([name, template]) =>
+    typeof name === "string" && typeof template === "string" ? [[name, template]] : [],
+  );
+}
+
+function member(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined;
+}
+
+function parseObject(text: string, file: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    const at = findJsonFault(text);
+    const where =
+      at === undefined ? "" : at >= text.length ? "; it ends too early" : ` at character ${at}`;
+    throw badTokenizer(file, `It is not JSON${where}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw badTokenizer(file, "It is not a JSON object");
+  }
+  return value as Record<string, unknown>;
+}

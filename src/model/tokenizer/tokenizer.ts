@@ -1,0 +1,126 @@
+// The tokenizer of a model: texts and chats to ids and back, checked against the embedding's size.
+import type { ChatRequest, TextTokenizer } from "../../data/tokenizer.ts";
+import { UserError } from "../../util/errors.ts";
+import { renderHere, type ChatTemplate, type RenderChats } from "../chat-template/render.ts";
+import { defaultTemplate, templatesOf, type TokenizerParts } from "./tokenizer-files.ts";
+import { Field, isObject, shown } from "./field.ts";
+import { readPipeline, type TokenPipeline } from "./pipeline.ts";
+
+export interface ModelTokenizer extends TextTokenizer {
+  hasChatTemplate: boolean;
+  /** @param now what a template prints as the time; the present unless given */
+  renderChats(
+    requests: readonly ChatRequest[],
+    signal?: AbortSignal,
+    now?: Date,
+  ): Promise<string[]>;
+  /** Ids that end a text, from the tokenizer itself. */
+  eosId: number;
+  /** One token as it stands within a text, special tokens included. */
+  decodeToken(token: number): string;
+}
+
+/**
+ * @param vocabSize rows of the embedding; every token of the model's vocabulary must be below it
+ * @param render where chat templates run: foreign code, so a page gives it a worker of its own
+ * @throws UserError "bad-tokenizer" or "vocabulary-mismatch"
+ */
+export function parseTokenizer(
+  parts: TokenizerParts,
+  vocabSize: number,
+  render: RenderChats = renderHere,
+): ModelTokenizer {
+  const file = parts.file ?? "tokenizer.json";
+  const field = new Field(parts.tokenizer, file);
+  const pipeline = readPipeline(field, vocabSize);
+  checkVocabulary(pipeline, vocabSize, file);
+  const specialTokens = readSpecialTokens(parts);
+  const { eosText, eosId } = findEos(specialTokens, parts, pipeline, file);
+  const template = findTemplate(parts, { ...specialTokens, eos_token: eosText });
+  return {
+    eosText,
+    eosId,
+    hasChatTemplate: template !== null,
+    encode: (text) => pipeline.encode(text, true),
+    encodeRendered: (text) => pipeline.encode(text, false),
+    decode: (tokens) => pipeline.decode(tokens, true),
+    decodeToken: (token) => decodeWithin(pipeline, token),
+    renderChats: async (requests, signal, now) =>
+      await render({ ...(template ?? refuseChats()), ...(now && { now }) }, requests, signal),
+  };
+}
+
+function checkVocabulary(pipeline: TokenPipeline, vocabSize: number, file: string): void {
+  const largest = pipeline
+    .encode("", true)
+    .reduce((most, id) => Math.max(most, id), pipeline.largestId);
+  if (largest >= vocabSize) {
+    throw new UserError(
+      "vocabulary-mismatch",
+      `The tokenizer's ids go up to ${largest}, but the embedding has ${vocabSize} rows.`,
+      { where: file, remedy: "Choose the tokenizer that belongs to this model." },
+    );
+  }
+}
+
+/** A token's text where it is not the first: decoders take a leading space away from a text. */
+function decodeWithin(pipeline: TokenPipeline, token: number): string {
+  const once = pipeline.decode([token], false);
+  const twice = pipeline.decode([token, token], false);
+  return twice.startsWith(once) ? twice.slice(once.length) : once;
+}
+
+/** `bos_token` and its like; given as text or as `{content}`. tokenizer_config.json wins. */
+function readSpecialTokens({ config, specialTokensMap }: TokenizerParts): Record<string, string> {
+  const tokens: [string, string][] = [];
+  for (const source of [specialTokensMap, config]) {
+    for (const [key, value] of Object.entries(isObject(source) ? source : {})) {
+      const content = isObject(value) ? value["content"] : value;
+      if (key.endsWith("_token") && typeof content === "string") {
+        tokens.push([key, content]);
+      }
+    }
+  }
+  return Object.fromEntries(tokens);
+}
+
+function findEos(
+  specialTokens: Readonly<Record<string, string>>,
+  { eosIds = [] }: TokenizerParts,
+  pipeline: TokenPipeline,
+  file: string,
+): { eosText: string; eosId: number } {
+  const named = specialTokens["eos_token"];
+  const [configured] = eosIds;
+  const eosText = named ?? (configured === undefined ? undefined : pipeline.tokenOf(configured));
+  const eosId = eosText === undefined ? undefined : pipeline.idOf(eosText);
+  if (eosText === undefined || eosId === undefined) {
+    const where = named === undefined ? file : "tokenizer_config.json";
+    const fault =
+      eosText === undefined
+        ? "No file names an eos_token, so the model could not learn where to stop."
+        : `Its eos_token ${shown(eosText)} is not in the vocabulary.`;
+    throw new UserError("bad-tokenizer", fault, {
+      where,
+      remedy:
+        "Choose the tokenizer files that belong to this model, tokenizer_config.json among them.",
+    });
+  }
+  return { eosText, eosId };
+}
+
+function findTemplate(
+  { config, templates }: TokenizerParts,
+  specialTokens: Readonly<Record<string, string>>,
+): ChatTemplate | null {
+  const inConfig = new Map(templatesOf(isObject(config) ? config["chat_template"] : null));
+  const source = templates?.get(defaultTemplate) ?? inConfig.get(defaultTemplate);
+  return source === undefined ? null : { source, specialTokens };
+}
+
+function refuseChats(): never {
+  throw new UserError("bad-tokenizer", "The model has no chat template.", {
+    where: "tokenizer_config.json",
+    remedy: "Use prompt and completion rows instead of messages, or an instruct model.",
+  });
+}

@@ -1,0 +1,78 @@
+// From a tensor as a file keeps it to the bytes of a format, a piece at a time; what is lost on the way is measured.
+import type { SourceTensor } from "../source-tensor.ts";
+import { WeightEncoder, type WeightPart } from "../weight-format/encode.ts";
+import { EncodingError } from "../weight-format/encoding-error.ts";
+import type { WeightShape } from "../weight-format/format.ts";
+import { rowPieces } from "./weight-pieces.ts";
+
+/** What the conversion of one tensor lost. */
+export interface TensorConversion {
+  readonly shape: WeightShape;
+  /** Against the file's values, dequantised where it packs them. */
+  readonly error: EncodingError;
+}
+
+/** What the conversions of a model lost, of those tensors that were not taken over as they are. */
+export class ConversionReport {
+  readonly #tensors = new Map<string, TensorConversion>();
+
+  /** By Hugging Face name. */
+  get tensors(): ReadonlyMap<string, TensorConversion> {
+    return this.#tensors;
+  }
+
+  /** Over all converted tensors; a tensor converted twice counts once. */
+  get overall(): EncodingError {
+    const overall = new EncodingError();
+    for (const { error } of this.#tensors.values()) {
+      overall.add(error);
+    }
+    return overall;
+  }
+
+  record(name: string, conversion: TensorConversion): void {
+    this.#tensors.set(name, conversion);
+  }
+}
+
+/**
+ * A tensor's bytes in the wanted format: the file's own where it packs in that very way, else encoded from its values.
+ * @param report is told what is lost, once the last part is taken
+ * @throws UserError for bytes that cannot be had or a value that the format cannot hold; the signal's AbortError
+ */
+export async function* convertTensor(
+  tensor: SourceTensor,
+  wanted: WeightShape,
+  signal: AbortSignal,
+  report?: ConversionReport,
+): AsyncGenerator<WeightPart> {
+  if (tensor.packed !== undefined && isSameShape(tensor.kept, wanted)) {
+    yield* tensor.packed(signal);
+    return;
+  }
+  const encoder = new WeightEncoder(tensor.name, wanted);
+  for (const [first, end] of rowPieces(wanted.rows, wanted.cols)) {
+    signal.throwIfAborted();
+    yield* encoder.rows(await tensor.values(first, end, signal));
+  }
+  yield* encoder.finish();
+  if (wanted.format !== "f32") {
+    report?.record(tensor.name, { shape: wanted, error: encoder.error });
+  }
+}
+
+/** "q4, groups of 64: relative error 0.074, at most 0.021 on a weight". */
+export function conversionWords(
+  { format, groupSize }: Pick<WeightShape, "format" | "groupSize">,
+  { relative, largest }: EncodingError,
+): string {
+  const groups = groupSize === undefined ? "" : `, groups of ${groupSize}`;
+  const digits = (value: number) => String(Number(value.toPrecision(2)));
+  return `${format}${groups}: relative error ${digits(relative)}, at most ${digits(largest)} on a weight`;
+}
+
+function isSameShape(a: WeightShape, b: WeightShape): boolean {
+  const layoutOf = ({ format, rows, cols, groupSize, scaleType = "f16" }: WeightShape) =>
+    [format, rows, cols, groupSize, scaleType].join();
+  return layoutOf(a) === layoutOf(b);
+}

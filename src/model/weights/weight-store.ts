@@ -1,0 +1,152 @@
+// The frozen weights of a model in the formats they are kept in, ready for a device: what an engine takes.
+import { invariant } from "../../util/assert.ts";
+import type { SourceTensor } from "../source-tensor.ts";
+import { tensorsOf } from "../tensors.ts";
+import { convertTensor, type ConversionReport } from "./weight-convert.ts";
+import { decodeWeight } from "../weight-format/decode.ts";
+import { WeightEncoder, type WeightPart } from "../weight-format/encode.ts";
+import {
+  formatFor,
+  weightBytes,
+  type WeightBinding,
+  type WeightFormat,
+  type WeightShape,
+} from "../weight-format/format.ts";
+import { rowPieces } from "./weight-pieces.ts";
+import type { ModelConfig } from "../config/model-config.ts";
+
+export interface WeightStore {
+  /** How each of the decoder's tensors is kept, by Hugging Face name. */
+  readonly shapes: ReadonlyMap<string, WeightShape>;
+  /**
+   * A tensor's bytes as they lie on a device, in pieces of at most 16 MiB that together fill every binding.
+   * @throws UserError for bytes that cannot be had or a value that the format cannot hold; the signal's AbortError
+   */
+  parts(name: string, signal: AbortSignal): AsyncIterable<WeightPart>;
+}
+
+/** One format for all matrices, or each as its file keeps it. */
+export interface WeightChoice {
+  format: WeightFormat | "stored";
+  /** Values that share a scale, of q8 and q4. */
+  groupSize?: number;
+}
+
+/**
+ * What a choice means for each tensor of a model: vectors stay f32, rows that are not whole groups are f16.
+ * @param tensors as the files keep them; needed for "stored"
+ */
+export function weightShapes(
+  config: ModelConfig,
+  choice: WeightChoice,
+  tensors?: ReadonlyMap<string, SourceTensor>,
+): Map<string, WeightShape> {
+  return new Map(
+    tensorsOf(config).map(({ name, shape }) => [
+      name,
+      choice.format === "stored"
+        ? keptShape(name, tensors)
+        : shapeFor(shape, choice.format, choice.groupSize),
+    ]),
+  );
+}
+
+/** A tensor's rows and columns; a vector is one row. */
+export function matrixOf(shape: readonly number[]): { rows: number; cols: number } {
+  const cols = shape.at(-1) ?? 1;
+  return { rows: shape.slice(0, -1).reduce((rows, size) => rows * size, 1), cols };
+}
+
+/** Bytes of all tensors on a device. */
+export function storedBytes(shapes: ReadonlyMap<string, WeightShape>): number {
+  let sum = 0;
+  for (const shape of shapes.values()) {
+    for (const bytes of Object.values(weightBytes(shape))) {
+      sum += bytes;
+    }
+  }
+  return sum;
+}
+
+/**
+ * A store that reads and converts whenever it is asked: for files that are here and need no cache.
+ * @param shapes what `weightShapes` gives
+ * @param report is told what each conversion loses
+ */
+export function sourceStore(
+  tensors: ReadonlyMap<string, SourceTensor>,
+  shapes: ReadonlyMap<string, WeightShape>,
+  report?: ConversionReport,
+): WeightStore {
+  return {
+    shapes,
+    parts(name, signal) {
+      const tensor = tensors.get(name);
+      invariant(tensor !== undefined, `${name} was not opened`);
+      return convertTensor(tensor, shapeIn(shapes, name), signal, report);
+    },
+  };
+}
+
+/** A store that encodes f32 values whenever they are asked for. */
+export function encodingStore(
+  shapes: ReadonlyMap<string, WeightShape>,
+  read: (name: string, signal: AbortSignal) => Promise<Float32Array<ArrayBuffer>>,
+): WeightStore {
+  return {
+    shapes,
+    async *parts(name, signal) {
+      const shape = shapeIn(shapes, name);
+      const values = await read(name, signal);
+      const encoder = new WeightEncoder(name, shape);
+      for (const [first, end] of rowPieces(shape.rows, shape.cols)) {
+        yield* encoder.rows(values.subarray(first * shape.cols, end * shape.cols));
+      }
+      yield* encoder.finish();
+    },
+  };
+}
+
+/** A whole tensor as f32: what a kernel that reads it sees. */
+export async function readValues(
+  store: WeightStore,
+  name: string,
+  signal: AbortSignal,
+): Promise<Float32Array<ArrayBuffer>> {
+  const shape = shapeIn(store.shapes, name);
+  const sizes = Object.entries(weightBytes(shape));
+  const stored: Partial<Record<WeightBinding, ArrayBuffer>> = Object.fromEntries(
+    sizes.map(([binding, bytes]) => [binding, new ArrayBuffer(bytes)]),
+  );
+  for await (const { binding, offsetBytes, values } of store.parts(name, signal)) {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    new Uint8Array(stored[binding] ?? new ArrayBuffer(0)).set(bytes, offsetBytes);
+  }
+  return decodeWeight(shape, stored);
+}
+
+export function shapeIn(shapes: ReadonlyMap<string, WeightShape>, name: string): WeightShape {
+  const shape = shapes.get(name);
+  invariant(shape !== undefined, `${name} is not among the weights`);
+  return shape;
+}
+
+function keptShape(
+  name: string,
+  tensors: ReadonlyMap<string, SourceTensor> | undefined,
+): WeightShape {
+  const tensor = tensors?.get(name);
+  invariant(tensor !== undefined, `${name} was not opened`);
+  return tensor.kept;
+}
+
+function shapeFor(
+  shape: readonly number[],
+  wanted: WeightFormat,
+  groupSize: number | undefined,
+): WeightShape {
+  const { rows, cols } = matrixOf(shape);
+  const format = formatFor(wanted, rows, cols, groupSize);
+  const isGrouped = format === wanted && groupSize !== undefined;
+  return { format, rows, cols, ...(isGrouped && { groupSize }) };
+}

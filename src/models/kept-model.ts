@@ -1,0 +1,182 @@
+// A converted model in the page's storage: put there once, opened from there for every start and every rebuilt device.
+import { openDescription } from "../model/description.ts";
+import type { RenderChats } from "../model/chat-template/render.ts";
+import type { BaseModel, OpenedModel } from "../model/open.ts";
+import { ConversionReport } from "../model/weights/weight-convert.ts";
+import type { WeightShape } from "../model/weight-format/format.ts";
+import {
+  sourceStore,
+  storedBytes,
+  weightShapes,
+  type WeightChoice,
+  type WeightStore,
+} from "../model/weights/weight-store.ts";
+import type { CacheReader } from "../sources/cache/cache-reader.ts";
+import { cacheKey, type ModelCache } from "../sources/cache/cache.ts";
+import { textOf } from "../sources/files.ts";
+import { hasCode } from "../util/errors.ts";
+import type { LoadedModel } from "./loaded-model.ts";
+import { formatName } from "../model/weights/weight-choice.ts";
+
+/** Raised whenever the bytes of a format change their meaning. */
+const encodingVersion = 1;
+
+const factsName = "anneal.json";
+
+/** What is known of a model only while its source is at hand. */
+interface Facts extends Pick<
+  BaseModel,
+  "parameters" | "sizeBytes" | "dtype" | "indexSha256" | "formerSha256"
+> {
+  source: LoadedModel["source"];
+  format: string;
+  conversionError: number | null;
+  shapes: [name: string, shape: WeightShape][];
+}
+
+/** Where a model in some format lies, or would lie. */
+export async function keyOf(
+  { indexSha256 }: Pick<BaseModel, "indexSha256">,
+  format: string,
+): Promise<string> {
+  return await cacheKey([encodingVersion, indexSha256, format]);
+}
+
+/**
+ * Converts a model tensor by tensor into the cache. What was begun and not ended leaves nothing.
+ * @param progress bytes in the wanted format so far, of all
+ * @throws UserError "quota", "busy", or what the source throws; the signal's AbortError
+ */
+export async function keepModel(
+  cache: ModelCache,
+  key: string,
+  {
+    model,
+    choice,
+    ...description
+  }: {
+    model: OpenedModel;
+    choice: WeightChoice;
+    source: LoadedModel["source"];
+    revision: string | null;
+    format: string;
+  },
+  progress: (doneBytes: number, totalBytes: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const shapes = weightShapes(model.config, choice, model.tensors);
+  const report = new ConversionReport();
+  const store = sourceStore(model.tensors, shapes, report);
+  const writer = await cache.create(key, {
+    ...description,
+    name: model.name,
+    licence: model.licence,
+  });
+  try {
+    for (const [name, text] of model.texts) {
+      await writer.text(name, text);
+    }
+    const totalBytes = storedBytes(shapes);
+    let doneBytes = 0;
+    for (const name of shapes.keys()) {
+      for await (const { binding, values } of store.parts(name, signal)) {
+        const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+        await writer.write(`${name}/${binding}`, bytes);
+        doneBytes += bytes.length;
+        progress(doneBytes, totalBytes);
+      }
+    }
+    const { parameters, sizeBytes, dtype, indexSha256, formerSha256 } = model;
+    const facts: Facts = {
+      parameters,
+      sizeBytes,
+      dtype,
+      indexSha256,
+      formerSha256,
+      source: description.source,
+      format: formatName(choice),
+      conversionError: lossOf(report),
+      shapes: [...shapes],
+    };
+    await writer.text(factsName, JSON.stringify(facts));
+    await writer.commit();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+/** Null for what is less than f32 itself rounds: bf16 numbers below f16's smallest, say. */
+function lossOf({ overall }: ConversionReport): number | null {
+  return overall.relative < 2 ** -23 ? null : overall.relative;
+}
+
+/** A kept model, ready for an engine; `close` lets it be deleted. */
+export interface OpenKept {
+  model: LoadedModel;
+  close: () => Promise<void>;
+}
+
+/**
+ * @param onDamaged called once, when a weight turns out to be damaged as it is read
+ * @throws UserError "missing-file", "damaged-file" or "busy"
+ */
+export async function openKept(
+  cache: ModelCache,
+  key: string,
+  onDamaged: () => Promise<void>,
+  render?: RenderChats,
+): Promise<OpenKept> {
+  const reader = await cache.open(key);
+  try {
+    const set = await reader.files();
+    const facts = JSON.parse(await textOf(set, factsName)) as Facts;
+    const { shapes, ...known } = facts;
+    const model: LoadedModel = {
+      ...known,
+      name: set.name,
+      revision: set.revision ?? null,
+      licence: set.licence ?? null,
+      ...(await openDescription(set, render)),
+      weights: storeOf(reader, new Map(shapes), onDamaged),
+    };
+    return { model, close: reader.close };
+  } catch (error) {
+    await reader.close();
+    throw error;
+  }
+}
+
+/** Reads every binding piece by piece, as it was written. */
+function storeOf(
+  reader: CacheReader,
+  shapes: ReadonlyMap<string, WeightShape>,
+  onDamaged: () => Promise<void>,
+): WeightStore {
+  let isDamaged = false;
+  const read: CacheReader["read"] = async (...place) => {
+    try {
+      return await reader.read(...place);
+    } catch (error) {
+      if (hasCode(error, "damaged-file") && !isDamaged) {
+        isDamaged = true;
+        await onDamaged();
+      }
+      throw error;
+    }
+  };
+  return {
+    shapes,
+    async *parts(name, signal) {
+      for (const binding of ["weight", "scales", "tables"] as const) {
+        const blob = `${name}/${binding}`;
+        let offsetBytes = 0;
+        for (const [index, sizeBytes] of (reader.blobs.get(blob) ?? []).entries()) {
+          const bytes = await read(blob, index, signal);
+          yield { binding, offsetBytes, values: new Uint32Array(bytes.buffer) };
+          offsetBytes += sizeBytes;
+        }
+      }
+    },
+  };
+}

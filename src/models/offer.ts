@@ -1,0 +1,86 @@
+// Prices a model before its weights are read: what a run takes in each format, and which of them fit this device.
+import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
+import type { OpenedModel } from "../model/open.ts";
+import { choicesFor, formatName, formatWords } from "../model/weights/weight-choice.ts";
+import { weightShapes } from "../model/weights/weight-store.ts";
+import type { FileSet } from "../sources/files.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { bytesTaken } from "../engine/run-bytes.ts";
+import { bestOf, fitOf, fitWords, type Candidate, type NamedFit } from "./fit.ts";
+import type { RoomFinder } from "./device-room.ts";
+import type { DeviceInfo, ModelOffer } from "./facts.ts";
+
+export interface Priced {
+  id: number;
+  set: FileSet;
+  model: OpenedModel;
+  recipe: Recipe;
+  device: DeviceInfo;
+}
+
+export async function offerOf(
+  { id, set, model, recipe, device }: Priced,
+  room: RoomFinder,
+): Promise<ModelOffer> {
+  const candidates = choicesFor(model.tensors).map((choice) => ({
+    format: formatName(choice),
+    label: formatWords(choice),
+    ...candidateOf(model, weightShapes(model.config, choice, model.tensors), recipe, device),
+  }));
+  // What an engine would take of a device that had it; f32, the way out for a few models, is not worth the trial.
+  const tried = candidates.filter(({ format }) => format !== "f32");
+  const wanted = Math.max(...tried.map(({ takes, shape }) => takes(shape, defaultBudgetBytes)));
+  const allowed = await room.upTo(wanted, device.backend);
+  const fits = candidates.map(({ format, label, ...candidate }) => ({
+    format,
+    label,
+    ...fitOf(candidate, allowed),
+  }));
+  const formats = fits.map((fit) => ({
+    format: fit.format,
+    label: fit.label,
+    weightsBytes: fit.weightsBytes,
+    neededBytes: fit.neededBytes,
+    fits: fit.fits,
+    words: fitWords(fit, without(fits, fit), allowed),
+  }));
+  return {
+    id,
+    name: model.name,
+    revision: set.revision ?? null,
+    licence: model.licence,
+    architecture: model.config.architecture,
+    parameters: model.parameters,
+    dtype: model.dtype,
+    downloadBytes: set.source === "hub" ? weightBytesOf(set, model) : 0,
+    formats,
+    suggested: suggestionOf(fits),
+  };
+}
+
+function candidateOf(
+  { config }: OpenedModel,
+  shapes: Candidate["shapes"],
+  recipe: Recipe,
+  { engine }: DeviceInfo,
+): Candidate {
+  const contextLength = config.maxPositionEmbeddings;
+  const shape = { rows: recipe.batchSize, length: Math.min(recipe.maxLength, contextLength) };
+  return { shapes, shape, contextLength, takes: bytesTaken(config, shapes, recipe, engine) };
+}
+
+/** As it is stored where that fits. f32 is for models that f16 cannot hold, which a person then chooses. */
+function suggestionOf(fits: readonly (NamedFit & { format: string })[]): string {
+  const stored = fits.find(({ format }) => format === "stored");
+  const smaller = fits.filter(({ format }) => format !== "f32");
+  return stored?.fits === true ? "stored" : (bestOf(smaller)?.format ?? "stored");
+}
+
+function without<T extends NamedFit>(fits: readonly T[], one: T): T[] {
+  return fits.filter((other) => other !== one);
+}
+
+/** Of the files that are still to come: the small ones were read to make the offer. */
+function weightBytesOf({ files }: FileSet, { weightFiles }: OpenedModel): number {
+  return weightFiles.reduce((sum, name) => sum + (files.get(name)?.sizeBytes ?? 0), 0);
+}

@@ -1,0 +1,68 @@
+// The base model on a device of its own, to be prompted before any run; it makes way when one begins.
+import { initialAdapter, loraTargets, type LoraConfig } from "../adapter/lora.ts";
+import type { BaseModel } from "../model/open.ts";
+import { targetModulesOf } from "../model/tensors.ts";
+import type { PlainError } from "../util/errors.ts";
+import { rebuild, releaseRig, type Rig, type RigPlan } from "./device-engine.ts";
+import { answer, type Prompting } from "./prompting.ts";
+import { WaitWatch } from "./stall-watch.ts";
+
+/** An engine always has an adapter; this one is the smallest there is, and it stays off. */
+function unusedLora({ config }: BaseModel): LoraConfig {
+  return { rank: 1, alpha: 1, dropout: 0, targetModules: targetModulesOf(config).slice(0, 1) };
+}
+
+export class Preview {
+  readonly #model: BaseModel;
+  readonly #where: Pick<RigPlan, "engine" | "backend" | "wasmPaths">;
+  readonly #watch: WaitWatch;
+  #rig: Rig | null = null;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    model: BaseModel,
+    where: Pick<RigPlan, "engine" | "backend" | "wasmPaths">,
+    onWait: (fault: PlainError | null) => void,
+  ) {
+    this.#model = model;
+    this.#where = where;
+    this.#watch = new WaitWatch(onWait);
+  }
+
+  /** One answer after the other. */
+  async answer(
+    prompting: Prompting,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const answered = this.#queue.then(async () => {
+      const { engine } = await this.#open(signal);
+      return await answer(engine, this.#model, prompting, onText, signal);
+    });
+    this.#queue = answered.catch(() => undefined);
+    return await answered;
+  }
+
+  async release(): Promise<void> {
+    await this.#queue;
+    await releaseRig(this.#rig);
+    this.#rig = null;
+  }
+
+  async #open(signal: AbortSignal): Promise<Rig> {
+    if (this.#rig !== null && !this.#rig.machine.isLost()) {
+      return this.#rig;
+    }
+    const old = this.#rig;
+    this.#rig = null;
+    const model = this.#model;
+    const lora = unusedLora(model);
+    const targets = loraTargets(model.config, lora);
+    const plan = { ...this.#where, model, lora, shape: { rows: 1, length: 1 }, labelSmoothing: 0 };
+    const adapter = initialAdapter(targets, lora.rank, 0);
+    const opened = (alive: () => void) => rebuild(old, plan, adapter, alive, signal);
+    const { rig } = await this.#watch.during("device", opened, true);
+    this.#rig = { ...rig, engine: this.#watch.watched(rig.engine) };
+    return this.#rig;
+  }
+}

@@ -1,0 +1,108 @@
+// What a recipe means for the loaded model and data: rows, tokens, steps, bytes, and the first rows token by token.
+import { countTrainable, loraTargets } from "../adapter/lora.ts";
+import { batchLength } from "../data/batch.ts";
+import { buildDataset, type Dataset } from "../data/dataset.ts";
+import type { Example } from "../data/rows.ts";
+import type { TokenizedExample } from "../data/tokenize.ts";
+import type { TextTokenizer } from "../data/tokenizer.ts";
+import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
+import type { BaseModel } from "../model/open.ts";
+import { targetModulesOf } from "../model/tensors.ts";
+import { totalStepsOf } from "../train/batches.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { UserError } from "../util/errors.ts";
+import { bytesTaken } from "../engine/run-bytes.ts";
+import type { LoadedData } from "./data-file.ts";
+import type { EngineName } from "../engine/contract.ts";
+import type { PreviewToken, RunPlan } from "./events.ts";
+
+const previewRows = 3;
+
+/**
+ * @param startedAt when the run was started, in milliseconds since 1970: the day that a chat template may print
+ * @throws UserError "too-long" when maxLength exceeds the model's context; those of buildDataset
+ */
+export async function datasetFor(
+  model: BaseModel,
+  data: LoadedData,
+  recipe: Recipe,
+  startedAt: number,
+): Promise<Dataset> {
+  const now = dayOf(startedAt);
+  const tokenizer: TextTokenizer = {
+    ...model.tokenizer,
+    renderChats: (requests, signal) => model.tokenizer.renderChats(requests, signal, now),
+  };
+  const dataset = await buildDataset(data.examples, tokenizer, recipe);
+  const context = model.config.maxPositionEmbeddings;
+  if (dataset.longestExample > context) {
+    throw new UserError(
+      "too-long",
+      `The longest row has ${dataset.longestExample} tokens, but the model reads at most ${context}.`,
+      { remedy: `Set maxLength to ${context} or less; longer rows are then cut and counted.` },
+    );
+  }
+  return dataset;
+}
+
+export async function planRun(
+  model: BaseModel,
+  data: LoadedData,
+  recipe: Recipe,
+  engine: EngineName,
+): Promise<RunPlan> {
+  const dataset = await datasetFor(model, data, recipe, Date.now());
+  const targets = loraTargets(model.config, recipe);
+  refuseNoTarget(model, recipe, targets.length);
+  const shape = { rows: recipe.batchSize, length: batchLength(dataset.longestRow) };
+  const takes = bytesTaken(model.config, model.weights.shapes, recipe, engine);
+  return {
+    trainRows: dataset.train.length,
+    heldOutRows: dataset.heldOut.length,
+    trainedTokens: dataset.trainedTokens,
+    longestRowTokens: dataset.longestExample,
+    truncatedRows: dataset.truncatedRows,
+    droppedRows: dataset.droppedRows,
+    totalSteps: totalStepsOf(dataset, recipe),
+    trainableParameters: countTrainable(targets, recipe.rank),
+    neededBytes: takes(shape, defaultBudgetBytes),
+    preview: dataset.train.slice(0, previewRows).map((row) => previewOf(row, model)),
+    samplePrompt: samplePromptOf(data.examples, dataset),
+  };
+}
+
+/** Noon, here, of what day it was in UTC: a run that goes on elsewhere, or on another day, has the same tokens. */
+function dayOf(startedAt: number): Date {
+  const day = new Date(startedAt);
+  return new Date(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate(), 12);
+}
+
+/** As PEFT: names that a model lacks are passed over, but one must be there. */
+export function refuseNoTarget({ config, name }: BaseModel, recipe: Recipe, count: number): void {
+  if (count === 0) {
+    throw new UserError(
+      "bad-recipe",
+      `${name} has no layer named ${recipe.targetModules.join(", ")}.`,
+      { where: "targetModules", remedy: `Choose of ${targetModulesOf(config).join(", ")}.` },
+    );
+  }
+}
+
+function previewOf({ tokens, isTrained }: TokenizedExample, model: BaseModel): PreviewToken[] {
+  return tokens.map((token, place) => ({
+    text: model.tokenizer.decodeToken(token),
+    trained: place > 0 && isTrained[place] === true,
+  }));
+}
+
+/** A held-out row's prompt where there is one, so that the sample shows more than memory. */
+export function samplePromptOf(examples: readonly Example[], { heldOut, train }: Dataset): string {
+  const line = (heldOut[0] ?? train[0])?.line;
+  const example = examples.find((candidate) => candidate.line === line);
+  if (example === undefined) {
+    return "";
+  }
+  return example.kind === "completion"
+    ? example.prompt
+    : (example.messages.find(({ role }) => role === "user")?.content ?? "");
+}

@@ -1,0 +1,97 @@
+// One stored model's folder: `data`, `manifest` and `last-used`.
+import {
+  maxManifestBytes,
+  openManifest,
+  sealManifest,
+  type CacheManifest,
+  type OpenedManifest,
+} from "./cache-manifest.ts";
+import {
+  isMissing,
+  openFile,
+  removeEntry,
+  writeAll,
+  type StorageFolder,
+} from "../storage/private-files.ts";
+
+export const dataName = "data";
+const manifestName = "manifest";
+const lastUsedName = "last-used";
+
+/** Web Lock of a stored model: shared by who reads it, exclusive for who writes or deletes it. */
+export function lockOf(key: string): string {
+  return `anneal-model-${key}`;
+}
+
+/** The manifest of a folder; `missing` when a store was begun and not ended. */
+export async function readManifest(folder: StorageFolder): Promise<OpenedManifest | "missing"> {
+  const blob = await blobOf(folder, manifestName);
+  if (blob === null) {
+    return "missing";
+  }
+  return blob.size > maxManifestBytes
+    ? "damaged"
+    : await openManifest(new Uint8Array(await blob.arrayBuffer()));
+}
+
+/** Makes the folder a stored model. Its data must be on the disk before. */
+export async function writeManifest(folder: StorageFolder, manifest: CacheManifest): Promise<void> {
+  await writeFile(folder, manifestName, await sealManifest(manifest));
+}
+
+/** The data as it is now; null when there is none. */
+export function readData(folder: StorageFolder): Promise<Blob | null> {
+  return blobOf(folder, dataName);
+}
+
+/** When the model was last opened, milliseconds since 1970; null when that is not known. */
+export async function readLastUsed(folder: StorageFolder): Promise<number | null> {
+  const text = (await (await blobOf(folder, lastUsedName))?.slice(0, 20).text()) ?? "";
+  return /^\d{13}$/.test(text) ? Number(text) : null;
+}
+
+/** In a file of its own, so that the manifest is never touched again; a failure to note it stops nothing. */
+export async function noteUse(folder: StorageFolder, timeMs: number): Promise<void> {
+  const text = new TextEncoder().encode(String(timeMs));
+  await writeFile(folder, lastUsedName, text).catch(() => undefined);
+}
+
+/** Deletes a model, its manifest first: what a kill leaves of it is no model any more. */
+export async function removeModel(models: StorageFolder, key: string): Promise<void> {
+  try {
+    await removeEntry(await models.getDirectoryHandle(key), manifestName);
+  } catch (error) {
+    ignoreMissing(error);
+  }
+  await removeEntry(models, key);
+}
+
+async function writeFile(
+  folder: StorageFolder,
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  const file = await openFile(folder, name);
+  try {
+    file.truncate(0);
+    await writeAll(file, bytes, 0);
+    file.flush();
+  } finally {
+    file.close();
+  }
+}
+
+async function blobOf(folder: StorageFolder, name: string): Promise<Blob | null> {
+  try {
+    return await (await folder.getFileHandle(name)).getFile();
+  } catch (error) {
+    ignoreMissing(error);
+    return null;
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!isMissing(error)) {
+    throw error;
+  }
+}

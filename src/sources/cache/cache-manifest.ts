@@ -1,0 +1,129 @@
+// What makes a folder a stored model: a manifest, written last, as JSON behind its own SHA-256.
+import { sha256Hex } from "../../util/bytes.ts";
+
+/** What a stored model is, for people and for finding it again. */
+export interface ModelDescription {
+  /** For people: `org/name`, or a folder's name. */
+  readonly name: string;
+  /** `hub` or `files`. */
+  readonly source: string;
+  /** Commit of a hub's repository. */
+  readonly revision: string | null;
+  readonly licence: string | null;
+  /** How the weights are kept, for people: `q4, groups of 64`. */
+  readonly format: string;
+}
+
+/** A stretch of the data file. */
+export interface Piece {
+  readonly begin: number;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+export interface CacheManifest extends ModelDescription {
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly dataBytes: number;
+  /** By name, e.g. `config.json`. */
+  readonly texts: ReadonlyMap<string, readonly Piece[]>;
+  /** By name, e.g. `model.norm.weight/values`. */
+  readonly blobs: ReadonlyMap<string, readonly Piece[]>;
+}
+
+/** `damaged` fails its hash and can be deleted; `foreign` is whole but of another version, so it is left alone. */
+export type OpenedManifest = CacheManifest | "damaged" | "foreign";
+
+/** Another number is not read. */
+const schema = "anneal-model-1";
+
+/** Hex digits of a SHA-256. */
+const hashLength = 64;
+
+/** A model of 10,000 tensors in 100,000 pieces stays below it. */
+export const maxManifestBytes = 32 * 2 ** 20;
+
+export async function sealManifest(manifest: CacheManifest): Promise<Uint8Array<ArrayBuffer>> {
+  const { texts, blobs, ...rest } = manifest;
+  const json = JSON.stringify({ schema, ...rest, texts: [...texts], blobs: [...blobs] });
+  return new TextEncoder().encode((await hashOf(json)) + json);
+}
+
+export async function openManifest(bytes: Uint8Array<ArrayBuffer>): Promise<OpenedManifest> {
+  const text = new TextDecoder().decode(bytes);
+  const json = text.slice(hashLength);
+  if ((await hashOf(json)) !== text.slice(0, hashLength)) {
+    return "damaged";
+  }
+  return parse(valueOf(json)) ?? "foreign";
+}
+
+/** Null for what is no JSON. */
+function valueOf(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
+}
+
+type Fields = Partial<Record<keyof CacheManifest | "schema", unknown>>;
+
+/** Null for anything but this version's manifest. */
+function parse(value: unknown): CacheManifest | null {
+  const fields: Fields = typeof value === "object" && value !== null ? value : {};
+  const { name, source, revision, licence, format, createdAt, dataBytes } = fields;
+  const texts = parseEntries(fields.texts);
+  const blobs = parseEntries(fields.blobs);
+  const isKnown =
+    fields.schema === schema &&
+    isText(name) &&
+    isText(source) &&
+    isText(format) &&
+    isTextOrNull(revision) &&
+    isTextOrNull(licence) &&
+    isCount(createdAt) &&
+    isCount(dataBytes) &&
+    texts !== null &&
+    blobs !== null;
+  return isKnown
+    ? { name, source, revision, licence, format, createdAt, dataBytes, texts, blobs }
+    : null;
+}
+
+function parseEntries(value: unknown): Map<string, Piece[]> | null {
+  if (!Array.isArray(value)) {
+    return null;
+  }
+  const entries = new Map<string, Piece[]>();
+  for (const entry of value as unknown[]) {
+    const [name, pieces] = Array.isArray(entry) ? (entry as unknown[]) : [];
+    if (!isText(name) || !Array.isArray(pieces) || !(pieces as unknown[]).every(isPiece)) {
+      return null;
+    }
+    entries.set(name, pieces as Piece[]);
+  }
+  return entries;
+}
+
+function isPiece(value: unknown): value is Piece {
+  const { begin, sizeBytes, sha256 }: Partial<Record<keyof Piece, unknown>> =
+    typeof value === "object" && value !== null ? value : {};
+  return isCount(begin) && isCount(sizeBytes) && isText(sha256);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || isText(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function hashOf(json: string): Promise<string> {
+  return sha256Hex(new TextEncoder().encode(json));
+}

@@ -1,0 +1,31 @@
+// What a file must hash to: the Hub gives SHA-256 for large files (git LFS), git's own blob hash for the others.
+import { createSHA1, createSHA256, type IHasher } from "hash-wasm";
+import { concatBytes, hexOf } from "../../util/bytes.ts";
+
+export interface ContentId {
+  /** `git-blob` is SHA-1 over "blob <size>", a zero byte, and the content. */
+  readonly kind: "sha256" | "git-blob";
+  /** Lower-case hex digits: 64 or 40. */
+  readonly hex: string;
+}
+
+/** Whether a whole file in memory is the one that was named. */
+export async function isContent(bytes: Uint8Array<ArrayBuffer>, id: ContentId): Promise<boolean> {
+  const [algorithm, hashed] =
+    id.kind === "sha256"
+      ? ["SHA-256", bytes]
+      : ["SHA-1", concatBytes([gitPrefix(bytes.length), bytes])];
+  const digest = new Uint8Array(await crypto.subtle.digest(algorithm, hashed));
+  return hexOf(digest) === id.hex;
+}
+
+/** A hash to be fed in order; `digest("hex")` is to equal the id's. WebCrypto takes whole values only. */
+export async function contentHash({ kind }: ContentId, sizeBytes: number): Promise<IHasher> {
+  const hash = await (kind === "sha256" ? createSHA256() : createSHA1());
+  hash.init();
+  return kind === "sha256" ? hash : hash.update(gitPrefix(sizeBytes));
+}
+
+function gitPrefix(sizeBytes: number): Uint8Array {
+  return new TextEncoder().encode(`blob ${sizeBytes}\0`);
+}

@@ -1,0 +1,185 @@
+// A hub's answer that is not what was asked for, as words for the person.
+// Source of the codes: huggingface_hub 1.x, utils/_http.py (hf_raise_for_status, parse_ratelimit_headers).
+import { UserError } from "../../util/errors.ts";
+import { formatDuration } from "../../util/format.ts";
+import { PassingFault } from "./retry.ts";
+
+/** No answer came at all. */
+export class Unreachable extends PassingFault {}
+
+/** What was asked for, to speak of it. */
+export interface Asked {
+  /** `org/name`. */
+  readonly model: string;
+  readonly revision: string | null;
+  /** Null when it was the list of files or the model's page. */
+  readonly file: string | null;
+  readonly endpoint: URL;
+  readonly hasToken: boolean;
+}
+
+/** The fault of an answer whose status is not 2xx: passing where another try may help. */
+export function faultOf(response: Response, asked: Asked): UserError | PassingFault {
+  const { status } = response;
+  if (status === 429) {
+    return tooMany(response, asked);
+  }
+  if (status === 401 || status === 403) {
+    return denied(response, asked);
+  }
+  if (status === 404 || status === 410) {
+    return notFound(response, asked);
+  }
+  if (status === 408 || status >= 500) {
+    const error = new UserError("network", `${host(asked)} answered ${status}.`, {
+      where: place(asked),
+      remedy: "The server has a fault of its own: try again in some minutes.",
+    });
+    return new PassingFault(error, askedWaitMs(response));
+  }
+  return new UserError("network", `${host(asked)} answered ${status}. ${said(response)}`.trim(), {
+    where: place(asked),
+    remedy: "Check the model's name and the hub's address.",
+  });
+}
+
+/** Nothing came back at all. A page is not told whether it is the network, an extension or the server's CORS rules. */
+export function unreachable(cause: unknown, asked: Asked): Unreachable {
+  const { navigator } = globalThis as { navigator?: { onLine?: boolean } };
+  const isOffline = navigator?.onLine === false;
+  return new Unreachable(
+    new UserError(
+      "network",
+      isOffline
+        ? "This device is offline."
+        : `${host(asked)}${asked.file === null ? "" : ", or the server it redirects to,"} cannot be reached (${cause instanceof Error ? cause.message : String(cause)}).`,
+      {
+        where: place(asked),
+        remedy: isOffline
+          ? "Connect it and try again. Models that were loaded before can be used offline."
+          : "Check the connection, and that no extension blocks this address. A mirror must also let other sites' pages read from it (CORS).",
+        cause,
+      },
+    ),
+  );
+}
+
+/** A connection that ended or fell silent on the way. */
+export function broken(reason: string, asked: Asked): PassingFault {
+  return new PassingFault(
+    new UserError("network", reason, {
+      where: place(asked),
+      remedy: "Check the connection and try again: it goes on where it stopped.",
+    }),
+  );
+}
+
+/** An answer that breaks the rules of HTTP or of the Hub's API. */
+export function nonsense(reason: string, asked: Asked): UserError {
+  return new UserError("network", reason, {
+    where: place(asked),
+    remedy: `Something between this page and ${host(asked)} changes its answers, or it is not a model hub: check its address, or try another network.`,
+  });
+}
+
+function tooMany(response: Response, asked: Asked): PassingFault {
+  const waitMs = askedWaitMs(response);
+  const error = new UserError(
+    "network",
+    waitMs === null
+      ? `${host(asked)} answered 429: too many requests from this address.`
+      : `${host(asked)} answered 429: too many requests from this address; it asks for ${formatDuration(waitMs)} of patience.`,
+    {
+      where: place(asked),
+      remedy: asked.hasToken
+        ? "Try again in some minutes."
+        : "Try again in some minutes, or give an access token: the hub allows more with one.",
+    },
+  );
+  return new PassingFault(error, waitMs);
+}
+
+function denied(response: Response, asked: Asked): UserError {
+  const page = `${asked.endpoint.href.replace(/\/$/, "")}/${asked.model}`;
+  const isGated = response.headers.get("X-Error-Code") === "GatedRepo";
+  const refuse = (message: string, remedy: string) =>
+    new UserError("access-denied", message, { where: place(asked), remedy });
+  if (isGated || (response.status === 403 && /gated/i.test(said(response)))) {
+    return asked.hasToken
+      ? refuse(
+          "The model is gated, and the account of this token has no access to it.",
+          `Accept the licence on ${page} with that account, wait until access is granted, then try again. A fine-grained token must also allow reading gated models.`,
+        )
+      : refuse(
+          "The model is gated: its authors ask you to accept a licence first.",
+          `Accept it on ${page}, then give an access token of your account.`,
+        );
+  }
+  if (asked.hasToken) {
+    return refuse(
+      `The hub refuses this access token (${response.status}${after(said(response))}).`,
+      "Check that the token is complete, has not expired and may read this model; or go without a token if the model is public.",
+    );
+  }
+  return refuse(
+    `The hub answered ${response.status}: there is no public model of this name.`,
+    "Check the name for a slip. If the model is private or gated, give an access token of an account that may read it.",
+  );
+}
+
+function notFound(response: Response, asked: Asked): UserError {
+  const code = response.headers.get("X-Error-Code");
+  if (code === "RevisionNotFound") {
+    return new UserError(
+      "bad-model-name",
+      asked.revision === null
+        ? "The model has no files yet."
+        : `The model has no revision ${JSON.stringify(asked.revision)}.`,
+      { where: asked.model, remedy: "Leave the revision out, or name a branch, tag or commit." },
+    );
+  }
+  if (asked.file !== null && code !== "RepoNotFound") {
+    return new UserError("missing-file", "The hub does not have this file.", {
+      where: place(asked),
+      remedy: "Check that the model is complete on the hub, or choose another revision.",
+    });
+  }
+  return new UserError("bad-model-name", `${host(asked)} has no model of this name.`, {
+    where: asked.model,
+    remedy: asked.hasToken
+      ? "Check the name for a slip, and that the token may read it if it is private."
+      : "Check the name for a slip. If the model is private, give an access token.",
+  });
+}
+
+/** `Retry-After` in seconds or as a date, else the Hub's own `RateLimit: "api";r=0;t=55`; null when neither can be read. */
+function askedWaitMs({ headers }: Response): number | null {
+  const retryAfter = headers.get("Retry-After")?.trim() ?? "";
+  if (/^\d+$/.test(retryAfter)) {
+    return Number(retryAfter) * 1000;
+  }
+  const date = Date.parse(retryAfter);
+  if (!Number.isNaN(date)) {
+    return Math.max(0, date - Date.now());
+  }
+  const [, left, seconds] =
+    /;\s*r\s*=\s*(\d+)\s*;\s*t\s*=\s*(\d+)/.exec(headers.get("RateLimit") ?? "") ?? [];
+  return left === "0" ? Number(seconds) * 1000 : null;
+}
+
+/** The Hub's own words; a foreign header, so cut short. */
+function said({ headers }: Response): string {
+  return (headers.get("X-Error-Message") ?? "").slice(0, 200);
+}
+
+function after(text: string): string {
+  return text === "" ? "" : `: ${text}`;
+}
+
+function host({ endpoint }: Asked): string {
+  return endpoint.host;
+}
+
+function place({ model, file }: Asked): string {
+  return file === null ? model : `${model}/${file}`;
+}

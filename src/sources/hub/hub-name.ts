@@ -1,0 +1,87 @@
+// What a visitor types to name a model on a hub, as its parts.
+import { UserError } from "../../util/errors.ts";
+
+export const defaultEndpoint = "https://huggingface.co";
+
+export interface HubName {
+  /** `org/name`. */
+  readonly name: string;
+  /** Branch, tag or commit; null for the default branch. */
+  readonly revision: string | null;
+  /** One file that was asked for, e.g. a `.gguf` among several; null for the model as a whole. */
+  readonly file: string | null;
+}
+
+/** Hosts whose page addresses are taken for names, beside the endpoint's own. */
+const hubHosts = ["huggingface.co", "www.huggingface.co", "hf.co"];
+
+/** The Hub refuses longer names. Source: huggingface_hub 1.x, utils/_validators.py (validate_repo_id). */
+const maxNameLength = 96;
+const namePattern = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[\w.-]*\w)?\/[A-Za-z0-9_](?:[\w.-]*\w)?$/;
+const revisionPattern = /^(?!.*(\.\.|\/\/))[\w](?:[\w./+-]{0,198}[\w+-])?$/;
+
+/**
+ * `org/name`, `org/name@revision`, `org/name/file.gguf[@revision]`, or the address of a model's page:
+ * `https://huggingface.co/org/name[/tree/revision]`, `.../blob/revision/file.gguf`.
+ * @param endpoint whose page addresses are understood too
+ * @throws UserError "bad-model-name"
+ */
+export function parseHubName(text: string, endpoint = defaultEndpoint): HubName {
+  const typed = text.trim();
+  const parts = /^[a-z]+:\/\//i.test(typed) ? partsOfAddress(typed, endpoint) : partsOfName(typed);
+  const { name, revision, file } = parts;
+  if (!namePattern.test(name) || name.length > maxNameLength) {
+    throw badName(typed, "A model's name is an organisation and a name with a / between them.");
+  }
+  if (revision !== null && !revisionPattern.test(revision)) {
+    throw badName(typed, `${JSON.stringify(revision)} cannot be a branch, a tag or a commit.`);
+  }
+  if (file !== null && !/^[\w][\w.+-]*$/.test(file)) {
+    throw badName(typed, `${JSON.stringify(file)} cannot be a file of a model.`);
+  }
+  return parts;
+}
+
+function partsOfName(typed: string): HubName {
+  const at = typed.indexOf("@");
+  const [path, revision] =
+    at === -1 ? [typed, null] : [typed.slice(0, at), typed.slice(at + 1) || null];
+  const [organisation = "", name = "", ...file] = path.split("/");
+  return { name: `${organisation}/${name}`, revision, file: file.join("/") || null };
+}
+
+/** `/org/name`, then `tree`, `blob` or `resolve`, a revision and perhaps a file. */
+function partsOfAddress(typed: string, endpoint: string): HubName {
+  let address: URL;
+  let segments: string[];
+  try {
+    address = new URL(typed);
+    segments = address.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  } catch {
+    throw badName(typed, "This address cannot be read.");
+  }
+  // An endpoint that is no address is refused where it is asked.
+  const { host, pathname } = new URL(URL.canParse(endpoint) ? endpoint : defaultEndpoint);
+  if (address.host === host) {
+    segments = segments.slice(pathname.split("/").filter(Boolean).length);
+  } else if (!hubHosts.includes(address.host)) {
+    throw badName(typed, `The address is on ${address.host}, not on ${host}.`);
+  }
+  if (["datasets", "spaces"].includes(segments[0] ?? "")) {
+    throw badName(typed, `This is the address of one of the hub's ${segments[0] ?? ""}.`);
+  }
+  const [organisation = "", name = "", kind, ...rest] = segments;
+  const isReference = rest[0] === "refs";
+  const revision = (isReference ? rest.slice(0, 3) : rest.slice(0, 1)).join("/") || null;
+  const file = rest.slice(isReference ? 3 : 1).join("/") || null;
+  const namesFile = kind === "blob" || kind === "resolve";
+  return { name: `${organisation}/${name}`, revision, file: namesFile ? file : null };
+}
+
+function badName(typed: string, reason: string): UserError {
+  return new UserError("bad-model-name", reason, {
+    where: JSON.stringify(typed.slice(0, 120)),
+    remedy:
+      "Write it like HuggingFaceTB/SmolLM2-135M-Instruct, with @revision behind it if need be, or paste the address of the model's page.",
+  });
+}

@@ -1,0 +1,157 @@
+// Opens a model on a Hugging Face Hub or a mirror of one: its files as ranges that are read when they are needed.
+import { listFiles, modelInfo } from "@huggingface/hub";
+import { UserError } from "../../util/errors.ts";
+import type { FileSet } from "../files.ts";
+import { nonsense, type Asked } from "./hub-faults.ts";
+import { chooseFiles, parseEntry, type HubEntry } from "./hub-files.ts";
+import { defaultEndpoint, type HubName } from "./hub-name.ts";
+import { apiFetch, type HubAccess, type HubNotice } from "./hub-request.ts";
+import { usualPace, type Pace } from "./retry.ts";
+import { remoteFile, type RemoteFile } from "./remote-file.ts";
+
+export interface HubModel extends FileSet {
+  readonly source: "hub";
+  /** The commit that every read is pinned to, 40 hex digits. */
+  readonly revision: string;
+  readonly files: ReadonlyMap<string, RemoteFile>;
+}
+
+export interface HubOptions {
+  /** Of a mirror; huggingface.co unless given. */
+  readonly endpoint?: string;
+  /** Access token, kept in memory and sent to the endpoint's origin alone. */
+  readonly token?: string | null;
+  readonly onNotice?: (notice: HubNotice) => void;
+  readonly pace?: Pace;
+}
+
+/** A repository with more files than this is not a model. */
+const maxEntries = 20_000;
+
+/**
+ * Resolves the revision once, lists the files and chooses those that a model needs. No weight is read.
+ * @throws UserError "bad-model-name", "access-denied", "network" or "missing-file"; the signal's AbortError
+ */
+export async function openHub(
+  { name, revision, file }: HubName,
+  { endpoint = defaultEndpoint, token = null, onNotice, pace = usualPace }: HubOptions,
+  signal: AbortSignal,
+): Promise<HubModel> {
+  const access: HubAccess = {
+    endpoint: parseEndpoint(endpoint),
+    token: token === null ? null : parseToken(token),
+    pace,
+    onNotice: onNotice ?? (() => undefined),
+  };
+  const asked: Asked = {
+    model: name,
+    revision,
+    file: null,
+    endpoint: access.endpoint,
+    hasToken: access.token !== null,
+  };
+  const info = await fetchInfo(asked, access, signal);
+  const entries = await fetchEntries(asked, info.commit, access, signal);
+  const chosen = chooseFiles(entries, file, asked);
+  const files = new Map(
+    chosen.map((entry) => [entry.name, openEntry(entry, info.commit, asked, access)]),
+  );
+  if (info.isGated) {
+    // The list is public, the files are not: said now rather than after the visitor has chosen everything.
+    await files.get(chosen[0]?.name ?? "")?.read(0, chosen[0]?.sizeBytes === 0 ? 0 : 1, signal);
+  }
+  return {
+    source: "hub",
+    name,
+    revision: info.commit,
+    licence: info.licence,
+    files,
+  };
+}
+
+interface Info {
+  commit: string;
+  licence: string | null;
+  isGated: boolean;
+}
+
+async function fetchInfo(asked: Asked, access: HubAccess, signal: AbortSignal): Promise<Info> {
+  const { sha, cardData, gated } = await modelInfo({
+    name: asked.model,
+    ...(asked.revision !== null && { revision: asked.revision }),
+    additionalFields: ["sha", "cardData"],
+    hubUrl: hubUrlOf(access),
+    fetch: apiFetch("an object", asked, access, signal),
+  });
+  // The client passes on what the hub sends, whatever its types say.
+  const commit: unknown = sha;
+  const licence: unknown = (cardData as { license?: unknown } | null | undefined)?.license;
+  if (typeof commit !== "string" || !/^[0-9a-f]{40}$/.test(commit)) {
+    throw nonsense(`The hub names no commit, but ${JSON.stringify(commit)}.`, asked);
+  }
+  return {
+    commit,
+    licence: typeof licence === "string" ? licence.slice(0, 80) : null,
+    isGated: (gated as unknown) === "auto" || (gated as unknown) === "manual",
+  };
+}
+
+async function fetchEntries(
+  asked: Asked,
+  commit: string,
+  access: HubAccess,
+  signal: AbortSignal,
+): Promise<HubEntry[]> {
+  const entries: HubEntry[] = [];
+  let count = 0;
+  for await (const item of listFiles({
+    repo: { type: "model", name: asked.model },
+    revision: commit,
+    hubUrl: hubUrlOf(access),
+    fetch: apiFetch("a list", asked, access, signal),
+  })) {
+    count += 1;
+    if (count > maxEntries) {
+      throw nonsense(`The hub lists more than ${maxEntries} files.`, asked);
+    }
+    const entry = parseEntry(item, asked);
+    if (entry !== null) {
+      entries.push(entry);
+    }
+  }
+  return entries;
+}
+
+function openEntry(entry: HubEntry, commit: string, asked: Asked, access: HubAccess): RemoteFile {
+  const path = `${asked.model}/resolve/${commit}/${encodeURIComponent(entry.name)}`;
+  const url = new URL(`${hubUrlOf(access)}/${path}`);
+  return remoteFile(entry, url, { ...asked, file: entry.name }, access);
+}
+
+function hubUrlOf({ endpoint }: HubAccess): string {
+  return endpoint.href.replace(/\/+$/, "");
+}
+
+function parseEndpoint(text: string): URL {
+  const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username || url.password) {
+    throw new UserError(
+      "network",
+      `${JSON.stringify(text.slice(0, 120))} is no address of a hub.`,
+      {
+        remedy: `Write it like ${defaultEndpoint}.`,
+      },
+    );
+  }
+  return new URL(url.origin + url.pathname.replace(/\/+$/, ""));
+}
+
+function parseToken(text: string): string {
+  const token = text.trim();
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new UserError("access-denied", "The access token holds characters that none can have.", {
+      remedy: "Copy it again from the hub's settings; it begins with hf_.",
+    });
+  }
+  return token;
+}

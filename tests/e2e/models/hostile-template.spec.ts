@@ -1,0 +1,43 @@
+// A model whose chat template never ends: the page says so, stays alive, and takes another model at once.
+import { choose, madeFile, waitUntilReady } from "../../../tools/support/page.ts";
+import { demoModel, jsonl } from "../support/made-files.ts";
+import { expect, test } from "../support/story.ts";
+
+const loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+const chats = jsonl(
+  ["Is it open?", "Until when?", "And tomorrow?"].map((content) => ({
+    messages: [
+      { role: "user", content },
+      { role: "assistant", content: "Yes." },
+    ],
+  })),
+);
+
+test("a chat template that loops for ever is stopped, and another model's then works", async ({
+  visit,
+}) => {
+  const { page } = await visit();
+  const setUp = page.getByRole("region", { name: "Set-up", exact: true });
+  const scripts: string[] = [];
+  page.on("request", (request) => scripts.push(request.url()));
+  await choose(page, { recipe: { heldOutRows: 0 } });
+  const hostile = [...demoModel(), madeFile("chat_template.jinja", loop)];
+  await page.getByLabel("Choose files", { exact: true }).setInputFiles(hostile);
+  await waitUntilReady(page);
+  await page.getByLabel("Choose a data file").setInputFiles(chats);
+  // A frame is drawn while the template runs: the page does not wait for it.
+  const began = Date.now();
+  await page.evaluate(() => new Promise(requestAnimationFrame));
+  expect(Date.now() - began).toBeLessThan(2_000);
+  await expect(setUp.getByRole("alert")).toContainText("chat_template");
+  await expect(setUp.getByRole("alert")).toContainText("Use prompt and completion rows");
+  await expect(page.getByRole("button", { name: "Start training" })).toBeDisabled();
+  // It ran in a worker of its own.
+  expect(scripts.filter((url) => url.includes("chat-template-worker"))).not.toEqual([]);
+
+  await page.getByRole("button", { name: "Use the demo model" }).click();
+  await waitUntilReady(page);
+  await expect(setUp).toContainText("3 rows");
+  await expect(setUp.getByRole("alert")).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Start training" })).toBeEnabled();
+});

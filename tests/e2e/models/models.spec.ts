@@ -1,0 +1,186 @@
+// Models from elsewhere: by name from a hub, as a dropped folder, as a GGUF file; and the second start without a network.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Page } from "@playwright/test";
+import { choose, useHub, waitUntilReady } from "../../../tools/support/page.ts";
+import {
+  lfsFile,
+  openHubServer,
+  repoOf,
+  textFile,
+  type HubServer,
+} from "../../support/hub-server.ts";
+import { expect, siteUrl, smallRecipe, start, test } from "../support/story.ts";
+
+const demoFolder = fileURLToPath(new URL("../../../public/demo/model/", import.meta.url));
+const tinyGguf = fileURLToPath(new URL("../../golden/gguf/tiny.gguf", import.meta.url));
+const name = "anneal/tiny";
+const recipe = { ...smallRecipe, maxSteps: 2, saveSteps: 0 };
+
+let hub: HubServer;
+
+test.beforeEach(async () => {
+  hub = await openHubServer();
+  const text = (file: string) => textFile(readFileSync(`${demoFolder}${file}`, "utf8"));
+  hub.repos.set(
+    name,
+    repoOf(
+      {
+        "config.json": text("config.json"),
+        "generation_config.json": text("generation_config.json"),
+        "tokenizer_config.json": text("tokenizer_config.json"),
+        "tokenizer.json": text("tokenizer.json"),
+        "model.safetensors": lfsFile(readFileSync(`${demoFolder}model.safetensors`)),
+      },
+      { licence: "apache-2.0" },
+    ),
+  );
+});
+
+test.afterEach(async () => {
+  await hub.close();
+});
+
+const modelSection = (page: Page) => page.getByRole("region", { name: "Model", exact: true });
+
+async function lookUp(page: Page, wanted: string): Promise<void> {
+  await page.getByLabel("Model on the Hub").fill(wanted);
+  await page.getByRole("button", { name: "Look up" }).click();
+}
+
+test("a model of a hub is priced, downloaded, trained on, and there again without a network", async ({
+  visit,
+  profile,
+}) => {
+  const { context, page, events } = await visit();
+  await context.addInitScript(countPersist);
+  await useHub(page, hub.endpoint);
+  const origins = new Set<string>();
+  context.on("request", (request) => origins.add(new URL(request.url()).origin));
+
+  await lookUp(page, name);
+  const offer = page.getByRole("group", { name: "Model looked up" });
+  await expect(offer).toContainText("LlamaForCausalLM");
+  await expect(offer).toContainText("licence apache-2.0");
+  await expect(offer).toContainText(/Needs [\d.]+ MB\. Fits: this device grants it\./);
+  const bytesAsked = () =>
+    hub.requests
+      .filter(({ origin }) => origin === "bytes")
+      .reduce((sum, { sentBytes }) => sum + sentBytes, 0);
+  expect(bytesAsked()).toBeLessThan(200_000); // header and one norm, no weights
+
+  await offer.getByLabel("Keep weights as").selectOption("q8/64");
+  await expect(offer).toContainText("Fits");
+  expect(await page.evaluate(persistCalls)).toBe(0);
+  await offer.getByRole("button", { name: /^Download/ }).click();
+  expect(await page.evaluate(persistCalls)).toBe(1);
+  await expect(modelSection(page)).toContainText(name);
+  await expect(page.getByRole("region", { name: "Models on this device" })).toContainText(name);
+  expect(await page.evaluate(downloadsLeft)).toEqual([]);
+  await start(page, recipe);
+  await events.waitForEnd();
+  const losses = events.of("step").map(({ entry }) => entry.loss);
+  expect(losses).toHaveLength(2);
+  const allowed = [siteUrl(), hub.endpoint, hub.bytesOrigin].map((url) => new URL(url).origin);
+  expect([...origins].filter((origin) => !allowed.includes(origin))).toEqual([]);
+  await context.close();
+
+  await hub.close();
+  const again = await visit({ profile });
+  await waitUntilReady(again.page);
+  await again.context.setOffline(true);
+  await again.page.getByRole("button", { name: new RegExp(`^Use ${name}`) }).click();
+  await expect(modelSection(again.page).getByRole("definition").first()).toHaveText(name);
+  await start(again.page, recipe);
+  await again.events.waitForEnd();
+  expect(again.events.of("step").map(({ entry }) => entry.loss)).toEqual(losses);
+  hub = await openHubServer(); // for afterEach
+});
+
+test("the models that train well are listed with licence, size and whether they fit", async ({
+  visit,
+}) => {
+  const { page } = await visit();
+  await waitUntilReady(page);
+  await page.getByText("Models that train well here").click();
+  const small = page.getByRole("listitem").filter({ hasText: "SmolLM2-135M" });
+  await expect(small).toContainText(/Fits here: needs [\d.]+ [MG]B or more/, { timeout: 60_000 });
+  await expect(small).toContainText(/[\d.]+ MB to download, apache-2.0/);
+});
+
+test("a name that the hub does not have, and a gated model, are refused with what to do", async ({
+  visit,
+}) => {
+  const { page } = await visit();
+  await useHub(page, hub.endpoint);
+  await lookUp(page, "anneal/nothing");
+  await expect(page.getByRole("alert")).toContainText("Check the name for a slip");
+  const [files] = hub.repos.get(name)?.commits.values() ?? [];
+  hub.repos.set("anneal/gated", repoOf(Object.fromEntries(files ?? []), { gated: "manual" }));
+  await lookUp(page, "anneal/gated");
+  await expect(page.getByRole("alert")).toContainText("gated");
+  await expect(page.getByRole("alert")).toContainText("access token");
+});
+
+test("a folder dropped on the page is read in place", async ({ visit }) => {
+  const { context, page, events } = await visit();
+  await waitUntilReady(page);
+  await dropPath(page, demoFolder.slice(0, -1));
+  await expect(modelSection(page).getByRole("definition").first()).toHaveText("model");
+  await start(page, recipe);
+  await events.waitForEnd();
+  expect(events.of("step")).toHaveLength(2);
+  await context.close();
+});
+
+test("a GGUF file is a whole model: weights, tokenizer and all", async ({ visit }) => {
+  const { page, events } = await visit();
+  await waitUntilReady(page);
+  await page.getByLabel("Choose files", { exact: true }).setInputFiles(tinyGguf);
+  await expect(modelSection(page)).toContainText("Q8_0");
+  await choose(page, { recipe });
+  await start(page, { ...recipe, maxLength: 96 });
+  await events.waitForEnd();
+  expect(events.of("step")).toHaveLength(2);
+});
+
+/** Drops a file or folder from disk as the operating system would. */
+async function dropPath(page: Page, path: string): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const items = [{ mimeType: "text/plain", data: path }]; // without one Chromium drops nothing
+  const data = { items, files: [path], dragOperationsMask: 1 };
+  const box = await modelSection(page).boundingBox();
+  const at = { x: (box?.x ?? 0) + 40, y: (box?.y ?? 0) + 20 };
+  for (const type of ["dragEnter", "dragOver", "dragOver", "drop"] as const) {
+    await session.send("Input.dispatchDragEvent", { type, ...at, data });
+    await page.waitForTimeout(200); // the page must have answered that it takes a drop
+  }
+}
+
+interface Counted {
+  persistCalls: number;
+}
+
+/** Runs in the page. */
+function countPersist(): void {
+  const scope = globalThis as unknown as Counted;
+  scope.persistCalls = 0;
+  navigator.storage.persist = () => {
+    scope.persistCalls++;
+    return Promise.resolve(true);
+  };
+}
+
+function persistCalls(): number {
+  return (globalThis as unknown as Counted).persistCalls;
+}
+
+/** Runs in the page. @returns names of downloaded files that are still in its storage */
+async function downloadsLeft(): Promise<string[]> {
+  const root = await navigator.storage.getDirectory();
+  const names: string[] = [];
+  for await (const name of (await root.getDirectoryHandle("downloads")).keys()) {
+    names.push(name);
+  }
+  return names;
+}

@@ -1,0 +1,107 @@
+// Readable by everyone: no axe violation in any state and scheme, the whole job by keyboard, no sideways scroll on a phone.
+import AxeBuilder from "@axe-core/playwright";
+import type { Locator, Page } from "@playwright/test";
+import { madeFile, waitUntilReady } from "../../../tools/support/page.ts";
+import { onProcessor } from "../support/faults.ts";
+import { jsonl } from "../support/made-files.ts";
+import { expect, smallRecipe, test } from "../support/story.ts";
+
+test("an untouched page and one with errors have no fault", async ({ visit }) => {
+  const { page } = await visit();
+  await waitUntilReady(page);
+  await expectNoFault(page);
+  await page.getByLabel("Choose a data file").setInputFiles(jsonl([{ prompt: "Why?" }]));
+  await page.getByLabel("Load recipe").setInputFiles(madeFile("recipe.json", "{"));
+  await expect(page.getByRole("alert")).toHaveCount(2);
+  await page.getByLabel("Start from an adapter").setInputFiles(madeFile(longName, "{}"));
+  await page.getByText("More", { exact: true }).click();
+  await expectNoFault(page);
+});
+
+test("a run is started, paused, resumed and taken away by keyboard, without a fault in any state", async ({
+  visit,
+}) => {
+  const { page, events } = await visit({ browserArguments: onProcessor });
+  // From now on choosers come here: asked for only with the key press, one may open before the browser is told.
+  page.on("filechooser", () => undefined);
+  await waitUntilReady(page);
+  await page.getByLabel("Choose a data file").setInputFiles(jsonl(manyRows, longName));
+  await expect(page.getByRole("region", { name: "Data", exact: true })).toContainText(longName);
+  await expectNoFault(page);
+  const button = (name: string) => page.getByRole("button", { name, exact: true });
+
+  await tabTo(page, page.getByLabel("Load recipe"));
+  const choosing = page.waitForEvent("filechooser");
+  await page.keyboard.press("Enter");
+  const recipe = { ...smallRecipe, batchSize: 4, maxSteps: 2000 };
+  await (await choosing).setFiles(madeFile("recipe.json", JSON.stringify(recipe)));
+  await expect(page.getByRole("region", { name: "Recipe", exact: true })).toContainText(
+    "2000 steps",
+  );
+  await waitUntilReady(page);
+
+  await press(page, button("Start training"));
+  await events.waitForStep(1);
+  await expectNoFault(page);
+  await press(page, button("Pause"));
+  await expect(page.getByText(/^Paused at step \d+ of 2000 and saved/)).toBeVisible();
+  await expectNoFault(page);
+  await press(page, button("Resume"));
+  await press(page, button("Stop and save"));
+  await events.waitForEnd();
+
+  const zip = page.getByRole("link", { name: "Download adapter (PEFT, zip)" });
+  await zip.waitFor();
+  const downloading = page.waitForEvent("download");
+  await press(page, zip);
+  expect((await downloading).suggestedFilename()).toMatch(/\.zip$/);
+  await expectNoFault(page);
+
+  await tabTo(page, page.getByRole("tab", { name: "Samples" }));
+  await page.keyboard.press("ArrowRight");
+  await expect(page.getByRole("tab", { name: "Checkpoints" })).toBeFocused();
+  await expect(page.getByRole("button", { name: /^Resume step/ }).first()).toBeVisible();
+  await expectNoFault(page);
+  await page.keyboard.press("ArrowRight");
+  await expect(page.getByRole("tabpanel", { name: "Log" })).toContainText("Stopped at step");
+  await expectNoFault(page);
+
+  await page.reload();
+  await expect(page.getByRole("region", { name: "Saved run" })).toContainText(longName);
+  await expectNoFault(page);
+});
+
+/** Nothing in it to break a line at. */
+const longName = `${Array<string>(60).fill("w").join("_")}.jsonl`;
+const manyRows = Array<object>(12).fill({ prompt: "Why?", completion: "Because." });
+
+/** In both colour schemes, at desktop width; and nothing runs over the edge of a phone. */
+async function expectNoFault(page: Page): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const faults = violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`,
+    );
+    expect(faults, colorScheme).toEqual([]);
+  }
+  const desktop = page.viewportSize() ?? { width: 1280, height: 720 };
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await page.setViewportSize(desktop);
+}
+
+async function press(page: Page, target: Locator): Promise<void> {
+  await target.waitFor();
+  await tabTo(page, target);
+  await page.keyboard.press("Enter");
+}
+
+/** Presses Tab until the target has the focus. */
+async function tabTo(page: Page, target: Locator): Promise<void> {
+  const isThere = () => target.evaluate((element) => element === document.activeElement);
+  for (let presses = 0; !(await isThere()); presses++) {
+    expect(presses, `${String(target)} within 200 presses of Tab`).toBeLessThan(200);
+    await page.keyboard.press("Tab");
+  }
+}

@@ -1,0 +1,36 @@
+// The set-up says what it is doing and why it is not, and always offers a way on.
+import { onProcessor } from "../support/faults.ts";
+import { expect, smallRecipe, start, test } from "../support/story.ts";
+
+test("the demo data can be asked for again after its first load was called off", async ({
+  visit,
+}) => {
+  const { page } = await visit({ browserArguments: onProcessor });
+  await page.route("**/demo/data.jsonl", () => undefined); // never answered
+  await page.reload();
+  const data = page.getByRole("region", { name: "Data", exact: true });
+  await data.getByRole("button", { name: "Cancel loading" }).click();
+  await expect(data).toContainText("none yet");
+  await page.unrouteAll();
+  await data.getByRole("button", { name: "Use the demo data" }).click();
+  await expect(data).toContainText("320 rows");
+});
+
+test("the models that train well are not planned during a run, and the page says so", async ({
+  visit,
+}) => {
+  const { page, events } = await visit({ browserArguments: onProcessor });
+  await start(page, { ...smallRecipe, maxSteps: 2000 });
+  await events.waitForStep(1);
+  const model = page.getByRole("region", { name: "Model", exact: true });
+  await model.getByRole("heading", { name: "Model", exact: true }).click();
+  const list = model.getByText("Models that train well here");
+  await list.click();
+  await expect(model).toContainText("Not planned while a run computes.");
+  await page.getByRole("button", { name: "Stop and save" }).click();
+  await events.waitForEnd();
+  await expect(model).toContainText("Not planned. Open this again");
+  await list.click();
+  await list.click();
+  await expect(model.getByRole("button", { name: /^HuggingFaceTB/ }).first()).toBeVisible();
+});

@@ -1,0 +1,61 @@
+// The GPU process dies under a run: once is mended at once, twice within two minutes is explained and waited for.
+import { crashGpu } from "../support/faults.ts";
+import { expect, start, stepsOf, test } from "../support/story.ts";
+
+test("a run comes back by itself when the GPU process dies", async ({ visit, undisturbed }) => {
+  const { context, page, events } = await visit();
+  await start(page);
+  await events.waitForStep(3);
+  await crashGpu(context);
+  await events.wait("recovery", isRecovering);
+  await events.waitForEnd();
+  expect(stepsOf(events.all)).toEqual(undisturbed.steps);
+  expect(events.of("rebuilt").map(({ reason }) => reason)).toEqual(["device-lost"]);
+
+  await page.getByRole("tab", { name: "Log" }).click();
+  const log = page.getByRole("tabpanel", { name: "Log" });
+  await expect(log).toContainText(/The GPU process stopped.*safe at step [24]/);
+  await expect(log).toContainText(/Rebuilt the device at step [24].*\(the device was lost\)/);
+});
+
+test("a second death within two minutes is explained, counted down, and can be stopped", async ({
+  visit,
+}) => {
+  const { context, page, events } = await visit();
+  await start(page);
+  await events.wait("a save", ({ kind }) => kind === "saved"); // of step 2; a step is announced before
+  await crashGpu(context);
+  await events.wait("the rebuilt device", ({ kind }) => kind === "rebuilt");
+  await crashGpu(context);
+  await events.wait("the block", (event) => isRecovering(event) && isBlocked(event));
+
+  const run = page.getByRole("region", { name: "Run", exact: true });
+  await expect(run.getByRole("alert")).toContainText("stopped twice within two minutes");
+  await expect(run.getByRole("alert")).toContainText("safe at step 2");
+  await expect(run).toContainText(/Going on in 1[012]\d s/);
+  await page.getByRole("tab", { name: "Checkpoints" }).click();
+  await expect(page.getByRole("tabpanel", { name: "Checkpoints" })).toContainText("step 2 of 6");
+
+  await page.getByRole("button", { name: /^Stop/ }).click();
+  await events.wait("the stop", (event) => event.kind === "run" && isOver(event.phase.name));
+  await expect(run).toContainText("step 2");
+  await expect(page.getByRole("button", { name: "Resume step 2" })).toBeEnabled();
+});
+
+type Event = Parameters<typeof stepsOf>[0][number];
+
+function isRecovering(event: Event): boolean {
+  return event.kind === "run" && event.phase.name === "recovering";
+}
+
+function isBlocked(event: Event): boolean {
+  return (
+    event.kind === "run" &&
+    event.phase.name === "recovering" &&
+    event.phase.error.code === "device-lost-twice"
+  );
+}
+
+function isOver(phase: string): boolean {
+  return ["paused", "done", "failed"].includes(phase);
+}

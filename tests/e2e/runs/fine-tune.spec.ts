@@ -1,0 +1,139 @@
+// The main job: open, train, read the samples, take the files away; and nothing goes anywhere else.
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import type { BrowserContext } from "@playwright/test";
+import { choose, download } from "../../../tools/support/page.ts";
+import { jsonl } from "../support/made-files.ts";
+import { expect, siteUrl, smallRecipe, test } from "../support/story.ts";
+
+const singleFiles = [
+  "README.md",
+  "adapter_config.json",
+  "adapter_model.safetensors",
+  "trainer_state.json",
+];
+
+test("the demo trains, its loss falls, and the adapter comes out as files", async ({
+  visit,
+}, testInfo) => {
+  const { context, page, events } = await visit();
+  const requests = watchRequests(context);
+  await page.reload(); // once more under watch
+  await expect(page.getByRole("button", { name: /^Train the demo/ })).toBeEnabled();
+
+  const recipe = { ...smallRecipe, batchSize: 2, warmupSteps: 0, learningRate: 2e-2 };
+  await choose(page, { recipe });
+  await page.getByRole("button", { name: "Start training" }).click();
+  await events.waitForEnd();
+
+  const [before, after] = events.of("evaluated").map(({ heldOutLoss }) => heldOutLoss);
+  expect(after).toBeLessThan(before! - 1);
+  for (const name of ["Before training", "After training"]) {
+    await expect(page.getByRole("region", { name })).toContainText(/[a-z]{2}/);
+  }
+  await expect(page.getByRole("region", { name: "Run" })).toContainText("Done: 6 steps");
+
+  const folder = testInfo.outputPath("files");
+  mkdirSync(folder, { recursive: true });
+  for (const name of singleFiles) {
+    await download(page, name, "link", `${folder}/${name}`);
+    expect(readFileSync(`${folder}/${name}`).length).toBeGreaterThan(100);
+  }
+  const config = JSON.parse(readFileSync(`${folder}/adapter_config.json`, "utf8")) as object;
+  expect(config).toMatchObject({ peft_type: "LORA", r: 4, lora_alpha: 8 });
+
+  await download(page, "Download adapter (PEFT, zip)", "link", `${folder}/adapter.zip`);
+  const namesInZip = zipNames(readFileSync(`${folder}/adapter.zip`));
+  expect(namesInZip.map((name) => name.split("/").at(-1)).sort()).toEqual(singleFiles);
+
+  await page.getByRole("tab", { name: "Checkpoints" }).click();
+  await download(page, "Download step 6", "button", `${folder}/checkpoint.safetensors`);
+  expect(readFileSync(`${folder}/checkpoint.safetensors`).length).toBeGreaterThan(10_000);
+
+  expect(requests.map(({ url }) => url)).toContain(`${siteUrl()}demo/model/model.safetensors`);
+  expect(requests.filter(({ url }) => new URL(url).origin !== new URL(siteUrl()).origin)).toEqual(
+    [],
+  );
+});
+
+test("a data set is trained on without a network and is in no request", async ({ visit }) => {
+  const { context, page, events } = await visit();
+  await context.addInitScript(countOtherWaysOut);
+  await page.reload();
+  const requests = watchRequests(context);
+  const canary = randomUUID();
+  await choose(page, { recipe: { ...smallRecipe, maxLength: 64, maxSteps: 2 } });
+  await context.setOffline(true);
+  await page.getByLabel("Choose a data file").setInputFiles(
+    jsonl(
+      Array.from({ length: 8 }, (_, i) => ({
+        prompt: `Word ${i}?`,
+        completion: ` It is ${canary}.`,
+      })),
+    ),
+  );
+  await expect(page.getByRole("region", { name: "Data", exact: true })).toContainText("8 rows");
+  await page.getByRole("button", { name: "Start training" }).click();
+  await events.waitForEnd();
+  await expect(page.getByRole("link", { name: "adapter_model.safetensors" })).toBeVisible();
+  expect(await page.evaluate(() => (globalThis as unknown as WaysOut).waysOut)).toEqual([]);
+  await context.setOffline(false);
+  await page.reload();
+  await choose(page, {});
+
+  const base64 = ["", "x", "xx"].map((before) => Buffer.from(before + canary).toString("base64"));
+  const spellings = [canary, ...base64.map((text) => text.slice(4, -4))];
+  for (const spelling of spellings) {
+    expect(requests.filter((request) => JSON.stringify(request).includes(spelling))).toEqual([]);
+  }
+});
+
+interface WaysOut {
+  waysOut: string[];
+}
+
+/** What a content security policy does not stop. Runs in the page. */
+function countOtherWaysOut(): void {
+  const scope = globalThis as unknown as WaysOut & Record<string, unknown>;
+  scope.waysOut = [];
+  const count = (name: string) =>
+    function () {
+      scope.waysOut.push(name);
+    };
+  scope["RTCPeerConnection"] = count("RTCPeerConnection");
+  scope["open"] = count("open");
+  navigator.sendBeacon = () => {
+    scope.waysOut.push("sendBeacon");
+    return true;
+  };
+}
+
+interface SeenRequest {
+  url: string;
+  headers: Record<string, string>;
+  body: string | null;
+}
+
+/** Every request of the browser but those that never leave it, and every WebSocket. */
+function watchRequests(context: BrowserContext): SeenRequest[] {
+  const seen: SeenRequest[] = [];
+  context.on("request", (request) => {
+    if (!/^(blob|data):/.test(request.url())) {
+      seen.push({ url: request.url(), headers: request.headers(), body: request.postData() });
+    }
+  });
+  for (const page of context.pages()) {
+    page.on("websocket", (socket) => seen.push({ url: socket.url(), headers: {}, body: null }));
+  }
+  return seen;
+}
+
+/** The names a zip lists. */
+function zipNames(zip: Buffer): string[] {
+  const names: string[] = [];
+  // The central directory lists each file: signature, 42 bytes of fields, name.
+  for (let at = zip.indexOf("PK\x01\x02"); at >= 0; at = zip.indexOf("PK\x01\x02", at + 4)) {
+    names.push(zip.toString("utf8", at + 46, at + 46 + zip.readUInt16LE(at + 28)));
+  }
+  return names;
+}

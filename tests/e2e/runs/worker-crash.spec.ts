@@ -1,0 +1,62 @@
+// The session's worker dies under a run: the page notices within five seconds, says what is safe, and one button goes on from
+// there to the same end. One that hangs looks the same to the page, but not even Playwright can close a browser with it.
+import type { Page } from "@playwright/test";
+import { onProcessor } from "../support/faults.ts";
+import { expect, smallRecipe, start, stepsOf, test } from "../support/story.ts";
+
+const recipe = { ...smallRecipe, maxSteps: 40, saveSteps: 1 };
+
+for (const [what, breakIt] of [
+  ["is gone", "self.close()"],
+  ["throws", "setTimeout(() => { self.close(); throw new Error('made up') })"],
+] as const) {
+  test(`a worker that ${what} is noticed and replaced, and the run goes on`, async ({ visit }) => {
+    const { page, events } = await visit({ browserArguments: onProcessor });
+    await start(page, recipe);
+    await events.wait("a save", ({ kind }) => kind === "saved");
+    void sessionWorker(page)
+      .evaluate(breakIt)
+      .catch(() => null); // there is nobody to answer
+    const note = page
+      .getByRole("region", { name: "Run", exact: true })
+      .getByRole("alert")
+      .filter({ hasText: "The engine stopped." });
+    await expect(note).toBeVisible({ timeout: 6000 });
+    const saved = events.of("saved").at(-1)!.checkpoint.step;
+    await expect(note).toContainText(`The run is safe at step ${saved}.`);
+    await note.getByRole("button", { name: `go on from step ${saved}` }).click();
+    await events.waitForEnd();
+    await expect(note).toBeHidden();
+    expect(stepsOf(events.all).map(({ step }) => step)).toEqual(
+      Array.from({ length: recipe.maxSteps }, (_, i) => i + 1),
+    );
+    expect(events.of("step").at(-1)?.entry.step).toBe(recipe.maxSteps);
+  });
+}
+
+test("a replaced worker that cannot go on shows nothing as loaded that it does not have", async ({
+  visit,
+}) => {
+  const { page, events } = await visit({ browserArguments: onProcessor });
+  await start(page, recipe);
+  await events.wait("a save", ({ kind }) => kind === "saved");
+  await page.evaluate(() => {
+    void navigator.locks.request("anneal-run", () => new Promise(() => undefined)); // as another tab would
+  });
+  void sessionWorker(page)
+    .evaluate("self.close()")
+    .catch(() => null);
+  await page.getByRole("button", { name: /^Start it anew and go on/ }).click();
+  const run = page.getByRole("region", { name: "Run", exact: true });
+  await expect(run.getByRole("alert")).toContainText("going on in another tab");
+  await expect(run.getByRole("alert")).toBeInViewport();
+  for (const title of ["Model", "Data"]) {
+    await expect(page.getByRole("region", { name: title, exact: true })).toContainText("none yet");
+  }
+  await expect(page.getByText("Choose a model under 1.").first()).toBeVisible();
+});
+
+/** Begins as a blob; those of templates begin later. */
+function sessionWorker(page: Page) {
+  return page.workers()[0]!;
+}

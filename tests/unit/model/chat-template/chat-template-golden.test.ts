@@ -1,0 +1,91 @@
+// Chat templates of real models over many conversations, and small ones for each corner of Jinja, against transformers.
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { variables } from "../../../../src/model/chat-template/render.ts";
+import { run } from "../../../../src/model/jinja/interpreter.ts";
+import { parseTemplate } from "../../../../src/model/jinja/syntax/parser.ts";
+
+interface Rendered {
+  conversation: string;
+  tools: boolean;
+  prompt: boolean;
+  text?: string;
+  /** The message of `raise_exception`. */
+  raised?: string;
+  /** Python's class of any other error. */
+  fails?: string;
+}
+
+interface Conversations {
+  now: string;
+  specialTokens: Record<string, string>;
+  tools: object[];
+  conversations: Record<string, object[]>;
+}
+
+interface Snippets {
+  values: Record<string, unknown>;
+  snippets: { source: string; text?: string; fails?: string }[];
+}
+
+const folder = new URL("../../../golden/chat-templates/", import.meta.url);
+const packages = new URL("../../../../node_modules/", import.meta.url);
+const readJson = async (url: URL) => JSON.parse(await readFile(url, "utf8")) as unknown;
+
+const given = (await readJson(new URL("conversations.json", folder))) as Conversations;
+const rendered = (await readJson(new URL("rendered.json", folder))) as Record<string, Rendered[]>;
+const { values, snippets } = (await readJson(new URL("snippets.json", folder))) as Snippets;
+const now = new Date(given.now);
+
+async function templateOf(name: string): Promise<string> {
+  if (!name.startsWith("@")) {
+    return await readFile(new URL(`templates/${name}.jinja`, folder), "utf8");
+  }
+  const config = await readJson(new URL(`${name}/models/tokenizer_config.json`, packages));
+  return (config as { chat_template: string }).chat_template;
+}
+
+/** What a template gives, or the fault's words. */
+function outcome(source: string, named: Record<string, unknown>) {
+  try {
+    return { text: run(parseTemplate(source), variables(named), now) };
+  } catch (error) {
+    expect(error).toMatchObject({ name: "TemplateFault" });
+    return { fault: (error as Error).message };
+  }
+}
+
+test("there are templates of at least eight families", () => {
+  expect(Object.keys(rendered).length).toBeGreaterThanOrEqual(8);
+});
+
+describe.each(Object.keys(rendered))("the template of %s", async (name) => {
+  const source = await templateOf(name);
+
+  test("writes every conversation as transformers does, or refuses it with the same words", () => {
+    for (const { conversation, tools, prompt, ...expected } of rendered[name]!) {
+      const actual = outcome(source, {
+        messages: given.conversations[conversation],
+        tools: tools ? given.tools : null,
+        documents: null,
+        add_generation_prompt: prompt,
+        ...given.specialTokens,
+      });
+      const known =
+        expected.text !== undefined
+          ? { text: expected.text }
+          : { fault: expected.raised ?? (expect.any(String) as string) };
+      expect({ conversation, tools, prompt, ...actual }).toEqual({
+        conversation,
+        tools,
+        prompt,
+        ...known,
+      });
+    }
+  });
+});
+
+test.each(snippets)("the small template $source comes out as jinja2's", ({ source, text }) => {
+  const expected = text === undefined ? { fault: expect.any(String) as string } : { text };
+  expect(outcome(source, values)).toEqual(expected);
+});

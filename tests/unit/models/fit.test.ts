@@ -1,0 +1,97 @@
+// Whether a model fits is said before it is downloaded: the figures are the planner's, the advice works when followed.
+import { describe, expect, test } from "vitest";
+import type { BatchShape } from "../../../src/engine/contract.ts";
+import { planBytes } from "../../../src/engine/webgpu/budget.ts";
+import { weightShapes, type WeightChoice } from "../../../src/model/weights/weight-store.ts";
+import { bestOf, fitOf, fitWords, type Candidate, type NamedFit } from "../../../src/models/fit.ts";
+import { readSizes, sevenModules } from "../engine/webgpu/models.ts";
+
+const config = readSizes("smollm2-135m");
+const lora = { rank: 16, alpha: 16, dropout: 0, targetModules: sevenModules };
+const bytes = (choice: WeightChoice, shape: BatchShape, budgetBytes = 0) =>
+  planBytes({ config, lora, shape, weightShapes: weightShapes(config, choice) }, budgetBytes)
+    .totalBytes;
+const candidate = (choice: WeightChoice): Candidate => ({
+  shapes: weightShapes(config, choice),
+  shape: { rows: 1, length: 1024 },
+  contextLength: config.maxPositionEmbeddings,
+  takes: (shape, budgetBytes) => bytes(choice, shape, budgetBytes),
+});
+const f16 = candidate({ format: "f16" });
+const q4 = candidate({ format: "q4", groupSize: 64 });
+const room = (totalBytes: number, bindingBytes = 2 ** 31) => ({
+  totalBytes,
+  bindingBytes,
+  isLimit: true,
+});
+const named = (label: string, options: Candidate, totalBytes: number): NamedFit => ({
+  label,
+  ...fitOf(options, room(totalBytes)),
+});
+
+describe("a model on a device", () => {
+  test("needs what the planner plans, and fits where that is granted", () => {
+    const needed = f16.takes(f16.shape, 0);
+    expect(fitOf(f16, room(needed))).toMatchObject({ neededBytes: needed, fits: true });
+    expect(fitOf(f16, room(needed - 1))).toMatchObject({ fits: false });
+  });
+
+  test("has a largest row that fits where the next longer does not", () => {
+    const totalBytes = 450e6;
+    const fit = fitOf(f16, room(totalBytes));
+    const largestLength = fit.largestLength();
+    expect(fit.fits).toBe(false);
+    expect(largestLength).toBeGreaterThan(0);
+    const takes = (length: number) => bytes({ format: "f16" }, { rows: 1, length });
+    expect(takes(largestLength)).toBeLessThanOrEqual(totalBytes);
+    expect(takes(largestLength + 64)).toBeGreaterThan(totalBytes);
+  });
+
+  test("never has a row longer than its context", () => {
+    expect(fitOf(f16, room(1e15)).largestLength()).toBe(config.maxPositionEmbeddings);
+  });
+
+  test("does not fit where its embedding is larger than a buffer may be", () => {
+    const fit = fitOf(f16, room(1e12, 32 * 2 ** 20));
+    expect(fit).toMatchObject({
+      fits: false,
+      oversized: { name: "model.embed_tokens.weight", sizeBytes: 49152 * 576 * 2 },
+    });
+    expect(fit.largestLength()).toBe(0);
+  });
+});
+
+describe("the words about it", () => {
+  test("say the figures and that it fits", () => {
+    const fit = named("f16", f16, 8e9);
+    expect(fitWords(fit, [], room(8e9))).toMatch(/^Needs [\d.]+ [MG]B of 8(\.0+)? GB\. Fits\.$/);
+  });
+
+  test("do not call what was granted all there is", () => {
+    const granted = { ...room(8e9), isLimit: false };
+    expect(fitWords(named("f16", f16, 8e9), [], granted)).toMatch(
+      /^Needs [\d.]+ [MG]B\. Fits: this device grants it\.$/,
+    );
+  });
+
+  test("name the format and the row that would fit", () => {
+    const totalBytes = 400e6;
+    const [large, small] = [named("f16", f16, totalBytes), named("q4", q4, totalBytes)];
+    expect(small.fits).toBe(true);
+    const words = fitWords(large, [small], room(totalBytes));
+    expect(words).toMatch(/Choose q4 \(needs \d+ MB\) or rows of at most \d+ tokens\.$/);
+  });
+
+  test("say so when nothing helps", () => {
+    const totalBytes = 50e6;
+    const fits = [named("f16", f16, totalBytes), named("q4", q4, totalBytes)] as const;
+    expect(fits.map(({ largestLength }) => largestLength())).toEqual([0, 0]);
+    expect(fitWords(fits[0], [fits[1]], room(totalBytes))).toMatch(/Choose a smaller model\.$/);
+  });
+
+  test("the best is the largest that fits, else the smallest", () => {
+    const of = (totalBytes: number) =>
+      bestOf([named("q4", q4, totalBytes), named("f16", f16, totalBytes)])?.label;
+    expect([of(8e9), of(400e6), of(50e6)]).toEqual(["f16", "q4", "q4"]);
+  });
+});

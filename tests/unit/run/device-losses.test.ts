@@ -1,0 +1,62 @@
+// What follows a lost device: it is tried again after longer and longer waits, a browser that gives none is waited for, and
+// in the end it takes a person.
+import { describe, expect, test } from "vitest";
+import { LossRecord } from "../../../src/run/device-losses.ts";
+import { UserError } from "../../../src/util/errors.ts";
+
+const error = new UserError("device-lost", "The GPU process stopped.", { remedy: "Wait." });
+const blockMs = 122_000;
+
+describe("a lost device", () => {
+  test("is tried again at once, with its own words", () => {
+    const loss = new LossRecord().add(error, 3);
+    expect(loss).toEqual({ waitMs: 300, message: "The GPU process stopped.", error });
+  });
+
+  test("lost at one step over and over is waited for twice as long each time, and then given up", () => {
+    const record = new LossRecord();
+    const waits = [1, 2, 3, 4, 5, 6].map(() => record.add(error, 3).waitMs);
+    expect(waits).toEqual([300, 600, 1200, 2400, 4800, 9600]);
+    expect(() => record.add(error, 3)).toThrow(
+      expect.objectContaining({ code: "device-lost-twice", cause: error }),
+    );
+  });
+
+  test("lost three times at one step is asked for less", () => {
+    const record = new LossRecord();
+    const asked = [1, 2, 3].map(() => {
+      record.add(error, 3);
+      return record.isRepeated;
+    });
+    expect(asked).toEqual([false, false, true]);
+  });
+
+  test("lost again at a later step is a first loss", () => {
+    const record = new LossRecord();
+    for (let step = 0; step < 100; step++) {
+      expect(record.add(error, step).waitMs).toBe(300);
+    }
+  });
+});
+
+describe("a device that is not to be had", () => {
+  test("is waited for three times until the browser's block is over, and then given up", () => {
+    const record = new LossRecord();
+    record.add(error, 3);
+    for (let wait = 0; wait < 3; wait++) {
+      const loss = record.addRefusal(error);
+      expect(loss).toMatchObject({ waitMs: blockMs, error: { code: "device-lost-twice" } });
+      expect(loss.error.remedy).toContain("reload the page");
+    }
+    expect(() => record.addRefusal(error)).toThrow(
+      expect.objectContaining({ code: "device-lost-twice", cause: error }),
+    );
+  });
+
+  test("is waited for three times again once a device has computed", () => {
+    const record = new LossRecord();
+    [1, 2, 3].forEach(() => record.addRefusal(error));
+    record.add(error, 3);
+    expect(record.addRefusal(error).waitMs).toBe(blockMs);
+  });
+});

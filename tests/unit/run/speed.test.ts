@@ -1,0 +1,26 @@
+// Speed and time left: the first step as it is, later ones smoothed, so that one slow step does not jump.
+import { expect, test } from "vitest";
+import { PaceMeter } from "../../../src/run/speed.ts";
+
+test("the first step gives its own speed", () => {
+  expect(new PaceMeter().add(500, 250, 8)).toEqual({ tokensPerSecond: 2000, remainingMs: 2000 });
+});
+
+test("a later step counts a fifth", () => {
+  const meter = new PaceMeter();
+  meter.add(100, 100, 9);
+  const pace = meter.add(100, 200, 8);
+  expect(pace.tokensPerSecond).toBeCloseTo(1000 + 0.2 * (500 - 1000));
+  expect(pace.remainingMs).toBeCloseTo((100 + 0.2 * 100) * 8);
+});
+
+test("a new pace is reached after some steps, and nothing is left after the last", () => {
+  const meter = new PaceMeter();
+  meter.add(100, 1000, 100);
+  let pace = meter.add(100, 100, 99);
+  for (let left = 98; left >= 0; left--) {
+    pace = meter.add(100, 100, left);
+  }
+  expect(pace.tokensPerSecond).toBeCloseTo(1000, 3);
+  expect(pace.remainingMs).toBe(0);
+});

@@ -1,0 +1,89 @@
+// Starting from a PEFT adapter's files: its matrices and its shape win over the recipe, and misfits are refused.
+import { describe, expect, test } from "vitest";
+import { adapterShapes, loraTargets } from "../../../src/adapter/lora.ts";
+import type { TensorData } from "../../../src/formats/safetensors-write.ts";
+import { parseModelConfig } from "../../../src/model/config/parse.ts";
+import { readStartAdapter } from "../../../src/run/start-adapter.ts";
+import { defaultRecipe } from "../../../src/recipe/recipe.ts";
+import { uniforms } from "../../../src/util/random.ts";
+import { tensorFile, tinyConfig } from "../model/tiny-model.ts";
+
+const config = parseModelConfig(JSON.stringify(tinyConfig));
+const peft = { peft_type: "LORA", r: 3, lora_alpha: 5, target_modules: ["v_proj", "up_proj"] };
+const targets = loraTargets(config, {
+  rank: 3,
+  alpha: 5,
+  dropout: 0,
+  targetModules: peft.target_modules,
+});
+const tensors = adapterShapes(targets, 3).map(({ name, shape }, index): TensorData => ({
+  name,
+  dtype: "F32",
+  shape: [...shape],
+  data: uniforms(3, index, shape[0] * shape[1]),
+}));
+
+interface Files {
+  config?: object | null;
+  weights?: readonly TensorData[] | null;
+}
+
+function read(given: Files = {}, modelConfig = config) {
+  const { config: peftConfig = peft, weights = tensors } = given;
+  const files = [
+    ...((peftConfig && [new File([JSON.stringify(peftConfig)], "adapter_config.json")]) || []),
+    ...((weights && [new File([tensorFile(weights)], "adapter_model.safetensors")]) || []),
+    new File(["# Adapter"], "README.md"),
+  ];
+  return readStartAdapter(files, modelConfig, defaultRecipe);
+}
+
+async function expectRefusal(code: string, message: RegExp, ...given: Parameters<typeof read>) {
+  const refused = expect(read(...given)).rejects;
+  await refused.toMatchObject({ code, message: expect.stringMatching(message) as string });
+}
+
+describe("an adapter to start from", () => {
+  test("brings its matrices in the engine's order, with moments at zero", async () => {
+    const { adapter } = await read({ weights: tensors.toReversed() });
+    expect(adapter.tensors.map(({ name }) => name)).toEqual(tensors.map(({ name }) => name));
+    adapter.tensors.forEach(({ shape, values, moment1, moment2 }, index) => {
+      expect(shape).toEqual(tensors[index]?.shape);
+      expect(values).toEqual(tensors[index]?.data);
+      expect(moment1).toEqual(new Float32Array(values.length));
+      expect(moment2).toEqual(new Float32Array(values.length));
+    });
+  });
+
+  test("replaces rank, alpha and target modules of the recipe, and nothing else", async () => {
+    const { recipe } = await read();
+    const replaced = { rank: 3, alpha: 5, targetModules: ["v_proj", "up_proj"] };
+    expect(recipe).toEqual({ ...defaultRecipe, ...replaced });
+  });
+});
+
+describe("an adapter is refused", () => {
+  test("without one of its two files, by name", async () => {
+    await expectRefusal("no-adapter", /^adapter_config\.json: /, { config: null });
+    await expectRefusal("no-adapter", /^adapter_model\.safetensors: /, { weights: null });
+  });
+
+  test("when it is another kind of adapter", async () => {
+    await expectRefusal("bad-adapter", /./, { config: { ...peft, use_dora: true } });
+    await expectRefusal("bad-adapter", /./, { config: { ...peft, peft_type: "IA3" } });
+  });
+
+  test("when it was made for a model of another width", async () => {
+    const wider = parseModelConfig(JSON.stringify({ ...tinyConfig, hidden_size: 16, head_dim: 4 }));
+    const message = /v_proj\.lora_A\.weight is \[3, 8\], needed is \[3, 16\]/;
+    await expectRefusal("wrong-shape", message, {}, wider);
+  });
+
+  test("when it was made for a model of more or fewer layers", async () => {
+    const layers = (count: number) =>
+      parseModelConfig(JSON.stringify({ ...tinyConfig, num_hidden_layers: count }));
+    const missing = /model\.layers\.2\.self_attn\.v_proj\.lora_A\.weight is missing/;
+    await expectRefusal("wrong-shape", missing, {}, layers(3));
+    await expectRefusal("wrong-shape", /8 tensors, but this model .* takes 4/, {}, layers(1));
+  });
+});

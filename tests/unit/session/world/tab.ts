@@ -1,0 +1,176 @@
+// A tab in Node: the real session on the CPU backend, IndexedDB in memory, the demo served from disk, locks as browsers
+// have them. What a tab stored stays when it is closed.
+import "fake-indexeddb/auto";
+import { readFile } from "node:fs/promises";
+import { vi } from "vitest";
+import {
+  openStore,
+  type CheckpointStore,
+  type StoreOptions,
+} from "../../../../src/checkpoint/store.ts";
+import type { Calls, PickedFile, SessionEvent } from "../../../../src/session/protocol.ts";
+import { Session } from "../../../../src/session/session.ts";
+import { demoRecipe, type Recipe } from "../../../../src/recipe/recipe.ts";
+import { tinyContents } from "../../model/tiny-model.ts";
+import { Locks } from "./locks.ts";
+import type { ModelInfo } from "../../../../src/models/facts.ts";
+import type { RunPhase } from "../../../../src/run/events.ts";
+
+const demoFolder = new URL("../../../../public/demo/", import.meta.url);
+const demoBase = new URL("https://anneal.example/app/demo/");
+const locks = new Locks();
+
+/** Stands in for the network (the demo's files from disk) and for the locks that Node lacks. */
+export function setUpBrowser(): void {
+  vi.stubGlobal("fetch", async (url: URL) => {
+    const path = url.href.slice(demoBase.href.length);
+    return new Response(await readFile(new URL(path, demoFolder)));
+  });
+  vi.stubGlobal("navigator", { locks });
+}
+
+/** A few steps of one short row each, saved after each: seconds on the CPU backend. */
+export const shortRecipe: Recipe = {
+  ...demoRecipe,
+  targetModules: ["q_proj"],
+  rank: 2,
+  alpha: 4,
+  dropout: 0.1,
+  learningRate: 0.05,
+  warmupSteps: 0,
+  batchSize: 1,
+  maxSteps: 3,
+  maxLength: 24,
+  heldOutRows: 2,
+  evalSteps: 2,
+  saveSteps: 1,
+};
+
+const tinyRows = ["sun", "moon", "sea", "fox", "oak", "rain"].map((word) =>
+  JSON.stringify({ prompt: `${word} `, completion: `is ${word}` }),
+);
+export const tinyData = new File([tinyRows.join("\n")], "tiny.jsonl");
+
+/** A picked folder. */
+export function tinyFiles(changes: Parameters<typeof tinyContents>[0] = {}): PickedFile[] {
+  return [...tinyContents(changes)].map(([name, blob]) => ({
+    file: new File([blob], name),
+    path: `tiny/${name}`,
+  }));
+}
+
+type Kind = SessionEvent["kind"];
+type EventOf<K extends Kind> = Extract<SessionEvent, { kind: K }>;
+type PhaseOf<Name extends RunPhase["name"]> = Extract<RunPhase, { name: Name }>;
+
+export class Tab {
+  readonly database: string;
+  readonly events: SessionEvent[] = [];
+  readonly store: CheckpointStore;
+  readonly session: Session;
+  readonly #listeners = new Set<(event: SessionEvent) => void>();
+
+  /**
+   * @param database tabs of one name share what is saved
+   * @param options where tabs share the record outside of the database as well
+   */
+  constructor(database: string, options: StoreOptions = {}) {
+    this.database = database;
+    this.store = openStore(database, options);
+    this.session = new Session({
+      store: this.store,
+      device: { engine: "tfjs", backend: "cpu", name: "Node", fallbackReason: "no WebGPU" },
+      demoBase,
+      wasmPaths: {},
+      emit: (event) => {
+        this.events.push(structuredClone(event));
+        this.#listeners.forEach((listener) => {
+          listener(event);
+        });
+      },
+    });
+  }
+
+  async loadDemo(): Promise<void> {
+    await this.session.loadModel({ source: { kind: "demo" } });
+    await this.session.loadData({ source: { kind: "demo" } });
+  }
+
+  /** Files as a visitor chooses them: looked up, then loaded as they are stored. */
+  async loadFiles(files: PickedFile[]): Promise<ModelInfo> {
+    const source = { kind: "files", files } as const;
+    const { id } = await this.session.lookUpModel({ source, recipe: shortRecipe });
+    return await this.session.loadModel({ source: { kind: "offer", id, format: "stored" } });
+  }
+
+  /** The visitor's own files: a model of a few hundred values, whose steps take milliseconds. */
+  async loadTiny(): Promise<void> {
+    await this.loadFiles(tinyFiles());
+    await this.session.loadData({ source: { kind: "file", file: tinyData } });
+  }
+
+  /** Starts what is loaded with the short recipe and no sample. */
+  async start(
+    recipe: Partial<Recipe> = {},
+    given: Partial<Calls["start"]["params"]> = {},
+  ): Promise<string> {
+    const params = { recipe: { ...shortRecipe, ...recipe }, adapter: null, samplePrompt: "" };
+    const { runId } = await this.session.start({ ...params, ...given });
+    return runId;
+  }
+
+  /** Hears every event, before the session goes on. */
+  onEvery(hear: (event: SessionEvent) => void): void {
+    this.#listeners.add(hear);
+  }
+
+  /** Acts within the next event for which `isIt` holds, before the session goes on. */
+  within(isIt: (event: SessionEvent) => boolean, act: (event: SessionEvent) => void): void {
+    const listener = (event: SessionEvent) => {
+      if (isIt(event)) {
+        this.#listeners.delete(listener);
+        act(event);
+      }
+    };
+    this.#listeners.add(listener);
+  }
+
+  /** Acts when the given step is made next. */
+  withinStep(step: number, act: () => void): void {
+    this.within((event) => event.kind === "step" && event.entry.step === step, act);
+  }
+
+  /** When the run comes to the given phase. @throws what it failed with instead */
+  async untilPhase<Name extends RunPhase["name"]>(name: Name): Promise<PhaseOf<Name>> {
+    const isIt = (event: SessionEvent) =>
+      event.kind === "run" && (event.phase.name === name || event.phase.name === "failed");
+    const event = await new Promise<SessionEvent>((resolve) => {
+      this.within(isIt, resolve);
+    });
+    // The page hears of it a message later.
+    await new Promise((resolve) => setTimeout(resolve));
+    const { phase } = event as EventOf<"run">;
+    if (phase.name !== name) {
+      throw new Error(`failed: ${JSON.stringify(phase)}`);
+    }
+    return phase as PhaseOf<Name>;
+  }
+
+  eventsOf<K extends Kind>(kind: K): EventOf<K>[] {
+    return this.events.filter((event): event is EventOf<K> => event.kind === kind);
+  }
+
+  phases(): RunPhase["name"][] {
+    return this.eventsOf("run").map(({ phase }) => phase.name);
+  }
+
+  /** Each step with its loss, as the page saw them. */
+  losses(): [step: number, loss: number | undefined][] {
+    return this.eventsOf("step").map(({ entry }) => [entry.step, entry.loss]);
+  }
+
+  /** Closes this and every tab as a kill does: nobody is told. */
+  static closeAll(): void {
+    locks.clear();
+  }
+}

@@ -1,0 +1,184 @@
+// The compiled engine's side of the races: its own layer programs and its own matrix product.
+import { BatchTables } from "../../../src/engine/webgpu/batch-tables.ts";
+import { createWebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
+import { backwardLayer } from "../../../src/engine/webgpu/layers/layer-backward.ts";
+import { forwardLayer } from "../../../src/engine/webgpu/layers/layer-forward.ts";
+import { describeNetwork, type Network } from "../../../src/engine/webgpu/model-tensors.ts";
+import { weightShapes } from "../../../src/model/weights/weight-store.ts";
+import { openGpuMachine } from "../../../src/gpu/gpu-machine.ts";
+import {
+  persistent,
+  scratch,
+  type Dispatch,
+  type Program,
+  type Tensor,
+} from "../../../src/gpu/plan.ts";
+import { Runner } from "../../../src/gpu/runner.ts";
+import { linear } from "../../../src/kernels/matmul/kernel.ts";
+import { defaultTiles } from "../../../src/kernels/matmul/tile.ts";
+import { ropeTable } from "../../../src/kernels/rope/table.ts";
+import { inverseFrequencies } from "../../../src/model/config/rope-frequencies.ts";
+import { storedWeight } from "../../../src/kernels/weight-format/format.ts";
+import { WeightEncoder } from "../../../src/model/weight-format/encode.ts";
+import { madeUpStore, type BlockInputs, type ProductInputs } from "../inputs.ts";
+import { meanSquare } from "../mean-square.ts";
+import {
+  normOf,
+  type BlockContender,
+  type CompiledRacer,
+  type MatmulFormat,
+  type ProductContender,
+} from "./racers.ts";
+import { measureRebuild } from "./rebuilds.ts";
+import { lora } from "../shapes.ts";
+import type { OpenDevice } from "../../../src/gpu/open-device.ts";
+
+const groupSize = 64;
+
+export async function openCompiled(): Promise<CompiledRacer> {
+  const machine = await openGpuMachine();
+  const { opened } = machine;
+  return {
+    block: (inputs) => prepareBlock(opened, inputs),
+    product: (inputs, format) => prepareProduct(opened, inputs, format),
+    engine: (options) =>
+      createWebGpuEngine({
+        ...options,
+        opened,
+        weights: madeUpStore(options.config, { format: "f16" }),
+        progress: () => undefined,
+        signal: new AbortController().signal,
+      }),
+    rebuild: measureRebuild,
+    dispose: () => machine.release(),
+  };
+}
+
+async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<BlockContender> {
+  const { config, tokens } = inputs;
+  const network = describeNetwork(
+    config,
+    lora,
+    weightShapes(config, { format: "f32" }),
+    tokens,
+    defaultTiles,
+  );
+  const tables = new BatchTables(tokens, config.slidingWindow);
+  const x = persistent("x", inputs.x.length);
+  const loss = persistent("loss", 1);
+  const program = blockProgram(network, tables, x, loss);
+  const runner = await Runner.create(opened, [program]);
+  await runner.prepare([program]);
+  runner.write(x, inputs.x);
+  for (const [name, values] of inputs.weights) {
+    const tensor = network.weights.get(name)?.tensors["weight"];
+    if (tensor !== undefined) {
+      runner.write(tensor, values);
+    }
+  }
+  runner.write(network.adapter.values, flatAdapter(network, inputs));
+  for (const { rope, cosSin } of network.rotations) {
+    runner.write(cosSin, ropeTable(inverseFrequencies(config.headDim, rope), tokens));
+  }
+  runner.write(tables.tensor, causalTables(tables));
+  const zeros = new Float32Array(network.adapter.elements);
+  return {
+    async run(times) {
+      for (let time = 0; time < times; time++) {
+        runner.run(program);
+        await runner.idle();
+      }
+    },
+    async result() {
+      // Gradients add up from run to run, so the last one is taken by itself.
+      runner.write(network.adapter.gradients, zeros);
+      runner.run(program);
+      const [value = NaN] = new Float32Array(await runner.read(loss));
+      const gradients = new Float32Array(await runner.read(network.adapter.gradients));
+      return { loss: value, gradNorm: normOf([gradients]) };
+    },
+    dispose() {
+      runner.dispose();
+    },
+  };
+}
+
+function blockProgram(network: Network, tables: BatchTables, x: Tensor, loss: Tensor): Program {
+  const out: Dispatch[] = [];
+  const elements = tables.tokens * network.config.hiddenSize;
+  const mode = { hasAdapter: true, hasDropout: false };
+  const call = { network, tables, mode, layer: 0, input: x };
+  const { trace, output: y } = forwardLayer(call, out);
+  const dx = scratch("dx", elements);
+  out.push(...meanSquare(elements, { y, dy: dx, loss }));
+  backwardLayer({ network, tables, layer: 0, trace, dx, needsInput: false }, out);
+  return { name: "block", dispatches: out };
+}
+
+function flatAdapter({ adapter }: Network, { adapter: given }: BlockInputs) {
+  const moments = (size: number) => new Float32Array(size);
+  const tensors = given.map(({ name, shape, values }) => ({
+    name,
+    shape,
+    values,
+    moment1: moments(values.length),
+    moment2: moments(values.length),
+  }));
+  return adapter.pack({ tensors }, ({ values }) => values);
+}
+
+/** One causal sequence from position 0 on. */
+function causalTables(tables: BatchTables) {
+  const count = tables.tokens;
+  const batch = {
+    rows: 1,
+    length: count,
+    tokens: new Int32Array(count),
+    positions: Int32Array.from({ length: count }, (_, place) => place),
+    segments: new Int32Array(count).fill(1),
+    targets: new Int32Array(count).fill(-100),
+    supervisedTokens: 0,
+  };
+  return tables.fill(batch, 0, 1).values;
+}
+
+async function prepareProduct(
+  opened: OpenDevice,
+  { m, k, n, x: left, weight: right }: ProductInputs,
+  format: MatmulFormat,
+): Promise<ProductContender> {
+  const weight = storedWeight("weight", {
+    format,
+    rows: n,
+    cols: k,
+    ...(format === "q4" && { groupSize }),
+  });
+  const x = persistent("x", m * k);
+  const y = persistent("y", m * n);
+  const tile = defaultTiles.wide;
+  const program = { name: "product", dispatches: [linear(m, { x, weight, y, tile })] };
+  const runner = await Runner.create(opened, [program]);
+  await runner.prepare([program]);
+  runner.write(x, left);
+  const encoder = new WeightEncoder("weight", weight);
+  for (const { binding, values, offsetBytes } of [...encoder.rows(right), ...encoder.finish()]) {
+    const tensor = weight.tensors[binding];
+    if (tensor !== undefined) {
+      runner.write(tensor, values, offsetBytes);
+    }
+  }
+  return {
+    async run(times) {
+      for (let time = 0; time < times; time++) {
+        runner.run(program);
+      }
+      await runner.idle();
+    },
+    async result() {
+      return new Float32Array(await runner.read(y));
+    },
+    dispose() {
+      runner.dispose();
+    },
+  };
+}

@@ -1,0 +1,142 @@
+// Whole optimizer steps and generation of an engine, measured from outside through the engines' contract.
+import { initialAdapter, loraTargets } from "../../../src/adapter/lora.ts";
+import type { TokenBatch } from "../../../src/data/batch.ts";
+import type { Engine, StepHyper } from "../../../src/engine/contract.ts";
+import type { GpuCounts, GpuMeter } from "../gpu-meter.ts";
+import { median, needsMore, timeOf } from "../race.ts";
+import type { GenerationRow, StepRow } from "../report.ts";
+import { lora, type Model } from "../shapes.ts";
+import type { ModelConfig } from "../../../src/model/config/model-config.ts";
+import type { EngineOptions } from "./engine-options.ts";
+
+export type OpenEngine = (options: EngineOptions) => Promise<Engine>;
+
+export interface StepRun {
+  model: Model;
+  /** Of the one micro-batch; all of them are supervised. */
+  tokens: number;
+  /** How many steps after the first; left out, as many as a median needs. */
+  steps?: number;
+}
+
+export interface GenerationRun {
+  model: Model;
+  newTokens: number;
+}
+
+const hyper: Omit<StepHyper, "step"> = {
+  learningRate: 1e-4,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  maxGradNorm: 1,
+  seed: 1,
+};
+
+const promptTokens = 16;
+
+export async function measureSteps(
+  open: OpenEngine,
+  run: StepRun,
+  meter: GpuMeter,
+): Promise<StepRow> {
+  const { model, tokens } = run;
+  const bytesBefore = meter.liveBytes();
+  const engine = await openEngine(open, model.config, tokens);
+  try {
+    const step = (index: number) => madeUpStep(engine, model.config, tokens, index);
+    await step(1);
+    const bytesAfterFirst = meter.liveBytes();
+    const times: number[] = [];
+    const counts: GpuCounts[] = [];
+    while (run.steps === undefined ? needsMore(times) : times.length < run.steps) {
+      const index = times.length + 2;
+      counts.push(
+        await meter.count(async () => {
+          times.push(await step(index));
+        }),
+      );
+    }
+    const most = (key: keyof GpuCounts) => Math.max(...counts.map((count) => count[key]));
+    return {
+      model: model.name,
+      tokens,
+      encodeMs: median(counts.map(({ encodeMs }) => encodeMs)),
+      dispatches: most("dispatches"),
+      submits: most("submits"),
+      objectsCreated: most("objectsCreated"),
+      plannedBytes: engine.memory().plannedBytes,
+      createdBytes: meter.liveBytes() - bytesBefore,
+      growthBytes: meter.liveBytes() - bytesAfterFirst,
+      tokensPerSecond: (tokens / median(times)) * 1000,
+    };
+  } finally {
+    engine.dispose();
+  }
+}
+
+/** One optimizer step over made-up tokens. @returns milliseconds */
+export async function madeUpStep(
+  engine: Engine,
+  { vocabSize }: ModelConfig,
+  tokens: number,
+  step: number,
+): Promise<number> {
+  const batch = madeUpBatch(vocabSize, tokens);
+  return await timeOf(() => engine.step([batch], { ...hyper, step }));
+}
+
+/** From the first new token to the last, adapter on; the prompt is not counted. */
+export async function measureGeneration(
+  open: OpenEngine,
+  { model: { name, config }, newTokens }: GenerationRun,
+): Promise<GenerationRow> {
+  const engine = await openEngine(open, config, promptTokens);
+  try {
+    await generate(engine, config, 2); // compiles
+    return { model: name, tokensPerSecond: await generate(engine, config, newTokens) };
+  } finally {
+    engine.dispose();
+  }
+}
+
+async function generate(engine: Engine, { vocabSize }: ModelConfig, count: number) {
+  const prompt = Array.from({ length: promptTokens }, (_, index) => (7 * index) % vocabSize);
+  const times: number[] = [];
+  for await (const token of engine.generate(prompt, {
+    maxNewTokens: count,
+    temperature: 0,
+    topP: 1,
+    seed: 1,
+    stopTokens: [],
+    useAdapter: true,
+  })) {
+    times.push(performance.now());
+    if (!Number.isInteger(token)) {
+      throw new Error(`The engine generated ${token}.`);
+    }
+  }
+  const [first = NaN] = times;
+  return ((times.length - 1) / ((times.at(-1) ?? NaN) - first)) * 1000;
+}
+
+async function openEngine(open: OpenEngine, config: ModelConfig, tokens: number): Promise<Engine> {
+  const shape = { rows: 1, length: tokens };
+  const engine = await open({ config, lora, shape });
+  engine.writeState(initialAdapter(loraTargets(config, lora), lora.rank, 1));
+  return engine;
+}
+
+function madeUpBatch(vocabSize: number, tokens: number): TokenBatch {
+  const places = Int32Array.from({ length: tokens }, (_, place) => place);
+  return {
+    rows: 1,
+    length: tokens,
+    tokens: places.map((place) => (31 * place) % vocabSize),
+    positions: places,
+    segments: places.map(() => 1),
+    targets: places.map((place) => (31 * place + 31) % vocabSize),
+    supervisedTokens: tokens,
+  };
+}

@@ -1,0 +1,95 @@
+// A device given up and put up again with a whole model: what that costs beside the upload of the weights.
+import { initialAdapter, loraTargets } from "../../../src/adapter/lora.ts";
+import type { WeightStore } from "../../../src/model/weights/weight-store.ts";
+import { rebuild, releaseRig, type Rig } from "../../../src/run/device-engine.ts";
+import { madeUpStep } from "./engine-runs.ts";
+import { madeUpStore } from "../inputs.ts";
+import { median } from "../race.ts";
+import type { RebuildRow } from "../report.ts";
+import { lora, type Model } from "../shapes.ts";
+
+export interface RebuildRun {
+  model: Model;
+  /** Of the steps behind it, the first of which compiles what is left. */
+  tokens: number;
+}
+
+type Sample = Omit<RebuildRow, "model" | "tokens">;
+
+const rebuilds = 3;
+const stepsAfter = 3;
+
+/** Medians of three rebuilds by the session's own function. */
+export async function measureRebuild({ model, tokens }: RebuildRun): Promise<RebuildRow> {
+  const store = madeUpStore(model.config, { format: "f16" });
+  let { rig } = await build(null, model, tokens, store);
+  await stepTimes(rig, model, tokens, 1);
+  const samples: Sample[] = [];
+  for (let round = 0; round < rebuilds; round++) {
+    const built = await build(rig, model, tokens, store);
+    ({ rig } = built);
+    const { rebuildMs, uploadMs } = built;
+    const [firstStepMs = NaN, ...others] = await stepTimes(rig, model, tokens, 1 + stepsAfter);
+    const stepMs = median(others);
+    const restMs = rebuildMs - uploadMs + firstStepMs - stepMs;
+    samples.push({ rebuildMs, uploadMs, firstStepMs, stepMs, restMs });
+  }
+  await releaseRig(rig);
+  const of = (key: keyof Sample) => median(samples.map((sample) => sample[key]));
+  return {
+    model: model.name,
+    tokens,
+    rebuildMs: of("rebuildMs"),
+    uploadMs: of("uploadMs"),
+    firstStepMs: of("firstStepMs"),
+    stepMs: of("stepMs"),
+    restMs: of("restMs"),
+  };
+}
+
+async function build(
+  old: Rig | null,
+  { config }: Model,
+  tokens: number,
+  store: WeightStore,
+): Promise<{ rig: Rig; rebuildMs: number; uploadMs: number }> {
+  const clock = { begin: NaN, end: NaN };
+  const weights: WeightStore = {
+    shapes: store.shapes,
+    parts: (name, signal) => {
+      clock.begin = Number.isNaN(clock.begin) ? performance.now() : clock.begin;
+      return store.parts(name, signal);
+    },
+  };
+  const { rig, durationMs } = await rebuild(
+    old,
+    {
+      engine: "webgpu",
+      backend: "webgpu",
+      wasmPaths: {},
+      model: { config, weights },
+      lora,
+      shape: { rows: 1, length: tokens },
+      labelSmoothing: 0,
+    },
+    initialAdapter(loraTargets(config, lora), lora.rank, 1),
+    () => {
+      clock.end = performance.now();
+    },
+    new AbortController().signal,
+  );
+  return { rig, rebuildMs: durationMs, uploadMs: clock.end - clock.begin };
+}
+
+async function stepTimes(
+  { engine }: Rig,
+  { config }: Model,
+  tokens: number,
+  count: number,
+): Promise<number[]> {
+  const times: number[] = [];
+  for (let step = 1; step <= count; step++) {
+    times.push(await madeUpStep(engine, config, tokens, step));
+  }
+  return times;
+}

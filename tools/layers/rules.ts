@@ -1,0 +1,104 @@
+// The rules of the sources: floors in order, the page behind the session, no circle, short files, full folders.
+import { posix } from "node:path";
+import ts from "typescript";
+import * as recipe from "../../src/recipe/recipe.ts";
+import { circlesOf, graphOf, importsOf, nodesOf, type Source } from "./graph.ts";
+
+/** Each floor imports from itself and from those before it. The words are those of docs/architecture.md. */
+export const floors = {
+  util: "errors a person can act on, bytes, random numbers, figures for people",
+  recipe: "the options of a run: names, ranges, defaults, parser",
+  formats: "bytes to values and back: safetensors, GGUF, JSONL, CSV, zip",
+  sources: "where bytes come from: hub, files, demo; what the browser keeps",
+  data: "rows to examples to tokens, masks and batches",
+  model: "config, tensors, tokenizer, chat template, weight formats",
+  adapter: "LoRA: targets, names, shapes, initialisation",
+  gpu: "a device, kernels and programs as data, memory planner, runner",
+  kernels: "one folder per op: bindings, sizes, WGSL",
+  engine: "step, evaluate, generate: compiled (webgpu) and reference (tfjs)",
+  train: "schedule, order of the data, held-out loss, the training loop",
+  checkpoint: "one run to one file and back; the database; the mirror",
+  export: "an adapter for other programs, its model card, its log",
+  models: "what models there are, what they cost here, kept and downloaded",
+  run: "one run and what it needs: device, saves, samples, plan",
+  session: "calls and events between page and worker, and the tabs",
+  app: "the page",
+} as const;
+
+const order = Object.keys(floors);
+
+/** All that the page may know. */
+const openToApp = /^(app\/|util\/|recipe\/|session\/(client|protocol)\.ts$)/;
+const maxLines = 500;
+const maxFilesOfFolder = 20;
+/** Folders that grew full once before. */
+const maxFilesOf: Readonly<Record<string, number>> = { session: 16 };
+
+/** The entry of the page belongs to the page. */
+export function floorOf(path: string): string {
+  return path.includes("/") ? path.slice(0, path.indexOf("/")) : "app";
+}
+
+/** Everything that is wrong with the sources, a line each. */
+export function faultsOfAll(sources: readonly Source[]): string[] {
+  return [
+    ...sources.flatMap(faultsOf),
+    ...folderFaults(sources.map(({ path }) => path)),
+    ...circlesOf(graphOf(sources)).map((circle) => `circle: ${circle}`),
+  ];
+}
+
+/** Everything that is wrong with a file alone, in words. */
+export function faultsOf(source: Source): string[] {
+  const { path, text } = source;
+  const nodes = nodesOf(source);
+  const imports = importsOf(source, nodes).flatMap(({ path: target, values }) =>
+    target === null ? [] : importFaults(path, target, values),
+  );
+  const floor = floorOf(path);
+  const lines = text.replace(/\n$/, "").split("\n").length;
+  return [
+    ...imports,
+    ...(order.includes(floor) ? [] : [`${floor}/ is not in the list`]),
+    ...(floor === "app" ? [] : pageFaults(nodes)),
+    ...(lines > maxLines ? [`${lines} lines`] : []),
+    ...(/^(\/\/|\/\*|<!--)/.test(text) ? [] : ["does not open with a comment"]),
+    ...(/\b(TODO|FIXME)\b/.test(text) ? ["is not finished"] : []),
+  ].map((fault) => `${path}: ${fault}`);
+}
+
+function importFaults(path: string, target: string, values: readonly string[]): string[] {
+  const fault = [`imports ${target}`];
+  const floor = floorOf(path);
+  if (order.indexOf(floorOf(target)) > order.indexOf(floor) || target.startsWith("..")) {
+    return fault;
+  }
+  if (target.startsWith("engine/tfjs/") && floor !== "engine") {
+    return fault;
+  }
+  if (floor !== "app") {
+    return [];
+  }
+  const isPlain = values.every((name) => typeof Reflect.get(recipe, name) !== "function");
+  return openToApp.test(target) && (!target.startsWith("recipe/") || isPlain) ? [] : fault;
+}
+
+/** A worker has no page. */
+function pageFaults(nodes: readonly ts.Node[]): string[] {
+  return ["document", "window"]
+    .filter((name) => nodes.some((node) => ts.isIdentifier(node) && node.text === name))
+    .map((name) => `uses ${name}`);
+}
+
+/** Folders with more files than one can take in at a glance. */
+export function folderFaults(paths: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const path of paths) {
+    const folder = posix.dirname(path);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return [...counts].flatMap(([folder, count]) => {
+    const limit = maxFilesOf[folder] ?? maxFilesOfFolder;
+    return count > limit ? [`${folder}/: ${count} files, at most ${limit}`] : [];
+  });
+}
