@@ -3,8 +3,9 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
 
 /**
- * No script but the page's own, no markup from text. Where it may connect to is narrowed to this origin and the chosen hub
- * by src/app/connections.ts, for a policy in the file cannot know a mirror.
+ * No script but the page's own, no markup from text. Where it may connect to is narrowed to this
+ * origin and the chosen hub by src/app/connections.ts, for a policy in the file cannot know a
+ * mirror.
  */
 const policy = [
   "default-src 'none'",

@@ -1,5 +1,6 @@
-// unit runs in Node without a GPU, gpu in headless Chromium on WebGPU by software. Not part of `npm test`: dawn runs the
-// kernels' proofs in Node on whatever GPU the machine has, with every feature it offers.
+// unit runs in Node without a GPU, gpu in headless Chromium on WebGPU by software. Not part of `npm
+// test`: dawn runs the kernels' proofs in Node on whatever GPU the machine has, with every feature
+// it offers.
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { browserArguments, installedBrowser } from "./tools/support/browser.ts";

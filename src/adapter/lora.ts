@@ -59,7 +59,10 @@ export function countTrainable(targets: readonly LoraTarget[], rank: number): nu
   return targets.reduce((sum, target) => sum + rank * (target.inFeatures + target.outFeatures), 0);
 }
 
-/** A ~ U(-1/sqrt(in), 1/sqrt(in)) and B = 0, so that training starts at the base model (PEFT's default). */
+/**
+ * A ~ U(-1/sqrt(in), 1/sqrt(in)) and B = 0, so that training starts at the base model (PEFT's
+ * default).
+ */
 export function initialAdapter(
   targets: readonly LoraTarget[],
   rank: number,

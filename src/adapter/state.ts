@@ -1,4 +1,5 @@
-// An adapter on the host: LoRA matrices and AdamW moments by PEFT name. What engines read and write and checkpoints hold.
+// An adapter on the host: LoRA matrices and AdamW moments by PEFT name. What engines read and write
+// and checkpoints hold.
 
 /** One LoRA matrix with its optimizer moments, row-major. */
 export interface AdapterTensor {

@@ -1,10 +1,11 @@
-// What the page may talk to: its own origin and the chosen hub. The browser itself refuses everything else, workers included.
+// What the page may talk to: its own origin and the chosen hub. The browser itself refuses
+// everything else, workers included.
 
 export const defaultHub = "https://huggingface.co";
 const key = "anneal-hub";
 /**
- * Where huggingface.co and most mirrors send downloads on to, in many regions. Source: `lfsDomains` and `cdnDomains` in
- * huggingface.co/.well-known/meta.json.
+ * Where huggingface.co and most mirrors send downloads on to, in many regions. Source: `lfsDomains`
+ * and `cdnDomains` in huggingface.co/.well-known/meta.json.
  */
 const downloadHosts = ["https://*.huggingface.co", "https://*.hf.co"];
 
@@ -16,7 +17,10 @@ export function chosenHub(): string {
   }
 }
 
-/** Takes effect with the next load of the page: a policy can only be narrowed. @returns why it does not, null when it does */
+/**
+ * Takes effect with the next load of the page: a policy can only be narrowed. @returns why it does
+ * not, null when it does
+ */
 export function chooseHub(typed: string): string | null {
   const address = hubAddress(typed);
   if (address === null) {
@@ -33,7 +37,8 @@ export function chooseHub(typed: string): string | null {
 
 /**
  * With its path, where a server keeps a mirror beside other things, and no slash at its end.
- * @returns the usual hub for an empty text; null for what is no address, or one that a page must not talk to unencrypted
+ * @returns the usual hub for an empty text; null for what is no address, or one that a page must
+ * not talk to unencrypted
  */
 export function hubAddress(typed: string): string | null {
   if (typed.trim() === "") {
@@ -57,7 +62,8 @@ export function limitConnections(): void {
 }
 
 /**
- * The policy goes for redirects as well. A hub on this machine may send downloads to another of its ports.
+ * The policy goes for redirects as well. A hub on this machine may send downloads to another of its
+ * ports.
  * @param hub what `hubAddress` gives
  */
 export function connectSources(hub: string): string[] {

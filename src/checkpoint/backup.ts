@@ -1,5 +1,5 @@
-// Every saved run in one file: a zip of the checkpoints and their data sets, with an index that says what each is and
-// carries the SHA-256 of every piece. Made and read piece by piece.
+// Every saved run in one file: a zip of the checkpoints and their data sets, with an index that
+// says what each is and carries the SHA-256 of every piece. Made and read piece by piece.
 import { blobSource } from "../formats/byte-source.ts";
 import { readZip, type ZipMember } from "../formats/zip-read.ts";
 import { zipStream, type ZipPart } from "../formats/zip.ts";
@@ -61,7 +61,10 @@ const version = 1;
 /** 100,000 checkpoints with ten pieces each. */
 const maxIndexBytes = 100_000_000;
 
-/** The end of the year 9999. Every later save is later still, so no import may bring a time near the end of numbers. */
+/**
+ * The end of the year 9999. Every later save is later still, so no import may bring a time near the
+ * end of numbers.
+ */
 const latestSavedAt = 253_402_300_799_999;
 
 const indexedFile = {
@@ -141,10 +144,10 @@ interface Archive {
 }
 
 /**
- * Stores what is not here yet, or is damaged here, every byte checked first, with its times and pins. What was imported
- * stays when a later checkpoint fails.
- * @throws UserError "bad-header" when it is no archive, "bad-checkpoint" when something in it is missing, damaged or of
- *   another kind, "quota"; the signal's AbortError
+ * Stores what is not here yet, or is damaged here, every byte checked first, with its times and
+ * pins. What was imported stays when a later checkpoint fails.
+ * @throws UserError "bad-header" when it is no archive, "bad-checkpoint" when something in it is
+ *   missing, damaged or of another kind, "quota"; the signal's AbortError
  */
 export async function importRuns(
   file: Blob,

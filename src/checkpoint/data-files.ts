@@ -16,7 +16,10 @@ import {
 import type { DataIdentity } from "./file/run-state.ts";
 import { DatabaseFault } from "./database/database-fault.ts";
 
-/** A data set is saved before the first checkpoint of its run: for a day nothing needs to refer to it. */
+/**
+ * A data set is saved before the first checkpoint of its run: for a day nothing needs to refer to
+ * it.
+ */
 const graceMs = 24 * 3600 * 1000;
 
 /** Stores a data set unless it is there. The caller made `identity` of this very file. */
@@ -48,7 +51,8 @@ export async function saveDataFile(
 }
 
 /**
- * A kept data set, verified; null when there is none, or when it cannot be read. A damaged one is dropped.
+ * A kept data set, verified; null when there is none, or when it cannot be read. A damaged one is
+ * dropped.
  * @throws UserError when the database does not answer
  */
 export async function loadDataFile(
@@ -66,7 +70,8 @@ export async function loadDataFile(
     if (!(error instanceof UserError) || error instanceof DatabaseFault) {
       throw error;
     }
-    // A damaged copy has the same way out as none, the person's own file, and must not stand in its way.
+    // A damaged copy has the same way out as none, the person's own file, and must not stand in its
+    // way.
     const state = await stateOfPayload(entry, store, signal);
     if (state === "damaged" || state === "missing") {
       await store.lock(() => collectGarbage(store, () => [entry]));

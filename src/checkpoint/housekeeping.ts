@@ -17,8 +17,8 @@ import type { SavedRun } from "./database/payload-store.ts";
 const soundGenerations = 2;
 
 /**
- * Deletes all of a run but the newest `limit` (from 1), the best and the pinned, and never so many that fewer than two
- * stay that were read back whole.
+ * Deletes all of a run but the newest `limit` (from 1), the best and the pinned, and never so many
+ * that fewer than two stay that were read back whole.
  */
 export async function thinOut(
   runId: string,
@@ -48,7 +48,10 @@ export async function thinOut(
   });
 }
 
-/** Takes from `keys` what is needed so that two sound ones stay. Each checkpoint is read back once in a store's life. */
+/**
+ * Takes from `keys` what is needed so that two sound ones stay. Each checkpoint is read back once
+ * in a store's life.
+ */
 async function spareSound(
   candidates: readonly SavedRun[],
   keys: Set<string>,
@@ -75,7 +78,10 @@ export function deleteCheckpoint(key: string, store: PayloadStore): Promise<void
   return deleteWhere(({ id }) => id === key, store);
 }
 
-/** Deletes every checkpoint of a run, pinned ones too, and its data set when no other run refers to it. */
+/**
+ * Deletes every checkpoint of a run, pinned ones too, and its data set when no other run refers to
+ * it.
+ */
 export function deleteRun(runId: string, store: PayloadStore): Promise<void> {
   return deleteWhere(({ manifest }) => manifest.run.runId === runId, store);
 }

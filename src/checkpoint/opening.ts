@@ -1,4 +1,5 @@
-// What there is to know when the page opens: the saved checkpoints, what is wrong with them, and what was lost.
+// What there is to know when the page opens: the saved checkpoints, what is wrong with them, and
+// what was lost.
 import { mirrorRuns } from "./mirror/mirror-sync.ts";
 import type { MirrorEntry } from "./mirror/mirror.ts";
 import { soundOf, type PayloadStore } from "./database/payload-store.ts";
@@ -8,7 +9,10 @@ import type { CheckpointSummary } from "./file/summary.ts";
 import { quickCheck, type Damage } from "./verify.ts";
 import type { SavedRun } from "./database/payload-store.ts";
 
-/** A run whose newest checkpoint was saved for good and is not there any more, though nobody deleted it. */
+/**
+ * A run whose newest checkpoint was saved for good and is not there any more, though nobody deleted
+ * it.
+ */
 export interface LostRun {
   runId: string;
   modelName: string;
@@ -19,7 +23,9 @@ export interface LostRun {
   sizeBytes: number;
   /** Newest step of the run that is left; null when none is. */
   remainingStep: number | null;
-  /** Whether the database holds no checkpoint at all: it was cleared, evicted or broken as a whole. */
+  /**
+   * Whether the database holds no checkpoint at all: it was cleared, evicted or broken as a whole.
+   */
   isDatabaseGone: boolean;
   /** Chromium's reason for having made an empty database; null when it gave none. */
   browserSays: string | null;
@@ -35,7 +41,10 @@ export interface StoreReport {
   restoredKeys: string[];
 }
 
-/** Opens the store: restores what the mirror can, checks manifests and pieces, compares with the mirror. */
+/**
+ * Opens the store: restores what the mirror can, checks manifests and pieces, compares with the
+ * mirror.
+ */
 export function openingReport(
   store: PayloadStore,
   lossMessage: () => string | null,

@@ -1,5 +1,6 @@
-// Puts the store in order and says what was done: entries are restored, what is broken is taken away, and what is good
-// stays. A broken checkpoint is deleted only where its run has a sound one; what the browser failed to read is left.
+// Puts the store in order and says what was done: entries are restored, what is broken is taken
+// away, and what is good stays. A broken checkpoint is deleted only where its run has a sound one;
+// what the browser failed to read is left.
 import { payloadOfChunk } from "./database/chunks.ts";
 import { hasKillPoints, reach } from "./database/kill-points.ts";
 import { mirrorDeletion } from "./mirror/mirror-sync.ts";

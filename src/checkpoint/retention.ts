@@ -1,10 +1,14 @@
-// Which checkpoints of a run stay: the newest generations, the best by held-out loss, and those that are pinned.
+// Which checkpoints of a run stay: the newest generations, the best by held-out loss, and those
+// that are pinned.
 import type { CheckpointSummary } from "./file/summary.ts";
 
 type Generation = Pick<CheckpointSummary, "key" | "step" | "heldOutLoss"> &
   Partial<Pick<CheckpointSummary, "isPinned">>;
 
-/** The key of the lowest held-out loss, the newer of two equal ones; null when nothing was evaluated. */
+/**
+ * The key of the lowest held-out loss, the newer of two equal ones; null when nothing was
+ * evaluated.
+ */
 export function bestKey(newestFirst: readonly Generation[]): string | null {
   let best: { key: string; heldOutLoss: number } | null = null;
   for (const { key, heldOutLoss } of newestFirst) {
@@ -16,8 +20,8 @@ export function bestKey(newestFirst: readonly Generation[]): string | null {
 }
 
 /**
- * The keys to delete, newest first, so that `limit` checkpoints (from 1), the best and the pinned remain.
- * Of two saves at one step the older is superseded and does not count.
+ * The keys to delete, newest first, so that `limit` checkpoints (from 1), the best and the pinned
+ * remain. Of two saves at one step the older is superseded and does not count.
  */
 export function expendableKeys(newestFirst: readonly Generation[], limit: number): string[] {
   const generations = newestFirst.filter(

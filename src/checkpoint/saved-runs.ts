@@ -37,7 +37,8 @@ export interface Provenance {
 }
 
 /**
- * Stores the file of a run, as its newest checkpoint unless it says when it was saved; then collects garbage.
+ * Stores the file of a run, as its newest checkpoint unless it says when it was saved; then
+ * collects garbage.
  * @param confirm is called when all of the file was stored; what it throws undoes the save
  */
 export function writeRun(

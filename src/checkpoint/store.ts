@@ -31,20 +31,24 @@ import { writeLock } from "./database/write-lock.ts";
 
 export interface CheckpointStore {
   /**
-   * To be called once, first: restores what it can, and says what is saved, what is damaged and what was lost.
-   * Reads no payload, so it is quick.
+   * To be called once, first: restores what it can, and says what is saved, what is damaged and
+   * what was lost. Reads no payload, so it is quick.
    */
   open(): Promise<StoreReport>;
   /** The losses of `open` were told: they are not reported again. */
   forgetLosses(): Promise<void>;
   /**
    * Stores a run as its newest checkpoint. When it resolves, the checkpoint survives a power cut.
-   * All but the tensors is copied before the call returns; the tensors must not change until it resolves.
-   * @throws UserError "non-finite-loss", "quota", "busy" when the database does not answer; nothing is stored then and
-   *   older checkpoints are untouched. Error when a tensor changed, the same.
+   * All but the tensors is copied before the call returns; the tensors must not change until it
+   * resolves.
+   * @throws UserError "non-finite-loss", "quota", "busy" when the database does not answer; nothing
+   *   is stored then and older checkpoints are untouched. Error when a tensor changed, the same.
    */
   saveCheckpoint(run: RunState, signal?: AbortSignal): Promise<CheckpointSummary>;
-  /** Newest first. One whose manifest is damaged is left out; a damaged payload is found when it is read. */
+  /**
+   * Newest first. One whose manifest is damaged is left out; a damaged payload is found when it is
+   * read.
+   */
   listCheckpoints(): Promise<CheckpointSummary[]>;
   /** @throws UserError "bad-checkpoint" when it is not there or damaged */
   loadCheckpoint(key: string, signal?: AbortSignal): Promise<RunState>;
@@ -64,11 +68,13 @@ export interface CheckpointStore {
    */
   importCheckpoint(file: Blob, fileName: string, signal?: AbortSignal): Promise<CheckpointSummary>;
   /**
-   * Deletes a checkpoint, pinned or not, and its data set when no other refers to it. Nothing happens when it is not
-   * there.
+   * Deletes a checkpoint, pinned or not, and its data set when no other refers to it. Nothing
+   * happens when it is not there.
    */
   deleteCheckpoint(key: string): Promise<void>;
-  /** Deletes all of a run, pinned checkpoints too, and its data set when no other run refers to it. */
+  /**
+   * Deletes all of a run, pinned checkpoints too, and its data set when no other run refers to it.
+   */
   deleteRun(runId: string): Promise<void>;
   /**
    * Keeps a checkpoint whatever the retention rules say, or no longer.
@@ -76,8 +82,9 @@ export interface CheckpointStore {
    */
   setPinned(key: string, isPinned: boolean): Promise<void>;
   /**
-   * Deletes all of a run but the newest `saveTotalLimit` (from 1), the best by held-out loss and the pinned; of two at
-   * one step the older goes. At least two that were read back whole stay. To be called after a save.
+   * Deletes all of a run but the newest `saveTotalLimit` (from 1), the best by held-out loss and
+   * the pinned; of two at one step the older goes. At least two that were read back whole stay. To
+   * be called after a save.
    */
   retain(runId: string, saveTotalLimit: number, signal?: AbortSignal): Promise<void>;
   /** Sizes by run and in all, by our own account. */
@@ -88,7 +95,10 @@ export interface CheckpointStore {
    * @throws UserError "bad-checkpoint" when one of the keys is not there; the signal's AbortError
    */
   verify(which: readonly string[] | "all", options?: VerifyOptions): Promise<Verdict[]>;
-  /** Verifies everything, restores what it can, deletes what is broken where something sound is left. */
+  /**
+   * Verifies everything, restores what it can, deletes what is broken where something sound is
+   * left.
+   */
   repair(options?: VerifyOptions): Promise<RepairAction[]>;
   /** All runs and their data sets in one file; what is damaged is left out and named. */
   exportAll(signal?: AbortSignal): Promise<Backup>;
@@ -102,7 +112,10 @@ export interface CheckpointStore {
    * @throws UserError "quota"
    */
   saveDataFile(identity: DataIdentity, file: Blob, signal?: AbortSignal): Promise<void>;
-  /** A kept data set, verified; null when there is none or it was damaged: the person has to choose the file. */
+  /**
+   * A kept data set, verified; null when there is none or it was damaged: the person has to choose
+   * the file.
+   */
   loadDataFile(sha256: string, signal?: AbortSignal): Promise<Blob | null>;
   /** Ends the connection; the next call opens a new one. */
   close(): Promise<void>;

@@ -1,4 +1,5 @@
-// What the saved runs take, by our own account: browsers report figures that have little to do with the disk.
+// What the saved runs take, by our own account: browsers report figures that have little to do with
+// the disk.
 import { sizeOf } from "./database/manifest.ts";
 import { listEntries, type PayloadStore } from "./database/payload-store.ts";
 import { newestFirst, runsAmong } from "./saved-runs.ts";

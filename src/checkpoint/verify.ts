@@ -1,4 +1,5 @@
-// Whether what is stored is what was stored: a quick look at every opening, and every byte on demand.
+// Whether what is stored is what was stored: a quick look at every opening, and every byte on
+// demand.
 import { chunkKey } from "./database/chunks.ts";
 import { sizeOf } from "./database/manifest.ts";
 import {
@@ -16,7 +17,10 @@ import { findRun } from "./saved-runs.ts";
 /** What the quick look found wrong with a payload. */
 export interface Damage {
   key: string;
-  /** `damaged-entry`: its manifest fails its hash; `missing-pieces`: fewer pieces than the manifest says. */
+  /**
+   * `damaged-entry`: its manifest fails its hash; `missing-pieces`: fewer pieces than the manifest
+   * says.
+   */
   kind: "damaged-entry" | "missing-pieces";
   /** Null when the manifest cannot be read, or when it is a data set. */
   runId: string | null;

@@ -1,11 +1,12 @@
-// What an engine is fed: token rows of one length, with targets already shifted and -100 where nothing is learned.
+// What an engine is fed: token rows of one length, with targets already shifted and -100 where
+// nothing is learned.
 
 /** Target of a token that is not trained (PyTorch's ignore_index). */
 export const IGNORED = -100;
 
 /**
- * `rows` x `length` tokens, row-major. Tokens attend to earlier tokens of the same segment in their row,
- * so a row holds one padded example, or several packed ones with different segment numbers.
+ * `rows` x `length` tokens, row-major. Tokens attend to earlier tokens of the same segment in their
+ * row, so a row holds one padded example, or several packed ones with different segment numbers.
  */
 export interface TokenBatch {
   rows: number;
@@ -34,7 +35,10 @@ interface Row {
   isTrained: readonly boolean[];
 }
 
-/** The examples of each row one behind the other, each its own segment; what is left of a row, and missing rows, are padding. */
+/**
+ * The examples of each row one behind the other, each its own segment; what is left of a row, and
+ * missing rows, are padding.
+ */
 export function fillBatch(
   examples: readonly (readonly Row[])[],
   rows: number,

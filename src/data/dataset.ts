@@ -22,7 +22,10 @@ export interface Dataset {
   trainedTokens: number;
   /** Tokens of the longest example, as it is cut. */
   longestExample: number;
-  /** Tokens that a row of a batch must hold: the longest example, or with packing maxLength where the data fill it. */
+  /**
+   * Tokens that a row of a batch must hold: the longest example, or with packing maxLength where
+   * the data fill it.
+   */
   longestRow: number;
   /** Rows cut to maxLength and used. */
   truncatedRows: number;
@@ -36,14 +39,17 @@ const smallDataShare = 1 / 5;
 /** The shuffle of the split; epochs draw theirs from substreams 0, 1, 2 and so on. */
 const splitStream = 0xffffffff;
 
-/** Rows whose chats are rendered together: enough that the way to a worker costs nothing, few enough to hold. */
+/**
+ * Rows whose chats are rendered together: enough that the way to a worker costs nothing, few enough
+ * to hold.
+ */
 const renderedRows = 128;
 
 /**
- * Tokenises all rows and takes the last `heldOutRows` of the (shuffled) file out of training, or a fifth where that
- * would leave none to train on.
- * @throws UserError "too-long" when cutting leaves nothing to learn, "bad-tokenizer" when a chat cannot be rendered; the
- *   signal's AbortError
+ * Tokenises all rows and takes the last `heldOutRows` of the (shuffled) file out of training, or a
+ * fifth where that would leave none to train on.
+ * @throws UserError "too-long" when cutting leaves nothing to learn, "bad-tokenizer" when a chat
+ *   cannot be rendered; the signal's AbortError
  */
 export async function buildDataset(
   examples: readonly Example[],
@@ -132,7 +138,9 @@ function pick<T>(items: readonly T[], order: Uint32Array): T[] {
   return Array.from(order, (index) => items[index]).filter((item) => item !== undefined);
 }
 
-/** No spread into Math.max: an engine takes some 100,000 arguments, a file may have a million rows. */
+/**
+ * No spread into Math.max: an engine takes some 100,000 arguments, a file may have a million rows.
+ */
 function longest(lengths: readonly number[]): number {
   return lengths.reduce((most, length) => Math.max(most, length), 0);
 }

@@ -12,8 +12,9 @@ export interface Packed<Example> {
 }
 
 /**
- * First-fit over the rows of one micro-batch, which ends before the first example that fits into none of them. Fuller
- * than next-fit, and a micro-batch is still a run of the order without gaps: one index says where the next begins.
+ * First-fit over the rows of one micro-batch, which ends before the first example that fits into
+ * none of them. Fuller than next-fit, and a micro-batch is still a run of the order without gaps:
+ * one index says where the next begins.
  * @param start index into `order` of the first example
  * @param length tokens that a row holds; no example is longer
  */

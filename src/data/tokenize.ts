@@ -1,4 +1,5 @@
-// An example to tokens and a mask of what is trained, as TRL's SFTTrainer does it (trl/trainer/sft_trainer.py, tokenize_fn).
+// An example to tokens and a mask of what is trained, as TRL's SFTTrainer does it
+// (trl/trainer/sft_trainer.py, tokenize_fn).
 import type { Example } from "./rows.ts";
 import type { ChatMessage, ChatRequest, TextTokenizer } from "./tokenizer.ts";
 
@@ -18,7 +19,10 @@ export interface TokenizeOptions {
   completionOnly: boolean;
 }
 
-/** The whole chat, then before and through each assistant turn (the last may be the whole); none of a completion. */
+/**
+ * The whole chat, then before and through each assistant turn (the last may be the whole); none of
+ * a completion.
+ */
 export function chatsToRender(example: Example): ChatRequest[] {
   if (example.kind === "completion") {
     return [];
@@ -36,8 +40,9 @@ export function chatsToRender(example: Example): ChatRequest[] {
 }
 
 /**
- * Prompt and completion are tokenised as one text with the end-of-sequence token appended; the completion starts where
- * the tokens of the prompt alone and of the whole part ways. Chats train every assistant turn.
+ * Prompt and completion are tokenised as one text with the end-of-sequence token appended; the
+ * completion starts where the tokens of the prompt alone and of the whole part ways. Chats train
+ * every assistant turn.
  * @param rendered the texts of `chatsToRender`
  */
 export function tokenizeExample(
@@ -74,7 +79,10 @@ function tokenizeCompletion(prompt: string, completion: string, tokenizer: TextT
   return { tokens, isTrained: tokens.map((_, place) => place >= promptLength) };
 }
 
-/** A turn runs from where the text before it (with the generation prompt) ends to where the text through it ends. */
+/**
+ * A turn runs from where the text before it (with the generation prompt) ends to where the text
+ * through it ends.
+ */
 function tokenizeChat(
   messages: readonly ChatMessage[],
   [whole = "", ...turns]: readonly string[],

@@ -13,13 +13,17 @@ export interface ChatRequest {
 }
 
 export interface TextTokenizer {
-  /** Token ids, with the special tokens that the tokenizer itself adds (as transformers' `tokenizer(text)`). */
+  /**
+   * Token ids, with the special tokens that the tokenizer itself adds (as transformers'
+   * `tokenizer(text)`).
+   */
   encode(text: string): number[];
   /** Token ids of a rendered chat: the special tokens in it are found, none are added. */
   encodeRendered(text: string): number[];
   /**
    * The text of each chat. A template is foreign code: it may run elsewhere and be stopped.
-   * @throws UserError "bad-tokenizer" when there is no template or it fails; the signal's AbortError
+   * @throws UserError "bad-tokenizer" when there is no template or it fails; the signal's
+   * AbortError
    */
   renderChats(requests: readonly ChatRequest[], signal?: AbortSignal): Promise<string[]>;
   decode(tokens: readonly number[]): string;

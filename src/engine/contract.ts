@@ -1,5 +1,5 @@
-// What the trainer needs of an engine, and nothing else. Two engines keep this contract with the same numbers:
-// engine/webgpu (compiled) and engine/tfjs (the reference).
+// What the trainer needs of an engine, and nothing else. Two engines keep this contract with the
+// same numbers: engine/webgpu (compiled) and engine/tfjs (the reference).
 import type { AdapterState } from "../adapter/state.ts";
 import type { TokenBatch } from "../data/batch.ts";
 
@@ -21,7 +21,10 @@ export interface StepHyper {
 }
 
 export interface StepMetrics {
-  /** The objective, cross-entropy if no other is chosen, summed over the supervised tokens of every micro-batch, in nats. */
+  /**
+   * The objective, cross-entropy if no other is chosen, summed over the supervised tokens of every
+   * micro-batch, in nats.
+   */
   lossSum: number;
   supervisedTokens: number;
   /** Global L2 norm of the adapter's gradient before clipping. */
@@ -56,15 +59,22 @@ export interface EngineMemory {
 
 export interface Engine {
   /**
-   * One optimizer step over all micro-batches, normalised by the supervised tokens of the whole step.
-   * A loss or norm that is not finite throws `non-finite-loss` and leaves the adapter as it was.
+   * One optimizer step over all micro-batches, normalised by the supervised tokens of the whole
+   * step. A loss or norm that is not finite throws `non-finite-loss` and leaves the adapter as it
+   * was.
    */
   step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics>;
-  /** Cross-entropy of a batch, whatever training minimises, with the adapter on and dropout off; changes nothing. */
+  /**
+   * Cross-entropy of a batch, whatever training minimises, with the adapter on and dropout off;
+   * changes nothing.
+   */
   evaluate(batch: TokenBatch): Promise<LossSum>;
   /** New tokens one by one, the stop token left out. */
   generate(prompt: readonly number[], options: SamplingOptions): AsyncIterable<number>;
-  /** Adapter and optimizer moments on the host. Throws on a lost device: a copy is whole or it is not made. */
+  /**
+   * Adapter and optimizer moments on the host. Throws on a lost device: a copy is whole or it is
+   * not made.
+   */
   readState(): Promise<AdapterState>;
   /** Replaces adapter and moments; names and shapes must be the engine's own. */
   writeState(state: AdapterState): void;
@@ -76,7 +86,10 @@ export interface Engine {
 /** `webgpu` is compiled for the GPU; `tfjs` is the reference, slower and on any backend. */
 export type EngineName = "webgpu" | "tfjs";
 
-/** An engine on the device, and what it does to fit: both change the time a step takes, never what is learned. */
+/**
+ * An engine on the device, and what it does to fit: both change the time a step takes, never what
+ * is learned.
+ */
 export interface EngineReport {
   /** What runs, which is the reference where the compiled engine has no kernels for the model. */
   engine: EngineName;

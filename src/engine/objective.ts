@@ -1,5 +1,5 @@
-// What training minimises, written in tfjs ops. Either engine takes one and differentiates it by tfjs; the compiled engine has
-// a kernel for plain cross-entropy and needs none.
+// What training minimises, written in tfjs ops. Either engine takes one and differentiates it by
+// tfjs; the compiled engine has a kernel for plain cross-entropy and needs none.
 import type * as tf from "@tensorflow/tfjs-core";
 
 /**

@@ -1,4 +1,5 @@
-// Opens a machine with one of the two engines on it. Only here is the reference engine chosen and its code fetched.
+// Opens a machine with one of the two engines on it. Only here is the reference engine chosen and
+// its code fetched.
 import type { LoraConfig } from "../adapter/lora.ts";
 import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
 import { openTuningCache } from "../gpu/tuning-cache.ts";
@@ -32,7 +33,9 @@ export interface OpenedEngine {
   machine: AnyMachine;
   engine: Engine;
   report: EngineReport;
-  /** What asks less of the device for the same numbers; null where there is nothing left to save. */
+  /**
+   * What asks less of the device for the same numbers; null where there is nothing left to save.
+   */
   smaller: Economy | null;
 }
 
@@ -40,7 +43,8 @@ export type EngineProgress = (doneBytes: number, totalBytes: number) => void;
 
 /**
  * @param progress bytes of weights on the device so far, of all
- * @throws UserError "device-lost" when the browser gives no device, and what allocation throws; then nothing is held
+ * @throws UserError "device-lost" when the browser gives no device, and what allocation throws;
+ * then nothing is held
  */
 export async function openEngine(
   plan: EnginePlan,
@@ -133,8 +137,8 @@ function fetchReference() {
 }
 
 /**
- * Fetches the code of both engines, so that a later run needs no network. The compiled engine comes with the worker;
- * tfjs comes apart, for the reference engine and for objectives in its ops.
+ * Fetches the code of both engines, so that a later run needs no network. The compiled engine comes
+ * with the worker; tfjs comes apart, for the reference engine and for objectives in its ops.
  */
 export async function fetchEngines(backend: BackendName): Promise<void> {
   const backends = {

@@ -1,4 +1,5 @@
-// What a run takes of its device, by the engine that it would run on: for the plan, the offer and the list alike.
+// What a run takes of its device, by the engine that it would run on: for the plan, the offer and
+// the list alike.
 import { estimateBytes } from "./tfjs/estimate.ts";
 import { planBytes } from "./webgpu/budget.ts";
 import { defaultBudgetBytes } from "./webgpu/engine.ts";
@@ -15,8 +16,8 @@ export function engineFor(chosen: EngineName, { config }: Pick<BaseModel, "confi
 }
 
 /**
- * Bytes by the shape of a micro-batch and a budget, which the compiled engine tries to stay within. It never goes beyond its
- * own, however much a device has.
+ * Bytes by the shape of a micro-batch and a budget, which the compiled engine tries to stay within.
+ * It never goes beyond its own, however much a device has.
  * @param weightShapes as a format keeps them; the reference engine keeps them all as f32
  * @param chosen the engine that was asked for
  */

@@ -1,4 +1,5 @@
-// The README.md of an adapter: what it is, how to load it, how it was made. It names the data set and never quotes it.
+// The README.md of an adapter: what it is, how to load it, how it was made. It names the data set
+// and never quotes it.
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { LogEntry } from "../train/state.ts";

@@ -1,12 +1,14 @@
-// A run's log as trainer_state.json, in the schema of the Transformers Trainer, so that its tools plot it.
-// Source: transformers 5.18, trainer_callback.py (TrainerState) and trainer.py (_maybe_log_save_evaluate).
+// A run's log as trainer_state.json, in the schema of the Transformers Trainer, so that its tools
+// plot it. Source: transformers 5.18, trainer_callback.py (TrainerState) and trainer.py
+// (_maybe_log_save_evaluate).
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { LogEntry } from "../train/state.ts";
 import { PythonFloat, pythonJson, type PythonValue } from "./peft/python-json.ts";
 
 /**
- * The file, every step logged and numbers in full precision. `loss` and `eval_loss` are in nats per supervised token.
- * Fields for what Anneal does not count or search (`total_flos`, `trial_name`) have their defaults.
+ * The file, every step logged and numbers in full precision. `loss` and `eval_loss` are in nats per
+ * supervised token. Fields for what Anneal does not count or search (`total_flos`, `trial_name`)
+ * have their defaults.
  */
 export function trainerStateJson({ recipe, trainer }: RunState): string {
   const { best, log, step, totalSteps, tokensSeen } = trainer;
@@ -57,7 +59,10 @@ function floats(fields: Readonly<Record<string, number | undefined>>): Record<st
   );
 }
 
-/** Whole epochs that are begun, as the Trainer counts; with a number of steps given, from the pace of the log. */
+/**
+ * Whole epochs that are begun, as the Trainer counts; with a number of steps given, from the pace
+ * of the log.
+ */
 function epochsOf(epochs: number, maxSteps: number, { log, totalSteps }: RunState["trainer"]) {
   const last = log.at(-1);
   if (maxSteps === 0 || last === undefined || last.step === 0) {

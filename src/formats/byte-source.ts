@@ -1,4 +1,5 @@
-// A file whose bytes can be had in ranges, wherever it lies: a Blob, the page's own storage, a model hub.
+// A file whose bytes can be had in ranges, wherever it lies: a Blob, the page's own storage, a
+// model hub.
 import { UserError } from "../util/errors.ts";
 
 export interface ByteSource {
@@ -7,7 +8,8 @@ export interface ByteSource {
   readonly sizeBytes: number;
   /**
    * Bytes `begin` to `end` (exclusive), in a buffer of their own; exactly as many as asked for.
-   * @throws UserError "unreadable-file", or what the place it lies in throws; the signal's AbortError
+   * @throws UserError "unreadable-file", or what the place it lies in throws; the signal's
+   * AbortError
    */
   read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }

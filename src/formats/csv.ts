@@ -15,9 +15,11 @@ interface CsvRecord {
 }
 
 /**
- * Parses the whole text, or reports its broken rows together. All values are strings; line breaks become "\n".
- * @throws UserError "bad-row" for a header with empty or repeated names, rows with another number of fields than the
- *   header, broken quotes, rows longer than 1 MiB, and past 1,000,000 rows; "empty-data" when there is no row
+ * Parses the whole text, or reports its broken rows together. All values are strings; line breaks
+ * become "\n".
+ * @throws UserError "bad-row" for a header with empty or repeated names, rows with another number
+ *   of fields than the header, broken quotes, rows longer than 1 MiB, and past 1,000,000 rows;
+ *   "empty-data" when there is no row
  */
 export function parseCsv(text: string, fileName: string): ParsedRow[] {
   const rows = new RowCollector(fileName);

@@ -35,7 +35,10 @@ const kinds: readonly (ForeignKind & { readonly opening: RegExp })[] = [
   },
 ];
 
-/** What the first bytes of a file give away, or undefined when they say nothing. Asked only of broken files. */
+/**
+ * What the first bytes of a file give away, or undefined when they say nothing. Asked only of
+ * broken files.
+ */
 export function foreignKind(opening: Uint8Array): ForeignKind | undefined {
   const text = new TextDecoder("windows-1252").decode(opening);
   return kinds.find((kind) => kind.opening.test(text));

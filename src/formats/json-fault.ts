@@ -1,5 +1,5 @@
-// Finds where a text stops being JSON. JSON.parse tells it differently in every browser, and in some not at all.
-// Grammar: RFC 8259.
+// Finds where a text stops being JSON. JSON.parse tells it differently in every browser, and in
+// some not at all. Grammar: RFC 8259.
 
 /** Deeper text is left to the words of JSON.parse: a scan that deep could exhaust the stack. */
 const maxDepth = 500;
@@ -8,8 +8,8 @@ const literal = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null/y;
 const escape = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 
 /**
- * Index of the first character that cannot stand where it does, or the length of the text when it ends too early.
- * Undefined when it is JSON, or nests too deep to tell.
+ * Index of the first character that cannot stand where it does, or the length of the text when it
+ * ends too early. Undefined when it is JSON, or nests too deep to tell.
  */
 export function findJsonFault(text: string): number | undefined {
   const scan = new Scan(text);

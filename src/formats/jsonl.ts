@@ -1,11 +1,12 @@
-// JSON Lines: one object on every line. Blank lines, a byte order mark and any line ending are fine.
+// JSON Lines: one object on every line. Blank lines, a byte order mark and any line ending are
+// fine.
 import { findJsonFault } from "./json-fault.ts";
 import { maxRowLength, RowCollector, withoutByteOrderMark, type ParsedRow } from "./rows.ts";
 
 /**
  * Parses the whole text, or reports its broken lines together.
- * @throws UserError "bad-row" for lines that are not one object or are longer than 1 MiB, and past 1,000,000 rows;
- *   "empty-data" when there is no row
+ * @throws UserError "bad-row" for lines that are not one object or are longer than 1 MiB, and past
+ *   1,000,000 rows; "empty-data" when there is no row
  */
 export function parseJsonl(text: string, fileName: string): ParsedRow[] {
   const rows = new RowCollector(fileName);
@@ -20,7 +21,10 @@ export function parseJsonl(text: string, fileName: string): ParsedRow[] {
   return rows.finish("Write one JSON object on each line, then load the file again.");
 }
 
-/** Every line that is not blank, with its number from 1; one at a time, so that no list of lines is built. */
+/**
+ * Every line that is not blank, with its number from 1; one at a time, so that no list of lines is
+ * built.
+ */
 function* filledLines(text: string): Generator<[line: number, text: string]> {
   const ending = /\r\n|\n|\r|$/g;
   for (let line = 1, start = 0; start < text.length; line++) {

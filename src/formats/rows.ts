@@ -8,14 +8,18 @@ export interface ParsedRow {
   readonly line: number;
 }
 
-/** What is wrong with a row; `what` is a clause without a full stop, `text` the row as it stands. */
+/**
+ * What is wrong with a row; `what` is a clause without a full stop, `text` the row as it stands.
+ */
 export interface RowFault {
   readonly line: number;
   readonly what: string;
   readonly text: string;
 }
 
-/** 1 MiB of text is some 250,000 tokens: longer than any context, so it is a mistake or an attack. */
+/**
+ * 1 MiB of text is some 250,000 tokens: longer than any context, so it is a mistake or an attack.
+ */
 export const maxRowLength = 1024 * 1024;
 
 /** Rows and their tokens stay in memory; a million is weeks of training in a tab. */
@@ -55,7 +59,8 @@ export class RowCollector {
 
   /**
    * All rows, or one error about all faults.
-   * @throws UserError "bad-row" with the first 20 faults and their count, "empty-data" when there is no row
+   * @throws UserError "bad-row" with the first 20 faults and their count, "empty-data" when there
+   * is no row
    */
   finish(remedy: string): ParsedRow[] {
     const [first] = this.#faults;

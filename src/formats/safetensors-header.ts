@@ -1,5 +1,6 @@
-// The header of a safetensors file as checked values: no hole, no overlap, no trailing byte, no unknown field.
-// The rules are those of the Rust reader (safetensors-layout.ts), and stricter on duplicates and unknown fields.
+// The header of a safetensors file as checked values: no hole, no overlap, no trailing byte, no
+// unknown field. The rules are those of the Rust reader (safetensors-layout.ts), and stricter on
+// duplicates and unknown fields.
 import { UserError } from "../util/errors.ts";
 import {
   dtypes,

@@ -1,5 +1,6 @@
-// Writes safetensors, byte for byte as the Rust library does: sorted by dtype and name, header padded to 8.
-// Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (prepare, serialize).
+// Writes safetensors, byte for byte as the Rust library does: sorted by dtype and name, header
+// padded to 8. Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (prepare,
+// serialize).
 import { invariant } from "../util/assert.ts";
 import { concatBytes } from "../util/bytes.ts";
 import {
@@ -33,7 +34,8 @@ export function encodeSafetensors(
 }
 
 /**
- * The file in the parts that follow one another: the header, then a view of each tensor's bytes, copied nowhere.
+ * The file in the parts that follow one another: the header, then a view of each tensor's bytes,
+ * copied nowhere.
  * @throws Error as {@link encodeSafetensors}
  */
 export function safetensorsParts(
@@ -47,7 +49,9 @@ export function safetensorsParts(
   return [length, header, ...sorted.map(({ data }) => bytesOf(data))];
 }
 
-/** By falling dtype, then by the UTF-8 bytes of the name, which JavaScript's `<` does not compare. */
+/**
+ * By falling dtype, then by the UTF-8 bytes of the name, which JavaScript's `<` does not compare.
+ */
 function sortAsRust(tensors: readonly TensorData[]): TensorData[] {
   const encoder = new TextEncoder();
   return tensors

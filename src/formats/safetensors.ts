@@ -1,5 +1,5 @@
-// Reads safetensors: the header at once, a tensor or a part of it when it is asked for, never the whole file.
-// Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (read_metadata).
+// Reads safetensors: the header at once, a tensor or a part of it when it is asked for, never the
+// whole file. Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (read_metadata).
 import { invariant } from "../util/assert.ts";
 import { bf16ToF32, f16ToF32 } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
@@ -37,15 +37,16 @@ export interface SafetensorsFile {
   ): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * A tensor of F32, F16 or BF16 as f32.
-   * @throws UserError "wrong-dtype" for any other, "missing-tensor", "unreadable-file"; the signal's AbortError
+   * @throws UserError "wrong-dtype" for any other, "missing-tensor", "unreadable-file"; the
+   * signal's AbortError
    */
   readFloat32(name: string, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
 }
 
 /**
  * Reads and checks the header.
- * @throws UserError "not-safetensors" when the file is something else, "bad-header" when a rule of the format is
- *   broken, "unreadable-file" when the browser cannot read it
+ * @throws UserError "not-safetensors" when the file is something else, "bad-header" when a rule of
+ *   the format is broken, "unreadable-file" when the browser cannot read it
  */
 export async function openSafetensors(
   source: ByteSource,

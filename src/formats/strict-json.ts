@@ -1,12 +1,15 @@
-// The JSON of a safetensors header and nothing more: objects, arrays, strings and plain whole numbers.
-// JSON.parse keeps the last of two equal keys, rounds past 2^53 and takes 1e3, 1.0 and -0; this refuses all of it.
-// With `scalars: "any"` it takes every number, true, false and null as well, for the index of a sharded model.
+// The JSON of a safetensors header and nothing more: objects, arrays, strings and plain whole
+// numbers. JSON.parse keeps the last of two equal keys, rounds past 2^53 and takes 1e3, 1.0 and -0;
+// this refuses all of it. With `scalars: "any"` it takes every number, true, false and null as
+// well, for the index of a sharded model.
 
 export type StrictJson = string | number | boolean | null | StrictJson[] | StrictObject;
 /** A Map, so that "__proto__" is a key like any other. */
 export type StrictObject = Map<string, StrictJson>;
 
-/** What is wrong with the text, and where. The caller knows the file and turns it into a UserError. */
+/**
+ * What is wrong with the text, and where. The caller knows the file and turns it into a UserError.
+ */
 export class StrictJsonError extends Error {
   override readonly name = "StrictJsonError";
 }
@@ -14,7 +17,10 @@ export class StrictJsonError extends Error {
 /** A header nests three deep: file, entry, list. A bound keeps "[[[[..." off the stack. */
 const maxDepth = 3;
 
-/** 100,000 tensors of rank 8 make 1.4 million. More could fill the worker's heap, which takes the tab with it. */
+/**
+ * 100,000 tensors of rank 8 make 1.4 million. More could fill the worker's heap, which takes the
+ * tab with it.
+ */
 const maxValues = 2_000_000;
 
 /** 9,007,199,254,740,991 has 16 digits; more is refused before it is converted. */

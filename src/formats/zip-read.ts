@@ -1,5 +1,6 @@
-// Where the files of a zip archive lie. Only what zip.ts writes: stored, not compressed, not encrypted, in one part.
-// Source: PKWARE APPNOTE 6.3.10, sections 4.3.7 to 4.3.16 and 4.5.3 (zip64).
+// Where the files of a zip archive lie. Only what zip.ts writes: stored, not compressed, not
+// encrypted, in one part. Source: PKWARE APPNOTE 6.3.10, sections 4.3.7 to 4.3.16 and 4.5.3
+// (zip64).
 import { UserError } from "../util/errors.ts";
 import type { ByteSource } from "./byte-source.ts";
 
@@ -38,7 +39,8 @@ interface Directory {
 
 /**
  * The files by their names, in the archive's order.
- * @throws UserError "bad-header" when it is no archive, or one of another kind; "unreadable-file"; the signal's AbortError
+ * @throws UserError "bad-header" when it is no archive, or one of another kind; "unreadable-file";
+ * the signal's AbortError
  */
 export async function readZip(
   source: ByteSource,
@@ -143,7 +145,10 @@ function zip64Numbers(extra: Uint8Array): bigint[] {
   return [];
 }
 
-/** The content begins behind the name and extra field of the local header, which need not be the directory's. */
+/**
+ * The content begins behind the name and extra field of the local header, which need not be the
+ * directory's.
+ */
 async function locate(
   { name, sizeBytes, local }: DirectoryEntry,
   source: ByteSource,

@@ -1,4 +1,5 @@
-// Zip archives, stored without compression: weights do not compress, and the text beside them is small.
+// Zip archives, stored without compression: weights do not compress, and the text beside them is
+// small.
 import { downloadZip, makeZip, predictLength } from "client-zip";
 import { invariant } from "../util/assert.ts";
 
@@ -8,7 +9,10 @@ export interface ZipEntry {
   readonly bytes: Uint8Array;
 }
 
-/** The first day a zip can name, in local time as zip means it: the same files give the same bytes anywhere. */
+/**
+ * The first day a zip can name, in local time as zip means it: the same files give the same bytes
+ * anywhere.
+ */
 const modified = new Date(1980, 0, 1);
 
 /**

@@ -1,4 +1,5 @@
-// Which of several programs that compute the same is the fastest on this device: measured once, then remembered.
+// Which of several programs that compute the same is the fastest on this device: measured once,
+// then remembered.
 import { sha256Hex } from "../util/bytes.ts";
 import { hasCode } from "../util/errors.ts";
 import type { Program } from "./plan.ts";
@@ -24,8 +25,9 @@ export interface Tuning {
 }
 
 /**
- * The fastest candidate: as remembered, else measured until `deadlineMs` (of performance.now()) and then remembered. The
- * first is the safe one: it stays where others are not clearly faster, do not compile, or time is up.
+ * The fastest candidate: as remembered, else measured until `deadlineMs` (of performance.now()) and
+ * then remembered. The first is the safe one: it stays where others are not clearly faster, do not
+ * compile, or time is up.
  * @param shapeClass what besides adapter and code decides which is fastest
  * @throws UserError "device-lost"; the signal's AbortError
  */
@@ -80,7 +82,9 @@ async function measure<Name extends string>(
   }
 }
 
-/** What is tuned can go on without: where there is no room to measure, there is none to fail for. */
+/**
+ * What is tuned can go on without: where there is no room to measure, there is none to fail for.
+ */
 async function createIfRoom(opened: OpenDevice, programs: Program[]): Promise<Runner | null> {
   try {
     return await Runner.create(opened, programs);
@@ -92,7 +96,9 @@ async function createIfRoom(opened: OpenDevice, programs: Program[]): Promise<Ru
   }
 }
 
-/** Browsers round time to 0.1 ms and answer late by about as much: a sample takes many times that. */
+/**
+ * Browsers round time to 0.1 ms and answer late by about as much: a sample takes many times that.
+ */
 const sampleMs = 8;
 /** Where the least work takes this long, the rest would take too long. */
 const slowMs = 60;
@@ -158,7 +164,8 @@ class Race {
         return false;
       },
     );
-    // The scopes end here, not when the compiler has answered: they would cover what others do meanwhile.
+    // The scopes end here, not when the compiler has answered: they would cover what others do
+    // meanwhile.
     const faults = Promise.all([device.popErrorScope(), device.popErrorScope()]);
     faults.catch(() => null); // of a lost device
     const tooLate = new Promise<false>((resolve) => {
@@ -169,7 +176,10 @@ class Race {
     return isReady;
   }
 
-  /** The least work that takes as long as a sample should, or the most there is; null when the device is too slow. */
+  /**
+   * The least work that takes as long as a sample should, or the most there is; null when the
+   * device is too slow.
+   */
   async #enoughWork({ programs }: Candidate<string>): Promise<number | null> {
     for (const [level, program] of programs.entries()) {
       await this.#time(program); // the first time, memory is cleared and caches are cold

@@ -3,7 +3,10 @@ import { UserError } from "../util/errors.ts";
 import { findExtensions, offeredFeatures } from "./extensions.ts";
 import type { OpenDevice } from "./open-device.ts";
 
-/** Raised to the adapter's maximum: the defaults (128 MiB bindings) are too small for an embedding table. */
+/**
+ * Raised to the adapter's maximum: the defaults (128 MiB bindings) are too small for an embedding
+ * table.
+ */
 const raisedLimits = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -14,7 +17,10 @@ const raisedLimits = [
   "maxStorageBuffersPerShaderStage",
 ] as const;
 
-/** After a crash `requestAdapter()` is null for about half a second: these waits cover three seconds. */
+/**
+ * After a crash `requestAdapter()` is null for about half a second: these waits cover three
+ * seconds.
+ */
 const retryWaitsMs = [0, 100, 300, 600, 1000, 1000];
 
 /**
@@ -74,7 +80,8 @@ async function requestFrom(adapter: GPUAdapter): Promise<GPUDevice> {
 function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
   let isLost = false;
   let fault: GPUError | null = null;
-  // Not Promise.race against `lost`: that would keep every finished await for the device's whole life.
+  // Not Promise.race against `lost`: that would keep every finished await for the device's whole
+  // life.
   const waiting = new Set<(error: UserError) => void>();
   let loss: UserError | null = null;
   const lost = device.lost.then((info) => {
@@ -122,7 +129,10 @@ function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
   };
 }
 
-/** A rejected command computes nothing and says so nowhere else, so an error that nobody caught ends the work. */
+/**
+ * A rejected command computes nothing and says so nowhere else, so an error that nobody caught ends
+ * the work.
+ */
 function throwFault(fault: GPUError | null): void {
   if (fault instanceof GPUOutOfMemoryError) {
     throw new UserError("out-of-memory", `The GPU is out of memory: ${fault.message}`, {

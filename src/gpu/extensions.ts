@@ -16,7 +16,10 @@ export function offeredFeatures({ features }: Pick<GPUAdapter, "features">): GPU
   return Object.values(featureOf).filter((feature) => features.has(feature));
 }
 
-/** Sums by subgroups are faster on all that was measured; f16 is used once it was measured to be (kernels/matmul/tune.ts). */
+/**
+ * Sums by subgroups are faster on all that was measured; f16 is used once it was measured to be
+ * (kernels/matmul/tune.ts).
+ */
 export async function findExtensions(opened: OpenDevice): Promise<void> {
   const { device, extensions } = opened;
   if (device.features.has(featureOf.subgroups)) {
@@ -46,7 +49,9 @@ const orderKernel = defineKernel({
   bindings: { flags: { use: "out", element: "u32" } },
 });
 
-/** Whether a subgroup is so many threads side by side: all GPUs do it, but no specification says so. */
+/**
+ * Whether a subgroup is so many threads side by side: all GPUs do it, but no specification says so.
+ */
 async function areSubgroupsInOrder(opened: OpenDevice): Promise<boolean> {
   const flags = persistent("flags", threads);
   const program = {

@@ -9,7 +9,9 @@ export interface AnyMachine {
   isLost(): boolean;
   /** Resolves when the device is gone; never on wasm and cpu. */
   lost: Promise<unknown>;
-  /** Gives everything back and answers the bytes still held. The machine is of no use afterwards. */
+  /**
+   * Gives everything back and answers the bytes still held. The machine is of no use afterwards.
+   */
   release(): Promise<number>;
 }
 
@@ -36,10 +38,16 @@ export async function openGpuMachine(): Promise<GpuMachine> {
   };
 }
 
-/** How long submitted work is waited for before the device is destroyed under it, which does no harm. */
+/**
+ * How long submitted work is waited for before the device is destroyed under it, which does no
+ * harm.
+ */
 const drainMs = 5000;
 
-/** Waits until all that was submitted is done, or the device is gone; never longer than 5 s and never in vain. */
+/**
+ * Waits until all that was submitted is done, or the device is gone; never longer than 5 s and
+ * never in vain.
+ */
 export async function drain({ device, isLost, lost }: OpenDevice): Promise<void> {
   if (isLost()) {
     return;

@@ -3,8 +3,9 @@ import { invariant } from "../util/assert.ts";
 import { stepBufferDeclaration } from "./step-buffer.ts";
 
 /**
- * How a dispatch uses a bound tensor. `constant` is bound read-only: weights, adapters, tables. All others may lie in one
- * arena side by side, where WebGPU allows only one usage per buffer and dispatch, so they are all bound read_write.
+ * How a dispatch uses a bound tensor. `constant` is bound read-only: weights, adapters, tables. All
+ * others may lie in one arena side by side, where WebGPU allows only one usage per buffer and
+ * dispatch, so they are all bound read_write.
  */
 export type Use = "constant" | "in" | "out" | "inout";
 
@@ -30,7 +31,9 @@ export interface KernelSpec {
   name: string;
   /** WGSL body with the entry point `main`. Names below are declared before it. */
   source: string;
-  /** Storage bindings in order, by the name WGSL knows them by. At most 8, WebGPU's default limit. */
+  /**
+   * Storage bindings in order, by the name WGSL knows them by. At most 8, WebGPU's default limit.
+   */
   bindings: Readonly<Record<string, Binding>>;
   /** Fields of `params`: sizes and numbers that change from call to call. */
   params?: Readonly<Record<string, "u32" | "f32">>;
@@ -106,7 +109,9 @@ function extendedModuleOf(spec: KernelSpec, { extension, definitions, elements =
   return `enable ${extension};\n${moduleOf(changed)}`;
 }
 
-/** Defines each variant once: the plan of a model asks for the same few kernels thousands of times. */
+/**
+ * Defines each variant once: the plan of a model asks for the same few kernels thousands of times.
+ */
 export function onePerVariant<Variant extends readonly (string | number | boolean | undefined)[]>(
   define: (...variant: Variant) => Kernel,
 ): (...variant: Variant) => Kernel {

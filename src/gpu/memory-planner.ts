@@ -1,4 +1,5 @@
-// Gives every arena tensor of every program a place: tensors that are never alive together share bytes.
+// Gives every arena tensor of every program a place: tensors that are never alive together share
+// bytes.
 import { invariant } from "../util/assert.ts";
 import { alignmentBytes, type Program, type Tensor } from "./plan.ts";
 
@@ -50,8 +51,8 @@ interface Arena {
 }
 
 /**
- * Programs run one after the other and share all arenas. A tensor larger than `arenaBytes` gets an arena of its own size;
- * no other arena is larger than `arenaBytes`.
+ * Programs run one after the other and share all arenas. A tensor larger than `arenaBytes` gets an
+ * arena of its own size; no other arena is larger than `arenaBytes`.
  */
 export function planMemory(
   programs: readonly Program[],
@@ -77,7 +78,9 @@ export function planMemory(
   return { arenas, places, buffers: [...buffers], totalBytes };
 }
 
-/** Programs do not change, and a search for the best recipe asks for many of them again and again. */
+/**
+ * Programs do not change, and a search for the best recipe asks for many of them again and again.
+ */
 const known = new WeakMap<Program, ProgramLayout>();
 
 function layoutOf(program: Program, arenaBytes: number): ProgramLayout {
@@ -91,7 +94,10 @@ function layoutOf(program: Program, arenaBytes: number): ProgramLayout {
   return layout;
 }
 
-/** Largest tensors first, each at the lowest offset that is free for its whole life, in the first arena that has one. */
+/**
+ * Largest tensors first, each at the lowest offset that is free for its whole life, in the first
+ * arena that has one.
+ */
 function placeAll(lifetimes: Lifetime[], arenaBytes: number) {
   const arenas: Arena[] = [];
   const places = new Map<Tensor, Place>();

@@ -4,7 +4,9 @@ import { alignUp, type MemoryLayout } from "./memory-planner.ts";
 import type { Dispatch, Program, Tensor, View } from "./plan.ts";
 import { stepBufferBytes } from "./step-buffer.ts";
 
-/** WebGPU's minUniformBufferOffsetAlignment by default: each dispatch's params lie this far apart. */
+/**
+ * WebGPU's minUniformBufferOffsetAlignment by default: each dispatch's params lie this far apart.
+ */
 export const paramsStride = 256;
 
 export interface Memory {

@@ -10,7 +10,10 @@ export interface OpenDevice {
   /** Resolves once the device is gone, for whatever reason. */
   lost: Promise<GPUDeviceLostInfo>;
   isLost: () => boolean;
-  /** The work's result, or a rejection as soon as the device is lost: some awaits on a lost device never settle. */
+  /**
+   * The work's result, or a rejection as soon as the device is lost: some awaits on a lost device
+   * never settle.
+   */
   race: <T>(work: Promise<T>) => Promise<T>;
   /** The first error that no scope caught, or null. */
   fault: () => GPUError | null;

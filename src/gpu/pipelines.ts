@@ -1,4 +1,5 @@
-// Compiles kernels off the main path, each distinct module once per device, with layouts said rather than inferred.
+// Compiles kernels off the main path, each distinct module once per device, with layouts said
+// rather than inferred.
 import type { Kernel } from "./kernel.ts";
 import type { OpenDevice } from "./open-device.ts";
 
@@ -7,7 +8,10 @@ export interface CompiledKernel {
   layout: GPUBindGroupLayout;
 }
 
-/** Compiled kernels of one device. Explicit layouts: with "auto", a binding the code does not use is an error. */
+/**
+ * Compiled kernels of one device. Explicit layouts: with "auto", a binding the code does not use is
+ * an error.
+ */
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #extensions: OpenDevice["extensions"];

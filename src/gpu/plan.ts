@@ -1,11 +1,15 @@
-// A plan is data: tensors, and the dispatches that use them in order. What it needs of a GPU is known without one.
+// A plan is data: tensors, and the dispatches that use them in order. What it needs of a GPU is
+// known without one.
 import { invariant } from "../util/assert.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** WebGPU's minStorageBufferOffsetAlignment by default: where views and arena tensors may begin. */
 export const alignmentBytes = 256;
 
-/** Bytes with a name. `arena`: alive from first to last use in a program; `buffer`: kept, in a GPUBuffer of its own. */
+/**
+ * Bytes with a name. `arena`: alive from first to last use in a program; `buffer`: kept, in a
+ * GPUBuffer of its own.
+ */
 export interface Tensor {
   readonly label: string;
   readonly sizeBytes: number;
@@ -45,7 +49,10 @@ export function scratch(label: string, elements: number): Tensor {
   return makeTensor(label, elements * 4, "arena");
 }
 
-/** A tensor that outlives programs: weights, adapter, optimizer state, batch. @param elements of 4 bytes */
+/**
+ * A tensor that outlives programs: weights, adapter, optimizer state, batch. @param elements of 4
+ * bytes
+ */
 export function persistent(label: string, elements: number): Tensor {
   return makeTensor(label, elements * 4, "buffer");
 }
@@ -125,8 +132,9 @@ function asView(value: Tensor | View | undefined): View {
 export const maxWorkgroups = 65535;
 
 /**
- * A grid of at least `groups` workgroups for kernels that count in one dimension: beyond 65535 it folds into y, and WGSL
- * takes `workgroup_id.y * num_workgroups.x + workgroup_id.x` and stops past the end.
+ * A grid of at least `groups` workgroups for kernels that count in one dimension: beyond 65535 it
+ * folds into y, and WGSL takes `workgroup_id.y * num_workgroups.x + workgroup_id.x` and stops past
+ * the end.
  */
 export function flatGrid(groups: number): Grid {
   const rows = Math.ceil(groups / maxWorkgroups);

@@ -1,4 +1,5 @@
-// Runs programs on a device: everything they need is made once, and a run makes nothing but command buffers.
+// Runs programs on a device: everything they need is made once, and a run makes nothing but command
+// buffers.
 import { allocate, paramsStride, placeOf, type Memory } from "./memory.ts";
 import { planMemory, type MemoryLayout } from "./memory-planner.ts";
 import { Pipelines, type CompiledKernel } from "./pipelines.ts";
@@ -13,7 +14,9 @@ export interface ProgramPart {
   to: number;
 }
 
-/** The programs of one engine on one device. They run one after the other and share their arenas. */
+/**
+ * The programs of one engine on one device. They run one after the other and share their arenas.
+ */
 export class Runner {
   readonly #opened: OpenDevice;
   readonly #layout: MemoryLayout;
@@ -41,7 +44,10 @@ export class Runner {
     return new Runner(opened, layout, memory);
   }
 
-  /** Compiles and binds programs that are not ready yet. @throws Error when a kernel does not compile */
+  /**
+   * Compiles and binds programs that are not ready yet. @throws Error when a kernel does not
+   * compile
+   */
   async prepare(programs: readonly Program[]): Promise<void> {
     const unready = programs.filter((candidate) => !this.#commands.has(candidate));
     const compiling = unready.map(async (program) => ({

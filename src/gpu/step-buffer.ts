@@ -1,5 +1,6 @@
-// The step buffer: the few numbers that change from one step to the next, in one uniform buffer written before each.
-// Nothing of this is ever baked into a plan: a learning rate frozen into a replay is a bug that looks like training.
+// The step buffer: the few numbers that change from one step to the next, in one uniform buffer
+// written before each. Nothing of this is ever baked into a plan: a learning rate frozen into a
+// replay is a bug that looks like training.
 
 /** In the buffer's order; every field takes 4 bytes. */
 export const stepFields = {

@@ -1,4 +1,5 @@
-// Sends commands to the queue in portions short enough for the page's compositor, and reads results back.
+// Sends commands to the queue in portions short enough for the page's compositor, and reads results
+// back.
 import type { OpenDevice } from "./open-device.ts";
 
 export interface Command {
@@ -13,7 +14,9 @@ export interface Command {
 
 /** Work of one submit until its pace is known: 0.1 s on a GPU of 40 GFLOP/s. */
 const firstPortion = 2e9;
-/** How long a submit should take: well below what starves a compositor or trips Metal's watchdog. */
+/**
+ * How long a submit should take: well below what starves a compositor or trips Metal's watchdog.
+ */
 const portionMs = 60;
 /** Readback buffers of this size are kept in a ring; larger reads get one of their own. */
 const ringBytes = 1024;

@@ -1,4 +1,5 @@
-// How much memory a device grants: WebGPU tells no figure, so buffers are asked for, and given back at once.
+// How much memory a device grants: WebGPU tells no figure, so buffers are asked for, and given back
+// at once.
 import type { OpenDevice } from "./open-device.ts";
 
 const largestPiece = 2 ** 30;
@@ -6,8 +7,8 @@ const largestPiece = 2 ** 30;
 const smallestPiece = 64 * 2 ** 20;
 
 /**
- * Bytes of storage buffers that could be had at once, of those wanted. Nothing is written to them, so a system that
- * promises more than it has is believed; what is refused is certain.
+ * Bytes of storage buffers that could be had at once, of those wanted. Nothing is written to them,
+ * so a system that promises more than it has is believed; what is refused is certain.
  * @returns `wantedBytes`, or less where the device refused
  */
 export async function grantedBytes(opened: OpenDevice, wantedBytes: number): Promise<number> {

@@ -1,9 +1,9 @@
-// sum_all(v, thread), max_all(v, thread): as reduce.wgsl, each subgroup within itself first, then every subgroup for itself
-// over the results.
+// sum_all(v, thread), max_all(v, thread): as reduce.wgsl, each subgroup within itself first, then
+// every subgroup for itself over the results.
 //
-// Sums go by halves, in an order of our own: subgroupAdd has none that is said. For any subgroup size from 4 on, a power of
-// two, whose threads lie side by side (gpu/extensions.ts); one larger than the workgroup is as large as the workgroup.
-// Prepended: WORKGROUP_SIZE, a power of two.
+// Sums go by halves, in an order of our own: subgroupAdd has none that is said. For any subgroup
+// size from 4 on, a power of two, whose threads lie side by side (gpu/extensions.ts); one larger
+// than the workgroup is as large as the workgroup. Prepended: WORKGROUP_SIZE, a power of two.
 
 const SMALLEST_SUBGROUP = 4u;
 

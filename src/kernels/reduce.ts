@@ -1,4 +1,5 @@
-// sum_all and max_all for a kernel's WGSL: over workgroup memory, or by subgroups on devices that have them.
+// sum_all and max_all for a kernel's WGSL: over workgroup memory, or by subgroups on devices that
+// have them.
 import type { KernelSpec } from "../gpu/kernel.ts";
 import plain from "./reduce.wgsl?raw";
 import subgroups from "./reduce-subgroups.wgsl?raw";

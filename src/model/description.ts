@@ -1,4 +1,5 @@
-// What the small files of a model say: config, tokenizer, where a text ends. Enough for a model whose weights lie elsewhere.
+// What the small files of a model say: config, tokenizer, where a text ends. Enough for a model
+// whose weights lie elsewhere.
 import { textOf, type FileSet } from "../sources/files.ts";
 import type { RenderChats } from "./chat-template/render.ts";
 import { parseModelConfig, parseStopTokens } from "./config/parse.ts";
@@ -12,14 +13,17 @@ export interface Description {
   tokenizer: ModelTokenizer;
   /** Tokens at which generation ends. */
   stopTokens: number[];
-  /** The files it was read from, by name: a model that is kept elsewhere is opened from these again. */
+  /**
+   * The files it was read from, by name: a model that is kept elsewhere is opened from these again.
+   */
   texts: ReadonlyMap<string, string>;
 }
 
 /**
  * Reads a folder's description.
  * @param render where chat templates run; see `parseTokenizer`
- * @throws UserError "missing-file", "bad-config", "unsupported-architecture", "bad-tokenizer" or "vocabulary-mismatch"
+ * @throws UserError "missing-file", "bad-config", "unsupported-architecture", "bad-tokenizer" or
+ * "vocabulary-mismatch"
  */
 export async function openDescription(set: FileSet, render?: RenderChats): Promise<Description> {
   const texts = new Map<string, string>();

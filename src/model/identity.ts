@@ -6,13 +6,17 @@ import { finalNormName, linearsOfLayer, tensorsOf } from "./tensors.ts";
 
 export interface Identity {
   /**
-   * SHA-256 over the config and the end tokens as parsed, the tensors' names, dtypes and shapes, the small files of the
-   * tokenizer and its chat templates, and some values: the final norm, and the first row of each linear layer of the last
-   * decoder layer. They tell fine-tunes of one architecture apart, merged adapters too, which leave norms alone. It does not
-   * depend on how the weights are split over files.
+   * SHA-256 over the config and the end tokens as parsed, the tensors' names, dtypes and shapes,
+   * the small files of the tokenizer and its chat templates, and some values: the final norm, and
+   * the first row of each linear layer of the last decoder layer. They tell fine-tunes of one
+   * architecture apart, merged adapters too, which leave norms alone. It does not depend on how the
+   * weights are split over files.
    */
   indexSha256: string;
-  /** What checkpoints of schema 1 and 2 know their model by: of the small files tokenizer.json, of the values the final norm. */
+  /**
+   * What checkpoints of schema 1 and 2 know their model by: of the small files tokenizer.json, of
+   * the values the final norm.
+   */
   formerSha256: string;
 }
 
@@ -48,8 +52,8 @@ async function hashOf(parts: readonly string[]): Promise<string> {
 }
 
 /**
- * Keys in order, and none whose value is null or false: a field that a later version adds changes no model's hash where the
- * model has nothing to do with it.
+ * Keys in order, and none whose value is null or false: a field that a later version adds changes
+ * no model's hash where the model has nothing to do with it.
  */
 function stableJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => {

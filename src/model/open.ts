@@ -1,4 +1,5 @@
-// Opens a model's files: checks config, tokenizer and every tensor's name and shape before a weight is read.
+// Opens a model's files: checks config, tokenizer and every tensor's name and shape before a weight
+// is read.
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { FileSet } from "../sources/files.ts";
 import { UserError } from "../util/errors.ts";
@@ -29,12 +30,17 @@ export interface BaseModel extends Description, Identity {
   weights: WeightStore;
 }
 
-/** A model with its files at hand; its `weights` are each in the format that the file keeps it in. */
+/**
+ * A model with its files at hand; its `weights` are each in the format that the file keeps it in.
+ */
 export interface OpenedModel extends BaseModel {
   source: FileSet["source"];
   /** What the decoder needs and nothing else, by Hugging Face name, as the files keep it. */
   tensors: ReadonlyMap<string, SourceTensor>;
-  /** Names of the files that these lie in: others may hold other versions, or parts that nobody needs. */
+  /**
+   * Names of the files that these lie in: others may hold other versions, or parts that nobody
+   * needs.
+   */
   weightFiles: readonly string[];
 }
 
@@ -50,10 +56,12 @@ interface Contents extends Pick<OpenedModel, "name" | "licence" | "tensors" | "w
 }
 
 /**
- * Opens a folder of safetensors files, whole or in parts, plain or quantised by MLX or bitsandbytes, or a single GGUF file.
- * Of the weights no more is read than the headers and a few rows, so the files may lie far away.
- * @throws UserError "missing-file", "bad-config", "unsupported-architecture", "bad-tokenizer", "vocabulary-mismatch",
- *   "not-safetensors", "not-gguf", "bad-header", "missing-tensor", "wrong-dtype" or "wrong-shape"; the signal's AbortError
+ * Opens a folder of safetensors files, whole or in parts, plain or quantised by MLX or
+ * bitsandbytes, or a single GGUF file. Of the weights no more is read than the headers and a few
+ * rows, so the files may lie far away.
+ * @throws UserError "missing-file", "bad-config", "unsupported-architecture", "bad-tokenizer",
+ *   "vocabulary-mismatch", "not-safetensors", "not-gguf", "bad-header", "missing-tensor",
+ *   "wrong-dtype" or "wrong-shape"; the signal's AbortError
  */
 export async function openModel(
   set: FileSet,

@@ -1,4 +1,5 @@
-// A frozen tensor as some file keeps it, under its Hugging Face name: what every model format is read into.
+// A frozen tensor as some file keeps it, under its Hugging Face name: what every model format is
+// read into.
 import type { WeightPart } from "./weight-format/encode.ts";
 import type { WeightShape } from "./weight-format/format.ts";
 
@@ -7,7 +8,10 @@ export interface SourceTensor {
   readonly name: string;
   /** Row-major; a vector is one row. */
   readonly shape: readonly number[];
-  /** How the file keeps it, for people and for the model's identity: `BF16`, `Q4_0`, `affine 4-bit / 64`, `nf4`. */
+  /**
+   * How the file keeps it, for people and for the model's identity: `BF16`, `Q4_0`, `affine 4-bit /
+   * 64`, `nf4`.
+   */
   readonly dtype: string;
   /** Bytes as stored, scales and the like included. */
   readonly sizeBytes: number;
@@ -20,6 +24,9 @@ export interface SourceTensor {
    * @throws UserError "unreadable-file" and the like; the signal's AbortError
    */
   values(first: number, end: number, signal: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
-  /** The parts in the `kept` format, for a file that packs as we do: no value is computed on the way. */
+  /**
+   * The parts in the `kept` format, for a file that packs as we do: no value is computed on the
+   * way.
+   */
   packed?(signal: AbortSignal): AsyncIterable<WeightPart>;
 }

@@ -20,7 +20,9 @@ export const embeddingName = "model.embed_tokens.weight";
 export const finalNormName = "model.norm.weight";
 export const headName = "lm_head.weight";
 
-/** The linear layers of one decoder layer, in forward order: seven, or four where they are fused. */
+/**
+ * The linear layers of one decoder layer, in forward order: seven, or four where they are fused.
+ */
 export function linearsOfLayer(config: ModelConfig, layer: number): LinearSpec[] {
   const { hiddenSize, intermediateSize, headDim } = config;
   const queryWidth = config.numAttentionHeads * headDim;

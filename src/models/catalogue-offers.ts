@@ -15,7 +15,10 @@ interface Price extends Pick<ListedModel, "format" | "neededBytes"> {
   shapes: Candidate["shapes"];
 }
 
-/** Each in the first format that fits this device, or else the last; memory is tried up to the largest of them. */
+/**
+ * Each in the first format that fits this device, or else the last; memory is tried up to the
+ * largest of them.
+ */
 export async function listedModels(
   recipe: Recipe,
   room: RoomFinder,

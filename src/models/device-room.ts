@@ -5,8 +5,9 @@ import type { Room } from "./fit.ts";
 import type { DeviceInfo } from "./facts.ts";
 
 /**
- * What tfjs can address on the processor: WebAssembly's memory ends at 4 GB, and the page lives beside it. A software GPU is
- * held to the same: it would fill every byte of a trial, for half a minute.
+ * What tfjs can address on the processor: WebAssembly's memory ends at 4 GB, and the page lives
+ * beside it. A software GPU is held to the same: it would fill every byte of a trial, for half a
+ * minute.
  */
 const processorBytes = 3e9;
 

@@ -1,4 +1,5 @@
-// Brings a hub's weights into the page's storage, one file after the other, so that they can be read in any order.
+// Brings a hub's weights into the page's storage, one file after the other, so that they can be
+// read in any order.
 import { blobSource, type ByteSource } from "../formats/byte-source.ts";
 import type { OpenedModel } from "../model/open.ts";
 import { download, type StoredFile } from "../sources/hub/download.ts";
@@ -16,7 +17,8 @@ export interface LocalModel {
 
 /**
  * What was downloaded stays when it ends early, and is gone on from.
- * @param model as it was opened: which files are needed, and the small ones, which are not fetched twice
+ * @param model as it was opened: which files are needed, and the small ones, which are not fetched
+ * twice
  * @throws what `download` throws
  */
 export async function downloadWeights(

@@ -1,4 +1,5 @@
-// Facts about models and the device that the page shows: plain data that crosses between worker and page.
+// Facts about models and the device that the page shows: plain data that crosses between worker and
+// page.
 import type { PickedFile } from "../sources/files.ts";
 import type { EngineName } from "../engine/contract.ts";
 import type { TargetModule } from "../recipe/recipe.ts";

@@ -1,4 +1,5 @@
-// What a model costs on this device in each weight format, before a byte of it is downloaded, and what to change where none fits.
+// What a model costs on this device in each weight format, before a byte of it is downloaded, and
+// what to change where none fits.
 import type { BatchShape } from "../engine/contract.ts";
 import { storedBytes } from "../model/weights/weight-store.ts";
 import { weightBytes, type WeightShape } from "../model/weight-format/format.ts";
@@ -34,7 +35,10 @@ export interface Fit {
   /** Weights, adapter, optimizer, activations and working memory, as the planner makes them fit. */
   neededBytes: number;
   fits: boolean;
-  /** Tokens of the longest row that fits, at most the model's context; 0 when none does. Plans some ten runs. */
+  /**
+   * Tokens of the longest row that fits, at most the model's context; 0 when none does. Plans some
+   * ten runs.
+   */
   largestLength: () => number;
   /** The tensor that is too large for one buffer, and its bytes; null as a rule. */
   oversized: { name: string; sizeBytes: number } | null;
@@ -90,7 +94,8 @@ export interface NamedFit extends Fit {
 }
 
 /**
- * "Needs 1.90 GB of 8.00 GB. Fits." or "Needs 9.30 GB of 8.00 GB. Choose q4 (needs 5.10 GB) or rows of at most 256 tokens."
+ * "Needs 1.90 GB of 8.00 GB. Fits." or "Needs 9.30 GB of 8.00 GB. Choose q4 (needs 5.10 GB) or rows
+ * of at most 256 tokens."
  * @param others the other formats of the same model
  */
 export function fitWords(

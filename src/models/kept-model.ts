@@ -1,4 +1,5 @@
-// A converted model in the page's storage: put there once, opened from there for every start and every rebuilt device.
+// A converted model in the page's storage: put there once, opened from there for every start and
+// every rebuilt device.
 import { openDescription } from "../model/description.ts";
 import type { RenderChats } from "../model/chat-template/render.ts";
 import type { BaseModel, OpenedModel } from "../model/open.ts";

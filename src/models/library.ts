@@ -1,4 +1,5 @@
-// The models of this session: looked up and priced, loaded by way of the page's storage, listed and deleted there.
+// The models of this session: looked up and priced, loaded by way of the page's storage, listed and
+// deleted there.
 import type { RenderChats } from "../model/chat-template/render.ts";
 import { openModel, type OpenedModel } from "../model/open.ts";
 import { choicesFor, formatName, formatWords } from "../model/weights/weight-choice.ts";
@@ -55,7 +56,10 @@ export class Shelf {
     return this.#room;
   }
 
-  /** Opens a model's description and prices it in every format. Of the weights no more than a few rows are read. */
+  /**
+   * Opens a model's description and prices it in every format. Of the weights no more than a few
+   * rows are read.
+   */
   async lookUp(
     source: ModelSource,
     recipe: Recipe,
@@ -69,7 +73,10 @@ export class Shelf {
     return await offerOf({ id, set, model, recipe, device }, this.#room);
   }
 
-  /** @throws UserError "missing-file" for an offer or a kept model that is gone, and what reading it throws */
+  /**
+   * @throws UserError "missing-file" for an offer or a kept model that is gone, and what reading it
+   * throws
+   */
   async load(source: LoadSource, signal: AbortSignal): Promise<LoadedModel> {
     switch (source.kind) {
       case "demo":
@@ -243,7 +250,10 @@ function isHub(set: FileSet | HubModel): set is HubModel {
   return set.source === "hub";
 }
 
-/** In windows that keep nothing, files are converted anew whenever they are needed, and hubs cannot be loaded from. */
+/**
+ * In windows that keep nothing, files are converted anew whenever they are needed, and hubs cannot
+ * be loaded from.
+ */
 function withoutStorage({ set, model }: Offered, choice: WeightChoice): LoadedModel {
   if (set.source === "hub") {
     throw new UserError(

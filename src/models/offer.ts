@@ -1,4 +1,5 @@
-// Prices a model before its weights are read: what a run takes in each format, and which of them fit this device.
+// Prices a model before its weights are read: what a run takes in each format, and which of them
+// fit this device.
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import type { OpenedModel } from "../model/open.ts";
 import { choicesFor, formatName, formatWords } from "../model/weights/weight-choice.ts";
@@ -27,7 +28,8 @@ export async function offerOf(
     label: formatWords(choice),
     ...candidateOf(model, weightShapes(model.config, choice, model.tensors), recipe, device),
   }));
-  // What an engine would take of a device that had it; f32, the way out for a few models, is not worth the trial.
+  // What an engine would take of a device that had it; f32, the way out for a few models, is not
+  // worth the trial.
   const tried = candidates.filter(({ format }) => format !== "f32");
   const wanted = Math.max(...tried.map(({ takes, shape }) => takes(shape, defaultBudgetBytes)));
   const allowed = await room.upTo(wanted, device.backend);
@@ -69,7 +71,10 @@ function candidateOf(
   return { shapes, shape, contextLength, takes: bytesTaken(config, shapes, recipe, engine) };
 }
 
-/** As it is stored where that fits. f32 is for models that f16 cannot hold, which a person then chooses. */
+/**
+ * As it is stored where that fits. f32 is for models that f16 cannot hold, which a person then
+ * chooses.
+ */
 function suggestionOf(fits: readonly (NamedFit & { format: string })[]): string {
   const stored = fits.find(({ format }) => format === "stored");
   const smaller = fits.filter(({ format }) => format !== "f32");

@@ -1,8 +1,12 @@
-// The recipe: every option of a run with its unit and effect, its defaults, and the strict parser of the JSON form.
+// The recipe: every option of a run with its unit and effect, its defaults, and the strict parser
+// of the JSON form.
 import { UserError } from "../util/errors.ts";
 import { shownJson } from "../util/shown.ts";
 
-/** Linear layers by PEFT's names. The first seven are those of most models, the last two Phi-3's in place of five. */
+/**
+ * Linear layers by PEFT's names. The first seven are those of most models, the last two Phi-3's in
+ * place of five.
+ */
 export const allTargetModules = [
   "q_proj",
   "k_proj",
@@ -20,19 +24,37 @@ export const allSchedules = ["linear", "cosine", "constant"] as const;
 export type Schedule = (typeof allSchedules)[number];
 
 export interface Recipe {
-  /** Size of the adapter: inner dimension of A and B. 4 to 64 is usual; more learns more and weighs more. */
+  /**
+   * Size of the adapter: inner dimension of A and B. 4 to 64 is usual; more learns more and weighs
+   * more.
+   */
   rank: number;
   /** Strength: the adapter's output is scaled by alpha / rank. Usually 1 or 2 times the rank. */
   alpha: number;
-  /** Share of the adapter's input zeroed while training, 0 to 0.9. Helps against overfitting on little data. */
+  /**
+   * Share of the adapter's input zeroed while training, 0 to 0.9. Helps against overfitting on
+   * little data.
+   */
   dropout: number;
-  /** Which linear layers get an adapter. All of them learn best; q_proj and v_proj alone are lightest. */
+  /**
+   * Which linear layers get an adapter. All of them learn best; q_proj and v_proj alone are
+   * lightest.
+   */
   targetModules: TargetModule[];
-  /** Peak step size of AdamW. 1e-4 to 5e-4 for models of 100 M parameters and up, more for tiny ones. */
+  /**
+   * Peak step size of AdamW. 1e-4 to 5e-4 for models of 100 M parameters and up, more for tiny
+   * ones.
+   */
   learningRate: number;
-  /** How the learning rate goes on after the warmup: down to zero by a line or a cosine, or constant. */
+  /**
+   * How the learning rate goes on after the warmup: down to zero by a line or a cosine, or
+   * constant.
+   */
   schedule: Schedule;
-  /** Optimizer steps over which the learning rate rises from zero; below 1 it is a share of all steps. */
+  /**
+   * Optimizer steps over which the learning rate rises from zero; below 1 it is a share of all
+   * steps.
+   */
   warmupSteps: number;
   /** Decoupled weight decay of A and B. 0 is PEFT's usual choice. */
   weightDecay: number;
@@ -57,27 +79,31 @@ export interface Recipe {
   /** Train on the completion only (true) or on the prompt as well. */
   completionOnly: boolean;
   /**
-   * Share of each answer that is spread over the whole vocabulary (transformers' label_smoothing_factor), 0 to 0.9. Against too
-   * sure a model; 0.1 is usual, 0 is plain cross-entropy. Steps are slower. The held-out loss is cross-entropy in any case.
+   * Share of each answer that is spread over the whole vocabulary (transformers'
+   * label_smoothing_factor), 0 to 0.9. Against too sure a model; 0.1 is usual, 0 is plain
+   * cross-entropy. Steps are slower. The held-out loss is cross-entropy in any case.
    */
   labelSmoothing: number;
   /**
-   * Fill each row of a batch with several examples, none of which sees another, up to maxLength tokens (TRL's packing).
-   * Less padding and fewer steps an epoch, each over more examples.
+   * Fill each row of a batch with several examples, none of which sees another, up to maxLength
+   * tokens (TRL's packing). Less padding and fewer steps an epoch, each over more examples.
    */
   packing: boolean;
   /** Draw a new order of the rows for each epoch; false keeps the file's order. */
   shuffle: boolean;
   /**
-   * Rows kept out of training for the held-out loss: the last ones of the shuffled file (of the file itself without
-   * shuffle). A fifth of the rows where there are no more than this.
+   * Rows kept out of training for the held-out loss: the last ones of the shuffled file (of the
+   * file itself without shuffle). A fifth of the rows where there are no more than this.
    */
   heldOutRows: number;
   /** Held-out loss every this many steps (and at the start and the end); 0 only there. */
   evalSteps: number;
   /** Checkpoint every this many steps; 0 only at pause, stop and when the page is hidden. */
   saveSteps: number;
-  /** Checkpoints kept, newest first, though never fewer than two; the best by held-out loss is kept besides. */
+  /**
+   * Checkpoints kept, newest first, though never fewer than two; the best by held-out loss is kept
+   * besides.
+   */
   saveTotalLimit: number;
   /** Destroy and rebuild the GPU device every this many steps; 0 never. */
   reloadEverySteps: number;

@@ -1,4 +1,5 @@
-// The base model on a device of its own, to be prompted before any run; it makes way when one begins.
+// The base model on a device of its own, to be prompted before any run; it makes way when one
+// begins.
 import { initialAdapter, loraTargets, type LoraConfig } from "../adapter/lora.ts";
 import type { BaseModel } from "../model/open.ts";
 import { targetModulesOf } from "../model/tensors.ts";

@@ -4,7 +4,10 @@ import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { BaseModel } from "../model/open.ts";
 import { UserError } from "../util/errors.ts";
 
-/** @throws UserError "wrong-shape" when a checkpoint's tensors are not the ones that its recipe makes on this model */
+/**
+ * @throws UserError "wrong-shape" when a checkpoint's tensors are not the ones that its recipe
+ * makes on this model
+ */
 export function checkAdapter({ adapter, recipe, base }: RunState, model: BaseModel): void {
   const expected = adapterShapes(loraTargets(model.config, recipe), recipe.rank);
   const describe = (parts: readonly { name: string; shape: readonly number[] }[]) =>

@@ -1,4 +1,5 @@
-// A machine with an engine on it, and the one way to put them up: for a start, a planned rebuild, a lost device, a resume.
+// A machine with an engine on it, and the one way to put them up: for a start, a planned rebuild, a
+// lost device, a resume.
 import type { AdapterState } from "../adapter/state.ts";
 import {
   openEngine,
@@ -25,8 +26,8 @@ export interface Rebuild {
 }
 
 /**
- * Gives up the old device altogether, opens a new one, reads the weights again from what is local and restores the
- * adapter with its moments.
+ * Gives up the old device altogether, opens a new one, reads the weights again from what is local
+ * and restores the adapter with its moments.
  * @throws UserError "device-lost" when the browser gives no device; then nothing is held
  */
 export async function rebuild(

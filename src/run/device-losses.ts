@@ -1,5 +1,6 @@
-// How often the device was lost, and what follows: it is tried again, after longer and longer waits; a browser that gives
-// no device blocks the GPU for this site, which Chromium does for 120 s after two crashes within two minutes.
+// How often the device was lost, and what follows: it is tried again, after longer and longer
+// waits; a browser that gives no device blocks the GPU for this site, which Chromium does for 120 s
+// after two crashes within two minutes.
 import { UserError } from "../util/errors.ts";
 
 /** Chromium's kBlockedDomainExpirationPeriod is two minutes; two seconds more to be past it. */
@@ -31,7 +32,8 @@ export class LossRecord {
 
   /**
    * A device that was computing is gone.
-   * @param safeStep the run goes back to; one beyond the last loss's is progress, and all is well again
+   * @param safeStep the run goes back to; one beyond the last loss's is progress, and all is well
+   * again
    * @throws UserError "device-lost-twice" when it was lost too often without progress
    */
   add(error: UserError, safeStep: number): Loss {

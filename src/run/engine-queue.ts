@@ -1,4 +1,5 @@
-// Work that wants a run's engine for itself: a running loop lets it in between two steps, a standing run at once.
+// Work that wants a run's engine for itself: a running loop lets it in between two steps, a
+// standing run at once.
 
 export class Guests {
   readonly #waiting: (() => Promise<void>)[] = [];

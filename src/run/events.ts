@@ -66,7 +66,10 @@ export type RunPhase =
   | { name: "pausing" }
   /** Not saved where the save failed: it is in memory alone. */
   | { name: "paused"; step: number; isSaved: boolean }
-  /** The device was lost; the run is safe at `safeStep` and goes on in `waitMs`, counted from this event. */
+  /**
+   * The device was lost; the run is safe at `safeStep` and goes on in `waitMs`, counted from this
+   * event.
+   */
   | { name: "recovering"; message: string; safeStep: number; waitMs: number; error: PlainError }
   | { name: "done"; step: number; stoppedEarly: boolean; isSaved: boolean }
   /** Saved up to `safeStep`. Not saved where this tab holds a later `step` that found no room. */
@@ -75,10 +78,16 @@ export type RunPhase =
 /** What a run tells of itself. */
 export type RunEvent =
   | { kind: "engine"; report: EngineReport }
-  /** Bytes of a model or data set on its way; total is null while unknown. `doing` is e.g. "Downloading model.safetensors". */
+  /**
+   * Bytes of a model or data set on its way; total is null while unknown. `doing` is e.g.
+   * "Downloading model.safetensors".
+   */
   | { kind: "loading"; doing: string; doneBytes: number; totalBytes: number | null }
   | { kind: "run"; phase: RunPhase }
-  /** The GPU or the database keeps the run waiting, far longer than usual; null when it has answered after all. */
+  /**
+   * The GPU or the database keeps the run waiting, far longer than usual; null when it has answered
+   * after all.
+   */
   | { kind: "waiting"; fault: PlainError | null }
   | {
       kind: "step";

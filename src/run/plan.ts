@@ -1,4 +1,5 @@
-// What a recipe means for the loaded model and data: rows, tokens, steps, bytes, and the first rows token by token.
+// What a recipe means for the loaded model and data: rows, tokens, steps, bytes, and the first rows
+// token by token.
 import { countTrainable, loraTargets } from "../adapter/lora.ts";
 import { batchLength } from "../data/batch.ts";
 import { buildDataset, type Dataset } from "../data/dataset.ts";
@@ -19,7 +20,8 @@ import type { PreviewToken, RunPlan } from "./events.ts";
 const previewRows = 3;
 
 /**
- * @param startedAt when the run was started, in milliseconds since 1970: the day that a chat template may print
+ * @param startedAt when the run was started, in milliseconds since 1970: the day that a chat
+ * template may print
  * @throws UserError "too-long" when maxLength exceeds the model's context; those of buildDataset
  */
 export async function datasetFor(
@@ -71,7 +73,10 @@ export async function planRun(
   };
 }
 
-/** Noon, here, of what day it was in UTC: a run that goes on elsewhere, or on another day, has the same tokens. */
+/**
+ * Noon, here, of what day it was in UTC: a run that goes on elsewhere, or on another day, has the
+ * same tokens.
+ */
 function dayOf(startedAt: number): Date {
   const day = new Date(startedAt);
   return new Date(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate(), 12);

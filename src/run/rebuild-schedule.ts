@@ -1,4 +1,5 @@
-// Whether a run's device has lived long enough: a planned rebuild gives back what a driver has piled up.
+// Whether a run's device has lived long enough: a planned rebuild gives back what a driver has
+// piled up.
 import type { Recipe } from "../recipe/recipe.ts";
 import type { RebuildReason } from "./events.ts";
 

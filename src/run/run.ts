@@ -1,5 +1,6 @@
-// One run from its first step, or from a checkpoint, to its last: the loop around the training loop. It saves, pauses,
-// stops, rebuilds the device and comes back from a lost one; every interruption lies between two steps.
+// One run from its first step, or from a checkpoint, to its last: the loop around the training
+// loop. It saves, pauses, stops, rebuilds the device and comes back from a lost one; every
+// interruption lies between two steps.
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Engine } from "../engine/contract.ts";
@@ -46,7 +47,10 @@ export class Run {
   #rigPlan: RigPlan;
   #rigOpenedAt = 0;
   #hasTriedAgain = false;
-  /** What asks less of the device than the newest rig; null once it was tried, or where there is nothing to save. */
+  /**
+   * What asks less of the device than the newest rig; null once it was tried, or where there is
+   * nothing to save.
+   */
   #smaller: Rig["smaller"] = null;
   #phase: RunPhase = { name: "idle" };
   #wanted: End | null = null;
@@ -76,7 +80,9 @@ export class Run {
     return (phase.name === "done" || phase.name === "failed") && phase.isSaved;
   }
 
-  /** Where a standing run stands, saved or not; null while it goes on, and before its first step. */
+  /**
+   * Where a standing run stands, saved or not; null while it goes on, and before its first step.
+   */
   get standing(): RunState | null {
     return this.isGoing || this.state.trainer.step === 0 ? null : asItStands(this.state);
   }
@@ -93,7 +99,10 @@ export class Run {
     return "isSaved" in this.#phase && !this.#phase.isSaved;
   }
 
-  /** Answers when the run stands still and is saved. One that stands and could not be saved is, by another stop. */
+  /**
+   * Answers when the run stands still and is saved. One that stands and could not be saved is, by
+   * another stop.
+   */
   async interrupt(wanted: Interruption): Promise<void> {
     if (this.isGoing) {
       this.#wanted = wanted;
@@ -117,7 +126,9 @@ export class Run {
     this.#going = this.#guests.gone.then(() => this.#runUntilInterrupted());
   }
 
-  /** Another tab has the run now: it stops at once, saves nothing more and gives the device back. */
+  /**
+   * Another tab has the run now: it stops at once, saves nothing more and gives the device back.
+   */
   async surrender(reason: UserError): Promise<void> {
     this.#abort.abort(reason);
     await this.#going;
@@ -166,7 +177,10 @@ export class Run {
     }
   }
 
-  /** Trains, saves, rebuilds; a device that is lost or full sends it back to the safe state. Whether the run stands now. */
+  /**
+   * Trains, saves, rebuilds; a device that is lost or full sends it back to the safe state. Whether
+   * the run stands now.
+   */
   async #goOn(): Promise<boolean> {
     try {
       if (this.#wanted === null) {
@@ -305,7 +319,10 @@ export class Run {
     return measured;
   }
 
-  /** Goes back to the safe state and waits for a device, visibly where the browser holds it back, unless it is to stand. */
+  /**
+   * Goes back to the safe state and waits for a device, visibly where the browser holds it back,
+   * unless it is to stand.
+   */
   async #recover(error: UserError, reason: "device-lost" | "out-of-memory"): Promise<void> {
     const { signal } = this.#abort;
     this.#saves.goBack();
@@ -357,12 +374,16 @@ export class Run {
 
   async #finish(stoppedEarly: boolean): Promise<void> {
     await this.#save(stoppedEarly ? "stop" : "end");
-    this.#wanted = stoppedEarly ? "stop" : "finished"; // a device lost by the sample is not waited for
+    // a device lost by the sample is not waited for
+    this.#wanted = stoppedEarly ? "stop" : "finished";
     await this.#sampleOnce("after");
     this.#setPhase({ name: "done", ...this.#saves.standing, stoppedEarly });
   }
 
-  /** Gives the device up and goes back to the safe state, which is saved if it was not, and can be resumed from. */
+  /**
+   * Gives the device up and goes back to the safe state, which is saved if it was not, and can be
+   * resumed from.
+   */
   async #fail(error: unknown): Promise<void> {
     this.#abort = new AbortController();
     await this.#dropRig().catch(() => undefined); // what made it fail is to be told, not this
@@ -382,7 +403,10 @@ export class Run {
     });
   }
 
-  /** The base model's answer before the first step made here, the adapter's after the last, or why there is none. */
+  /**
+   * The base model's answer before the first step made here, the adapter's after the last, or why
+   * there is none.
+   */
   async #sampleOnce(which: "before" | "after"): Promise<void> {
     const { samplePrompt } = this.#parts;
     if (samplePrompt === "" || this.#sampled.has(which)) {
@@ -427,7 +451,10 @@ export class Run {
     );
   }
 
-  /** A guest of a standing run brings the engine up itself; a run that goes on meanwhile waits for it. */
+  /**
+   * A guest of a standing run brings the engine up itself; a run that goes on meanwhile waits for
+   * it.
+   */
   async #asGuest<T>(work: () => Promise<T>): Promise<T> {
     const isStanding = !this.isGoing;
     const visit = async () => {

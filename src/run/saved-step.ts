@@ -1,4 +1,5 @@
-// Which steps of a run the database has: what was saved may have been deleted since, here or in another tab.
+// Which steps of a run the database has: what was saved may have been deleted since, here or in
+// another tab.
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import { wait } from "../util/wait.ts";
@@ -14,7 +15,10 @@ export async function isStillSaved(store: Listing, runId: string, step: number):
   return await inTime(isListed, true);
 }
 
-/** The newest step that is saved, null when none is; `remembered` when the database does not say in time. */
+/**
+ * The newest step that is saved, null when none is; `remembered` when the database does not say in
+ * time.
+ */
 export async function newestSaved(
   store: Listing,
   runId: string,

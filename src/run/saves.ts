@@ -1,4 +1,5 @@
-// What of a run is safe: the newest state known to be good, in this tab, and the step of it that the database has.
+// What of a run is safe: the newest state known to be good, in this tab, and the step of it that
+// the database has.
 import type { AdapterState } from "../adapter/state.ts";
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
@@ -14,7 +15,10 @@ export interface SaveParts {
   state: RunState;
   data: LoadedData;
   store: CheckpointStore;
-  /** Does what writes to the store. @throws UserError "other-tab" when this tab must not write any more */
+  /**
+   * Does what writes to the store. @throws UserError "other-tab" when this tab must not write any
+   * more
+   */
   write: <T>(work: () => Promise<T>) => Promise<T>;
   emit: (event: RunEvent) => void;
 }
@@ -56,8 +60,8 @@ export class RunSaves {
   }
 
   /**
-   * Saves the run where it stands, unless that is saved. What is safe is not read from the device, which may be gone.
-   * A save that fails for want of room leaves the run going, in memory.
+   * Saves the run where it stands, unless that is saved. What is safe is not read from the device,
+   * which may be gone. A save that fails for want of room leaves the run going, in memory.
    * @throws UserError "non-finite-loss", "other-tab", and what `read` throws
    */
   async save(reason: SaveReason, read: ReadAdapter): Promise<void> {
@@ -121,7 +125,10 @@ export class RunSaves {
   }
 }
 
-/** A copy that further steps leave alone. It shares the adapter, which is replaced and never written into. */
+/**
+ * A copy that further steps leave alone. It shares the adapter, which is replaced and never written
+ * into.
+ */
 export function asItStands({ adapter, ...rest }: RunState): RunState {
   return { ...structuredClone(rest), adapter };
 }

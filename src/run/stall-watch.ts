@@ -1,5 +1,6 @@
-// Notices that the GPU or the database keeps a run waiting far longer than usual. Nothing tells a hang from a slow answer
-// but time, so nothing is given up here: it is told, and when the answer comes after all that is told as well.
+// Notices that the GPU or the database keeps a run waiting far longer than usual. Nothing tells a
+// hang from a slow answer but time, so nothing is given up here: it is told, and when the answer
+// comes after all that is told as well.
 import type { Engine, SamplingOptions } from "../engine/contract.ts";
 import { toPlain, UserError, type PlainError } from "../util/errors.ts";
 
@@ -7,8 +8,9 @@ import { toPlain, UserError, type PlainError } from "../util/errors.ts";
 export type Awaited = "device" | "step" | "evaluation" | "token" | "state" | "save";
 
 /**
- * Seconds that are borne where nothing is known of the pace: the first of a kind on a device compiles, and a software GPU
- * takes a quarter of a minute for a device, and some seconds for a small step.
+ * Seconds that are borne where nothing is known of the pace: the first of a kind on a device
+ * compiles, and a software GPU takes a quarter of a minute for a device, and some seconds for a
+ * small step.
  */
 const patience: Record<Awaited, number> = {
   device: 60,
@@ -22,10 +24,16 @@ const patience: Record<Awaited, number> = {
 /** Else this much, and so many times what it usually takes. */
 const slackSeconds = 5;
 const usualTimes = 10;
-/** Waits that make up the usual one, which is their median: one that compiled, or was held up, does not count. */
+/**
+ * Waits that make up the usual one, which is their median: one that compiled, or was held up, does
+ * not count.
+ */
 const rememberedWaits = 5;
 
-/** Seconds counted one by one, not by a clock: a machine that slept, or a page that was frozen, has waited for none. */
+/**
+ * Seconds counted one by one, not by a clock: a machine that slept, or a page that was frozen, has
+ * waited for none.
+ */
 const tickMs = 1000;
 
 export class WaitWatch {

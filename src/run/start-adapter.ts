@@ -11,7 +11,8 @@ const weightsName = "adapter_model.safetensors";
 
 /**
  * The adapter's rank, alpha and target modules replace the recipe's.
- * @throws UserError "no-adapter" when a file is missing, "bad-adapter" or "wrong-shape" when it cannot be trained on
+ * @throws UserError "no-adapter" when a file is missing, "bad-adapter" or "wrong-shape" when it
+ * cannot be trained on
  */
 export async function readStartAdapter(
   files: readonly File[],

@@ -7,7 +7,8 @@ import type { Calls } from "./protocol.ts";
 import type { Run } from "../run/run.ts";
 
 /**
- * @param key of a checkpoint; null for the newest state of the current run, which a standing run may not have saved
+ * @param key of a checkpoint; null for the newest state of the current run, which a standing run
+ * may not have saved
  * @throws UserError "no-adapter" when there is none yet; those of loading a checkpoint
  */
 export async function exportAdapter(

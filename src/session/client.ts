@@ -1,5 +1,5 @@
-// The page's typed handle on the worker: calls become promises, events go to one listener, and a worker that is gone is
-// noticed and can be replaced.
+// The page's typed handle on the worker: calls become promises, events go to one listener, and a
+// worker that is gone is noticed and can be replaced.
 import { startModuleWorker } from "../util/start-worker.ts";
 import { fromPlain, UserError } from "../util/errors.ts";
 import workerUrl from "./worker.ts?worker&url";
@@ -51,7 +51,9 @@ export class SessionClient {
     });
   }
 
-  /** Ends the worker, whatever it does, and starts another that knows of nothing but what is saved. */
+  /**
+   * Ends the worker, whatever it does, and starts another that knows of nothing but what is saved.
+   */
   restart(): void {
     this.#worker.terminate();
     this.#rejectAll(new UserError("aborted", "The engine was started anew.", { remedy: "Again." }));
@@ -124,7 +126,8 @@ function brokenDown(message: string): UserError {
 
 /** Starts the session's worker. */
 export function startSession(listener: SessionListener): SessionClient {
-  // A worker only knows its script's address; its name tells it where the page, and so the demo, lies.
+  // A worker only knows its script's address; its name tells it where the page, and so the demo,
+  // lies.
   const page = new URL(".", location.href).href;
   const script = new URL(workerUrl, location.href).href;
   return new SessionClient(() => startModuleWorker(script, page), listener);

@@ -3,7 +3,9 @@ import { findAdapter } from "../gpu/device.ts";
 import { UserError } from "../util/errors.ts";
 import type { DeviceInfo } from "../models/facts.ts";
 
-/** @throws UserError where the browser withholds WebGPU, hashing and locks from the page altogether */
+/**
+ * @throws UserError where the browser withholds WebGPU, hashing and locks from the page altogether
+ */
 export async function findDevice(): Promise<DeviceInfo> {
   if (!isSecureContext) {
     throw new UserError("unexpected", "This page was opened over plain http.", {

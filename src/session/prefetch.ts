@@ -1,4 +1,5 @@
-// Fetches the code of the engines once the page is open: from then on a run needs no network at all.
+// Fetches the code of the engines once the page is open: from then on a run needs no network at
+// all.
 import { fetchEngines } from "../engine/open.ts";
 import type { DeviceInfo } from "./protocol.ts";
 

@@ -1,4 +1,5 @@
-// The words between page and worker: calls with one answer each, and events. Closed unions; both sides switch exhaustively.
+// The words between page and worker: calls with one answer each, and events. Closed unions; both
+// sides switch exhaustively.
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import type { Usage } from "../checkpoint/usage.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -60,7 +61,9 @@ export interface Calls {
   };
   /** The notices of `open` were read. */
   forgetLosses: { params: undefined; result: null };
-  /** Chooses the engine of runs to come; refused during a run, and the compiled one without WebGPU. */
+  /**
+   * Chooses the engine of runs to come; refused during a run, and the compiled one without WebGPU.
+   */
   chooseEngine: { params: { engine: EngineName }; result: DeviceInfo };
   /** Reads what a model is and what it costs here, but no weight. */
   lookUpModel: {
@@ -79,7 +82,10 @@ export interface Calls {
   /** Parses a recipe file over the defaults for the loaded model. */
   readRecipe: { params: { file: File }; result: Recipe };
   plan: { params: { recipe: Recipe }; result: RunPlan };
-  /** Starts a new run; answers when it has set out. `adapter` starts from an existing PEFT adapter's files. */
+  /**
+   * Starts a new run; answers when it has set out. `adapter` starts from an existing PEFT adapter's
+   * files.
+   */
   start: {
     params: { recipe: Recipe; adapter: File[] | null; samplePrompt: string };
     result: { runId: string; totalSteps: number };
@@ -87,25 +93,38 @@ export interface Calls {
   /** Answers when the run stands still and is saved. */
   pause: { params: undefined; result: null };
   resume: { params: undefined; result: null };
-  /** Takes the run of this browser from the tab that has it: that one stops and saves nothing more. */
+  /**
+   * Takes the run of this browser from the tab that has it: that one stops and saves nothing more.
+   */
   takeOver: { params: undefined; result: null };
-  /** Ends the run after the step being made and saves it; tries the save again where a run that is done is not saved. */
+  /**
+   * Ends the run after the step being made and saves it; tries the save again where a run that is
+   * done is not saved.
+   */
   stop: { params: undefined; result: null };
   /** Saves after the step being made; nothing happens when no run is going. */
   save: { params: undefined; result: null };
   listCheckpoints: { params: undefined; result: CheckpointSummary[] };
-  /** Takes a saved run up, loading the demo's model and data by itself; the run is then paused: call `resume`. */
+  /**
+   * Takes a saved run up, loading the demo's model and data by itself; the run is then paused: call
+   * `resume`.
+   */
   restore: { params: { key: string }; result: RestoredRun };
   deleteCheckpoint: { params: { key: string }; result: CheckpointSummary[] };
   /** Keeps a checkpoint whatever the retention rule says, or no longer. */
   pinCheckpoint: { params: { key: string; isPinned: boolean }; result: CheckpointSummary[] };
   savedUsage: { params: undefined; result: Usage };
-  /** Reads every stored byte against its hash and mends what can be mended; answers what was found. */
+  /**
+   * Reads every stored byte against its hash and mends what can be mended; answers what was found.
+   */
   repairSaved: {
     params: undefined;
     result: { words: string[]; checkpoints: CheckpointSummary[] };
   };
-  /** All runs and their data in one file, and back; each says in sentences what was left out or came in. */
+  /**
+   * All runs and their data in one file, and back; each says in sentences what was left out or came
+   * in.
+   */
   exportAllRuns: { params: undefined; result: { file: AdapterFile; words: string[] } };
   importAllRuns: {
     params: { file: File };

@@ -1,5 +1,5 @@
-// What the page asks of saved runs beside taking one up: which there are, what was lost, what they weigh, checking,
-// keeping, deleting, files out and in.
+// What the page asks of saved runs beside taking one up: which there are, what was lost, what they
+// weigh, checking, keeping, deleting, files out and in.
 import type { Backup } from "../checkpoint/backup.ts";
 import { checkpointFileName } from "../checkpoint/file/container.ts";
 import { tellLoss, type StoreReport } from "../checkpoint/opening.ts";

@@ -213,8 +213,8 @@ export class Session {
   }
 
   /**
-   * Does what needs this browser's run, one at a time; other tabs may have it again when no run of this one can go on
-   * afterwards.
+   * Does what needs this browser's run, one at a time; other tabs may have it again when no run of
+   * this one can go on afterwards.
    */
   async #holding<T>(work: () => T | Promise<T>): Promise<T> {
     if (this.#isHolding) {
@@ -332,7 +332,10 @@ export class Session {
     return null;
   }
 
-  /** A fresh adapter, or the one the visitor starts from: its rank, alpha and modules then win over the recipe's. */
+  /**
+   * A fresh adapter, or the one the visitor starts from: its rank, alpha and modules then win over
+   * the recipe's.
+   */
   async #startingPoint(
     model: LoadedModel,
     { recipe, adapter }: Calls["start"]["params"],

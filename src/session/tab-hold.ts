@@ -1,4 +1,5 @@
-// The session's hold on the browser's one run: taken when work needs it, let go when no run does, lost to another tab.
+// The session's hold on the browser's one run: taken when work needs it, let go when no run does,
+// lost to another tab.
 import { invariant } from "../util/assert.ts";
 import type { UserError } from "../util/errors.ts";
 import { takeTabLock, type TabLock } from "./tab-lock.ts";
@@ -29,7 +30,10 @@ export class TabHold {
     this.#lock?.lost.throwIfAborted();
   }
 
-  /** Does what writes to the run. @throws UserError "other-tab" when another tab has it by now; nothing is begun then */
+  /**
+   * Does what writes to the run. @throws UserError "other-tab" when another tab has it by now;
+   * nothing is begun then
+   */
   async write<T>(work: () => Promise<T>): Promise<T> {
     invariant(this.#lock !== null, "a run writes only while its tab holds the lock");
     return await this.#lock.write(work);

@@ -1,11 +1,17 @@
-// One run in one tab: a Web Lock keeps a second tab from training, and this tab from being frozen while it does. Another
-// tab may take the run over; from then on this one cannot write.
+// One run in one tab: a Web Lock keeps a second tab from training, and this tab from being frozen
+// while it does. Another tab may take the run over; from then on this one cannot write.
 import { UserError } from "../util/errors.ts";
 
 const lockName = "anneal-run";
-/** Held by whoever writes, so that a tab that takes over sees the last write of the other whole, or not begun. */
+/**
+ * Held by whoever writes, so that a tab that takes over sees the last write of the other whole, or
+ * not begun.
+ */
 const writeName = "anneal-run write";
-/** Each holder has one of its own: that it is held says who holds the run, whatever events are still on their way. */
+/**
+ * Each holder has one of its own: that it is held says who holds the run, whatever events are still
+ * on their way.
+ */
 const ownerPrefix = "anneal-run owner ";
 /** How long a write of the other tab is waited for. */
 const lastWriteMs = 5000;
@@ -13,7 +19,10 @@ const lastWriteMs = 5000;
 export interface TabLock {
   /** Aborts, with a UserError "other-tab" as its reason, when another tab takes the run over. */
   readonly lost: AbortSignal;
-  /** Does what writes to the run. @throws UserError "other-tab" when another tab has it by now; nothing is begun then */
+  /**
+   * Does what writes to the run. @throws UserError "other-tab" when another tab has it by now;
+   * nothing is begun then
+   */
   write<T>(work: () => Promise<T>): Promise<T>;
   release(): void;
 }
@@ -21,8 +30,8 @@ export interface TabLock {
 /**
  * The lock of this browser's one run.
  * @param takeOver takes it from the tab that has it, after that tab's last write
- * @throws UserError "other-tab" when another tab has it and is to keep it, or takes it over meanwhile; "busy" when the
- *   other tab's last write does not end
+ * @throws UserError "other-tab" when another tab has it and is to keep it, or takes it over
+ *   meanwhile; "busy" when the other tab's last write does not end
  */
 export async function takeTabLock(takeOver = false): Promise<TabLock> {
   const lost = new AbortController();

@@ -1,4 +1,5 @@
-// Models to begin with, as plain data: the list is shown, and what each needs is planned, before any request.
+// Models to begin with, as plain data: the list is shown, and what each needs is planned, before
+// any request.
 
 export interface CatalogueModel {
   /** `org/name` on the Hub, at its default branch. */
@@ -82,9 +83,10 @@ const gemma3 = {
 };
 
 /**
- * Smallest first. Sizes are those of each model's config.json; `parameters` is what transformers 5.23 counts in a model
- * of this config, tied tensors once. `downloadBytes` is 2 bytes a stored value (Qwen3 stores its tied head too; 4.5 bits
- * with groups of 64 for the quantised one) and the tokenizer's files: the hub says exactly once the model is opened.
+ * Smallest first. Sizes are those of each model's config.json; `parameters` is what transformers
+ * 5.23 counts in a model of this config, tied tensors once. `downloadBytes` is 2 bytes a stored
+ * value (Qwen3 stores its tied head too; 4.5 bits with groups of 64 for the quantised one) and the
+ * tokenizer's files: the hub says exactly once the model is opened.
  */
 export const catalogue: readonly CatalogueModel[] = [
   {

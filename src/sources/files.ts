@@ -1,4 +1,5 @@
-// A model as a set of files, whatever it came from: the bundled demo, a picked or dropped folder, a hub, the cache.
+// A model as a set of files, whatever it came from: the bundled demo, a picked or dropped folder, a
+// hub, the cache.
 import { blobSource, textOfSource, type ByteSource } from "../formats/byte-source.ts";
 import { UserError } from "../util/errors.ts";
 
@@ -17,7 +18,10 @@ export interface FileSet {
 /** Reports bytes read so far; total is null while unknown. */
 export type Progress = (doneBytes: number, totalBytes: number | null) => void;
 
-/** A file with its place in the folder that was picked or dropped: `smol/config.json`; its name alone if picked by itself. */
+/**
+ * A file with its place in the folder that was picked or dropped: `smol/config.json`; its name
+ * alone if picked by itself.
+ */
 export interface PickedFile {
   file: File;
   path: string;
@@ -30,8 +34,8 @@ interface Placed {
 }
 
 /**
- * The files of one model, by base name: those of the shallowest folder that holds a config.json or weights. Subfolders
- * are left out: they hold other versions (`onnx/`, `original/`).
+ * The files of one model, by base name: those of the shallowest folder that holds a config.json or
+ * weights. Subfolders are left out: they hold other versions (`onnx/`, `original/`).
  * @param picked a folder with all that is in it, several files, or a single `.gguf`
  * @throws UserError "missing-file" when there is none, or several folders to choose from
  */
@@ -90,7 +94,10 @@ function depthOf(folder: string): number {
   return folder === "" ? 0 : folder.split("/").length;
 }
 
-/** A folder of the Hub's own cache is named by its commit; the model's name stands two folders above. */
+/**
+ * A folder of the Hub's own cache is named by its commit; the model's name stands two folders
+ * above.
+ */
 function nameOf(folder: string, files: readonly File[]): string {
   const [, organisation, name] =
     /(?:^|\/)models--(.+?)--(.+)\/snapshots\/[^/]+$/.exec(folder) ?? [];

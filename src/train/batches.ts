@@ -1,4 +1,5 @@
-// The order in which training data is used: epochs, micro-batches, steps, and a cursor that a checkpoint can hold.
+// The order in which training data is used: epochs, micro-batches, steps, and a cursor that a
+// checkpoint can hold.
 import { batchLength, fillBatch, type TokenBatch } from "../data/batch.ts";
 import { epochOrder, type Dataset } from "../data/dataset.ts";
 import { packRows, type Packed } from "../data/packing.ts";
@@ -10,7 +11,9 @@ type SplitRecipe = Pick<Recipe, "batchSize" | "packing">;
 type StepRecipe = SplitRecipe & Pick<Recipe, "gradientAccumulationSteps" | "shuffle" | "seed">;
 type RunRecipe = StepRecipe & Pick<Recipe, "epochs" | "maxSteps">;
 
-/** Optimizer steps in one epoch; the last may hold fewer rows (transformers Trainer: ceil of ceil). */
+/**
+ * Optimizer steps in one epoch; the last may hold fewer rows (transformers Trainer: ceil of ceil).
+ */
 export function stepsInEpoch(
   dataset: Pick<Dataset, "train" | "longestRow">,
   recipe: StepRecipe,
@@ -23,8 +26,9 @@ export function stepsInEpoch(
 }
 
 /**
- * `maxSteps`, or as many steps as `epochs` give, rounded up. How many rows the examples fill depends on their order, so
- * with packing each shuffled epoch is counted for itself, and the last by its share.
+ * `maxSteps`, or as many steps as `epochs` give, rounded up. How many rows the examples fill
+ * depends on their order, so with packing each shuffled epoch is counted for itself, and the last
+ * by its share.
  */
 export function totalStepsOf(dataset: Dataset, recipe: RunRecipe): number {
   if (recipe.maxSteps > 0) {
@@ -40,7 +44,10 @@ export function totalStepsOf(dataset: Dataset, recipe: RunRecipe): number {
   return Math.ceil(steps);
 }
 
-/** Passes over the data so far, fractional: by steps, or with packing, where epochs differ in steps, by rows. */
+/**
+ * Passes over the data so far, fractional: by steps, or with packing, where epochs differ in steps,
+ * by rows.
+ */
 export function epochsDone(
   dataset: Dataset,
   recipe: StepRecipe,

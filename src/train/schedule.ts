@@ -1,13 +1,16 @@
 // Learning rate of a step: warmup, then constant, linear or cosine (transformers/optimization.py).
 import type { Recipe } from "../recipe/recipe.ts";
 
-/** Warmup as whole steps; a value below 1 is a share of all steps, rounded up as transformers does. */
+/**
+ * Warmup as whole steps; a value below 1 is a share of all steps, rounded up as transformers does.
+ */
 export function warmupStepsOf({ warmupSteps }: Pick<Recipe, "warmupSteps">, total: number): number {
   return warmupSteps < 1 ? Math.ceil(warmupSteps * total) : Math.floor(warmupSteps);
 }
 
 /**
- * @param stepsDone optimizer steps made before this one, from 0 (so the first step of a warmup has rate 0)
+ * @param stepsDone optimizer steps made before this one, from 0 (so the first step of a warmup has
+ * rate 0)
  * @param totalSteps of the whole run
  */
 export function learningRateAt(

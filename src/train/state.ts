@@ -1,4 +1,5 @@
-// What a trainer knows besides the adapter: plain data, so that a checkpoint can hold it and a resumed run has it back.
+// What a trainer knows besides the adapter: plain data, so that a checkpoint can hold it and a
+// resumed run has it back.
 
 /** One line of the log; the fields present depend on what happened at the step. */
 export interface LogEntry {

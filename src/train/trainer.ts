@@ -1,4 +1,5 @@
-// The training loop. It knows engine, data and recipe; saving, pausing and rebuilding are the caller's, between steps.
+// The training loop. It knows engine, data and recipe; saving, pausing and rebuilding are the
+// caller's, between steps.
 import { batchLength } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Engine, StepHyper } from "../engine/contract.ts";
@@ -27,8 +28,9 @@ export function initialState(dataset: Dataset, recipe: Recipe): TrainerState {
 }
 
 /**
- * Trains from `state` to its last step and yields after each step, when state and adapter belong together:
- * the moment to save, to pause (stop asking) or to rebuild the device (train again with another engine).
+ * Trains from `state` to its last step and yields after each step, when state and adapter belong
+ * together: the moment to save, to pause (stop asking) or to rebuild the device (train again with
+ * another engine).
  * @param state is brought up to date before each yield
  * @throws UserError "non-finite-loss" with state and adapter as they were before the step
  */

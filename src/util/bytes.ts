@@ -1,5 +1,6 @@
-// Half-precision floats, hashes and joins of bytes. Bits are moved as integers, so a NaN keeps its payload
-// and no value depends on how an engine rounds. Little-endian machines only, as every WebGPU platform is.
+// Half-precision floats, hashes and joins of bytes. Bits are moved as integers, so a NaN keeps its
+// payload and no value depends on how an engine rounds. Little-endian machines only, as every
+// WebGPU platform is.
 
 /** Bits of the f32 of each of the 65,536 f16 patterns: 256 KiB, built on first use. */
 let f16Table: Uint32Array | undefined;
@@ -14,7 +15,10 @@ export function f16ToF32(source: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(bits.buffer);
 }
 
-/** f32 as IEEE binary16 patterns, to nearest, ties to even; past 65,519 becomes infinity, NaN stays NaN. */
+/**
+ * f32 as IEEE binary16 patterns, to nearest, ties to even; past 65,519 becomes infinity, NaN stays
+ * NaN.
+ */
 export function f32ToF16(source: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
   const target = new Uint16Array(source.length);
@@ -107,7 +111,9 @@ function bf16BitsOfF32(bits: number): number {
   return isNaN ? (bits >>> 16) | 0x40 : roundedShift(bits, 16);
 }
 
-/** value / 2^shift to nearest, ties to even. A carry out of the fraction is the right next exponent. */
+/**
+ * value / 2^shift to nearest, ties to even. A carry out of the fraction is the right next exponent.
+ */
 function roundedShift(value: number, shift: number): number {
   const isOdd = (value >>> shift) & 1;
   return (value + (1 << (shift - 1)) - 1 + isOdd) >>> shift;

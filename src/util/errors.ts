@@ -39,7 +39,10 @@ export type ErrorCode =
   | "aborted"
   | "unexpected";
 
-/** A UserError as plain data. Structured clone keeps only `message` of an Error, so this is what is posted. */
+/**
+ * A UserError as plain data. Structured clone keeps only `message` of an Error, so this is what is
+ * posted.
+ */
 export interface PlainError {
   readonly code: ErrorCode;
   /** Whole sentences, opening with the place. */
@@ -50,7 +53,10 @@ export interface PlainError {
   readonly remedy: string;
 }
 
-/** A fault with its place and the way out. The message is put behind the place: "data.jsonl, line 17: ...". */
+/**
+ * A fault with its place and the way out. The message is put behind the place: "data.jsonl, line
+ * 17: ...".
+ */
 export class UserError extends Error {
   override readonly name = "UserError";
   readonly code: ErrorCode;

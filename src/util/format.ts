@@ -1,4 +1,5 @@
-// Figures for people: bytes in decimal units, durations, counts, rates, losses, times. Pure; English only.
+// Figures for people: bytes in decimal units, durations, counts, rates, losses, times. Pure;
+// English only.
 
 const countFormat = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 

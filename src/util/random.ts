@@ -1,6 +1,7 @@
-// Counter-based random numbers: a value depends on seed, stream and index only, so any step can be replayed from its number.
-// Threefry-2x32, 20 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): adds, rotations and xors
-// on 32-bit words, the same in JavaScript and in WGSL.
+// Counter-based random numbers: a value depends on seed, stream and index only, so any step can be
+// replayed from its number. Threefry-2x32, 20 rounds (Salmon et al. 2011, "Parallel random numbers:
+// as easy as 1, 2, 3"): adds, rotations and xors on 32-bit words, the same in JavaScript and in
+// WGSL.
 
 const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 const KEY_PARITY = 0x1bd11bda;

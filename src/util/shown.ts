@@ -2,7 +2,10 @@
 
 const maxLength = 200;
 
-/** As JSON, cut where it is long. A value nested some thousand deep has none: JSON.stringify runs out of stack on it. */
+/**
+ * As JSON, cut where it is long. A value nested some thousand deep has none: JSON.stringify runs
+ * out of stack on it.
+ */
 export function shownJson(value: unknown): string {
   const json = jsonOf(value) ?? "missing";
   return json.length > maxLength ? `${json.slice(0, maxLength)}...` : json;

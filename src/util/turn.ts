@@ -1,4 +1,5 @@
-// Lets waiting calls in. On a processor backend every await is answered at once, so a loop would not hear "pause".
+// Lets waiting calls in. On a processor backend every await is answered at once, so a loop would
+// not hear "pause".
 
 /** Resolves once the messages that have come by now are taken. */
 export async function turn(): Promise<void> {

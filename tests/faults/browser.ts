@@ -6,7 +6,10 @@ import { browserArguments, findBrowser } from "../../tools/support/browser.ts";
 import type { CallName, Calls, Told } from "./page/protocol.ts";
 import { isRunning, killBrowser } from "./processes.ts";
 
-/** Chromium's two forms of IndexedDB: LevelDB with files beside it, and the SQLite that is to replace it. */
+/**
+ * Chromium's two forms of IndexedDB: LevelDB with files beside it, and the SQLite that is to
+ * replace it.
+ */
 export const backends = ["leveldb", "sqlite"] as const;
 export type Backend = (typeof backends)[number];
 
@@ -26,7 +29,10 @@ export function backendOf(profile: string): Backend | null {
       : "sqlite";
 }
 
-/** @throws Error when the browser stored with another backend than the one to be tested, or nowhere that is known of */
+/**
+ * @throws Error when the browser stored with another backend than the one to be tested, or nowhere
+ * that is known of
+ */
 function requireBackend(profile: string, backend: Backend, isStored: boolean): void {
   const found = backendOf(profile);
   if (found !== backend && (found !== null || isStored)) {

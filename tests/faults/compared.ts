@@ -32,7 +32,10 @@ export async function undisturbed(
   return await browser.call("digests");
 }
 
-/** What the run at hand ended with, once it has ended: why it failed, or where it is another than the whole one. */
+/**
+ * What the run at hand ended with, once it has ended: why it failed, or where it is another than
+ * the whole one.
+ */
 export async function faultsOfRun(
   browser: RunBrowser,
   whole: readonly Digest[],

@@ -1,5 +1,5 @@
-// A disk of its own in a file (ext4 on a loop device), whose power can be cut: what the system had not written to it is
-// gone. Needs root, and a system that lets it mount.
+// A disk of its own in a file (ext4 on a loop device), whose power can be cut: what the system had
+// not written to it is gone. Needs root, and a system that lets it mount.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

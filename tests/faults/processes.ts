@@ -18,7 +18,9 @@ export function killBrowser(profile: string): void {
   }
 }
 
-/** Ends the process that has the GPU, as the system does for want of memory. Whether there was one. */
+/**
+ * Ends the process that has the GPU, as the system does for want of memory. Whether there was one.
+ */
 export function killGpuProcess(profile: string): boolean {
   const found = browserProcesses(profile).find((process) =>
     process.arguments.includes("--type=gpu-process"),

@@ -1,7 +1,11 @@
-// What must hold of a store after any kill: nothing acknowledged is lost, nothing is torn, no loss is cried falsely.
+// What must hold of a store after any kill: nothing acknowledged is lost, nothing is torn, no loss
+// is cried falsely.
 import type { Inspection } from "./page/protocol.ts";
 
-/** Its newest checkpoint is broken on purpose by a scenario, so damage to it is no fault of the store. */
+/**
+ * Its newest checkpoint is broken on purpose by a scenario, so damage to it is no fault of the
+ * store.
+ */
 const brokenOnPurpose = "broken";
 
 /**

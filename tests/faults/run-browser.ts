@@ -1,4 +1,5 @@
-// A browser on a profile of its own with a session in its page, whose processes are killed one by one or all together.
+// A browser on a profile of its own with a session in its page, whose processes are killed one by
+// one or all together.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright";
@@ -52,7 +53,10 @@ export class RunBrowser {
     )) as RunCalls[Name]["result"];
   }
 
-  /** The first thing told from the index on that fits. @throws Error after two minutes in which nothing was told */
+  /**
+   * The first thing told from the index on that fits. @throws Error after two minutes in which
+   * nothing was told
+   */
   async wait(fits: (told: RunTold) => boolean, from = this.told.length): Promise<RunTold> {
     return await new Promise((resolve, reject) => {
       const giveUp = () => {
@@ -99,7 +103,8 @@ export class RunBrowser {
   /** Ends the GPU process from within, as a driver's fault does. */
   async crashGpu(): Promise<void> {
     const session = await this.#context.browser()!.newBrowserCDPSession();
-    await session.send("Browser.crashGpuProcess").catch(() => null); // the answer may be lost with it
+    // the answer may be lost with it
+    await session.send("Browser.crashGpuProcess").catch(() => null);
     await session.detach().catch(() => null);
   }
 

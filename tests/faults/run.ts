@@ -1,5 +1,6 @@
 // `npm run test:faults`: breaks the browser under the checkpoint store and looks at what is left.
-//   --only <section>[,<section>]  kill-points, random-kills, power-cuts, torn-log, operations, storage, disk, bit-flips,
+//   --only <section>[,<section>]  kill-points, random-kills, power-cuts, torn-log, operations,
+//                                 storage, disk, bit-flips,
 //                                 save-cost, runs, run-pairs, run-buffers
 //   --times <n>                   kills at each point in each scenario
 //   --kills <n>, --cuts <n>, --flips <n>  sizes of the random sections

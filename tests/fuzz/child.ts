@@ -1,5 +1,6 @@
-// The process that fuzzes one family: mutates, calls, measures, and writes every input down before it is used, so that a
-// call that never ends or takes the process with it can be told. Messages to the parent: Progress.
+// The process that fuzzes one family: mutates, calls, measures, and writes every input down before
+// it is used, so that a call that never ends or takes the process with it can be told. Messages to
+// the parent: Progress.
 import { mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../src/util/errors.ts";
@@ -28,7 +29,9 @@ export interface Progress {
 }
 
 const maxCpuMs = 250;
-/** `[[[[` takes forty bytes of heap for each of its own: a floor below which nothing is looked at. */
+/**
+ * `[[[[` takes forty bytes of heap for each of its own: a floor below which nothing is looked at.
+ */
 const floorBytes = 4 * 2 ** 20;
 const reportEveryMs = 500;
 

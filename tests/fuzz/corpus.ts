@@ -1,4 +1,5 @@
-// The inputs that mutations start from: the sound ones, and each that was the first to end in a new way.
+// The inputs that mutations start from: the sound ones, and each that was the first to end in a new
+// way.
 import { UserError } from "../../src/util/errors.ts";
 import type { Draws } from "./draws.ts";
 import type { Bytes } from "./family.ts";
@@ -39,7 +40,8 @@ export class Corpus {
 }
 
 /**
- * The error without what differs from input to input: what is quoted, numbers, and what JSON.parse says.
+ * The error without what differs from input to input: what is quoted, numbers, and what JSON.parse
+ * says.
  * @param given what was returned when nothing was thrown; a string tells its own outcome
  */
 export function outcomeOf(error: unknown, given?: unknown): string {

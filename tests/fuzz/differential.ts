@@ -1,4 +1,5 @@
-// Thousands of broken safetensors files read by the Python package and by ours: what it refuses, we refuse.
+// Thousands of broken safetensors files read by the Python package and by ours: what it refuses, we
+// refuse.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -54,7 +55,10 @@ function findPython(root: string): string | null {
   );
 }
 
-/** Grown from a sound one by what they end in, as in the fuzzing itself; each half of them is taken or nearly so. */
+/**
+ * Grown from a sound one by what they end in, as in the fuzzing itself; each half of them is taken
+ * or nearly so.
+ */
 async function brokenFiles(count: number, seed: string): Promise<Bytes[]> {
   const family = families.find(({ name }) => name === "safetensors")!;
   const draws = new Draws(`${seed}/differential`);

@@ -15,7 +15,10 @@ export interface Family {
   mutate?: (input: Bytes, draws: Draws, words: readonly string[]) => Bytes;
   /** Parses, and uses what was parsed as the page would. Throws a UserError or nothing. */
   run: (input: Bytes) => unknown;
-  /** What a call may allocate beyond four times its input: the cap that the source documents, or the floor. */
+  /**
+   * What a call may allocate beyond four times its input: the cap that the source documents, or the
+   * floor.
+   */
   extraBytes?: number;
 }
 

@@ -6,7 +6,10 @@ setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
 export interface Cost {
-  /** Of all threads of this process, so no less than the call's own; a busy machine does not add to it. */
+  /**
+   * Of all threads of this process, so no less than the call's own; a busy machine does not add to
+   * it.
+   */
   cpuMs: number;
   /** Objects and array buffers together; what was collected during the call does not count. */
   bytes: number;
@@ -37,7 +40,10 @@ export async function measure(run: () => unknown): Promise<Outcome> {
   };
 }
 
-/** The least of three calls, each after a full collection: what compiling and collecting add is gone. */
+/**
+ * The least of three calls, each after a full collection: what compiling and collecting add is
+ * gone.
+ */
 export async function measureAgain(run: () => unknown): Promise<Cost> {
   const costs: Cost[] = [];
   for (let time = 0; time < 3; time++) {

@@ -1,8 +1,12 @@
-// Ways to break an input: bits, numbers, pieces, words; and those that know JSON and the length in front of a header.
+// Ways to break an input: bits, numbers, pieces, words; and those that know JSON and the length in
+// front of a header.
 import type { Draws } from "./draws.ts";
 import { bytesOf, pack, textOf, unpack, type Bytes } from "./family.ts";
 
-/** Longer ones say nothing that shorter ones do not, but for the few that are made to be deep or long. */
+/**
+ * Longer ones say nothing that shorter ones do not, but for the few that are made to be deep or
+ * long.
+ */
 const maxLength = 1 << 13;
 
 const bigNumbers = [
@@ -58,7 +62,10 @@ export function mutateBytes(input: Bytes, draws: Draws, words: readonly string[]
   return broken.length > maxLength ? broken.slice(0, maxLength) : broken;
 }
 
-/** A length of eight bytes in front of a JSON header, kept right, so that what lies behind is reached. */
+/**
+ * A length of eight bytes in front of a JSON header, kept right, so that what lies behind is
+ * reached.
+ */
 export function mutateSafetensors(input: Bytes, draws: Draws, words: readonly string[]): Bytes {
   const length = input.length < 8 ? 0n : new DataView(input.buffer).getBigUint64(0, true);
   const headerEnd = 8 + Number(length);

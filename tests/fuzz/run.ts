@@ -1,9 +1,10 @@
-// `npm run test:fuzz`: breaks what the page reads, in every family of files, and sees that it is refused in words, in time
-// and within memory.
+// `npm run test:fuzz`: breaks what the page reads, in every family of files, and sees that it is
+// refused in words, in time and within memory.
 //   --inputs <n>      mutated inputs of each family; 200,000 unless given
 //   --only <names>    families, with commas between
 //   --seed <text>     another seed gives other inputs; the same gives the same
-//   --show <file>     runs one input that was kept in out/fuzz, for --only's family, and prints what it ends in
+//   --show <file>     runs one input that was kept in out/fuzz, for --only's family, and prints
+//                     what it ends in
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -19,7 +20,10 @@ const folder = `${root}out/fuzz`;
 const childScript = fileURLToPath(new URL("child.ts", import.meta.url));
 /** A call that has not ended by now will not; processes share the machine, so this is generous. */
 const silenceMs = 60_000;
-/** Nothing that is read here needs a tenth of it: an allocation that grows without end ends the process. */
+/**
+ * Nothing that is read here needs a tenth of it: an allocation that grows without end ends the
+ * process.
+ */
 const heapMb = 512;
 
 const { values: flags } = parseArgs({

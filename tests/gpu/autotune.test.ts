@@ -1,5 +1,5 @@
-// Proofs of the autotuner: it takes the faster candidate, asks the cache first, and neither time, abort, a compiler's refusal
-// nor a lost device leaves anything behind.
+// Proofs of the autotuner: it takes the faster candidate, asks the cache first, and neither time,
+// abort, a compiler's refusal nor a lost device leaves anything behind.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { autotune, type Candidate, type ChoiceCache } from "../../src/gpu/autotune.ts";
 import { openDevice } from "../../src/gpu/device.ts";

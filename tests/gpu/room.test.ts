@@ -1,4 +1,5 @@
-// What a device is asked for before a model is chosen: granted, refused, and given back in either case.
+// What a device is asked for before a model is chosen: granted, refused, and given back in either
+// case.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openDevice } from "../../src/gpu/device.ts";
 import { grantedBytes } from "../../src/gpu/trial-allocation.ts";

@@ -1,4 +1,5 @@
-// SmolLM2-135M-Instruct as GGUF Q4_1, in the page and in Python: the same tokens, the same answer, the same first losses.
+// SmolLM2-135M-Instruct as GGUF Q4_1, in the page and in Python: the same tokens, the same answer,
+// the same first losses.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";

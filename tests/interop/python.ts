@@ -1,4 +1,5 @@
-// The virtual environment that test:interop and test:fuzz compare with. Run as a script, it only makes it.
+// The virtual environment that test:interop and test:fuzz compare with. Run as a script, it only
+// makes it.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

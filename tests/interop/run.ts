@@ -1,6 +1,7 @@
-// Does the Python world take what Anneal writes, and agree on what it reads? Trains the demo and has check.py compare it with
-// PEFT and transformers; then a GGUF model goes through both (gguf.ts).
-// Run: npm run test:interop. The first run makes .venv at the root and installs the versions of requirements.txt.
+// Does the Python world take what Anneal writes, and agree on what it reads? Trains the demo and
+// has check.py compare it with PEFT and transformers; then a GGUF model goes through both
+// (gguf.ts). Run: npm run test:interop. The first run makes .venv at the root and installs the
+// versions of requirements.txt.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// Before tests in Node: WebGPU as a browser has it, from Dawn. Which adapter, its driver's own variables decide.
+// Before tests in Node: WebGPU as a browser has it, from Dawn. Which adapter, its driver's own
+// variables decide.
 import { create, globals } from "webgpu";
 
 Object.assign(globalThis, globals);

@@ -1,4 +1,5 @@
-// Replays a PyTorch + PEFT golden on an engine. Works wherever `read` can get at the fixture's files.
+// Replays a PyTorch + PEFT golden on an engine. Works wherever `read` can get at the fixture's
+// files.
 import { blobSource } from "../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { adapterShapes, loraTargets, type LoraConfig } from "../../src/adapter/lora.ts";

@@ -1,10 +1,14 @@
-// Measures the JavaScript memory of a page and its workers while something happens in them: heaps and array buffers.
+// Measures the JavaScript memory of a page and its workers while something happens in them: heaps
+// and array buffers.
 import type { CDPSession, Page } from "playwright";
 
 /** What Runtime.getHeapUsage answers, as far as it is JavaScript's own. */
 interface HeapUsage {
   usedSize: number;
-  /** Array buffers and external strings, which lie outside the heap; garbage counts until it is collected. */
+  /**
+   * Array buffers and external strings, which lie outside the heap; garbage counts until it is
+   * collected.
+   */
   backingStorageSize: number;
 }
 
@@ -54,7 +58,8 @@ export class HeapWatch {
       flatten: false,
     });
     watch.#sampling = watch.#sample(everyMs);
-    watch.#sampling.catch(() => undefined); // `stop` tells of it; a test that fails before closes the page under it
+    // `stop` tells of it; a test that fails before closes the page under it
+    watch.#sampling.catch(() => undefined);
     return watch;
   }
 

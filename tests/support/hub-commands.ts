@@ -1,4 +1,5 @@
-// The hub server for tests that run in a browser: opened, set and asked about through Vitest's commands.
+// The hub server for tests that run in a browser: opened, set and asked about through Vitest's
+// commands.
 import { madeUpBytes } from "./made-up-bytes.ts";
 import { openHubServer, lfsFile, repoOf, type HubServer } from "./hub-server.ts";
 

@@ -1,5 +1,6 @@
-// A server that speaks the Hub's API on 127.0.0.1, with a second origin for the bytes as the Hub has one, every
-// request on record, and faults by switch. After huggingface_hub 1.x and the Hub's answers as its clients read them.
+// A server that speaks the Hub's API on 127.0.0.1, with a second origin for the bytes as the Hub
+// has one, every request on record, and faults by switch. After huggingface_hub 1.x and the Hub's
+// answers as its clients read them.
 import { createHash } from "node:crypto";
 import {
   createServer,
@@ -70,7 +71,10 @@ export interface HubServer {
   token: { value: string; mayReadGated: boolean } | null;
   /** Entries on a page of the file list. */
   pageSize: number;
-  /** Origin in the link to the next page, where it is not the hub's own: a mirror may hand on what it was given. */
+  /**
+   * Origin in the link to the next page, where it is not the hub's own: a mirror may hand on what
+   * it was given.
+   */
   linkOrigin: string | null;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
-// Runs dispatches on a real device for the proofs of kernels: inputs up, one submit, outputs down, no error let through.
+// Runs dispatches on a real device for the proofs of kernels: inputs up, one submit, outputs down,
+// no error let through.
 import { expect } from "vitest";
 import { openDevice } from "../../src/gpu/device.ts";
 import type { Dispatch, Program, Tensor } from "../../src/gpu/plan.ts";
@@ -55,7 +56,9 @@ export const stepOfTest: StepScalars = {
   isFirstPass: 1,
 };
 
-/** Runs the dispatches in order and reads `outputs`. Fails on anything the device complains about. */
+/**
+ * Runs the dispatches in order and reads `outputs`. Fails on anything the device complains about.
+ */
 export async function runOnGpu(
   dispatches: readonly Dispatch[],
   tensors: TestTensors,

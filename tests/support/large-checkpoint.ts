@@ -1,4 +1,5 @@
-// Writes a checkpoint of TinyLlama's shape with random weights, for what only size shows: 1.1 B parameters, 2.2 GB in two files.
+// Writes a checkpoint of TinyLlama's shape with random weights, for what only size shows: 1.1 B
+// parameters, 2.2 GB in two files.
 import { closeSync, copyFileSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

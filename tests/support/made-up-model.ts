@@ -1,4 +1,5 @@
-// Small models with random weights and random batches, for comparing engines where no golden is needed.
+// Small models with random weights and random batches, for comparing engines where no golden is
+// needed.
 import { initialAdapter, loraTargets, type LoraConfig } from "../../src/adapter/lora.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
 import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
@@ -50,7 +51,10 @@ export function madeUpConfig(given: Partial<ModelConfig> = {}): ModelConfig {
   return { ...base, layers, attentionScale: 1 / Math.sqrt(headDim), ...given };
 }
 
-/** Weights of a usual size: what norms multiply by around 1, biases around 0, matrices around 1 / sqrt(in). */
+/**
+ * Weights of a usual size: what norms multiply by around 1, biases around 0, matrices around 1 /
+ * sqrt(in).
+ */
 export function madeUpWeights(
   config: ModelConfig,
   choice: WeightChoice = { format: "f32" },

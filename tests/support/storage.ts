@@ -1,5 +1,6 @@
-// The Origin Private File System in memory, as far as Anneal uses it, with its errors: exclusive handles, a quota, and
-// an end at any operation, by kill (what was written stays) or by power cut (only what was flushed stays).
+// The Origin Private File System in memory, as far as Anneal uses it, with its errors: exclusive
+// handles, a quota, and an end at any operation, by kill (what was written stays) or by power cut
+// (only what was flushed stays).
 import type {
   OpenFile,
   StorageFile,
@@ -31,7 +32,10 @@ export class MemoryStorage {
     return this.#folder(this.#root);
   }
 
-  /** The tab is gone: handles are closed and what was written is there, in part or as far as it was flushed. */
+  /**
+   * The tab is gone: handles are closed and what was written is there, in part or as far as it was
+   * flushed.
+   */
   reopen(after: "kill" | "power cut" = "kill"): void {
     this.operationsLeft = Infinity;
     for (const file of this.#files(this.#root)) {

@@ -1,9 +1,10 @@
-// The floors of src/: imports go one way and without circles, the page stays behind the session, files and folders stay small.
+// The floors of src/: imports go one way and without circles, the page stays behind the session,
+// files and folders stay small.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { circlesOf, graphOf, importsOf, readSources } from "../../tools/layers/graph.ts";
 import { drawFloors, withPicture } from "../../tools/layers/picture.ts";
-import { faultsOf, faultsOfAll, folderFaults } from "../../tools/layers/rules.ts";
+import { commentFaults, faultsOf, faultsOfAll, folderFaults } from "../../tools/layers/rules.ts";
 
 describe("the house", () => {
   test("the sources keep every rule of the floors", async () => {
@@ -78,6 +79,16 @@ describe("the checker finds", () => {
     expect(circles(a, b, c)).toEqual(["data/a.ts -> data/b.ts -> data/c.ts -> data/a.ts"]);
     expect(circles(source("data/d.ts", 'import "./d.ts";'))).toEqual(["data/d.ts -> data/d.ts"]);
     expect(faultsOfAll([a, b, c])).toHaveLength(1);
+  });
+
+  test("a comment of 101 columns, and none of 100; directives may be longer", () => {
+    const faults = (text: string) => commentFaults({ path: "a.ts", text });
+    expect(faults(`// ${"x".repeat(97)}`)).toEqual([]);
+    expect(faults(`// ${"x".repeat(98)}`)).toHaveLength(1);
+    expect(faults(`const a = 1; // ${"x".repeat(98)}`)).toHaveLength(1);
+    expect(faults(` * ${"x".repeat(98)}`)).toHaveLength(1);
+    expect(faults(`const a = "${"x".repeat(98)}";`)).toEqual([]);
+    expect(faults(`// eslint-disable-next-line ${"x".repeat(98)}`)).toEqual([]);
   });
 
   test("a folder of 21 files, and none of 20; in session/ one of 17, and none of 16", () => {

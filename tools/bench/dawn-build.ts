@@ -1,5 +1,6 @@
-// `npm run bench:dawn`: makes out/dawn, a folder that runs on any machine with Node and a GPU driver, and runs it here.
-// Its arguments go to the benchmark; with --build-only it is left for another machine.
+// `npm run bench:dawn`: makes out/dawn, a folder that runs on any machine with Node and a GPU
+// driver, and runs it here. Its arguments go to the benchmark; with --build-only it is left for
+// another machine.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";

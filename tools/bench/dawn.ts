@@ -1,6 +1,8 @@
-// The benchmark in Node on Dawn, for GPU machines without a browser. dawn-build.ts makes one script of it, which needs
-// nothing but the dawn.node and train_peft.py beside it. Options: those of `npm run bench`, and
-//   --peak-tflops N   the GPU's fp32 peak: also does what takes a real GPU (products of 4096^3, training of real sizes)
+// The benchmark in Node on Dawn, for GPU machines without a browser. dawn-build.ts makes one script
+// of it, which needs nothing but the dawn.node and train_peft.py beside it. Options: those of `npm
+// run bench`, and
+//   --peak-tflops N   the GPU's fp32 peak: also does what takes a real GPU (products of 4096^3,
+//                     training of real sizes)
 //   --python PATH     where PyTorch and PEFT are, if anywhere (python3)
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

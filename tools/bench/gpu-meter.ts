@@ -1,4 +1,5 @@
-// Counts what a program asks of WebGPU, from outside: the methods of every device in this process are wrapped once.
+// Counts what a program asks of WebGPU, from outside: the methods of every device in this process
+// are wrapped once.
 
 export interface GpuCounts {
   /** JavaScript time from the making of an encoder to the end of its submit. */

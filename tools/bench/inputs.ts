@@ -19,8 +19,8 @@ export interface AdapterMatrix {
 }
 
 /**
- * y = block(x) on one causal sequence; the loss is mean(y^2). Its gradient is wanted for the adapter's 14 matrices,
- * and for nothing else.
+ * y = block(x) on one causal sequence; the loss is mean(y^2). Its gradient is wanted for the
+ * adapter's 14 matrices, and for nothing else.
  */
 export interface BlockInputs extends BlockShape {
   /** [tokens, hidden] */
@@ -62,7 +62,10 @@ export function productInputs({ m, k, n }: Product): ProductInputs {
   return { m, k, n, x: numbers("x", m * k, 1), weight: numbers("weight", n * k, spread(k)) };
 }
 
-/** Weights of a whole model, by name; one pool of numbers serves all, for drawing 135 million takes half a minute. */
+/**
+ * Weights of a whole model, by name; one pool of numbers serves all, for drawing 135 million takes
+ * half a minute.
+ */
 export function madeUpStore(config: ModelConfig, choice: WeightChoice): WeightStore {
   const sizes = new Map(tensorsOf(config).map(({ name, shape }) => [name, shape]));
   const pool = numbers("pool", 2 ** 18, 1);

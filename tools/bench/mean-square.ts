@@ -1,4 +1,5 @@
-// The race's objective on the compiled side: loss = mean(y^2) and dy = 2 y / count, which no training needs.
+// The race's objective on the compiled side: loss = mean(y^2) and dy = 2 y / count, which no
+// training needs.
 import { defineKernel } from "../../src/gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../src/gpu/plan.ts";
 import reduce from "../../src/kernels/reduce.wgsl?raw";

@@ -50,7 +50,9 @@ export interface Work {
   rebuilds: readonly RebuildRun[];
 }
 
-/** A list like `block,matmul`; all where there is none. @throws Error for a part that does not exist */
+/**
+ * A list like `block,matmul`; all where there is none. @throws Error for a part that does not exist
+ */
 export function readParts(list: string | undefined): readonly Part[] {
   return (list?.split(",") ?? parts).map((name) => {
     const part = parts.find((candidate) => candidate === name);
@@ -132,7 +134,9 @@ async function raceBlocks(sides: Sides, shape: BlockShape): Promise<BlockRow> {
   };
 }
 
-/** tfjs and jax-js run in f32 alone, the compiled engine in each of its formats; all in one race. */
+/**
+ * tfjs and jax-js run in f32 alone, the compiled engine in each of its formats; all in one race.
+ */
 async function raceProducts(sides: Sides, product: Product): Promise<MatmulRow[]> {
   const { compiled, tfjs, jax } = sides;
   const inputs = productInputs(product);

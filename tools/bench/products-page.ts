@@ -1,4 +1,5 @@
-// In the page: a linear layer forward and backward, by our products and by tfjs's transposed ones, taking turns.
+// In the page: a linear layer forward and backward, by our products and by tfjs's transposed ones,
+// taking turns.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { timesFrozen } from "../../src/engine/tfjs/products.ts";

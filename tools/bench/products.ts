@@ -1,4 +1,5 @@
-// Why engine/tfjs/products.ts turns matrices: both ways in one run, at the demo's and at SmolLM2-135M's layer shapes.
+// Why engine/tfjs/products.ts turns matrices: both ways in one run, at the demo's and at
+// SmolLM2-135M's layer shapes.
 import { inSourcePage } from "../support/source-page.ts";
 import type { ProductShape, ProductTimes } from "./products-page.ts";
 

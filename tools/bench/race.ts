@@ -1,4 +1,5 @@
-// Times programs against each other: round by round in turn, so that whatever else the machine does hits them all.
+// Times programs against each other: round by round in turn, so that whatever else the machine does
+// hits them all.
 
 /** A program made ready to run. */
 export interface Contender {
@@ -7,7 +8,10 @@ export interface Contender {
   dispose: () => void;
 }
 
-/** Once at a time; or as many times as take `batchMs`, so that the wait for a fast device does not count. */
+/**
+ * Once at a time; or as many times as take `batchMs`, so that the wait for a fast device does not
+ * count.
+ */
 export type Pace = "single" | "batched";
 const batchMs = 50;
 const longestBatch = 100;

@@ -31,7 +31,10 @@ export interface StepRow {
   encodeMs: number;
   dispatches: number;
   submits: number;
-  /** By a step after the first: buffers, bind groups, pipelines, shader modules and whatever else a device makes. */
+  /**
+   * By a step after the first: buffers, bind groups, pipelines, shader modules and whatever else a
+   * device makes.
+   */
   objectsCreated: number;
   plannedBytes: number;
   /** In buffers that the engine made and has not destroyed. */
@@ -52,7 +55,10 @@ export interface RebuildRow {
   firstStepMs: number;
   /** Those behind the first. */
   stepMs: number;
-  /** All that a rebuild costs beside the upload: of itself, and of the first step more than of others. */
+  /**
+   * All that a rebuild costs beside the upload: of itself, and of the first step more than of
+   * others.
+   */
   restMs: number;
 }
 

@@ -1,4 +1,5 @@
-// What is raced: the layers of two small models, the matrix products in them, and whole models by their shape alone.
+// What is raced: the layers of two small models, the matrix products in them, and whole models by
+// their shape alone.
 import type { LoraConfig } from "../../src/adapter/lora.ts";
 import type { ModelConfig } from "../../src/model/config/model-config.ts";
 

@@ -1,5 +1,6 @@
-// The main job without hands: trains in headless Chromium on the production build and writes the adapter and checkpoint.
-// Options: --steps, --reload-every, --out, --model, --data, --adapter, --recipe, --engine, --profile, --stop-at, --resume,
+// The main job without hands: trains in headless Chromium on the production build and writes the
+// adapter and checkpoint. Options: --steps, --reload-every, --out, --model, --data, --adapter,
+// --recipe, --engine, --profile, --stop-at, --resume,
 // --show.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// Takes the README's pictures: the page during the demo's run and after it, and with --all in dark and at phone width.
+// Takes the README's pictures: the page during the demo's run and after it, and with --all in dark
+// and at phone width.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

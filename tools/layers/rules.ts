@@ -1,10 +1,14 @@
-// The rules of the sources: floors in order, the page behind the session, no circle, short files, full folders.
+// The rules of the sources: floors in order, the page behind the session, no circle, short files,
+// full folders.
 import { posix } from "node:path";
 import ts from "typescript";
 import * as recipe from "../../src/recipe/recipe.ts";
 import { circlesOf, graphOf, importsOf, nodesOf, type Source } from "./graph.ts";
 
-/** Each floor imports from itself and from those before it. The words are those of docs/architecture.md. */
+/**
+ * Each floor imports from itself and from those before it. The words are those of
+ * docs/architecture.md.
+ */
 export const floors = {
   util: "errors a person can act on, bytes, random numbers, figures for people",
   recipe: "the options of a run: names, ranges, defaults, parser",
@@ -43,6 +47,7 @@ export function floorOf(path: string): string {
 export function faultsOfAll(sources: readonly Source[]): string[] {
   return [
     ...sources.flatMap(faultsOf),
+    ...sources.flatMap(commentFaults),
     ...folderFaults(sources.map(({ path }) => path)),
     ...circlesOf(graphOf(sources)).map((circle) => `circle: ${circle}`),
   ];
@@ -88,6 +93,18 @@ function pageFaults(nodes: readonly ts.Node[]): string[] {
   return ["document", "window"]
     .filter((name) => nodes.some((node) => ts.isIdentifier(node) && node.text === name))
     .map((name) => `uses ${name}`);
+}
+
+const maxCommentColumns = 100;
+
+/** Comments wider than the code around them. Directives of tools cannot be wrapped. */
+export function commentFaults({ path, text }: Source): string[] {
+  return text.split("\n").flatMap((line, index) => {
+    const isComment = /^\s*(\/\/|\*|\/\*|<!--)|\s\/\/ /.test(line) && !/eslint-|https?:/.test(line);
+    return isComment && line.length > maxCommentColumns
+      ? [`${path}:${index + 1}: a comment of ${line.length} columns, at most ${maxCommentColumns}`]
+      : [];
+  });
 }
 
 /** Folders with more files than one can take in at a glance. */

@@ -1,4 +1,5 @@
-// What `npm run plan` does: reads its arguments and a config.json, prints the plan as one JSON object.
+// What `npm run plan` does: reads its arguments and a config.json, prints the plan as one JSON
+// object.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { planBytes } from "../../src/engine/webgpu/budget.ts";

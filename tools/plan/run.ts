@@ -1,4 +1,5 @@
-// `npm run plan`: device bytes of a run, from a config.json alone. Vite loads the engine, as tsx cannot import WGSL.
+// `npm run plan`: device bytes of a run, from a config.json alone. Vite loads the engine, as tsx
+// cannot import WGSL.
 import { fileURLToPath } from "node:url";
 import { runnerImport } from "vite";
 import type * as command from "./command.ts";

@@ -1,9 +1,13 @@
-// Finds a Chromium for the tests and the demo, and says with which switches it gives WebGPU without a GPU.
+// Finds a Chromium for the tests and the demo, and says with which switches it gives WebGPU without
+// a GPU.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { chromium } from "playwright";
 
-/** Software WebGPU (SwiftShader); no background traffic, so that a request log holds only the page's own. */
+/**
+ * Software WebGPU (SwiftShader); no background traffic, so that a request log holds only the page's
+ * own.
+ */
 export const browserArguments = [
   "--no-sandbox",
   "--enable-unsafe-webgpu",
@@ -24,7 +28,10 @@ const installedPaths = [
   "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
 ];
 
-/** Path of a Chromium or Chrome that is there: `CHROMIUM_PATH`, an installed one, Playwright's own; else null. */
+/**
+ * Path of a Chromium or Chrome that is there: `CHROMIUM_PATH`, an installed one, Playwright's own;
+ * else null.
+ */
 export function installedBrowser(): string | null {
   const chosen = process.env["CHROMIUM_PATH"];
   if (chosen) {

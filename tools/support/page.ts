@@ -1,4 +1,5 @@
-// Drives the page as a visitor would: its buttons, its file inputs, its downloads; and follows its events.
+// Drives the page as a visitor would: its buttons, its file inputs, its downloads; and follows its
+// events.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright";
@@ -117,7 +118,10 @@ export interface Choices {
   engine?: EngineName | undefined;
 }
 
-/** Puts the visitor's own files, recipe and engine in place of the demo's. @throws Error with what the page refuses */
+/**
+ * Puts the visitor's own files, recipe and engine in place of the demo's. @throws Error with what
+ * the page refuses
+ */
 export async function choose(page: Page, choices: Choices): Promise<void> {
   await waitUntilReady(page);
   const put = async (label: string, files: Parameters<Page["setInputFiles"]>[1]) => {

@@ -1,4 +1,5 @@
-// Runs a module of the source tree in a real page on WebGPU, for what the product's page has no button for.
+// Runs a module of the source tree in a real page on WebGPU, for what the product's page has no
+// button for.
 import { fileURLToPath } from "node:url";
 import { chromium, type Browser } from "playwright";
 import { createServer } from "vite";
@@ -7,8 +8,9 @@ import { browserArguments, findBrowser } from "./browser.ts";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /**
- * Imports `module` (from the root, with a leading slash) and answers what its export `name` returns for `argument`;
- * both travel as JSON. `onLine` hears what the page logs meanwhile, `atEnd` sees the browser before it is closed.
+ * Imports `module` (from the root, with a leading slash) and answers what its export `name` returns
+ * for `argument`; both travel as JSON. `onLine` hears what the page logs meanwhile, `atEnd` sees
+ * the browser before it is closed.
  */
 export async function inSourcePage<Result>(
   module: string,

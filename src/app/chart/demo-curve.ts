@@ -1,4 +1,5 @@
-// What a run of the demo looks like: the ghost in the empty chart. Smoothed losses of the Balanced recipe on WebGPU.
+// What a run of the demo looks like: the ghost in the empty chart. Smoothed losses of the Balanced
+// recipe on WebGPU.
 export const demoCurve: readonly (readonly [step: number, loss: number])[] = [
   [1, 5.92],
   [4, 5.6],

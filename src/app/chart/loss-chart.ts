@@ -1,4 +1,5 @@
-// The loss chart on uPlot: raw, smoothed and held-out loss over the whole planned run, marks for checkpoints and rebuilds, zoom.
+// The loss chart on uPlot: raw, smoothed and held-out loss over the whole planned run, marks for
+// checkpoints and rebuilds, zoom.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { ChartColors } from "./colors.ts";

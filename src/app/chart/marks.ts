@@ -1,4 +1,5 @@
-// Marks on the loss chart: checkpoints as diamonds on the axis (the best filled), rebuilds as thin dashed verticals.
+// Marks on the loss chart: checkpoints as diamonds on the axis (the best filled), rebuilds as thin
+// dashed verticals.
 import type uPlot from "uplot";
 import type { ChartColors } from "./colors.ts";
 

@@ -1,4 +1,5 @@
-// The loss axis: round ends that only move when a value leaves them, so that the curve is not rescaled under the reader's eye.
+// The loss axis: round ends that only move when a value leaves them, so that the curve is not
+// rescaled under the reader's eye.
 
 export interface Extent {
   min: number;

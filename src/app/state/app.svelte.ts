@@ -1,4 +1,5 @@
-// The page's state: starts the session's worker, hands its events on, and ties set-up, run and saved runs together.
+// The page's state: starts the session's worker, hands its events on, and ties set-up, run and
+// saved runs together.
 import { createContext } from "svelte";
 import { MediaQuery } from "svelte/reactivity";
 import { startSession, type SessionClient } from "../../session/client.ts";
@@ -118,7 +119,10 @@ export class AppState {
     }
   }
 
-  /** Goes on with a run that another tab has, from what that tab saved last; that tab keeps it when there is nothing. */
+  /**
+   * Goes on with a run that another tab has, from what that tab saved last; that tab keeps it when
+   * there is nothing.
+   */
   async takeOver(runId: string): Promise<void> {
     await this.saved.refresh();
     if (this.saved.newestOf(runId) !== null && (await this.saved.takeOver())) {
@@ -133,7 +137,10 @@ export class AppState {
     }
   }
 
-  /** Ends a worker that is of no use any more and goes on from the last save, or opens the page anew where there is none. */
+  /**
+   * Ends a worker that is of no use any more and goes on from the last save, or opens the page anew
+   * where there is none.
+   */
   async restartEngine(): Promise<void> {
     const { runId } = this.run;
     const engine = this.device?.engine;
@@ -170,7 +177,8 @@ export class AppState {
     } else if (event.kind === "token") {
       this.trial.takeToken(event.requestId, event.text);
     }
-    // For scripts: follow a run with `addEventListener("anneal", ({ detail }) => ...)`; detail is the session's event.
+    // For scripts: follow a run with `addEventListener("anneal", ({ detail }) => ...)`; detail is
+    // the session's event.
     window.dispatchEvent(new CustomEvent("anneal", { detail: event }));
   }
 

@@ -1,4 +1,5 @@
-// The loss curve of a run by step: raw, smoothed, held-out. Steps made again after a rollback replace their old values.
+// The loss curve of a run by step: raw, smoothed, held-out. Steps made again after a rollback
+// replace their old values.
 import type { RestoredRun } from "../../session/protocol.ts";
 
 export type LogEntry = RestoredRun["log"][number];
@@ -13,7 +14,10 @@ export interface Columns {
 
 export const noColumns: Columns = { steps: [], loss: [], smoothed: [], heldOut: [] };
 
-/** Steps over which the smoothed curve averages: more in longer runs, so that it neither lags nor trembles. */
+/**
+ * Steps over which the smoothed curve averages: more in longer runs, so that it neither lags nor
+ * trembles.
+ */
 const windowOf = (totalSteps: number) => Math.min(Math.max(totalSteps / 15, 4), 50);
 
 export class Curve {
@@ -49,7 +53,10 @@ export class Curve {
   }
 }
 
-/** Exponential moving average, debiased: dividing by the weight so far keeps the start from being pulled to zero. */
+/**
+ * Exponential moving average, debiased: dividing by the weight so far keeps the start from being
+ * pulled to zero.
+ */
 function smooth(values: (number | null)[], window: number): (number | null)[] {
   const smoothing = 1 - 1 / window;
   let mean = 0;

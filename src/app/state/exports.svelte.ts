@@ -1,4 +1,5 @@
-// The PEFT files of the current run as links: made when the run stands still, let go when they are out of date.
+// The PEFT files of the current run as links: made when the run stands still, let go when they are
+// out of date.
 import type { SessionClient } from "../../session/client.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 

@@ -1,4 +1,5 @@
-// Three starting points for a recipe, one set for the demo and one for models of 100 M parameters and more.
+// Three starting points for a recipe, one set for the demo and one for models of 100 M parameters
+// and more.
 import { defaultRecipe, demoRecipe, type Recipe } from "../../recipe/recipe.ts";
 import type { TargetModule } from "../../recipe/recipe.ts";
 

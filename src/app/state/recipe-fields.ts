@@ -1,4 +1,5 @@
-// Every option of a recipe as the page shows it: its group, its name as PEFT and TRL users know it, one line on its effect.
+// Every option of a recipe as the page shows it: its group, its name as PEFT and TRL users know it,
+// one line on its effect.
 import type { Recipe, recipeRanges } from "../../recipe/recipe.ts";
 
 export type NumberKey = keyof typeof recipeRanges;

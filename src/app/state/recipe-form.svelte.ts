@@ -1,4 +1,5 @@
-// The recipe being edited: valid values in `recipe`, what does not fit yet in `drafts` with its reason.
+// The recipe being edited: valid values in `recipe`, what does not fit yet in `drafts` with its
+// reason.
 import {
   defaultRecipe,
   recipeRanges,
@@ -42,7 +43,10 @@ export class RecipeForm {
     this.replace(presetRecipe(name, this.base, this.modules));
   }
 
-  /** A preset follows the model; of a recipe of the visitor's own only modules that the model lacks go. */
+  /**
+   * A preset follows the model; of a recipe of the visitor's own only modules that the model lacks
+   * go.
+   */
   useModel({ source, targetModules }: ModelInfo): void {
     const preset = this.preset;
     this.base = source === "demo" ? "demo" : "own";

@@ -11,7 +11,10 @@ type Rebuilt = Extract<SessionEvent, { kind: "rebuilt" }>;
 export interface Memory {
   plannedBytes: number;
   usedBytes: number;
-  /** Step since which the used bytes have been the same, but for a wobble of a thousandth of `flatBytes`. */
+  /**
+   * Step since which the used bytes have been the same, but for a wobble of a thousandth of
+   * `flatBytes`.
+   */
   flatSince: number;
   flatBytes: number;
 }
@@ -57,7 +60,10 @@ export class Run {
 
   readonly #client: SessionClient;
   #curve = new Curve();
-  /** Steps of the run that is being started: the one before stays until it sets out, and when it is refused. */
+  /**
+   * Steps of the run that is being started: the one before stays until it sets out, and when it is
+   * refused.
+   */
   #next: number | null = null;
 
   constructor(client: SessionClient) {

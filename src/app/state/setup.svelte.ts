@@ -1,4 +1,5 @@
-// What a run will be made of: model, data, recipe, start adapter, sample prompt, and the plan the session makes of them.
+// What a run will be made of: model, data, recipe, start adapter, sample prompt, and the plan the
+// session makes of them.
 import type { SessionClient } from "../../session/client.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
@@ -67,7 +68,10 @@ export class Setup {
   #queue: Promise<void> = Promise.resolve();
   #rate = new TransferRate();
   #plannedFor = "";
-  /** Counts what was loaded or chosen; state, so that a new model, data set or engine asks for a new plan. */
+  /**
+   * Counts what was loaded or chosen; state, so that a new model, data set or engine asks for a new
+   * plan.
+   */
   #changes = $state(0);
 
   constructor(client: SessionClient, onModel: () => void) {
@@ -79,7 +83,10 @@ export class Setup {
     return this.#load("model", "Loading the model", () => this.#takeModel(source));
   }
 
-  /** Files that are here and fit as they are stored need no second word, unless a smaller format would spare much. */
+  /**
+   * Files that are here and fit as they are stored need no second word, unless a smaller format
+   * would spare much.
+   */
   lookUpModel(source: ModelSource): Promise<void> {
     return this.#load("model", "Looking the model up", async () => {
       const recipe = this.form.forOwnModel();
@@ -230,7 +237,9 @@ export class Setup {
     this.#isAskingForPlan = false;
   }
 
-  /** The rate is that of what is being done now, so each new kind of work is measured for itself. */
+  /**
+   * The rate is that of what is being done now, so each new kind of work is measured for itself.
+   */
   takeLoading(doing: string, doneBytes: number, totalBytes: number | null): void {
     if (this.loading !== null) {
       if (doing !== this.loading.doing) {

@@ -1,4 +1,5 @@
-// How fast bytes come in now: over the last seconds only, for a download may begin with what was stored already.
+// How fast bytes come in now: over the last seconds only, for a download may begin with what was
+// stored already.
 
 const windowMs = 10_000;
 /** Less than this says nothing yet. */

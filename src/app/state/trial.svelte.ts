@@ -60,7 +60,10 @@ export class Trial {
     }
   }
 
-  /** For another model or run: what was answered says nothing of it, nor does what is still being answered. */
+  /**
+   * For another model or run: what was answered says nothing of it, nor does what is still being
+   * answered.
+   */
   clear(): void {
     void this.stop();
     this.active = this.withAdapter = this.withoutAdapter = this.error = null;

@@ -1,5 +1,5 @@
-// Large values in pieces: each is one transaction and carries its SHA-256, because nothing in a browser checks
-// that the bytes it returns are the ones it was given.
+// Large values in pieces: each is one transaction and carries its SHA-256, because nothing in a
+// browser checks that the bytes it returns are the ones it was given.
 import { get, set, type UseStore } from "idb-keyval";
 import type { ByteSource } from "../../formats/byte-source.ts";
 import { sha256Hex } from "../../util/bytes.ts";
@@ -8,8 +8,9 @@ import { hasKillPoints, reach } from "./kill-points.ts";
 import { BrowserFault } from "./database-fault.ts";
 
 /**
- * A put takes several times its size in memory, in the page's process and in the browser's: with 2 MiB a save stays
- * far below 64 MB. (Chrome's SQLite back end refuses a value of 127 MiB.) What was stored in larger pieces stays readable.
+ * A put takes several times its size in memory, in the page's process and in the browser's: with 2
+ * MiB a save stays far below 64 MB. (Chrome's SQLite back end refuses a value of 127 MiB.) What was
+ * stored in larger pieces stays readable.
  */
 export const maxChunkBytes = 2 * 2 ** 20;
 
@@ -87,7 +88,10 @@ export async function readChunk(
   return isSound ? { state: "sound", bytes: chunk } : { state: "damaged" };
 }
 
-/** Read once more where the browser failed: an older checkpoint is not to be taken for what may pass. */
+/**
+ * Read once more where the browser failed: an older checkpoint is not to be taken for what may
+ * pass.
+ */
 async function getOrAgain(key: string, store: UseStore): Promise<unknown> {
   try {
     return await get<unknown>(key, store);
@@ -101,7 +105,8 @@ async function getOrAgain(key: string, store: UseStore): Promise<unknown> {
 
 /**
  * The pieces in their order, every one verified, one at a time.
- * @throws UserError "bad-checkpoint" when a piece is missing, unreadable or differs from what was written
+ * @throws UserError "bad-checkpoint" when a piece is missing, unreadable or differs from what was
+ * written
  */
 export async function* eachChunk(
   payloadId: string,

@@ -4,7 +4,10 @@ import { UserError } from "../../util/errors.ts";
 /** The database failed, or did not answer: nothing is known of what is stored. */
 export class DatabaseFault extends UserError {}
 
-/** The connection ended while it was in use: what was under way is undone, and trying again may help. */
+/**
+ * The connection ended while it was in use: what was under way is undone, and trying again may
+ * help.
+ */
 export class ConnectionLost extends DatabaseFault {
   constructor(cause: unknown) {
     super("unexpected", `The browser closed the database of the saved runs (${String(cause)}).`, {

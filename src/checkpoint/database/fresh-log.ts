@@ -1,13 +1,15 @@
-// Makes Chromium begin a new file for what it writes to IndexedDB. A browser killed in mid-write leaves half a record
-// at the end of LevelDB's log; Chromium goes on behind it, finds the log broken at the opening after, and empties all
-// databases of the page (https://github.com/google/leveldb/issues/1287). Deleting a database begins a new log.
+// Makes Chromium begin a new file for what it writes to IndexedDB. A browser killed in mid-write
+// leaves half a record at the end of LevelDB's log; Chromium goes on behind it, finds the log
+// broken at the opening after, and empties all databases of the page
+// (https://github.com/google/leveldb/issues/1287). Deleting a database begins a new log.
 import { promisifyRequest } from "idb-keyval";
 import { hasKillPoints, reach } from "./kill-points.ts";
 
 /**
- * To be called before a connection is opened. Takes some 10 ms; other browsers just make a database and delete it.
- * @returns what Chromium says when it had lost the databases and made empty ones, which it tells whoever comes first;
- *   null when it says nothing
+ * To be called before a connection is opened. Takes some 10 ms; other browsers just make a database
+ * and delete it.
+ * @returns what Chromium says when it had lost the databases and made empty ones, which it tells
+ *   whoever comes first; null when it says nothing
  */
 export async function beginFreshLog(databaseName: string): Promise<string | null> {
   try {

@@ -1,7 +1,11 @@
-// Where the fault tests kill the browser. The shipped build has none of it: `hasKillPoints` is a constant there, false,
-// and Vite drops what stands behind it (tests/unit/checkpoint/kill-points.test.ts looks for the names in a build).
+// Where the fault tests kill the browser. The shipped build has none of it: `hasKillPoints` is a
+// constant there, false, and Vite drops what stands behind it
+// (tests/unit/checkpoint/kill-points.test.ts looks for the names in a build).
 
-/** True only in what `vite build --mode faults` builds; outside of Vite there is no `import.meta.env`. */
+/**
+ * True only in what `vite build --mode faults` builds; outside of Vite there is no
+ * `import.meta.env`.
+ */
 export const hasKillPoints = (import.meta.env as ImportMetaEnv | undefined)?.MODE === "faults";
 
 export type KillPoint =
@@ -26,8 +30,8 @@ export type KillPoint =
   | "in-repair";
 
 /**
- * What a fault test puts on the global scope of the worker. In a transaction it has to keep the thread until it returns:
- * a transaction commits by itself as soon as its task ends.
+ * What a fault test puts on the global scope of the worker. In a transaction it has to keep the
+ * thread until it returns: a transaction commits by itself as soon as its task ends.
  */
 export type KillPointHook = (point: KillPoint, isInTransaction: boolean) => Promise<void> | void;
 

@@ -1,4 +1,5 @@
-// What makes chunks a checkpoint or a data file: a manifest, written last, as JSON behind its own SHA-256.
+// What makes chunks a checkpoint or a data file: a manifest, written last, as JSON behind its own
+// SHA-256.
 import { UserError } from "../../util/errors.ts";
 import { badCheckpoint } from "../file/bad-checkpoint.ts";
 import type { ChunkRecord } from "./chunks.ts";
@@ -38,8 +39,8 @@ export interface DataManifest extends Stored {
 export type Manifest = CheckpointManifest | DataManifest;
 
 /**
- * A stored value read as a manifest. `damaged` fails its hash and can be collected; `foreign` is whole but of a
- * newer schema, so it is left alone.
+ * A stored value read as a manifest. `damaged` fails its hash and can be collected; `foreign` is
+ * whole but of a newer schema, so it is left alone.
  */
 export type OpenedManifest = Manifest | "damaged" | "foreign";
 

@@ -1,5 +1,6 @@
-// Payloads with manifests in one IndexedDB database. A payload exists from the moment its manifest is durable;
-// chunks without one are what a killed save left behind, and are collected after the next save.
+// Payloads with manifests in one IndexedDB database. A payload exists from the moment its manifest
+// is durable; chunks without one are what a killed save left behind, and are collected after the
+// next save.
 import { get, getMany, keys, promisifyRequest, type UseStore } from "idb-keyval";
 import type { ByteSource } from "../../formats/byte-source.ts";
 import { UserError } from "../../util/errors.ts";
@@ -47,9 +48,9 @@ export interface Entry<M extends Manifest = Manifest> {
 }
 
 /**
- * Stores a payload: chunks first, each in its own transaction, the manifest last.
- * A failed save takes its chunks away again and touches nothing else. One that loses its database is made once more,
- * into the one that the browser opens instead.
+ * Stores a payload: chunks first, each in its own transaction, the manifest last. A failed save
+ * takes its chunks away again and touches nothing else. One that loses its database is made once
+ * more, into the one that the browser opens instead.
  * @throws UserError "quota" when the browser's storage is full; the signal's AbortError
  */
 export async function writePayload<M extends Manifest>(
@@ -94,8 +95,9 @@ async function tryToWrite<M extends Manifest>(
 }
 
 /**
- * Writes the manifest of chunks that are there, or writes it anew. That they are is looked up in the same transaction:
- * the database may have been deleted and made again since the first of them was stored.
+ * Writes the manifest of chunks that are there, or writes it anew. That they are is looked up in
+ * the same transaction: the database may have been deleted and made again since the first of them
+ * was stored.
  * @throws ConnectionLost when one is not there
  */
 export async function putManifest({ id, manifest }: Entry, use: UseStore): Promise<void> {
@@ -187,8 +189,8 @@ export async function listEntries({ use }: PayloadStore): Promise<Entry[]> {
 }
 
 /**
- * Deletes in one transaction: damaged manifests, chunks that no manifest owns, and the payloads named garbage.
- * To be called under the write lock.
+ * Deletes in one transaction: damaged manifests, chunks that no manifest owns, and the payloads
+ * named garbage. To be called under the write lock.
  */
 export async function collectGarbage(
   { use }: PayloadStore,

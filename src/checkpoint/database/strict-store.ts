@@ -1,5 +1,6 @@
-// A store for idb-keyval whose transactions are on the disk when they end. idb-keyval opens its own with the
-// browser's default, `relaxed`, which a power cut undoes; it awaits the transaction, not the request, as it must.
+// A store for idb-keyval whose transactions are on the disk when they end. idb-keyval opens its own
+// with the browser's default, `relaxed`, which a power cut undoes; it awaits the transaction, not
+// the request, as it must.
 import type { UseStore } from "idb-keyval";
 import { newerDatabase, told } from "./database-fault.ts";
 import { beginFreshLog } from "./fresh-log.ts";
@@ -13,8 +14,9 @@ export interface PatienceMs {
   /** With all that comes before it. It waits for another tab that holds the database. */
   opening: number;
   /**
-   * Of one piece, which the slowest disks take in a few seconds, and under load in more: to give it up is to lose a save
-   * that would have ended. A run tells of such a wait long before (run/stall-watch.ts).
+   * Of one piece, which the slowest disks take in a few seconds, and under load in more: to give it
+   * up is to lose a save that would have ended. A run tells of such a wait long before
+   * (run/stall-watch.ts).
    */
   transaction: number;
 }
@@ -22,9 +24,15 @@ export interface PatienceMs {
 const patience: PatienceMs = { opening: 5000, transaction: 30_000 };
 
 export interface StrictStore {
-  /** For the calls of idb-keyval. Opens the database on first use, and again when the browser has closed it. */
+  /**
+   * For the calls of idb-keyval. Opens the database on first use, and again when the browser has
+   * closed it.
+   */
   readonly use: UseStore;
-  /** What Chromium said when it had lost the database and made an empty one; null when it said nothing. */
+  /**
+   * What Chromium said when it had lost the database and made an empty one; null when it said
+   * nothing.
+   */
   readonly lossMessage: () => string | null;
   /** Ends the connection; `use` opens a new one. */
   readonly close: () => Promise<void>;
@@ -47,7 +55,8 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
   function open(): Promise<IDBDatabase> {
     const opening = openAfresh();
     return withPatience(opening, limits.opening, () => {
-      // When it comes after all, it must not hold up whoever wants to upgrade or delete the database.
+      // When it comes after all, it must not hold up whoever wants to upgrade or delete the
+      // database.
       opening.then(
         (database) => {
           database.close();
@@ -66,7 +75,10 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
     return connection;
   }
 
-  /** Safari closes connections without telling: then no transaction can begin, and a new connection helps. */
+  /**
+   * Safari closes connections without telling: then no transaction can begin, and a new connection
+   * helps.
+   */
   async function begin(mode: IDBTransactionMode): Promise<IDBTransaction> {
     const database = await connect();
     try {
@@ -83,7 +95,8 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
   return {
     use: async (mode, callback) => {
       try {
-        // Only microtasks lie between the two: a transaction ends by itself when a task ends without a request.
+        // Only microtasks lie between the two: a transaction ends by itself when a task ends
+        // without a request.
         const begun = await begin(mode);
         const answer = answerOf(begun, callback);
         return await withPatience(answer, limits.transaction, () => {
@@ -130,7 +143,10 @@ function transaction(database: IDBDatabase, mode: IDBTransactionMode): IDBTransa
   return database.transaction(storeName, mode, { durability: "strict" });
 }
 
-/** A callback that fails half-way takes back what it began: else the transaction would commit the first half. */
+/**
+ * A callback that fails half-way takes back what it began: else the transaction would commit the
+ * first half.
+ */
 async function answerOf<T>(
   begun: IDBTransaction,
   callback: (store: IDBObjectStore) => T | PromiseLike<T>,

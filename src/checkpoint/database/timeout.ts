@@ -1,7 +1,10 @@
 // Gives up what the browser's database does not answer: nothing tells of that but time.
 import { DatabaseFault } from "./database-fault.ts";
 
-/** How many parts the patience is counted in: a machine that slept wakes one part later, not past the end. */
+/**
+ * How many parts the patience is counted in: a machine that slept wakes one part later, not past
+ * the end.
+ */
 const patienceParts = 10;
 
 /** Rejects when there is no answer in time and `giveUp` agrees. */

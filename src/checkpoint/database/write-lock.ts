@@ -3,7 +3,10 @@
 /** Runs tasks one after the other; a task must not lock again. */
 export type WriteLock = <T>(task: () => Promise<T>) => Promise<T>;
 
-/** Locks of one name exclude each other through the Web Locks API, which gives them back when a tab dies. */
+/**
+ * Locks of one name exclude each other through the Web Locks API, which gives them back when a tab
+ * dies.
+ */
 export function writeLock(name: string): WriteLock {
   const { navigator } = globalThis as { navigator?: { locks?: LockManager } };
   const locks = navigator?.locks;

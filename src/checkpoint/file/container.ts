@@ -1,5 +1,6 @@
-// A run as one safetensors file and back: complete, or an error. Adapter tensors have their PEFT names, the moments
-// of AdamW stand beside them (PyTorch's exp_avg and exp_avg_sq), everything else is in the metadata.
+// A run as one safetensors file and back: complete, or an error. Adapter tensors have their PEFT
+// names, the moments of AdamW stand beside them (PyTorch's exp_avg and exp_avg_sq), everything else
+// is in the metadata.
 import type { AdapterTensor } from "../../adapter/state.ts";
 import { blobSource, type ByteSource } from "../../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
@@ -35,8 +36,8 @@ export interface CheckpointFile extends ByteSource {
 }
 
 /**
- * The checkpoint of a run, all tensors F32. Everything but the tensors is copied at the call; the tensors must not
- * change until the file was read.
+ * The checkpoint of a run, all tensors F32. Everything but the tensors is copied at the call; the
+ * tensors must not change until the file was read.
  * @throws UserError "non-finite-loss" when a tensor or number of the run is NaN or infinite
  */
 export function checkpointFile(run: RunState): CheckpointFile {
@@ -68,8 +69,9 @@ export function encodeCheckpoint(run: RunState): Uint8Array<ArrayBuffer> {
 
 /**
  * Reads a checkpoint; the tensors come in the engine's order.
- * @throws UserError "not-safetensors", "bad-header" or "unreadable-file" when it is no sound safetensors file;
- *   "bad-checkpoint" when it is no complete checkpoint of a schema known here; the signal's AbortError
+ * @throws UserError "not-safetensors", "bad-header" or "unreadable-file" when it is no sound
+ *   safetensors file; "bad-checkpoint" when it is no complete checkpoint of a schema known here;
+ *   the signal's AbortError
  */
 export async function decodeCheckpoint(
   blob: Blob,
@@ -122,7 +124,10 @@ function sliceOf(
   return slice;
 }
 
-/** A number that follows from every bit of every tensor: 32 bits, to find a mistake of ours, not damage. */
+/**
+ * A number that follows from every bit of every tensor: 32 bits, to find a mistake of ours, not
+ * damage.
+ */
 function fingerprint(tensors: readonly AdapterTensor[]): number {
   let hash = 0;
   for (const tensor of tensors) {

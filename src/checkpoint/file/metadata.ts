@@ -1,5 +1,6 @@
-// The metadata of a checkpoint: every field of a run but its tensors, as JSON strings, and the strict way back.
-// Random state is seed and step alone: the generator is counter-based (util/random.ts) and keeps nothing else.
+// The metadata of a checkpoint: every field of a run but its tensors, as JSON strings, and the
+// strict way back. Random state is seed and step alone: the generator is counter-based
+// (util/random.ts) and keeps nothing else.
 import { defaultRecipe, parseRecipe, type Recipe } from "../../recipe/recipe.ts";
 import type { LogEntry, TrainerState } from "../../train/state.ts";
 import { UserError } from "../../util/errors.ts";
@@ -20,7 +21,9 @@ import type { BaseIdentity, DataIdentity, RunState } from "./run-state.ts";
 
 export const checkpointFormat = "anneal-checkpoint";
 
-/** A run without its tensors, and the tensors' names in the engine's order (the file sorts them). */
+/**
+ * A run without its tensors, and the tensors' names in the engine's order (the file sorts them).
+ */
 export interface RunMetadata {
   run: Omit<RunState, "adapter">;
   tensorNames: string[];
@@ -92,7 +95,8 @@ const fields = {
 
 /**
  * The `__metadata__` of a run's checkpoint.
- * @throws UserError "non-finite-loss" when a number of the run is NaN or infinite, which JSON cannot hold
+ * @throws UserError "non-finite-loss" when a number of the run is NaN or infinite, which JSON
+ * cannot hold
  */
 export function writeMetadata(run: RunState, place: string): Record<string, string> {
   const { cursor, ...trainerFields } = run.trainer;
@@ -118,8 +122,8 @@ export function writeMetadata(run: RunState, place: string): Record<string, stri
 
 /**
  * Reads the metadata back, from any schema up to the present one.
- * @throws UserError "bad-checkpoint" with file and field: another format, a newer schema, a field that is missing,
- *   unknown or wrong, or fields that contradict each other
+ * @throws UserError "bad-checkpoint" with file and field: another format, a newer schema, a field
+ *   that is missing, unknown or wrong, or fields that contradict each other
  */
 export function parseMetadata(metadata: Metadata, fileName: string): RunMetadata {
   if (metadata.get("format") !== checkpointFormat) {

@@ -4,14 +4,17 @@ import { badCheckpoint } from "./bad-checkpoint.ts";
 
 export type Metadata = ReadonlyMap<string, string>;
 
-/** Turns metadata of one schema into metadata of the next; the field `schema` is set by `migrate`. */
+/**
+ * Turns metadata of one schema into metadata of the next; the field `schema` is set by `migrate`.
+ */
 export type Migration = (metadata: Metadata) => Metadata;
 
 export const currentSchema = 4;
 
 /**
- * By the schema a migration starts from. Schema 1 is the first; 2 brought the recipe's `packing` and, a little later,
- * `labelSmoothing`; 3 the base model's `weightFormat` and `licence`; 4 the recipe's `reloadEveryMinutes`.
+ * By the schema a migration starts from. Schema 1 is the first; 2 brought the recipe's `packing`
+ * and, a little later, `labelSmoothing`; 3 the base model's `weightFormat` and `licence`; 4 the
+ * recipe's `reloadEveryMinutes`.
  */
 export const migrations: ReadonlyMap<number, Migration> = new Map([
   [1, (metadata) => withFields(metadata, "recipe", { packing: false })],
@@ -28,7 +31,8 @@ export const migrations: ReadonlyMap<number, Migration> = new Map([
 
 /**
  * The metadata in the present schema.
- * @throws UserError "bad-checkpoint" when the schema is missing, is no number or is newer than this program
+ * @throws UserError "bad-checkpoint" when the schema is missing, is no number or is newer than this
+ * program
  */
 export function migrate(
   metadata: Metadata,
@@ -65,7 +69,10 @@ function parseSchema(schema: string | undefined, fileName: string): number {
   return Number(schema);
 }
 
-/** Adds what is not there. A part that is no JSON object, or cannot be written as one, stays as it is: the reader behind says what is wrong. */
+/**
+ * Adds what is not there. A part that is no JSON object, or cannot be written as one, stays as it
+ * is: the reader behind says what is wrong.
+ */
 function withFields(metadata: Metadata, part: string, missing: object): Metadata {
   const fields = parsed(metadata.get(part));
   if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {

@@ -1,5 +1,6 @@
-// Parsers of JSON that may be damaged or foreign: each takes an unknown value and its place, and gives a checked
-// value or throws "bad-checkpoint" with that place. Unknown fields are refused: a new field is a new schema.
+// Parsers of JSON that may be damaged or foreign: each takes an unknown value and its place, and
+// gives a checked value or throws "bad-checkpoint" with that place. Unknown fields are refused: a
+// new field is a new schema.
 import { badCheckpoint } from "./bad-checkpoint.ts";
 import { shownJson } from "../../util/shown.ts";
 

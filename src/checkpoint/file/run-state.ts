@@ -1,4 +1,5 @@
-// All that a run is: what one checkpoint holds, and what a rebuilt device or another machine needs to go on.
+// All that a run is: what one checkpoint holds, and what a rebuilt device or another machine needs
+// to go on.
 import type { AdapterState } from "../../adapter/state.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import type { TrainerState } from "../../train/state.ts";
@@ -31,7 +32,10 @@ export interface DataIdentity {
   heldOutLines: number[];
 }
 
-/** Random state is not here: random numbers follow from the recipe's seed and the trainer's step (util/random.ts). */
+/**
+ * Random state is not here: random numbers follow from the recipe's seed and the trainer's step
+ * (util/random.ts).
+ */
 export interface RunState {
   runId: string;
   /** Milliseconds since 1970, when the run was started. */

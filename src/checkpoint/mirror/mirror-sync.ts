@@ -1,5 +1,5 @@
-// Keeps the mirror in step with the database. What the mirror knows of runs that are not in the database any more stays
-// until the loss was told.
+// Keeps the mirror in step with the database. What the mirror knows of runs that are not in the
+// database any more stays until the loss was told.
 import { hasKillPoints, reach } from "../database/kill-points.ts";
 import { sealManifest, sizeOf } from "../database/manifest.ts";
 import type { MirrorEntry } from "./mirror.ts";
@@ -29,8 +29,8 @@ export async function mirrorRuns(
 }
 
 /**
- * Records what will be left of the runs; before a deletion, so that no kill makes it look like a loss.
- * To be called under the write lock.
+ * Records what will be left of the runs; before a deletion, so that no kill makes it look like a
+ * loss. To be called under the write lock.
  * @param kept all checkpoints that stay, newest first
  * @param runIds the runs of which something is deleted
  */

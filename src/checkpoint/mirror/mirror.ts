@@ -1,7 +1,7 @@
-// A small record of the newest checkpoint of every run outside of the database, so that its loss is noticed and told:
-// browsers put an empty database in the place of a broken one without a word.
-// Two slots take turns, each sealed: a torn write leaves the other. Saves write here last, deletions first, so the
-// record never claims more than was stored.
+// A small record of the newest checkpoint of every run outside of the database, so that its loss is
+// noticed and told: browsers put an empty database in the place of a broken one without a word. Two
+// slots take turns, each sealed: a torn write leaves the other. Saves write here last, deletions
+// first, so the record never claims more than was stored.
 import { listOf, integer, parseJson, record, text } from "../file/parse.ts";
 import { seal, unseal } from "../database/hashed-json.ts";
 
@@ -29,7 +29,9 @@ export interface MirrorSlots {
 }
 
 export interface Mirror {
-  /** Empty when nothing was recorded, or nothing can be read: the record only ever adds knowledge. */
+  /**
+   * Empty when nothing was recorded, or nothing can be read: the record only ever adds knowledge.
+   */
   read(): Promise<MirrorEntry[]>;
   /** To be called under the write lock. */
   write(entries: readonly MirrorEntry[]): Promise<void>;

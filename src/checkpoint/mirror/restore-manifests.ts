@@ -1,4 +1,5 @@
-// Puts manifests right that were damaged or vanished while their pieces are there: the mirror has the newest of each run.
+// Puts manifests right that were damaged or vanished while their pieces are there: the mirror has
+// the newest of each run.
 import { payloadOfChunk } from "../database/chunks.ts";
 import { hasKillPoints, reach } from "../database/kill-points.ts";
 import { openManifest } from "../database/manifest.ts";

@@ -1,4 +1,5 @@
-// Clipping and AdamW over one flat vector, in PyTorch's order of operations (torch/optim/adamw.py, decoupled decay).
+// Clipping and AdamW over one flat vector, in PyTorch's order of operations (torch/optim/adamw.py,
+// decoupled decay).
 import * as tf from "@tensorflow/tfjs-core";
 import type { StepHyper } from "../contract.ts";
 

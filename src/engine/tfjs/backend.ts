@@ -1,4 +1,5 @@
-// The tfjs backend that computes: WebGPU on a device of ours, or WASM or plain JavaScript where WebGPU is missing.
+// The tfjs backend that computes: WebGPU on a device of ours, or WASM or plain JavaScript where
+// WebGPU is missing.
 import * as tf from "@tensorflow/tfjs-core";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { UserError } from "../../util/errors.ts";

@@ -1,5 +1,6 @@
-// The decoder in plain tfjs ops, as its config's data say. Letters: B rows, T tokens, N = B*T, D hidden, H heads, K key/value heads,
-// G = H/K, d head size, F MLP width, V vocabulary, S places attended to.
+// The decoder in plain tfjs ops, as its config's data say. Letters: B rows, T tokens, N = B*T, D
+// hidden, H heads, K key/value heads, G = H/K, d head size, F MLP width, V vocabulary, S places
+// attended to.
 import * as tf from "@tensorflow/tfjs-core";
 import { embeddingName, finalNormName, headName } from "../../model/tensors.ts";
 import { attentionFactor, inverseFrequencies } from "../../model/config/rope-frequencies.ts";
@@ -17,7 +18,9 @@ export interface Heads {
   value: tf.Tensor4D; // [B, K, T, d]
 }
 
-/** Attention of one layer: [B, H, T, d]. Training attends within the batch, generation to a cache. */
+/**
+ * Attention of one layer: [B, H, T, d]. Training attends within the batch, generation to a cache.
+ */
 export type Attend = (heads: Heads, layer: number) => tf.Tensor4D;
 
 /** cos and sin, each [B, 1, T, d]. */
@@ -211,7 +214,8 @@ export function ropeFor(
 }
 
 /**
- * softmax(softcap(scale * q k^T) + mask) v. The G query heads of a key head are stacked along T, so keys are never repeated.
+ * softmax(softcap(scale * q k^T) + mask) v. The G query heads of a key head are stacked along T, so
+ * keys are never repeated.
  * @param mask [B, 1, T, S], 0 where attention may look and a large negative number elsewhere
  */
 export function attention(

@@ -1,6 +1,7 @@
 // The reference engine: the whole model in tfjs ops, differentiated by tfjs, on any tfjs backend.
 import * as tf from "@tensorflow/tfjs-core";
-// tfjs-core alone knows no gradients; this adds them without the rest of the @tensorflow/tfjs bundle.
+// tfjs-core alone knows no gradients; this adds them without the rest of the @tensorflow/tfjs
+// bundle.
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import {
   adapterShapes,

@@ -1,5 +1,6 @@
-// What a run of the reference engine will take on the device, before anything is allocated. An estimate: tfjs's tape
-// keeps every activation and every gradient of one until the backward pass ends.
+// What a run of the reference engine will take on the device, before anything is allocated. An
+// estimate: tfjs's tape keeps every activation and every gradient of one until the backward pass
+// ends.
 import { countTrainable, loraTargets, type LoraConfig } from "../../adapter/lora.ts";
 import { tensorsOf } from "../../model/tensors.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
@@ -20,9 +21,9 @@ export function estimateBytes(config: ModelConfig, lora: LoraConfig, shape: Batc
 }
 
 /**
- * Values of one forward and backward pass: saved tensors, gradients and what the pool holds besides. The factors are fitted
- * to the bytes measured on the demo (4 x 40 tokens: 65 MB, 8 x 40: 118 MB); what a peculiarity adds, to the peak of
- * tf.profile with it and without.
+ * Values of one forward and backward pass: saved tensors, gradients and what the pool holds
+ * besides. The factors are fitted to the bytes measured on the demo (4 x 40 tokens: 65 MB, 8 x 40:
+ * 118 MB); what a peculiarity adds, to the peak of tf.profile with it and without.
  */
 function activations(config: ModelConfig, { rows, length }: BatchShape): number {
   const tokens = rows * length;

@@ -1,4 +1,5 @@
-// The adapter and its AdamW moments as three flat vectors: one update for all tensors instead of one for each.
+// The adapter and its AdamW moments as three flat vectors: one update for all tensors instead of
+// one for each.
 import * as tf from "@tensorflow/tfjs-core";
 import type { AdapterState, AdapterTensor } from "../../adapter/state.ts";
 import { invariant } from "../../util/assert.ts";

@@ -1,4 +1,5 @@
-// Token by token with a key/value cache of fixed capacity, so that no step needs a buffer of a new size.
+// Token by token with a key/value cache of fixed capacity, so that no step needs a buffer of a new
+// size.
 import * as tf from "@tensorflow/tfjs-core";
 import { attention, forward, ropesFor, type Heads, type Linear } from "./decoder.ts";
 import { cacheMasks, maskOf, promptMasks } from "./masks.ts";

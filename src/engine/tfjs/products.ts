@@ -1,8 +1,11 @@
-// Matrix products whose every pass, forward and backward, avoids tfjs's kernel for a transposed right-hand side:
-// that one reads scalars instead of vec4. Turning the matrix first is about a fifth faster (docs/benchmarks.md).
+// Matrix products whose every pass, forward and backward, avoids tfjs's kernel for a transposed
+// right-hand side: that one reads scalars instead of vec4. Turning the matrix first is about a
+// fifth faster (docs/benchmarks.md).
 import * as tf from "@tensorflow/tfjs-core";
 
-/** a b^T over the last two axes, as layers store their weights: [.., n, k] [.., m, k] -> [.., n, m]. */
+/**
+ * a b^T over the last two axes, as layers store their weights: [.., n, k] [.., m, k] -> [.., n, m].
+ */
 export function timesTransposed<R extends tf.Rank>(a: tf.Tensor<R>, b: tf.Tensor<R>): tf.Tensor<R> {
   return withGradients(
     a,
@@ -22,7 +25,10 @@ export function times<R extends tf.Rank>(a: tf.Tensor<R>, b: tf.Tensor<R>): tf.T
   );
 }
 
-/** x W^T for a weight that is not trained: no gradient of W is ever computed. [n, k] [m, k] -> [n, m] */
+/**
+ * x W^T for a weight that is not trained: no gradient of W is ever computed. [n, k] [m, k] -> [n,
+ * m]
+ */
 export function timesFrozen(x: tf.Tensor2D, weight: tf.Tensor2D): tf.Tensor2D {
   const product = tf.customGrad((input) => ({
     value: tf.matMul(input as tf.Tensor, turned(weight)),
@@ -54,7 +60,10 @@ function withGradients<R extends tf.Rank>(
   return op(a, b) as tf.Tensor<R>;
 }
 
-/** The last two axes changed about. As a stack of one where need be: tfjs's kernel for plain matrices is slower. */
+/**
+ * The last two axes changed about. As a stack of one where need be: tfjs's kernel for plain
+ * matrices is slower.
+ */
 function turned(x: tf.Tensor): tf.Tensor {
   const stack = x.rank === 2 ? tf.reshape(x, [1, ...x.shape]) : x;
   const axes = stack.shape.map((_, axis) => axis);

@@ -11,7 +11,8 @@ export async function registerTfjs({ device, adapterInfo }: OpenDevice): Promise
   tf.env().set("WEBGPU_CPU_FORWARD", false);
   // 3 is MatMulPackedProgram. The default may pick split-K, whose float atomics add in any order.
   tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", 3);
-  // Kernels are registered under this very name, so a new device means a new backend of the same name.
+  // Kernels are registered under this very name, so a new device means a new backend of the same
+  // name.
   if (Object.hasOwn(tf.engine().registryFactory, "webgpu")) {
     tf.removeBackend("webgpu");
   }
@@ -22,8 +23,8 @@ export async function registerTfjs({ device, adapterInfo }: OpenDevice): Promise
 }
 
 /**
- * Tensors over buffers that are not tfjs's own. What others submitted before is seen by tfjs; what tfjs issued is seen by
- * others after `copyTo`.
+ * Tensors over buffers that are not tfjs's own. What others submitted before is seen by tfjs; what
+ * tfjs issued is seen by others after `copyTo`.
  */
 export class TfjsBridge {
   readonly #opened: OpenDevice;
@@ -38,7 +39,10 @@ export class TfjsBridge {
     return new TfjsBridge(opened, await registerTfjs(opened));
   }
 
-  /** The first values of a buffer as a tensor, without a copy. Disposing of it leaves the buffer alone. */
+  /**
+   * The first values of a buffer as a tensor, without a copy. Disposing of it leaves the buffer
+   * alone.
+   */
   tensorOver<R extends tf.Rank>(
     buffer: GPUBuffer,
     shape: tf.ShapeMap[R],

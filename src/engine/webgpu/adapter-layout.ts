@@ -1,4 +1,5 @@
-// Where the LoRA matrices lie in the flat vectors of the device: values, gradients and both AdamW moments alike.
+// Where the LoRA matrices lie in the flat vectors of the device: values, gradients and both AdamW
+// moments alike.
 import {
   adapterShapes,
   loraTargets,
@@ -35,8 +36,9 @@ interface Part {
 }
 
 /**
- * Kernels read quads along the rank, so on the device it is rounded up to a multiple of 4. The added directions are zero in
- * A and in B, hence their gradients too, and AdamW leaves them at zero.
+ * Kernels read quads along the rank, so on the device it is rounded up to a multiple of 4. The
+ * added directions are zero in A and in B, hence their gradients too, and AdamW leaves them at
+ * zero.
  */
 export class AdapterLayout {
   readonly rank: number;
@@ -89,7 +91,10 @@ export class AdapterLayout {
     return flat;
   }
 
-  /** The state that the device's vectors hold. They are read one after the other, so that only one is there twice. */
+  /**
+   * The state that the device's vectors hold. They are read one after the other, so that only one
+   * is there twice.
+   */
   async unpack(read: (vector: Tensor) => Promise<Float32Array>): Promise<AdapterState> {
     const none: Float32Array = new Float32Array(0);
     const places = this.#parts.map((part) => {

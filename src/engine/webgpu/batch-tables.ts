@@ -1,4 +1,5 @@
-// A micro-batch as the kernels read it: flat tables of tokens, positions, who sees whom, and which rows are supervised.
+// A micro-batch as the kernels read it: flat tables of tokens, positions, who sees whom, and which
+// rows are supervised.
 import { IGNORED, type TokenBatch } from "../../data/batch.ts";
 import { alignmentBytes, persistent, viewOf, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
@@ -16,7 +17,10 @@ const widths = {
   targets: 1,
 } as const;
 
-/** The same as `ranges` and `keyRanges` for layers that see the last few tokens only; there where a model has such layers. */
+/**
+ * The same as `ranges` and `keyRanges` for layers that see the last few tokens only; there where a
+ * model has such layers.
+ */
 const slidingWidths = { slidingRanges: 2, slidingKeyRanges: 2 } as const;
 
 const allWidths = { ...widths, ...slidingWidths };
@@ -102,8 +106,8 @@ export class BatchTables {
   }
 
   /**
-   * The tables of a piece of a text, of which the last token is the one row that counts. Padding goes to position
-   * `capacity`, where the caches end.
+   * The tables of a piece of a text, of which the last token is the one row that counts. Padding
+   * goes to position `capacity`, where the caches end.
    */
   fillPiece(
     piece: readonly number[],
@@ -138,7 +142,10 @@ export class BatchTables {
   }
 }
 
-/** A token sees itself and earlier tokens of its segment, `span` altogether; padding (segment 0) sees nothing. */
+/**
+ * A token sees itself and earlier tokens of its segment, `span` altogether; padding (segment 0)
+ * sees nothing.
+ */
 function fillRanges(
   segments: Int32Array,
   offset: number,

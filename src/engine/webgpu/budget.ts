@@ -21,7 +21,10 @@ export interface PlannedBytes {
   recomputedLayers: number;
 }
 
-/** Device bytes of a design: to the byte what `Runner.create` will allocate, its readback included, and an estimate of what tfjs takes for an objective. */
+/**
+ * Device bytes of a design: to the byte what `Runner.create` will allocate, its readback included,
+ * and an estimate of what tfjs takes for an objective.
+ */
 export function bytesOf(design: Design): PlannedBytes {
   const { network, training, economy } = design;
   const sum = (tensors: Iterable<Tensor>) =>
@@ -50,7 +53,10 @@ function totalOf({ programs, network, exchange }: Design): number {
   return planMemory(programs).totalBytes + paramBytes(programs) + readbackBytes + ofTfjs;
 }
 
-/** Bytes alive when forward turns into backward: what was kept, and the gradient that has just begun. */
+/**
+ * Bytes alive when forward turns into backward: what was kept, and the gradient that has just
+ * begun.
+ */
 function peakOfKept({ dispatches }: Program): number {
   const turn = dispatches.findIndex(({ kernel }) => kernel.name === "clear");
   const before = new Set(tensorsOf(dispatches.slice(0, turn)));
@@ -65,7 +71,8 @@ function tensorsOf(dispatches: Program["dispatches"]): Tensor[] {
 }
 
 /**
- * The fastest economy whose plan stays within the budget: as many rows at a time as fit, then as many kept layers.
+ * The fastest economy whose plan stays within the budget: as many rows at a time as fit, then as
+ * many kept layers.
  * @returns the smallest there is where none fits
  */
 export function economise(options: DesignOptions, budgetBytes: number): Economy {
@@ -104,7 +111,9 @@ function candidate(design: Design): Candidate {
   return { design, keptLayers: design.economy.keptLayers, bytes: totalOf(design) };
 }
 
-/** Between one that fits and one that does not. Each layer takes about as much, so few are tried. */
+/**
+ * Between one that fits and one that does not. Each layer takes about as much, so few are tried.
+ */
 function mostKept(
   fitting: Candidate,
   exceeding: Candidate,

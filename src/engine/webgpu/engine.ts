@@ -1,4 +1,5 @@
-// The compiled engine: a step is a fixed list of dispatches over memory that was planned before it was allocated.
+// The compiled engine: a step is a fixed list of dispatches over memory that was planned before it
+// was allocated.
 import type { LoraConfig } from "../../adapter/lora.ts";
 import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batch.ts";
@@ -56,8 +57,8 @@ export interface WebGpuEngineOptions {
 export const defaultBudgetBytes = 6e9;
 
 /**
- * Allocates, uploads the weights, compiles meanwhile, and waits for an adapter through `writeState`. Where the device has no room,
- * the next smaller economy is tried.
+ * Allocates, uploads the weights, compiles meanwhile, and waits for an adapter through
+ * `writeState`. Where the device has no room, the next smaller economy is tried.
  * @throws UserError "out-of-memory" when the smallest does not fit either; then nothing is held
  */
 export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<WebGpuEngine> {
@@ -118,7 +119,10 @@ async function allocateSmaller(
   }
 }
 
-/** First all layers are computed twice, then fewer rows go through at a time; null when there is nothing to save. */
+/**
+ * First all layers are computed twice, then fewer rows go through at a time; null when there is
+ * nothing to save.
+ */
 export function nextSmaller({ rowsPerPass, keptLayers }: Economy): Economy | null {
   if (keptLayers > 0) {
     return { rowsPerPass, keptLayers: Math.floor(keptLayers / 2) };
@@ -228,7 +232,10 @@ export class WebGpuEngine implements Engine {
     this.#runner.dispose();
   }
 
-  /** Runs a program over the rows of a batch, as many at a time as planned. Answers the work given to the GPU. */
+  /**
+   * Runs a program over the rows of a batch, as many at a time as planned. Answers the work given
+   * to the GPU.
+   */
   #runPasses(
     program: Program,
     batch: TokenBatch,

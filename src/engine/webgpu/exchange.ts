@@ -1,5 +1,5 @@
-// What a training pass and an objective in tfjs ops hand to each other. All of it lies in buffers of its own, because a tensor of
-// tfjs begins where its buffer does.
+// What a training pass and an objective in tfjs ops hand to each other. All of it lies in buffers
+// of its own, because a tensor of tfjs begins where its buffer does.
 import { persistent, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
 import { lossInputs } from "../../kernels/loss-inputs/kernel.ts";
@@ -45,8 +45,9 @@ export function describeExchange(
 }
 
 /**
- * Bytes that tfjs takes besides, and keeps: cross-entropy with its gradient is ten tensors as large as a chunk's logits, two
- * more where pad columns are cut off first, six more under a cap, and buffers of one size do not serve another.
+ * Bytes that tfjs takes besides, and keeps: cross-entropy with its gradient is ten tensors as large
+ * as a chunk's logits, two more where pad columns are cut off first, six more under a cap, and
+ * buffers of one size do not serve another.
  */
 export function tfjsBytes({ pauses }: Exchange, { vocabSize, logitSoftcap }: ModelConfig): number {
   const stride = logitStride(vocabSize);

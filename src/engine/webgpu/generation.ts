@@ -17,7 +17,10 @@ export class Generation {
     this.#runner = runner;
   }
 
-  /** New tokens one by one, the stop token left out. @throws UserError "too-long" beyond the cache's capacity */
+  /**
+   * New tokens one by one, the stop token left out. @throws UserError "too-long" beyond the cache's
+   * capacity
+   */
   async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
     const { maxNewTokens, stopTokens, useAdapter, signal } = options;
     this.#requireRoom(prompt.length + maxNewTokens);
@@ -71,7 +74,10 @@ export class Generation {
     this.#runner.run(isSingle ? decode : prefill, 1);
   }
 
-  /** The likeliest token is found on the GPU; other sampling draws on the host, as the reference engine does. */
+  /**
+   * The likeliest token is found on the GPU; other sampling draws on the host, as the reference
+   * engine does.
+   */
   async #nextToken(options: SamplingOptions, index: number): Promise<number> {
     if (options.temperature > 0) {
       return sampleToken(await this.#readLogits(), options, index);

@@ -1,5 +1,6 @@
-// Whether each tensor of a design fits into one buffer and one binding of a device. No tensor is split over several: Chrome grants
-// 128 MiB, 1, 2 or 4 GiB, and from 1 GiB on every table of a model that a browser can hold fits, that of Gemma 3 in f16 included.
+// Whether each tensor of a design fits into one buffer and one binding of a device. No tensor is
+// split over several: Chrome grants 128 MiB, 1, 2 or 4 GiB, and from 1 GiB on every table of a
+// model that a browser can hold fits, that of Gemma 3 in f16 included.
 import type { Program } from "../../gpu/plan.ts";
 import { UserError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
@@ -10,7 +11,10 @@ export type BufferLimits = Pick<
   "maxStorageBufferBindingSize" | "maxBufferSize"
 >;
 
-/** @throws UserError "out-of-memory" for a weight that is too large in its format; no economy helps against that */
+/**
+ * @throws UserError "out-of-memory" for a weight that is too large in its format; no economy helps
+ * against that
+ */
 export function requireRoomForWeights({ weights }: Network, limits: BufferLimits): void {
   for (const [name, { format, tensors }] of weights) {
     for (const { sizeBytes } of Object.values(tensors)) {
@@ -25,7 +29,10 @@ export function requireRoomForWeights({ weights }: Network, limits: BufferLimits
   }
 }
 
-/** @throws UserError "out-of-memory" for working memory that is too large, which another economy may mend */
+/**
+ * @throws UserError "out-of-memory" for working memory that is too large, which another economy may
+ * mend
+ */
 export function requireRoomForTensors(programs: readonly Program[], limits: BufferLimits): void {
   const tensors = programs.flatMap(({ dispatches }) =>
     dispatches.flatMap(({ views }) => views.map(({ tensor }) => tensor)),

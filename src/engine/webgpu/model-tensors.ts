@@ -1,4 +1,5 @@
-// What the programs of one engine share: the model's shape, its weights and adapter on the device, and the batch.
+// What the programs of one engine share: the model's shape, its weights and adapter on the device,
+// and the batch.
 import type { LoraConfig } from "../../adapter/lora.ts";
 import { persistent, type Tensor } from "../../gpu/plan.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
@@ -70,7 +71,10 @@ export function weightOf({ weights }: Network, name: string): StoredWeight {
   return weight;
 }
 
-/** A vector such as a norm's weight, which is f32 in every model. @throws Error when the model has no such tensor */
+/**
+ * A vector such as a norm's weight, which is f32 in every model. @throws Error when the model has
+ * no such tensor
+ */
 export function vectorOf(network: Network, name: string): Tensor {
   const { format, tensors } = weightOf(network, name);
   const { weight } = tensors;
@@ -96,8 +100,8 @@ function areEqual(a: Rope, b: Rope): boolean {
 }
 
 /**
- * Whether there are kernels for it: widths must be whole quads and heads of a usual size, as in every released model. What
- * else a description says, they can do.
+ * Whether there are kernels for it: widths must be whole quads and heads of a usual size, as in
+ * every released model. What else a description says, they can do.
  */
 export function isSupported(config: ModelConfig): boolean {
   const { headDim } = config;

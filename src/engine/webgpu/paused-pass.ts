@@ -1,5 +1,5 @@
-// A training pass with an objective in tfjs ops: it stops at each chunk's logits, and tfjs puts their gradient in their place.
-// Loaded only where there is such an objective, because tfjs is.
+// A training pass with an objective in tfjs ops: it stops at each chunk's logits, and tfjs puts
+// their gradient in their place. Loaded only where there is such an objective, because tfjs is.
 import * as tf from "@tensorflow/tfjs-core";
 // tfjs-core alone knows no gradients.
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
@@ -102,7 +102,10 @@ export class PausedPass {
     tf.dispose([value, grad]);
   }
 
-  /** Without padding, whose gradient is zero, as the backward product wants it; and under the model's cap. */
+  /**
+   * Without padding, whose gradient is zero, as the backward product wants it; and under the
+   * model's cap.
+   */
   #asMeant(padded: tf.Tensor2D): tf.Tensor2D {
     const [rows, stride] = padded.shape;
     const { vocabSize, logitSoftcap: cap } = this.#config;

@@ -1,4 +1,5 @@
-// The programs of an engine: a training pass, its forward half for evaluation, the update, and generation.
+// The programs of an engine: a training pass, its forward half for evaluation, the update, and
+// generation.
 import { persistent, scratch, type Dispatch, type Program, type Tensor } from "../../gpu/plan.ts";
 import { adamW, partialsOf } from "../../kernels/adamw/kernel.ts";
 import { argmax } from "../../kernels/argmax/kernel.ts";
@@ -24,7 +25,8 @@ import { weightOf, type Network } from "./model-tensors.ts";
 
 /**
  * Forward, loss and backward of one pass; adds to the gradients and to the loss.
- * @param keptLayers how many layers, from the top, keep their activations; the others make them again from their input
+ * @param keptLayers how many layers, from the top, keep their activations; the others make them
+ * again from their input
  * @param exchange takes the pauses of a pass whose loss is computed elsewhere
  */
 export function trainingPass(
@@ -73,7 +75,10 @@ export function updatePass({ adapter, metrics }: Network): Program {
   return { name: "update", dispatches: adamW(elements, tensors) };
 }
 
-/** Keys and values of all layers, and what comes out: the logits after the newest token, and the likeliest token. */
+/**
+ * Keys and values of all layers, and what comes out: the logits after the newest token, and the
+ * likeliest token.
+ */
 export interface GenerationState {
   caches: readonly LayerCache[];
   capacity: number;
@@ -100,7 +105,8 @@ export function generationState(network: Network, capacity: number): GenerationS
 }
 
 /**
- * Takes the tokens of the tables into the caches and computes the logits after one of them: the only supervised row.
+ * Takes the tokens of the tables into the caches and computes the logits after one of them: the
+ * only supervised row.
  * @param tables of one token, or of a piece of a prompt
  */
 export function generationPass(

@@ -1,5 +1,6 @@
-// JSON as Python's json.dumps(indent=2, sort_keys=True) writes it, so that files equal those of PEFT and
-// Transformers byte for byte: sorted keys, ASCII only, and floats that stay floats (0.0, 1e-05).
+// JSON as Python's json.dumps(indent=2, sort_keys=True) writes it, so that files equal those of
+// PEFT and Transformers byte for byte: sorted keys, ASCII only, and floats that stay floats (0.0,
+// 1e-05).
 import { invariant } from "../../util/assert.ts";
 
 /** A number that Python holds as a float: 0 is written as 0.0. Any other whole number is an int. */
@@ -20,7 +21,10 @@ export type PythonValue =
   | readonly PythonValue[]
   | { readonly [key: string]: PythonValue };
 
-/** The text without a line break at its end. Keys are sorted by UTF-16 unit, which is Python's order for ASCII. */
+/**
+ * The text without a line break at its end. Keys are sorted by UTF-16 unit, which is Python's order
+ * for ASCII.
+ */
 export function pythonJson(value: PythonValue, indent = ""): string {
   if (value instanceof PythonFloat) {
     return floatText(value.value);
@@ -57,7 +61,10 @@ function block(open: string, close: string, items: readonly string[], indent: st
     : `${open}\n${items.map((item) => `${indent}  ${item}`).join(",\n")}\n${indent}${close}`;
 }
 
-/** Python's repr: the shortest digits that read back, as JavaScript's, with an exponent below 1e-4 and from 1e16. */
+/**
+ * Python's repr: the shortest digits that read back, as JavaScript's, with an exponent below 1e-4
+ * and from 1e16.
+ */
 function floatText(value: number): string {
   invariant(Number.isFinite(value), `JSON cannot hold ${value}`);
   const [mantissa = "", exponent = ""] = value.toExponential().split("e");

@@ -1,5 +1,5 @@
-// Reads the adapter_config.json of a foreign PEFT adapter: what Anneal can go on with, and every reason it cannot.
-// Source: peft 0.21.0, tuners/lora/config.py.
+// Reads the adapter_config.json of a foreign PEFT adapter: what Anneal can go on with, and every
+// reason it cannot. Source: peft 0.21.0, tuners/lora/config.py.
 import { allTargetModules, recipeRanges, type TargetModule } from "../../recipe/recipe.ts";
 import { shownJson } from "../../util/shown.ts";
 
@@ -27,7 +27,10 @@ const harmless: ReadonlySet<string> = new Set([
   "revision",
 ]);
 
-/** Ways to start that leave the base weights as they are; the others change them (pissa, olora, corda, loftq, ...). */
+/**
+ * Ways to start that leave the base weights as they are; the others change them (pissa, olora,
+ * corda, loftq, ...).
+ */
 const plainStarts: readonly unknown[] = [true, false, "gaussian", "eva", "orthogonal"];
 
 const modules: ReadonlySet<unknown> = new Set(allTargetModules);

@@ -1,5 +1,6 @@
-// Opens an existing PEFT adapter, so that a run can start from it. Whatever would train something else than what the
-// adapter was, or lose a part of it, is refused, with every fault in one message.
+// Opens an existing PEFT adapter, so that a run can start from it. Whatever would train something
+// else than what the adapter was, or lose a part of it, is refused, with every fault in one
+// message.
 import { blobSource } from "../../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
 import { UserError } from "../../util/errors.ts";
@@ -25,8 +26,8 @@ const floatTypes: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
  * Reads an adapter whose tensors are F32, F16 or BF16.
  * @param configText contents of adapter_config.json
  * @param blob adapter_model.safetensors
- * @throws UserError "bad-adapter" with all faults; "not-safetensors", "bad-header" or "unreadable-file" when the
- *   weights are no sound safetensors file; the signal's AbortError
+ * @throws UserError "bad-adapter" with all faults; "not-safetensors", "bad-header" or
+ *   "unreadable-file" when the weights are no sound safetensors file; the signal's AbortError
  */
 export async function readPeftAdapter(
   configText: string,

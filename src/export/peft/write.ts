@@ -1,5 +1,5 @@
-// A run's adapter as PEFT saves it: adapter_config.json and adapter_model.safetensors.
-// Source: peft 0.21.0, config.py (save_pretrained), tuners/lora/config.py and utils/save_and_load.py.
+// A run's adapter as PEFT saves it: adapter_config.json and adapter_model.safetensors. Source: peft
+// 0.21.0, config.py (save_pretrained), tuners/lora/config.py and utils/save_and_load.py.
 import type { RunState } from "../../checkpoint/file/run-state.ts";
 import { encodeSafetensors } from "../../formats/safetensors-write.ts";
 import { PythonFloat, pythonJson } from "./python-json.ts";
@@ -46,7 +46,10 @@ const plainLora = {
   velora_config: null,
 } as const;
 
-/** `adapter_config.json`, with PEFT's 41 keys and its formatting; `target_modules` is sorted, where PEFT has no order. */
+/**
+ * `adapter_config.json`, with PEFT's 41 keys and its formatting; `target_modules` is sorted, where
+ * PEFT has no order.
+ */
 export function adapterConfigJson({ recipe, base }: RunState): string {
   return pythonJson({
     ...plainLora,
@@ -59,7 +62,10 @@ export function adapterConfigJson({ recipe, base }: RunState): string {
   });
 }
 
-/** `adapter_model.safetensors`: A `[r, in]` and B `[out, r]` in F32 under PEFT's names, nothing of the optimizer. */
+/**
+ * `adapter_model.safetensors`: A `[r, in]` and B `[out, r]` in F32 under PEFT's names, nothing of
+ * the optimizer.
+ */
 export function adapterSafetensors({ adapter }: RunState): Uint8Array<ArrayBuffer> {
   return encodeSafetensors(
     adapter.tensors.map(({ name, shape, values }) => ({ name, dtype: "F32", shape, data: values })),

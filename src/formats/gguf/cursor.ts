@@ -1,7 +1,10 @@
 // Reads one value after the other from the part of a file that is at hand.
 import { badHeader, cutOff } from "./fault.ts";
 
-/** Thrown where a value goes on past the bytes at hand, though not past the file. Never leaves this folder. */
+/**
+ * Thrown where a value goes on past the bytes at hand, though not past the file. Never leaves this
+ * folder.
+ */
 export class OutOfBytes extends Error {
   /** First byte of the file that is not needed. */
   readonly end: number;

@@ -1,4 +1,5 @@
-// The values of whole blocks of a GGUF tensor, to the bit what gguf-py's `quants.dequantize` makes of them.
+// The values of whole blocks of a GGUF tensor, to the bit what gguf-py's `quants.dequantize` makes
+// of them.
 import { bf16ToF32, f16ToF32 } from "../../util/bytes.ts";
 import { q2kBlock, q3kBlock, q4kBlock, q5kBlock, q6kBlock } from "./k-blocks.ts";
 import {

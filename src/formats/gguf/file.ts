@@ -1,5 +1,6 @@
-// Reads GGUF: the header in growing ranges, rows of a tensor when they are asked for, never the whole file.
-// Sources: ggml-org/ggml docs/gguf.md; the checks are those of ggml-org/llama.cpp ggml/src/gguf.cpp, and stricter on text.
+// Reads GGUF: the header in growing ranges, rows of a tensor when they are asked for, never the
+// whole file. Sources: ggml-org/ggml docs/gguf.md; the checks are those of ggml-org/llama.cpp
+// ggml/src/gguf.cpp, and stricter on text.
 import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
 import type { ByteSource } from "../byte-source.ts";
@@ -45,8 +46,8 @@ const maxTensors = 100_000;
 
 /**
  * Reads and checks the header of a file of version 2 or 3, little-endian.
- * @throws UserError "not-gguf" when the file is something else, "bad-header" when a rule of the format is broken,
- *   "unreadable-file" and what else the source throws; the signal's AbortError
+ * @throws UserError "not-gguf" when the file is something else, "bad-header" when a rule of the
+ *   format is broken, "unreadable-file" and what else the source throws; the signal's AbortError
  */
 export async function openGgufFile(source: ByteSource, signal?: AbortSignal): Promise<GgufFile> {
   const { name: fileName, sizeBytes } = source;

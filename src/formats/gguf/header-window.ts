@@ -26,8 +26,8 @@ export class HeaderWindow {
   }
 
   /**
-   * The next item. `parse` runs again from the item's start when it needs more bytes than are at hand, and twice as many are
-   * fetched each time, so that an item is read about twice at most.
+   * The next item. `parse` runs again from the item's start when it needs more bytes than are at
+   * hand, and twice as many are fetched each time, so that an item is read about twice at most.
    * @throws UserError what `parse` throws, "unreadable-file"; the signal's AbortError
    */
   async next<T>(parse: (cursor: Cursor) => T): Promise<T> {

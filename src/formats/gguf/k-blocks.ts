@@ -1,7 +1,7 @@
-// K-quants: blocks of 256 values in groups of 16 or 32, whose scales are small integers times the block's f16 scale.
-// Source: ggml-org/llama.cpp ggml/src/ggml-quants.c (dequantize_row_q2_K to _q6_K). Here a row of 32 values that share
-// their bytes' shift is called a lane: 8 of them make a block.
-// Products and sums are exact in f64, so a value rounds once, as in f32 there.
+// K-quants: blocks of 256 values in groups of 16 or 32, whose scales are small integers times the
+// block's f16 scale. Source: ggml-org/llama.cpp ggml/src/ggml-quants.c (dequantize_row_q2_K to
+// _q6_K). Here a row of 32 values that share their bytes' shift is called a lane: 8 of them make a
+// block. Products and sums are exact in f64, so a value rounds once, as in f32 there.
 import { halfAt } from "./half.ts";
 import type { BlockDecoder } from "./small-blocks.ts";
 
@@ -53,7 +53,8 @@ export const q5kBlock: BlockDecoder = (bytes, values) => {
 export const q6kBlock: BlockDecoder = (bytes, values) => {
   eachLane(values, 210, (at, lane, out) => {
     const scale = halfAt(bytes, at + 208);
-    // Nibbles lie in two halves of 64 bytes: low nibbles are their first two lanes, high ones the other two.
+    // Nibbles lie in two halves of 64 bytes: low nibbles are their first two lanes, high ones the
+    // other two.
     const from = at + (lane >> 2) * 64 + (lane & 1) * laneSize;
     const shift = ((lane >> 1) & 1) * 4;
     for (let i = 0; i < laneSize; i++) {
@@ -87,8 +88,8 @@ function nibble(bytes: Uint8Array, from: number, lane: number, i: number): numbe
 }
 
 /**
- * Of a lane in Q4_K and Q5_K: scale and minimum of the block, then 12 bytes with 6 bits of each for 8 lanes. Those of the last
- * four have their upper two bits on top of the first four's.
+ * Of a lane in Q4_K and Q5_K: scale and minimum of the block, then 12 bytes with 6 bits of each for
+ * 8 lanes. Those of the last four have their upper two bits on top of the first four's.
  */
 function scaleAndMinimum(bytes: Uint8Array, at: number, lane: number): [number, number] {
   const packed = (i: number) => bytes[at + 4 + i] ?? 0;
@@ -102,7 +103,9 @@ function scaleAndMinimum(bytes: Uint8Array, at: number, lane: number): [number, 
   return [halfAt(bytes, at) * scale, halfAt(bytes, at + 2) * minimum];
 }
 
-/** One of 16 scales of Q3_K: four bits in 8 bytes, the upper two bits in the 4 behind, 32 for zero. */
+/**
+ * One of 16 scales of Q3_K: four bits in 8 bytes, the upper two bits in the 4 behind, 32 for zero.
+ */
 function sixBitScale(bytes: Uint8Array, from: number, group: number): number {
   const low = ((bytes[from + (group & 7)] ?? 0) >> (group < 8 ? 0 : 4)) & 15;
   const high = ((bytes[from + 8 + (group & 3)] ?? 0) >> ((group >> 2) * 2)) & 3;

@@ -1,6 +1,6 @@
-// Blocks of 32 values with one f16 scale, and in the _1 types an f16 minimum. Of 4 and 5 bits, the low nibbles are the first
-// 16 values and the high nibbles the last; the fifth bits are a u32 beside them.
-// Source: ggml-org/llama.cpp ggml/src/ggml-quants.c (dequantize_row_q4_0 and so on).
+// Blocks of 32 values with one f16 scale, and in the _1 types an f16 minimum. Of 4 and 5 bits, the
+// low nibbles are the first 16 values and the high nibbles the last; the fifth bits are a u32
+// beside them. Source: ggml-org/llama.cpp ggml/src/ggml-quants.c (dequantize_row_q4_0 and so on).
 // Products are exact in f64, so a value rounds once, as in f32 there.
 import { halfAt } from "./half.ts";
 

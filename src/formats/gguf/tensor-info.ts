@@ -49,7 +49,8 @@ export function readTensorEntry(cursor: Cursor, index: number, fileName: string)
 }
 
 /**
- * Finds each tensor's place: they lie in the order of the header, without holes but for the alignment.
+ * Finds each tensor's place: they lie in the order of the header, without holes but for the
+ * alignment.
  * @param dataStart first byte of the data
  * @throws UserError "bad-header"
  */

@@ -1,5 +1,6 @@
 // The types a GGUF tensor can have: how many values share a block and how many bytes a block takes.
-// Source: ggml-org/llama.cpp gguf-py/gguf/constants.py (GGMLQuantizationType, GGML_QUANT_SIZES), gguf 0.19.
+// Source: ggml-org/llama.cpp gguf-py/gguf/constants.py (GGMLQuantizationType, GGML_QUANT_SIZES),
+// gguf 0.19.
 
 export interface TensorType {
   /** As ggml spells it, e.g. `Q4_K`. */

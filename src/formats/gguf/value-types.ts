@@ -60,7 +60,9 @@ export const maxKeyBytes = 65_535;
 /** Chat templates stay under 100 kB; licences that some files carry whole, under 1 MB. */
 export const maxStringBytes = 16 * 1024 ** 2;
 
-/** Of numbers in an array. The header's size is the tighter limit; this one keeps byte counts exact. */
+/**
+ * Of numbers in an array. The header's size is the tighter limit; this one keeps byte counts exact.
+ */
 export const maxItems = 2 ** 40;
 
 /** Gemma's vocabulary has 262,144 tokens, Llama 3's tokenizer 280,147 merges. */

@@ -1,5 +1,6 @@
-// AdamW (Loshchilov and Hutter 2019) over the whole adapter in one buffer: global norm, clip, update, gradient back to zero.
-// A loss or norm that is not finite leaves values and moments as they were; metrics[2] says so.
+// AdamW (Loshchilov and Hutter 2019) over the whole adapter in one buffer: global norm, clip,
+// update, gradient back to zero. A loss or norm that is not finite leaves values and moments as
+// they were; metrics[2] says so.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import type { StepScalars } from "../../gpu/step-buffer.ts";
@@ -53,7 +54,10 @@ const updateKernel = defineKernel({
   usesStep: true,
 });
 
-/** All [elements] but `partials`: [partialsOf(elements)], scratch, and `metrics`: [4], of which 0 holds the loss sum. */
+/**
+ * All [elements] but `partials`: [partialsOf(elements)], scratch, and `metrics`: [4], of which 0
+ * holds the loss sum.
+ */
 export interface AdamWTensors {
   gradients: Tensor;
   values: Tensor;
@@ -68,7 +72,10 @@ export function partialsOf(elements: number): number {
   return Math.ceil(elements / blockElements);
 }
 
-/** Sets metrics 1 (norm before clipping) and 2 (1 if updated), makes the update and zeroes the gradients. */
+/**
+ * Sets metrics 1 (norm before clipping) and 2 (1 if updated), makes the update and zeroes the
+ * gradients.
+ */
 export function adamW(elements: number, tensors: AdamWTensors): Dispatch[] {
   invariant(elements % 4 === 0, `an adapter of ${elements} elements is not whole quads`);
   const { gradients, values, moment1, moment2, partials, metrics } = tensors;
@@ -108,7 +115,10 @@ export interface AdamWSettings {
   maxGradNorm: number;
 }
 
-/** What the kernels read of `step`. Differences from 1 are taken here, in double: in f32 1 - 0.999 is 5e-5 off. */
+/**
+ * What the kernels read of `step`. Differences from 1 are taken here, in double: in f32 1 - 0.999
+ * is 5e-5 off.
+ */
 export function adamWScalars(settings: AdamWSettings) {
   const { step, learningRate, beta1, beta2, epsilon, weightDecay, maxGradNorm } = settings;
   return {

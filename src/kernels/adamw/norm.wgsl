@@ -1,4 +1,5 @@
-// metrics[1] = sqrt(sum(partials)),  metrics[2] = 1 if that and the loss sum metrics[0] are finite, else 0
+// metrics[1] = sqrt(sum(partials)), metrics[2] = 1 if that and the loss sum metrics[0] are finite,
+// else 0
 //
 // One workgroup. Prepended: WORKGROUP_SIZE, partials, metrics, params { blocks }, reduce.wgsl.
 

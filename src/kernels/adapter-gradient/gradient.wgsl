@@ -1,8 +1,9 @@
 // sum[i, j] = scaling * sum_m narrow[m, i] * wide[m, j] over a slice of the tokens
 //
-// A thread sums 8 x 4 products over its slice; neighbouring threads take neighbouring columns of `wide`. What becomes of the
-// sum is put_sum()'s affair: added to the gradient where there is one slice, else kept until reduce.wgsl adds the slices up.
-// Prepended: COLUMNS, narrow, wide, params { tokens, sliceTokens, narrowQuads, wideQuads, scaling }, put_sum().
+// A thread sums 8 x 4 products over its slice; neighbouring threads take neighbouring columns of
+// `wide`. What becomes of the sum is put_sum()'s affair: added to the gradient where there is one
+// slice, else kept until reduce.wgsl adds the slices up. Prepended: COLUMNS, narrow, wide, params {
+// tokens, sliceTokens, narrowQuads, wideQuads, scaling }, put_sum().
 
 @compute @workgroup_size(COLUMNS)
 fn main(@builtin(global_invocation_id) id : vec3u) {

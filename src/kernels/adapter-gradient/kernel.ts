@@ -1,5 +1,6 @@
-// Gradients of the LoRA matrices, added to the flat gradient buffer: dA = s u^T x with u = dy B, and dB = s dy^T h with h = x A^T.
-// Many tokens are summed in slices side by side, and the slices in their order afterwards.
+// Gradients of the LoRA matrices, added to the flat gradient buffer: dA = s u^T x with u = dy B,
+// and dB = s dy^T h with h = x A^T. Many tokens are summed in slices side by side, and the slices
+// in their order afterwards.
 import { defineKernel, type Kernel } from "../../gpu/kernel.ts";
 import {
   dispatch,
@@ -96,7 +97,10 @@ export interface AdapterGradientShape {
   scaling: number;
 }
 
-/** gradient [rank, in] += scaling * up^T x. @param up [tokens, rank], the adapter's output gradient times B */
+/**
+ * gradient [rank, in] += scaling * up^T x. @param up [tokens, rank], the adapter's output gradient
+ * times B
+ */
 export function gradientOfA(
   shape: AdapterGradientShape,
   { up, x, gradient }: { up: Tensor; x: Tensor; gradient: View },
@@ -104,7 +108,10 @@ export function gradientOfA(
   return gradientOf(ofA, shape, up, x, gradient);
 }
 
-/** gradient [out, rank] += scaling * dy^T low. @param low [tokens, rank], the adapter's input times A^T */
+/**
+ * gradient [out, rank] += scaling * dy^T low. @param low [tokens, rank], the adapter's input times
+ * A^T
+ */
 export function gradientOfB(
   shape: AdapterGradientShape,
   { low, dy, gradient }: { low: Tensor; dy: Tensor; gradient: View },

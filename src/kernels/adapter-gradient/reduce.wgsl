@@ -1,6 +1,8 @@
-// gradient[i] += partials[0, i] + partials[1, i] + ..., in this order, so equal inputs give equal bits
+// gradient[i] += partials[0, i] + partials[1, i] + ..., in this order, so equal inputs give equal
+// bits
 //
-// One thread per quad. Prepended: WORKGROUP_SIZE, partials [slices, quads], gradient, params { slices, quads }.
+// One thread per quad. Prepended: WORKGROUP_SIZE, partials [slices, quads], gradient, params {
+// slices, quads }.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

@@ -14,7 +14,10 @@ const kernel = defineKernel({
   params: { count: "u32" },
 });
 
-/** Writes the index of the largest of the first `count` logits, the lowest on ties. `token`: u32 [1]. */
+/**
+ * Writes the index of the largest of the first `count` logits, the lowest on ties. `token`: u32
+ * [1].
+ */
 export function argmax(count: number, tensors: { logits: Tensor | View; token: Tensor }): Dispatch {
   return dispatch(kernel, { tensors, params: { count }, grid: [1, 1, 1], work: 2 * count });
 }

@@ -1,11 +1,12 @@
-// dV[j, h'] = sum of p[i, h] * dO[i, h],  dK[j, h'] = sum of dS[i, h] * q[i, h]: over the heads h of h' and the rows i that see j
-// p[i, h] = exp(s[i, h] - lse[i, h]),  dS[i, h] = score_slope(s[i, h]) * p[i, h] * (dO[i, h] . v[j, h'] - D[i, h])
-// s[i, h] = score_of(q[i, h] . k[j, h'])
+// dV[j, h'] = sum of p[i, h] * dO[i, h], dK[j, h'] = sum of dS[i, h] * q[i, h]: over the heads h of
+// h' and the rows i that see j p[i, h] = exp(s[i, h] - lse[i, h]), dS[i, h] = score_slope(s[i, h])
+// * p[i, h] * (dO[i, h] . v[j, h'] - D[i, h]) s[i, h] = score_of(q[i, h] . k[j, h'])
 //
-// One workgroup per tile of key rows (x) and key head (y) goes through the query heads of its own in order, so nothing is
-// added atomically. See tile.wgsl for a thread's places: here rows are keys, columns queries. Two barriers per tile of queries.
-// Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, d_o, stats, ranges (of keys), d_k, d_v,
-// params { queries, keys, heads, kv_heads, scale }, tile.wgsl, plain-scores.wgsl or capped-scores.wgsl.
+// One workgroup per tile of key rows (x) and key head (y) goes through the query heads of its own
+// in order, so nothing is added atomically. See tile.wgsl for a thread's places: here rows are
+// keys, columns queries. Two barriers per tile of queries. Prepended: WORKGROUP_SIZE, ROWS,
+// COLUMNS, QUADS, q, k, v, d_o, stats, ranges (of keys), d_k, d_v, params { queries, keys, heads,
+// kv_heads, scale }, tile.wgsl, plain-scores.wgsl or capped-scores.wgsl.
 
 const QUERY_BLOCKS = COLUMNS / 4u;
 

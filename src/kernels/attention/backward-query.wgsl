@@ -1,9 +1,11 @@
-// dQ[i, h] = sum over the keys j that row i sees of dS[j] * k[j, h'],  dS[j] = score_slope(s[j]) * p[j] * (dO[i, h] . v[j, h'] - D[i, h])
-// p[j] = exp(s[j] - lse[i, h]),  s[j] = score_of(q[i, h] . k[j, h']),  h' = floor(h / (heads / kv_heads))
+// dQ[i, h] = sum over the keys j that row i sees of dS[j] * k[j, h'], dS[j] = score_slope(s[j]) *
+// p[j] * (dO[i, h] . v[j, h'] - D[i, h]) p[j] = exp(s[j] - lse[i, h]), s[j] = score_of(q[i, h] .
+// k[j, h']), h' = floor(h / (heads / kv_heads))
 //
-// One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a thread's places. Two barriers per tile of keys.
-// Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, d_o, stats, ranges, d_q,
-// params { queries, keys, heads, kv_heads, scale }, tile.wgsl, plain-scores.wgsl or capped-scores.wgsl.
+// One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a thread's places. Two
+// barriers per tile of keys. Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, d_o, stats,
+// ranges, d_q, params { queries, keys, heads, kv_heads, scale }, tile.wgsl, plain-scores.wgsl or
+// capped-scores.wgsl.
 
 const KEY_BLOCKS = COLUMNS / 4u;
 

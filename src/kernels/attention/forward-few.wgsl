@@ -1,9 +1,9 @@
 // What forward.wgsl computes, for a few query rows and many keys: generation.
 //
-// One workgroup per query row (x) and head (y). Per tile of keys each thread scores every WORKGROUP_SIZE-th key, then holds
-// 4 numbers of the head, its quad, for its share of the keys; the shares are added up in order at the end.
-// Prepended: WORKGROUP_SIZE, TILE, QUADS, q, k, v, ranges, o, lse, params { heads, kv_heads, scale }, reduce.wgsl,
-// plain-scores.wgsl or capped-scores.wgsl.
+// One workgroup per query row (x) and head (y). Per tile of keys each thread scores every
+// WORKGROUP_SIZE-th key, then holds 4 numbers of the head, its quad, for its share of the keys; the
+// shares are added up in order at the end. Prepended: WORKGROUP_SIZE, TILE, QUADS, q, k, v, ranges,
+// o, lse, params { heads, kv_heads, scale }, reduce.wgsl, plain-scores.wgsl or capped-scores.wgsl.
 
 const SHARES = WORKGROUP_SIZE / QUADS;
 const UNSEEN = -1e30;

@@ -1,10 +1,12 @@
-// o[i, h] = sum over the keys j that row i sees of exp(s[j] - lse[i, h]) * v[j, h'],  s[j] = score_of(q[i, h] . k[j, h'])
-// lse[i, h] = log(sum of exp(s[j])),  h' = floor(h / (heads / kv_heads))
+// o[i, h] = sum over the keys j that row i sees of exp(s[j] - lse[i, h]) * v[j, h'], s[j] =
+// score_of(q[i, h] . k[j, h']) lse[i, h] = log(sum of exp(s[j])), h' = floor(h / (heads /
+// kv_heads))
 //
-// Flash attention: the sum is rescaled whenever a tile of keys raises the maximum, so scores exist for one tile only.
-// One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a thread's places. Two barriers per tile of keys.
-// Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, ranges, o, lse,
-// params { queries, keys, heads, kv_heads, scale }, tile.wgsl, plain-scores.wgsl or capped-scores.wgsl.
+// Flash attention: the sum is rescaled whenever a tile of keys raises the maximum, so scores exist
+// for one tile only. One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a
+// thread's places. Two barriers per tile of keys. Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS,
+// q, k, v, ranges, o, lse, params { queries, keys, heads, kv_heads, scale }, tile.wgsl,
+// plain-scores.wgsl or capped-scores.wgsl.
 
 const KEY_BLOCKS = COLUMNS / 4u;
 const UNSEEN = -1e30;

@@ -1,5 +1,6 @@
-// Flash attention (Dao et al. 2022): forward and backward without ever holding a query x key matrix. Who sees whom comes
-// as tables of ranges (see ranges.ts), so segments, sliding windows and caches are all the same to the kernels.
+// Flash attention (Dao et al. 2022): forward and backward without ever holding a query x key
+// matrix. Who sees whom comes as tables of ranges (see ranges.ts), so segments, sliding windows and
+// caches are all the same to the kernels.
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import {
@@ -14,7 +15,9 @@ import {
   type ScoreKind,
 } from "./kernels.ts";
 
-/** Up to here a workgroup per row does less than one per tile, most of whose rows would be missing. */
+/**
+ * Up to here a workgroup per row does less than one per tile, most of whose rows would be missing.
+ */
 const fewQueries = 4;
 
 export interface AttentionShape {
@@ -40,7 +43,10 @@ export interface AttentionTensors {
   k: Tensor | View;
   /** [keys, kvHeads * headDim] */
   v: Tensor | View;
-  /** u32 [queries, 2]: row i attends to the keys from ranges[i, 0] to before ranges[i, 1]; none give o = 0 and lse = 0. */
+  /**
+   * u32 [queries, 2]: row i attends to the keys from ranges[i, 0] to before ranges[i, 1]; none give
+   * o = 0 and lse = 0.
+   */
   ranges: Tensor | View;
   /** [queries, heads * headDim] */
   o: Tensor | View;
@@ -51,7 +57,10 @@ export interface AttentionTensors {
 export interface AttentionBackwardTensors extends AttentionTensors {
   /** [queries, heads * headDim]: the gradient of o. */
   dO: Tensor | View;
-  /** u32 [keys, 2]: key j is seen by the queries from keyRanges[j, 0] to before keyRanges[j, 1]; made by `keyRanges`. */
+  /**
+   * u32 [keys, 2]: key j is seen by the queries from keyRanges[j, 0] to before keyRanges[j, 1];
+   * made by `keyRanges`.
+   */
   keyRanges: Tensor | View;
   /** [queries, heads, 2], room for what both halves of backward need to know of a row. */
   rowStats: Tensor | View;

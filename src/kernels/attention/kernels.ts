@@ -1,5 +1,6 @@
-// The kernels of attention, one module per head size, with a soft cap on scores and without. Their tiles follow from it: a thread per number of a head, and as
-// many columns as make a 4 x 4 block of scores for each thread, within WebGPU's default 16 KiB of workgroup memory.
+// The kernels of attention, one module per head size, with a soft cap on scores and without. Their
+// tiles follow from it: a thread per number of a head, and as many columns as make a 4 x 4 block of
+// scores for each thread, within WebGPU's default 16 KiB of workgroup memory.
 import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { invariant } from "../../util/assert.ts";
 import { withReduce } from "../reduce.ts";

@@ -1,8 +1,10 @@
-// Who sees whom, as two tables of ranges: the keys each query sees, and the queries each key is seen by.
+// Who sees whom, as two tables of ranges: the keys each query sees, and the queries each key is
+// seen by.
 import { invariant } from "../../util/assert.ts";
 
 /**
- * The keys each token of packed segments sees: those of its own segment up to itself, the last `span` of them (a sliding window).
+ * The keys each token of packed segments sees: those of its own segment up to itself, the last
+ * `span` of them (a sliding window).
  * @param segments lengths, one after the other
  * @returns [tokens, 2]: first key, end of keys
  */
@@ -22,8 +24,9 @@ export function causalRanges(
 }
 
 /**
- * The queries each key is seen by: a range without gaps, and so exactly the same pairs, because first and end keys never
- * fall from one query to the next. So it is in segments and sliding windows; anything else is refused.
+ * The queries each key is seen by: a range without gaps, and so exactly the same pairs, because
+ * first and end keys never fall from one query to the next. So it is in segments and sliding
+ * windows; anything else is refused.
  * @param ranges [queries, 2]: first key, end of keys; equal for a query that sees nothing
  * @returns [keys, 2]: first query, end of queries
  */

@@ -1,7 +1,9 @@
-// stats[i, h] = (lse[i, h], dot(o[i, h], dO[i, h])): what backward needs to know of a row, in one load
+// stats[i, h] = (lse[i, h], dot(o[i, h], dO[i, h])): what backward needs to know of a row, in one
+// load
 //
-// The dot product is D of flash attention: what the softmax's gradient subtracts from every dP of the row.
-// One thread per row and head. Prepended: WORKGROUP_SIZE, QUADS, o, d_o, lse, stats, params { count }.
+// The dot product is D of flash attention: what the softmax's gradient subtracts from every dP of
+// the row. One thread per row and head. Prepended: WORKGROUP_SIZE, QUADS, o, d_o, lse, stats,
+// params { count }.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

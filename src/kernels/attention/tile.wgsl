@@ -1,16 +1,19 @@
-// The tile of ROWS rows that a workgroup owns in one head, and what each of its rows sees on the other side: queries see
-// keys, keys are seen by queries.
+// The tile of ROWS rows that a workgroup owns in one head, and what each of its rows sees on the
+// other side: queries see keys, keys are seen by queries.
 //
-// A thread has two places. In scoring it holds a block, its 4 rows times 4 columns of the other side, as four vec4f over
-// the rows; in adding up it holds 4 numbers of the head, its quad, for a group of rows.
-// Prepended: WORKGROUP_SIZE, ROWS, QUADS, ranges.
+// A thread has two places. In scoring it holds a block, its 4 rows times 4 columns of the other
+// side, as four vec4f over the rows; in adding up it holds 4 numbers of the head, its quad, for a
+// group of rows. Prepended: WORKGROUP_SIZE, ROWS, QUADS, ranges.
 
 const ROW_BLOCKS = ROWS / 4u;
 
 var<workgroup> row_ranges : array<vec2u, ROWS>;
 var<workgroup> tile_range : vec2u;
 
-/** What all rows of the tile see together: one range, the same in every thread. Rows past the end see nothing. */
+/**
+ * What all rows of the tile see together: one range, the same in every thread. Rows past the end
+ * see nothing.
+ */
 fn load_ranges(first_row : u32, rows : u32, thread : u32) -> vec2u {
   for (var i = thread; i < ROWS; i += WORKGROUP_SIZE) {
     var seen = vec2u(0u);
@@ -26,7 +29,10 @@ fn load_ranges(first_row : u32, rows : u32, thread : u32) -> vec2u {
   return workgroupUniformLoad(&tile_range);
 }
 
-/** The range from the lowest to the highest that any of `count` rows sees; [huge, 0] when they see nothing. */
+/**
+ * The range from the lowest to the highest that any of `count` rows sees; [huge, 0] when they see
+ * nothing.
+ */
 fn join_ranges(first : u32, count : u32) -> vec2u {
   var joined = vec2u(0xffffffffu, 0u);
   for (var i = first; i < first + count; i++) {

@@ -1,7 +1,7 @@
 // part[row, col] = whole[row, first + col], or the other way about
 //
-// One thread per quad of the part. Prepended: WORKGROUP_SIZE, whole, part, params { quads, partQuads, wholeQuads, firstQuad },
-// move_quad(of_whole, of_part).
+// One thread per quad of the part. Prepended: WORKGROUP_SIZE, whole, part, params { quads,
+// partQuads, wholeQuads, firstQuad }, move_quad(of_whole, of_part).
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

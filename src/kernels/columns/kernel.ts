@@ -1,4 +1,5 @@
-// Parts of the columns of a matrix: what a fused projection makes is taken apart, and the gradients of the parts put together.
+// Parts of the columns of a matrix: what a fused projection makes is taken apart, and the gradients
+// of the parts put together.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
@@ -22,7 +23,10 @@ const kernelOf = (name: string, from: "whole" | "part", move: string) =>
 const taking = kernelOf("take-columns", "whole", "part[of_part] = whole[of_whole];");
 const putting = kernelOf("put-columns", "part", "whole[of_whole] = part[of_part];");
 
-/** Parts side by side that together are the whole, in order; each [rows, width], the width a multiple of 4. */
+/**
+ * Parts side by side that together are the whole, in order; each [rows, width], the width a
+ * multiple of 4.
+ */
 export type Parts = readonly { tensor: Tensor; width: number }[];
 
 /** Writes each part from its columns of the whole: a dispatch for each. */

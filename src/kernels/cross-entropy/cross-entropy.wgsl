@@ -1,11 +1,11 @@
-// losses[s] = log(sum(exp(z[r, :]))) - z[r, targets[s]],  z = capped(logits),  s = firstRow + r
-// With a gradient: logits[r, :] = (softmax(z[r, :]) - onehot(targets[s])) * gradScale * cap_slope(z[r, :]), 0 in pad columns
-// and, for s >= supervisedRows, in the whole row.
+// losses[s] = log(sum(exp(z[r, :]))) - z[r, targets[s]], z = capped(logits), s = firstRow + r With
+// a gradient: logits[r, :] = (softmax(z[r, :]) - onehot(targets[s])) * gradScale * cap_slope(z[r,
+// :]), 0 in pad columns and, for s >= supervisedRows, in the whole row.
 //
-// One workgroup per row; each thread strides over quads with a maximum and a sum of its own, so the loss reads logits once
-// and the gradient once more. Prepended: WORKGROUP_SIZE, targets, logits, losses,
-// params { firstRow, rows, vocabulary, quads }, step, reduce.wgsl, finish_row(start, quads, thread, softmax), capped(values),
-// cap_slope(capped).
+// One workgroup per row; each thread strides over quads with a maximum and a sum of its own, so the
+// loss reads logits once and the gradient once more. Prepended: WORKGROUP_SIZE, targets, logits,
+// losses, params { firstRow, rows, vocabulary, quads }, step, reduce.wgsl, finish_row(start, quads,
+// thread, softmax), capped(values), cap_slope(capped).
 
 // Below every logit. Not -inf, which WGSL promises nothing about.
 const LOWEST = -1e30;

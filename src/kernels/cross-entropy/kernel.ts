@@ -1,4 +1,5 @@
-// Next-token cross-entropy of a chunk of supervised rows: losses, and the gradient in the logits' own place.
+// Next-token cross-entropy of a chunk of supervised rows: losses, and the gradient in the logits'
+// own place.
 import { defineKernel, onePerVariant } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { withReduce } from "../reduce.ts";
@@ -53,7 +54,10 @@ export interface ChunkShape {
   softcap: number | null;
 }
 
-/** `targets`: u32 [supervised rows]; `logits`: [rows, stride] with `logitStride`; `losses`: [supervised rows]. */
+/**
+ * `targets`: u32 [supervised rows]; `logits`: [rows, stride] with `logitStride`; `losses`:
+ * [supervised rows].
+ */
 export interface ChunkTensors {
   targets: Tensor | View;
   logits: Tensor;
@@ -66,8 +70,9 @@ export function logitStride(vocabulary: number): number {
 }
 
 /**
- * Writes losses and turns logits into the gradient of gradScale * loss, through the cap: 0 in pad columns and in rows without a target.
- * Left out of a pass that has no supervised row in this chunk.
+ * Writes losses and turns logits into the gradient of gradScale * loss, through the cap: 0 in pad
+ * columns and in rows without a target. Left out of a pass that has no supervised row in this
+ * chunk.
  */
 export function crossEntropy(shape: ChunkShape, tensors: ChunkTensors): Dispatch {
   return call("gradient", shape, tensors, 3);

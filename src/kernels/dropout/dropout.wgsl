@@ -1,9 +1,9 @@
 // y = mask * x  or  y += mask * x,  mask[i] = uniform(seed, stream, i) < rate ? 0 : 1 / (1 - rate)
 //
-// One thread per quad, which is two Threefry blocks. i counts through the micro-batch's row-major [tokens, width].
-// A uniform number is a word's upper 24 bits / 2^24, so comparing those bits with ceil(rate * 2^24) decides the same.
-// Prepended: WORKGROUP_SIZE, streams, x, y, params { quads, width, streamIndex, threshold, kept }, step, threefry.wgsl,
-// put(quad, value).
+// One thread per quad, which is two Threefry blocks. i counts through the micro-batch's row-major
+// [tokens, width]. A uniform number is a word's upper 24 bits / 2^24, so comparing those bits with
+// ceil(rate * 2^24) decides the same. Prepended: WORKGROUP_SIZE, streams, x, y, params { quads,
+// width, streamIndex, threshold, kept }, step, threefry.wgsl, put(quad, value).
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

@@ -1,5 +1,6 @@
-// Dropout drawn by counter, the numbers of engine/tfjs/lora-linear.ts: any pass can be drawn again from step.seed, its stream
-// and step.firstToken, so no mask is ever kept, and backward draws the same.
+// Dropout drawn by counter, the numbers of engine/tfjs/lora-linear.ts: any pass can be drawn again
+// from step.seed, its stream and step.firstToken, so no mask is ever kept, and backward draws the
+// same.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import source from "./dropout.wgsl?raw";

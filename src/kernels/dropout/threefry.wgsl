@@ -1,6 +1,8 @@
-// threefry(key, counter): two Threefry-2x32-20 blocks (Salmon et al. 2011), bit for bit those of util/random.ts.
+// threefry(key, counter): two Threefry-2x32-20 blocks (Salmon et al. 2011), bit for bit those of
+// util/random.ts.
 //
-// The two blocks lie side by side in the vectors' lanes; `first` and `second` are the words of each.
+// The two blocks lie side by side in the vectors' lanes; `first` and `second` are the words of
+// each.
 
 struct Words {
   first : vec2u,

@@ -14,7 +14,8 @@ fn main(
   if (row >= params.rows) {
     return;
   }
-  let table_row = tokens[row] - params.firstTableRow; // wraps to a large number for tokens before this part
+  // wraps to a large number for tokens before this part
+  let table_row = tokens[row] - params.firstTableRow;
   if (table_row < params.tableRows) {
     x[index] = params.scale * load_quad(table_row * params.quads + index % params.quads);
   }

@@ -29,8 +29,9 @@ const kernelOf = onePerVariant(
 );
 
 /**
- * x[row, :] = scale * table[tokens[row], :]; x: [rows, table.cols], tokens: u32 [rows]. A table too large for one binding comes in
- * parts, with one call each: a call leaves alone the rows of tokens that are not in its part.
+ * x[row, :] = scale * table[tokens[row], :]; x: [rows, table.cols], tokens: u32 [rows]. A table too
+ * large for one binding comes in parts, with one call each: a call leaves alone the rows of tokens
+ * that are not in its part.
  * @param firstTableRow token of the part's first row
  * @param scale what embeddings are multiplied by; 1 if left out
  */

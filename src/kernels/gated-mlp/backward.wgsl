@@ -1,6 +1,7 @@
 // dUp = dAct * f(gate),  dGate = dAct * up * f'(gate), each in its activation's place
 //
-// One thread per quad. Prepended: WORKGROUP_SIZE, dAct, gate, up, params { quads }, sigmoid.wgsl, gate_value, gate_slope.
+// One thread per quad. Prepended: WORKGROUP_SIZE, dAct, gate, up, params { quads }, sigmoid.wgsl,
+// gate_value, gate_slope.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

@@ -1,6 +1,7 @@
 // act = f(gate) * up
 //
-// One thread per quad. Prepended: WORKGROUP_SIZE, gate, up, act, params { quads }, sigmoid.wgsl, gate_value.
+// One thread per quad. Prepended: WORKGROUP_SIZE, gate, up, act, params { quads }, sigmoid.wgsl,
+// gate_value.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

@@ -1,4 +1,5 @@
-// The gate of a gated MLP: SwiGLU (Llama, Qwen) and GeGLU (Gemma). Backward turns gate and up into their gradients in place.
+// The gate of a gated MLP: SwiGLU (Llama, Qwen) and GeGLU (Gemma). Backward turns gate and up into
+// their gradients in place.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import backward from "./backward.wgsl?raw";
@@ -7,7 +8,9 @@ import geluTanh from "./gelu-tanh.wgsl?raw";
 import sigmoid from "./sigmoid.wgsl?raw";
 import silu from "./silu.wgsl?raw";
 
-/** Names as in a config.json's `hidden_act`, but for `gelu-tanh`, which is gelu_pytorch_tanh there. */
+/**
+ * Names as in a config.json's `hidden_act`, but for `gelu-tanh`, which is gelu_pytorch_tanh there.
+ */
 export type GateFunction = "silu" | "gelu-tanh";
 
 const workgroupSize = 64;

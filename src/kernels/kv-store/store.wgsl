@@ -1,7 +1,8 @@
 // cache_k[positions[row], :] = k[row, :],  cache_v[positions[row], :] = v[row, :]
 //
-// One thread per four columns of a row. Positions must differ; a row at or past the capacity is left out.
-// Prepended: WORKGROUP_SIZE, k, v, positions, cache_k, cache_v, params { rows, quads, capacity }.
+// One thread per four columns of a row. Positions must differ; a row at or past the capacity is
+// left out. Prepended: WORKGROUP_SIZE, k, v, positions, cache_k, cache_v, params { rows, quads,
+// capacity }.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

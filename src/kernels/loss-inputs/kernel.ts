@@ -1,4 +1,5 @@
-// What a chunk of supervised rows is to learn, as loss functions take it: a class and a weight for every row.
+// What a chunk of supervised rows is to learn, as loss functions take it: a class and a weight for
+// every row.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import type { ChunkShape } from "../cross-entropy/kernel.ts";
@@ -21,8 +22,9 @@ const kernel = defineKernel({
 });
 
 /**
- * `targets`: u32 [supervised rows]; `classes`: u32 [rows] and `weights`: [rows], both 0 past the supervised rows; `scale`: [1],
- * what the loss's gradient is multiplied by. Left out of a pass that has no supervised row in this chunk.
+ * `targets`: u32 [supervised rows]; `classes`: u32 [rows] and `weights`: [rows], both 0 past the
+ * supervised rows; `scale`: [1], what the loss's gradient is multiplied by. Left out of a pass that
+ * has no supervised row in this chunk.
  */
 export function lossInputs(
   { firstRow, rows }: Pick<ChunkShape, "firstRow" | "rows">,

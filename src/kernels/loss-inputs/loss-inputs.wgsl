@@ -1,6 +1,8 @@
-// s = firstRow + r:  classes[r] = targets[s] and weights[r] = 1 where s < supervisedRows, else both 0.  scale[0] = gradScale.
+// s = firstRow + r: classes[r] = targets[s] and weights[r] = 1 where s < supervisedRows, else both
+// 0. scale[0] = gradScale.
 //
-// One thread per row. Prepended: WORKGROUP_SIZE, targets, classes, weights, scale, params { firstRow, rows }, step.
+// One thread per row. Prepended: WORKGROUP_SIZE, targets, classes, weights, scale, params {
+// firstRow, rows }, step.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

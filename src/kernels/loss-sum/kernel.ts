@@ -16,7 +16,10 @@ const kernel = defineKernel({
   usesStep: true,
 });
 
-/** `losses`: at least [step.supervisedRows], `rows` at most; `metrics`: [4], of which 0 is the step's loss sum so far. */
+/**
+ * `losses`: at least [step.supervisedRows], `rows` at most; `metrics`: [4], of which 0 is the
+ * step's loss sum so far.
+ */
 export function lossSum(rows: number, tensors: { losses: Tensor; metrics: Tensor }): Dispatch {
   return dispatch(kernel, { tensors, grid: [1, 1, 1], work: 4 * rows });
 }

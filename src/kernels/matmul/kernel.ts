@@ -1,5 +1,6 @@
-// Matrix products with a frozen weight of any format and, in the same sum, its LoRA adapter: forward y = x W^T + s h B^T and
-// backward dx = dy W + s u A. One template (template.ts), a few tiles (tile.ts).
+// Matrix products with a frozen weight of any format and, in the same sum, its LoRA adapter:
+// forward y = x W^T + s h B^T and backward dx = dy W + s u A. One template (template.ts), a few
+// tiles (tile.ts).
 import { defineKernel, type Binding, type Kernel } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
@@ -31,10 +32,16 @@ export interface LoraPart {
 }
 
 export interface MatmulParts {
-  /** [rows, width], width the contraction's length rounded up to a multiple of 4; what is past the length is zero. */
+  /**
+   * [rows, width], width the contraction's length rounded up to a multiple of 4; what is past the
+   * length is zero.
+   */
   x: Tensor;
   weight: Matrix;
-  /** [rows, width], width the product's columns rounded up to a multiple of 4; what is past them is undefined. */
+  /**
+   * [rows, width], width the product's columns rounded up to a multiple of 4; what is past them is
+   * undefined.
+   */
   y: Tensor;
   lora?: LoraPart;
   /** Added to the product; y itself accumulates. */

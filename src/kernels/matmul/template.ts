@@ -1,12 +1,13 @@
-// Writes the WGSL of a matrix product for a tile. Outputs of a thread are named variables, unrolled here: an array indexed
-// by a loop would leave the registers on compilers that do not unroll.
+// Writes the WGSL of a matrix product for a tile. Outputs of a thread are named variables, unrolled
+// here: an array indexed by a loop would leave the registers on compilers that do not unroll.
 //
-// Every tile adds the same products to an output in the same order, each by one fma: the choice of a tile changes no bit.
+// Every tile adds the same products to an output in the same order, each by one fma: the choice of
+// a tile changes no bit.
 import { sharedLayout, stagedQuads, tileThreads, type Tile } from "./tile.ts";
 
 /**
- * `byRows`: y[m, n] = sum_k x[m, k] w[n, k], the weight's rows are the columns of y (forward: y = x W^T).
- * `byCols`: y[m, n] = sum_k x[m, k] w[k, n], the weight's columns are (backward: dx = dy W).
+ * `byRows`: y[m, n] = sum_k x[m, k] w[n, k], the weight's rows are the columns of y (forward: y = x
+ * W^T). `byCols`: y[m, n] = sum_k x[m, k] w[k, n], the weight's columns are (backward: dx = dy W).
  */
 export type Orientation = "byRows" | "byCols";
 
@@ -73,7 +74,10 @@ function header({ orientation, hasLora, addend }: TemplateOptions): string {
   return `// y[m, n] = ${terms.join(" + ")}`;
 }
 
-/** Neighbouring threads take neighbouring rows and columns, so that their loads fall together and no two on one bank. */
+/**
+ * Neighbouring threads take neighbouring rows and columns, so that their loads fall together and no
+ * two on one bank.
+ */
 function rowOf({ threadsY }: Tile, i: number): string {
   return `local.y + ${i * threadsY}u`;
 }
@@ -115,8 +119,9 @@ function loraOperands({ orientation }: TemplateOptions): Operands {
 }
 
 /**
- * Where the right operand's quads of a 4 x 4 block lie: what the loop over the contraction does not change, and the rest.
- * Columns past the end are clamped; a contraction past its end meets zeros on the left, so it may read anything there.
+ * Where the right operand's quads of a 4 x 4 block lie: what the loop over the contraction does not
+ * change, and the rest. Columns past the end are clamped; a contraction past its end meets zeros on
+ * the left, so it may read anything there.
  */
 function rightPlaces(options: TemplateOptions, { lastRow, rowQuads }: Operands) {
   const { quads } = options.tile;
@@ -136,7 +141,10 @@ function rightPlaces(options: TemplateOptions, { lastRow, rowQuads }: Operands) 
   };
 }
 
-/** The 4 x 4 block that meets a left quad: `columns` are what each of its four values is multiplied by. */
+/**
+ * The 4 x 4 block that meets a left quad: `columns` are what each of its four values is multiplied
+ * by.
+ */
 function blockOf({ orientation }: TemplateOptions, c: number, load: (s: number) => string) {
   const loaded = range(4).map((s) => `b${c}_${s}`);
   const loads = loaded.map((name, s) => `      let ${name} = ${load(s)};`);
@@ -187,7 +195,10 @@ function sharedDeclarations(tile: Tile): string {
   return `var<workgroup> left : array<vec4f, ${leftQuads}>;\nvar<workgroup> right : array<vec4f, ${rightQuads}>;`;
 }
 
-/** Both operands are staged `stagedQuads` quads deep; each element is read from memory once per workgroup. */
+/**
+ * Both operands are staged `stagedQuads` quads deep; each element is read from memory once per
+ * workgroup.
+ */
 function sharedProduct(options: TemplateOptions, operands: Operands): string {
   const { rows, quads, threadsX, threadsY } = options.tile;
   const threads = tileThreads(options.tile);
@@ -221,7 +232,9 @@ function sharedProduct(options: TemplateOptions, operands: Operands): string {
   ].join("\n");
 }
 
-/** Neighbouring threads read neighbouring quads of a weight row, whichever way the contraction runs. */
+/**
+ * Neighbouring threads read neighbouring quads of a weight row, whichever way the contraction runs.
+ */
 function stageRight({ orientation, tile }: TemplateOptions, operands: Operands): string {
   const { quads, threadsX } = tile;
   const { rightStride, rowStride } = sharedLayout(tile);

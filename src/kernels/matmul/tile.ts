@@ -1,5 +1,6 @@
 // Tile presets of the matrix products: how many outputs a thread computes, and where operands wait.
-// Which is fastest differs between GPUs, so the choice is measured (tune.ts); `defaultTile` is safe everywhere.
+// Which is fastest differs between GPUs, so the choice is measured (tune.ts); `defaultTile` is safe
+// everywhere.
 import { invariant } from "../../util/assert.ts";
 
 export interface Tile {
@@ -10,7 +11,10 @@ export interface Tile {
   /** Threads of a workgroup across columns and rows. */
   threadsX: number;
   threadsY: number;
-  /** true: operands pass through workgroup memory; false: each thread reads its own, and the caches share. */
+  /**
+   * true: operands pass through workgroup memory; false: each thread reads its own, and the caches
+   * share.
+   */
   shared: boolean;
 }
 
@@ -57,8 +61,9 @@ const workgroupBytes = 16384;
 const workgroupThreads = 256;
 
 /**
- * Strides are padded so that eight threads side by side store to eight different quads of the 32 banks: what they stage,
- * four quads of two rows, lies at 2 q + row by the remainders of the strides.
+ * Strides are padded so that eight threads side by side store to eight different quads of the 32
+ * banks: what they stage, four quads of two rows, lies at 2 q + row by the remainders of the
+ * strides.
  */
 export function sharedLayout(tile: Tile): SharedLayout {
   const { rows, cols } = tileSpan(tile);

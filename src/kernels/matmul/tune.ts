@@ -14,7 +14,10 @@ export interface TunedLayer extends WeightLayout {
   outFeatures: number;
 }
 
-/** For all the tuning, compilers included. What runs when time is up is waited for: that, too, ends within two seconds. */
+/**
+ * For all the tuning, compilers included. What runs when time is up is waited for: that, too, ends
+ * within two seconds.
+ */
 const tuningLimitMs = 1600;
 
 /** What is measured is cut to this, which is enough to fill a large GPU and takes some 30 MB. */
@@ -29,8 +32,10 @@ const levels = [
 ];
 
 /**
- * The fastest tiles forward and backward, as remembered or measured; each gives the same bits, so a run does not depend on
- * it. Where f16 is read faster as WGSL's own type, the device's kernels do so from here on. A software adapter keeps the default: compiling the others takes it longer than they could ever save.
+ * The fastest tiles forward and backward, as remembered or measured; each gives the same bits, so a
+ * run does not depend on it. Where f16 is read faster as WGSL's own type, the device's kernels do
+ * so from here on. A software adapter keeps the default: compiling the others takes it longer than
+ * they could ever save.
  * @throws UserError "device-lost"; the signal's AbortError
  */
 export async function tuneTiles(tuning: Tuning, layer: TunedLayer): Promise<TileChoice> {
@@ -67,7 +72,10 @@ function readerCandidates(products: readonly Candidate<TileName>[]): Candidate<R
   ]);
 }
 
-/** Layers of one class share a choice: token counts up to the same power of two, and the cut of the layer. */
+/**
+ * Layers of one class share a choice: token counts up to the same power of two, and the cut of the
+ * layer.
+ */
 function shapeClass({ tokens, format, groupSize, scaleType, ...layer }: TunedLayer): string {
   const rows = 2 ** Math.ceil(Math.log2(Math.min(tokens, slice.tokens)));
   const [inner, outer] = [cut(layer.inFeatures), cut(layer.outFeatures)];

@@ -1,5 +1,5 @@
-// The product with a frozen weight for so few rows that it is no more than reading the weight once: generation, token by token.
-// Takes what the matrix product takes (matmul/kernel.ts), forward only.
+// The product with a frozen weight for so few rows that it is no more than reading the weight once:
+// generation, token by token. Takes what the matrix product takes (matmul/kernel.ts), forward only.
 import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
@@ -17,7 +17,10 @@ export interface MatvecParts {
   /** [rows, weight.cols] */
   x: Tensor;
   weight: Matrix;
-  /** [rows, width], width weight.rows rounded up to a multiple of 4; what is past them is left alone. */
+  /**
+   * [rows, width], width weight.rows rounded up to a multiple of 4; what is past them is left
+   * alone.
+   */
   y: Tensor;
   lora?: LoraPart;
   /** Laid out as y, another tensor; added to the product. */
@@ -67,8 +70,8 @@ export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecPar
 }
 
 /**
- * Lanes for about eight laps each, within what still reads W in whole pieces. Few rows, as an adapter's A has, are few teams:
- * these are larger, or a long sum would leave a GPU idle.
+ * Lanes for about eight laps each, within what still reads W in whole pieces. Few rows, as an
+ * adapter's A has, are few teams: these are larger, or a long sum would leave a GPU idle.
  */
 function lanesFor(outer: number, inner: number): number {
   const most = outer <= 64 ? 128 : 32;
@@ -117,7 +120,10 @@ const kernelOf = onePerVariant(
 const noAdapter =
   "fn add_adapter(sums : TeamSums, rows : vec4u, lane : u32) -> TeamSums { return sums; }\n";
 
-/** A quad of each row is a matrix of so many columns; its product with a quad of W is a vector of their dot products. */
+/**
+ * A quad of each row is a matrix of so many columns; its product with a quad of W is a vector of
+ * their dot products.
+ */
 function rowTypes(rows: number): string {
   const [quads, sums, product, sum] =
     rows === 1

@@ -1,4 +1,5 @@
-// y[row, col] = (offset + weight[col]) * (x[row, col] * rstd[row]),  rstd[row] = 1 / sqrt(mean(x[row, :]^2) + epsilon)
+// y[row, col] = (offset + weight[col]) * (x[row, col] * rstd[row]), rstd[row] = 1 /
+// sqrt(mean(x[row, :]^2) + epsilon)
 //
 // A team of threads per row, side by side over its quads; see team.wgsl. One barrier.
 // Prepended: x, weight, y, rstd, params { rows, quads, offset, epsilon }, team.wgsl.
@@ -12,7 +13,8 @@ fn main(
   let row = (group.y * groups.x + group.x) * TEAMS + thread / LANES;
   let lane = thread % LANES;
   let start = row * params.quads;
-  let end = select(0u, params.quads, row < params.rows); // rows past the end wait at the barrier with the others
+  // rows past the end wait at the barrier with the others
+  let end = select(0u, params.quads, row < params.rows);
   var squares = 0.0;
   for (var quad = lane; quad < end; quad += LANES) {
     let value = x[start + quad];

@@ -1,5 +1,5 @@
-// RMSNorm (Zhang and Sennrich 2019): y = weight * x / rms(x) as Llama has it, or (1 + weight) as Gemma. Backward gives dx only;
-// the weight is frozen.
+// RMSNorm (Zhang and Sennrich 2019): y = weight * x / rms(x) as Llama has it, or (1 + weight) as
+// Gemma. Backward gives dx only; the weight is frozen.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import backward from "./backward.wgsl?raw";

@@ -1,4 +1,5 @@
-// RoPE (Su et al. 2021) in place, on the two halves of a head as Llama pairs them, from a table of cos and sin.
+// RoPE (Su et al. 2021) in place, on the two halves of a head as Llama pairs them, from a table of
+// cos and sin.
 import { defineKernel, onePerVariant } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";

@@ -1,8 +1,10 @@
-// [a, b] = scale * [a * cos - b * sin, b * cos + a * sin],  a = x[row, head, i], b = x[row, head, i + d/2]
+// [a, b] = scale * [a * cos - b * sin, b * cos + a * sin], a = x[row, head, i], b = x[row, head, i
+// + d/2]
 //
-// cos and sin are those of positions[row] and i. The inverse turns by -sin, which is the transpose: what backward needs.
-// One thread per two neighbouring i of a head; a head is 2 * HALF pairs of numbers, a in the first HALF.
-// Prepended: WORKGROUP_SIZE, HALF, x, positions, cos_sin, params { rows, heads, scale, direction }.
+// cos and sin are those of positions[row] and i. The inverse turns by -sin, which is the transpose:
+// what backward needs. One thread per two neighbouring i of a head; a head is 2 * HALF pairs of
+// numbers, a in the first HALF. Prepended: WORKGROUP_SIZE, HALF, x, positions, cos_sin, params {
+// rows, heads, scale, direction }.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

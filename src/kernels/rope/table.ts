@@ -1,7 +1,9 @@
-// The numbers RoPE turns by, made on the host: WGSL promises an accurate cos and sin only in [-pi, pi].
+// The numbers RoPE turns by, made on the host: WGSL promises an accurate cos and sin only in [-pi,
+// pi].
 
 /**
- * cos and sin of every angle at positions 0 to positions - 1. The angle is an f32, as in the reference engine.
+ * cos and sin of every angle at positions 0 to positions - 1. The angle is an f32, as in the
+ * reference engine.
  * @param frequencies [headDim / 2]
  * @returns [positions, headDim / 2, 2]
  */

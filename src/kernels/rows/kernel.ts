@@ -1,4 +1,5 @@
-// Moves whole rows: the supervised ones out to the head and their gradients back. And the plain ones: add, add a bias, clear.
+// Moves whole rows: the supervised ones out to the head and their gradients back. And the plain
+// ones: add, add a bias, clear.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
@@ -83,7 +84,10 @@ export interface RowTensors {
   y: Tensor;
 }
 
-/** y[r, :] = x[rows[first + r], :], 0 past the supervised rows. Left out of a pass that has none in this chunk. */
+/**
+ * y[r, :] = x[rows[first + r], :], 0 past the supervised rows. Left out of a pass that has none in
+ * this chunk.
+ */
 export function gatherRows(chunk: RowChunk, tensors: RowTensors): Dispatch {
   return call(gatherKernel, chunk, tensors);
 }

@@ -1,4 +1,5 @@
-// The soft cap of Gemma 2 by itself, for logits that are sampled from; attention and cross-entropy have it within their kernels.
+// The soft cap of Gemma 2 by itself, for logits that are sampled from; attention and cross-entropy
+// have it within their kernels.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";

@@ -1,7 +1,8 @@
-// soft_cap(x, cap) = cap * tanh(x / cap), and its slope: the cap that Gemma 2 puts on scores and logits.
+// soft_cap(x, cap) = cap * tanh(x / cap), and its slope: the cap that Gemma 2 puts on scores and
+// logits.
 //
-// WGSL's own tanh may overflow to NaN for a large x and cancels near zero. Here is a series up to 1/4, past it
-// 1 - 2 / (exp(2x) + 1), which is 1 from 10 on. A NaN stays one.
+// WGSL's own tanh may overflow to NaN for a large x and cancels near zero. Here is a series up to
+// 1/4, past it 1 - 2 / (exp(2x) + 1), which is 1 from 10 on. A NaN stays one.
 
 const SERIES_END = 0.25;
 

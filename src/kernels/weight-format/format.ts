@@ -1,5 +1,6 @@
-// How WGSL reads frozen weights, whatever their format (model/weight-format/ says how they lie). Kernels see a matrix
-// [rows, cols], row-major, as quads: four values side by side in a row, numbered through the whole matrix.
+// How WGSL reads frozen weights, whatever their format (model/weight-format/ says how they lie).
+// Kernels see a matrix [rows, cols], row-major, as quads: four values side by side in a row,
+// numbered through the whole matrix.
 import type { Binding, KernelSpec } from "../../gpu/kernel.ts";
 import { persistent, type Tensor } from "../../gpu/plan.ts";
 import {
@@ -71,7 +72,10 @@ export function weightReader({ format, groupSize, scaleType = "f16" }: WeightLay
   ].join("");
 }
 
-/** For a kernel that defines nothing but the reader: f16 as WGSL's own type, the same values in every bit. */
+/**
+ * For a kernel that defines nothing but the reader: f16 as WGSL's own type, the same values in
+ * every bit.
+ */
 export function nativeReader(format: WeightFormat): Pick<KernelSpec, "extended"> {
   return format === "f16"
     ? {

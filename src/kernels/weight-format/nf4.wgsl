@@ -1,9 +1,9 @@
-// load_quad(quad) = absmax * values[codes]: a u32 holds the nibbles of two quads, lowest first; a block of 64 values has a
-// byte for its absmax, which is map[byte] * nested maximum + offset (see model/weight-format/nf4.ts).
-// Prepended: weight, scales, tables, QUADS_PER_GROUP.
+// load_quad(quad) = absmax * values[codes]: a u32 holds the nibbles of two quads, lowest first; a
+// block of 64 values has a byte for its absmax, which is map[byte] * nested maximum + offset (see
+// model/weight-format/nf4.ts). Prepended: weight, scales, tables, QUADS_PER_GROUP.
 //
-// The 16 values lie in `tables`, in two cache lines at most: reading them there was faster than a tree of selects and than a
-// constant array, which is copied to private memory.
+// The 16 values lie in `tables`, in two cache lines at most: reading them there was faster than a
+// tree of selects and than a constant array, which is copied to private memory.
 
 const NF4_MAP = 16u; // where the parts of tables begin
 const NF4_OFFSET = 272u;

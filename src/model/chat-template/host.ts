@@ -1,5 +1,5 @@
-// Renders chats in a worker of their own and ends it when a template takes too long: a template is foreign code, and
-// `{% for %}` within `{% for %}` is enough to hang whoever runs it.
+// Renders chats in a worker of their own and ends it when a template takes too long: a template is
+// foreign code, and `{% for %}` within `{% for %}` is enough to hang whoever runs it.
 import type { ChatRequest } from "../../data/tokenizer.ts";
 import { fromPlain, type PlainError } from "../../util/errors.ts";
 import { badTemplate, type ChatTemplate, type RenderChats } from "./render.ts";

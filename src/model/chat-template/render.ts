@@ -1,4 +1,5 @@
-// Chat messages to text through the model's own Jinja template, as transformers' apply_chat_template renders it.
+// Chat messages to text through the model's own Jinja template, as transformers'
+// apply_chat_template renders it.
 import type { ChatRequest } from "../../data/tokenizer.ts";
 import { UserError } from "../../util/errors.ts";
 import { run } from "../jinja/interpreter.ts";
@@ -19,7 +20,8 @@ export interface ChatTemplate {
 
 /**
  * Renders chats in order.
- * @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered, or takes too long; the signal's AbortError
+ * @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered, or takes too
+ * long; the signal's AbortError
  */
 export type RenderChats = (
   template: ChatTemplate,

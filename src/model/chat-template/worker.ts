@@ -1,4 +1,5 @@
-// The worker that chat templates run in, and nothing else does: it is ended when one takes too long.
+// The worker that chat templates run in, and nothing else does: it is ended when one takes too
+// long.
 import { toPlain } from "../../util/errors.ts";
 import type { RenderCommand, RenderMessage } from "./host.ts";
 import { renderChats } from "./render.ts";

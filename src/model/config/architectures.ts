@@ -1,5 +1,5 @@
-// What each supported Hugging Face class computes, as data: its defaults (transformers 5.23, configuration_*.py of each)
-// and its peculiarities (modeling_*.py).
+// What each supported Hugging Face class computes, as data: its defaults (transformers 5.23,
+// configuration_*.py of each) and its peculiarities (modeling_*.py).
 
 /** Which layers attend to a window only, where there is one. */
 export type SlidingLayers =
@@ -17,7 +17,8 @@ export interface Architecture {
   /** For people: what comes as this class. */
   models: string;
 
-  // What is taken where config.json has no such key; null stands for "as many as heads", "hidden_size / heads", "none".
+  // What is taken where config.json has no such key; null stands for "as many as heads",
+  // "hidden_size / heads", "none".
   numKeyValueHeads: number | null;
   headDim: number | null;
   maxPositionEmbeddings: number;
@@ -33,7 +34,10 @@ export interface Architecture {
   activation: "silu" | "gelu_pytorch_tanh";
 
   slidingLayers: SlidingLayers;
-  /** Every n-th layer goes without RoPE unless config.json says otherwise; null where all layers have it. */
+  /**
+   * Every n-th layer goes without RoPE unless config.json says otherwise; null where all layers
+   * have it.
+   */
   noRopeInterval: number | null;
   hasQkvBias: boolean;
   hasQkNorm: boolean;

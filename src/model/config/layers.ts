@@ -1,4 +1,5 @@
-// Which layers of a config.json see a window only, and which go without RoPE: listed layer by layer, or by a rule.
+// Which layers of a config.json see a window only, and which go without RoPE: listed layer by
+// layer, or by a rule.
 import type { Architecture } from "./architectures.ts";
 import type { ConfigFields } from "./fields.ts";
 import type { ModelConfig } from "./model-config.ts";
@@ -24,7 +25,8 @@ export function readLayers(
   if (slidingWindow === null && isSliding.includes(true)) {
     throw fields.fault("some of its layers slide, but it has no sliding_window");
   }
-  // A window as long as any text hides nothing; sliding layers with a RoPE of their own stay what they are.
+  // A window as long as any text hides nothing; sliding layers with a RoPE of their own stay what
+  // they are.
   const isNeeded =
     slidingWindow !== null && (slidingWindow < longest || known.slidingRopeTheta !== null);
   const layers = hasRope.map((hasRope, layer) => ({

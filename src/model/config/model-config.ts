@@ -1,5 +1,8 @@
 // ModelConfig: one description of a decoder for every architecture.
-/** How RoPE's frequencies are changed for longer texts, as transformers' modeling_rope_utils.py has them. */
+/**
+ * How RoPE's frequencies are changed for longer texts, as transformers' modeling_rope_utils.py has
+ * them.
+ */
 export type RopeScaling =
   | { kind: "linear"; factor: number }
   | {
@@ -10,7 +13,10 @@ export type RopeScaling =
       originalMaxPositionEmbeddings: number;
     }
   | {
-      /** Each frequency is divided by its own factor; cosine and sine are multiplied by attentionFactor (Phi-3). */
+      /**
+       * Each frequency is divided by its own factor; cosine and sine are multiplied by
+       * attentionFactor (Phi-3).
+       */
       kind: "factors";
       /** headDim / 2 */
       factors: readonly number[];
@@ -31,7 +37,10 @@ export interface LayerKind {
   hasRope: boolean;
 }
 
-/** One description for every architecture: engines branch on these fields, never on the architecture's name. */
+/**
+ * One description for every architecture: engines branch on these fields, never on the
+ * architecture's name.
+ */
 export interface ModelConfig {
   /** Hugging Face class name, e.g. `LlamaForCausalLM`. */
   architecture: string;
@@ -52,7 +61,9 @@ export interface ModelConfig {
   layers: readonly LayerKind[];
   /** Whether q_proj, k_proj and v_proj add a bias. */
   hasQkvBias: boolean;
-  /** Whether each head's queries and keys go through an RMSNorm (`q_norm`, `k_norm`) before RoPE. */
+  /**
+   * Whether each head's queries and keys go through an RMSNorm (`q_norm`, `k_norm`) before RoPE.
+   */
   hasQkNorm: boolean;
   /** `qkv_proj` and `gate_up_proj` in place of three and two layers (Phi-3). */
   isFused: boolean;
@@ -62,8 +73,9 @@ export interface ModelConfig {
   normOffset: 0 | 1;
   activation: "silu" | "gelu-tanh";
   /**
-   * What embeddings are multiplied by: 1, or for Gemma the square root of hiddenSize in the precision of the checkpoint, as
-   * transformers computes it. Checkpoints on the hub are bfloat16: 25.25 for Gemma-3-270M, whose root is 25.298.
+   * What embeddings are multiplied by: 1, or for Gemma the square root of hiddenSize in the
+   * precision of the checkpoint, as transformers computes it. Checkpoints on the hub are bfloat16:
+   * 25.25 for Gemma-3-270M, whose root is 25.298.
    */
   embeddingScale: number;
   /** What attention scores are multiplied by, 1 / sqrt(headDim) as a rule. */

@@ -20,8 +20,9 @@ const limits = {
 } as const;
 
 /**
- * Parses a Hugging Face `config.json` of transformers 4 or 5. Keys that are absent have the defaults of the model's config
- * class. The base model's own dropout is not read: it is off, as in evaluation.
+ * Parses a Hugging Face `config.json` of transformers 4 or 5. Keys that are absent have the
+ * defaults of the model's config class. The base model's own dropout is not read: it is off, as in
+ * evaluation.
  * @throws UserError "bad-config" or "unsupported-architecture"
  */
 export function parseModelConfig(text: string, fileName = "config.json"): ModelConfig {
@@ -29,7 +30,8 @@ export function parseModelConfig(text: string, fileName = "config.json"): ModelC
 }
 
 /**
- * The same for what needs the sizes alone, such as a memory plan: RoPE scaling and activation may be of any kind.
+ * The same for what needs the sizes alone, such as a memory plan: RoPE scaling and activation may
+ * be of any kind.
  * @throws UserError "bad-config" or "unsupported-architecture"
  */
 export function parseModelSizes(text: string, fileName = "config.json"): ModelConfig {
@@ -215,7 +217,10 @@ function rootInPrecision(hiddenSize: number, fields: ConfigFields): number {
   return rounded[0] ?? NaN;
 }
 
-/** Token ids that end a text: `eos_token_id` of generation_config.json, else of config.json; a number or a list. */
+/**
+ * Token ids that end a text: `eos_token_id` of generation_config.json, else of config.json; a
+ * number or a list.
+ */
 export function parseStopTokens(configText: string, generationText: string | null): number[] {
   const files = [
     ["generation_config.json", generationText ?? "{}"],

@@ -1,5 +1,6 @@
-// RoPE as config.json has it: `rope_theta` and `rope_scaling` (transformers 4) or `rope_parameters` (transformers 5), read
-// with the precedence of transformers' modeling_rope_utils.py and, for two RoPEs, configuration_gemma3.py.
+// RoPE as config.json has it: `rope_theta` and `rope_scaling` (transformers 4) or `rope_parameters`
+// (transformers 5), read with the precedence of transformers' modeling_rope_utils.py and, for two
+// RoPEs, configuration_gemma3.py.
 import type { Architecture } from "./architectures.ts";
 import type { ConfigFields } from "./fields.ts";
 import { shownJson } from "../../util/shown.ts";
@@ -7,7 +8,10 @@ import type { ModelConfig, Rope, RopeScaling } from "./model-config.ts";
 
 const longestText = 100_000_000;
 
-/** Every key that some kind of scaling knows; those of another kind than the file's change nothing there. */
+/**
+ * Every key that some kind of scaling knows; those of another kind than the file's change nothing
+ * there.
+ */
 const knownKeys = new Set([
   "rope_type",
   "type",
@@ -26,7 +30,10 @@ const knownKeys = new Set([
 
 export type Ropes = Pick<ModelConfig, "rope" | "slidingRope" | "maxPositionEmbeddings">;
 
-/** @throws UserError "bad-config", or "unsupported-architecture" for a kind of scaling that is not implemented */
+/**
+ * @throws UserError "bad-config", or "unsupported-architecture" for a kind of scaling that is not
+ * implemented
+ */
 export function readRopes(fields: ConfigFields, known: Architecture, headDim: number): Ropes {
   const longest = readMaxPositions(fields, known);
   refusePartial(fields);
@@ -72,8 +79,8 @@ interface Scalings {
 }
 
 /**
- * transformers turns a whole text by other frequencies once it is longer than the original length, so texts end there and
- * the short factors alone are needed.
+ * transformers turns a whole text by other frequencies once it is longer than the original length,
+ * so texts end there and the short factors alone are needed.
  */
 function limited(rope: Rope, slidingRope: Rope, longest: number): Ropes {
   const lengths = [rope, slidingRope].map(({ scaling }) =>

@@ -1,4 +1,5 @@
-// The frequencies that RoPE (Su et al. 2021) turns by, with the scalings of transformers' modeling_rope_utils.py.
+// The frequencies that RoPE (Su et al. 2021) turns by, with the scalings of transformers'
+// modeling_rope_utils.py.
 import type { Rope, RopeScaling } from "./model-config.ts";
 
 /**

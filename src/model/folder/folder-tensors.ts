@@ -1,4 +1,5 @@
-// The tensors that a decoder needs, out of a folder of safetensors files: plain, or quantised by MLX or bitsandbytes.
+// The tensors that a decoder needs, out of a folder of safetensors files: plain, or quantised by
+// MLX or bitsandbytes.
 import type { FileSet } from "../../sources/files.ts";
 import { UserError } from "../../util/errors.ts";
 import { plainTensor } from "./plain-tensor.ts";
@@ -16,7 +17,8 @@ export interface FolderTensors {
 }
 
 /**
- * Reads headers alone. What is missing is left out, and shapes are as the files have them: the caller compares.
+ * Reads headers alone. What is missing is left out, and shapes are as the files have them: the
+ * caller compares.
  * @throws UserError of `openShards` and of each kind of tensor; the signal's AbortError
  */
 export async function openFolderTensors(

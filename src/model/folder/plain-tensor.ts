@@ -16,8 +16,8 @@ const readers = {
 };
 
 /**
- * F16 and BF16 are kept as f16, F32 and vectors as f32. f16 has F16 as it is; of BF16 it cannot have numbers beyond 65504,
- * which are refused when they are read, and it rounds those below 2^-17.
+ * F16 and BF16 are kept as f16, F32 and vectors as f32. f16 has F16 as it is; of BF16 it cannot
+ * have numbers beyond 65504, which are refused when they are read, and it rounds those below 2^-17.
  * @throws UserError "wrong-dtype" for any other dtype
  */
 export function plainTensor(stored: StoredTensor): SourceTensor {

@@ -1,5 +1,6 @@
-// model.safetensors.index.json: which file of a sharded model holds which tensor.
-// Source: huggingface/transformers, utils/hub.py (get_checkpoint_shard_files); the same file that mlx-lm writes.
+// model.safetensors.index.json: which file of a sharded model holds which tensor. Source:
+// huggingface/transformers, utils/hub.py (get_checkpoint_shard_files); the same file that mlx-lm
+// writes.
 import { maxNameLength, maxTensors } from "../../formats/safetensors-layout.ts";
 import { parseStrictObject, StrictJsonError, type StrictJson } from "../../formats/strict-json.ts";
 import { UserError } from "../../util/errors.ts";
@@ -14,7 +15,8 @@ const maxShards = 10_000;
 const maxFileNameLength = 255;
 
 /**
- * Parses an index. What is in `metadata` counts for nothing: its total size is off in many published files.
+ * Parses an index. What is in `metadata` counts for nothing: its total size is off in many
+ * published files.
  * @returns file by tensor name
  * @throws UserError "bad-header" naming the fault and the tensor
  */

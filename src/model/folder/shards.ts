@@ -1,4 +1,5 @@
-// The tensors of a folder, in whichever of its .safetensors files they lie; headers are read, no weight is.
+// The tensors of a folder, in whichever of its .safetensors files they lie; headers are read, no
+// weight is.
 import type { ByteSource } from "../../formats/byte-source.ts";
 import type { Dtype } from "../../formats/safetensors-layout.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
@@ -20,14 +21,19 @@ export interface StoredTensor {
   read(begin: number, end: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** Where a model in one file lies; an index beside it may be a leftover, and transformers does not read it either. */
+/**
+ * Where a model in one file lies; an index beside it may be a leftover, and transformers does not
+ * read it either.
+ */
 const wholeName = "model.safetensors";
 
 /**
- * Opens what holds the tensors that are needed: model.safetensors where there is one, else the files that the index names
- * for them, else every .safetensors file. Tensors that are not needed may be missing, doubled or elsewhere than the index says.
+ * Opens what holds the tensors that are needed: model.safetensors where there is one, else the
+ * files that the index names for them, else every .safetensors file. Tensors that are not needed
+ * may be missing, doubled or elsewhere than the index says.
  * @returns the needed tensors that there are, by name
- * @throws UserError "missing-file", "bad-header", "not-safetensors", "missing-tensor"; the signal's AbortError
+ * @throws UserError "missing-file", "bad-header", "not-safetensors", "missing-tensor"; the signal's
+ * AbortError
  */
 export async function openShards(
   set: FileSet,

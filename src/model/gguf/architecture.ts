@@ -1,5 +1,6 @@
-// The kinds of model Anneal reads from GGUF: their class in transformers, and how llama.cpp's converter names and changes
-// their tensors. Source: ggml-org/llama.cpp conversion/*.py and gguf-py/gguf/tensor_mapping.py.
+// The kinds of model Anneal reads from GGUF: their class in transformers, and how llama.cpp's
+// converter names and changes their tensors. Source: ggml-org/llama.cpp conversion/*.py and
+// gguf-py/gguf/tensor_mapping.py.
 import { UserError } from "../../util/errors.ts";
 
 export interface GgufArchitecture {
@@ -8,7 +9,10 @@ export interface GgufArchitecture {
   /** Hugging Face class name. */
   hfClass: string;
   modelType: string;
-  /** Whether the converter interleaves the two halves of each head of q and k, as ggml's older RoPE wants them. */
+  /**
+   * Whether the converter interleaves the two halves of each head of q and k, as ggml's older RoPE
+   * wants them.
+   */
   isInterleaved: boolean;
   /** What the converter adds to the weights of norms. */
   normShift: 0 | 1;
@@ -77,7 +81,8 @@ export function unsupportedModel(message: string, fileName: string): UserError {
 }
 
 /**
- * The Hugging Face name of a tensor; null for the frequencies of RoPE, which are part of the config there.
+ * The Hugging Face name of a tensor; null for the frequencies of RoPE, which are part of the config
+ * there.
  * @throws UserError "unsupported-architecture" for a tensor that this kind of model does not have
  */
 export function hfNameOf(

@@ -1,5 +1,6 @@
-// Byte-level BPE (`tokenizer.ggml.model` gpt2) as tokenizer.json has it. The file names the way of splitting text into words; the
-// patterns are those of the models' own tokenizer.json, which src/llama-vocab.cpp of ggml-org/llama.cpp cites.
+// Byte-level BPE (`tokenizer.ggml.model` gpt2) as tokenizer.json has it. The file names the way of
+// splitting text into words; the patterns are those of the models' own tokenizer.json, which
+// src/llama-vocab.cpp of ggml-org/llama.cpp cites.
 import { badTokenizer, type Vocabulary } from "./vocabulary.ts";
 import type { Metadata } from "./metadata.ts";
 
@@ -13,7 +14,10 @@ export interface TokenizerParts {
 }
 
 interface Splitting {
-  /** One after the other, each cutting what the one before has left; bytes are made of the words at the end. */
+  /**
+   * One after the other, each cutting what the one before has left; bytes are made of the words at
+   * the end.
+   */
   patterns: readonly string[];
   /** Whether GPT-2's own pattern comes last. */
   hasGpt2Pattern?: boolean;

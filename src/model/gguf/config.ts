@@ -1,6 +1,7 @@
-// A GGUF file's metadata as the fields of a Hugging Face config.json, so that one parser decides about every model.
-// Sources: ggml-org/llama.cpp conversion/*.py for what is written, src/models/*.cpp for what is meant where nothing is;
-// transformers' configuration_*.py for the fields.
+// A GGUF file's metadata as the fields of a Hugging Face config.json, so that one parser decides
+// about every model. Sources: ggml-org/llama.cpp conversion/*.py for what is written,
+// src/models/*.cpp for what is meant where nothing is; transformers' configuration_*.py for the
+// fields.
 import { UserError } from "../../util/errors.ts";
 import { unsupportedModel, type GgufArchitecture } from "./architecture.ts";
 import type { Metadata } from "./metadata.ts";
@@ -18,7 +19,8 @@ export interface TensorFacts extends RopeTensors {
 export type ConfigFields = Record<string, unknown>;
 
 /**
- * @throws UserError "bad-config" naming a key that is missing or wrong, "unsupported-architecture" for what no config says
+ * @throws UserError "bad-config" naming a key that is missing or wrong, "unsupported-architecture"
+ * for what no config says
  */
 export function configOf(
   metadata: Metadata,
@@ -138,7 +140,10 @@ function gemma3Fields(metadata: Metadata, sizes: Sizes): ConfigFields {
   };
 }
 
-/** The 27B models, told by their layers, scale attention by the width of a head as if heads filled the hidden size. */
+/**
+ * The 27B models, told by their layers, scale attention by the width of a head as if heads filled
+ * the hidden size.
+ */
 function gemmaFields({ layers, hiddenSize, heads, headDim }: Sizes, layersOf27B: number) {
   return {
     hidden_activation: "gelu_pytorch_tanh",

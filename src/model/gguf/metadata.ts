@@ -54,7 +54,10 @@ export class Metadata {
     return this.count(key) ?? this.#missing(key);
   }
 
-  /** The number as it was meant: the shortest that gives the same f32. @throws UserError "bad-config" */
+  /**
+   * The number as it was meant: the shortest that gives the same f32. @throws UserError
+   * "bad-config"
+   */
   float(key: string): number | undefined {
     const value = this.#values.get(key);
     if (value === undefined) {

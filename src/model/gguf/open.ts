@@ -33,10 +33,11 @@ export interface GgufModel {
 }
 
 /**
- * Opens the file and checks all that does not need the weights. Shapes are left to whoever knows the config's meaning.
- * @throws UserError "not-gguf", "bad-header", "unreadable-file", "missing-file" for one part of several,
- *   "unsupported-architecture", "bad-config", "bad-tokenizer", "missing-tensor", "wrong-dtype", "wrong-shape"; the signal's
- *   AbortError
+ * Opens the file and checks all that does not need the weights. Shapes are left to whoever knows
+ * the config's meaning.
+ * @throws UserError "not-gguf", "bad-header", "unreadable-file", "missing-file" for one part of
+ *   several, "unsupported-architecture", "bad-config", "bad-tokenizer", "missing-tensor",
+ *   "wrong-dtype", "wrong-shape"; the signal's AbortError
  */
 export async function openGguf(source: ByteSource, signal: AbortSignal): Promise<GgufModel> {
   const file = await openGgufFile(source, signal);
@@ -94,7 +95,10 @@ async function factsOf(file: GgufFile, signal: AbortSignal): Promise<TensorFacts
   };
 }
 
-/** @throws UserError "wrong-dtype" for anything but plain numbers, "wrong-shape" for more than one row of them */
+/**
+ * @throws UserError "wrong-dtype" for anything but plain numbers, "wrong-shape" for more than one
+ * row of them
+ */
 async function readVector(
   file: GgufFile,
   tensor: GgufTensor,

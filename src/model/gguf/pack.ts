@@ -1,5 +1,5 @@
-// GGUF's blocks of 32 as groups of q4 and q8: codes and scales are moved, no value is computed. Every value is the same but for
-// the sign of a zero.
+// GGUF's blocks of 32 as groups of q4 and q8: codes and scales are moved, no value is computed.
+// Every value is the same but for the sign of a zero.
 import { halfAt } from "../../formats/gguf/half.ts";
 import { f32ToF16 } from "../../util/bytes.ts";
 import type { WeightFormat } from "../weight-format/format.ts";
@@ -37,7 +37,9 @@ export interface PackedGroups {
   scales: Uint32Array<ArrayBuffer>;
 }
 
-/** Whole blocks as groups. Scales that are not finite, or too large for a bias, come out as such. */
+/**
+ * Whole blocks as groups. Scales that are not finite, or too large for a bias, come out as such.
+ */
 export function packBlocks(packing: Packing, bytes: Uint8Array): PackedGroups {
   const { format, blockBytes, codesAt, zero, moveCodes } = packing;
   const count = bytes.length / blockBytes;

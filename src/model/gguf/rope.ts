@@ -1,4 +1,5 @@
-// RoPE's scaling as config.json has it. GGUF gives a type and a factor, or what each frequency is divided by, worked out.
+// RoPE's scaling as config.json has it. GGUF gives a type and a factor, or what each frequency is
+// divided by, worked out.
 import { UserError } from "../../util/errors.ts";
 import type { Metadata } from "./metadata.ts";
 
@@ -11,7 +12,10 @@ export interface RopeTensors {
   short: Float32Array | null;
 }
 
-/** Llama 3.1 and 3.2 have these, and the converter writes no others (conversion/llama.py, generate_extra_tensors). */
+/**
+ * Llama 3.1 and 3.2 have these, and the converter writes no others (conversion/llama.py,
+ * generate_extra_tensors).
+ */
 const lowFreqFactor = 1;
 const highFreqFactor = 4;
 /** The converter has taken 8192 whatever the config said; later ones may not. */
@@ -24,7 +28,8 @@ type Fields = Record<string, unknown>;
 /**
  * The value of `rope_scaling`; null for none.
  * @param prefix of the model's own keys
- * @throws UserError "unsupported-architecture" for divisors that no scaling of transformers gives, "bad-config"
+ * @throws UserError "unsupported-architecture" for divisors that no scaling of transformers gives,
+ * "bad-config"
  */
 export function ropeScalingOf(
   metadata: Metadata,

@@ -1,4 +1,5 @@
-// Rows of a GGUF tensor in the order of the model. Blocks lie along rows, so packed rows move as well as plain ones.
+// Rows of a GGUF tensor in the order of the model. Blocks lie along rows, so packed rows move as
+// well as plain ones.
 import type { RowSource } from "../../formats/gguf/file.ts";
 import type { GgufTensor } from "../../formats/gguf/tensor-info.ts";
 
@@ -6,8 +7,8 @@ import type { GgufTensor } from "../../formats/gguf/tensor-info.ts";
 export type RowOrder = (row: number) => number;
 
 /**
- * Undoes what llama.cpp's converter does to q and k of Llama's kind (conversion/llama.py, LlamaModel.permute): it takes the
- * rows of a head's two halves in turns.
+ * Undoes what llama.cpp's converter does to q and k of Llama's kind (conversion/llama.py,
+ * LlamaModel.permute): it takes the rows of a head's two halves in turns.
  */
 export function halvesOfHeads(headDim: number): RowOrder {
   const half = headDim / 2;
@@ -18,8 +19,9 @@ export function halvesOfHeads(headDim: number): RowOrder {
 }
 
 /**
- * Bytes of the model's rows `first` to `end`, in a buffer of their own. With an order, the file is read from the lowest row that
- * is needed to the highest, which are less than a head apart from them.
+ * Bytes of the model's rows `first` to `end`, in a buffer of their own. With an order, the file is
+ * read from the lowest row that is needed to the highest, which are less than a head apart from
+ * them.
  */
 export async function readRows(
   file: RowSource,

@@ -1,6 +1,6 @@
-// A SentencePiece BPE vocabulary (`tokenizer.ggml.model` llama) as tokenizer.json has it. The file has a score for each piece;
-// merges are made of them as transformers does (generate_merges in tokenization_utils_base.py), which gives those of
-// the models' own tokenizer.json.
+// A SentencePiece BPE vocabulary (`tokenizer.ggml.model` llama) as tokenizer.json has it. The file
+// has a score for each piece; merges are made of them as transformers does (generate_merges in
+// tokenization_utils_base.py), which gives those of the models' own tokenizer.json.
 import type { TokenizerParts } from "./byte-level.ts";
 import type { Metadata } from "./metadata.ts";
 import { readScores, specialId, tokenType, type Vocabulary } from "./vocabulary.ts";
@@ -11,7 +11,8 @@ const space = "\u2581";
 type Merge = [left: string, right: string];
 
 /**
- * @param longestFirst of pieces with equal scores, as the tokenizers of Gemma are made; else in the order of ids
+ * @param longestFirst of pieces with equal scores, as the tokenizers of Gemma are made; else in the
+ * order of ids
  * @throws UserError "bad-tokenizer", "bad-config"
  */
 export function sentencePieceParts(

@@ -1,5 +1,5 @@
-// The tokenizer inside a GGUF file as the objects that tokenizer.json and tokenizer_config.json would hold.
-// Sources: ggml-org/llama.cpp src/llama-vocab.cpp, conversion/base.py and phi.py.
+// The tokenizer inside a GGUF file as the objects that tokenizer.json and tokenizer_config.json
+// would hold. Sources: ggml-org/llama.cpp src/llama-vocab.cpp, conversion/base.py and phi.py.
 import type { GgufArchitecture } from "./architecture.ts";
 import { byteLevelParts } from "./byte-level.ts";
 import type { Metadata } from "./metadata.ts";
@@ -15,7 +15,10 @@ import {
 export interface GgufTokenizer {
   /** As parsed from tokenizer.json. */
   json: Record<string, unknown>;
-  /** As parsed from tokenizer_config.json; `chat_template` is a string or a list of `{name, template}`. */
+  /**
+   * As parsed from tokenizer_config.json; `chat_template` is a string or a list of `{name,
+   * template}`.
+   */
   config: Record<string, unknown>;
 }
 

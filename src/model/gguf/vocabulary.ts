@@ -1,5 +1,5 @@
-// The tokens of a GGUF file, with their kinds and scores.
-// Sources: ggml-org/llama.cpp src/llama-vocab.cpp (llama_vocab::impl::load), gguf-py/gguf/constants.py (TokenType).
+// The tokens of a GGUF file, with their kinds and scores. Sources: ggml-org/llama.cpp
+// src/llama-vocab.cpp (llama_vocab::impl::load), gguf-py/gguf/constants.py (TokenType).
 import { UserError } from "../../util/errors.ts";
 import type { Metadata } from "./metadata.ts";
 

@@ -1,7 +1,11 @@
-// How much a template may do: real ones come nowhere near, and beyond it a page would run out of memory or patience.
+// How much a template may do: real ones come nowhere near, and beyond it a page would run out of
+// memory or patience.
 import { TemplateFault } from "./values.ts";
 
-/** Steps of evaluation; a second's worth or two. The most verbose of real templates take 300 for a message. */
+/**
+ * Steps of evaluation; a second's worth or two. The most verbose of real templates take 300 for a
+ * message.
+ */
 const maxSteps = 5_000_000;
 /** Characters of all texts made on the way, and 16 for each item of a list. */
 const maxMade = 2 ** 26;

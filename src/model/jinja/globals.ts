@@ -1,5 +1,5 @@
-// The functions that every template can call.
-// Source: jinja2/defaults.py, jinja2/sandbox.py (safe_range) and transformers' chat_template_utils.py.
+// The functions that every template can call. Source: jinja2/defaults.py, jinja2/sandbox.py
+// (safe_range) and transformers' chat_template_utils.py.
 import { Bound } from "./arguments.ts";
 import { makeRange, pairFrom } from "./loop.ts";
 import { method } from "./members.ts";

@@ -211,7 +211,10 @@ class Interpreter {
     return new Thing("Macro", { call, attribute });
   }
 
-  /** Arguments to parameters; what is left goes to `varargs` and `kwargs` where the body asks for them. */
+  /**
+   * Arguments to parameters; what is left goes to `varargs` and `kwargs` where the body asks for
+   * them.
+   */
   #bind(
     macro: string,
     parameters: readonly Parameter[],

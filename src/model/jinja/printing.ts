@@ -110,7 +110,9 @@ function byNumber(character: string): string {
   return code < 0x100 ? `\\x${hex(2)}` : code < 0x10000 ? `\\u${hex(4)}` : `\\U${hex(8)}`;
 }
 
-/** The shortest digits that give the number back, always with a point or an exponent of two digits. */
+/**
+ * The shortest digits that give the number back, always with a point or an exponent of two digits.
+ */
 export function floatText(value: number): string {
   if (Number.isNaN(value)) {
     return "nan";

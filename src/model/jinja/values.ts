@@ -1,5 +1,5 @@
-// The values of a template, which are Python's: what they print, whether they count as true, what they hold.
-// Source: Python's language reference and jinja2/runtime.py (Undefined).
+// The values of a template, which are Python's: what they print, whether they count as true, what
+// they hold. Source: Python's language reference and jinja2/runtime.py (Undefined).
 
 export type Value =
   | null
@@ -16,7 +16,9 @@ export type Value =
   | Undefined
   | Thing;
 
-/** Keys in order of insertion; numbers are Python's int, which is why float has a class of its own. */
+/**
+ * Keys in order of insertion; numbers are Python's int, which is why float has a class of its own.
+ */
 export type Dict = Map<Value, Value>;
 
 /** What ends a template's work: its own fault, or too much of it. */
@@ -89,7 +91,10 @@ export class Stream {
   }
 }
 
-/** A name or member that is not there: prints nothing, is false and empty, and refuses everything else. */
+/**
+ * A name or member that is not there: prints nothing, is false and empty, and refuses everything
+ * else.
+ */
 export class Undefined {
   readonly message: string;
 

@@ -1,5 +1,5 @@
-// `X.weight.quant_state.bitsandbytes__nf4`: the JSON, as bytes, in which bitsandbytes says how it quantised a weight.
-// Source: bitsandbytes 0.50.2, functional.py (QuantState.as_dict, from_dict).
+// `X.weight.quant_state.bitsandbytes__nf4`: the JSON, as bytes, in which bitsandbytes says how it
+// quantised a weight. Source: bitsandbytes 0.50.2, functional.py (QuantState.as_dict, from_dict).
 import { UserError } from "../../util/errors.ts";
 import { shownJson } from "../../util/shown.ts";
 

@@ -1,10 +1,12 @@
-// Weights that bitsandbytes quantised to 4 bits: codes into a table of 16, times the absolute maximum of their block.
-// Source: bitsandbytes 0.50.2, functional.py (quantize_4bit, QuantState) and backends/default/ops.py.
+// Weights that bitsandbytes quantised to 4 bits: codes into a table of 16, times the absolute
+// maximum of their block. Source: bitsandbytes 0.50.2, functional.py (quantize_4bit, QuantState)
+// and backends/default/ops.py.
 //
-// `X.weight` has two codes a byte, the first in the high half, over the whole matrix row by row; `X.weight.absmax` one number
-// for each block: f32, or with double quantisation a byte into `nested_quant_map`, times `nested_absmax` of its 256, plus an
-// offset. Double-quantised blocks of 64 are kept as they are (weight-format nf4, whose tables take fp4's 16 values as well);
-// all else is kept as f16.
+// `X.weight` has two codes a byte, the first in the high half, over the whole matrix row by row;
+// `X.weight.absmax` one number for each block: f32, or with double quantisation a byte into
+// `nested_quant_map`, times `nested_absmax` of its 256, plus an offset. Double-quantised blocks of
+// 64 are kept as they are (weight-format nf4, whose tables take fp4's 16 values as well); all else
+// is kept as f16.
 import { UserError } from "../../util/errors.ts";
 import type { StoredTensor } from "../folder/shards.ts";
 import type { SourceTensor } from "../source-tensor.ts";
@@ -45,7 +47,8 @@ interface Layout extends ExpectedState {
 
 /**
  * @param parts what `partsOf` finds
- * @param shape of the matrix, as config.json has it; the JSON beside the weight must agree, which is seen when it is read
+ * @param shape of the matrix, as config.json has it; the JSON beside the weight must agree, which
+ * is seen when it is read
  * @throws UserError "missing-tensor", "wrong-dtype", "wrong-shape", naming file and tensor
  */
 export function bitsandbytesTensor(
@@ -198,7 +201,10 @@ async function readAbsmax(
   return largest;
 }
 
-/** The codes with their halves of a byte exchanged, the maxima's bytes as they are, and all tables in one. */
+/**
+ * The codes with their halves of a byte exchanged, the maxima's bytes as they are, and all tables
+ * in one.
+ */
 async function* packedParts(
   { codes, absmax, elements, blockSize }: Layout,
   tablesOf: (signal: AbortSignal) => Promise<Tables>,

@@ -1,9 +1,11 @@
-// Weights that MLX quantised in affine groups: `X.weight` (codes), `X.scales` and `X.biases`. All of it is held exactly.
-// Source: ml-explore/mlx 0.32.4, python/src/ops.cpp (quantize), mlx/backend/cpu/quantized.cpp.
+// Weights that MLX quantised in affine groups: `X.weight` (codes), `X.scales` and `X.biases`. All
+// of it is held exactly. Source: ml-explore/mlx 0.32.4, python/src/ops.cpp (quantize),
+// mlx/backend/cpu/quantized.cpp.
 //
-// The codes of a row are one stream of bits, lowest first, in u32 words; a group along the row shares a scale and a bias:
-// value = scale * code + bias. mx.dequantize rounds the product and then the sum to the type of the scales; here both are f32,
-// so values of f16 and bf16 scales are finer than MLX's own.
+// The codes of a row are one stream of bits, lowest first, in u32 words; a group along the row
+// shares a scale and a bias: value = scale * code + bias. mx.dequantize rounds the product and then
+// the sum to the type of the scales; here both are f32, so values of f16 and bf16 scales are finer
+// than MLX's own.
 import { UserError } from "../../util/errors.ts";
 import type { StoredTensor } from "../folder/shards.ts";
 import type { SourceTensor } from "../source-tensor.ts";

@@ -1,5 +1,6 @@
-// What config.json says of how a model's weights are quantised: `quantization` (MLX) or `quantization_config` (transformers).
-// Sources: mlx-lm utils.py (load_model), transformers utils/quantization_config.py.
+// What config.json says of how a model's weights are quantised: `quantization` (MLX) or
+// `quantization_config` (transformers). Sources: mlx-lm utils.py (load_model), transformers
+// utils/quantization_config.py.
 import { UserError } from "../../util/errors.ts";
 import type { ConfigFields } from "../config/fields.ts";
 import { shownJson } from "../../util/shown.ts";
@@ -28,7 +29,8 @@ const allGroupSizes = [32, 64, 128] as const;
 
 /**
  * @param config the whole of config.json
- * @throws UserError "bad-config" for fields of the wrong kind, "wrong-dtype" for a scheme that cannot be read
+ * @throws UserError "bad-config" for fields of the wrong kind, "wrong-dtype" for a scheme that
+ * cannot be read
  */
 export function parseQuantisation(config: ConfigFields, fileName = "config.json"): Quantisation {
   const ofMlx = config.raw("quantization") ?? null;

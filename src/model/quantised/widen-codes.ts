@@ -25,7 +25,8 @@ export function widenCodes(
       const index = at >>> 5;
       const offset = at & 31;
       const low = (words[index] ?? 0) >>> offset;
-      // A shift by 32 would be one by 0; offset is above 0 wherever a code crosses into the next word.
+      // A shift by 32 would be one by 0; offset is above 0 wherever a code crosses into the next
+      // word.
       const high = offset + bits > 32 ? (words[index + 1] ?? 0) << (32 - offset) : 0;
       packed |= ((low | high) & mask) << (place * keptBits);
       at += bits;

@@ -1,5 +1,5 @@
-// Tokens that are found in a text before anything else is done to it: special tokens, and words added later.
-// Source: tokenizers/src/tokenizer/added_vocabulary.rs.
+// Tokens that are found in a text before anything else is done to it: special tokens, and words
+// added later. Source: tokenizers/src/tokenizer/added_vocabulary.rs.
 import type { Field } from "./field.ts";
 import { maxTokens, type Vocabulary } from "./vocabulary.ts";
 

@@ -1,7 +1,11 @@
-// How many ways a regular expression has to fail, as it is read: JavaScript tries them all and cannot be stopped, and the
-// expressions of tokenizer.json are foreign. A way is counted in bits: what doubles the work is one.
+// How many ways a regular expression has to fail, as it is read: JavaScript tries them all and
+// cannot be stopped, and the expressions of tokenizer.json are foreign. A way is counted in bits:
+// what doubles the work is one.
 
-/** A repetition without an end, on a text of 64 characters. Real expressions (o200k's is the freest) have up to 20 in all. */
+/**
+ * A repetition without an end, on a text of 64 characters. Real expressions (o200k's is the freest)
+ * have up to 20 in all.
+ */
 const endless = 6;
 const most = 23;
 
@@ -31,7 +35,8 @@ export class Freedom {
 /**
  * @param quantifier such as `*` or `{2,5}`
  * @param inner bits of what is repeated
- * @throws SyntaxError for a repetition of what can match in several ways: `(a+)+` takes 2^n steps for n letters
+ * @throws SyntaxError for a repetition of what can match in several ways: `(a+)+` takes 2^n steps
+ * for n letters
  */
 export function repeatedBits(quantifier: string, inner: number): number {
   const [least, largest] = boundsOf(quantifier);

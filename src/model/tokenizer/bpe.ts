@@ -6,7 +6,9 @@ import { byteTokens, fallBack, readVocabulary, type Vocabulary } from "./vocabul
 
 export interface TokenModel {
   vocabulary: Vocabulary;
-  /** Ids of a word. Characters that no token covers and no unknown token stands for are left out. */
+  /**
+   * Ids of a word. Characters that no token covers and no unknown token stands for are left out.
+   */
   tokenize(word: string): number[];
 }
 

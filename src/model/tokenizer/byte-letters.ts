@@ -1,5 +1,5 @@
-// GPT-2's bytes as letters: each of the 256 bytes has one visible character, so that words of bytes are texts.
-// Source: bytes_to_unicode in openai/gpt-2 (src/encoder.py).
+// GPT-2's bytes as letters: each of the 256 bytes has one visible character, so that words of bytes
+// are texts. Source: bytes_to_unicode in openai/gpt-2 (src/encoder.py).
 
 const letterOfByte: string[] = [];
 const byteOfLetter = new Map<string, number>();
@@ -24,7 +24,10 @@ export function bytesToLetters(text: string): string {
   return letters;
 }
 
-/** The way back; a token with any other character stands for its own UTF-8. Broken UTF-8 becomes U+FFFD. */
+/**
+ * The way back; a token with any other character stands for its own UTF-8. Broken UTF-8 becomes
+ * U+FFFD.
+ */
 export function lettersToText(tokens: readonly string[]): string {
   const bytes = tokens.flatMap((token) => {
     const own = Array.from(token, (letter) => byteOfLetter.get(letter));

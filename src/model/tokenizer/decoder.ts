@@ -104,7 +104,9 @@ function decodeStrictly(bytes: readonly number[]): string {
   }
 }
 
-/** Takes at most `start` of the content away in front of each token and at most `stop` behind it. */
+/**
+ * Takes at most `start` of the content away in front of each token and at most `stop` behind it.
+ */
 function readStrip(field: Field): DecodeStep {
   const content = field.at("content").text();
   const start = field.at("start").count(1_000);

@@ -1,4 +1,5 @@
-// A value of a foreign JSON file together with its place in it, so that every fault can say where it is.
+// A value of a foreign JSON file together with its place in it, so that every fault can say where
+// it is.
 import { UserError } from "../../util/errors.ts";
 import { shownJson } from "../../util/shown.ts";
 

@@ -1,5 +1,5 @@
-// What tokenizer.json does to a text before it is cut: Unicode forms, replacements, case, and sentencepiece's own table.
-// Source: tokenizers/src/normalizers/*.rs.
+// What tokenizer.json does to a text before it is cut: Unicode forms, replacements, case, and
+// sentencepiece's own table. Source: tokenizers/src/normalizers/*.rs.
 import { badTokenizer, type Field } from "./field.ts";
 import { readPrecompiled } from "./precompiled.ts";
 import { readPattern } from "./splitting.ts";
@@ -23,7 +23,10 @@ const types = [
   "ByteLevel",
 ] as const;
 
-/** Real files have at most ten steps, one level deep. The bounds keep a made-up one from exhausting stack and time. */
+/**
+ * Real files have at most ten steps, one level deep. The bounds keep a made-up one from exhausting
+ * stack and time.
+ */
 const maxDepth = 8;
 export const maxSteps = 100;
 /** NFKD makes 18 characters of one; a table may make more. Beyond that it is a bomb. */

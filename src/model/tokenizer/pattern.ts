@@ -1,7 +1,8 @@
-// Oniguruma's regular expressions (Ruby syntax, UTF-8), as tokenizer.json has them, to those of JavaScript.
-// Differences that matter: \s is White_Space (JavaScript adds U+FEFF and lacks U+0085), \d and \w are Unicode's, `.` stops at
-// \n alone, `++ *+ ?+` and (?>) never give back, (?i:) and POSIX classes exist, ^ and $ are of lines.
-// Source: Oniguruma doc/RE and doc/SYNTAX.md; the classes were compared with Python's tokenizers over all characters.
+// Oniguruma's regular expressions (Ruby syntax, UTF-8), as tokenizer.json has them, to those of
+// JavaScript. Differences that matter: \s is White_Space (JavaScript adds U+FEFF and lacks U+0085),
+// \d and \w are Unicode's, `.` stops at \n alone, `++ *+ ?+` and (?>) never give back, (?i:) and
+// POSIX classes exist, ^ and $ are of lines. Source: Oniguruma doc/RE and doc/SYNTAX.md; the
+// classes were compared with Python's tokenizers over all characters.
 import { Freedom, repeatedBits } from "./backtracking.ts";
 
 /** Longer than any real one (GPT-4o's has 430); a bound on the work of translating. */

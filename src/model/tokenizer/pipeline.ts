@@ -1,5 +1,6 @@
-// tokenizer.json as a whole: added tokens, normalizer, pre-tokenizer, model, post-processor, decoder.
-// Ids are those of Hugging Face tokenizers 0.23 (tokenizers/src/tokenizer/mod.rs), in every case of tests/golden/tokenizers.
+// tokenizer.json as a whole: added tokens, normalizer, pre-tokenizer, model, post-processor,
+// decoder. Ids are those of Hugging Face tokenizers 0.23 (tokenizers/src/tokenizer/mod.rs), in
+// every case of tests/golden/tokenizers.
 import { readAddedTokens, TokenFinder, type AddedToken, type Section } from "./added-tokens.ts";
 import { readBpe, type TokenModel } from "./bpe.ts";
 import { readDecoder } from "./decoder.ts";
@@ -22,8 +23,8 @@ export interface TokenPipeline {
 
 /**
  * @param field all of tokenizer.json
- * @param vocabSize rows of the embedding. An added token beyond it (Gemma 3's image token, on the text-only models) is read as
- *   the plain text that it is.
+ * @param vocabSize rows of the embedding. An added token beyond it (Gemma 3's image token, on the
+ *   text-only models) is read as the plain text that it is.
  * @throws UserError "bad-tokenizer"
  */
 export function readPipeline(field: Field, vocabSize: number): TokenPipeline {
@@ -54,7 +55,8 @@ export function readPipeline(field: Field, vocabSize: number): TokenPipeline {
     decode(ids, skipSpecialTokens) {
       const tokens = ids.flatMap((id) => {
         const token = addedById.get(id);
-        // Python knows a special token by its text, so one that is normalised into another is not left out.
+        // Python knows a special token by its text, so one that is normalised into another is not
+        // left out.
         const isSpecial = token?.isSpecial === true && token.form === token.content;
         return skipSpecialTokens && isSpecial ? [] : (token?.form ?? tokenOf[id] ?? []);
       });

@@ -1,5 +1,5 @@
-// What is put around the tokens of a text: begin and end tokens, where the tokenizer adds them itself.
-// Source: tokenizers/src/processors/*.rs.
+// What is put around the tokens of a text: begin and end tokens, where the tokenizer adds them
+// itself. Source: tokenizers/src/processors/*.rs.
 import type { Field } from "./field.ts";
 import { maxTokens } from "./vocabulary.ts";
 

@@ -1,6 +1,7 @@
-// sentencepiece's precompiled normalisation: a double-array trie from byte sequences to their replacements.
-// Source: sentencepiece's builder.cc (the blob), Darts-clone (the units), and the Rust crate spm_precompiled (how it is
-// applied: per grapheme shorter than six bytes, then per character, each time the shortest entry that fits).
+// sentencepiece's precompiled normalisation: a double-array trie from byte sequences to their
+// replacements. Source: sentencepiece's builder.cc (the blob), Darts-clone (the units), and the
+// Rust crate spm_precompiled (how it is applied: per grapheme shorter than six bytes, then per
+// character, each time the shortest entry that fits).
 import type { Field } from "./field.ts";
 
 /** The largest real table (nmt_nfkc_cf) has 0.3 MB. */
@@ -16,7 +17,10 @@ interface Table {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** @param field base64 of: size of the trie in bytes (u32, little-endian), the trie, the replacements; null is none */
+/**
+ * @param field base64 of: size of the trie in bytes (u32, little-endian), the trie, the
+ * replacements; null is none
+ */
 export function readPrecompiled(field: Field): (text: string) => string {
   if (!field.isGiven || field.text() === "") {
     return (text) => text;

@@ -7,12 +7,18 @@ import { badTokenizer } from "./field.ts";
 export interface TokenizerParts {
   /** What tokenizer.json holds. */
   tokenizer: unknown;
-  /** What tokenizer_config.json and special_tokens_map.json hold; absent or null where there is none. */
+  /**
+   * What tokenizer_config.json and special_tokens_map.json hold; absent or null where there is
+   * none.
+   */
   config?: unknown;
   specialTokensMap?: unknown;
   /** Chat templates that lie in files of their own, by name; they win over those of the config. */
   templates?: ReadonlyMap<string, string>;
-  /** `eos_token_id` of config.json or generation_config.json: asked where no file names the end token. */
+  /**
+   * `eos_token_id` of config.json or generation_config.json: asked where no file names the end
+   * token.
+   */
   eosIds?: readonly number[];
   /** Where the tokenizer was, for errors; `tokenizer.json` unless given. */
   file?: string;
@@ -28,9 +34,10 @@ export function isTokenizerFile(name: string): boolean {
 }
 
 /**
- * @param texts by file name. `chat_template.jinja` is the default template, any other `.jinja` one that has its name
- *   (`additional_chat_templates/tool_use.jinja`, with or without the folder).
- * @throws UserError "bad-tokenizer" naming the file that is no JSON object; without tokenizer.json too
+ * @param texts by file name. `chat_template.jinja` is the default template, any other `.jinja` one
+ *   that has its name (`additional_chat_templates/tool_use.jinja`, with or without the folder).
+ * @throws UserError "bad-tokenizer" naming the file that is no JSON object; without tokenizer.json
+ * too
  */
 export function readTokenizerFiles(
   texts: ReadonlyMap<string, string>,
@@ -64,7 +71,10 @@ function templatesIn(
   return templates;
 }
 
-/** `chat_template` of a config: a string, a list of `{name, template}`, or an object of them by name. */
+/**
+ * `chat_template` of a config: a string, a list of `{name, template}`, or an object of them by
+ * name.
+ */
 export function templatesOf(value: unknown): [string, string][] {
   if (typeof value === "string") {
     return [[defaultTemplate, value]];

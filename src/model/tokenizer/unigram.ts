@@ -1,5 +1,6 @@
-// Unigram: of all ways to cut a word into tokens, the one whose log-probabilities add up to the most.
-// Source: tokenizers/src/models/unigram/model.rs (encode_optimized), which follows sentencepiece.
+// Unigram: of all ways to cut a word into tokens, the one whose log-probabilities add up to the
+// most. Source: tokenizers/src/models/unigram/model.rs (encode_optimized), which follows
+// sentencepiece.
 import type { TokenModel } from "./bpe.ts";
 import { shown, type Field } from "./field.ts";
 import { byteTokens, fallBack, maxTokens, type Vocabulary } from "./vocabulary.ts";

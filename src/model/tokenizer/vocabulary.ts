@@ -8,7 +8,10 @@ export interface Vocabulary {
   size: number;
 }
 
-/** Gemma has 262,144. Eight times that is a broken file, and ids below it pack into 53 bits with a merge's rank. */
+/**
+ * Gemma has 262,144. Eight times that is a broken file, and ids below it pack into 53 bits with a
+ * merge's rank.
+ */
 export const maxTokens = 2 ** 21;
 
 /** Every id is given once. @throws UserError "bad-tokenizer" naming the token */

@@ -10,10 +10,11 @@ const smallestStep = 1e-7;
 const largestF16 = 65504;
 
 /**
- * Quantises whole groups the way MLX's `mx.quantize` does (`quantize` in mlx/backend/cpu/quantized.cpp): the step spans the
- * group's range, is stretched so that zero falls on a code, and code 0 stands for the end of larger magnitude. Unlike there,
- * scale and bias are rounded to f16 first and the codes chosen for the rounded ones; the bias is taken from the rounded
- * scale, so that zero comes back as near to zero as an f16 bias can bring it.
+ * Quantises whole groups the way MLX's `mx.quantize` does (`quantize` in
+ * mlx/backend/cpu/quantized.cpp): the step spans the group's range, is stretched so that zero falls
+ * on a code, and code 0 stands for the end of larger magnitude. Unlike there, scale and bias are
+ * rounded to f16 first and the codes chosen for the rounded ones; the bias is taken from the
+ * rounded scale, so that zero comes back as near to zero as an f16 bias can bring it.
  * @param values within the range of f16
  * @param error counts what is lost
  */
@@ -48,8 +49,9 @@ export function encodeAffine(
 }
 
 /**
- * The values of q8 and q4, product and sum rounded to f32; with scales of f16 and bf16 the product (11 bits by 8) is exact.
- * MLX's `mx.dequantize` takes the same two steps and rounds each to the type of the scales.
+ * The values of q8 and q4, product and sum rounded to f32; with scales of f16 and bf16 the product
+ * (11 bits by 8) is exact. MLX's `mx.dequantize` takes the same two steps and rounds each to the
+ * type of the scales.
  */
 export function decodeAffine(
   weight: Uint32Array<ArrayBuffer>,
@@ -119,7 +121,8 @@ function fitGroups(values: Float32Array, top: number, groupSize: number) {
   const scales = f16ToF32(f32ToF16(scaleAndBias));
   for (let group = 0; group < groups; group++) {
     const codeOfZero = codesOfZero[group] ?? 0;
-    // Where no code stands for zero (a group of one sign), the end of the range is what must be met.
+    // Where no code stands for zero (a group of one sign), the end of the range is what must be
+    // met.
     const bias = codeOfZero > top ? (edges[group] ?? 0) : -codeOfZero * (scales[2 * group] ?? 0);
     scaleAndBias[2 * group + 1] = Math.min(largestF16, Math.max(-largestF16, bias));
   }
@@ -127,7 +130,10 @@ function fitGroups(values: Float32Array, top: number, groupSize: number) {
   return { scaleAndBias: f16ToF32(halves), halves };
 }
 
-/** To the nearest integer, ties to even, as C's rint: adding 1.5 * 2^52 leaves a double no bits for a fraction. */
+/**
+ * To the nearest integer, ties to even, as C's rint: adding 1.5 * 2^52 leaves a double no bits for
+ * a fraction.
+ */
 function roundToEven(value: number): number {
   const noFraction = 1.5 * 2 ** 52;
   return value + noFraction - noFraction;

@@ -1,4 +1,5 @@
-// Brings a matrix from f32 into its format, a few rows at a time, so that no second copy of the whole is ever needed.
+// Brings a matrix from f32 into its format, a few rows at a time, so that no second copy of the
+// whole is ever needed.
 import { invariant } from "../../util/assert.ts";
 import { f16ToF32, f32ToF16 } from "../../util/bytes.ts";
 import { UserError } from "../../util/errors.ts";
@@ -16,12 +17,21 @@ export interface WeightPart {
 
 const largestF16 = 65504;
 
-/** Values of f16 that are rounded at a time, so that what is made on the way stays in the processor's cache. */
+/**
+ * Values of f16 that are rounded at a time, so that what is made on the way stays in the
+ * processor's cache.
+ */
 const stretch = 16_384;
 
-/** Encodes one matrix: `rows` for its rows in order, then `finish`. All parts together fill every binding. */
+/**
+ * Encodes one matrix: `rows` for its rows in order, then `finish`. All parts together fill every
+ * binding.
+ */
 export class WeightEncoder {
-  /** Against the values given; complete after `finish`. f32 loses nothing, and its norm is not taken. */
+  /**
+   * Against the values given; complete after `finish`. f32 loses nothing, and its norm is not
+   * taken.
+   */
   readonly error = new EncodingError();
   readonly #label: string;
   readonly #shape: WeightShape;

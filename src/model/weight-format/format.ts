@@ -1,14 +1,15 @@
-// How a frozen matrix [rows, cols] lies in memory, on the device and in the bytes sent there. Needs no device.
+// How a frozen matrix [rows, cols] lies in memory, on the device and in the bytes sent there. Needs
+// no device.
 //
-// f32  weight: f32
-// f16  weight: pairs in a u32, low half first
-// q8   weight: 4 bytes in a u32, lowest first; scales: for each group along a row a u32 of two f16 or two bf16, scale low,
+// f32 weight: f32 f16 weight: pairs in a u32, low half first q8 weight: 4 bytes in a u32, lowest
+// first; scales: for each group along a row a u32 of two f16 or two bf16, scale low,
 //      bias high, or two f32. value = scale * byte + bias
-// q4   the same with 8 nibbles in a u32, lowest first
-// nf4  weight: 8 nibbles in a u32, lowest first; scales: one byte for each block of 64, 4 in a u32; tables: see nf4.ts.
+// q4 the same with 8 nibbles in a u32, lowest first nf4 weight: 8 nibbles in a u32, lowest first;
+// scales: one byte for each block of 64, 4 in a u32; tables: see nf4.ts.
 //      value = nf4[nibble] * absmax of its block
 //
-// q8 and q4 hold MLX's affine groups and GGUF's Q8_0, Q4_0 and Q4_1 exactly; nf4 holds what bitsandbytes double-quantised.
+// q8 and q4 hold MLX's affine groups and GGUF's Q8_0, Q4_0 and Q4_1 exactly; nf4 holds what
+// bitsandbytes double-quantised.
 import { invariant } from "../../util/assert.ts";
 
 export type WeightFormat = "f32" | "f16" | "q8" | "q4" | "nf4";
@@ -22,7 +23,9 @@ export type ScaleType = "f16" | "bf16" | "f32";
 /** All that the code of a reader depends on. */
 export interface WeightLayout {
   readonly format: WeightFormat;
-  /** Values that share a scale: 32, 64 or 128 of q8 and q4, always 64 of nf4, none of f32 and f16. */
+  /**
+   * Values that share a scale: 32, 64 or 128 of q8 and q4, always 64 of nf4, none of f32 and f16.
+   */
   readonly groupSize?: number | undefined;
   /** Of q8 and q4. */
   readonly scaleType?: ScaleType | undefined;
@@ -33,7 +36,10 @@ export interface WeightShape extends WeightLayout {
   readonly cols: number;
 }
 
-/** Where nf4's `tables` begin: the values of a nibble, of an absmax byte, the offset, the nested maxima. */
+/**
+ * Where nf4's `tables` begin: the values of a nibble, of an absmax byte, the offset, the nested
+ * maxima.
+ */
 export const nf4Tables = { values: 0, map: 16, offset: 272, nested: 273 };
 /** Absolute maxima that share a nested maximum. */
 export const nf4NestedBlock = 256;
@@ -59,7 +65,10 @@ export function groupOf(format: WeightFormat, groupSize?: number): number {
   }
 }
 
-/** What a matrix really gets: norms (one row) and odd widths stay f32, and rows that are not whole groups are f16. */
+/**
+ * What a matrix really gets: norms (one row) and odd widths stay f32, and rows that are not whole
+ * groups are f16.
+ */
 export function formatFor(
   wanted: WeightFormat,
   rows: number,
@@ -72,7 +81,10 @@ export function formatFor(
   return cols % groupOf(wanted, groupSize) === 0 ? wanted : "f16";
 }
 
-/** Bytes of each binding, all multiples of 4; but for f32, `cols` must be a multiple of 4 and of the group. */
+/**
+ * Bytes of each binding, all multiples of 4; but for f32, `cols` must be a multiple of 4 and of the
+ * group.
+ */
 export function weightBytes({
   format,
   rows,

@@ -1,8 +1,9 @@
-// nf4 with double quantisation, the scheme of bitsandbytes (QLoRA, Dettmers et al. 2023): 4-bit codes into a table made for
-// normally distributed weights, scaled by each block's absolute maximum, which is itself an 8-bit code.
+// nf4 with double quantisation, the scheme of bitsandbytes (QLoRA, Dettmers et al. 2023): 4-bit
+// codes into a table made for normally distributed weights, scaled by each block's absolute
+// maximum, which is itself an 8-bit code.
 //
-// tables: the 16 values of a nibble, the 256 of an absmax byte (`map`), the offset, then one nested maximum for 256 blocks.
-// absmax of a block = map[its byte] * nested maximum + offset
+// tables: the 16 values of a nibble, the 256 of an absmax byte (`map`), the offset, then one nested
+// maximum for 256 blocks. absmax of a block = map[its byte] * nested maximum + offset
 import type { EncodingError } from "./encoding-error.ts";
 import { nf4NestedBlock, nf4Tables } from "./format.ts";
 
@@ -32,8 +33,9 @@ export const nf4Values = Float32Array.of(
 );
 
 /**
- * The 256 values of an absmax byte, ascending: bitsandbytes' signed dynamic map. Seven decades below 1; each has twice as
- * many values as the one under it, the middles of equal parts of [0.1, 1].
+ * The 256 values of an absmax byte, ascending: bitsandbytes' signed dynamic map. Seven decades
+ * below 1; each has twice as many values as the one under it, the middles of equal parts of [0.1,
+ * 1].
  */
 export function dynamicMap(): Float32Array<ArrayBuffer> {
   const positive = Array.from({ length: 7 }, (_, decade) => {
@@ -58,7 +60,10 @@ export interface EncodedBlocks {
   residues: Float32Array<ArrayBuffer>;
 }
 
-/** 4-bit codes of whole blocks. @param error counts the values; what is lost is known only with the stored maxima */
+/**
+ * 4-bit codes of whole blocks. @param error counts the values; what is lost is known only with the
+ * stored maxima
+ */
 export function encodeBlocks(values: Float32Array, error: EncodingError): EncodedBlocks {
   const bounds = middles(nf4Values);
   const firstCodes = firstCodeOfSteps(bounds);
@@ -126,7 +131,9 @@ export function encodeAbsmax(absmax: Float32Array): {
   return { scales: new Uint32Array(bytes.buffer), tables };
 }
 
-/** The values of {@link encodeBlocks} and {@link encodeAbsmax}, with every operation rounded to f32. */
+/**
+ * The values of {@link encodeBlocks} and {@link encodeAbsmax}, with every operation rounded to f32.
+ */
 export function decodeNf4(
   weight: Uint32Array,
   scales: Uint32Array,
@@ -152,9 +159,10 @@ export function storedAbsmax(scales: Uint32Array, tables: Float32Array, index: n
 }
 
 /**
- * Counts what is lost, of blocks in order. A value v with the unit u = nf4[code] is stored as u a' where its block's maximum
- * is a, so v - u a' = (v - u a) + u (a - a'). `residues` has for each block the sums of (v - u a)^2, of (v - u a) u and of
- * u^2, and the largest |v - u a|; the largest error follows to within |a - a'|, and is never put too low.
+ * Counts what is lost, of blocks in order. A value v with the unit u = nf4[code] is stored as u a'
+ * where its block's maximum is a, so v - u a' = (v - u a) + u (a - a'). `residues` has for each
+ * block the sums of (v - u a)^2, of (v - u a) u and of u^2, and the largest |v - u a|; the largest
+ * error follows to within |a - a'|, and is never put too low.
  */
 export function addBlockErrors(
   error: EncodingError,
@@ -177,7 +185,10 @@ function middles(ascending: Float32Array): Float32Array {
   );
 }
 
-/** How many of the bounds lie below: the code whose value is nearest. @param bounds 2^n - 1 of them, ascending */
+/**
+ * How many of the bounds lie below: the code whose value is nearest. @param bounds 2^n - 1 of them,
+ * ascending
+ */
 function countBelow(bounds: Float32Array, value: number): number {
   let count = 0;
   for (let half = (bounds.length + 1) / 2; half >= 1; half /= 2) {
@@ -187,8 +198,8 @@ function countBelow(bounds: Float32Array, value: number): number {
 }
 
 /**
- * The lowest code in each step of -1 to 1. A step is narrower than the bounds are apart, so that one comparison with the bound
- * above the lowest code tells a value's own.
+ * The lowest code in each step of -1 to 1. A step is narrower than the bounds are apart, so that
+ * one comparison with the bound above the lowest code tells a value's own.
  */
 function firstCodeOfSteps(bounds: Float32Array): Uint8Array {
   return Uint8Array.from({ length: 2 * stepsOfOne }, (_, step) =>

@@ -2,7 +2,9 @@
 import type { SourceTensor } from "../source-tensor.ts";
 import type { WeightChoice } from "./weight-store.ts";
 
-/** The middle one: groups of 32 take more memory, groups of 128 lose more. MLX's own default, too. */
+/**
+ * The middle one: groups of 32 take more memory, groups of 128 lose more. MLX's own default, too.
+ */
 const usualGroup = 64;
 
 /** What weights of 16 bits or more can be packed to, the most faithful first. */
@@ -13,8 +15,8 @@ export const packedChoices: readonly WeightChoice[] = [
 ];
 
 /**
- * The formats that make sense for a model's files, the files' own first. Weights that are packed stay as they are: another
- * format would be larger, lose again, or both.
+ * The formats that make sense for a model's files, the files' own first. Weights that are packed
+ * stay as they are: another format would be larger, lose again, or both.
  */
 export function choicesFor(tensors: ReadonlyMap<string, SourceTensor>): WeightChoice[] {
   const matrices = [...tensors.values()].filter(({ kept }) => kept.rows > 1);

@@ -1,4 +1,5 @@
-// From a tensor as a file keeps it to the bytes of a format, a piece at a time; what is lost on the way is measured.
+// From a tensor as a file keeps it to the bytes of a format, a piece at a time; what is lost on the
+// way is measured.
 import type { SourceTensor } from "../source-tensor.ts";
 import { WeightEncoder, type WeightPart } from "../weight-format/encode.ts";
 import { EncodingError } from "../weight-format/encoding-error.ts";
@@ -36,9 +37,11 @@ export class ConversionReport {
 }
 
 /**
- * A tensor's bytes in the wanted format: the file's own where it packs in that very way, else encoded from its values.
+ * A tensor's bytes in the wanted format: the file's own where it packs in that very way, else
+ * encoded from its values.
  * @param report is told what is lost, once the last part is taken
- * @throws UserError for bytes that cannot be had or a value that the format cannot hold; the signal's AbortError
+ * @throws UserError for bytes that cannot be had or a value that the format cannot hold; the
+ * signal's AbortError
  */
 export async function* convertTensor(
   tensor: SourceTensor,

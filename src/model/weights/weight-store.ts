@@ -1,4 +1,5 @@
-// The frozen weights of a model in the formats they are kept in, ready for a device: what an engine takes.
+// The frozen weights of a model in the formats they are kept in, ready for a device: what an engine
+// takes.
 import { invariant } from "../../util/assert.ts";
 import type { SourceTensor } from "../source-tensor.ts";
 import { tensorsOf } from "../tensors.ts";
@@ -19,8 +20,10 @@ export interface WeightStore {
   /** How each of the decoder's tensors is kept, by Hugging Face name. */
   readonly shapes: ReadonlyMap<string, WeightShape>;
   /**
-   * A tensor's bytes as they lie on a device, in pieces of at most 16 MiB that together fill every binding.
-   * @throws UserError for bytes that cannot be had or a value that the format cannot hold; the signal's AbortError
+   * A tensor's bytes as they lie on a device, in pieces of at most 16 MiB that together fill every
+   * binding.
+   * @throws UserError for bytes that cannot be had or a value that the format cannot hold; the
+   * signal's AbortError
    */
   parts(name: string, signal: AbortSignal): AsyncIterable<WeightPart>;
 }
@@ -33,7 +36,8 @@ export interface WeightChoice {
 }
 
 /**
- * What a choice means for each tensor of a model: vectors stay f32, rows that are not whole groups are f16.
+ * What a choice means for each tensor of a model: vectors stay f32, rows that are not whole groups
+ * are f16.
  * @param tensors as the files keep them; needed for "stored"
  */
 export function weightShapes(

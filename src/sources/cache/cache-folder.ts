@@ -50,7 +50,10 @@ export async function readLastUsed(folder: StorageFolder): Promise<number | null
   return /^\d{13}$/.test(text) ? Number(text) : null;
 }
 
-/** In a file of its own, so that the manifest is never touched again; a failure to note it stops nothing. */
+/**
+ * In a file of its own, so that the manifest is never touched again; a failure to note it stops
+ * nothing.
+ */
 export async function noteUse(folder: StorageFolder, timeMs: number): Promise<void> {
   const text = new TextEncoder().encode(String(timeMs));
   await writeFile(folder, lastUsedName, text).catch(() => undefined);

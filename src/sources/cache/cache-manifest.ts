@@ -31,7 +31,10 @@ export interface CacheManifest extends ModelDescription {
   readonly blobs: ReadonlyMap<string, readonly Piece[]>;
 }
 
-/** `damaged` fails its hash and can be deleted; `foreign` is whole but of another version, so it is left alone. */
+/**
+ * `damaged` fails its hash and can be deleted; `foreign` is whole but of another version, so it is
+ * left alone.
+ */
 export type OpenedManifest = CacheManifest | "damaged" | "foreign";
 
 /** Another number is not read. */

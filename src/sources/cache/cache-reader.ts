@@ -12,7 +12,8 @@ export interface CacheReader {
   readonly blobs: ReadonlyMap<string, readonly number[]>;
   /**
    * One piece of a blob, in a buffer of its own.
-   * @throws UserError "damaged-file": the model is to be deleted and loaded again; "unreadable-file"; the signal's AbortError
+   * @throws UserError "damaged-file": the model is to be deleted and loaded again;
+   * "unreadable-file"; the signal's AbortError
    */
   read(name: string, piece: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /** The texts as the files of a model, under the model's own name. Throws as `read` does. */

@@ -1,4 +1,5 @@
-// Stores a model piece by piece. It exists from the moment its manifest is on the disk, and not before.
+// Stores a model piece by piece. It exists from the moment its manifest is on the disk, and not
+// before.
 import { invariant } from "../../util/assert.ts";
 import { sha256Hex } from "../../util/bytes.ts";
 import { dataName, removeModel, writeManifest } from "./cache-folder.ts";

@@ -1,4 +1,5 @@
-// Converted models in the page's own storage: the second start and every rebuild of a device read from here.
+// Converted models in the page's own storage: the second start and every rebuild of a device read
+// from here.
 import { invariant } from "../../util/assert.ts";
 import { sha256Hex } from "../../util/bytes.ts";
 import { UserError } from "../../util/errors.ts";
@@ -35,18 +36,24 @@ export interface ModelCache {
   create(key: string, description: ModelDescription): Promise<CacheWriter>;
   /**
    * Opens a stored model; no tab can delete it until it is closed.
-   * @throws UserError "missing-file" when there is none, "damaged-file", "busy" while a tab stores it
+   * @throws UserError "missing-file" when there is none, "damaged-file", "busy" while a tab stores
+   * it
    */
   open(key: string): Promise<CacheReader>;
   /** @throws UserError "busy" while a tab has it open */
   delete(key: string): Promise<void>;
-  /** Bytes of all stored models, and of everything that this site stores where the browser says so. */
+  /**
+   * Bytes of all stored models, and of everything that this site stores where the browser says so.
+   */
   usage(): Promise<{ modelsBytes: number; siteBytes: number | null }>;
 }
 
 const folderName = "models";
 
-/** A key for everything that decides what the stored bytes are: source, revision, format, version of the encoding. */
+/**
+ * A key for everything that decides what the stored bytes are: source, revision, format, version of
+ * the encoding.
+ */
 export async function cacheKey(parts: readonly (string | number | null)[]): Promise<string> {
   return await sha256Hex(new TextEncoder().encode(JSON.stringify(parts)));
 }
@@ -157,7 +164,8 @@ async function sweep(models: StorageFolder): Promise<void> {
   for (const key of await keysOf(models)) {
     const release = await tryLock(lockOf(key), "exclusive");
     if (release !== null) {
-      // A folder that cannot be cleared away now can be the next time: it is no reason to go without the others.
+      // A folder that cannot be cleared away now can be the next time: it is no reason to go
+      // without the others.
       await clearAway(models, key).catch(() => undefined);
       await release();
     }

@@ -1,4 +1,5 @@
-// What a file must hash to: the Hub gives SHA-256 for large files (git LFS), git's own blob hash for the others.
+// What a file must hash to: the Hub gives SHA-256 for large files (git LFS), git's own blob hash
+// for the others.
 import { createSHA1, createSHA256, type IHasher } from "hash-wasm";
 import { concatBytes, hexOf } from "../../util/bytes.ts";
 
@@ -19,7 +20,10 @@ export async function isContent(bytes: Uint8Array<ArrayBuffer>, id: ContentId): 
   return hexOf(digest) === id.hex;
 }
 
-/** A hash to be fed in order; `digest("hex")` is to equal the id's. WebCrypto takes whole values only. */
+/**
+ * A hash to be fed in order; `digest("hex")` is to equal the id's. WebCrypto takes whole values
+ * only.
+ */
 export async function contentHash({ kind }: ContentId, sizeBytes: number): Promise<IHasher> {
   const hash = await (kind === "sha256" ? createSHA256() : createSHA1());
   hash.init();

@@ -1,6 +1,7 @@
-// How far a download has come: one SHA-256 for each window that is in the file, in order, behind one another.
-// Nothing in it is believed: a window counts when the bytes in the file have its hash. So a torn or lost journal, or a
-// file whose end never reached the disk, costs the windows concerned and nothing else, and no order of flushes matters.
+// How far a download has come: one SHA-256 for each window that is in the file, in order, behind
+// one another. Nothing in it is believed: a window counts when the bytes in the file have its hash.
+// So a torn or lost journal, or a file whose end never reached the disk, costs the windows
+// concerned and nothing else, and no order of flushes matters.
 import { writeAll, type OpenFile } from "../storage/private-files.ts";
 
 const recordBytes = 32;

@@ -1,4 +1,5 @@
-// Brings a file of a hub into the page's own storage: under its hash, verified, and going on where a killed tab left off.
+// Brings a file of a hub into the page's own storage: under its hash, verified, and going on where
+// a killed tab left off.
 import { blobSource, type ByteSource } from "../../formats/byte-source.ts";
 import { contentHash, type ContentId } from "./content-id.ts";
 import type { Progress } from "../files.ts";
@@ -27,16 +28,16 @@ export interface StoredFile extends ByteSource {
 }
 
 /**
- * As many requests as browsers make of one server at a time (HTTP/1.1), and few enough bytes on their way for any
- * machine: 24 MiB is also the most that a killed tab fetches twice.
+ * As many requests as browsers make of one server at a time (HTTP/1.1), and few enough bytes on
+ * their way for any machine: 24 MiB is also the most that a killed tab fetches twice.
  */
 const usual: WindowOptions = { windowBytes: 4 * 2 ** 20, connections: 6 };
 
 const folderName = "downloads";
 
 /**
- * The file out of storage; what is not there yet is fetched first. A file that fails its hash is deleted and fetched
- * anew once.
+ * The file out of storage; what is not there yet is fetched first. A file that fails its hash is
+ * deleted and fetched anew once.
  * @throws UserError "damaged-file", "quota", or what the hub's reads throw; the signal's AbortError
  */
 export async function download(
@@ -65,7 +66,10 @@ export async function download(
   }
 }
 
-/** Deletes everything that was downloaded, whole or not, but for what a tab has open. @returns bytes given back */
+/**
+ * Deletes everything that was downloaded, whole or not, but for what a tab has open. @returns bytes
+ * given back
+ */
 export async function deleteDownloads(root: StorageFolder): Promise<number> {
   const folder = await root.getDirectoryHandle(folderName, { create: true });
   let freedBytes = 0;

@@ -1,4 +1,5 @@
-// A remote file in windows of equal size, in order, several on their way at once: memory is bounded by how many those are.
+// A remote file in windows of equal size, in order, several on their way at once: memory is bounded
+// by how many those are.
 import type { RemoteFile } from "./remote-file.ts";
 
 /** One piece of a file. `bytes` is only valid until the next one is asked for. */
@@ -18,9 +19,11 @@ export function windowCount(sizeBytes: number, windowBytes: number): number {
 }
 
 /**
- * The windows from `first` on. Exactly `connections` buffers are made, whatever the file's size; a window is asked for
- * when an earlier one has been taken, so one slow request holds the others back rather than pile them up.
- * @throws UserError of the first request that fails; the signal's AbortError. All requests have ended then.
+ * The windows from `first` on. Exactly `connections` buffers are made, whatever the file's size; a
+ * window is asked for when an earlier one has been taken, so one slow request holds the others back
+ * rather than pile them up.
+ * @throws UserError of the first request that fails; the signal's AbortError. All requests have
+ * ended then.
  */
 export async function* windowsOf(
   file: RemoteFile,

@@ -1,5 +1,5 @@
-// A hub's answer that is not what was asked for, as words for the person.
-// Source of the codes: huggingface_hub 1.x, utils/_http.py (hf_raise_for_status, parse_ratelimit_headers).
+// A hub's answer that is not what was asked for, as words for the person. Source of the codes:
+// huggingface_hub 1.x, utils/_http.py (hf_raise_for_status, parse_ratelimit_headers).
 import { UserError } from "../../util/errors.ts";
 import { formatDuration } from "../../util/format.ts";
 import { PassingFault } from "./retry.ts";
@@ -43,7 +43,10 @@ export function faultOf(response: Response, asked: Asked): UserError | PassingFa
   });
 }
 
-/** Nothing came back at all. A page is not told whether it is the network, an extension or the server's CORS rules. */
+/**
+ * Nothing came back at all. A page is not told whether it is the network, an extension or the
+ * server's CORS rules.
+ */
 export function unreachable(cause: unknown, asked: Asked): Unreachable {
   const { navigator } = globalThis as { navigator?: { onLine?: boolean } };
   const isOffline = navigator?.onLine === false;
@@ -152,7 +155,10 @@ function notFound(response: Response, asked: Asked): UserError {
   });
 }
 
-/** `Retry-After` in seconds or as a date, else the Hub's own `RateLimit: "api";r=0;t=55`; null when neither can be read. */
+/**
+ * `Retry-After` in seconds or as a date, else the Hub's own `RateLimit: "api";r=0;t=55`; null when
+ * neither can be read.
+ */
 function askedWaitMs({ headers }: Response): number | null {
   const retryAfter = headers.get("Retry-After")?.trim() ?? "";
   if (/^\d+$/.test(retryAfter)) {

@@ -44,9 +44,11 @@ export function parseEntry(entry: unknown, asked: Asked): HubEntry | null {
 }
 
 /**
- * The model's metadata with its weights: one `.gguf` when that is wanted or is all there is, else safetensors.
+ * The model's metadata with its weights: one `.gguf` when that is wanted or is all there is, else
+ * safetensors.
  * @param wanted the file of weights that was asked for by name
- * @throws UserError "missing-file" when there are no weights that can be read, or several to choose from
+ * @throws UserError "missing-file" when there are no weights that can be read, or several to choose
+ * from
  */
 export function chooseFiles(
   entries: readonly HubEntry[],

@@ -15,14 +15,17 @@ export interface HubName {
 /** Hosts whose page addresses are taken for names, beside the endpoint's own. */
 const hubHosts = ["huggingface.co", "www.huggingface.co", "hf.co"];
 
-/** The Hub refuses longer names. Source: huggingface_hub 1.x, utils/_validators.py (validate_repo_id). */
+/**
+ * The Hub refuses longer names. Source: huggingface_hub 1.x, utils/_validators.py
+ * (validate_repo_id).
+ */
 const maxNameLength = 96;
 const namePattern = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[\w.-]*\w)?\/[A-Za-z0-9_](?:[\w.-]*\w)?$/;
 const revisionPattern = /^(?!.*(\.\.|\/\/))[\w](?:[\w./+-]{0,198}[\w+-])?$/;
 
 /**
- * `org/name`, `org/name@revision`, `org/name/file.gguf[@revision]`, or the address of a model's page:
- * `https://huggingface.co/org/name[/tree/revision]`, `.../blob/revision/file.gguf`.
+ * `org/name`, `org/name@revision`, `org/name/file.gguf[@revision]`, or the address of a model's
+ * page: `https://huggingface.co/org/name[/tree/revision]`, `.../blob/revision/file.gguf`.
  * @param endpoint whose page addresses are understood too
  * @throws UserError "bad-model-name"
  */

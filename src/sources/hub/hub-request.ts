@@ -1,4 +1,5 @@
-// One request to a hub: the token goes to the hub itself and nowhere else, and a failure is told as what it is.
+// One request to a hub: the token goes to the hub itself and nowhere else, and a failure is told as
+// what it is.
 import { broken, faultOf, nonsense, unreachable, type Asked } from "./hub-faults.ts";
 import { Patience, type Pace } from "./retry.ts";
 
@@ -30,7 +31,8 @@ export function patienceOf({ pace, onNotice }: HubAccess): Patience {
 }
 
 /**
- * One try. Browsers drop the token by themselves where the hub redirects to another origin (Fetch, HTTP-redirect fetch).
+ * One try. Browsers drop the token by themselves where the hub redirects to another origin (Fetch,
+ * HTTP-redirect fetch).
  * @returns an answer of status 2xx, its body unread
  * @throws PassingFault or UserError, see hub-faults.ts; the signal's AbortError
  */
@@ -52,7 +54,8 @@ export async function ask(
     response = await fetch(url, {
       headers: { ...headers, ...(isHub && token !== null && { Authorization: `Bearer ${token}` }) },
       signal: AbortSignal.any([signal, silence.signal]),
-      // Weights would push everything else out of the HTTP cache, and a damaged answer must not come back from there.
+      // Weights would push everything else out of the HTTP cache, and a damaged answer must not
+      // come back from there.
       cache: "no-store",
       credentials: "omit",
       referrerPolicy: "no-referrer",
@@ -71,7 +74,8 @@ export async function ask(
 }
 
 /**
- * A `fetch` for `@huggingface/hub`: tries again with patience, and only lets through what the client can take.
+ * A `fetch` for `@huggingface/hub`: tries again with patience, and only lets through what the
+ * client can take.
  * @throws UserError "network", "access-denied", "bad-model-name"; the signal's AbortError
  */
 export function apiFetch(

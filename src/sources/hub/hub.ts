@@ -1,4 +1,5 @@
-// Opens a model on a Hugging Face Hub or a mirror of one: its files as ranges that are read when they are needed.
+// Opens a model on a Hugging Face Hub or a mirror of one: its files as ranges that are read when
+// they are needed.
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { UserError } from "../../util/errors.ts";
 import type { FileSet } from "../files.ts";
@@ -29,8 +30,10 @@ export interface HubOptions {
 const maxEntries = 20_000;
 
 /**
- * Resolves the revision once, lists the files and chooses those that a model needs. No weight is read.
- * @throws UserError "bad-model-name", "access-denied", "network" or "missing-file"; the signal's AbortError
+ * Resolves the revision once, lists the files and chooses those that a model needs. No weight is
+ * read.
+ * @throws UserError "bad-model-name", "access-denied", "network" or "missing-file"; the signal's
+ * AbortError
  */
 export async function openHub(
   { name, revision, file }: HubName,
@@ -57,7 +60,8 @@ export async function openHub(
     chosen.map((entry) => [entry.name, openEntry(entry, info.commit, asked, access)]),
   );
   if (info.isGated) {
-    // The list is public, the files are not: said now rather than after the visitor has chosen everything.
+    // The list is public, the files are not: said now rather than after the visitor has chosen
+    // everything.
     await files.get(chosen[0]?.name ?? "")?.read(0, chosen[0]?.sizeBytes === 0 ? 0 : 1, signal);
   }
   return {

@@ -1,4 +1,5 @@
-// A file on a hub as a ByteSource: ranges that go on where a connection broke, whole files verified by hash.
+// A file on a hub as a ByteSource: ranges that go on where a connection broke, whole files verified
+// by hash.
 import type { ByteSource } from "../../formats/byte-source.ts";
 import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
@@ -47,7 +48,8 @@ export function remoteFile(
         return await ask(direct, headers, asked, access, signal);
       } catch (fault) {
         signal.throwIfAborted();
-        // Signed addresses expire, and pages may be let through to a place by redirect alone: the hub knows the way.
+        // Signed addresses expire, and pages may be let through to a place by redirect alone: the
+        // hub knows the way.
         if (fault instanceof PassingFault && !(fault instanceof Unreachable)) {
           throw fault;
         }
@@ -86,7 +88,10 @@ export function remoteFile(
     }
   }
 
-  /** The header is hidden from pages where the server does not expose it; the length is checked all the same. */
+  /**
+   * The header is hidden from pages where the server does not expose it; the length is checked all
+   * the same.
+   */
   function checkRange(response: Response, begin: number, end: number): void {
     const header = response.headers.get("Content-Range");
     if (header !== null && header !== `bytes ${begin}-${end - 1}/${sizeBytes}`) {

@@ -1,4 +1,5 @@
-// How often and how long a request that failed is tried again: waits that grow, with chance in them, and an end.
+// How often and how long a request that failed is tried again: waits that grow, with chance in
+// them, and an end.
 import type { UserError } from "../../util/errors.ts";
 import { wait } from "../../util/wait.ts";
 
@@ -28,7 +29,9 @@ export interface Pace {
 /** About a minute altogether: long enough for a router to come back, short enough to watch. */
 export const usualPace: Pace = { tries: 7, firstWaitMs: 500, longestWaitMs: 30_000 };
 
-/** A server that asks for more is told to the person instead. Hubs count in windows of five minutes. */
+/**
+ * A server that asks for more is told to the person instead. Hubs count in windows of five minutes.
+ */
 const longestAskedWaitMs = 600_000;
 
 /** Told when a wait begins. */
@@ -51,8 +54,8 @@ export class Patience {
 
   /**
    * Waits before the next try.
-   * @throws the fault's own error when there have been too many or the server asks for too long, anything that is
-   *   not a PassingFault as it is, the signal's AbortError
+   * @throws the fault's own error when there have been too many or the server asks for too long,
+   *   anything that is not a PassingFault as it is, the signal's AbortError
    */
   async spend(fault: unknown, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
@@ -68,7 +71,10 @@ export class Patience {
     await wait(waitMs, signal);
   }
 
-  /** Between half and all of the doubled wait, so that many pages do not come back at the same moment. */
+  /**
+   * Between half and all of the doubled wait, so that many pages do not come back at the same
+   * moment.
+   */
   #ownWaitMs(): number {
     const { firstWaitMs, longestWaitMs } = this.#pace;
     const full = Math.min(longestWaitMs, firstWaitMs * 2 ** (this.#failures - 1));

@@ -1,7 +1,10 @@
 // Web Locks over files: one tab writes, several may read, and a lock ends with its tab.
 import { UserError } from "../../util/errors.ts";
 
-/** Holds the lock until it is called. Until its promise resolves, others may still find the lock held. */
+/**
+ * Holds the lock until it is called. Until its promise resolves, others may still find the lock
+ * held.
+ */
 export type Release = () => Promise<void>;
 
 const nothingHeld: Release = () => Promise.resolve();

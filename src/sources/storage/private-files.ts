@@ -1,5 +1,6 @@
-// The part of the Origin Private File System that Anneal uses, and what its failures mean.
-// Sync access handles exist in dedicated workers alone, which is where the session runs; every browser with WebGPU has them.
+// The part of the Origin Private File System that Anneal uses, and what its failures mean. Sync
+// access handles exist in dedicated workers alone, which is where the session runs; every browser
+// with WebGPU has them.
 import { UserError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
 
@@ -28,7 +29,10 @@ export interface OpenFile {
   close(): void;
 }
 
-/** The page's own storage; null where there is none (private windows of some browsers) or outside a worker. */
+/**
+ * The page's own storage; null where there is none (private windows of some browsers) or outside a
+ * worker.
+ */
 export async function openStorage(): Promise<StorageFolder | null> {
   const { FileSystemFileHandle: files } = globalThis as {
     FileSystemFileHandle?: { prototype: object };
@@ -44,13 +48,19 @@ export async function openStorage(): Promise<StorageFolder | null> {
   }
 }
 
-/** A file opened for writing, made if need be. @throws UserError "busy" when another tab keeps it open */
+/**
+ * A file opened for writing, made if need be. @throws UserError "busy" when another tab keeps it
+ * open
+ */
 export async function openFile(folder: StorageFolder, name: string): Promise<OpenFile> {
   const file = await folder.getFileHandle(name, { create: true });
   return await onceFree(name, () => file.createSyncAccessHandle());
 }
 
-/** Deletes a file or a folder with all that is in it, if it is there. @throws UserError "busy" as `openFile` does */
+/**
+ * Deletes a file or a folder with all that is in it, if it is there. @throws UserError "busy" as
+ * `openFile` does
+ */
 export async function removeEntry(folder: StorageFolder, name: string): Promise<void> {
   try {
     await onceFree(name, () => folder.removeEntry(name, { recursive: true }));
@@ -79,8 +89,9 @@ export async function writeAll(file: OpenFile, bytes: Uint8Array, at: number): P
 }
 
 /**
- * Gives the file its length ahead of its content: a full disk is told before the first byte is fetched. A file that has
- * it already is left untouched, for another tab may be reading it, and could not any more.
+ * Gives the file its length ahead of its content: a full disk is told before the first byte is
+ * fetched. A file that has it already is left untouched, for another tab may be reading it, and
+ * could not any more.
  * @throws UserError "quota"
  */
 export async function reserve(file: OpenFile, sizeBytes: number): Promise<void> {
@@ -133,7 +144,10 @@ async function onceFree<T>(name: string, task: () => Promise<T>): Promise<T> {
 const stepMs = 50;
 const longestWaitMs = 5000;
 
-/** Chrome says 10 GiB and what is in use whatever the disk has, so the quota is told and never planned with. */
+/**
+ * Chrome says 10 GiB and what is in use whatever the disk has, so the quota is told and never
+ * planned with.
+ */
 async function fullStorage(neededBytes: number, cause?: unknown): Promise<UserError> {
   const { usage } = await estimate();
   const inUse = usage === undefined ? "" : `; ${formatBytes(usage)} are in use`;

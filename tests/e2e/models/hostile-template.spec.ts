@@ -1,4 +1,5 @@
-// A model whose chat template never ends: the page says so, stays alive, and takes another model at once.
+// A model whose chat template never ends: the page says so, stays alive, and takes another model at
+// once.
 import { choose, madeFile, waitUntilReady } from "../../../tools/support/page.ts";
 import { demoModel, jsonl } from "../support/made-files.ts";
 import { expect, test } from "../support/story.ts";

@@ -1,4 +1,5 @@
-// A model of 1.1 B parameters goes from files on disk to q4 in the page's storage, and the page stays small.
+// A model of 1.1 B parameters goes from files on disk to q4 in the page's storage, and the page
+// stays small.
 import { mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

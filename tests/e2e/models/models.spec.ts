@@ -1,4 +1,5 @@
-// Models from elsewhere: by name from a hub, as a dropped folder, as a GGUF file; and the second start without a network.
+// Models from elsewhere: by name from a hub, as a dropped folder, as a GGUF file; and the second
+// start without a network.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";

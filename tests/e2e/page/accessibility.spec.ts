@@ -1,4 +1,5 @@
-// Readable by everyone: no axe violation in any state and scheme, the whole job by keyboard, no sideways scroll on a phone.
+// Readable by everyone: no axe violation in any state and scheme, the whole job by keyboard, no
+// sideways scroll on a phone.
 import AxeBuilder from "@axe-core/playwright";
 import type { Locator, Page } from "@playwright/test";
 import { madeFile, waitUntilReady } from "../../../tools/support/page.ts";
@@ -22,7 +23,8 @@ test("a run is started, paused, resumed and taken away by keyboard, without a fa
   visit,
 }) => {
   const { page, events } = await visit({ browserArguments: onProcessor });
-  // From now on choosers come here: asked for only with the key press, one may open before the browser is told.
+  // From now on choosers come here: asked for only with the key press, one may open before the
+  // browser is told.
   page.on("filechooser", () => undefined);
   await waitUntilReady(page);
   await page.getByLabel("Choose a data file").setInputFiles(jsonl(manyRows, longName));

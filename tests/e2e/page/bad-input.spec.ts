@@ -1,4 +1,5 @@
-// Every bad file is refused with what is wrong, where, and what to do; what is loaded and saved stays.
+// Every bad file is refused with what is wrong, where, and what to do; what is loaded and saved
+// stays.
 import { readFileSync } from "node:fs";
 import type { Locator, Page } from "@playwright/test";
 import { choose, madeFile, waitUntilReady, type MadeFile } from "../../../tools/support/page.ts";

@@ -1,5 +1,6 @@
-// A page that is frozen, as browsers do with tabs in the background: it stands still and goes on to the same end without an alarm.
-// Headless Chromium freezes none, whatever the DevTools protocol asks, so the page's processes get no time.
+// A page that is frozen, as browsers do with tabs in the background: it stands still and goes on to
+// the same end without an alarm. Headless Chromium freezes none, whatever the DevTools protocol
+// asks, so the page's processes get no time.
 import { processesOf } from "../../support/process-memory.ts";
 import { adapterSha256, expect, start, stepsOf, test } from "../support/story.ts";
 

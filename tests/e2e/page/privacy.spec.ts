@@ -1,5 +1,6 @@
-// What the shipped page cannot do even if it wanted to: talk to strangers, run foreign script, take text for markup. And
-// what it does not do: a word of the data set is nowhere but in the page and its own storage.
+// What the shipped page cannot do even if it wanted to: talk to strangers, run foreign script, take
+// text for markup. And what it does not do: a word of the data set is nowhere but in the page and
+// its own storage.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -36,7 +37,8 @@ test.beforeEach(async () => {
 });
 
 test.afterEach(async () => {
-  stranger.closeAllConnections(); // the browser opens some ahead, and a server waits for them for a minute
+  // the browser opens some ahead, and a server waits for them for a minute
+  stranger.closeAllConnections();
   await new Promise((resolve) => stranger.close(resolve));
 });
 
@@ -370,7 +372,10 @@ function tryEval(): Promise<string> {
   );
 }
 
-/** The golden GGUF file with markup for its name and licence; each is longer by whole alignments, so that all else stays. */
+/**
+ * The golden GGUF file with markup for its name and licence; each is longer by whole alignments, so
+ * that all else stays.
+ */
 function ggufNamed(): MadeFile {
   const renamed = [
     ["Tiny Llama", "name"],

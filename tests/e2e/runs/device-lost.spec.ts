@@ -1,4 +1,5 @@
-// The GPU process dies under a run: once is mended at once, twice within two minutes is explained and waited for.
+// The GPU process dies under a run: once is mended at once, twice within two minutes is explained
+// and waited for.
 import { crashGpu } from "../support/faults.ts";
 import { expect, start, stepsOf, test } from "../support/story.ts";
 
@@ -23,7 +24,8 @@ test("a second death within two minutes is explained, counted down, and can be s
 }) => {
   const { context, page, events } = await visit();
   await start(page);
-  await events.wait("a save", ({ kind }) => kind === "saved"); // of step 2; a step is announced before
+  // of step 2; a step is announced before
+  await events.wait("a save", ({ kind }) => kind === "saved");
   await crashGpu(context);
   await events.wait("the rebuilt device", ({ kind }) => kind === "rebuilt");
   await crashGpu(context);

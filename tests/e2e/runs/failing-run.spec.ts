@@ -9,8 +9,9 @@ test("a run whose loss is no number stops at its last good step, and what keeps 
   visit,
 }) => {
   const { page, events } = await visit();
-  // Without a second moment the step is the ratio of two gradients, which soon leaves the range of f32 where gate and up
-  // are multiplied. (A residual stream that is merely huge has a norm's scale of 0, so equal logits and a finite loss.)
+  // Without a second moment the step is the ratio of two gradients, which soon leaves the range of
+  // f32 where gate and up are multiplied. (A residual stream that is merely huge has a norm's scale
+  // of 0, so equal logits and a finite loss.)
   await start(page, {
     ...smallRecipe,
     targetModules: ["gate_proj", "up_proj"],

@@ -1,5 +1,6 @@
-// The GPU stops answering without being lost: the page says so within seconds. When it comes back the run goes on to the same
-// end by itself; one button starts the engine anew and goes on from the save.
+// The GPU stops answering without being lost: the page says so within seconds. When it comes back
+// the run goes on to the same end by itself; one button starts the engine anew and goes on from the
+// save.
 import { processesOf } from "../../support/process-memory.ts";
 import { adapterSha256, expect, start, stepsOf, test, type Visit } from "../support/story.ts";
 

@@ -1,4 +1,5 @@
-// Never grows: the bytes of the device and of the browser's GPU process stay where the first steps put them.
+// Never grows: the bytes of the device and of the browser's GPU process stay where the first steps
+// put them.
 import { processesOf, residentBytes } from "../../support/process-memory.ts";
 import { expect, smallRecipe, start, test } from "../support/story.ts";
 

@@ -1,5 +1,5 @@
-// A run whose device is rebuilt every eight steps is the run in one piece, and leaves the GPU process as large as it was.
-// The full figures: ANNEAL_STEPS=1000 npx playwright test rebuilt-run
+// A run whose device is rebuilt every eight steps is the run in one piece, and leaves the GPU
+// process as large as it was. The full figures: ANNEAL_STEPS=1000 npx playwright test rebuilt-run
 import { processesOf, residentBytes } from "../../support/process-memory.ts";
 import { expect, smallRecipe, start, stepsOf, test, type Visit } from "../support/story.ts";
 

@@ -1,4 +1,5 @@
-// The reference engine, chosen on the page: its bytes are planned anew, it trains, and it begins where the compiled one does.
+// The reference engine, chosen on the page: its bytes are planned anew, it trains, and it begins
+// where the compiled one does.
 import { choose } from "../../../tools/support/page.ts";
 import { expect, smallRecipe, start, stepsOf, test } from "../support/story.ts";
 

@@ -24,7 +24,8 @@ test("a run stopped in one browser is resumed in a second, killed there and ends
   await first.events.waitForStep(1);
   await first.page.getByRole("button", { name: "Stop and save" }).click();
   const { phase } = await first.events.waitForEnd();
-  const stoppedAt = phase.name === "done" ? phase.step : NaN; // steps go on until the button is heard
+  // steps go on until the button is heard
+  const stoppedAt = phase.name === "done" ? phase.step : NaN;
   await first.context.close();
 
   const second = await visit();

@@ -1,5 +1,6 @@
-// The session's worker dies under a run: the page notices within five seconds, says what is safe, and one button goes on from
-// there to the same end. One that hangs looks the same to the page, but not even Playwright can close a browser with it.
+// The session's worker dies under a run: the page notices within five seconds, says what is safe,
+// and one button goes on from there to the same end. One that hangs looks the same to the page, but
+// not even Playwright can close a browser with it.
 import type { Page } from "@playwright/test";
 import { onProcessor } from "../support/faults.ts";
 import { expect, smallRecipe, start, stepsOf, test } from "../support/story.ts";
@@ -41,7 +42,8 @@ test("a replaced worker that cannot go on shows nothing as loaded that it does n
   await start(page, recipe);
   await events.wait("a save", ({ kind }) => kind === "saved");
   await page.evaluate(() => {
-    void navigator.locks.request("anneal-run", () => new Promise(() => undefined)); // as another tab would
+    // as another tab would
+    void navigator.locks.request("anneal-run", () => new Promise(() => undefined));
   });
   void sessionWorker(page)
     .evaluate("self.close()")

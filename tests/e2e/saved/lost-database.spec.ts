@@ -1,4 +1,5 @@
-// The browser's database is cleared under a saved run: the page says so instead of showing an empty list.
+// The browser's database is cleared under a saved run: the page says so instead of showing an empty
+// list.
 import { expect, start, test } from "../support/story.ts";
 
 test("a cleared database is told of, once", async ({ visit }) => {

@@ -1,10 +1,11 @@
-// Browsers that lack something, and faults put into a running browser through the DevTools protocol.
+// Browsers that lack something, and faults put into a running browser through the DevTools
+// protocol.
 import type { BrowserContext } from "@playwright/test";
 import { browserArguments } from "../../../tools/support/browser.ts";
 
 /**
- * As Chromium comes on a machine without a graphics card: requestAdapter() answers null and the page computes in WASM.
- * Steps take a tenth of what they take on a software GPU.
+ * As Chromium comes on a machine without a graphics card: requestAdapter() answers null and the
+ * page computes in WASM. Steps take a tenth of what they take on a software GPU.
  */
 export const onProcessor = browserArguments.filter((argument) => !argument.includes("webgpu"));
 

@@ -1,4 +1,5 @@
-// What every story needs: browsers on kept profiles with the page open, a small recipe, and the run that nothing disturbed.
+// What every story needs: browsers on kept profiles with the page open, a small recipe, and the run
+// that nothing disturbed.
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +12,10 @@ import type { SessionEvent } from "../../../src/session/protocol.ts";
 
 export { expect } from "@playwright/test";
 
-/** Steps take about a second on a software GPU; dropout makes a resumed run show a wrong random state. */
+/**
+ * Steps take about a second on a software GPU; dropout makes a resumed run show a wrong random
+ * state.
+ */
 export const smallRecipe = {
   rank: 4,
   alpha: 8,

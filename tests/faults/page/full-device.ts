@@ -1,5 +1,6 @@
-// Watches the buffers of devices as they are made: one can be refused, and one can be a moment to stand still at. A
-// refused buffer is asked for with more bytes than SwiftShader has, so the refusal is a real one.
+// Watches the buffers of devices as they are made: one can be refused, and one can be a moment to
+// stand still at. A refused buffer is asked for with more bytes than SwiftShader has, so the
+// refusal is a real one.
 
 /** What no allocation of SwiftShader gives, though the limits allow it. */
 const tooManyBytes = 2 ** 30;
@@ -29,7 +30,10 @@ function refused(device: GPUDevice, descriptor: GPUBufferDescriptor): GPUBuffer 
   return Object.defineProperty(buffer, "size", { value: descriptor.size });
 }
 
-/** The k-th buffer from now on is refused; -1 lets all be made. Answers the labels of those made since the last call. */
+/**
+ * The k-th buffer from now on is refused; -1 lets all be made. Answers the labels of those made
+ * since the last call.
+ */
 export function failBuffer(k: number): string[] {
   countdown = k;
   return made.splice(0);

@@ -1,4 +1,5 @@
-// A run with a large state, saved as the session saves one: read from a device, made the safe state, written, thinned out.
+// A run with a large state, saved as the session saves one: read from a device, made the safe
+// state, written, thinned out.
 import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
@@ -7,7 +8,9 @@ import { WaitWatch } from "../../../src/run/stall-watch.ts";
 import { madeRun } from "./made-run.ts";
 
 export class LargeRun {
-  /** What the device holds. The run itself begins with a small one, which the large one replaces. */
+  /**
+   * What the device holds. The run itself begins with a small one, which the large one replaces.
+   */
   readonly #onDevice: AdapterState;
   readonly #state = madeRun("large", 0, 10);
 

@@ -1,8 +1,12 @@
-// Runs whose every bit follows from id and step, so that what is read back can be compared without the original.
+// Runs whose every bit follows from id and step, so that what is read back can be compared without
+// the original.
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { exampleRun } from "../../unit/checkpoint/example-run.ts";
 
-/** @param values numbers in each part of each tensor; random, because browsers compress what they store */
+/**
+ * @param values numbers in each part of each tensor; random, because browsers compress what they
+ * store
+ */
 export function madeRun(runId: string, step: number, values: number): RunState {
   const run = exampleRun({ runId, step, columns: 1 });
   const next = generator(seedOf(`${runId} ${step}`));

@@ -6,7 +6,10 @@ interface Outside {
   tell?: (told: Told) => Promise<void>;
   call: (name: string, params: unknown) => Promise<unknown>;
   holdUpgrade: () => Promise<void>;
-  /** In milliseconds, since it was asked last; 0 when none was over 50, which is when browsers report them. */
+  /**
+   * In milliseconds, since it was asked last; 0 when none was over 50, which is when browsers
+   * report them.
+   */
   longestTask: () => number;
   /** Makes a task that is too long. */
   blockFor: (ms: number) => void;
@@ -39,7 +42,10 @@ outside.call = (name, params) =>
     worker.postMessage({ id: calls, name, params });
   });
 
-/** Resolves when an upgrade of the store's database is under way; one request after the other keeps it going for ever. */
+/**
+ * Resolves when an upgrade of the store's database is under way; one request after the other keeps
+ * it going for ever.
+ */
 outside.holdUpgrade = () =>
   new Promise((resolve, reject) => {
     const request = indexedDB.open("faults", 2);

@@ -30,8 +30,9 @@ export interface Calls {
   /** To be called first. */
   open: { params: { chunkBytes: number }; result: null };
   /**
-   * Plays what is named, and stands still for ever at the first place that is not among the `passed`; null plays to the
-   * end. A place is a point and how often it was reached before, from 0 to below `times`.
+   * Plays what is named, and stands still for ever at the first place that is not among the
+   * `passed`; null plays to the end. A place is a point and how often it was reached before, from 0
+   * to below `times`.
    */
   play: {
     params: { scenario: string; stop: { passed: string[]; times: number } | null; values: number };
@@ -40,7 +41,10 @@ export interface Calls {
   /** Saves without end. */
   saveOn: { params: { values: number }; result: null };
   inspect: { params: { values: number }; result: Inspection };
-  /** A save and a load, with the data set, and a retention, the k-th operation failing; whether one failed at all. */
+  /**
+   * A save and a load, with the data set, and a retention, the k-th operation failing; whether one
+   * failed at all.
+   */
   breakOperation: {
     params: { k: number; fault: OperationFault; values: number };
     result: {

@@ -4,7 +4,9 @@ import type { OperationFault } from "./protocol.ts";
 
 export const databaseName = "faults";
 
-/** The store's own object store, under a connection that is opened for one call and closed again. */
+/**
+ * The store's own object store, under a connection that is opened for one call and closed again.
+ */
 export async function raw<T>(work: (use: UseStore) => Promise<T>): Promise<T> {
   const request = indexedDB.open(databaseName, 1);
   request.onupgradeneeded = () => {
@@ -36,8 +38,8 @@ type Operation = (this: IDBObjectStore, ...given: unknown[]) => IDBRequest;
 const operations = ["get", "getAllKeys", "put", "delete", "count"] as const;
 
 /**
- * Makes the k-th operation from now, from 0, fail. As browsers fail: the call throws, its transaction aborts, or its
- * request ends in an error.
+ * Makes the k-th operation from now, from 0, fail. As browsers fail: the call throws, its
+ * transaction aborts, or its request ends in an error.
  * @returns undoes it, and says whether it came to the k-th
  */
 export function breakOperation(k: number, fault: OperationFault): () => boolean {
@@ -68,7 +70,10 @@ export function breakOperation(k: number, fault: OperationFault): () => boolean 
   };
 }
 
-/** Adding a key that is there is an error of the request, and aborts its transaction unless somebody minds it. */
+/**
+ * Adding a key that is there is an error of the request, and aborts its transaction unless somebody
+ * minds it.
+ */
 function failingRequest(store: IDBObjectStore, original: Operation, given: unknown[]): IDBRequest {
   if (store.transaction.mode === "readonly") {
     const request = original.apply(store, given);

@@ -9,8 +9,9 @@ export interface Digest {
 }
 
 /**
- * Where a run's worker can be made to keep its thread: within the save of a step, when a lost device is told of, before a
- * buffer of a device that is being set up, and when the run has its new device.
+ * Where a run's worker can be made to keep its thread: within the save of a step, when a lost
+ * device is told of, before a buffer of a device that is being set up, and when the run has its new
+ * device.
  */
 export type Moment = `saved ${number}` | "recovering" | `buffer ${number}` | "rebuilt";
 
@@ -29,7 +30,10 @@ export interface RunCalls {
   digests: { params: undefined; result: Digest[] };
   /** Keeps the thread at these moments, one after the other. */
   standAt: { params: { stands: Stand[] }; result: null };
-  /** The k-th buffer from now on finds no room; -1 lets all be made. Answers the labels of those made since it was asked last. */
+  /**
+   * The k-th buffer from now on finds no room; -1 lets all be made. Answers the labels of those
+   * made since it was asked last.
+   */
   failBuffer: { params: { k: number }; result: string[] };
   /** Whether what `failBuffer` asks for is really refused. */
   refusesTooMany: { params: undefined; result: boolean };

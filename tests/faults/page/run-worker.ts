@@ -67,7 +67,10 @@ const session = findDevice().then(
     }),
 );
 
-/** The browser takes a moment to end a worker that keeps its thread, and with it the lock on the run. */
+/**
+ * The browser takes a moment to end a worker that keeps its thread, and with it the lock on the
+ * run.
+ */
 const lockFreeMs = 5000;
 
 async function restore(open: Session, key: string): Promise<{ step: number }> {

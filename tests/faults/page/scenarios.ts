@@ -31,7 +31,10 @@ async function save({ store, values, saved }: Stage): Promise<void> {
   await store.retain(mainRun, keptGenerations);
 }
 
-/** A file made elsewhere, one of schema 1 that is migrated when it is read, and a whole archive of another browser. */
+/**
+ * A file made elsewhere, one of schema 1 that is migrated when it is read, and a whole archive of
+ * another browser.
+ */
 async function bringIn(stage: Stage): Promise<void> {
   const { store, values, saved } = stage;
   const step = (await newestStep(store, "imported")) + 1;

@@ -1,4 +1,5 @@
-// The store as Anneal has it, played by the test's calls; it stands still where the test wants to kill the browser.
+// The store as Anneal has it, played by the test's calls; it stands still where the test wants to
+// kill the browser.
 import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import { type KillPointHook } from "../../../src/checkpoint/database/kill-points.ts";
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
@@ -48,7 +49,9 @@ function onPoint(hook: KillPointHook | undefined): void {
   (globalThis as { annealKillPoint?: KillPointHook | undefined }).annealKillPoint = hook;
 }
 
-/** Stands still as `play` says. A transaction must not end meanwhile, so there the thread is kept. */
+/**
+ * Stands still as `play` says. A transaction must not end meanwhile, so there the thread is kept.
+ */
 function standStill(stop: Calls["play"]["params"]["stop"]): void {
   const counts = new Map<string, number>();
   onPoint((point, isInTransaction): Promise<void> | undefined => {

@@ -1,4 +1,5 @@
-// Single bits flip in what is stored, in pieces and in manifests: each is found, and the generation before is taken.
+// Single bits flip in what is stored, in pieces and in manifests: each is found, and the generation
+// before is taken.
 import "fake-indexeddb/auto";
 import { join } from "node:path";
 import { openStore } from "../../../src/checkpoint/store.ts";

@@ -1,5 +1,6 @@
-// Files of the profile are damaged between two sessions. Whatever the browser makes of it, no damage goes unsaid: a run
-// is there as it was saved, an older checkpoint of it is, or its loss is told.
+// Files of the profile are damaged between two sessions. Whatever the browser makes of it, no
+// damage goes unsaid: a run is there as it was saved, an older checkpoint of it is, or its loss is
+// told.
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tellLoss } from "../../../src/checkpoint/opening.ts";

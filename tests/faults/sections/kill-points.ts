@@ -1,5 +1,6 @@
-// The browser is killed at every point that the save path comes to, one after the other, until a scenario comes to its
-// end; each time the same profile is opened again and must hold all that was acknowledged.
+// The browser is killed at every point that the save path comes to, one after the other, until a
+// scenario comes to its end; each time the same profile is opened again and must hold all that was
+// acknowledged.
 import { join } from "node:path";
 import type { KillPoint } from "../../../src/checkpoint/database/kill-points.ts";
 import { FaultBrowser, backendOf, type Backend } from "../browser.ts";
@@ -84,7 +85,8 @@ class Victim {
 type Point = Extract<Told, { kind: "point" }>;
 
 /**
- * @param times how often each point is killed at in each scenario, as far as the scenario comes to it that often
+ * @param times how often each point is killed at in each scenario, as far as the scenario comes to
+ * it that often
  * @returns the kills by point
  */
 export async function killPoints(

@@ -1,5 +1,5 @@
-// The k-th operation on the database fails, for every k of a save, a load and a retention, in three ways; after each
-// failure everything acknowledged is there.
+// The k-th operation on the database fails, for every k of a save, a load and a retention, in three
+// ways; after each failure everything acknowledged is there.
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";
 import type { Calls, OperationFault } from "../page/protocol.ts";

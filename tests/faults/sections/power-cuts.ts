@@ -1,5 +1,6 @@
-// The power is cut at a random moment while the browser saves without end: beside its processes, all is gone that the
-// system had not yet written to the disk. With `relaxed` transactions every cut loses what was acknowledged.
+// The power is cut at a random moment while the browser saves without end: beside its processes,
+// all is gone that the system had not yet written to the disk. With `relaxed` transactions every
+// cut loses what was acknowledged.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Backend } from "../browser.ts";

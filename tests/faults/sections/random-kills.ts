@@ -1,4 +1,5 @@
-// The browser is killed at a random moment while it saves without end, again and again on one profile.
+// The browser is killed at a random moment while it saves without end, again and again on one
+// profile.
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";

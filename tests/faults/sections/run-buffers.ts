@@ -1,5 +1,5 @@
-// A device without room for one buffer of a run: of its set-up, of its saves, and, where tfjs computes the loss, of its
-// steps. The run goes on with less, to the same bits.
+// A device without room for one buffer of a run: of its set-up, of its saves, and, where tfjs
+// computes the loss, of its steps. The run goes on with less, to the same bits.
 import type { Recipe } from "../../../src/recipe/recipe.ts";
 import { faultsOfRun, recipe, undisturbed } from "../compared.ts";
 import type { RunBrowser } from "../run-browser.ts";
@@ -20,7 +20,8 @@ export async function runBuffers(browser: RunBrowser, share: number, tally: Tall
     ...some(share, 0, setUp),
     ...some(share, setUp, made),
   ]);
-  // An objective in tfjs ops: the set-up is the same, and its buffers are tfjs's own, made as it goes.
+  // An objective in tfjs ops: the set-up is the same, and its buffers are tfjs's own, made as it
+  // goes.
   const smoothed = { ...ten, labelSmoothing: 0.1 };
   await refuse(browser, "smoothed, ", smoothed, tally, (setUp, made) => some(share, setUp, made));
 }

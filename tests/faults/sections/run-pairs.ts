@@ -1,4 +1,5 @@
-// A second fault while a run comes back from a first. It ends bit for bit as the run that nothing disturbed.
+// A second fault while a run comes back from a first. It ends bit for bit as the run that nothing
+// disturbed.
 import type { Recipe } from "../../../src/recipe/recipe.ts";
 import { differences, faultsOfRun, recipe, undisturbed } from "../compared.ts";
 import type { Digest, Moment } from "../page/run-protocol.ts";

@@ -1,5 +1,5 @@
-// What saving 100 MB of state costs beside the state itself: resident memory of every process of the browser, and the
-// page's main thread.
+// What saving 100 MB of state costs beside the state itself: resident memory of every process of
+// the browser, and the page's main thread.
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { FaultBrowser, type Backend } from "../browser.ts";

@@ -1,5 +1,6 @@
-// A kill in mid-write leaves half a record at the end of LevelDB's log. It is laid there on purpose, between two kills;
-// random kills meet it once in some hundreds. SQLite's files have no such log.
+// A kill in mid-write leaves half a record at the end of LevelDB's log. It is laid there on
+// purpose, between two kills; random kills meet it once in some hundreds. SQLite's files have no
+// such log.
 import { appendFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { FaultBrowser } from "../browser.ts";
@@ -10,7 +11,10 @@ import type { Tally } from "../tally.ts";
 const chunkBytes = 2 ** 18;
 const values = 43_000;
 
-/** A record's head is its checksum in four bytes, its length in two, low byte first, and its type, where 1 is whole. */
+/**
+ * A record's head is its checksum in four bytes, its length in two, low byte first, and its type,
+ * where 1 is whole.
+ */
 const halfRecords: Readonly<Record<string, readonly number[]>> = {
   "a head of 4,096 bytes with 100 of them": [1, 2, 3, 4, 0, 16, 1, ...Array<number>(100).fill(7)],
   "a head alone": [1, 2, 3, 4, 0, 16, 1],

@@ -1,4 +1,5 @@
-// What the page itself stores and reads again: checkpoints, manifests, the mirror, archives of runs, stored models.
+// What the page itself stores and reads again: checkpoints, manifests, the mirror, archives of
+// runs, stored models.
 import { readFileSync } from "node:fs";
 import { decodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import { openManifest, sealManifest } from "../../../src/checkpoint/database/manifest.ts";

@@ -1,4 +1,5 @@
-// Foreign code as far as there is any: tokenizers with their regular expressions, and chat templates.
+// Foreign code as far as there is any: tokenizers with their regular expressions, and chat
+// templates.
 import { readFileSync } from "node:fs";
 import { renderChats } from "../../../src/model/chat-template/render.ts";
 import { readTokenizerFiles } from "../../../src/model/tokenizer/tokenizer-files.ts";

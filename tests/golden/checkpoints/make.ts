@@ -1,5 +1,6 @@
-// Makes one fixture of a checkpoint version with the code of that version: a run of five steps of the tiny model, its
-// checkpoint at step 2, the raw database that holds it, and what the run did afterwards. README.md says how to run it.
+// Makes one fixture of a checkpoint version with the code of that version: a run of five steps of
+// the tiny model, its checkpoint at step 2, the raw database that holds it, and what the run did
+// afterwards. README.md says how to run it.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { entries, createStore } from "idb-keyval";

@@ -1,5 +1,6 @@
-// Every feature that a model's description can name, alone and as the architectures put them together: the compiled engine has
-// the reference engine's gradients, curve, logits and tokens, whatever is kept or made again, in exactly the planned bytes.
+// Every feature that a model's description can name, alone and as the architectures put them
+// together: the compiled engine has the reference engine's gradients, curve, logits and tokens,
+// whatever is kept or made again, in exactly the planned bytes.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Engine } from "../../../src/engine/contract.ts";
 import type { WebGpuEngine } from "../../../src/engine/webgpu/engine.ts";

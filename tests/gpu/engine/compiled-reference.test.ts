@@ -1,4 +1,5 @@
-// The compiled engine against the reference engine: every gradient of a step, curves of twenty; and against itself, bit for bit.
+// The compiled engine against the reference engine: every gradient of a step, curves of twenty; and
+// against itself, bit for bit.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoraConfig } from "../../../src/adapter/lora.ts";
 import type { TokenBatch } from "../../../src/data/batch.ts";

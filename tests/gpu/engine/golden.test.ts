@@ -1,4 +1,5 @@
-// The tfjs engine on WebGPU, in Chromium, against PyTorch + PEFT in double precision; and its bits against themselves.
+// The tfjs engine on WebGPU, in Chromium, against PyTorch + PEFT in double precision; and its bits
+// against themselves.
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openMachine, type Machine } from "../../../src/engine/tfjs/backend.ts";

@@ -1,4 +1,5 @@
-// Objectives in tfjs ops between the halves of the compiled pass: the kernel's numbers, the reference's curve, nothing copied out.
+// Objectives in tfjs ops between the halves of the compiled pass: the kernel's numbers, the
+// reference's curve, nothing copied out.
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { LoraConfig } from "../../../src/adapter/lora.ts";
@@ -148,8 +149,8 @@ test("twenty steps make no buffer for logits, keep no tensor and take no more me
   const made = vi.spyOn(opened.device, "createBuffer");
   const [tensors, bytes] = [tf.memory().numTensors, engine.memory().allocatedBytes];
   await train(engine, 20);
-  // tfjs uploads the numbers of the smoothing and the gradient of a sum, ones for 128 and 112 rows, and drops what it staged
-  // them in. 51,200 bytes are logits.
+  // tfjs uploads the numbers of the smoothing and the gradient of a sum, ones for 128 and 112 rows,
+  // and drops what it staged them in. 51,200 bytes are logits.
   const sizes = new Set(made.mock.calls.map(([{ size }]) => size));
   expect([...sizes].toSorted((a, b) => a - b)).toEqual([4, 448, 512]);
   expect(tf.memory().numTensors).toBe(tensors);

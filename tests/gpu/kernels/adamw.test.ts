@@ -1,5 +1,5 @@
-// Proofs of AdamW: by hand, ten steps beside the reference engine's own, norms across the block's boundaries, and no update
-// from a loss or gradient that is not finite.
+// Proofs of AdamW: by hand, ten steps beside the reference engine's own, norms across the block's
+// boundaries, and no update from a loss or gradient that is not finite.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, expect, test } from "vitest";
@@ -123,7 +123,8 @@ test.each([
       expect(result.gradient.every((value) => value === 0)).toBe(true);
     }
     const change = (values: ArrayLike<number>) => start.map((value, i) => (values[i] ?? 0) - value);
-    // What training changed, not the values it changed: a tenth of their size, hence the looser bound.
+    // What training changed, not the values it changed: a tenth of their size, hence the looser
+    // bound.
     expect(distance(change(actual.values), change(expected.values.dataSync()))).toBeLessThan(5e-6);
     expect(distance(actual.moment1, expected.moment1.dataSync())).toBeLessThan(1e-6);
     expect(distance(actual.moment2, expected.moment2.dataSync())).toBeLessThan(1e-6);

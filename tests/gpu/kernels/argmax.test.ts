@@ -1,4 +1,5 @@
-// Proofs of argmax: by hand, against tf.argMax, across the boundaries of quad and workgroup, with ties and a tail that must not count.
+// Proofs of argmax: by hand, against tf.argMax, across the boundaries of quad and workgroup, with
+// ties and a tail that must not count.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, expect, test } from "vitest";

@@ -1,5 +1,6 @@
-// Proofs of attention: by hand, by finite differences, against tfjs and its gradients, across the tiles' boundaries, for every way
-// of seeing (causal, segments, window, cache), with a soft cap and without, bit for bit the same again, without a device error.
+// Proofs of attention: by hand, by finite differences, against tfjs and its gradients, across the
+// tiles' boundaries, for every way of seeing (causal, segments, window, cache), with a soft cap and
+// without, bit for bit the same again, without a device error.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
@@ -34,7 +35,10 @@ function inputsOf({ queries, keys, heads, kvHeads, headDim }: Sizes) {
   };
 }
 
-/** softmax(scores + mask) v with scores = q k^T / sqrt(d), under their cap; key heads are repeated for their query heads. */
+/**
+ * softmax(scores + mask) v with scores = q k^T / sqrt(d), under their cap; key heads are repeated
+ * for their query heads.
+ */
 function reference(
   query: tf.Tensor4D,
   key: tf.Tensor4D,

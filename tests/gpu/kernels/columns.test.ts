@@ -1,5 +1,5 @@
-// Proofs of taking columns apart and putting them together: by hand, against tf.split and its gradient, across the workgroup's
-// boundaries, without a device error.
+// Proofs of taking columns apart and putting them together: by hand, against tf.split and its
+// gradient, across the workgroup's boundaries, without a device error.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";

@@ -1,5 +1,5 @@
-// Proofs of cross-entropy: by hand, against tfjs, across the workgroup's boundaries, with pad columns and rows past the end, of
-// logits as they are and under a soft cap.
+// Proofs of cross-entropy: by hand, against tfjs, across the workgroup's boundaries, with pad
+// columns and rows past the end, of logits as they are and under a soft cap.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
@@ -126,7 +126,8 @@ test.each(cases)("%o: losses and gradient follow tfjs", async (given) => {
   expect(distance([...own, atMost], [...expectedLosses, atMost])).toBeLessThan(2e-6);
   expect(actualLosses!.subarray(0, firstRow).every(Number.isNaN)).toBe(true);
   expect(actualEvaluated!.subarray(firstRow)).toEqual(own);
-  // Sums of up to 150,000 exponentials in another order than tfjs's: a few parts in a million of every probability.
+  // Sums of up to 150,000 exponentials in another order than tfjs's: a few parts in a million of
+  // every probability.
   expect(distance(gradient!, expectedGradient)).toBeLessThan(5e-6);
 });
 

@@ -1,4 +1,5 @@
-// Proofs of dropout: the mask bit for bit that of the host and of the reference engine, in both forms, wherever a pass begins.
+// Proofs of dropout: the mask bit for bit that of the host and of the reference engine, in both
+// forms, wherever a pass begins.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";

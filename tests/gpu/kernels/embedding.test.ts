@@ -1,4 +1,5 @@
-// Proofs of the embedding: by hand, against tf.gather, in every format, whole and in parts, across the workgroup's boundaries.
+// Proofs of the embedding: by hand, against tf.gather, in every format, whole and in parts, across
+// the workgroup's boundaries.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, expect, test } from "vitest";

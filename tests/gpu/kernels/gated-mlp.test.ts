@@ -1,4 +1,5 @@
-// Proofs of the gated MLP: by hand, against tfjs autodiff, across the workgroup's boundaries, at gates that overflow exp.
+// Proofs of the gated MLP: by hand, against tfjs autodiff, across the workgroup's boundaries, at
+// gates that overflow exp.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";

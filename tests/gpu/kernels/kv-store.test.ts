@@ -1,4 +1,5 @@
-// Proofs of the key/value cache's writer: by hand, against tfjs's scatter, across boundaries, without a device error.
+// Proofs of the key/value cache's writer: by hand, against tfjs's scatter, across boundaries,
+// without a device error.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, expect, test } from "vitest";

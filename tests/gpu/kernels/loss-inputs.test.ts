@@ -1,4 +1,5 @@
-// Proofs of what a chunk of rows is to learn: by hand, as masked losses of tfjs take it, around the workgroup's size.
+// Proofs of what a chunk of rows is to learn: by hand, as masked losses of tfjs take it, around the
+// workgroup's size.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, expect, test } from "vitest";

@@ -1,4 +1,5 @@
-// Proofs of the loss sum: by hand, against tfjs and sums in double, across the boundaries of block and workgroup, over passes.
+// Proofs of the loss sum: by hand, against tfjs and sums in double, across the boundaries of block
+// and workgroup, over passes.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, expect, test } from "vitest";

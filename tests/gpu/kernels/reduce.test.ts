@@ -1,5 +1,6 @@
-// Proofs of sum_all and max_all, over workgroup memory and by subgroups: by hand, against double precision, for every size of
-// workgroup, call after call; and that kernels give the same either way.
+// Proofs of sum_all and max_all, over workgroup memory and by subgroups: by hand, against double
+// precision, for every size of workgroup, call after call; and that kernels give the same either
+// way.
 import { beforeAll, describe, expect, test } from "vitest";
 import { defineKernel } from "../../../src/gpu/kernel.ts";
 import { dispatch } from "../../../src/gpu/plan.ts";

@@ -1,5 +1,5 @@
-// Proofs of RMSNorm: by hand, by finite differences, against tfjs autodiff, across the workgroup's boundaries, without a device
-// error; with the weight as it is and with one added to it.
+// Proofs of RMSNorm: by hand, by finite differences, against tfjs autodiff, across the workgroup's
+// boundaries, without a device error; with the weight as it is and with one added to it.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";

@@ -1,4 +1,5 @@
-// Proofs of RoPE: by hand, against the reference engine's rotation and its gradient, across boundaries, there and back.
+// Proofs of RoPE: by hand, against the reference engine's rotation and its gradient, across
+// boundaries, there and back.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";

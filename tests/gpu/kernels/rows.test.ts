@@ -1,4 +1,5 @@
-// Proofs of moving rows: by hand, against tfjs autodiff of a gather, across the workgroup's boundaries; add, add a bias, clear.
+// Proofs of moving rows: by hand, against tfjs autodiff of a gather, across the workgroup's
+// boundaries; add, add a bias, clear.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";

@@ -1,5 +1,6 @@
-// Proofs of the soft cap: by hand and against tanh in doubles from tiny to huge, across the workgroup's boundaries, without a
-// device error. Its slope is proven where it is used: attention and cross-entropy.
+// Proofs of the soft cap: by hand and against tanh in doubles from tiny to huge, across the
+// workgroup's boundaries, without a device error. Its slope is proven where it is used: attention
+// and cross-entropy.
 import { expect, test } from "vitest";
 import { softCap } from "../../../src/kernels/soft-cap/kernel.ts";
 import { runOnGpu, TestTensors } from "../../support/kernels.ts";

@@ -1,4 +1,5 @@
-// Chat templates in a worker of their own, in a real browser: what hangs or exhausts one is ended, and the page never waits.
+// Chat templates in a worker of their own, in a real browser: what hangs or exhausts one is ended,
+// and the page never waits.
 import { afterEach, describe, expect, test } from "vitest";
 import { TemplateHost } from "../../../src/model/chat-template/host.ts";
 import workerUrl from "../../../src/model/chat-template/worker.ts?worker&url";

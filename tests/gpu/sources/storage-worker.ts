@@ -1,4 +1,5 @@
-// A tab's worker as the tests need it: it loads and stores models, one task after the other, until it is terminated.
+// A tab's worker as the tests need it: it loads and stores models, one task after the other, until
+// it is terminated.
 import { cacheKey, openCache } from "../../../src/sources/cache/cache.ts";
 import { deleteDownloads, download } from "../../../src/sources/hub/download.ts";
 import { openHub } from "../../../src/sources/hub/hub.ts";

@@ -1,4 +1,5 @@
-// Downloads and stored models in the browser's own file system: killed at any moment, in two tabs, on a full disk.
+// Downloads and stored models in the browser's own file system: killed at any moment, in two tabs,
+// on a full disk.
 import { commands, cdp } from "vitest/browser";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { sha256Hex } from "../../../src/util/bytes.ts";

@@ -75,7 +75,8 @@ describe("the trained tensors", () => {
   });
 
   test.each([
-    // rank * (in + out), both layers: q 32+48, k and v 32+24, o 48+32, gate and up 32+48, down 48+32.
+    // rank * (in + out), both layers: q 32+48, k and v 32+24, o 48+32, gate and up 32+48, down
+    // 48+32.
     [allTargetModules, 3, 3 * 2 * (80 + 2 * 56 + 80 + 2 * 80 + 80)],
     [["q_proj", "v_proj"], 8, 8 * 2 * (80 + 56)],
     [["down_proj"], 1, 2 * 80],

@@ -1,4 +1,5 @@
-// All runs in one file and back: bit for bit, with pins and times, and nothing of a damaged or altered file.
+// All runs in one file and back: bit for bit, with pins and times, and nothing of a damaged or
+// altered file.
 import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { blobSource } from "../../../src/formats/byte-source.ts";

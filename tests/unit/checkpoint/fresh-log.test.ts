@@ -1,4 +1,5 @@
-// What is made for a new log is gone afterwards, comes before the connection, and stops nobody when it fails.
+// What is made for a new log is gone afterwards, comes before the connection, and stops nobody when
+// it fails.
 import "fake-indexeddb/auto";
 import { get, keys, set } from "idb-keyval";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";

@@ -1,4 +1,5 @@
-// What makes room takes only what may go: never a pinned checkpoint by a rule, never one of the last two sound ones.
+// What makes room takes only what may go: never a pinned checkpoint by a rule, never one of the
+// last two sound ones.
 import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { identityOf, MadeStore } from "./made-store.ts";

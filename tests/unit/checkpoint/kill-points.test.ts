@@ -1,4 +1,5 @@
-// The points at which the fault tests kill the browser are in the build for those tests and in no other.
+// The points at which the fault tests kill the browser are in the build for those tests and in no
+// other.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build, type Rolldown } from "vite";

@@ -1,4 +1,5 @@
-// Older schemas come to the present one step by step. The table here is made up; container.test.ts reads older files.
+// Older schemas come to the present one step by step. The table here is made up; container.test.ts
+// reads older files.
 import { expect, test } from "vitest";
 import { currentSchema, migrate, migrations } from "../../../src/checkpoint/file/migrate.ts";
 

@@ -1,5 +1,5 @@
-// Every version that was ever shipped still loads bit for bit and trains on: as a file, and as the database it left.
-// The fixtures were made by the code of their time (tests/golden/checkpoints).
+// Every version that was ever shipped still loads bit for bit and trains on: as a file, and as the
+// database it left. The fixtures were made by the code of their time (tests/golden/checkpoints).
 import "fake-indexeddb/auto";
 import { readdirSync, readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";

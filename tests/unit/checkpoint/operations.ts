@@ -1,4 +1,5 @@
-// Stands between a store and its database, so that any one operation can be made to fail as browsers fail it.
+// Stands between a store and its database, so that any one operation can be made to fail as
+// browsers fail it.
 import { vi } from "vitest";
 
 const requests = [
@@ -23,7 +24,10 @@ export type Decide = (name: OperationName, target: unknown) => string | null;
 
 type Method = (this: unknown, ...given: unknown[]) => unknown;
 
-/** Asks before every operation on any database, in the order in which they are called; `vi.restoreAllMocks` ends it. */
+/**
+ * Asks before every operation on any database, in the order in which they are called;
+ * `vi.restoreAllMocks` ends it.
+ */
 export function interceptOperations(decide: Decide): void {
   intercept(IDBFactory.prototype, "open", (open, target) => {
     const errorName = decide("open", target);
@@ -80,7 +84,9 @@ function refusedOpening(errorName: string): IDBOpenDBRequest {
   return request;
 }
 
-/** What a full or failing disk does to a write: the request succeeds, then the transaction aborts. */
+/**
+ * What a full or failing disk does to a write: the request succeeds, then the transaction aborts.
+ */
 function abortAfter(request: IDBRequest, errorName: string): void {
   // fake-indexeddb's own abort takes the reason, which the public one cannot give.
   const transaction = request.transaction as unknown as { _abort(errorName: string): void };

@@ -1,4 +1,5 @@
-// Verification finds every damage; repair takes away what is broken, and nothing that is all there is.
+// Verification finds every damage; repair takes away what is broken, and nothing that is all there
+// is.
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { identityOf, MadeStore } from "./made-store.ts";

@@ -1,4 +1,5 @@
-// The store when the machine fails: full disk, kill, flipped bits, closed connection. Older checkpoints always survive.
+// The store when the machine fails: full disk, kill, flipped bits, closed connection. Older
+// checkpoints always survive.
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";

@@ -1,4 +1,5 @@
-// Breaks the browser's database on purpose: full, killed, or with bits flipped behind the store's back.
+// Breaks the browser's database on purpose: full, killed, or with bits flipped behind the store's
+// back.
 import { vi } from "vitest";
 
 export function chunksOf(present: readonly string[]): string[] {
@@ -21,7 +22,9 @@ export function interceptPut(
   });
 }
 
-/** As browsers do at the n-th put of a full disk: the request succeeds, then the transaction aborts. */
+/**
+ * As browsers do at the n-th put of a full disk: the request succeeds, then the transaction aborts.
+ */
 export function failPut(n: number, errorName: string | null = "QuotaExceededError"): void {
   interceptPut((put, count) => {
     const request = put();
@@ -52,7 +55,9 @@ export function failGet(fail: (request: IDBRequest) => void): void {
   });
 }
 
-/** As after a kill at the n-th put: neither it nor any later write or delete reaches the database. */
+/**
+ * As after a kill at the n-th put: neither it nor any later write or delete reaches the database.
+ */
 export function killAtPut(n: number): void {
   let isDead = false;
   interceptPut((put, count) => {

@@ -1,4 +1,5 @@
-// The connection: a half-made transaction is taken back, and a database that does not answer is given up in time.
+// The connection: a half-made transaction is taken back, and a database that does not answer is
+// given up in time.
 import "fake-indexeddb/auto";
 import { get, keys, set } from "idb-keyval";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";

@@ -1,4 +1,5 @@
-// Token rows to what an engine is fed: padded on the right or packed, targets one place ahead, nothing learned from padding.
+// Token rows to what an engine is fed: padded on the right or packed, targets one place ahead,
+// nothing learned from padding.
 import { describe, expect, test } from "vitest";
 import { batchLength, fillBatch, IGNORED } from "../../../src/data/batch.ts";
 

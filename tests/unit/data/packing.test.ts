@@ -1,4 +1,5 @@
-// Examples into the rows of a micro-batch: the first row with room, in the order given, up to the first that has none.
+// Examples into the rows of a micro-batch: the first row with room, in the order given, up to the
+// first that has none.
 import { expect, test } from "vitest";
 import { packRows } from "../../../src/data/packing.ts";
 

@@ -1,4 +1,5 @@
-// Chats turn by turn, and what cutting does to tokens and mask. Exact numbers: golden-tokens.test.ts.
+// Chats turn by turn, and what cutting does to tokens and mask. Exact numbers:
+// golden-tokens.test.ts.
 import { beforeAll, describe, expect, test } from "vitest";
 import { chatsToRender, countTrained, tokenizeExample } from "../../../src/data/tokenize.ts";
 import type { ChatMessage } from "../../../src/data/tokenizer.ts";

@@ -1,4 +1,5 @@
-// The two real tokenizers of the golden files: one that puts <s> in front, and the demo's with ChatML.
+// The two real tokenizers of the golden files: one that puts <s> in front, and the demo's with
+// ChatML.
 import { readFile } from "node:fs/promises";
 import { parseTokenizer, type ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
 import { readTokenizerFiles } from "../../../src/model/tokenizer/tokenizer-files.ts";

@@ -1,4 +1,5 @@
-// Dropout on an adapter's input: as many zeros as asked, the rest scaled up, and the same again for the same step.
+// Dropout on an adapter's input: as many zeros as asked, the rest scaled up, and the same again for
+// the same step.
 import { readFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -17,7 +18,10 @@ beforeAll(async () => {
   await openMachine("cpu");
 });
 
-/** The mask by itself: ones go in, the frozen weight is zero, A and B are the identity, the scaling is 1. */
+/**
+ * The mask by itself: ones go in, the frozen weight is zero, A and B are the identity, the scaling
+ * is 1.
+ */
 async function maskOf(draw: Partial<DropoutDraw> | null, target = 0): Promise<Float32Array> {
   const layer = (index: number): LoraTarget => ({
     module: `layer.${index}`,

@@ -1,4 +1,5 @@
-// The tfjs engine on the CPU backend against PyTorch + PEFT in double precision: losses, norms, final adapter, logits.
+// The tfjs engine on the CPU backend against PyTorch + PEFT in double precision: losses, norms,
+// final adapter, logits.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { openMachine } from "../../../src/engine/tfjs/backend.ts";

@@ -1,4 +1,5 @@
-// Label smoothing as PyTorch and transformers define it: by hand, by its formula in double precision, and its gradient.
+// Label smoothing as PyTorch and transformers define it: by hand, by its formula in double
+// precision, and its gradient.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";

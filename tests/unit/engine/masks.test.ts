@@ -1,4 +1,5 @@
-// Who sees whom, by hand: within segments, in a prompt and in a cache, with a sliding window and without.
+// Who sees whom, by hand: within segments, in a prompt and in a cache, with a sliding window and
+// without.
 import type * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, expect, test } from "vitest";
 import { batchMasks, cacheMasks, maskOf, promptMasks } from "../../../src/engine/tfjs/masks.ts";

@@ -1,4 +1,5 @@
-// Our matrix products against tfjs's own and its autodiff, and by finite differences, over shapes on both sides of tiles.
+// Our matrix products against tfjs's own and its autodiff, and by finite differences, over shapes
+// on both sides of tiles.
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";

@@ -1,4 +1,5 @@
-// Python's spelling of JSON; the expected texts are json.dumps(..., indent=2, sort_keys=True) of CPython 3.11.
+// Python's spelling of JSON; the expected texts are json.dumps(..., indent=2, sort_keys=True) of
+// CPython 3.11.
 import { expect, test } from "vitest";
 import { PythonFloat, pythonJson } from "../../../src/export/peft/python-json.ts";
 

@@ -1,4 +1,5 @@
-// GGUF headers that are right: every type of value, both versions, and how little of a file is read.
+// GGUF headers that are right: every type of value, both versions, and how little of a file is
+// read.
 import { describe, expect, test } from "vitest";
 import { blobSource, type ByteSource } from "../../../src/formats/byte-source.ts";
 import { openGgufFile } from "../../../src/formats/gguf/file.ts";

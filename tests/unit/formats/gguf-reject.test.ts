@@ -1,4 +1,5 @@
-// Files the reader must refuse, each with its reason: hand-made ones, then random damage to a good one.
+// Files the reader must refuse, each with its reason: hand-made ones, then random damage to a good
+// one.
 import { describe, expect, test } from "vitest";
 import { blobSource, type ByteSource } from "../../../src/formats/byte-source.ts";
 import { openGgufFile } from "../../../src/formats/gguf/file.ts";

@@ -1,4 +1,5 @@
-// Files the reader must refuse, each with its reason: hand-made ones, then random damage to a good one.
+// Files the reader must refuse, each with its reason: hand-made ones, then random damage to a good
+// one.
 import { describe, expect, test } from "vitest";
 import { encodeSafetensors } from "../../../src/formats/safetensors-write.ts";
 import { blobSource } from "../../../src/formats/byte-source.ts";
@@ -251,7 +252,10 @@ function randomFrom(seed: number): (below: number) => number {
   };
 }
 
-/** One to four edits: flipped bits, other bytes, cuts, repeats, JSON fragments; mostly in the header. */
+/**
+ * One to four edits: flipped bits, other bytes, cuts, repeats, JSON fragments; mostly in the
+ * header.
+ */
 function mutate(
   good: Uint8Array,
   headerEnd: number,

@@ -1,4 +1,5 @@
-// Where tensors lie: never two in one place at a time, aligned, within arenas that any device can make, and close together.
+// Where tensors lie: never two in one place at a time, aligned, within arenas that any device can
+// make, and close together.
 import { describe, expect, test } from "vitest";
 import { designRun, type DesignOptions } from "../../../src/engine/webgpu/design.ts";
 import { planMemory, type MemoryLayout } from "../../../src/gpu/memory-planner.ts";

@@ -1,4 +1,5 @@
-// What a dispatch may be: every name given and no other, a grid that WebGPU takes, views that begin where bindings may.
+// What a dispatch may be: every name given and no other, a grid that WebGPU takes, views that begin
+// where bindings may.
 import { describe, expect, test } from "vitest";
 import { defineKernel } from "../../../src/gpu/kernel.ts";
 import {

@@ -1,4 +1,5 @@
-// Made-up kernels and programs for the planner's proofs, and what can be said of a program without planning it.
+// Made-up kernels and programs for the planner's proofs, and what can be said of a program without
+// planning it.
 import { defineKernel, type Kernel, type Use } from "../../../src/gpu/kernel.ts";
 import { alignUp } from "../../../src/gpu/memory-planner.ts";
 import {

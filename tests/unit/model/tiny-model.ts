@@ -1,4 +1,5 @@
-// A Llama of a few hundred values with the real tokenizer of the golden files: a model folder in memory.
+// A Llama of a few hundred values with the real tokenizer of the golden files: a model folder in
+// memory.
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { readFile } from "node:fs/promises";
 import { encodeSafetensors, type TensorData } from "../../../src/formats/safetensors-write.ts";

@@ -1,5 +1,5 @@
-// The list of models: what each needs, and in which format it first fits. Without a GPU a run has 3 GB, which are taken for
-// a small GPU's here.
+// The list of models: what each needs, and in which format it first fits. Without a GPU a run has 3
+// GB, which are taken for a small GPU's here.
 import { expect, test } from "vitest";
 import { listedModels } from "../../../src/models/catalogue-offers.ts";
 import { RoomFinder } from "../../../src/models/device-room.ts";

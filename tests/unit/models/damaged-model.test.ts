@@ -1,4 +1,5 @@
-// A kept model that is damaged on the disk: the run that meets it stops, and the model is there again once it is loaded anew.
+// A kept model that is damaged on the disk: the run that meets it stops, and the model is there
+// again once it is loaded anew.
 import { beforeEach, expect, test, vi } from "vitest";
 import { MemoryStorage } from "../../support/storage.ts";
 import { setUpBrowser, Tab, tinyData } from "../session/world/tab.ts";

@@ -1,4 +1,5 @@
-// From an offer to files at hand: what is fetched of a hub's repository, and that no lock outlives it.
+// From an offer to files at hand: what is fetched of a hub's repository, and that no lock outlives
+// it.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { openModel } from "../../../src/model/open.ts";
 import { downloadWeights } from "../../../src/models/download-weights.ts";

@@ -1,4 +1,5 @@
-// Whether a model fits is said before it is downloaded: the figures are the planner's, the advice works when followed.
+// Whether a model fits is said before it is downloaded: the figures are the planner's, the advice
+// works when followed.
 import { describe, expect, test } from "vitest";
 import type { BatchShape } from "../../../src/engine/contract.ts";
 import { planBytes } from "../../../src/engine/webgpu/budget.ts";

@@ -1,5 +1,5 @@
-// What follows a lost device: it is tried again after longer and longer waits, a browser that gives none is waited for, and
-// in the end it takes a person.
+// What follows a lost device: it is tried again after longer and longer waits, a browser that gives
+// none is waited for, and in the end it takes a person.
 import { describe, expect, test } from "vitest";
 import { LossRecord } from "../../../src/run/device-losses.ts";
 import { UserError } from "../../../src/util/errors.ts";

@@ -1,4 +1,5 @@
-// When a device is given up as planned: by steps, by minutes, by bytes, and never before the first step.
+// When a device is given up as planned: by steps, by minutes, by bytes, and never before the first
+// step.
 import { expect, test } from "vitest";
 import { rebuildDue } from "../../../src/run/rebuild-schedule.ts";
 

@@ -1,5 +1,6 @@
-// Taken up again after every step from 1 to 20, a run has the bits of the run in one piece: parameters, moments, counters,
-// cursor, log. With dropout, accumulation, a schedule and epochs that end within the run.
+// Taken up again after every step from 1 to 20, a run has the bits of the run in one piece:
+// parameters, moments, counters, cursor, log. With dropout, accumulation, a schedule and epochs
+// that end within the run.
 import { beforeAll, expect, test } from "vitest";
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import type { Recipe } from "../../../src/recipe/recipe.ts";

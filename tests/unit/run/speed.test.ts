@@ -1,4 +1,5 @@
-// Speed and time left: the first step as it is, later ones smoothed, so that one slow step does not jump.
+// Speed and time left: the first step as it is, later ones smoothed, so that one slow step does not
+// jump.
 import { expect, test } from "vitest";
 import { PaceMeter } from "../../../src/run/speed.ts";
 

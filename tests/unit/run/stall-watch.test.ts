@@ -1,5 +1,5 @@
-// A GPU that hangs without being lost, and a database that does: told in time, no false alarm for what is only slow, and over
-// when the answer comes.
+// A GPU that hangs without being lost, and a database that does: told in time, no false alarm for
+// what is only slow, and over when the answer comes.
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { WaitWatch } from "../../../src/run/stall-watch.ts";
 import type { PlainError } from "../../../src/util/errors.ts";

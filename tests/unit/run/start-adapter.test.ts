@@ -1,4 +1,5 @@
-// Starting from a PEFT adapter's files: its matrices and its shape win over the recipe, and misfits are refused.
+// Starting from a PEFT adapter's files: its matrices and its shape win over the recipe, and misfits
+// are refused.
 import { describe, expect, test } from "vitest";
 import { adapterShapes, loraTargets } from "../../../src/adapter/lora.ts";
 import type { TensorData } from "../../../src/formats/safetensors-write.ts";

@@ -1,6 +1,7 @@
-// Each operation on the database fails once, whichever it is (opening, beginning a transaction, reading, writing, deleting),
-// in a run of ten steps that is taken up half-way. In the end it is the run in one piece, and no save that was told is lost.
-// Of the many reads a fifth, or with ANNEAL_OPERATIONS=all every one.
+// Each operation on the database fails once, whichever it is (opening, beginning a transaction,
+// reading, writing, deleting), in a run of ten steps that is taken up half-way. In the end it is
+// the run in one piece, and no save that was told is lost. Of the many reads a fifth, or with
+// ANNEAL_OPERATIONS=all every one.
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { Recipe } from "../../../src/recipe/recipe.ts";
@@ -30,7 +31,10 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A person who pauses half-way, closes the browser, takes the run up, and tries again what is refused. */
+/**
+ * A person who pauses half-way, closes the browser, takes the run up, and tries again what is
+ * refused.
+ */
 class Person {
   /** What was refused, and what could not be saved. */
   readonly told: string[] = [];
@@ -127,7 +131,10 @@ function errorNameOf(name: OperationName, k: number): string {
       : "AbortError";
 }
 
-/** Breaks the k-th operation; answers which there were until then, or all when there are not so many. */
+/**
+ * Breaks the k-th operation; answers which there were until then, or all when there are not so
+ * many.
+ */
 async function trainWith(k: number) {
   const operations: OperationName[] = [];
   let isBroken = false;

@@ -1,5 +1,6 @@
-// A fault while the run recovers from a fault, every one in the recovery from every one: in the end the run is the one in
-// one piece. And each alone where there is more to see: the run taken over by another tab, a clock that goes back.
+// A fault while the run recovers from a fault, every one in the recovery from every one: in the end
+// the run is the one in one piece. And each alone where there is more to see: the run taken over by
+// another tab, a clock that goes back.
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ErrorCode } from "../../../src/util/errors.ts";
 import { faults, type Fault } from "./world/faults.ts";

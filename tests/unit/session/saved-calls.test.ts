@@ -1,4 +1,5 @@
-// Housekeeping of saved runs as the page asks for it: what was lost is told once, checkpoints are kept, all goes into one file.
+// Housekeeping of saved runs as the page asks for it: what was lost is told once, checkpoints are
+// kept, all goes into one file.
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { noticesOf } from "../../../src/session/saved-calls.ts";
 import { setUpBrowser, Tab } from "./world/tab.ts";

@@ -1,4 +1,5 @@
-// Calls beside the run: prompts before, between and after its steps, and what is refused at the wrong time.
+// Calls beside the run: prompts before, between and after its steps, and what is refused at the
+// wrong time.
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { allTargetModules, defaultRecipe, demoRecipe } from "../../../src/recipe/recipe.ts";
 import { setUpBrowser, shortRecipe, Tab, tinyData, tinyFiles } from "./world/tab.ts";

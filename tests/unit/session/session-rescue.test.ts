@@ -1,5 +1,5 @@
-// What was not saved when a run came to stand: it is saved without a device, on asking again, or as the run fails; and
-// what is gone is not called saved.
+// What was not saved when a run came to stand: it is saved without a device, on asking again, or as
+// the run fails; and what is gone is not called saved.
 import { describe, expect, test, vi } from "vitest";
 import { failPut } from "../checkpoint/store-faults.ts";
 import { deviceFull, deviceLost, devices, openFragile } from "./world/fragile-machine.ts";

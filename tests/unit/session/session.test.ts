@@ -1,4 +1,5 @@
-// The demo from start to end in one tab, and from any of its checkpoints in a new one: the page's whole way, on the CPU.
+// The demo from start to end in one tab, and from any of its checkpoints in a new one: the page's
+// whole way, on the CPU.
 import { beforeAll, describe, expect, test } from "vitest";
 import { decodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";

@@ -1,4 +1,5 @@
-// This browser's one run between two tabs: whoever can go on with none of it lets the other have it.
+// This browser's one run between two tabs: whoever can go on with none of it lets the other have
+// it.
 import { beforeEach, expect, test } from "vitest";
 import { TabHold } from "../../../src/session/tab-hold.ts";
 import { setUpBrowser, Tab } from "./world/tab.ts";

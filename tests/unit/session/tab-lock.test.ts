@@ -1,4 +1,5 @@
-// One run in one tab: who holds it, who takes it over, and that a tab which lost it cannot write any more.
+// One run in one tab: who holds it, who takes it over, and that a tab which lost it cannot write
+// any more.
 import { beforeEach, expect, test, vi } from "vitest";
 import { takeTabLock, type TabLock } from "../../../src/session/tab-lock.ts";
 import { Locks } from "./world/locks.ts";

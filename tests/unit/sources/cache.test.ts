@@ -1,4 +1,5 @@
-// Stored models: there from the moment their manifest is, whole or not at all, and never believed unread.
+// Stored models: there from the moment their manifest is, whole or not at all, and never believed
+// unread.
 import { beforeEach, describe, expect, test } from "vitest";
 import { cacheKey, openCache, type ModelCache } from "../../../src/sources/cache/cache.ts";
 import type { ModelDescription } from "../../../src/sources/cache/cache-manifest.ts";

@@ -1,4 +1,5 @@
-// The models on offer: their figures must follow from their configs, for the plan of a run is made of them.
+// The models on offer: their figures must follow from their configs, for the plan of a run is made
+// of them.
 import { describe, expect, test } from "vitest";
 import { parseModelSizes } from "../../../src/model/config/parse.ts";
 import { tensorsOf } from "../../../src/model/tensors.ts";

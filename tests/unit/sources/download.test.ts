@@ -36,7 +36,8 @@ beforeEach(async () => {
 
 async function openFile(name: string): Promise<RemoteFile> {
   const opened = (await openFrom(server, name)).files.get("model.safetensors")!;
-  // The redirect and the first byte are asked for ahead, so that what is on record then is the download alone.
+  // The redirect and the first byte are asked for ahead, so that what is on record then is the
+  // download alone.
   await opened.acceptsRanges(never);
   probe = server.requests.findLast(({ headers }) => headers.range === "bytes=0-0")!.url;
   server.requests.length = 0;

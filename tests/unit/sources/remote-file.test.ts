@@ -1,4 +1,5 @@
-// A file on a hub when things go wrong on the way: broken connections, busy servers, answers that are not the file.
+// A file on a hub when things go wrong on the way: broken connections, busy servers, answers that
+// are not the file.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { HubNotice } from "../../../src/sources/hub/hub-request.ts";
 import { textOf } from "../../../src/sources/files.ts";

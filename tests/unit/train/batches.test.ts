@@ -1,4 +1,5 @@
-// The order of the data: each row once an epoch, steps as transformers counts them, and any cursor a place to go on from.
+// The order of the data: each row once an epoch, steps as transformers counts them, and any cursor
+// a place to go on from.
 import { describe, expect, test } from "vitest";
 import { epochOrder } from "../../../src/data/dataset.ts";
 import {

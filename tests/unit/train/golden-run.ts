@@ -1,4 +1,5 @@
-// A tiny real model on the CPU backend with made-up data: everything that a training run needs, in milliseconds.
+// A tiny real model on the CPU backend with made-up data: everything that a training run needs, in
+// milliseconds.
 import { readFile } from "node:fs/promises";
 import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { TfjsEngine } from "../../../src/engine/tfjs/engine.ts";

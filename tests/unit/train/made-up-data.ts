@@ -5,7 +5,10 @@ import { uniforms } from "../../../src/util/random.ts";
 
 const longestRow = 8;
 
-/** Its first token is its line, so that a batch tells which rows it holds. @param line from 1, below `vocabSize` */
+/**
+ * Its first token is its line, so that a batch tells which rows it holds. @param line from 1, below
+ * `vocabSize`
+ */
 function madeUpRow(line: number, vocabSize: number): TokenizedExample {
   const length = 4 + (line % (longestRow - 3));
   const draws = uniforms(99, line, length);

@@ -1,5 +1,5 @@
-// Packed micro-batches: every example once an epoch and whole, steps counted exactly, any cursor a place to go on from, and
-// the loss and gradient of the same examples in rows of their own.
+// Packed micro-batches: every example once an epoch and whole, steps counted exactly, any cursor a
+// place to go on from, and the loss and gradient of the same examples in rows of their own.
 import { describe, expect, test } from "vitest";
 import { fillBatch, IGNORED, type TokenBatch } from "../../../src/data/batch.ts";
 import { epochOrder } from "../../../src/data/dataset.ts";
@@ -39,7 +39,10 @@ interface Segment {
   targets: number[];
 }
 
-/** The segments of a batch, row by row; checks that they are numbered 1, 2 and so on without a gap, padding behind. */
+/**
+ * The segments of a batch, row by row; checks that they are numbered 1, 2 and so on without a gap,
+ * padding behind.
+ */
 function segmentsOf({ rows, length, tokens, positions, segments, targets }: TokenBatch): Segment[] {
   return Array.from({ length: rows }, (_, row) => {
     const places = Array.from({ length }, (_, place) => row * length + place);
@@ -168,7 +171,8 @@ function mostRoom({ rows, length, segments }: TokenBatch): number {
 }
 
 describe("the number of steps", () => {
-  // One row of 24 tokens a step: how many examples of 4 to 8 tokens share it depends on their order.
+  // One row of 24 tokens a step: how many examples of 4 to 8 tokens share it depends on their
+  // order.
   const dataset = datasetOf(60);
   const recipe = recipeOf({ batchSize: 1, gradientAccumulationSteps: 1, shuffle: true });
   const perEpoch = Array.from({ length: 12 }, (_, epoch) => stepsInEpoch(dataset, recipe, epoch));

@@ -1,4 +1,5 @@
-// The training loop on the real engine: what it logs, that a run cut anywhere is the run in one piece, and how it fails.
+// The training loop on the real engine: what it logs, that a run cut anywhere is the run in one
+// piece, and how it fails.
 import { beforeAll, describe, expect, test } from "vitest";
 import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { Recipe } from "../../../src/recipe/recipe.ts";

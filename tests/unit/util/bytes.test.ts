@@ -26,7 +26,9 @@ function f16Value(half: number): number {
     : sign * 2 ** -14 * (fraction / 1024);
 }
 
-/** The nearest of a sorted list of finite magnitudes, ties to the even pattern: rounding by search. */
+/**
+ * The nearest of a sorted list of finite magnitudes, ties to the even pattern: rounding by search.
+ */
 function nearestPattern(value: number, magnitudes: Float64Array, overflow: number): number {
   let low = 0;
   let high = magnitudes.length - 1;

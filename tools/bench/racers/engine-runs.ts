@@ -1,4 +1,5 @@
-// Whole optimizer steps and generation of an engine, measured from outside through the engines' contract.
+// Whole optimizer steps and generation of an engine, measured from outside through the engines'
+// contract.
 import { initialAdapter, loraTargets } from "../../../src/adapter/lora.ts";
 import type { TokenBatch } from "../../../src/data/batch.ts";
 import type { Engine, StepHyper } from "../../../src/engine/contract.ts";

@@ -1,5 +1,5 @@
-// jax-js's side, as its users would write it: jit(valueAndGrad) of the block over arrays in its own layout, [in, out].
-// Its arrays are moved into operations: `.ref` keeps one for another use.
+// jax-js's side, as its users would write it: jit(valueAndGrad) of the block over arrays in its own
+// layout, [in, out]. Its arrays are moved into operations: `.ref` keeps one for another use.
 import {
   blockUntilReady,
   defaultDevice,
@@ -26,7 +26,10 @@ interface LoraPair {
 
 /** By target module, e.g. `q_proj`. */
 type Adapter = Record<string, LoraPair>;
-/** Linear layers by target module, [in, out]; the norms as `input_layernorm` and `post_attention_layernorm`. */
+/**
+ * Linear layers by target module, [in, out]; the norms as `input_layernorm` and
+ * `post_attention_layernorm`.
+ */
 type Weights = Record<string, np.Array>;
 
 /** Each [tokens, 1, headDim / 2]. */

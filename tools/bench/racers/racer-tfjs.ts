@@ -1,4 +1,5 @@
-// The reference engine's side: its own decoder layer under tfjs's autodiff, and tfjs's plain matrix product.
+// The reference engine's side: its own decoder layer under tfjs's autodiff, and tfjs's plain matrix
+// product.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { loraTargets, scalingOf } from "../../../src/adapter/lora.ts";
@@ -70,7 +71,8 @@ function prepareBlock(machine: Machine, inputs: BlockInputs): BlockContender {
       for (let time = 0; time < times; time++) {
         forget();
         last = tf.tidy(() => differentiate(adapter));
-        // Everything is encoded by now, and the queue is in order: when the loss is read, the gradients are there.
+        // Everything is encoded by now, and the queue is in order: when the loss is read, the
+        // gradients are there.
         await machine.guard(last.value.data());
       }
     },

@@ -1,4 +1,5 @@
-// The sides of a race. Each brings the same programs; `compare` refuses to time programs that compute different things.
+// The sides of a race. Each brings the same programs; `compare` refuses to time programs that
+// compute different things.
 import type { RebuildRun } from "./rebuilds.ts";
 import type { RebuildRow } from "../report.ts";
 import type { Engine } from "../../../src/engine/contract.ts";
@@ -57,7 +58,10 @@ export function compareBlocks(results: ReadonlyMap<string, LossAndNorm>): void {
   }
 }
 
-/** Root mean square errors over the product's: rounding of f32 and f16, steps of a sixteenth of the range for q4. */
+/**
+ * Root mean square errors over the product's: rounding of f32 and f16, steps of a sixteenth of the
+ * range for q4.
+ */
 const tolerances: Record<MatmulFormat, number> = { f32: 1e-4, f16: 1e-3, q4: 0.15 };
 
 /** @throws Error when a product is off by more than its format explains */

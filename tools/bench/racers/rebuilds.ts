@@ -1,4 +1,5 @@
-// A device given up and put up again with a whole model: what that costs beside the upload of the weights.
+// A device given up and put up again with a whole model: what that costs beside the upload of the
+// weights.
 import { initialAdapter, loraTargets } from "../../../src/adapter/lora.ts";
 import type { WeightStore } from "../../../src/model/weights/weight-store.ts";
 import { rebuild, releaseRig, type Rig } from "../../../src/run/device-engine.ts";

@@ -1,4 +1,5 @@
-// For GPU machines: training of models of real sizes, by the compiled engine and by PyTorch + PEFT in the same run.
+// For GPU machines: training of models of real sizes, by the compiled engine and by PyTorch + PEFT
+// in the same run.
 import { spawnSync } from "node:child_process";
 import { linearsOfLayer } from "../../../src/model/tensors.ts";
 import { measureSteps, type OpenEngine } from "./engine-runs.ts";
@@ -82,7 +83,10 @@ export function withPeakShare(
   });
 }
 
-/** Two for each weight forward and two for the gradient of its input; none for the gradient of a frozen weight. */
+/**
+ * Two for each weight forward and two for the gradient of its input; none for the gradient of a
+ * frozen weight.
+ */
 function flopsPerToken(config: ModelConfig): number {
   const layer = linearsOfLayer(config, 0).reduce(
     (sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures,

@@ -1,5 +1,5 @@
-// From the last layer to the loss and back: final norm, head and cross-entropy over the supervised rows alone, a chunk at a
-// time, so that no more logits exist than a chunk's.
+// From the last layer to the loss and back: final norm, head and cross-entropy over the supervised
+// rows alone, a chunk at a time, so that no more logits exist than a chunk's.
 import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
 import {
   crossEntropy,

@@ -1,5 +1,5 @@
-// Queries and keys between their projections and attention: normed head by head where the model does so, then turned by their
-// position. And the gradients back.
+// Queries and keys between their projections and attention: normed head by head where the model
+// does so, then turned by their position. And the gradients back.
 import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
 import { rope, ropeBackward } from "../../../kernels/rope/kernel.ts";
 import { attentionFactor } from "../../../model/config/rope-frequencies.ts";
@@ -26,8 +26,8 @@ export interface HeadsCall {
 }
 
 /**
- * What attention takes. Heads that are normed are new tensors, and may be made again from the projections, to the same bits;
- * others are turned in the projections' own place.
+ * What attention takes. Heads that are normed are new tensors, and may be made again from the
+ * projections, to the same bits; others are turned in the projections' own place.
  */
 export function prepareHeads(call: HeadsCall, projected: Heads, out: Dispatch[]): PreparedHeads {
   const heads = call.network.config.hasQkNorm

@@ -1,4 +1,5 @@
-// One decoder layer backward: adapter gradients, and the gradient of the residual stream, in place from top to bottom.
+// One decoder layer backward: adapter gradients, and the gradient of the residual stream, in place
+// from top to bottom.
 import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
 import { attentionBackward } from "../../../kernels/attention/kernel.ts";
 import { gatedMlpBackward } from "../../../kernels/gated-mlp/kernel.ts";
@@ -107,7 +108,10 @@ function backwardHeads(call: LayerBackward, dAttended: Tensor, out: Dispatch[]):
   return [projected.query, projected.key, dValue];
 }
 
-/** Back through linears and the norm ahead of them; what comes through it is added to dx, which holds the residual's gradient. */
+/**
+ * Back through linears and the norm ahead of them; what comes through it is added to dx, which
+ * holds the residual's gradient.
+ */
 function backwardInput(
   { network, tables, layer, trace, dx }: LayerBackward,
   projections: ReturnType<typeof headProjections>,
@@ -128,7 +132,10 @@ function backwardInput(
   }
 }
 
-/** The gradient of what a branch adds to the residual stream: dx itself, or back through the norm that ends the branch. */
+/**
+ * The gradient of what a branch adds to the residual stream: dx itself, or back through the norm
+ * that ends the branch.
+ */
 function gradientOfBranch(
   { network, tables, layer, dx }: LayerBackward,
   name: string | null,

@@ -1,5 +1,5 @@
-// One decoder layer forward: what it computes, and what it keeps for the way back. Which norms, projections and turns there are
-// is the model's description's affair (layer-shape.ts).
+// One decoder layer forward: what it computes, and what it keeps for the way back. Which norms,
+// projections and turns there are is the model's description's affair (layer-shape.ts).
 import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
 import { attention } from "../../../kernels/attention/kernel.ts";
 import { gatedMlp } from "../../../kernels/gated-mlp/kernel.ts";
@@ -21,7 +21,10 @@ import type { Network } from "../model-tensors.ts";
 import { forwardNorm } from "./norm.ts";
 import { applyLinear, moduleOf, project, type LayerLinears } from "./projection.ts";
 
-/** Activations of a layer that backward needs and cannot cheaply make again. All but `input` die with a recomputed layer. */
+/**
+ * Activations of a layer that backward needs and cannot cheaply make again. All but `input` die
+ * with a recomputed layer.
+ */
 export interface LayerTrace {
   linears: LayerLinears;
   /** [tokens, hidden]: the residual stream below the layer. */
@@ -77,7 +80,10 @@ export function forwardLayer(
   return { trace: { ...toGate, afterMlp }, output };
 }
 
-/** What backward needs, by the same dispatches, so in the same bits. The layer's output is not made twice. */
+/**
+ * What backward needs, by the same dispatches, so in the same bits. The layer's output is not made
+ * twice.
+ */
 export function remakeLayer(call: LayerCall, out: Dispatch[]): LayerTrace {
   const toGate = forwardToGate(call, out);
   const rest: Dispatch[] = [];
@@ -138,7 +144,10 @@ function forwardFromGate(
   return { output, afterMlp: norm };
 }
 
-/** residual + linear(x), or residual + norm(linear(x)): in either case the last dispatch makes nothing but the output. */
+/**
+ * residual + linear(x), or residual + norm(linear(x)): in either case the last dispatch makes
+ * nothing but the output.
+ */
 function addBranch(
   call: LayerCall,
   linears: LayerLinears,
@@ -208,7 +217,10 @@ export function activation(
   return act;
 }
 
-/** A norm over the width of the residual stream: the input of the layer's linears is made again rather than kept. */
+/**
+ * A norm over the width of the residual stream: the input of the layer's linears is made again
+ * rather than kept.
+ */
 export function normedInput(
   { network, tables, layer }: Pick<LayerCall, "network" | "tables" | "layer">,
   name: string,

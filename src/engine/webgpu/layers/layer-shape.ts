@@ -1,8 +1,12 @@
-// What the description of a model means for the dispatches of a layer: widths, which linears there are, how it attends and turns.
+// What the description of a model means for the dispatches of a layer: widths, which linears there
+// are, how it attends and turns.
 import type { AttentionShape } from "../../../kernels/attention/kernel.ts";
 import type { ModelConfig, Rope } from "../../../model/config/model-config.ts";
 
-/** A linear layer, and the widths of what its output holds side by side: more than one where projections are fused. */
+/**
+ * A linear layer, and the widths of what its output holds side by side: more than one where
+ * projections are fused.
+ */
 export interface Projection {
   /** Within the layer, e.g. `self_attn.q_proj`. */
   path: string;

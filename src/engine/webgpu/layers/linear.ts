@@ -32,7 +32,10 @@ export interface ForwardMode {
   hasDropout: boolean;
 }
 
-/** Writes y [tokens, out] = layer(x) (+ bias) (+ residual). A bias is frozen, so backward knows nothing of it. */
+/**
+ * Writes y [tokens, out] = layer(x) (+ bias) (+ residual). A bias is frozen, so backward knows
+ * nothing of it.
+ */
 export function forwardLinear(
   network: Network,
   mode: ForwardMode,

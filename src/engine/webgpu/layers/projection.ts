@@ -1,4 +1,5 @@
-// Linears that share an input: queries, keys and values, or gate and up; several outputs side by side where they are fused.
+// Linears that share an input: queries, keys and values, or gate and up; several outputs side by
+// side where they are fused.
 import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
 import { joinColumns, splitColumns, type Parts } from "../../../kernels/columns/kernel.ts";
 import { invariant } from "../../../util/assert.ts";

@@ -1,5 +1,5 @@
-// A template's text to tokens, white space taken away as jinja2 does with trim_blocks and lstrip_blocks.
-// Source: jinja2/lexer.py.
+// A template's text to tokens, white space taken away as jinja2 does with trim_blocks and
+// lstrip_blocks. Source: jinja2/lexer.py.
 import { stripRight, whiteSpace } from "../printing.ts";
 import { TemplateFault } from "../values.ts";
 

@@ -1,5 +1,5 @@
-// Statements of a template.
-// Source: jinja2/parser.py, jinja2/ext.py (loop controls) and transformers' chat_template_utils.py (`generation`).
+// Statements of a template. Source: jinja2/parser.py, jinja2/ext.py (loop controls) and
+// transformers' chat_template_utils.py (`generation`).
 import { ExpressionParser } from "./expressions.ts";
 import { tokenise } from "./lexer.ts";
 import type { Parameter, Statement, Target } from "./tree.ts";
@@ -32,7 +32,9 @@ class Parser {
     return body;
   }
 
-  /** Statements up to a block that opens with one of the names; that name is the current token then. */
+  /**
+   * Statements up to a block that opens with one of the names; that name is the current token then.
+   */
   #body(ends: readonly string[]): Statement[] {
     if (++this.#depth > maxDepth) {
       throw this.#stream.fault(`blocks nest deeper than ${maxDepth}`);

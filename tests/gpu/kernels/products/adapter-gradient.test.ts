@@ -1,4 +1,5 @@
-// Proofs of the LoRA gradients: by hand, against tfjs autodiff through a whole adapter, across the boundaries, twice.
+// Proofs of the LoRA gradients: by hand, against tfjs autodiff through a whole adapter, across the
+// boundaries, twice.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";

@@ -1,5 +1,5 @@
-// Proofs of the matrix products: by hand, against tfjs autodiff, across every tile's boundaries, each tile's bits against the
-// default's, without a device error.
+// Proofs of the matrix products: by hand, against tfjs autodiff, across every tile's boundaries,
+// each tile's bits against the default's, without a device error.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
@@ -76,7 +76,10 @@ interface Case {
   rank: number;
 }
 
-/** On both sides of each tile's edges (8, 16, 32, 64), odd, and the layers of SmolLM2-135M and Qwen2.5-0.5B. */
+/**
+ * On both sides of each tile's edges (8, 16, 32, 64), odd, and the layers of SmolLM2-135M and
+ * Qwen2.5-0.5B.
+ */
 const shapes: Case[] = [
   { rows: 1, inner: 4, outer: 4, rank: 4 },
   { rows: 7, inner: 12, outer: 31, rank: 4 },
@@ -173,7 +176,8 @@ test.each(shapes)(
   },
 );
 
-// So the proof above holds for each tile, and tuning changes no run. The last shape is a real layer.
+// So the proof above holds for each tile, and tuning changes no run. The last shape is a real
+// layer.
 const allShapes = [...shapes, { rows: 64, inner: 576, outer: 192, rank: 16 }];
 
 test.each(tileNames)(

@@ -1,5 +1,5 @@
-// Proofs of the product for few rows: by hand, against tfjs on the CPU, across its boundaries, for every weight
-// format. It has no backward pass: generation needs none.
+// Proofs of the product for few rows: by hand, against tfjs on the CPU, across its boundaries, for
+// every weight format. It has no backward pass: generation needs none.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -117,7 +117,8 @@ async function distanceFromTfjs(
 }
 
 describe("follows tfjs", () => {
-  // Both sides of a quad, a team's 4 rows, a workgroup's 8, 16 and 32, a lap and a change of lanes (8 to 128); real layers.
+  // Both sides of a quad, a team's 4 rows, a workgroup's 8, 16 and 32, a lap and a change of lanes
+  // (8 to 128); real layers.
   test.each([
     [1, 4, 1],
     [1, 28, 3],

@@ -1,5 +1,6 @@
-// Proof that f16 weights read as WGSL's own type are the same in every bit, and that a device takes what is measured to be
-// faster. The software adapter of `npm test` has no f16: `npm run test:dawn` runs this where there is one.
+// Proof that f16 weights read as WGSL's own type are the same in every bit, and that a device takes
+// what is measured to be faster. The software adapter of `npm test` has no f16: `npm run test:dawn`
+// runs this where there is one.
 import { afterEach, beforeEach, expect, test, type TestContext } from "vitest";
 import { linear, linearBackward } from "../../../../src/kernels/matmul/kernel.ts";
 import { tiles, type TileName } from "../../../../src/kernels/matmul/tile.ts";

@@ -1,4 +1,5 @@
-// Proofs of the weight readers: what load_quad gives is what the decoder gives, for every format, group and odd row count.
+// Proofs of the weight readers: what load_quad gives is what the decoder gives, for every format,
+// group and odd row count.
 import { describe, expect, test } from "vitest";
 import { defineKernel } from "../../../../src/gpu/kernel.ts";
 import { dispatch, type Tensor } from "../../../../src/gpu/plan.ts";
@@ -58,7 +59,10 @@ async function readOnGpu(
   return result;
 }
 
-/** Numbers of very different sizes, zeros among them, so that scales and biases differ from group to group. */
+/**
+ * Numbers of very different sizes, zeros among them, so that scales and biases differ from group to
+ * group.
+ */
 function weights(rows: number, cols: number): Float32Array<ArrayBuffer> {
   const values = randoms(rows * cols, rows + cols);
   values.forEach((value, i) => {
@@ -165,7 +169,8 @@ test.each(affine)(
     const stored = scaledBy("f32", shape);
     const expected = decodeWeight(shape, stored);
     const actual = await readOnGpu(shape, stored);
-    // A device may fuse the product with the sum; then one rounding of the product, below 256 scales, is left out.
+    // A device may fuse the product with the sum; then one rounding of the product, below 256
+    // scales, is left out.
     const largest = 256 * Math.max(...new Float32Array(stored.scales!).map(Math.abs));
     const worst = actual.reduce(
       (gap, value, i) => Math.max(gap, Math.abs(value - expected[i]!)),

@@ -1,4 +1,5 @@
-// The adapter's flat vectors: where each matrix lies, padded ranks, and that packing and unpacking undo each other.
+// The adapter's flat vectors: where each matrix lies, padded ranks, and that packing and unpacking
+// undo each other.
 import { describe, expect, test } from "vitest";
 import { initialAdapter, loraTargets, type LoraConfig } from "../../../../src/adapter/lora.ts";
 import type { AdapterState } from "../../../../src/adapter/state.ts";

@@ -1,11 +1,15 @@
-// The tables of a micro-batch by hand: packed segments, padding, which rows are supervised, and pieces of a prompt.
+// The tables of a micro-batch by hand: packed segments, padding, which rows are supervised, and
+// pieces of a prompt.
 import { expect, test } from "vitest";
 import { IGNORED, type TokenBatch } from "../../../../src/data/batch.ts";
 import { BatchTables } from "../../../../src/engine/webgpu/batch-tables.ts";
 import { causalRanges, keyRanges } from "../../../../src/kernels/attention/ranges.ts";
 
 const none = IGNORED;
-/** Row 0: three tokens and two of another text, one place of padding. Row 1: one text of four. Row 2: nothing. */
+/**
+ * Row 0: three tokens and two of another text, one place of padding. Row 1: one text of four. Row
+ * 2: nothing.
+ */
 const batch: TokenBatch = {
   rows: 3,
   length: 6,

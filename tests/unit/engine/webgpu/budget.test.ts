@@ -1,4 +1,5 @@
-// Bytes of a run by hand, and the economy that a budget gets: within it where anything is, and none better left out.
+// Bytes of a run by hand, and the economy that a budget gets: within it where anything is, and none
+// better left out.
 import { describe, expect, test } from "vitest";
 import {
   bytesOf,

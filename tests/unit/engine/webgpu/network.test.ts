@@ -1,5 +1,5 @@
-// What a model's description becomes: which models have kernels, how many tables of cos and sin there are and who turns by which,
-// and tensors too large for a device's bindings.
+// What a model's description becomes: which models have kernels, how many tables of cos and sin
+// there are and who turns by which, and tensors too large for a device's bindings.
 import { describe, expect, test } from "vitest";
 import { designRun } from "../../../../src/engine/webgpu/design.ts";
 import {

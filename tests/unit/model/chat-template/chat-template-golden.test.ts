@@ -1,4 +1,5 @@
-// Chat templates of real models over many conversations, and small ones for each corner of Jinja, against transformers.
+// Chat templates of real models over many conversations, and small ones for each corner of Jinja,
+// against transformers.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { variables } from "../../../../src/model/chat-template/render.ts";

@@ -1,4 +1,5 @@
-// config.json of both generations to the decoder's fields, and every variant that would train a wrong model refused.
+// config.json of both generations to the decoder's fields, and every variant that would train a
+// wrong model refused.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import {

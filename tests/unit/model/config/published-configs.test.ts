@@ -1,4 +1,5 @@
-// config.json of real models, and with the fewest keys of each class, against what transformers makes of them.
+// config.json of real models, and with the fewest keys of each class, against what transformers
+// makes of them.
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parseModelConfig } from "../../../../src/model/config/parse.ts";

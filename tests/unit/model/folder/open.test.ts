@@ -1,4 +1,5 @@
-// Opening a model folder: what is known of it before a weight is read, and each way in which it cannot be opened.
+// Opening a model folder: what is known of it before a weight is read, and each way in which it
+// cannot be opened.
 import { describe, expect, test } from "vitest";
 import type { TensorData } from "../../../../src/formats/safetensors-write.ts";
 import { openModel } from "../../../../src/model/open.ts";

@@ -1,4 +1,5 @@
-// Tensors of plain numbers: kept as they are where the device's format allows it, and refused where it cannot hold them.
+// Tensors of plain numbers: kept as they are where the device's format allows it, and refused where
+// it cannot hold them.
 import { describe, expect, test } from "vitest";
 import { blobSource } from "../../../../src/formats/byte-source.ts";
 import type { TensorData } from "../../../../src/formats/safetensors-write.ts";

@@ -1,4 +1,5 @@
-// Weights in several files: the index is the truth where there is one, and every way in which files and index disagree.
+// Weights in several files: the index is the truth where there is one, and every way in which files
+// and index disagree.
 import { describe, expect, test } from "vitest";
 import { blobSource, type ByteSource } from "../../../../src/formats/byte-source.ts";
 import type { TensorData } from "../../../../src/formats/safetensors-write.ts";

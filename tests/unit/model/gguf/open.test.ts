@@ -1,4 +1,5 @@
-// A GGUF file as a model: every architecture's config and names, the golden file as transformers reads it, and what is refused.
+// A GGUF file as a model: every architecture's config and names, the golden file as transformers
+// reads it, and what is refused.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";

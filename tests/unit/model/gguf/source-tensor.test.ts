@@ -1,4 +1,5 @@
-// Tensors of GGUF files as weights of the model: packed blocks against gguf-py's values, rows put back in their order.
+// Tensors of GGUF files as weights of the model: packed blocks against gguf-py's values, rows put
+// back in their order.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { blobSource, type ByteSource } from "../../../../src/formats/byte-source.ts";
@@ -142,7 +143,10 @@ test.each([
   await expect(packedValues(tensor)).rejects.toThrow("A scale in row 0 is not a finite number");
 });
 
-/** Random codes whose range has 0 in its middle, as that of weights has. @param middle code of 0 in Q4_K and Q5_K */
+/**
+ * Random codes whose range has 0 in its middle, as that of weights has. @param middle code of 0 in
+ * Q4_K and Q5_K
+ */
 function weightLike(bytes: Uint8Array, blockBytes: number, middle: number): Uint8Array {
   const like = Uint8Array.from(bytes);
   for (let at = 0; at < like.length; at += blockBytes) {

@@ -1,5 +1,5 @@
-// Tokenizers of real models, put into GGUF and read from it again: ids must be those of Python's tokenizers with the models' own
-// tokenizer.json (tests/golden/tokenizers).
+// Tokenizers of real models, put into GGUF and read from it again: ids must be those of Python's
+// tokenizers with the models' own tokenizer.json (tests/golden/tokenizers).
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { architectureOf } from "../../../../src/model/gguf/architecture.ts";
@@ -65,7 +65,8 @@ describe("from GGUF, every text has the ids of the model's own tokenizer in", ()
     const { merges } = json["model"] as { merges: [string, string][] };
     const all = mergePairs(published);
     expect(merges.length).toBe(all.length);
-    // Two neighbours have changed places: what a piece of two tabs scores is known to SentencePiece alone.
+    // Two neighbours have changed places: what a piece of two tabs scores is known to SentencePiece
+    // alone.
     expect(merges.filter((merge, rank) => String(merge) !== String(all[rank])).length).toBe(2);
     expect(await differences("gemma3", json)).toEqual([]);
   });

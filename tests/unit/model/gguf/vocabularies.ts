@@ -1,4 +1,5 @@
-// Real tokenizer.json files put into GGUF's metadata, by the rules of llama.cpp's converter (conversion/base.py).
+// Real tokenizer.json files put into GGUF's metadata, by the rules of llama.cpp's converter
+// (conversion/base.py).
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { GgufValue } from "../../../../src/formats/gguf/value-types.ts";
@@ -39,8 +40,8 @@ export function byteLevelEntries(json: TokenizerJson, pre: string): Entries {
 }
 
 /**
- * As `_set_vocab_sentencepiece` writes it. tokenizer.json has no scores, so they are taken from the order in which pieces are
- * made; that of SentencePiece's own is the same.
+ * As `_set_vocab_sentencepiece` writes it. tokenizer.json has no scores, so they are taken from the
+ * order in which pieces are made; that of SentencePiece's own is the same.
  */
 export function sentencePieceEntries(json: TokenizerJson): Entries {
   const { tokens, types } = tokensOf(json);

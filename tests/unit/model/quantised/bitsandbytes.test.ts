@@ -1,4 +1,5 @@
-// Weights that bitsandbytes quantised to 4 bits: to the bit what it computes on a CPU in f32; and what is refused.
+// Weights that bitsandbytes quantised to 4 bits: to the bit what it computes on a CPU in f32; and
+// what is refused.
 import { describe, expect, test } from "vitest";
 import { blobSource } from "../../../../src/formats/byte-source.ts";
 import type { TensorData } from "../../../../src/formats/safetensors-write.ts";

@@ -1,4 +1,5 @@
-// Weights that MLX quantised: to the bit what MLX computes, in every width, group and type of scales; and what is refused.
+// Weights that MLX quantised: to the bit what MLX computes, in every width, group and type of
+// scales; and what is refused.
 import { describe, expect, test } from "vitest";
 import { blobSource } from "../../../../src/formats/byte-source.ts";
 import type { TensorData } from "../../../../src/formats/safetensors-write.ts";

@@ -1,4 +1,5 @@
-// Opening folders that MLX and bitsandbytes quantised, folders in parts, and a GGUF file: each as a model ready to run.
+// Opening folders that MLX and bitsandbytes quantised, folders in parts, and a GGUF file: each as a
+// model ready to run.
 import { describe, expect, test } from "vitest";
 import { blobSource, type ByteSource } from "../../../../src/formats/byte-source.ts";
 import type { TensorData } from "../../../../src/formats/safetensors-write.ts";

@@ -1,4 +1,5 @@
-// Golden files of quantised weights as a folder of them, and what a tensor's parts hold once they lie on a device.
+// Golden files of quantised weights as a folder of them, and what a tensor's parts hold once they
+// lie on a device.
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { blobSource } from "../../../../src/formats/byte-source.ts";

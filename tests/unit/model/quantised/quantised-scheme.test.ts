@@ -1,4 +1,5 @@
-// How a config.json says that weights are quantised, by MLX and by transformers, and what is refused.
+// How a config.json says that weights are quantised, by MLX and by transformers, and what is
+// refused.
 import { describe, expect, test } from "vitest";
 import { ConfigFields } from "../../../../src/model/config/fields.ts";
 import { parseQuantisation, schemeOf } from "../../../../src/model/quantised/scheme.ts";

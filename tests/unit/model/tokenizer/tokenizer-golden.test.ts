@@ -1,4 +1,5 @@
-// Ids and texts of a tokenizer of each family, against Hugging Face tokenizers on 241 texts chosen to be difficult.
+// Ids and texts of a tokenizer of each family, against Hugging Face tokenizers on 241 texts chosen
+// to be difficult.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";

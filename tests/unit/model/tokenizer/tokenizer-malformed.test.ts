@@ -1,4 +1,5 @@
-// Malformed tokenizer files: each is refused with the file, the place in it and what is wrong, and harms nothing.
+// Malformed tokenizer files: each is refused with the file, the place in it and what is wrong, and
+// harms nothing.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { readTokenizerFiles } from "../../../../src/model/tokenizer/tokenizer-files.ts";

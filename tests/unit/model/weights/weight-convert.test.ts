@@ -1,4 +1,5 @@
-// From files to formats: what is converted, what passes untouched, what is lost, and how much is in memory meanwhile.
+// From files to formats: what is converted, what passes untouched, what is lost, and how much is in
+// memory meanwhile.
 import { describe, expect, test } from "vitest";
 import { parseModelConfig } from "../../../../src/model/config/parse.ts";
 import { openModel, type OpenedModel } from "../../../../src/model/open.ts";

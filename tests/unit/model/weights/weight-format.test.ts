@@ -1,4 +1,5 @@
-// Weight formats: by hand, against what MLX and bitsandbytes wrote, GGUF's blocks without loss, and how near they come.
+// Weight formats: by hand, against what MLX and bitsandbytes wrote, GGUF's blocks without loss, and
+// how near they come.
 import { describe, expect, test } from "vitest";
 import { decodeWeight } from "../../../../src/model/weight-format/decode.ts";
 import { WeightEncoder } from "../../../../src/model/weight-format/encode.ts";
@@ -84,7 +85,8 @@ describe("as bitsandbytes quantises", () => {
     expect(map.every((value, i) => i === 0 || value > map[i - 1]!)).toBe(true);
   });
 
-  // bitsandbytes 0.50.2: quantize_4bit(w, blocksize=64, compress_statistics=True, quant_type="nf4") of these values.
+  // bitsandbytes 0.50.2: quantize_4bit(w, blocksize=64, compress_statistics=True, quant_type="nf4")
+  // of these values.
   test("codes, absmax bytes, offset, nested maximum and values", () => {
     const shape: WeightShape = { format: "nf4", rows: 2, cols: 128 };
     const values = Float32Array.from(

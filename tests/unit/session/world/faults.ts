@@ -5,7 +5,10 @@ import type { Scene } from "./scene.ts";
 
 export interface Fault {
   name: string;
-  /** What the page is told when the run stops; null where it does not stop, or nobody is left to tell. */
+  /**
+   * What the page is told when the run stops; null where it does not stop, or nobody is left to
+   * tell.
+   */
   stop: ErrorCode | null;
   /** The same, where it strikes a run that is being taken up. */
   stopWhenTakenUp: ErrorCode | null;

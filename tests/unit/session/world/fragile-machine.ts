@@ -1,4 +1,5 @@
-// A machine whose device can be lost, or run full, at a chosen moment: what a crash of the GPU process looks like from here.
+// A machine whose device can be lost, or run full, at a chosen moment: what a crash of the GPU
+// process looks like from here.
 import type { Machine, openMachine } from "../../../../src/engine/tfjs/backend.ts";
 import { NoDevice } from "../../../../src/gpu/device.ts";
 import { UserError } from "../../../../src/util/errors.ts";

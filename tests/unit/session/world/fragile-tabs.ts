@@ -1,11 +1,14 @@
-// Before each test a tab on devices that break as told, and the undisturbed run to compare with. A file that uses it mocks
-// gpu/machine.ts by `openFragile`.
+// Before each test a tab on devices that break as told, and the undisturbed run to compare with. A
+// file that uses it mocks gpu/machine.ts by `openFragile`.
 import { afterEach, beforeAll, beforeEach, vi } from "vitest";
 import { devices } from "./fragile-machine.ts";
 import { setUpBrowser, Tab } from "./tab.ts";
 import { makeWholeRun, type WholeRun } from "./whole-run.ts";
 
-/** Writes of the data set, a piece and its manifest, which come before those of the first checkpoint. */
+/**
+ * Writes of the data set, a piece and its manifest, which come before those of the first
+ * checkpoint.
+ */
 export const dataPuts = 2;
 
 /** @param name of the databases, one for each test */

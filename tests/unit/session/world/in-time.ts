@@ -1,4 +1,5 @@
-// Bounds a wait by idleness, not by the clock: on a busy machine a step takes seconds, but a hung one does nothing at all.
+// Bounds a wait by idleness, not by the clock: on a busy machine a step takes seconds, but a hung
+// one does nothing at all.
 import { performance } from "node:perf_hooks";
 
 const quarterMs = 250;
@@ -6,7 +7,8 @@ const patience = 20;
 
 /**
  * @param heard counts whatever happens
- * @throws when nothing was heard for five seconds, in quarters in which this process had little to do
+ * @throws when nothing was heard for five seconds, in quarters in which this process had little to
+ * do
  */
 export async function inTime<T>(work: Promise<T>, heard: () => number): Promise<T> {
   let silence = 0;

@@ -1,4 +1,5 @@
-// Knows in which tab something happens, across every await, so that a killed tab stops for good, as a killed worker does.
+// Knows in which tab something happens, across every await, so that a killed tab stops for good, as
+// a killed worker does.
 import { AsyncLocalStorage } from "node:async_hooks";
 
 export interface Life {

@@ -1,4 +1,5 @@
-// Web Locks for Node, as far as Anneal uses them: exclusive, in the order of requests, one process for all tabs.
+// Web Locks for Node, as far as Anneal uses them: exclusive, in the order of requests, one process
+// for all tabs.
 
 type Task = (lock: { name: string } | null) => unknown;
 

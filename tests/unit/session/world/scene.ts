@@ -1,5 +1,6 @@
-// One run and all that may happen to it: tabs that die, tabs that take it over, a database that goes away, and a person who
-// goes on from what is saved wherever it stops. Nothing may hang, and nothing that was acknowledged may be lost unsaid.
+// One run and all that may happen to it: tabs that die, tabs that take it over, a database that
+// goes away, and a person who goes on from what is saved wherever it stops. Nothing may hang, and
+// nothing that was acknowledged may be lost unsaid.
 import { forceCloseDatabase } from "fake-indexeddb";
 import { expect, vi } from "vitest";
 import type { CheckpointSummary, SessionEvent } from "../../../../src/session/protocol.ts";
@@ -44,7 +45,9 @@ export class Scene {
   #here: OpenTab;
   #rival: OpenTab | null = null;
   #runId = "";
-  /** The newest step the page was told is saved, and the newest of those that were deleted under it. */
+  /**
+   * The newest step the page was told is saved, and the newest of those that were deleted under it.
+   */
   #acknowledged = 0;
   #lost = 0;
   readonly #standing: Standing[] = [];
@@ -163,7 +166,10 @@ export class Scene {
     }
   }
 
-  /** Every bit is as in one piece, and a page that is opened now finds the run's end without a word of a loss. */
+  /**
+   * Every bit is as in one piece, and a page that is opened now finds the run's end without a word
+   * of a loss.
+   */
   async expectWhole(): Promise<void> {
     Tab.closeAll();
     this.#here = this.#open();

@@ -1,5 +1,5 @@
-// A tab in Node: the real session on the CPU backend, IndexedDB in memory, the demo served from disk, locks as browsers
-// have them. What a tab stored stays when it is closed.
+// A tab in Node: the real session on the CPU backend, IndexedDB in memory, the demo served from
+// disk, locks as browsers have them. What a tab stored stays when it is closed.
 import "fake-indexeddb/auto";
 import { readFile } from "node:fs/promises";
 import { vi } from "vitest";

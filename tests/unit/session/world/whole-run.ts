@@ -1,4 +1,5 @@
-// The run that others are compared with: the tiny model from its first step to its last, undisturbed.
+// The run that others are compared with: the tiny model from its first step to its last,
+// undisturbed.
 import { expect } from "vitest";
 import type { AdapterState } from "../../../../src/adapter/state.ts";
 import type { RunState } from "../../../../src/checkpoint/file/run-state.ts";
@@ -28,7 +29,10 @@ export async function makeWholeRun(): Promise<WholeRun> {
   return { losses: tab.losses(), adapter };
 }
 
-/** Every step made here has the loss that it has in the whole run, none is missing, and the adapter is the same. */
+/**
+ * Every step made here has the loss that it has in the whole run, none is missing, and the adapter
+ * is the same.
+ */
 export async function expectSameRun(
   tab: Tab,
   runId: string,
