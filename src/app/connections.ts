@@ -24,12 +24,12 @@ export function chosenHub(): string {
 export function chooseHub(typed: string): string | null {
   const address = hubAddress(typed);
   if (address === null) {
-    return `This is no address of a hub: write it like ${defaultHub}.`;
+    return `This is not a hub address: write it like ${defaultHub}.`;
   }
   try {
     localStorage.setItem(key, address);
   } catch {
-    return "This browser keeps nothing for this page, so the address is lost. Allow site data, then try again.";
+    return "This browser blocks site data, so the address cannot be stored. Allow site data, then try again.";
   }
   location.reload();
   return null;

@@ -160,7 +160,7 @@ function lineOf(event: SessionEvent): string | null {
     case "saveFailed":
       return `not saved at step ${event.step}: ${event.error.message}`;
     case "waiting":
-      return event.fault?.message ?? "the answer came after all";
+      return event.fault?.message ?? "the engine is responding again";
     case "device":
     case "engine":
     case "loading":

@@ -185,16 +185,16 @@ export class AppState {
   #startBlocker(): string | null {
     const { model, data, form, loading, plan, planError, isPlanning } = this.setup;
     if (this.openError !== null) {
-      return "The engine did not start; see the message above the run.";
+      return "The engine did not start; see the error above the loss curve.";
     }
     if (this.device === null) {
       return "Starting the engine.";
     }
     if (this.run.isGoing || this.run.pending !== null) {
-      return "A run is going on.";
+      return "A run is in progress.";
     }
     if (this.run.isAtRisk) {
-      return "The last run is not saved. Save it first, or reload the page to give it up.";
+      return "The last run is not saved. Save it first, or reload the page to discard it.";
     }
     if (loading !== null) {
       return `Loading the ${loading.part}.`;
@@ -209,7 +209,7 @@ export class AppState {
       return "Correct the marked fields of the recipe under 3.";
     }
     if (planError !== null) {
-      return "These do not go together yet; see the message in the set-up.";
+      return "Model, data and recipe do not fit together; see the error in the set-up.";
     }
     return isPlanning || plan === null ? "Counting tokens and steps." : null;
   }

@@ -15,19 +15,19 @@ export interface JournalLine {
 }
 
 const rebuildReasons: Record<RebuildReason, string> = {
-  "every-steps": "as the recipe asks",
-  "every-minutes": "as the recipe asks",
+  "every-steps": "as set in the recipe",
+  "every-minutes": "as set in the recipe",
   "above-bytes": "memory was above the limit",
   "device-lost": "the device was lost",
-  "out-of-memory": "the device ran out of memory, so less goes through at a time",
+  "out-of-memory": "the device ran out of memory, so memory use was reduced",
 };
 
 const engineWords: Record<EngineName, string> = { webgpu: "compiled", tfjs: "reference" };
 
 const saveReasons: Record<SaveReason, string> = {
   steps: "",
-  pause: " Saved because of the pause.",
-  stop: " Saved because of the stop.",
+  pause: "  Saved because the run was paused.",
+  stop: "  Saved because the run was stopped.",
   hidden: " Saved because the tab was hidden.",
   end: " Saved because the run is complete.",
 };
@@ -37,21 +37,21 @@ export function wordsFor(event: SessionEvent): string | null {
   switch (event.kind) {
     case "device": {
       const { name, backend, engine } = event.device;
-      return `Computing on ${name} (${backend}) with the ${engineWords[engine]} engine.`;
+      return `Running on ${name} (${backend}) with the ${engineWords[engine]} engine.`;
     }
     case "engine":
       return engineReport(event.report);
     case "run":
       return phaseWords(event.phase);
     case "waiting":
-      return event.fault?.message ?? "The answer came after all.";
+      return event.fault?.message ?? "The engine is responding again.";
     case "evaluated":
       return `Held-out loss ${formatLoss(event.heldOutLoss)} at step ${event.step}.`;
     case "saved": {
       const { step, sizeBytes } = event.checkpoint;
       const what = `Saved step ${step}: adapter, optimizer, position in the data.`;
       const { dataError } = event;
-      const without = dataError === null ? "" : ` The data set is not kept. ${dataError.message}`;
+      const without = dataError === null ? "" : ` The data set was not saved. ${dataError.message}`;
       return `${what} ${formatBytes(sizeBytes)}.${saveReasons[event.reason]}${without}`;
     }
     case "saveFailed":
@@ -77,9 +77,13 @@ function engineReport(report: EngineReport): string {
   return [
     `The ${name} engine is ready, ${formatBytes(plannedBytes)} planned.`,
     ...(recomputedLayers > 0
-      ? [`To save memory ${recomputedLayers} of ${layers} layers are computed twice.`]
+      ? [
+          `To save memory, ${recomputedLayers} of ${layers} layers are recomputed in the backward pass.`,
+        ]
       : []),
-    ...(rowsPerPass < rows ? [`${rowsPerPass} of ${rows} rows go through at a time.`] : []),
+    ...(rowsPerPass < rows
+      ? [`Each micro-batch of ${rows} rows is split into passes of ${rowsPerPass}.`]
+      : []),
   ].join(" ");
 }
 
@@ -96,7 +100,7 @@ function phaseWords(phase: RunPhase): string | null {
     case "done":
       return phase.stoppedEarly
         ? `Stopped at step ${phase.step}.`
-        : `Complete: ${phase.step} steps made.`;
+        : `Complete: ${phase.step} steps.`;
     case "failed":
       return `The run stopped. ${phase.error.message}`;
     case "idle":

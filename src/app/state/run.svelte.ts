@@ -164,7 +164,8 @@ export class Run {
         this.samples = {
           ...this.samples,
           prompt: event.prompt,
-          [event.which]: event.error === null ? event.text : `None: ${event.error.message}`,
+          [event.which]:
+            event.error === null ? event.text : `Not generated: ${event.error.message}`,
         };
         break;
       case "loading":

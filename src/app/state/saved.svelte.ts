@@ -46,19 +46,21 @@ export class Saved {
 
   async refresh(): Promise<void> {
     this.list =
-      (await this.#work("", "Reading", () => this.#client.call("listCheckpoints"))) ?? this.list;
+      (await this.#work("", "Loading the saved runs", () =>
+        this.#client.call("listCheckpoints"),
+      )) ?? this.list;
     this.offer = this.offer && this.newestOf(this.offer.runId);
   }
 
   /** Whether this tab has the browser's run now; if not, the reason is in `error`. */
   async takeOver(): Promise<boolean> {
-    await this.#work("", "Taking the run over", () => this.#client.call("takeOver"));
+    await this.#work("", "Taking over the run", () => this.#client.call("takeOver"));
     return this.error === null;
   }
 
   /** Null when it was refused; the reason is then in `error`. */
   async restore(checkpoint: CheckpointSummary): Promise<RestoredRun | null> {
-    const restored = await this.#work(checkpoint.key, "Reading the checkpoint", () =>
+    const restored = await this.#work(checkpoint.key, "Loading the checkpoint", () =>
       this.#client.call("restore", { key: checkpoint.key }),
     );
     if (restored !== null) {
@@ -79,7 +81,7 @@ export class Saved {
 
   async dismissNotices(): Promise<void> {
     this.notices = [];
-    await this.#work("", "Noting", () => this.#client.call("forgetLosses"));
+    await this.#work("", "Saving", () => this.#client.call("forgetLosses"));
   }
 
   async measure(): Promise<void> {
@@ -90,12 +92,12 @@ export class Saved {
 
   async pin({ key, isPinned }: CheckpointSummary): Promise<void> {
     const params = { key, isPinned: !isPinned };
-    const list = await this.#work(key, "Noting", () => this.#client.call("pinCheckpoint", params));
+    const list = await this.#work(key, "Saving", () => this.#client.call("pinCheckpoint", params));
     this.list = list ?? this.list;
   }
 
   async check(): Promise<void> {
-    const found = await this.#work("", "Reading every byte", () =>
+    const found = await this.#work("", "Verifying all data", () =>
       this.#client.call("repairSaved"),
     );
     this.findings = found?.words ?? [];
@@ -103,7 +105,7 @@ export class Saved {
   }
 
   async exportAll(): Promise<void> {
-    const exported = await this.#work("", "Putting all runs into one file", () =>
+    const exported = await this.#work("", "Exporting all runs", () =>
       this.#client.call("exportAllRuns"),
     );
     this.findings = exported?.words ?? [];
@@ -113,7 +115,7 @@ export class Saved {
   }
 
   async importAll(file: File): Promise<void> {
-    const imported = await this.#work("", "Reading", () =>
+    const imported = await this.#work("", "Importing the runs", () =>
       this.#client.call("importAllRuns", { file }),
     );
     this.findings = imported?.words ?? [];
@@ -121,7 +123,7 @@ export class Saved {
   }
 
   async download({ key }: CheckpointSummary): Promise<void> {
-    const file = await this.#work(key, "Reading", () =>
+    const file = await this.#work(key, "Preparing the download", () =>
       this.#client.call("downloadCheckpoint", { key }),
     );
     if (file !== null) {
@@ -139,7 +141,7 @@ export class Saved {
   }
 
   async import(file: File): Promise<void> {
-    const imported = await this.#work("", "Reading", () =>
+    const imported = await this.#work("", "Importing the checkpoint", () =>
       this.#client.call("importCheckpoint", { file }),
     );
     if (imported !== null) {

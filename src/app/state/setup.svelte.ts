@@ -88,7 +88,7 @@ export class Setup {
    * would spare much.
    */
   lookUpModel(source: ModelSource): Promise<void> {
-    return this.#load("model", "Looking the model up", async () => {
+    return this.#load("model", "Looking up the model", async () => {
       const recipe = this.form.forOwnModel();
       const offer = await this.#client.call("lookUpModel", { source, recipe });
       const stored = offer.formats.find(({ format }) => format === "stored");
@@ -145,7 +145,7 @@ export class Setup {
   }
 
   loadData(source: DataSource): Promise<void> {
-    return this.#load("data", "Reading data", async () => {
+    return this.#load("data", "Reading the data", async () => {
       this.data = await this.#client.call("loadData", { source });
       this.ownPrompt = null;
     });

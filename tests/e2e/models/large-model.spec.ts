@@ -29,7 +29,7 @@ test("1.1 B parameters are stored as q4 within the memory of two tensors", async
     const offer = page.getByRole("group", { name: "Model looked up" });
     await expect(offer).toContainText("1.10 B parameters", { timeout: 120_000 });
     const offeredAt = Date.now();
-    await offer.getByLabel("Keep weights as").selectOption("q4/64");
+    await offer.getByLabel("Weight format").selectOption("q4/64");
     await expect(offer).toContainText("Fits");
     await offer.getByRole("button", { name: "Load this model" }).click();
     await expect(page.getByRole("region", { name: "Models on this device" })).toContainText(

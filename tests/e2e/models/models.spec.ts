@@ -70,7 +70,7 @@ test("a model of a hub is priced, downloaded, trained on, and there again withou
       .reduce((sum, { sentBytes }) => sum + sentBytes, 0);
   expect(bytesAsked()).toBeLessThan(200_000); // header and one norm, no weights
 
-  await offer.getByLabel("Keep weights as").selectOption("q8/64");
+  await offer.getByLabel("Weight format").selectOption("q8/64");
   await expect(offer).toContainText("Fits");
   expect(await page.evaluate(persistCalls)).toBe(0);
   await offer.getByRole("button", { name: /^Download/ }).click();
@@ -103,7 +103,7 @@ test("the models that train well are listed with licence, size and whether they 
 }) => {
   const { page } = await visit();
   await waitUntilReady(page);
-  await page.getByText("Models that train well here").click();
+  await page.getByText("Recommended models").click();
   const small = page.getByRole("listitem").filter({ hasText: "SmolLM2-135M" });
   await expect(small).toContainText(/Fits here: needs [\d.]+ [MG]B or more/, { timeout: 60_000 });
   await expect(small).toContainText(/[\d.]+ MB to download, apache-2.0/);

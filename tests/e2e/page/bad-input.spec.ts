@@ -155,8 +155,8 @@ test("rows longer than the limit are counted, and refused when nothing is left",
   await page
     .getByLabel("Choose a data file")
     .setInputFiles(jsonl([good, good, longPrompt, longCompletion]));
-  await expect(data).toContainText("1 row is cut to max length");
-  await expect(data).toContainText("1 row is left out");
+  await expect(data).toContainText("1 row is truncated to max length");
+  await expect(data).toContainText("1 row is dropped");
 
   await page.getByLabel("Choose a data file").setInputFiles(jsonl([longPrompt, longPrompt]));
   await expect(data.getByRole("alert")).toContainText("All 2 rows are longer than maxLength (24");

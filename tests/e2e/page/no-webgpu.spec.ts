@@ -5,7 +5,7 @@ import { adapterSha256, expect, siteUrl, smallRecipe, start, test } from "../sup
 test("without WebGPU the page says so and trains on the processor", async ({ visit }) => {
   const { page, events } = await visit({ browserArguments: onProcessor });
   expect(await page.evaluate(() => navigator.gpu.requestAdapter())).toBeNull();
-  const note = page.getByRole("region", { name: /gives no WebGPU/ });
+  const note = page.getByRole("region", { name: /^WebGPU is not available/ });
   await expect(note).toContainText("This browser has WebGPU but offers no graphics adapter.");
   await expect(note).toContainText("Use Chrome or Edge from 127");
 

@@ -24,12 +24,12 @@ test("the models that train well are not planned during a run, and the page says
   await events.waitForStep(1);
   const model = page.getByRole("region", { name: "Model", exact: true });
   await model.getByRole("heading", { name: "Model", exact: true }).click();
-  const list = model.getByText("Models that train well here");
+  const list = model.getByText("Recommended models");
   await list.click();
-  await expect(model).toContainText("Not planned while a run computes.");
+  await expect(model).toContainText("Not available while a run computes.");
   await page.getByRole("button", { name: "Stop and save" }).click();
   await events.waitForEnd();
-  await expect(model).toContainText("Not planned. Open this again");
+  await expect(model).toContainText("Not checked yet. Open this list again");
   await list.click();
   await list.click();
   await expect(model.getByRole("button", { name: /^HuggingFaceTB/ }).first()).toBeVisible();

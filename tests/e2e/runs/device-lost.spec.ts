@@ -34,7 +34,7 @@ test("a second death within two minutes is explained, counted down, and can be s
   const run = page.getByRole("region", { name: "Run", exact: true });
   await expect(run.getByRole("alert")).toContainText("stopped twice within two minutes");
   await expect(run.getByRole("alert")).toContainText("safe at step 2");
-  await expect(run).toContainText(/Going on in 1[012]\d s/);
+  await expect(run).toContainText(/Resuming in 1[012]\d s/);
   await page.getByRole("tab", { name: "Checkpoints" }).click();
   await expect(page.getByRole("tabpanel", { name: "Checkpoints" })).toContainText("step 2 of 6");
 

@@ -32,7 +32,7 @@ test("a run whose loss is no number stops at its last good step, and what keeps 
   const note = runRegion(page).getByRole("alert");
   await expect(note).toContainText("The run stopped.");
   await expect(note).toContainText("Resume from a saved step with a lower learning rate");
-  await expect(note).toContainText(`It is saved up to step ${lastGood}.`);
+  await expect(note).toContainText(`The run is saved up to step ${lastGood}.`);
 
   await page.evaluate(() => {
     void navigator.locks.request("anneal-run", () => new Promise(() => undefined));
@@ -40,7 +40,7 @@ test("a run whose loss is no number stops at its last good step, and what keeps 
   await note.getByRole("button", { name: `Resume from step ${lastGood}` }).click();
   const refusal = runRegion(page).getByRole("alert").filter({ hasText: "in another tab" });
   await expect(refusal).toHaveCount(1);
-  await expect(refusal.getByRole("button", { name: "Take the run over" })).toBeInViewport();
+  await expect(refusal.getByRole("button", { name: "Take over the run" })).toBeInViewport();
 });
 
 test("a run goes on when the browser has no room, is not given up for another, and is saved when there is some", async ({

@@ -42,12 +42,12 @@ test("a second tab takes the run over, and the first one stops and saves nothing
   await waitUntilReady(second);
   const offer = second.getByRole("region", { name: "Saved run" });
   await offer.getByRole("button", { name: "Resume" }).click();
-  await offer.getByRole("button", { name: "Take the run over" }).click();
+  await offer.getByRole("button", { name: "Take over the run" }).click();
   await secondEvents.wait("a step", ({ kind }) => kind === "step");
 
   const note = page.getByRole("region", { name: "Run", exact: true }).getByRole("alert");
   await expect(note).toContainText("Another tab of this browser has taken the run over.");
-  await expect(note.getByRole("button", { name: "Take it over again" })).toBeEnabled();
+  await expect(note.getByRole("button", { name: "Take over again" })).toBeEnabled();
   await page.getByRole("button", { name: "Start training" }).click();
   const refusal = note.filter({ hasText: "A run is going on in another tab" });
   await expect(refusal.getByRole("button", { name: "Stop it there and start here" })).toBeEnabled();
@@ -63,7 +63,7 @@ test("a second tab takes the run over, and the first one stops and saves nothing
   const resume = panel.getByRole("button", { name: /^Resume step/ }).first();
   await resume.click();
   await expect(panel.getByRole("alert")).toContainText("going on in another tab");
-  await panel.getByRole("button", { name: "Take the run over" }).click();
+  await panel.getByRole("button", { name: "Take over the run" }).click();
   await expect(panel.getByRole("alert")).toBeHidden();
   await secondEvents.wait(
     "the end of the second tab's run",

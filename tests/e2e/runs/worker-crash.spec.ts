@@ -25,7 +25,7 @@ for (const [what, breakIt] of [
     await expect(note).toBeVisible({ timeout: 6000 });
     const saved = events.of("saved").at(-1)!.checkpoint.step;
     await expect(note).toContainText(`The run is safe at step ${saved}.`);
-    await note.getByRole("button", { name: `go on from step ${saved}` }).click();
+    await note.getByRole("button", { name: `Restart and resume from step ${saved}` }).click();
     await events.waitForEnd();
     await expect(note).toBeHidden();
     expect(stepsOf(events.all).map(({ step }) => step)).toEqual(
@@ -48,7 +48,7 @@ test("a replaced worker that cannot go on shows nothing as loaded that it does n
   void sessionWorker(page)
     .evaluate("self.close()")
     .catch(() => null);
-  await page.getByRole("button", { name: /^Start it anew and go on/ }).click();
+  await page.getByRole("button", { name: /^Restart and resume/ }).click();
   const run = page.getByRole("region", { name: "Run", exact: true });
   await expect(run.getByRole("alert")).toContainText("going on in another tab");
   await expect(run.getByRole("alert")).toBeInViewport();

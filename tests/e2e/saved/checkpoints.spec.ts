@@ -48,7 +48,7 @@ test("pausing, hiding and stopping save; the newest three and the best are kept"
 
   const deletion = panel.getByRole("button", { name: `Delete step ${saved[3]}` });
   await deletion.press("Enter");
-  await expect(panel.getByRole("button", { name: "Do not delete" })).toBeFocused();
+  await expect(panel.getByRole("button", { name: "Cancel" })).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(deletion).toBeFocused();
   await deletion.press("Enter");

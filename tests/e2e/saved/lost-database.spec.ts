@@ -7,7 +7,7 @@ test("a cleared database is told of, once", async ({ visit }) => {
   await start(page);
   await events.waitForEnd();
   await page.getByRole("tab", { name: "Checkpoints" }).click();
-  await expect(page.getByText(/^Saved runs and their data take/)).toBeVisible();
+  await expect(page.getByText(/^Saved runs and their data use/)).toBeVisible();
   await page.goto("about:blank");
   await page.goBack();
   const cleared = page.evaluate(
@@ -26,7 +26,7 @@ test("a cleared database is told of, once", async ({ visit }) => {
   await page.reload();
   const notice = page.getByRole("alert").filter({ hasText: "database" });
   await expect(notice).toContainText("up to step 6 is gone");
-  await page.getByRole("button", { name: "I have read this" }).click();
+  await page.getByRole("button", { name: "Dismiss" }).click();
   await expect(notice).toHaveCount(0);
   await page.reload();
   await expect(page.getByRole("button", { name: /^Train the demo/ })).toBeEnabled();
