@@ -7,7 +7,7 @@ import { mirrorDeletion } from "./mirror/mirror-sync.ts";
 import {
   collectGarbage,
   listEntries,
-  openAll,
+  readManifests,
   storedKeys,
   type Entry,
   type PayloadState,
@@ -120,7 +120,7 @@ async function remove(
 
 async function countLeftovers(store: PayloadStore): Promise<{ entries: number; pieces: number }> {
   const present = await storedKeys(store.use);
-  const opened = await openAll(present, store.use);
+  const opened = await readManifests(present, store.use);
   const damaged = opened.filter(({ manifest }) => manifest === "damaged");
   const owners = new Set(opened.map(({ id }) => id));
   damaged.forEach(({ id }) => owners.delete(id));

@@ -10,7 +10,7 @@ import { hasKillPoints, reach } from "./database/kill-points.ts";
 import { fileSlots } from "./mirror/mirror-file.ts";
 import { mirrorIn, type MirrorSlots } from "./mirror/mirror.ts";
 import { mirrorOnly } from "./mirror/mirror-sync.ts";
-import { openingReport, type StoreReport } from "./opening.ts";
+import { storeReport, type StoreReport } from "./store-report.ts";
 import type { PayloadStore } from "./database/payload-store.ts";
 import { repairStore, type RepairAction } from "./repair.ts";
 import type { DataIdentity, RunState } from "./file/run-state.ts";
@@ -23,7 +23,7 @@ import {
   writeRun,
   type LoadedRun,
 } from "./saved-runs.ts";
-import { strictStore, type PatienceMs } from "./database/strict-store.ts";
+import { strictStore, type DatabaseTimeouts } from "./database/strict-store.ts";
 import type { CheckpointSummary } from "./file/summary.ts";
 import { usageOf, type Usage } from "./usage.ts";
 import { verifyPayloads, type Verdict, type VerifyOptions } from "./verify.ts";
@@ -36,7 +36,7 @@ export interface CheckpointStore {
    */
   open(): Promise<StoreReport>;
   /** The losses of `open` were told: they are not reported again. */
-  forgetLosses(): Promise<void>;
+  dismissDataLosses(): Promise<void>;
   /**
    * Stores a run as its newest checkpoint. When it resolves, the checkpoint survives a power cut.
    * All but the tensors is copied before the call returns; the tensors must not change until it
@@ -126,7 +126,7 @@ export interface StoreOptions {
   chunkBytes?: number;
   /** Where the record outside of the database lies. */
   mirrorSlots?: MirrorSlots;
-  patience?: PatienceMs;
+  timeouts?: DatabaseTimeouts;
 }
 
 /**
@@ -135,13 +135,13 @@ export interface StoreOptions {
  */
 export function openStore(databaseName: string, options: StoreOptions = {}): CheckpointStore {
   const { chunkBytes = maxChunkBytes, mirrorSlots = fileSlots(databaseName) } = options;
-  const { use, close, lossMessage } = strictStore(databaseName, options.patience);
+  const { use, close, dataLossMessage } = strictStore(databaseName, options.timeouts);
   const lock = writeLock(`${databaseName} writer`);
   const mirror = mirrorIn(mirrorSlots);
   const store: PayloadStore = { use, lock, chunkBytes, mirror, verifiedIds: new Set() };
   return {
-    open: () => openingReport(store, lossMessage),
-    forgetLosses: () => lock(async () => mirrorOnly(await savedRuns(store), store)),
+    open: () => storeReport(store, dataLossMessage),
+    dismissDataLosses: () => lock(async () => mirrorOnly(await savedRuns(store), store)),
     async saveCheckpoint(run, signal) {
       const file = checkpointFile(run);
       const confirm = () => {

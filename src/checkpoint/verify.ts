@@ -4,11 +4,11 @@ import { chunkKey } from "./database/chunks.ts";
 import { sizeOf } from "./database/manifest.ts";
 import {
   listEntries,
-  openAll,
+  readManifests,
   stateOfPayload,
   storedKeys,
   type Entry,
-  type Opened,
+  type StoredManifest,
   type PayloadState,
   type PayloadStore,
 } from "./database/payload-store.ts";
@@ -46,15 +46,15 @@ export interface VerifyOptions {
 /** Manifests by their hash, pieces by their presence; reads no payload. */
 export async function quickCheck(
   store: PayloadStore,
-): Promise<{ opened: Opened[]; damage: Damage[] }> {
+): Promise<{ opened: StoredManifest[]; damage: Damage[] }> {
   const present = await storedKeys(store.use);
-  const opened = await openAll(present, store.use);
+  const opened = await readManifests(present, store.use);
   const keys = new Set(present);
   const damage = opened.flatMap((entry) => damageOf(entry, keys));
   return { opened, damage };
 }
 
-function damageOf({ id, manifest }: Opened, present: ReadonlySet<string>): Damage[] {
+function damageOf({ id, manifest }: StoredManifest, present: ReadonlySet<string>): Damage[] {
   if (manifest === "foreign") {
     return [];
   }

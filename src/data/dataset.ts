@@ -1,7 +1,7 @@
 // Examples to a data set: tokenised, cut, split into training and held-out rows, counted.
 import { permutation, streams, substream } from "../util/random.ts";
 import { UserError } from "../util/errors.ts";
-import { turn } from "../util/turn.ts";
+import { yieldToEvents } from "../util/yield-to-events.ts";
 import type { Example } from "./rows.ts";
 import { chatsToRender, countTrained, tokenizeExample, type TokenizedExample } from "./tokenize.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
@@ -59,7 +59,8 @@ export async function buildDataset(
 ): Promise<Dataset> {
   const all: TokenizedExample[] = [];
   for (let begin = 0; begin < examples.length; begin += renderedRows) {
-    await turn(); // tokenising millions of tokens takes longer than a page waits for a sign of life
+    // Tokenising millions of tokens takes longer than the page waits for a sign of life.
+    await yieldToEvents();
     signal?.throwIfAborted();
     const rows = examples.slice(begin, begin + renderedRows);
     for (const row of await tokenizeRows(rows, tokenizer, options, signal)) {

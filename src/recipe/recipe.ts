@@ -1,7 +1,7 @@
 // The recipe: every option of a run with its unit and effect, its defaults, and the strict parser
 // of the JSON form.
 import { UserError } from "../util/errors.ts";
-import { shownJson } from "../util/shown.ts";
+import { shortJson } from "../util/short-json.ts";
 
 /**
  * Linear layers by PEFT's names. The first seven are those of most models, the last two Phi-3's in
@@ -226,7 +226,7 @@ function faultsOf(key: string, value: unknown): string[] {
     case "schedule":
       return (allSchedules as readonly unknown[]).includes(value)
         ? []
-        : [`schedule must be one of ${allSchedules.join(", ")}, not ${shownJson(value)}`];
+        : [`schedule must be one of ${allSchedules.join(", ")}, not ${shortJson(value)}`];
     case "completionOnly":
     case "packing":
     case "shuffle":
@@ -245,7 +245,7 @@ function numberFaults(key: string, value: unknown, range: Range): string[] {
   const kind = range.integer ? "a whole number" : "a number";
   return fits
     ? []
-    : [`${key} must be ${kind} from ${range.min} to ${range.max}, not ${shownJson(value)}`];
+    : [`${key} must be ${kind} from ${range.min} to ${range.max}, not ${shortJson(value)}`];
 }
 
 function moduleFaults(value: unknown): string[] {
@@ -258,7 +258,7 @@ function moduleFaults(value: unknown): string[] {
     ...repeated,
     ...wrong.map(
       (name) =>
-        `${shownJson(name)} is not a target module; known are ${allTargetModules.join(", ")}`,
+        `${shortJson(name)} is not a target module; known are ${allTargetModules.join(", ")}`,
     ),
   ];
 }

@@ -3,7 +3,7 @@ import type { Engine } from "../engine/contract.ts";
 import type { BaseModel } from "../model/open.ts";
 import type { ModelTokenizer } from "../model/tokenizer/tokenizer.ts";
 import { UserError } from "../util/errors.ts";
-import { turn } from "../util/turn.ts";
+import { yieldToEvents } from "../util/yield-to-events.ts";
 
 export interface Prompting {
   prompt: string;
@@ -44,7 +44,7 @@ export async function answer(
     signal,
   })) {
     tokens.push(token);
-    await turn();
+    await yieldToEvents();
     const decoded = tokenizer.decode(tokens);
     // A character of several bytes may still be incomplete; it is shown once it is whole.
     if (!decoded.endsWith("\ufffd")) {

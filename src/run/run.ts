@@ -14,7 +14,7 @@ import { rebuildDue } from "./rebuild-schedule.ts";
 import { rebuild, releaseRig, type Rebuild, type Rig, type RigPlan } from "./device-engine.ts";
 import { answer, type Prompting } from "./prompting.ts";
 import { asItStands, RunSaves, type SaveParts } from "./saves.ts";
-import { turn } from "../util/turn.ts";
+import { yieldToEvents } from "../util/yield-to-events.ts";
 import { wait } from "../util/wait.ts";
 import { WaitWatch } from "./stall-watch.ts";
 import type { RebuildReason, RunPhase, SaveReason, RunEvent } from "./events.ts";
@@ -239,7 +239,7 @@ export class Run {
     let startedAt = performance.now();
     for await (const step of train(this.#engine, dataset, recipe, trainer, this.#abort.signal)) {
       this.#report(step, performance.now() - startedAt);
-      await turn();
+      await yieldToEvents();
       await this.#saveWhenDue();
       await this.#guests.serve();
       if (trainer.step === trainer.totalSteps) {

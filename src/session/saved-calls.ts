@@ -2,7 +2,7 @@
 // weigh, checking, keeping, deleting, files out and in.
 import type { Backup } from "../checkpoint/backup.ts";
 import { checkpointFileName } from "../checkpoint/file/container.ts";
-import { tellLoss, type StoreReport } from "../checkpoint/opening.ts";
+import { describeDataLoss, type StoreReport } from "../checkpoint/store-report.ts";
 import type { RepairAction } from "../checkpoint/repair.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { Usage } from "../checkpoint/usage.ts";
@@ -40,7 +40,7 @@ export class SavedCalls {
 
   /** The losses that the page told of are not told again. */
   async forgetLosses(): Promise<null> {
-    await this.#store.forgetLosses();
+    await this.#store.dismissDataLosses();
     return null;
   }
 
@@ -98,7 +98,7 @@ export class SavedCalls {
 /** What opening the store found, a sentence each. */
 export function noticesOf({ lost, damage }: Pick<StoreReport, "lost" | "damage">): string[] {
   return [
-    ...lost.map(tellLoss),
+    ...lost.map(describeDataLoss),
     ...(damage.length > 0
       ? [
           `${formatCountOf(damage.length, "checkpoint or data set is", "checkpoints or data sets are")} damaged. Check the saved runs under Checkpoints.`,

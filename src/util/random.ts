@@ -6,7 +6,7 @@
 const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 const KEY_PARITY = 0x1bd11bda;
 
-/** Purposes that must never share numbers. */
+/** One stream for each purpose: no two purposes share numbers. */
 export const streams = { adapterInit: 1, shuffle: 2, dropout: 3, sampling: 4 } as const;
 
 /**
@@ -26,15 +26,19 @@ export function threefry2x32(
   for (let group = 0; group < 5; group++) {
     const first = (group & 1) * 4;
     for (let round = first; round < first + 4; round++) {
-      const turn = ROTATIONS[round] ?? 0;
       x0 = (x0 + x1) | 0;
-      x1 = ((x1 << turn) | (x1 >>> (32 - turn))) ^ x0;
+      x1 = rotateLeft(x1, ROTATIONS[round] ?? 0) ^ x0;
     }
     x0 = (x0 + (keys[(group + 1) % 3] ?? 0)) | 0;
     x1 = (x1 + (keys[(group + 2) % 3] ?? 0) + group + 1) | 0;
   }
   out[0] = x0;
   out[1] = x1;
+}
+
+/** Rotates a 32-bit word. */
+function rotateLeft(word: number, bits: number): number {
+  return (word << bits) | (word >>> (32 - bits));
 }
 
 /**
@@ -55,7 +59,7 @@ export function uniforms(seed: number, stream: number, count: number): Float32Ar
   return values;
 }
 
-/** A stream of its own for each list of numbers, e.g. (dropout, step, microStep, module). */
+/** A separate stream for each list of numbers, e.g. (dropout, step, microStep, module). */
 export function substream(stream: number, ...parts: number[]): number {
   const block = new Uint32Array([stream, 0]);
   for (const part of parts) {

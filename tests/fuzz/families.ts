@@ -1,15 +1,15 @@
 // All families, the slowest first, so that none is left alone at the end.
 import type { Family } from "./family.ts";
 import { dataFamilies } from "./families/data.ts";
-import { describedFamilies } from "./families/described.ts";
-import { savedFamilies } from "./families/saved.ts";
+import { documentFamilies } from "./families/documents.ts";
+import { checkpointFamilies } from "./families/checkpoints.ts";
 import { tokenizerFamilies } from "./families/tokenizers.ts";
 import { weightFamilies } from "./families/weights.ts";
 
 export const families: readonly Family[] = [
   ...tokenizerFamilies,
   ...weightFamilies,
-  ...savedFamilies,
-  ...describedFamilies,
+  ...checkpointFamilies,
+  ...documentFamilies,
   ...dataFamilies,
 ];

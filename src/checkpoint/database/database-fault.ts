@@ -28,7 +28,7 @@ export class BrowserFault extends DatabaseFault {
 }
 
 /** What the browser throws, as a sentence. An aborted transaction may come without any reason. */
-export function told(reason: unknown): Error {
+export function databaseErrorOf(reason: unknown): Error {
   if (isConnectionLoss(reason)) {
     return new ConnectionLost(reason);
   }

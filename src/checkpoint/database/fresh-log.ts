@@ -22,20 +22,20 @@ export async function beginFreshLog(databaseName: string): Promise<string | null
 
 async function makeAndDelete(databaseName: string): Promise<string | null> {
   const request = indexedDB.open(databaseName, 1);
-  let lossMessage: string | null = null;
+  let dataLossMessage: string | null = null;
   request.onupgradeneeded = (event) => {
-    lossMessage = lossMessageOf(event);
+    dataLossMessage = dataLossMessageOf(event);
   };
   (await promisifyRequest(request)).close();
   if (hasKillPoints) {
     await reach("in-fresh-log");
   }
   await promisifyRequest(indexedDB.deleteDatabase(databaseName));
-  return lossMessage;
+  return dataLossMessage;
 }
 
 /** Chromium alone tells, on the event that makes a new database. */
-function lossMessageOf(event: IDBVersionChangeEvent & { dataLoss?: string }): string | null {
+function dataLossMessageOf(event: IDBVersionChangeEvent & { dataLoss?: string }): string | null {
   const { dataLoss, dataLossMessage } = event as { dataLoss?: string; dataLossMessage?: string };
   return dataLoss === "total" ? (dataLossMessage ?? "the data was lost") : null;
 }

@@ -5,12 +5,12 @@ import { sha256Hex } from "../../util/bytes.ts";
 const hashLength = 64;
 
 /** The text to be stored. */
-export async function seal(json: string): Promise<string> {
+export async function encodeHashed(json: string): Promise<string> {
   return (await hashOf(json)) + json;
 }
 
 /** The JSON in a stored value; null when it is not what was sealed. */
-export async function unseal(value: unknown): Promise<string | null> {
+export async function decodeHashed(value: unknown): Promise<string | null> {
   if (typeof value !== "string") {
     return null;
   }

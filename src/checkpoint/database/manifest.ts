@@ -14,7 +14,7 @@ import {
   sha256,
   text,
 } from "../file/parse.ts";
-import { seal, unseal } from "./hashed-json.ts";
+import { decodeHashed, encodeHashed } from "./hashed-json.ts";
 import type { RunSummary } from "../file/summary.ts";
 
 interface Stored {
@@ -42,7 +42,7 @@ export type Manifest = CheckpointManifest | DataManifest;
  * A stored value read as a manifest. `damaged` fails its hash and can be collected; `foreign` is
  * whole but of a newer schema, so it is left alone.
  */
-export type OpenedManifest = Manifest | "damaged" | "foreign";
+export type DecodedManifest = Manifest | "damaged" | "foreign";
 
 /** Written into every manifest. The first had no `isPinned`; any other is not read. */
 const manifestSchema = "anneal-manifest-2";
@@ -94,12 +94,12 @@ export function sizeOf({ chunks }: Manifest): number {
 }
 
 /** The value to be stored. */
-export function sealManifest({ kind, ...body }: Manifest): Promise<string> {
-  return seal(JSON.stringify({ schema: manifestSchema, kind, body }));
+export function encodeManifest({ kind, ...body }: Manifest): Promise<string> {
+  return encodeHashed(JSON.stringify({ schema: manifestSchema, kind, body }));
 }
 
-export async function openManifest(value: unknown): Promise<OpenedManifest> {
-  const json = await unseal(value);
+export async function decodeManifest(value: unknown): Promise<DecodedManifest> {
+  const json = await decodeHashed(value);
   if (json === null) {
     return "damaged";
   }

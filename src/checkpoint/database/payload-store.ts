@@ -18,10 +18,10 @@ import { hasKillPoints, reach, reachInTransaction } from "./kill-points.ts";
 import {
   idOfManifest,
   manifestKey,
-  openManifest,
-  sealManifest,
+  decodeManifest,
+  encodeManifest,
   type Manifest,
-  type OpenedManifest,
+  type DecodedManifest,
 } from "./manifest.ts";
 import type { Mirror } from "../mirror/mirror.ts";
 import { ConnectionLost, BrowserFault } from "./database-fault.ts";
@@ -101,12 +101,12 @@ async function tryToWrite<M extends Manifest>(
  * @throws ConnectionLost when one is not there
  */
 export async function putManifest({ id, manifest }: Entry, use: UseStore): Promise<void> {
-  const sealed = await sealManifest(manifest);
-  await putSealed(id, sealed, manifest.chunks.length, use);
+  const sealed = await encodeManifest(manifest);
+  await putEncodedManifest(id, sealed, manifest.chunks.length, use);
 }
 
 /** As {@link putManifest}, of a manifest that is sealed. */
-export async function putSealed(
+export async function putEncodedManifest(
   id: string,
   sealed: string,
   chunkCount: number,
@@ -178,14 +178,14 @@ export async function stateOfPayload(
 export async function findManifest(
   id: string,
   { use }: PayloadStore,
-): Promise<OpenedManifest | "missing"> {
+): Promise<DecodedManifest | "missing"> {
   const value = await get<unknown>(manifestKey(id), use);
-  return value === undefined ? "missing" : openManifest(value);
+  return value === undefined ? "missing" : decodeManifest(value);
 }
 
 /** Every sound manifest; one that fails its hash counts as not there. */
 export async function listEntries({ use }: PayloadStore): Promise<Entry[]> {
-  return soundOf(await openAll(await storedKeys(use), use));
+  return soundEntries(await readManifests(await storedKeys(use), use));
 }
 
 /**
@@ -197,8 +197,8 @@ export async function collectGarbage(
   garbageOf: (all: readonly Entry[]) => readonly Entry[],
 ): Promise<void> {
   const present = await storedKeys(use);
-  const opened = await openAll(present, use);
-  const dropped = new Set(garbageOf(soundOf(opened)).map(({ id }) => id));
+  const opened = await readManifests(present, use);
+  const dropped = new Set(garbageOf(soundEntries(opened)).map(({ id }) => id));
   const kept = new Set(
     opened
       .filter(({ id, manifest }) => manifest !== "damaged" && !dropped.has(id))
@@ -242,20 +242,23 @@ export async function storedKeys(use: UseStore): Promise<string[]> {
 }
 
 /** A stored manifest, sound or not. */
-export interface Opened {
+export interface StoredManifest {
   id: string;
-  manifest: OpenedManifest;
+  manifest: DecodedManifest;
 }
 
 /** The manifests among the keys. */
-export async function openAll(present: readonly string[], use: UseStore): Promise<Opened[]> {
+export async function readManifests(
+  present: readonly string[],
+  use: UseStore,
+): Promise<StoredManifest[]> {
   const ids = present.map(idOfManifest).filter((id) => id !== null);
   const values = await getMany<unknown>(ids.map(manifestKey), use);
-  return Promise.all(ids.map(async (id, i) => ({ id, manifest: await openManifest(values[i]) })));
+  return Promise.all(ids.map(async (id, i) => ({ id, manifest: await decodeManifest(values[i]) })));
 }
 
 /** Those whose manifest can be read. */
-export function soundOf(opened: readonly Opened[]): Entry[] {
+export function soundEntries(opened: readonly StoredManifest[]): Entry[] {
   return opened.flatMap(({ id, manifest }) =>
     typeof manifest === "string" ? [] : [{ id, manifest }],
   );

@@ -2,26 +2,25 @@
 // with the browser's default, `relaxed`, which a power cut undoes; it awaits the transaction, not
 // the request, as it must.
 import type { UseStore } from "idb-keyval";
-import { newerDatabase, told } from "./database-fault.ts";
+import { databaseErrorOf, newerDatabase } from "./database-fault.ts";
 import { beginFreshLog } from "./fresh-log.ts";
-import { withPatience } from "./timeout.ts";
+import { withTimeout } from "./timeout.ts";
 
 /** Its only object store. */
 const storeName = "values";
 
-/** How long an answer is waited for. */
-export interface PatienceMs {
-  /** With all that comes before it. It waits for another tab that holds the database. */
-  opening: number;
+/** How long the store waits for the database before it reports "busy". */
+export interface DatabaseTimeouts {
+  /** Includes the fresh log. Opening waits while another tab holds the database. */
+  openingMs: number;
   /**
-   * Of one piece, which the slowest disks take in a few seconds, and under load in more: to give it
-   * up is to lose a save that would have ended. A run tells of such a wait long before
-   * (run/stall-watch.ts).
+   * A slow disk needs a few seconds for one chunk, and more under load. A shorter limit would fail
+   * saves that would have succeeded. A run reports such a wait much earlier (run/stall-watch.ts).
    */
-  transaction: number;
+  transactionMs: number;
 }
 
-const patience: PatienceMs = { opening: 5000, transaction: 30_000 };
+const defaultTimeouts: DatabaseTimeouts = { openingMs: 5000, transactionMs: 30_000 };
 
 export interface StrictStore {
   /**
@@ -33,14 +32,17 @@ export interface StrictStore {
    * What Chromium said when it had lost the database and made an empty one; null when it said
    * nothing.
    */
-  readonly lossMessage: () => string | null;
+  readonly dataLossMessage: () => string | null;
   /** Ends the connection; `use` opens a new one. */
   readonly close: () => Promise<void>;
 }
 
-export function strictStore(databaseName: string, limits: PatienceMs = patience): StrictStore {
+export function strictStore(
+  databaseName: string,
+  timeouts: DatabaseTimeouts = defaultTimeouts,
+): StrictStore {
   let connection: Promise<IDBDatabase> | undefined;
-  let lossMessage: string | null = null;
+  let dataLossMessage: string | null = null;
 
   function forget(): void {
     connection = undefined;
@@ -48,13 +50,13 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
 
   async function openAfresh(): Promise<IDBDatabase> {
     const said = await beginFreshLog(databaseName);
-    lossMessage ??= said;
+    dataLossMessage ??= said;
     return await openDatabase(databaseName, forget);
   }
 
   function open(): Promise<IDBDatabase> {
     const opening = openAfresh();
-    return withPatience(opening, limits.opening, () => {
+    return withTimeout(opening, timeouts.openingMs, () => {
       // When it comes after all, it must not hold up whoever wants to upgrade or delete the
       // database.
       opening.then(
@@ -99,15 +101,15 @@ export function strictStore(databaseName: string, limits: PatienceMs = patience)
         // without a request.
         const begun = await begin(mode);
         const answer = answerOf(begun, callback);
-        return await withPatience(answer, limits.transaction, () => {
+        return await withTimeout(answer, timeouts.transactionMs, () => {
           forget();
           return abort(begun);
         });
       } catch (error) {
-        throw told(error);
+        throw databaseErrorOf(error);
       }
     },
-    lossMessage: () => lossMessage,
+    dataLossMessage: () => dataLossMessage,
     async close() {
       const open = connection;
       forget();

@@ -1,40 +1,40 @@
-// Gives up what the browser's database does not answer: nothing tells of that but time.
+// Times out requests that the browser's database does not answer: it reports no other sign.
 import { DatabaseFault } from "./database-fault.ts";
 
 /**
- * How many parts the patience is counted in: a machine that slept wakes one part later, not past
- * the end.
+ * The limit is counted in this many ticks: a machine that slept wakes one tick later, not past the
+ * limit.
  */
-const patienceParts = 10;
+const ticks = 10;
 
-/** Rejects when there is no answer in time and `giveUp` agrees. */
-export async function withPatience<T>(
+/** Rejects when there is no answer within the limit and `giveUp` agrees. */
+export async function withTimeout<T>(
   answer: Promise<T>,
-  limitMs: number,
+  timeoutMs: number,
   giveUp: () => boolean,
 ): Promise<T> {
   let timer: ReturnType<typeof setInterval> | undefined;
-  let parts = 0;
+  let elapsedTicks = 0;
   const silence = new Promise<never>((_, reject) => {
     timer = setInterval(() => {
-      parts += 1;
-      if (parts === patienceParts && giveUp()) {
-        reject(noAnswer(limitMs));
+      elapsedTicks += 1;
+      if (elapsedTicks === ticks && giveUp()) {
+        reject(noAnswer(timeoutMs));
       }
-    }, limitMs / patienceParts);
+    }, timeoutMs / ticks);
   });
   try {
     return await Promise.race([answer, silence]);
   } finally {
     clearInterval(timer);
-    answer.catch(() => undefined); // an answer after all is nobody's any more
+    answer.catch(() => undefined); // nobody handles an answer that arrives later
   }
 }
 
-function noAnswer(limitMs: number): DatabaseFault {
+function noAnswer(timeoutMs: number): DatabaseFault {
   return new DatabaseFault(
     "busy",
-    `The browser's database of the saved runs did not answer for ${limitMs / 1000} s.`,
+    `The browser's database of the saved runs did not answer for ${timeoutMs / 1000} s.`,
     { remedy: "Close other tabs of this page and try again. Nothing was lost." },
   );
 }

@@ -2,7 +2,7 @@
 // gives a checked value or throws "bad-checkpoint" with that place. Unknown fields are refused: a
 // new field is a new schema.
 import { badCheckpoint } from "./bad-checkpoint.ts";
-import { shownJson } from "../../util/shown.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 export type Parser<T> = (value: unknown, place: string) => T;
 
@@ -100,6 +100,6 @@ export function parseJson<T>(json: string, parse: Parser<T>, place: string): T {
 }
 
 function unexpected(value: unknown, wanted: string, place: string) {
-  const shown = shownJson(value).slice(0, 60);
+  const shown = shortJson(value).slice(0, 60);
   return badCheckpoint(`This must be ${wanted}, not ${shown}.`, place);
 }

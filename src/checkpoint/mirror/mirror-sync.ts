@@ -1,7 +1,7 @@
 // Keeps the mirror in step with the database. What the mirror knows of runs that are not in the
 // database any more stays until the loss was told.
 import { hasKillPoints, reach } from "../database/kill-points.ts";
-import { sealManifest, sizeOf } from "../database/manifest.ts";
+import { encodeManifest, sizeOf } from "../database/manifest.ts";
 import type { MirrorEntry } from "./mirror.ts";
 import type { PayloadStore, SavedRun } from "../database/payload-store.ts";
 
@@ -74,6 +74,6 @@ async function entryOf({ id, manifest }: SavedRun): Promise<MirrorEntry> {
     step,
     savedAt: manifest.createdAt,
     sizeBytes: sizeOf(manifest),
-    manifest: await sealManifest(manifest),
+    manifest: await encodeManifest(manifest),
   };
 }

@@ -3,7 +3,7 @@
 // slots take turns, each sealed: a torn write leaves the other. Saves write here last, deletions
 // first, so the record never claims more than was stored.
 import { listOf, integer, parseJson, record, text } from "../file/parse.ts";
-import { seal, unseal } from "../database/hashed-json.ts";
+import { decodeHashed, encodeHashed } from "../database/hashed-json.ts";
 
 /** The newest checkpoint of a run. */
 export interface MirrorEntry {
@@ -75,7 +75,7 @@ export function mirrorIn(slots: MirrorSlots): Mirror {
       const sequence = (last?.content.sequence ?? 0) + 1;
       await slots.write(
         last?.slot === 0 ? 1 : 0,
-        await seal(JSON.stringify({ sequence, entries })),
+        await encodeHashed(JSON.stringify({ sequence, entries })),
       );
     },
   };
@@ -83,7 +83,7 @@ export function mirrorIn(slots: MirrorSlots): Mirror {
 
 async function readSlot(slots: MirrorSlots, slot: Slot): Promise<Content | null> {
   try {
-    const json = await unseal(await slots.read(slot));
+    const json = await decodeHashed(await slots.read(slot));
     return json === null ? null : parseJson(json, parseContent, "mirror");
   } catch {
     // Unreadable or of another version: as if it had not been written.

@@ -2,10 +2,10 @@
 // the newest of each run.
 import { payloadOfChunk } from "../database/chunks.ts";
 import { hasKillPoints, reach } from "../database/kill-points.ts";
-import { openManifest } from "../database/manifest.ts";
+import { decodeManifest } from "../database/manifest.ts";
 import {
   findManifest,
-  putSealed,
+  putEncodedManifest,
   storedKeys,
   type PayloadStore,
 } from "../database/payload-store.ts";
@@ -19,7 +19,7 @@ export async function restoreManifests(store: PayloadStore): Promise<string[]> {
   const restored: string[] = [];
   for (const { key, manifest: sealed } of await store.mirror.read()) {
     const found = await findManifest(key, store);
-    const manifest = await openManifest(sealed);
+    const manifest = await decodeManifest(sealed);
     if ((found !== "missing" && found !== "damaged") || typeof manifest === "string") {
       continue;
     }
@@ -28,7 +28,7 @@ export async function restoreManifests(store: PayloadStore): Promise<string[]> {
       if (hasKillPoints) {
         await reach("in-restore");
       }
-      await putSealed(key, sealed, manifest.chunks.length, store.use);
+      await putEncodedManifest(key, sealed, manifest.chunks.length, store.use);
       restored.push(key);
     }
   }

@@ -1,7 +1,7 @@
 // Reads the adapter_config.json of a foreign PEFT adapter: what Anneal can go on with, and every
 // reason it cannot. Source: peft 0.21.0, tuners/lora/config.py.
 import { allTargetModules, recipeRanges, type TargetModule } from "../../recipe/recipe.ts";
-import { shownJson } from "../../util/shown.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 /** The part of a LoraConfig that a recipe takes over. */
 export interface PeftConfig {
@@ -140,5 +140,5 @@ function listOf(value: unknown): readonly unknown[] {
 }
 
 function shown(value: unknown): string {
-  return shownJson(value).slice(0, 60);
+  return shortJson(value).slice(0, 60);
 }

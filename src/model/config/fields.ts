@@ -1,7 +1,7 @@
 // The values of a config.json, each checked as it is read; a fault names the file and the key.
 import { UserError } from "../../util/errors.ts";
 import { supportedModels } from "./architectures.ts";
-import { shownJson } from "../../util/shown.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 /** A JSON object of a config. Keys that are null read as absent, as transformers takes them. */
 export class ConfigFields {
@@ -89,7 +89,7 @@ export class ConfigFields {
     return value.slice(0, layers).map((entry: unknown) => {
       const known = allowed.find((candidate) => candidate === entry);
       if (known === undefined) {
-        throw this.unsupported(`${this.#prefix}${key} has ${shownJson(entry)}, which`);
+        throw this.unsupported(`${this.#prefix}${key} has ${shortJson(entry)}, which`);
       }
       return known;
     });
@@ -110,7 +110,7 @@ export class ConfigFields {
 
   /** "Its KEY is VALUE, but must be WANTED." */
   bad(key: string, value: unknown, wanted: string): UserError {
-    const shown = shorten(shownJson(value));
+    const shown = shorten(shortJson(value));
     return badConfig(
       this.#fileName,
       `its ${this.#prefix}${key} is ${shown}, but must be ${wanted}`,

@@ -5,7 +5,7 @@ import { architectures, type Architecture } from "./architectures.ts";
 import { ConfigFields } from "./fields.ts";
 import { readLayers } from "./layers.ts";
 import { readMaxPositions, readRopes, type Ropes } from "./rope-config.ts";
-import { shownJson } from "../../util/shown.ts";
+import { shortJson } from "../../util/short-json.ts";
 import type { ModelConfig } from "./model-config.ts";
 
 /** No released model comes near these; they keep a lying file from asking for absurd memory. */
@@ -96,7 +96,7 @@ function readArchitecture(fields: ConfigFields): [name: string, known: Architect
   if (typeof name !== "string" || known === undefined) {
     const isVision = name === "Gemma3ForConditionalGeneration" || name === "gemma3";
     const part = isVision ? " with its vision part" : "";
-    throw fields.unsupported(`The architecture ${shownJson(name)}${part}`);
+    throw fields.unsupported(`The architecture ${shortJson(name)}${part}`);
   }
   if (modelType !== null && modelType !== known.modelType) {
     throw fields.bad("model_type", modelType, `${JSON.stringify(known.modelType)} for ${name}`);
@@ -174,7 +174,7 @@ function readActivation(
     case "gelu_new":
       return "gelu-tanh";
     default:
-      throw fields.unsupported(`The activation ${shownJson(name)}`);
+      throw fields.unsupported(`The activation ${shortJson(name)}`);
   }
 }
 
@@ -240,7 +240,7 @@ function readTokenIds(value: unknown, fields: ConfigFields): number[] {
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.map((id) => {
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0) {
-      throw fields.fault(`its eos_token_id holds ${shownJson(id)}`);
+      throw fields.fault(`its eos_token_id holds ${shortJson(id)}`);
     }
     return id;
   });

@@ -3,7 +3,7 @@
 // RoPEs, configuration_gemma3.py.
 import type { Architecture } from "./architectures.ts";
 import type { ConfigFields } from "./fields.ts";
-import { shownJson } from "../../util/shown.ts";
+import { shortJson } from "../../util/short-json.ts";
 import type { ModelConfig, Rope, RopeScaling } from "./model-config.ts";
 
 const longestText = 100_000_000;
@@ -110,7 +110,7 @@ function readScaling(parameters: ConfigFields | null, scalings: Scalings): RopeS
     case "su": // longrope's name in the first Phi-3 files
       return readLongRope(parameters, scalings);
     default:
-      throw parameters.unsupported(`RoPE scaling ${shownJson(kind)}`);
+      throw parameters.unsupported(`RoPE scaling ${shortJson(kind)}`);
   }
 }
 
@@ -167,6 +167,6 @@ function thetaOf(
 function refusePartial(fields: ConfigFields): void {
   const share = fields.raw("partial_rotary_factor") ?? 1;
   if (share !== 1) {
-    throw fields.unsupported(`partial_rotary_factor ${shownJson(share)}`);
+    throw fields.unsupported(`partial_rotary_factor ${shortJson(share)}`);
   }
 }

@@ -1,7 +1,7 @@
 // `X.weight.quant_state.bitsandbytes__nf4`: the JSON, as bytes, in which bitsandbytes says how it
 // quantised a weight. Source: bitsandbytes 0.50.2, functional.py (QuantState.as_dict, from_dict).
 import { UserError } from "../../util/errors.ts";
-import { shownJson } from "../../util/shown.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 /** The JSON has some 170 bytes. */
 export const maxStateBytes = 4096;
@@ -25,9 +25,9 @@ export function parseState(bytes: Uint8Array, expected: ExpectedState, where: st
   const { quantType, blockSize, shape, isNested } = expected;
   const fields = parseObject(bytes, where);
   const must = (key: string, value: unknown) => {
-    const found = shownJson(fields[key]);
-    if (found !== shownJson(value)) {
-      throw badState(`Its ${key} is ${found}, but the tensors say ${shownJson(value)}.`, where);
+    const found = shortJson(fields[key]);
+    if (found !== shortJson(value)) {
+      throw badState(`Its ${key} is ${found}, but the tensors say ${shortJson(value)}.`, where);
     }
   };
   must("quant_type", quantType);
@@ -40,7 +40,7 @@ export function parseState(bytes: Uint8Array, expected: ExpectedState, where: st
   must("nested_dtype", "float32");
   const offset = fields["nested_offset"];
   if (typeof offset !== "number" || !Number.isFinite(Math.fround(offset))) {
-    throw badState(`Its nested_offset is ${shownJson(offset)}, not a number.`, where);
+    throw badState(`Its nested_offset is ${shortJson(offset)}, not a number.`, where);
   }
   return Math.fround(offset);
 }

@@ -3,7 +3,7 @@
 // utils/quantization_config.py.
 import { UserError } from "../../util/errors.ts";
 import type { ConfigFields } from "../config/fields.ts";
-import { shownJson } from "../../util/shown.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 /** MLX's affine groups: value = scale * code + bias. */
 export interface AffineScheme {
@@ -47,7 +47,7 @@ export function parseQuantisation(config: ConfigFields, fileName = "config.json"
     return parseMlx(scheme, "quantization_config", fileName);
   }
   if (method !== "bitsandbytes") {
-    throw unreadable(`quantised by ${shownJson(method ?? "an unnamed method")}`, fileName);
+    throw unreadable(`quantised by ${shortJson(method ?? "an unnamed method")}`, fileName);
   }
   if (scheme["load_in_4bit"] !== true) {
     throw unreadable("quantised to 8 bits by bitsandbytes", fileName);
@@ -86,7 +86,7 @@ function parseAffine(
 ): AffineScheme {
   const mode = config["mode"] ?? "affine";
   if (mode !== "affine") {
-    throw unreadable(`quantised by MLX in the mode ${shownJson(mode)}`, fileName);
+    throw unreadable(`quantised by MLX in the mode ${shortJson(mode)}`, fileName);
   }
   return {
     bits: oneOf(allBits, config["bits"] ?? inherited?.bits, `${key}.bits`, fileName),
@@ -120,7 +120,7 @@ function objectOf(value: unknown, key: string, fileName: string): Fields {
 }
 
 function shown(value: unknown): string {
-  return shownJson(value).slice(0, 80);
+  return shortJson(value).slice(0, 80);
 }
 
 function badConfig(message: string, where: string): UserError {

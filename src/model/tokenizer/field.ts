@@ -1,7 +1,7 @@
 // A value of a foreign JSON file together with its place in it, so that every fault can say where
 // it is.
 import { UserError } from "../../util/errors.ts";
-import { shownJson } from "../../util/shown.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -112,7 +112,7 @@ export function badTokenizer(file: string, fault: string): UserError {
 
 /** A foreign value short enough for a message. */
 export function shown(value: unknown): string {
-  const text = value === undefined || typeof value === "number" ? String(value) : shownJson(value);
+  const text = value === undefined || typeof value === "number" ? String(value) : shortJson(value);
   return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }
 

@@ -1,10 +1,10 @@
 // One stored model's folder: `data`, `manifest` and `last-used`.
 import {
   maxManifestBytes,
-  openManifest,
-  sealManifest,
+  decodeManifest,
+  encodeManifest,
   type CacheManifest,
-  type OpenedManifest,
+  type DecodedManifest,
 } from "./cache-manifest.ts";
 import {
   isMissing,
@@ -24,19 +24,19 @@ export function lockOf(key: string): string {
 }
 
 /** The manifest of a folder; `missing` when a store was begun and not ended. */
-export async function readManifest(folder: StorageFolder): Promise<OpenedManifest | "missing"> {
+export async function readManifest(folder: StorageFolder): Promise<DecodedManifest | "missing"> {
   const blob = await blobOf(folder, manifestName);
   if (blob === null) {
     return "missing";
   }
   return blob.size > maxManifestBytes
     ? "damaged"
-    : await openManifest(new Uint8Array(await blob.arrayBuffer()));
+    : await decodeManifest(new Uint8Array(await blob.arrayBuffer()));
 }
 
 /** Makes the folder a stored model. Its data must be on the disk before. */
 export async function writeManifest(folder: StorageFolder, manifest: CacheManifest): Promise<void> {
-  await writeFile(folder, manifestName, await sealManifest(manifest));
+  await writeFile(folder, manifestName, await encodeManifest(manifest));
 }
 
 /** The data as it is now; null when there is none. */

@@ -35,7 +35,7 @@ export interface CacheManifest extends ModelDescription {
  * `damaged` fails its hash and can be deleted; `foreign` is whole but of another version, so it is
  * left alone.
  */
-export type OpenedManifest = CacheManifest | "damaged" | "foreign";
+export type DecodedManifest = CacheManifest | "damaged" | "foreign";
 
 /** Another number is not read. */
 const schema = "anneal-model-1";
@@ -46,13 +46,13 @@ const hashLength = 64;
 /** A model of 10,000 tensors in 100,000 pieces stays below it. */
 export const maxManifestBytes = 32 * 2 ** 20;
 
-export async function sealManifest(manifest: CacheManifest): Promise<Uint8Array<ArrayBuffer>> {
+export async function encodeManifest(manifest: CacheManifest): Promise<Uint8Array<ArrayBuffer>> {
   const { texts, blobs, ...rest } = manifest;
   const json = JSON.stringify({ schema, ...rest, texts: [...texts], blobs: [...blobs] });
   return new TextEncoder().encode((await hashOf(json)) + json);
 }
 
-export async function openManifest(bytes: Uint8Array<ArrayBuffer>): Promise<OpenedManifest> {
+export async function decodeManifest(bytes: Uint8Array<ArrayBuffer>): Promise<DecodedManifest> {
   const text = new TextDecoder().decode(bytes);
   const json = text.slice(hashLength);
   if ((await hashOf(json)) !== text.slice(0, hashLength)) {

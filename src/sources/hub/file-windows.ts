@@ -3,7 +3,7 @@
 import type { RemoteFile } from "./remote-file.ts";
 
 /** One piece of a file. `bytes` is only valid until the next one is asked for. */
-export interface Window {
+export interface FileWindow {
   index: number;
   bytes: Uint8Array<ArrayBuffer>;
 }
@@ -30,7 +30,7 @@ export async function* windowsOf(
   first: number,
   options: WindowOptions,
   signal: AbortSignal,
-): AsyncGenerator<Window> {
+): AsyncGenerator<FileWindow> {
   if (await file.acceptsRanges(signal)) {
     yield* rangedWindows(file, first, options, signal);
   } else {
@@ -43,7 +43,7 @@ async function* rangedWindows(
   first: number,
   { windowBytes, connections }: WindowOptions,
   signal: AbortSignal,
-): AsyncGenerator<Window> {
+): AsyncGenerator<FileWindow> {
   const count = windowCount(file.sizeBytes, windowBytes);
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
@@ -51,10 +51,10 @@ async function* rangedWindows(
     { length: Math.min(connections, count - first) },
     () => new Uint8Array(windowBytes),
   );
-  const pending: { done: Promise<Window>; buffer: Uint8Array<ArrayBuffer> }[] = [];
+  const pending: { done: Promise<FileWindow>; buffer: Uint8Array<ArrayBuffer> }[] = [];
   let next = first;
 
-  async function fetchWindow(index: number, buffer: Uint8Array<ArrayBuffer>): Promise<Window> {
+  async function fetchWindow(index: number, buffer: Uint8Array<ArrayBuffer>): Promise<FileWindow> {
     const begin = index * windowBytes;
     const bytes = buffer.subarray(0, Math.min(windowBytes, file.sizeBytes - begin));
     await file.readInto(bytes, begin, either);
@@ -96,7 +96,7 @@ async function* streamedWindows(
   first: number,
   { windowBytes }: WindowOptions,
   signal: AbortSignal,
-): AsyncGenerator<Window> {
+): AsyncGenerator<FileWindow> {
   const buffer = new Uint8Array(windowBytes);
   let at = 0;
   for await (const chunk of file.stream(signal)) {

@@ -2,13 +2,13 @@
 // huggingface_hub 1.x, utils/_http.py (hf_raise_for_status, parse_ratelimit_headers).
 import { UserError } from "../../util/errors.ts";
 import { formatDuration } from "../../util/format.ts";
-import { PassingFault } from "./retry.ts";
+import { TransientFault } from "./retry.ts";
 
 /** No answer came at all. */
-export class Unreachable extends PassingFault {}
+export class Unreachable extends TransientFault {}
 
 /** What was asked for, to speak of it. */
-export interface Asked {
+export interface RequestContext {
   /** `org/name`. */
   readonly model: string;
   readonly revision: string | null;
@@ -19,26 +19,26 @@ export interface Asked {
 }
 
 /** The fault of an answer whose status is not 2xx: passing where another try may help. */
-export function faultOf(response: Response, asked: Asked): UserError | PassingFault {
+export function faultOf(response: Response, context: RequestContext): UserError | TransientFault {
   const { status } = response;
   if (status === 429) {
-    return tooMany(response, asked);
+    return tooMany(response, context);
   }
   if (status === 401 || status === 403) {
-    return denied(response, asked);
+    return denied(response, context);
   }
   if (status === 404 || status === 410) {
-    return notFound(response, asked);
+    return notFound(response, context);
   }
   if (status === 408 || status >= 500) {
-    const error = new UserError("network", `${host(asked)} answered ${status}.`, {
-      where: place(asked),
+    const error = new UserError("network", `${host(context)} answered ${status}.`, {
+      where: place(context),
       remedy: "The server has a fault of its own: try again in some minutes.",
     });
-    return new PassingFault(error, askedWaitMs(response));
+    return new TransientFault(error, askedWaitMs(response));
   }
-  return new UserError("network", `${host(asked)} answered ${status}. ${said(response)}`.trim(), {
-    where: place(asked),
+  return new UserError("network", `${host(context)} answered ${status}. ${said(response)}`.trim(), {
+    where: place(context),
     remedy: "Check the model's name and the hub's address.",
   });
 }
@@ -47,7 +47,7 @@ export function faultOf(response: Response, asked: Asked): UserError | PassingFa
  * Nothing came back at all. A page is not told whether it is the network, an extension or the
  * server's CORS rules.
  */
-export function unreachable(cause: unknown, asked: Asked): Unreachable {
+export function unreachable(cause: unknown, context: RequestContext): Unreachable {
   const { navigator } = globalThis as { navigator?: { onLine?: boolean } };
   const isOffline = navigator?.onLine === false;
   return new Unreachable(
@@ -55,9 +55,9 @@ export function unreachable(cause: unknown, asked: Asked): Unreachable {
       "network",
       isOffline
         ? "This device is offline."
-        : `${host(asked)}${asked.file === null ? "" : ", or the server it redirects to,"} cannot be reached (${cause instanceof Error ? cause.message : String(cause)}).`,
+        : `${host(context)}${context.file === null ? "" : ", or the server it redirects to,"} cannot be reached (${cause instanceof Error ? cause.message : String(cause)}).`,
       {
-        where: place(asked),
+        where: place(context),
         remedy: isOffline
           ? "Connect it and try again. Models that were loaded before can be used offline."
           : "Check the connection, and that no extension blocks this address. A mirror must also let other sites' pages read from it (CORS).",
@@ -68,47 +68,47 @@ export function unreachable(cause: unknown, asked: Asked): Unreachable {
 }
 
 /** A connection that ended or fell silent on the way. */
-export function broken(reason: string, asked: Asked): PassingFault {
-  return new PassingFault(
+export function broken(reason: string, context: RequestContext): TransientFault {
+  return new TransientFault(
     new UserError("network", reason, {
-      where: place(asked),
+      where: place(context),
       remedy: "Check the connection and try again: it goes on where it stopped.",
     }),
   );
 }
 
 /** An answer that breaks the rules of HTTP or of the Hub's API. */
-export function nonsense(reason: string, asked: Asked): UserError {
+export function nonsense(reason: string, context: RequestContext): UserError {
   return new UserError("network", reason, {
-    where: place(asked),
-    remedy: `Something between this page and ${host(asked)} changes its answers, or it is not a model hub: check its address, or try another network.`,
+    where: place(context),
+    remedy: `Something between this page and ${host(context)} changes its answers, or it is not a model hub: check its address, or try another network.`,
   });
 }
 
-function tooMany(response: Response, asked: Asked): PassingFault {
+function tooMany(response: Response, context: RequestContext): TransientFault {
   const waitMs = askedWaitMs(response);
   const error = new UserError(
     "network",
     waitMs === null
-      ? `${host(asked)} answered 429: too many requests from this address.`
-      : `${host(asked)} answered 429: too many requests from this address; it asks for ${formatDuration(waitMs)} of patience.`,
+      ? `${host(context)} answered 429: too many requests from this address.`
+      : `${host(context)} answered 429: too many requests from this address; it asks to wait ${formatDuration(waitMs)}.`,
     {
-      where: place(asked),
-      remedy: asked.hasToken
+      where: place(context),
+      remedy: context.hasToken
         ? "Try again in some minutes."
         : "Try again in some minutes, or give an access token: the hub allows more with one.",
     },
   );
-  return new PassingFault(error, waitMs);
+  return new TransientFault(error, waitMs);
 }
 
-function denied(response: Response, asked: Asked): UserError {
-  const page = `${asked.endpoint.href.replace(/\/$/, "")}/${asked.model}`;
+function denied(response: Response, context: RequestContext): UserError {
+  const page = `${context.endpoint.href.replace(/\/$/, "")}/${context.model}`;
   const isGated = response.headers.get("X-Error-Code") === "GatedRepo";
   const refuse = (message: string, remedy: string) =>
-    new UserError("access-denied", message, { where: place(asked), remedy });
+    new UserError("access-denied", message, { where: place(context), remedy });
   if (isGated || (response.status === 403 && /gated/i.test(said(response)))) {
-    return asked.hasToken
+    return context.hasToken
       ? refuse(
           "The model is gated, and the account of this token has no access to it.",
           `Accept the licence on ${page} with that account, wait until access is granted, then try again. A fine-grained token must also allow reading gated models.`,
@@ -118,7 +118,7 @@ function denied(response: Response, asked: Asked): UserError {
           `Accept it on ${page}, then give an access token of your account.`,
         );
   }
-  if (asked.hasToken) {
+  if (context.hasToken) {
     return refuse(
       `The hub refuses this access token (${response.status}${after(said(response))}).`,
       "Check that the token is complete, has not expired and may read this model; or go without a token if the model is public.",
@@ -130,26 +130,26 @@ function denied(response: Response, asked: Asked): UserError {
   );
 }
 
-function notFound(response: Response, asked: Asked): UserError {
+function notFound(response: Response, context: RequestContext): UserError {
   const code = response.headers.get("X-Error-Code");
   if (code === "RevisionNotFound") {
     return new UserError(
       "bad-model-name",
-      asked.revision === null
+      context.revision === null
         ? "The model has no files yet."
-        : `The model has no revision ${JSON.stringify(asked.revision)}.`,
-      { where: asked.model, remedy: "Leave the revision out, or name a branch, tag or commit." },
+        : `The model has no revision ${JSON.stringify(context.revision)}.`,
+      { where: context.model, remedy: "Leave the revision out, or name a branch, tag or commit." },
     );
   }
-  if (asked.file !== null && code !== "RepoNotFound") {
+  if (context.file !== null && code !== "RepoNotFound") {
     return new UserError("missing-file", "The hub does not have this file.", {
-      where: place(asked),
+      where: place(context),
       remedy: "Check that the model is complete on the hub, or choose another revision.",
     });
   }
-  return new UserError("bad-model-name", `${host(asked)} has no model of this name.`, {
-    where: asked.model,
-    remedy: asked.hasToken
+  return new UserError("bad-model-name", `${host(context)} has no model of this name.`, {
+    where: context.model,
+    remedy: context.hasToken
       ? "Check the name for a slip, and that the token may read it if it is private."
       : "Check the name for a slip. If the model is private, give an access token.",
   });
@@ -182,10 +182,10 @@ function after(text: string): string {
   return text === "" ? "" : `: ${text}`;
 }
 
-function host({ endpoint }: Asked): string {
+function host({ endpoint }: RequestContext): string {
   return endpoint.host;
 }
 
-function place({ model, file }: Asked): string {
+function place({ model, file }: RequestContext): string {
   return file === null ? model : `${model}/${file}`;
 }

@@ -2,7 +2,7 @@
 import { UserError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
 import type { ContentId } from "./content-id.ts";
-import { nonsense, type Asked } from "./hub-faults.ts";
+import { nonsense, type RequestContext } from "./hub-faults.ts";
 
 export interface HubEntry {
   /** In the repository's top folder; subfolders hold other versions (`onnx/`, `original/`). */
@@ -26,7 +26,7 @@ const metadataNames = new Set([
 const maxMetadataBytes = 128 * 2 ** 20;
 
 /** An entry of the Hub's list, checked; null for folders and for what lies in them. */
-export function parseEntry(entry: unknown, asked: Asked): HubEntry | null {
+export function parseEntry(entry: unknown, context: RequestContext): HubEntry | null {
   const { type, path, size, oid, lfs } = fieldsOf(entry);
   if (type !== "file" || typeof path !== "string" || path.includes("/")) {
     return null;
@@ -37,7 +37,7 @@ export function parseEntry(entry: unknown, asked: Asked): HubEntry | null {
   if (!Number.isSafeInteger(sizeBytes) || (sizeBytes as number) < 0 || contentId === null) {
     throw nonsense(
       `The hub's list has no size or hash for ${JSON.stringify(path)}: ${JSON.stringify(entry).slice(0, 120)}.`,
-      asked,
+      context,
     );
   }
   return { name: path, sizeBytes: sizeBytes as number, contentId };
@@ -53,13 +53,13 @@ export function parseEntry(entry: unknown, asked: Asked): HubEntry | null {
 export function chooseFiles(
   entries: readonly HubEntry[],
   wanted: string | null,
-  asked: Asked,
+  context: RequestContext,
 ): HubEntry[] {
   const metadata = entries.filter(
     ({ name, sizeBytes }) => metadataNames.has(name) && sizeBytes <= maxMetadataBytes,
   );
   const weights =
-    wanted === null ? chooseWeights(entries, asked) : [findWeights(entries, wanted, asked)];
+    wanted === null ? chooseWeights(entries, context) : [findWeights(entries, wanted, context)];
   return [...metadata, ...weights];
 }
 
@@ -67,15 +67,19 @@ function isWeights(name: string): boolean {
   return /\.(safetensors|gguf)$/.test(name);
 }
 
-function findWeights(entries: readonly HubEntry[], wanted: string, asked: Asked): HubEntry {
+function findWeights(
+  entries: readonly HubEntry[],
+  wanted: string,
+  context: RequestContext,
+): HubEntry {
   const found = entries.find(({ name }) => name === wanted && isWeights(name));
   if (found === undefined) {
-    throw noWeights(`It has no weights named ${JSON.stringify(wanted)}.`, entries, asked);
+    throw noWeights(`It has no weights named ${JSON.stringify(wanted)}.`, entries, context);
   }
   return found;
 }
 
-function chooseWeights(entries: readonly HubEntry[], asked: Asked): HubEntry[] {
+function chooseWeights(entries: readonly HubEntry[], context: RequestContext): HubEntry[] {
   const safetensors = entries.filter(
     ({ name }) => name.endsWith(".safetensors") && !name.startsWith("adapter_"),
   );
@@ -87,13 +91,13 @@ function chooseWeights(entries: readonly HubEntry[], asked: Asked): HubEntry[] {
   const ggufs = entries.filter(({ name }) => name.endsWith(".gguf"));
   if (ggufs.length !== 1) {
     throw ggufs.length > 1
-      ? severalFiles(ggufs, asked)
-      : noWeights("It has no .safetensors and no .gguf file.", entries, asked);
+      ? severalFiles(ggufs, context)
+      : noWeights("It has no .safetensors and no .gguf file.", entries, context);
   }
   return ggufs;
 }
 
-function severalFiles(ggufs: readonly HubEntry[], { model }: Asked): UserError {
+function severalFiles(ggufs: readonly HubEntry[], { model }: RequestContext): UserError {
   const shown = ggufs
     .toSorted((a, b) => a.sizeBytes - b.sizeBytes)
     .slice(0, 12)
@@ -104,7 +108,11 @@ function severalFiles(ggufs: readonly HubEntry[], { model }: Asked): UserError {
   });
 }
 
-function noWeights(reason: string, entries: readonly HubEntry[], { model }: Asked): UserError {
+function noWeights(
+  reason: string,
+  entries: readonly HubEntry[],
+  { model }: RequestContext,
+): UserError {
   const isPickled = entries.some(({ name }) => /\.(bin|pt|pth)$/.test(name));
   return new UserError("missing-file", reason, {
     where: model,

@@ -1,7 +1,7 @@
 // One request to a hub: the token goes to the hub itself and nowhere else, and a failure is told as
 // what it is.
-import { broken, faultOf, nonsense, unreachable, type Asked } from "./hub-faults.ts";
-import { Patience, type Pace } from "./retry.ts";
+import { broken, faultOf, nonsense, unreachable, type RequestContext } from "./hub-faults.ts";
+import { RetryPolicy, type RetryLimits } from "./retry.ts";
 
 /** What a visitor should know while a request goes on. */
 export type HubNotice =
@@ -14,7 +14,7 @@ export interface HubAccess {
   readonly endpoint: URL;
   /** Kept in memory only. */
   readonly token: string | null;
-  readonly pace: Pace;
+  readonly retryLimits: RetryLimits;
   readonly onNotice: (notice: HubNotice) => void;
 }
 
@@ -24,8 +24,8 @@ const longestSilenceMs = 60_000;
 /** No list of files comes near this. */
 const maxApiBytes = 32 * 2 ** 20;
 
-export function patienceOf({ pace, onNotice }: HubAccess): Patience {
-  return new Patience(pace, (waitMs, reason) => {
+export function retryPolicyOf({ retryLimits, onNotice }: HubAccess): RetryPolicy {
+  return new RetryPolicy(retryLimits, (waitMs, reason) => {
     onNotice({ kind: "waiting", waitMs, reason });
   });
 }
@@ -34,12 +34,12 @@ export function patienceOf({ pace, onNotice }: HubAccess): Patience {
  * One try. Browsers drop the token by themselves where the hub redirects to another origin (Fetch,
  * HTTP-redirect fetch).
  * @returns an answer of status 2xx, its body unread
- * @throws PassingFault or UserError, see hub-faults.ts; the signal's AbortError
+ * @throws TransientFault or UserError, see hub-faults.ts; the signal's AbortError
  */
 export async function ask(
   url: URL,
   headers: Record<string, string>,
-  asked: Asked,
+  context: RequestContext,
   { endpoint, token }: HubAccess,
   signal: AbortSignal,
 ): Promise<Response> {
@@ -62,13 +62,13 @@ export async function ask(
     });
   } catch (cause) {
     signal.throwIfAborted();
-    throw unreachable(cause, asked);
+    throw unreachable(cause, context);
   } finally {
     clearTimeout(timer);
   }
   if (!response.ok) {
     await response.body?.cancel().catch(() => undefined);
-    throw faultOf(response, asked);
+    throw faultOf(response, context);
   }
   return response;
 }
@@ -80,21 +80,21 @@ export async function ask(
  */
 export function apiFetch(
   answer: "an object" | "a list",
-  asked: Asked,
+  context: RequestContext,
   access: HubAccess,
   signal: AbortSignal,
 ): typeof fetch {
   return async (input) => {
     const url = onEndpoint(input instanceof Request ? input.url : String(input), access.endpoint);
-    const patience = patienceOf(access);
+    const retries = retryPolicyOf(access);
     for (;;) {
       try {
-        const response = await ask(url, { Accept: "application/json" }, asked, access, signal);
-        return new Response(await jsonText(response, answer, asked, signal), {
+        const response = await ask(url, { Accept: "application/json" }, context, access, signal);
+        return new Response(await jsonText(response, answer, context, signal), {
           headers: { "Content-Type": "application/json", ...linkOf(response) },
         });
       } catch (fault) {
-        await patience.spend(fault, signal);
+        await retries.waitOrThrow(fault, signal);
       }
     }
   };
@@ -113,32 +113,32 @@ function onEndpoint(link: string, endpoint: URL): URL {
 async function jsonText(
   response: Response,
   answer: "an object" | "a list",
-  asked: Asked,
+  context: RequestContext,
   signal: AbortSignal,
 ): Promise<string> {
   const announced = Number(response.headers.get("Content-Length") ?? 0);
   if (announced > maxApiBytes) {
-    throw nonsense(`The answer has ${announced} bytes; the limit is ${maxApiBytes}.`, asked);
+    throw nonsense(`The answer has ${announced} bytes; the limit is ${maxApiBytes}.`, context);
   }
   let text: string;
   try {
     text = await response.text();
   } catch (cause) {
     signal.throwIfAborted();
-    throw broken(`The connection ended on the way (${String(cause)}).`, asked);
+    throw broken(`The connection ended on the way (${String(cause)}).`, context);
   }
-  const value = parseJson(text, asked);
+  const value = parseJson(text, context);
   if (
     typeof value !== "object" ||
     value === null ||
     Array.isArray(value) !== (answer === "a list")
   ) {
-    throw nonsense(`The answer is not ${answer}: ${JSON.stringify(text.slice(0, 40))}.`, asked);
+    throw nonsense(`The answer is not ${answer}: ${JSON.stringify(text.slice(0, 40))}.`, context);
   }
   return text;
 }
 
-function parseJson(text: string, asked: Asked): unknown {
+function parseJson(text: string, context: RequestContext): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -146,7 +146,7 @@ function parseJson(text: string, asked: Asked): unknown {
       /^\s*</.test(text)
         ? "The answer is a web page, where JSON was asked for: a login page of the network, perhaps."
         : `The answer is not JSON: it begins with ${JSON.stringify(text.slice(0, 40))}.`,
-      asked,
+      context,
     );
   }
 }

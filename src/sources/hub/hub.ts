@@ -3,11 +3,11 @@
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { UserError } from "../../util/errors.ts";
 import type { FileSet } from "../files.ts";
-import { nonsense, type Asked } from "./hub-faults.ts";
+import { nonsense, type RequestContext } from "./hub-faults.ts";
 import { chooseFiles, parseEntry, type HubEntry } from "./hub-files.ts";
 import { defaultEndpoint, type HubName } from "./hub-name.ts";
 import { apiFetch, type HubAccess, type HubNotice } from "./hub-request.ts";
-import { usualPace, type Pace } from "./retry.ts";
+import { defaultRetryLimits, type RetryLimits } from "./retry.ts";
 import { remoteFile, type RemoteFile } from "./remote-file.ts";
 
 export interface HubModel extends FileSet {
@@ -23,7 +23,7 @@ export interface HubOptions {
   /** Access token, kept in memory and sent to the endpoint's origin alone. */
   readonly token?: string | null;
   readonly onNotice?: (notice: HubNotice) => void;
-  readonly pace?: Pace;
+  readonly retryLimits?: RetryLimits;
 }
 
 /** A repository with more files than this is not a model. */
@@ -37,27 +37,32 @@ const maxEntries = 20_000;
  */
 export async function openHub(
   { name, revision, file }: HubName,
-  { endpoint = defaultEndpoint, token = null, onNotice, pace = usualPace }: HubOptions,
+  {
+    endpoint = defaultEndpoint,
+    token = null,
+    onNotice,
+    retryLimits = defaultRetryLimits,
+  }: HubOptions,
   signal: AbortSignal,
 ): Promise<HubModel> {
   const access: HubAccess = {
     endpoint: parseEndpoint(endpoint),
     token: token === null ? null : parseToken(token),
-    pace,
+    retryLimits,
     onNotice: onNotice ?? (() => undefined),
   };
-  const asked: Asked = {
+  const context: RequestContext = {
     model: name,
     revision,
     file: null,
     endpoint: access.endpoint,
     hasToken: access.token !== null,
   };
-  const info = await fetchInfo(asked, access, signal);
-  const entries = await fetchEntries(asked, info.commit, access, signal);
-  const chosen = chooseFiles(entries, file, asked);
+  const info = await fetchInfo(context, access, signal);
+  const entries = await fetchEntries(context, info.commit, access, signal);
+  const chosen = chooseFiles(entries, file, context);
   const files = new Map(
-    chosen.map((entry) => [entry.name, openEntry(entry, info.commit, asked, access)]),
+    chosen.map((entry) => [entry.name, openEntry(entry, info.commit, context, access)]),
   );
   if (info.isGated) {
     // The list is public, the files are not: said now rather than after the visitor has chosen
@@ -79,19 +84,23 @@ interface Info {
   isGated: boolean;
 }
 
-async function fetchInfo(asked: Asked, access: HubAccess, signal: AbortSignal): Promise<Info> {
+async function fetchInfo(
+  context: RequestContext,
+  access: HubAccess,
+  signal: AbortSignal,
+): Promise<Info> {
   const { sha, cardData, gated } = await modelInfo({
-    name: asked.model,
-    ...(asked.revision !== null && { revision: asked.revision }),
+    name: context.model,
+    ...(context.revision !== null && { revision: context.revision }),
     additionalFields: ["sha", "cardData"],
     hubUrl: hubUrlOf(access),
-    fetch: apiFetch("an object", asked, access, signal),
+    fetch: apiFetch("an object", context, access, signal),
   });
   // The client passes on what the hub sends, whatever its types say.
   const commit: unknown = sha;
   const licence: unknown = (cardData as { license?: unknown } | null | undefined)?.license;
   if (typeof commit !== "string" || !/^[0-9a-f]{40}$/.test(commit)) {
-    throw nonsense(`The hub names no commit, but ${JSON.stringify(commit)}.`, asked);
+    throw nonsense(`The hub names no commit, but ${JSON.stringify(commit)}.`, context);
   }
   return {
     commit,
@@ -101,7 +110,7 @@ async function fetchInfo(asked: Asked, access: HubAccess, signal: AbortSignal): 
 }
 
 async function fetchEntries(
-  asked: Asked,
+  context: RequestContext,
   commit: string,
   access: HubAccess,
   signal: AbortSignal,
@@ -109,16 +118,16 @@ async function fetchEntries(
   const entries: HubEntry[] = [];
   let count = 0;
   for await (const item of listFiles({
-    repo: { type: "model", name: asked.model },
+    repo: { type: "model", name: context.model },
     revision: commit,
     hubUrl: hubUrlOf(access),
-    fetch: apiFetch("a list", asked, access, signal),
+    fetch: apiFetch("a list", context, access, signal),
   })) {
     count += 1;
     if (count > maxEntries) {
-      throw nonsense(`The hub lists more than ${maxEntries} files.`, asked);
+      throw nonsense(`The hub lists more than ${maxEntries} files.`, context);
     }
-    const entry = parseEntry(item, asked);
+    const entry = parseEntry(item, context);
     if (entry !== null) {
       entries.push(entry);
     }
@@ -126,10 +135,15 @@ async function fetchEntries(
   return entries;
 }
 
-function openEntry(entry: HubEntry, commit: string, asked: Asked, access: HubAccess): RemoteFile {
-  const path = `${asked.model}/resolve/${commit}/${encodeURIComponent(entry.name)}`;
+function openEntry(
+  entry: HubEntry,
+  commit: string,
+  context: RequestContext,
+  access: HubAccess,
+): RemoteFile {
+  const path = `${context.model}/resolve/${commit}/${encodeURIComponent(entry.name)}`;
   const url = new URL(`${hubUrlOf(access)}/${path}`);
-  return remoteFile(entry, url, { ...asked, file: entry.name }, access);
+  return remoteFile(entry, url, { ...context, file: entry.name }, access);
 }
 
 function hubUrlOf({ endpoint }: HubAccess): string {

@@ -4,9 +4,9 @@ import type { ByteSource } from "../../formats/byte-source.ts";
 import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
 import { isContent, type ContentId } from "./content-id.ts";
-import { broken, nonsense, Unreachable, type Asked } from "./hub-faults.ts";
-import { ask, patienceOf, type HubAccess } from "./hub-request.ts";
-import { PassingFault } from "./retry.ts";
+import { broken, nonsense, Unreachable, type RequestContext } from "./hub-faults.ts";
+import { ask, retryPolicyOf, type HubAccess } from "./hub-request.ts";
+import { TransientFault } from "./retry.ts";
 
 export interface RemoteFile extends ByteSource {
   readonly contentId: ContentId;
@@ -31,7 +31,7 @@ const renewingBytes = 64 * 1024;
 export function remoteFile(
   { name, sizeBytes, contentId }: { name: string; sizeBytes: number; contentId: ContentId },
   url: URL,
-  asked: Asked,
+  context: RequestContext,
   access: HubAccess,
 ): RemoteFile {
   /** Where the hub sent us: later ranges go there at once, which spares the hub a request each. */
@@ -45,19 +45,19 @@ export function remoteFile(
     const headers: Record<string, string> = isWhole ? {} : { Range: `bytes=${begin}-${end - 1}` };
     if (direct !== null) {
       try {
-        return await ask(direct, headers, asked, access, signal);
+        return await ask(direct, headers, context, access, signal);
       } catch (fault) {
         signal.throwIfAborted();
         // Signed addresses expire, and pages may be let through to a place by redirect alone: the
         // hub knows the way.
-        if (fault instanceof PassingFault && !(fault instanceof Unreachable)) {
+        if (fault instanceof TransientFault && !(fault instanceof Unreachable)) {
           throw fault;
         }
         mayGoDirect = !(fault instanceof Unreachable);
         direct = null;
       }
     }
-    const response = await ask(url, headers, asked, access, signal);
+    const response = await ask(url, headers, context, access, signal);
     if (mayGoDirect && response.redirected && new URL(response.url).origin !== url.origin) {
       direct = new URL(response.url);
     }
@@ -67,7 +67,7 @@ export function remoteFile(
   /** Where this answer's body begins in the file. */
   function firstByteOf(response: Response, begin: number, end: number): number {
     if (/^text\/html\b/.test(response.headers.get("Content-Type") ?? "")) {
-      throw nonsense("The answer is a web page, not the file.", asked);
+      throw nonsense("The answer is a web page, not the file.", context);
     }
     if (response.status === 206) {
       takesRanges = true;
@@ -97,7 +97,7 @@ export function remoteFile(
     if (header !== null && header !== `bytes ${begin}-${end - 1}/${sizeBytes}`) {
       throw nonsense(
         `Bytes ${begin} to ${end - 1} of ${sizeBytes} were asked for, but ${JSON.stringify(header.slice(0, 80))} came.`,
-        asked,
+        context,
       );
     }
   }
@@ -110,21 +110,21 @@ export function remoteFile(
     const response = await open(begin, end, signal);
     let at = firstByteOf(response, begin, end);
     const isExact = at === begin && (response.status === 206 || end === sizeBytes);
-    for await (const chunk of chunksOf(response, asked, signal)) {
+    for await (const chunk of chunksOf(response, context, signal)) {
       const wanted = chunk.subarray(Math.max(0, begin - at), end - at);
       at += chunk.length;
       if (wanted.length > 0) {
         yield wanted;
       }
       if (at > end && isExact) {
-        throw nonsense(`More came than the ${end - begin} bytes that were asked for.`, asked);
+        throw nonsense(`More came than the ${end - begin} bytes that were asked for.`, context);
       }
       if (at >= end && !isExact) {
         return;
       }
     }
     if (at < end) {
-      throw broken(`The connection ended ${end - at} bytes too early.`, asked);
+      throw broken(`The connection ended ${end - at} bytes too early.`, context);
     }
   }
 
@@ -134,7 +134,7 @@ export function remoteFile(
     end: number,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const patience = patienceOf(access);
+    const retries = retryPolicyOf(access);
     let at = begin;
     let since = begin;
     while (at < end) {
@@ -145,10 +145,10 @@ export function remoteFile(
         }
       } catch (fault) {
         if (at - since >= renewingBytes) {
-          patience.renew();
+          retries.reset();
         }
         since = at;
-        await patience.spend(fault, signal);
+        await retries.waitOrThrow(fault, signal);
       }
     }
   }
@@ -177,7 +177,7 @@ export function remoteFile(
     if (await isContent(second, contentId)) {
       return second;
     }
-    throw damagedOnTheWay(`${asked.model}/${name}`);
+    throw damagedOnTheWay(`${context.model}/${name}`);
   }
 
   return {
@@ -217,10 +217,10 @@ export function damagedOnTheWay(where: string): UserError {
   );
 }
 
-/** The body piece by piece. A broken or silent connection is a PassingFault. */
+/** The body piece by piece. A broken or silent connection is a TransientFault. */
 async function* chunksOf(
   response: Response,
-  asked: Asked,
+  context: RequestContext,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   if (response.body === null) {
@@ -229,7 +229,7 @@ async function* chunksOf(
   const reader = response.body.getReader();
   try {
     for (;;) {
-      const { done, value } = await readInTime(reader, asked, signal);
+      const { done, value } = await readInTime(reader, context, signal);
       if (done) {
         return;
       }
@@ -243,22 +243,22 @@ async function* chunksOf(
 
 async function readInTime(
   reader: ReadableStreamDefaultReader<Uint8Array>,
-  asked: Asked,
+  context: RequestContext,
   signal: AbortSignal,
 ): Promise<ReadableStreamReadResult<Uint8Array>> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(broken(`No byte came for ${longestSilenceMs / 1000} s.`, asked));
+      reject(broken(`No byte came for ${longestSilenceMs / 1000} s.`, context));
     }, longestSilenceMs);
   });
   try {
     return await Promise.race([reader.read(), silence]);
   } catch (cause) {
     signal.throwIfAborted();
-    throw cause instanceof PassingFault
+    throw cause instanceof TransientFault
       ? cause
-      : broken(`The connection ended on the way (${String(cause)}).`, asked);
+      : broken(`The connection ended on the way (${String(cause)}).`, context);
   } finally {
     clearTimeout(timer);
   }

@@ -1,12 +1,12 @@
-// How often and how long a request that failed is tried again: waits that grow, with chance in
-// them, and an end.
+// Retries failed requests: exponential backoff with jitter, a number of tries, and the server's own
+// Retry-After.
 import type { UserError } from "../../util/errors.ts";
 import { wait } from "../../util/wait.ts";
 
-/** A fault that may pass by itself. */
-export class PassingFault extends Error {
-  override readonly name = "PassingFault";
-  /** What to throw when it does not pass. */
+/** A fault that another try may not meet. */
+export class TransientFault extends Error {
+  override readonly name = "TransientFault";
+  /** What to throw when the tries are used up. */
   readonly error: UserError;
   /** The wait a server asks for; null when it does not say. */
   readonly waitMs: number | null;
@@ -18,7 +18,7 @@ export class PassingFault extends Error {
   }
 }
 
-export interface Pace {
+export interface RetryLimits {
   /** Tries in a row before the fault is thrown. */
   readonly tries: number;
   /** First wait; doubles each time. */
@@ -26,57 +26,57 @@ export interface Pace {
   readonly longestWaitMs: number;
 }
 
-/** About a minute altogether: long enough for a router to come back, short enough to watch. */
-export const usualPace: Pace = { tries: 7, firstWaitMs: 500, longestWaitMs: 30_000 };
+/** About a minute in total: long enough for a router to restart, short enough to watch. */
+export const defaultRetryLimits: RetryLimits = {
+  tries: 7,
+  firstWaitMs: 500,
+  longestWaitMs: 30_000,
+};
 
-/**
- * A server that asks for more is told to the person instead. Hubs count in windows of five minutes.
- */
+/** A longer wait than this is reported, not waited for. Hubs count in windows of five minutes. */
 const longestAskedWaitMs = 600_000;
 
-/** Told when a wait begins. */
+/** Called when a wait begins. */
 export type OnWait = (waitMs: number, reason: string) => void;
 
-export class Patience {
-  readonly #pace: Pace;
+/** Counts the failures of one request and decides whether to wait for another try. */
+export class RetryPolicy {
+  readonly #limits: RetryLimits;
   readonly #onWait: OnWait;
   #failures = 0;
 
-  constructor(pace: Pace, onWait: OnWait) {
-    this.#pace = pace;
+  constructor(limits: RetryLimits, onWait: OnWait) {
+    this.#limits = limits;
     this.#onWait = onWait;
   }
 
-  /** Things went well for a while: failures are counted from none again. */
-  renew(): void {
+  /** Counts failures from zero: the request has made progress since the last one. */
+  reset(): void {
     this.#failures = 0;
   }
 
   /**
    * Waits before the next try.
-   * @throws the fault's own error when there have been too many or the server asks for too long,
-   *   anything that is not a PassingFault as it is, the signal's AbortError
+   * @throws the fault's error when the tries are used up or the server asks for too long a wait;
+   *   anything but a TransientFault unchanged; the signal's AbortError
    */
-  async spend(fault: unknown, signal: AbortSignal): Promise<void> {
+  async waitOrThrow(fault: unknown, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (!(fault instanceof PassingFault)) {
+    if (!(fault instanceof TransientFault)) {
       throw fault;
     }
     this.#failures += 1;
-    if (this.#failures >= this.#pace.tries || (fault.waitMs ?? 0) > longestAskedWaitMs) {
+    if (this.#failures >= this.#limits.tries || (fault.waitMs ?? 0) > longestAskedWaitMs) {
       throw fault.error;
     }
-    const waitMs = fault.waitMs ?? this.#ownWaitMs();
+    const waitMs = fault.waitMs ?? this.#backoffMs();
     this.#onWait(waitMs, fault.error.message);
     await wait(waitMs, signal);
   }
 
-  /**
-   * Between half and all of the doubled wait, so that many pages do not come back at the same
-   * moment.
-   */
-  #ownWaitMs(): number {
-    const { firstWaitMs, longestWaitMs } = this.#pace;
+  /** Between half and all of the doubled wait, so that many pages do not retry at once. */
+  #backoffMs(): number {
+    const { firstWaitMs, longestWaitMs } = this.#limits;
     const full = Math.min(longestWaitMs, firstWaitMs * 2 ** (this.#failures - 1));
     return full * (0.5 + Math.random() / 2);
   }

@@ -5,18 +5,18 @@ import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
 import { RunSaves } from "../../../src/run/saves.ts";
 import { WaitWatch } from "../../../src/run/stall-watch.ts";
-import { madeRun } from "./made-run.ts";
+import { syntheticRun } from "./synthetic-run.ts";
 
 export class LargeRun {
   /**
    * What the device holds. The run itself begins with a small one, which the large one replaces.
    */
   readonly #onDevice: AdapterState;
-  readonly #state = madeRun("large", 0, 10);
+  readonly #state = syntheticRun("large", 0, 10);
 
   constructor(bytes: number) {
     // Twelve parts of four bytes a value.
-    this.#onDevice = madeRun("large", 1, Math.floor(bytes / 48)).adapter;
+    this.#onDevice = syntheticRun("large", 1, Math.floor(bytes / 48)).adapter;
   }
 
   get sizeBytes(): number {

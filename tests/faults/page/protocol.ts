@@ -1,5 +1,5 @@
 // What the test asks of the worker, and what the worker tells.
-import type { StoreReport } from "../../../src/checkpoint/opening.ts";
+import type { StoreReport } from "../../../src/checkpoint/store-report.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
 
 /** A checkpoint that was read back whole, and whether it is bit for bit the one that was saved. */

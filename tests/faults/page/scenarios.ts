@@ -2,7 +2,7 @@
 import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import oldCheckpoint from "../../golden/checkpoints/schema-1/checkpoint-2.safetensors?url";
-import { madeRun } from "./made-run.ts";
+import { syntheticRun } from "./synthetic-run.ts";
 import { onRows, saveRows } from "./run-data.ts";
 import { rawGet, rawKeys, rawSet } from "./raw-database.ts";
 
@@ -24,7 +24,7 @@ const keptGenerations = 2;
 async function save({ store, values, saved }: Stage): Promise<void> {
   const step = (await newestStep(store, mainRun)) + 1;
   // A data set of its own, so that each time one is written.
-  const run = await onRows(madeRun(mainRun, step, values), `rows of step ${step}`);
+  const run = await onRows(syntheticRun(mainRun, step, values), `rows of step ${step}`);
   await saveRows(store, run);
   await store.saveCheckpoint(run);
   saved(mainRun, step);
@@ -38,7 +38,7 @@ async function save({ store, values, saved }: Stage): Promise<void> {
 async function bringIn(stage: Stage): Promise<void> {
   const { store, values, saved } = stage;
   const step = (await newestStep(store, "imported")) + 1;
-  const file = encodeCheckpoint(madeRun("imported", step, values));
+  const file = encodeCheckpoint(syntheticRun("imported", step, values));
   await store.importCheckpoint(new Blob([file]), "imported.safetensors");
   saved("imported", step);
   await store.retain("imported", keptGenerations);
@@ -64,9 +64,9 @@ async function bringInArchive({ store, saved, deleting }: Stage): Promise<void> 
 /** A bit flips in the newest checkpoint, an entry vanishes; then all is put right. */
 async function putRight({ store, values, saved }: Stage): Promise<void> {
   const step = (await newestStep(store, "broken")) + 1;
-  const { key: kept } = await store.saveCheckpoint(madeRun("broken", step, values));
+  const { key: kept } = await store.saveCheckpoint(syntheticRun("broken", step, values));
   saved("broken", step);
-  const { key: flipped } = await store.saveCheckpoint(madeRun("broken", step + 1, values));
+  const { key: flipped } = await store.saveCheckpoint(syntheticRun("broken", step + 1, values));
   const piece = (await rawGet(`chunk/${flipped}/0`)) as ArrayBuffer;
   new Uint8Array(piece)[100]! ^= 1;
   await rawSet(`chunk/${flipped}/0`, piece);

@@ -6,7 +6,7 @@ import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { toPlain, type PlainError } from "../../../src/util/errors.ts";
 import { LargeRun } from "./large-run.ts";
-import { madeRun } from "./made-run.ts";
+import { syntheticRun } from "./synthetic-run.ts";
 import type { CallName, Calls, Inspected, Told } from "./protocol.ts";
 import {
   breakOperation,
@@ -85,7 +85,7 @@ async function attempt(work: () => Promise<unknown>): Promise<PlainError | null>
 
 /** One checkpoint and, before it, its data set: as a run saves. */
 async function saveStep(step: number, values: number): Promise<void> {
-  const run = await onRows(madeRun(mainRun, step, values), sharedRows);
+  const run = await onRows(syntheticRun(mainRun, step, values), sharedRows);
   await saveRows(store(), run);
   await store().saveCheckpoint(run);
   saved(mainRun, step);
@@ -145,7 +145,7 @@ const answers: Answers = {
     const checkpoints: Inspected[] = [];
     for (const { key, runId, step, isPinned } of report.checkpoints) {
       const isMade = ["main", "imported", "broken"].includes(runId);
-      const expected = isMade ? madeRun(runId, step, values) : null;
+      const expected = isMade ? syntheticRun(runId, step, values) : null;
       const faults = await inspectOne(key, expected, runId === mainRun);
       checkpoints.push({ runId, step, isPinned, ...faults });
     }

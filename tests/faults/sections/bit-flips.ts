@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { openStore } from "../../../src/checkpoint/store.ts";
 import { rawStore } from "../../unit/checkpoint/raw-store.ts";
 import { FaultBrowser, type Backend } from "../browser.ts";
-import { madeRun } from "../page/made-run.ts";
+import { syntheticRun } from "../page/synthetic-run.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 
@@ -17,8 +17,8 @@ const flipsInBrowser = 100;
 /** In Node, where ten thousand take a minute. */
 export async function flipsInNode(count: number, tally: Tally): Promise<void> {
   const store = openStore("flips", { chunkBytes });
-  await store.saveCheckpoint(madeRun("main", 1, values));
-  const { key } = await store.saveCheckpoint(madeRun("main", 2, values));
+  await store.saveCheckpoint(syntheticRun("main", 1, values));
+  const { key } = await store.saveCheckpoint(syntheticRun("main", 2, values));
   const raw = rawStore("flips");
   const own = (await raw.keys()).filter((name) => name.includes(key));
   const sound = new Map(

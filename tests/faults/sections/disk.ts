@@ -3,7 +3,7 @@
 // told.
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { tellLoss } from "../../../src/checkpoint/opening.ts";
+import { describeDataLoss } from "../../../src/checkpoint/store-report.ts";
 import { FaultBrowser, type Backend } from "../browser.ts";
 import type { Inspection } from "../page/protocol.ts";
 import { alteredRows } from "../page/run-data.ts";
@@ -82,7 +82,7 @@ function unsaid({ report, checkpoints, newestValid }: Inspection): string[] {
 function outcomeOf({ report, checkpoints, newestValid }: Inspection): string {
   const sound = checkpoints.filter(({ fault }) => fault === null).length;
   const newest = newestValid["main"] ?? "none";
-  const told = report.lost.map(tellLoss);
+  const told = report.lost.map(describeDataLoss);
   return [`${sound} of ${checkpoints.length} listed sound, newest step ${newest}`, ...told].join(
     "; ",
   );

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { KillPoint } from "../../../src/checkpoint/database/kill-points.ts";
 import { FaultBrowser, backendOf, type Backend } from "../browser.ts";
 import type { Calls, Inspection, Told } from "../page/protocol.ts";
-import { faultsOf, generationFaults } from "../recovered.ts";
+import { faultsOf, generationFaults } from "../check-recovery.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 

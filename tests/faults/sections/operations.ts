@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";
 import type { Calls, OperationFault } from "../page/protocol.ts";
-import { faultsOf, generationFaults } from "../recovered.ts";
+import { faultsOf, generationFaults } from "../check-recovery.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 

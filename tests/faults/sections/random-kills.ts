@@ -3,7 +3,7 @@
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";
-import { faultsOf, generationFaults } from "../recovered.ts";
+import { faultsOf, generationFaults } from "../check-recovery.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 

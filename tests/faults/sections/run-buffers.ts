@@ -1,7 +1,7 @@
 // A device without room for one buffer of a run: of its set-up, of its saves, and, where tfjs
 // computes the loss, of its steps. The run goes on with less, to the same bits.
 import type { Recipe } from "../../../src/recipe/recipe.ts";
-import { faultsOfRun, recipe, undisturbed } from "../compared.ts";
+import { faultsOfRun, recipe, undisturbed } from "../compare-runs.ts";
 import type { RunBrowser } from "../run-browser.ts";
 import type { Tally } from "../tally.ts";
 

@@ -1,7 +1,7 @@
 // A second fault while a run comes back from a first. It ends bit for bit as the run that nothing
 // disturbed.
 import type { Recipe } from "../../../src/recipe/recipe.ts";
-import { differences, faultsOfRun, recipe, undisturbed } from "../compared.ts";
+import { differences, faultsOfRun, recipe, undisturbed } from "../compare-runs.ts";
 import type { Digest, Moment } from "../page/run-protocol.ts";
 import type { RunBrowser } from "../run-browser.ts";
 import type { Tally } from "../tally.ts";

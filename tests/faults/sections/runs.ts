@@ -1,6 +1,6 @@
 // Runs that are broken at every step: reloaded, rebuilt, their GPU process ended, their browser
 // killed. Each ends bit for bit as the run that nothing disturbed.
-import { differences, faultsOfRun, recipe, undisturbed } from "../compared.ts";
+import { differences, faultsOfRun, recipe, undisturbed } from "../compare-runs.ts";
 import type { Digest } from "../page/run-protocol.ts";
 import type { RunBrowser } from "../run-browser.ts";
 import type { Tally } from "../tally.ts";

@@ -1,7 +1,7 @@
 // The browser's storage is full, cleared, closed or held by another tab while the store is at work.
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";
-import { faultsOf } from "../recovered.ts";
+import { faultsOf } from "../check-recovery.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 

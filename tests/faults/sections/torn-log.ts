@@ -4,7 +4,7 @@
 import { appendFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { FaultBrowser } from "../browser.ts";
-import { faultsOf, generationFaults } from "../recovered.ts";
+import { faultsOf, generationFaults } from "../check-recovery.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 

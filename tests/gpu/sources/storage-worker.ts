@@ -30,7 +30,11 @@ const tasks = {
   async download({ endpoint, name, token }: { endpoint: string; name: string; token?: string }) {
     const model = await openHub(
       parseHubName(name),
-      { endpoint, pace: { tries: 3, firstWaitMs: 1, longestWaitMs: 5 }, token: token ?? null },
+      {
+        endpoint,
+        retryLimits: { tries: 3, firstWaitMs: 1, longestWaitMs: 5 },
+        token: token ?? null,
+      },
       never,
     );
     const file = model.files.get("model.safetensors");

@@ -7,14 +7,14 @@ import { readZip } from "../../../src/formats/zip-read.ts";
 import { zipStream } from "../../../src/formats/zip.ts";
 import { sha256Hex } from "../../../src/util/bytes.ts";
 import { exampleRun } from "./example-run.ts";
-import { MadeStore } from "./made-store.ts";
+import { TestStore } from "./test-store.ts";
 
 const content = new Uint8Array(3000).fill(7);
 const identity = { ...exampleRun().data, sizeBytes: 3000, sha256: await sha256Hex(content) };
-let made: MadeStore;
+let made: TestStore;
 
 beforeEach(async () => {
-  made = new MadeStore();
+  made = new TestStore();
   await made.store.saveDataFile(identity, new Blob([content]));
 });
 
@@ -52,7 +52,7 @@ describe("every run", () => {
   test("comes to another machine with its data, times and pins", async () => {
     const [pinned] = await made.save({ step: 10 }, { step: 20 }, { runId: "run-2", step: 7 });
     await made.store.setPinned(pinned!, true);
-    const other = new MadeStore();
+    const other = new TestStore();
     const progress: number[] = [];
     const { imported, alreadyHere } = await other.store.importAll(await exported(), "runs.zip", {
       progress: (done, total) => progress.push(done / total),
@@ -73,7 +73,7 @@ describe("every run", () => {
     await made.save({ step: 10 }, { step: 20 });
     const file = await exported();
     expect(await made.store.importAll(file, "runs.zip")).toEqual({ imported: [], alreadyHere: 2 });
-    const other = new MadeStore();
+    const other = new TestStore();
     await other.store.importAll(file, "runs.zip");
     expect(await other.store.importAll(file, "runs.zip")).toMatchObject({ alreadyHere: 2 });
   });
@@ -92,7 +92,7 @@ describe("every run", () => {
   });
 
   test("without any is an archive with nothing in it", async () => {
-    const empty = new MadeStore();
+    const empty = new TestStore();
     const { stream } = await empty.store.exportAll();
     const file = await new Response(stream).blob();
     expect(await made.store.importAll(file, "runs.zip")).toEqual({ imported: [], alreadyHere: 0 });
@@ -104,7 +104,7 @@ describe("what is damaged", () => {
     const [broken] = await made.save({ step: 10 }, { step: 20 });
     await made.damage(broken!);
     expect((await made.store.exportAll()).skippedKeys).toEqual([broken]);
-    const other = new MadeStore();
+    const other = new TestStore();
     await other.store.importAll(await exported(), "runs.zip");
     expect(await other.steps()).toEqual([20]);
   });
@@ -157,7 +157,7 @@ describe("what is damaged", () => {
     const bytes = new Uint8Array(await (await exported()).arrayBuffer());
     let refused = 0;
     for (let at = 0; at < bytes.length; at += 31) {
-      const other = new MadeStore();
+      const other = new TestStore();
       const altered = bytes.slice();
       altered[at]! ^= 1 << (at % 8);
       const outcome = await other.store.importAll(new Blob([altered]), "runs.zip").then(
@@ -190,7 +190,7 @@ describe("what is damaged", () => {
       expect(json).toMatch(before);
       return json.replace(before, after);
     });
-    const other = new MadeStore();
+    const other = new TestStore();
     await expect(other.store.importAll(file, "runs.zip")).rejects.toMatchObject({
       code: "bad-checkpoint",
     });
@@ -209,6 +209,6 @@ test("an import stops when it is told to", async () => {
   await made.save({ step: 10 });
   const file = await exported();
   await expect(
-    new MadeStore().store.importAll(file, "runs.zip", { signal: AbortSignal.abort() }),
+    new TestStore().store.importAll(file, "runs.zip", { signal: AbortSignal.abort() }),
   ).rejects.toMatchObject({ name: "AbortError" });
 });

@@ -80,6 +80,6 @@ test("where there is no room for it, what is saved can be read", async () => {
 test("a browser that does not answer is given up in time", async () => {
   vi.spyOn(indexedDB, "open").mockReturnValue({} as IDBOpenDBRequest);
   await expect(
-    keys(strictStore(name, { opening: 50, transaction: 100 }).use),
+    keys(strictStore(name, { openingMs: 50, transactionMs: 100 }).use),
   ).rejects.toMatchObject({ code: "busy", message: expect.stringContaining("0.05 s") as string });
 });

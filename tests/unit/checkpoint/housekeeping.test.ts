@@ -2,12 +2,12 @@
 // last two sound ones.
 import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { identityOf, MadeStore } from "./made-store.ts";
+import { identityOf, TestStore } from "./test-store.ts";
 
-let made: MadeStore;
+let made: TestStore;
 
 beforeEach(() => {
-  made = new MadeStore();
+  made = new TestStore();
 });
 
 const generations = [10, 20, 30, 40, 50].map((step) => ({ step, heldOutLoss: null }));

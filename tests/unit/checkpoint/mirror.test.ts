@@ -1,7 +1,7 @@
 // The record outside of the database survives a torn write, and never stands in the way.
 import { beforeEach, expect, test } from "vitest";
 import { mirrorIn, type Mirror, type MirrorEntry } from "../../../src/checkpoint/mirror/mirror.ts";
-import { MemorySlots } from "./made-store.ts";
+import { MemorySlots } from "./test-store.ts";
 
 const entry = (step: number): MirrorEntry => ({
   runId: "run",

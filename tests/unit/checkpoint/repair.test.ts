@@ -2,12 +2,12 @@
 // is.
 import "fake-indexeddb/auto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { identityOf, MadeStore } from "./made-store.ts";
+import { identityOf, TestStore } from "./test-store.ts";
 
-let made: MadeStore;
+let made: TestStore;
 
 beforeEach(() => {
-  made = new MadeStore();
+  made = new TestStore();
 });
 
 afterEach(() => {

@@ -10,7 +10,7 @@ import { openGguf } from "../../../src/model/gguf/open.ts";
 import { parseQuantisation } from "../../../src/model/quantised/scheme.ts";
 import { Field } from "../../../src/model/tokenizer/field.ts";
 import { compilePattern } from "../../../src/model/tokenizer/pattern.ts";
-import { openManifest } from "../../../src/sources/cache/cache-manifest.ts";
+import { decodeManifest } from "../../../src/sources/cache/cache-manifest.ts";
 import { defaultRecipe, parseRecipe } from "../../../src/recipe/recipe.ts";
 import { sha256Hex } from "../../../src/util/bytes.ts";
 import { UserError } from "../../../src/util/errors.ts";
@@ -78,7 +78,7 @@ test.each(["smollm3", "gemma2", "gemma3"])(
 test("a stored model's manifest that is sealed but no JSON is taken for another version's", async () => {
   const text = '{"schema": "anneal-model-1", ';
   const sealed = new TextEncoder().encode((await sha256Hex(new TextEncoder().encode(text))) + text);
-  expect(await openManifest(sealed)).toBe("foreign");
+  expect(await decodeManifest(sealed)).toBe("foreign");
 });
 
 describe("a value nested deeper than JSON.stringify goes", () => {

@@ -6,7 +6,7 @@ import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { Recipe } from "../../../src/recipe/recipe.ts";
 import { UserError } from "../../../src/util/errors.ts";
-import { MemorySlots } from "../checkpoint/made-store.ts";
+import { MemorySlots } from "../checkpoint/test-store.ts";
 import { interceptOperations, type OperationName } from "../checkpoint/operations.ts";
 import { inTime } from "./world/in-time.ts";
 import { setUpBrowser, Tab, tinyData, tinyFiles } from "./world/tab.ts";

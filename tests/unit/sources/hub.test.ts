@@ -360,7 +360,7 @@ describe("an abort", () => {
     };
     const opening = openHub(
       { name: "org/small", revision: null, file: null },
-      { endpoint: server.endpoint, pace: quick },
+      { endpoint: server.endpoint, retryLimits: quick },
       stop.signal,
     );
     await expect(opening).rejects.toMatchObject({ name: "AbortError" });

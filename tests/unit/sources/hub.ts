@@ -32,7 +32,7 @@ export const modelFiles: Record<string, HubFile> = {
 export function openFrom(server: HubServer, typed = "org/small", options: HubOptions = {}) {
   return openHub(
     parseHubName(typed),
-    { endpoint: server.endpoint, pace: quick, ...options },
+    { endpoint: server.endpoint, retryLimits: quick, ...options },
     never,
   );
 }

@@ -122,7 +122,7 @@ describe("a busy server", () => {
     server.fault = () => ({ status: 429, headers: { "Retry-After": "3600" } });
     await expect(file.read(0, 10)).rejects.toMatchObject({
       code: "network",
-      message: expect.stringContaining("1 h of patience") as string,
+      message: expect.stringContaining("asks to wait 1 h") as string,
       remedy: expect.stringContaining("access token") as string,
     });
     expect(notices).toEqual([]);

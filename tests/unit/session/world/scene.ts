@@ -5,7 +5,7 @@ import { forceCloseDatabase } from "fake-indexeddb";
 import { expect, vi } from "vitest";
 import type { CheckpointSummary, SessionEvent } from "../../../../src/session/protocol.ts";
 import { UserError, type ErrorCode } from "../../../../src/util/errors.ts";
-import { MemorySlots } from "../../checkpoint/made-store.ts";
+import { MemorySlots } from "../../checkpoint/test-store.ts";
 import { interceptOperations } from "../../checkpoint/operations.ts";
 import { inTime } from "./in-time.ts";
 import { isDead, killed, lives, newLife, type Life } from "./lives.ts";

@@ -2,7 +2,7 @@
 // what was lost.
 import { mirrorRuns } from "./mirror/mirror-sync.ts";
 import type { MirrorEntry } from "./mirror/mirror.ts";
-import { soundOf, type PayloadStore } from "./database/payload-store.ts";
+import { soundEntries, type PayloadStore } from "./database/payload-store.ts";
 import { restoreManifests } from "./mirror/restore-manifests.ts";
 import { newestFirst, ofRun, runsAmong, summariesOf } from "./saved-runs.ts";
 import type { CheckpointSummary } from "./file/summary.ts";
@@ -34,7 +34,7 @@ export interface LostRun {
 export interface StoreReport {
   /** Newest first. */
   checkpoints: CheckpointSummary[];
-  /** Until they are forgotten by `forgetLosses`. */
+  /** Until they are forgotten by `dismissDataLosses`. */
   lost: LostRun[];
   damage: Damage[];
   /** Checkpoints whose damaged entry was put right just now. */
@@ -45,20 +45,20 @@ export interface StoreReport {
  * Opens the store: restores what the mirror can, checks manifests and pieces, compares with the
  * mirror.
  */
-export function openingReport(
+export function storeReport(
   store: PayloadStore,
-  lossMessage: () => string | null,
+  dataLossMessage: () => string | null,
 ): Promise<StoreReport> {
   return store.lock(async () => {
     const restoredKeys = await restoreManifests(store);
     const { opened, damage } = await quickCheck(store);
-    const saved = newestFirst(runsAmong(soundOf(opened)));
+    const saved = newestFirst(runsAmong(soundEntries(opened)));
     const mirrored = await store.mirror.read();
     // Runs that were saved before there was a mirror, or while it could not be written.
     await mirrorRuns(saved, store).catch(() => undefined);
     return {
       checkpoints: summariesOf(saved),
-      lost: lossesOf(mirrored, saved, lossMessage()),
+      lost: dataLossesOf(mirrored, saved, dataLossMessage()),
       damage,
       restoredKeys,
     };
@@ -66,7 +66,7 @@ export function openingReport(
 }
 
 /** @param saved newest first */
-function lossesOf(
+function dataLossesOf(
   mirrored: readonly MirrorEntry[],
   saved: readonly SavedRun[],
   browserSays: string | null,
@@ -84,7 +84,7 @@ function lossesOf(
 }
 
 /** A loss as one sentence. */
-export function tellLoss({
+export function describeDataLoss({
   modelName,
   dataName,
   step,

@@ -1,12 +1,12 @@
-// A foreign value in a message.
+// Shows a foreign value in a message, as short JSON.
 
 const maxLength = 200;
 
 /**
- * As JSON, cut where it is long. A value nested some thousand deep has none: JSON.stringify runs
- * out of stack on it.
+ * The value as JSON of at most 200 characters. JSON.stringify runs out of stack on a value nested
+ * thousands deep, which is shown in words.
  */
-export function shownJson(value: unknown): string {
+export function shortJson(value: unknown): string {
   const json = jsonOf(value) ?? "missing";
   return json.length > maxLength ? `${json.slice(0, maxLength)}...` : json;
 }

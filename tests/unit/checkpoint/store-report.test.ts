@@ -1,14 +1,14 @@
 // Opening the store: a loss is told until it is forgotten, and nothing else is called a loss.
 import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, test } from "vitest";
-import { tellLoss } from "../../../src/checkpoint/opening.ts";
+import { describeDataLoss } from "../../../src/checkpoint/store-report.ts";
 import { exampleRun } from "./example-run.ts";
-import { MadeStore } from "./made-store.ts";
+import { TestStore } from "./test-store.ts";
 
-let made: MadeStore;
+let made: TestStore;
 
 beforeEach(() => {
-  made = new MadeStore();
+  made = new TestStore();
 });
 
 describe("a database that is gone", () => {
@@ -30,7 +30,7 @@ describe("a database that is gone", () => {
         }),
       );
     }
-    await made.store.forgetLosses();
+    await made.store.dismissDataLosses();
     expect((await made.store.open()).lost).toEqual([]);
   });
 
@@ -53,7 +53,7 @@ test("a newest checkpoint that is gone is told with what is left", async () => {
   }
   const { lost } = await made.store.open();
   expect(lost).toMatchObject([{ step: 20, remainingStep: 10, isDatabaseGone: false }]);
-  expect(tellLoss(lost[0]!)).toMatch(/saved up to step 20, and step 10 is left/);
+  expect(describeDataLoss(lost[0]!)).toMatch(/saved up to step 20, and step 10 is left/);
 });
 
 describe("no loss", () => {
@@ -160,5 +160,5 @@ test.each([
     isDatabaseGone: false,
     browserSays: null,
   };
-  expect(tellLoss({ ...loss, ...facts })).toBe(sentence);
+  expect(describeDataLoss({ ...loss, ...facts })).toBe(sentence);
 });

@@ -34,7 +34,7 @@ export function identityOf(digit: string, sizeBytes: number): DataIdentity {
   return { ...exampleRun().data, sha256: digit.repeat(64), sizeBytes };
 }
 
-export class MadeStore {
+export class TestStore {
   readonly name = `made ${databases++}`;
   readonly slots = new MemorySlots();
   store: CheckpointStore;

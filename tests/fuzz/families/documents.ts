@@ -38,7 +38,7 @@ const peftConfig = {
   ...{ modules_to_save: null, rank_pattern: {}, megatron_config: null, revision: null },
 };
 
-export const describedFamilies: readonly Family[] = [
+export const documentFamilies: readonly Family[] = [
   {
     name: "peft",
     words: ["q_proj", "lora_A", "r", "LORA", "F16", "BF16", "gaussian", "pissa", "shape", "dtype"],

@@ -7,7 +7,7 @@ import { exampleRun } from "../../unit/checkpoint/example-run.ts";
  * @param values numbers in each part of each tensor; random, because browsers compress what they
  * store
  */
-export function madeRun(runId: string, step: number, values: number): RunState {
+export function syntheticRun(runId: string, step: number, values: number): RunState {
   const run = exampleRun({ runId, step, columns: 1 });
   const next = generator(seedOf(`${runId} ${step}`));
   const part = () => Float32Array.from({ length: values }, next);

@@ -2,10 +2,10 @@
 // runs, stored models.
 import { readFileSync } from "node:fs";
 import { decodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
-import { openManifest, sealManifest } from "../../../src/checkpoint/database/manifest.ts";
+import { decodeManifest, encodeManifest } from "../../../src/checkpoint/database/manifest.ts";
 import { parseMetadata } from "../../../src/checkpoint/file/metadata.ts";
 import { mirrorIn } from "../../../src/checkpoint/mirror/mirror.ts";
-import { seal, unseal } from "../../../src/checkpoint/database/hashed-json.ts";
+import { decodeHashed, encodeHashed } from "../../../src/checkpoint/database/hashed-json.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { zipFiles } from "../../../src/formats/zip.ts";
 import { readZip } from "../../../src/formats/zip-read.ts";
@@ -57,10 +57,10 @@ const summary = {
 const chunks = [{ sizeBytes: 10, sha256: sha }];
 
 async function jsonOf(sealed: Promise<string>): Promise<Bytes> {
-  return bytesOf((await unseal(await sealed)) ?? "");
+  return bytesOf((await decodeHashed(await sealed)) ?? "");
 }
 
-export const savedFamilies: readonly Family[] = [
+export const checkpointFamilies: readonly Family[] = [
   {
     name: "checkpoint",
     words: [...words, "F32", "BF16", "shape", "data_offsets", "optimizer.exp_avg."],
@@ -79,16 +79,16 @@ export const savedFamilies: readonly Family[] = [
     words: ["schema", "anneal-manifest-1", "anneal-manifest-2", "kind", "data", "isPinned", "body"],
     seeds: async () => [
       await jsonOf(
-        sealManifest({
+        encodeManifest({
           ...{ kind: "checkpoint", createdAt: 1, dataSha256: sha, chunks },
           ...{ run: summary, isPinned: true },
         }),
       ),
-      await jsonOf(sealManifest({ kind: "data", createdAt: 1, dataSha256: sha, chunks })),
+      await jsonOf(encodeManifest({ kind: "data", createdAt: 1, dataSha256: sha, chunks })),
     ],
     // With its own hash: what is behind one is to be strict as well.
     run: async (input) => {
-      const opened = await openManifest(await seal(textOf(input)));
+      const opened = await decodeManifest(await encodeHashed(textOf(input)));
       return typeof opened === "string" ? opened : opened.kind;
     },
   },
@@ -101,7 +101,7 @@ export const savedFamilies: readonly Family[] = [
       return [bytesOf(JSON.stringify({ sequence: 7, entries }))];
     },
     run: async (input) => {
-      const sealed = await seal(textOf(input));
+      const sealed = await encodeHashed(textOf(input));
       const slots = [sealed, textOf(input)];
       const mirror = mirrorIn({
         read: (slot) => Promise.resolve(slots[slot] ?? null),
@@ -122,11 +122,11 @@ export const savedFamilies: readonly Family[] = [
         ...{ createdAt: 1, dataBytes: 4, texts: new Map([["config.json", pieces]]) },
         blobs: new Map([["model.norm.weight/values", pieces]]),
       };
-      const sealed = textOf(await stored.sealManifest(manifest));
+      const sealed = textOf(await stored.encodeManifest(manifest));
       return [bytesOf(sealed.slice(sha.length))];
     },
     run: async (input) => {
-      const opened = await stored.openManifest(bytesOf(await seal(textOf(input))));
+      const opened = await stored.decodeManifest(bytesOf(await encodeHashed(textOf(input))));
       return typeof opened === "string" ? opened : "whole";
     },
   },
