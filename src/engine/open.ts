@@ -29,7 +29,7 @@ export interface EnginePlan {
 }
 
 /** An engine on its machine. */
-export interface OpenedEngine {
+export interface DeviceEngine {
   machine: AnyMachine;
   engine: Engine;
   report: EngineReport;
@@ -50,7 +50,7 @@ export async function openEngine(
   plan: EnginePlan,
   progress: EngineProgress,
   signal: AbortSignal,
-): Promise<OpenedEngine> {
+): Promise<DeviceEngine> {
   return plan.engine === "webgpu"
     ? await openCompiled(plan, progress, signal)
     : await openReference(plan, progress, signal);
@@ -62,7 +62,7 @@ async function openCompiled(
   plan: EnginePlan,
   progress: EngineProgress,
   signal: AbortSignal,
-): Promise<OpenedEngine> {
+): Promise<DeviceEngine> {
   const { model, lora, shape, labelSmoothing, economy: wanted } = plan;
   const machine = await openGpuMachine();
   try {
@@ -97,7 +97,7 @@ async function openReference(
   plan: EnginePlan,
   progress: EngineProgress,
   signal: AbortSignal,
-): Promise<OpenedEngine> {
+): Promise<DeviceEngine> {
   const { backend, wasmPaths, model, lora, shape, labelSmoothing } = plan;
   const [{ openMachine }, { createTfjsEngine }] = await fetchReference();
   const machine = await openMachine(backend, wasmPaths);

@@ -5,14 +5,14 @@ import { weightShapes, type WeightChoice } from "../model/weights/weight-store.t
 import { catalogue, type CatalogueModel } from "../sources/catalogue.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { bytesTaken } from "../engine/run-bytes.ts";
-import { oversizedOf, type Candidate } from "./fit.ts";
-import type { RoomFinder } from "./device-room.ts";
+import { oversizedOf, type FormatCandidate } from "./fit.ts";
+import type { MemoryProbe } from "./memory-probe.ts";
 import type { DeviceInfo, ListedModel } from "./facts.ts";
 import type { EngineName } from "../engine/contract.ts";
 import { modulesOf } from "./describe.ts";
 
 interface Price extends Pick<ListedModel, "format" | "neededBytes"> {
-  shapes: Candidate["shapes"];
+  shapes: FormatCandidate["shapes"];
 }
 
 /**
@@ -21,7 +21,7 @@ interface Price extends Pick<ListedModel, "format" | "neededBytes"> {
  */
 export async function listedModels(
   recipe: Recipe,
-  room: RoomFinder,
+  memory: MemoryProbe,
   { backend, engine }: DeviceInfo,
 ): Promise<ListedModel[]> {
   const stored: { entry: CatalogueModel; price: Price }[] = [];
@@ -31,7 +31,7 @@ export async function listedModels(
     await new Promise((resolve) => setTimeout(resolve)); // the page wants answers meanwhile
   }
   const largest = Math.max(...stored.map(({ price }) => price.neededBytes));
-  const allowed = await room.upTo(largest, backend);
+  const allowed = await memory.upTo(largest, backend);
   const fits = ({ neededBytes, shapes }: Price) =>
     neededBytes <= allowed.totalBytes && oversizedOf(shapes, allowed.bindingBytes) === null;
   return stored.map(({ entry, price }) => {

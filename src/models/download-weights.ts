@@ -6,7 +6,7 @@ import { download, type StoredFile } from "../sources/hub/download.ts";
 import type { FileSet } from "../sources/files.ts";
 import type { HubModel } from "../sources/hub/hub.ts";
 import type { StorageFolder } from "../sources/storage/private-files.ts";
-import type { Report } from "./loaded-model.ts";
+import type { ReportProgress } from "./loaded-model.ts";
 
 /** The same model with its files at hand. */
 export interface LocalModel {
@@ -25,7 +25,7 @@ export async function downloadWeights(
   hub: HubModel,
   { weightFiles, texts }: Pick<OpenedModel, "weightFiles" | "texts">,
   root: StorageFolder,
-  report: Report,
+  report: ReportProgress,
   signal: AbortSignal,
 ): Promise<LocalModel> {
   const files = new Map<string, ByteSource>(hub.files);

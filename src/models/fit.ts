@@ -9,7 +9,7 @@ import { formatBytes, formatCount } from "../util/format.ts";
 const lengthStep = 64;
 
 /** What a device allows. */
-export interface Room {
+export interface DeviceMemory {
   /** Bytes in all that it grants. */
   totalBytes: number;
   /** Whether it refused more, or was just not asked for more. */
@@ -19,7 +19,7 @@ export interface Room {
 }
 
 /** A run as it would be now, with the weights kept in one way. */
-export interface Candidate {
+export interface FormatCandidate {
   shapes: ReadonlyMap<string, WeightShape>;
   /** One micro-batch. */
   shape: BatchShape;
@@ -44,23 +44,23 @@ export interface Fit {
   oversized: { name: string; sizeBytes: number } | null;
 }
 
-export function fitOf(candidate: Candidate, room: Room): Fit {
+export function fitOf(candidate: FormatCandidate, memory: DeviceMemory): Fit {
   const { shapes, shape, takes } = candidate;
   const weightsBytes = storedBytes(shapes);
-  const oversized = oversizedOf(shapes, room.bindingBytes);
-  const neededBytes = takes(shape, room.totalBytes);
-  const fits = oversized === null && neededBytes <= room.totalBytes;
+  const oversized = oversizedOf(shapes, memory.bindingBytes);
+  const neededBytes = takes(shape, memory.totalBytes);
+  const fits = oversized === null && neededBytes <= memory.totalBytes;
   return {
     weightsBytes,
     neededBytes,
     fits,
-    largestLength: () => (oversized === null ? longestRow(candidate, room.totalBytes) : 0),
+    largestLength: () => (oversized === null ? longestRow(candidate, memory.totalBytes) : 0),
     oversized,
   };
 }
 
 /** Bisects the least that one row at a time takes. */
-function longestRow({ takes, contextLength }: Candidate, totalBytes: number): number {
+function longestRow({ takes, contextLength }: FormatCandidate, totalBytes: number): number {
   const steps = Math.floor(contextLength / lengthStep);
   let [low, high] = [0, Math.min(steps, 512) + 1];
   while (high - low > 1) {
@@ -101,14 +101,14 @@ export interface NamedFit extends Fit {
 export function fitWords(
   { neededBytes, fits, largestLength, oversized }: NamedFit,
   others: readonly NamedFit[],
-  room: Room,
+  memory: DeviceMemory,
 ): string {
-  const allowed = room.isLimit ? ` of ${formatBytes(room.totalBytes)}` : "";
+  const allowed = memory.isLimit ? ` of ${formatBytes(memory.totalBytes)}` : "";
   const needs = `Needs ${formatBytes(neededBytes)}${allowed}.`;
   if (fits) {
-    return room.isLimit ? `${needs} Fits.` : `${needs} Fits: this device grants it.`;
+    return memory.isLimit ? `${needs} Fits.` : `${needs} Fits: this device grants it.`;
   }
-  if (oversized === null && !room.isLimit) {
+  if (oversized === null && !memory.isLimit) {
     return `${needs} More than was tried on this device.`;
   }
   const smaller = others.filter((other) => other.fits).toSorted(byNeed)[0];
@@ -122,7 +122,7 @@ export function fitWords(
   const why =
     oversized === null
       ? needs
-      : `${oversized.name} takes ${formatBytes(oversized.sizeBytes)}, more than one buffer holds here (${formatBytes(room.bindingBytes)}).`;
+      : `${oversized.name} takes ${formatBytes(oversized.sizeBytes)}, more than one buffer holds here (${formatBytes(memory.bindingBytes)}).`;
   return ways.length === 0
     ? `${why} Choose a smaller model.`
     : `${why} Choose ${ways.join(" or ")}.`;

@@ -96,7 +96,7 @@ export async function keepModel(
       formerSha256,
       source: description.source,
       format: formatName(choice),
-      conversionError: lossOf(report),
+      conversionError: conversionErrorOf(report),
       shapes: [...shapes],
     };
     await writer.text(factsName, JSON.stringify(facts));
@@ -108,7 +108,7 @@ export async function keepModel(
 }
 
 /** Null for what is less than f32 itself rounds: bf16 numbers below f16's smallest, say. */
-function lossOf({ overall }: ConversionReport): number | null {
+function conversionErrorOf({ overall }: ConversionReport): number | null {
   return overall.relative < 2 ** -23 ? null : overall.relative;
 }
 

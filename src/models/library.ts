@@ -18,14 +18,14 @@ import { formatDuration } from "../util/format.ts";
 import { downloadWeights } from "./download-weights.ts";
 import { keepModel, keyOf, openKept } from "./kept-model.ts";
 import { offerOf } from "./offer.ts";
-import { RoomFinder } from "./device-room.ts";
+import { MemoryProbe } from "./memory-probe.ts";
 import type { DeviceInfo, KeptModel, LoadSource, ModelOffer, ModelSource } from "./facts.ts";
-import type { LoadedModel, Report } from "./loaded-model.ts";
+import type { LoadedModel, ReportProgress } from "./loaded-model.ts";
 
-export interface ShelfParts {
+export interface ModelLibraryParts {
   /** Folder URL of the bundled demo. */
   demoBase: URL;
-  report: Report;
+  report: ReportProgress;
   /** Hears of a kept model that was found damaged as it was read, and is deleted. */
   onDamaged: (model: LoadedModel) => void;
   /** Where chat templates run. */
@@ -39,21 +39,21 @@ interface Offered {
   model: OpenedModel;
 }
 
-export class Shelf {
-  readonly #parts: ShelfParts;
-  readonly #room = new RoomFinder();
+export class ModelLibrary {
+  readonly #parts: ModelLibraryParts;
+  readonly #memory = new MemoryProbe();
   #offered: Offered | null = null;
   #offers = 0;
   #storage: Promise<{ root: StorageFolder; cache: ModelCache } | null> | null = null;
   /** Lets the model in use be deleted. */
   #close = () => Promise.resolve();
 
-  constructor(parts: ShelfParts) {
+  constructor(parts: ModelLibraryParts) {
     this.#parts = parts;
   }
 
-  get room(): RoomFinder {
-    return this.#room;
+  get memory(): MemoryProbe {
+    return this.#memory;
   }
 
   /**
@@ -70,7 +70,7 @@ export class Shelf {
     const model = await openModel(set, this.#opening(signal));
     const id = ++this.#offers;
     this.#offered = { id, set, model };
-    return await offerOf({ id, set, model, recipe, device }, this.#room);
+    return await offerOf({ id, set, model, recipe, device }, this.#memory);
   }
 
   /**

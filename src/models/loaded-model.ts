@@ -13,4 +13,4 @@ export interface LoadedModel extends BaseModel {
 }
 
 /** Says what is being done and how far it is. */
-export type Report = (doing: string, doneBytes: number, totalBytes: number | null) => void;
+export type ReportProgress = (doing: string, doneBytes: number, totalBytes: number | null) => void;

@@ -7,8 +7,8 @@ import { weightShapes } from "../model/weights/weight-store.ts";
 import type { FileSet } from "../sources/files.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { bytesTaken } from "../engine/run-bytes.ts";
-import { bestOf, fitOf, fitWords, type Candidate, type NamedFit } from "./fit.ts";
-import type { RoomFinder } from "./device-room.ts";
+import { bestOf, fitOf, fitWords, type FormatCandidate, type NamedFit } from "./fit.ts";
+import type { MemoryProbe } from "./memory-probe.ts";
 import type { DeviceInfo, ModelOffer } from "./facts.ts";
 
 export interface Priced {
@@ -21,18 +21,18 @@ export interface Priced {
 
 export async function offerOf(
   { id, set, model, recipe, device }: Priced,
-  room: RoomFinder,
+  memory: MemoryProbe,
 ): Promise<ModelOffer> {
   const candidates = choicesFor(model.tensors).map((choice) => ({
     format: formatName(choice),
     label: formatWords(choice),
-    ...candidateOf(model, weightShapes(model.config, choice, model.tensors), recipe, device),
+    ...formatCandidate(model, weightShapes(model.config, choice, model.tensors), recipe, device),
   }));
   // What an engine would take of a device that had it; f32, the way out for a few models, is not
   // worth the trial.
   const tried = candidates.filter(({ format }) => format !== "f32");
   const wanted = Math.max(...tried.map(({ takes, shape }) => takes(shape, defaultBudgetBytes)));
-  const allowed = await room.upTo(wanted, device.backend);
+  const allowed = await memory.upTo(wanted, device.backend);
   const fits = candidates.map(({ format, label, ...candidate }) => ({
     format,
     label,
@@ -60,12 +60,12 @@ export async function offerOf(
   };
 }
 
-function candidateOf(
+function formatCandidate(
   { config }: OpenedModel,
-  shapes: Candidate["shapes"],
+  shapes: FormatCandidate["shapes"],
   recipe: Recipe,
   { engine }: DeviceInfo,
-): Candidate {
+): FormatCandidate {
   const contextLength = config.maxPositionEmbeddings;
   const shape = { rows: recipe.batchSize, length: Math.min(recipe.maxLength, contextLength) };
   return { shapes, shape, contextLength, takes: bytesTaken(config, shapes, recipe, engine) };

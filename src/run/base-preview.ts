@@ -4,7 +4,8 @@ import { initialAdapter, loraTargets, type LoraConfig } from "../adapter/lora.ts
 import type { BaseModel } from "../model/open.ts";
 import { targetModulesOf } from "../model/tensors.ts";
 import type { PlainError } from "../util/errors.ts";
-import { rebuild, releaseRig, type Rig, type RigPlan } from "./device-engine.ts";
+import type { DeviceEngine } from "../engine/open.ts";
+import { rebuild, releaseEngine, type DeviceEnginePlan } from "./device-engine.ts";
 import { answer, type Prompting } from "./prompting.ts";
 import { WaitWatch } from "./stall-watch.ts";
 
@@ -15,14 +16,14 @@ function unusedLora({ config }: BaseModel): LoraConfig {
 
 export class Preview {
   readonly #model: BaseModel;
-  readonly #where: Pick<RigPlan, "engine" | "backend" | "wasmPaths">;
+  readonly #where: Pick<DeviceEnginePlan, "engine" | "backend" | "wasmPaths">;
   readonly #watch: WaitWatch;
-  #rig: Rig | null = null;
+  #device: DeviceEngine | null = null;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(
     model: BaseModel,
-    where: Pick<RigPlan, "engine" | "backend" | "wasmPaths">,
+    where: Pick<DeviceEnginePlan, "engine" | "backend" | "wasmPaths">,
     onWait: (fault: PlainError | null) => void,
   ) {
     this.#model = model;
@@ -46,24 +47,24 @@ export class Preview {
 
   async release(): Promise<void> {
     await this.#queue;
-    await releaseRig(this.#rig);
-    this.#rig = null;
+    await releaseEngine(this.#device);
+    this.#device = null;
   }
 
-  async #open(signal: AbortSignal): Promise<Rig> {
-    if (this.#rig !== null && !this.#rig.machine.isLost()) {
-      return this.#rig;
+  async #open(signal: AbortSignal): Promise<DeviceEngine> {
+    if (this.#device !== null && !this.#device.machine.isLost()) {
+      return this.#device;
     }
-    const old = this.#rig;
-    this.#rig = null;
+    const old = this.#device;
+    this.#device = null;
     const model = this.#model;
     const lora = unusedLora(model);
     const targets = loraTargets(model.config, lora);
     const plan = { ...this.#where, model, lora, shape: { rows: 1, length: 1 }, labelSmoothing: 0 };
     const adapter = initialAdapter(targets, lora.rank, 0);
     const opened = (alive: () => void) => rebuild(old, plan, adapter, alive, signal);
-    const { rig } = await this.#watch.during("device", opened, true);
-    this.#rig = { ...rig, engine: this.#watch.watched(rig.engine) };
-    return this.#rig;
+    const { deviceEngine } = await this.#watch.during("device", opened, true);
+    this.#device = { ...deviceEngine, engine: this.#watch.watched(deviceEngine.engine) };
+    return this.#device;
   }
 }

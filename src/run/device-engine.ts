@@ -1,37 +1,43 @@
-// A machine with an engine on it, and the one way to put them up: for a start, a planned rebuild, a
-// lost device, a resume.
+// A device with an engine on it: opened, rebuilt and released in one way, for a start, a planned
+// rebuild, a lost device and a resume.
 import type { AdapterState } from "../adapter/state.ts";
 import {
   openEngine,
+  type DeviceEngine,
   type EnginePlan,
   type EngineProgress,
-  type OpenedEngine,
 } from "../engine/open.ts";
 import type { BaseModel } from "../model/open.ts";
 
-export type Rig = OpenedEngine;
-
-/** What a rig is built from; the whole model, which prompts and checkpoints need besides. */
-export interface RigPlan extends EnginePlan {
+/** An engine's plan with the whole model, which prompts and checkpoints need as well. */
+export interface DeviceEnginePlan extends EnginePlan {
   model: BaseModel;
 }
 
-/** Bytes around a rebuild, as the page shows them. */
+/** A rebuilt device, with the bytes before and after, as the page shows them. */
 export interface Rebuild {
-  rig: Rig;
+  deviceEngine: DeviceEngine;
   beforeBytes: number;
+  /** Bytes still allocated right after the old device was released. */
   releasedBytes: number;
   afterBytes: number;
   durationMs: number;
 }
 
 /**
- * Gives up the old device altogether, opens a new one, reads the weights again from what is local
- * and restores the adapter with its moments.
- * @throws UserError "device-lost" when the browser gives no device; then nothing is held
+ * Rebuilds the device. The order matters, because two devices do not fit into memory at once:
+ *
+ * 1. the old engine and its device are released,
+ * 2. a new device is opened and the engine compiled for it,
+ * 3. the frozen weights are read again from local storage, in the bytes of the first upload,
+ * 4. the adapter is written with both of its optimizer moments, as f32.
+ *
+ * Nothing else of a run lives on the device. Dropout, the data order and sampling are functions of
+ * the seed and the step. So the steps that follow have the same bits as without a rebuild.
+ * @throws UserError "device-lost" when the browser has no device to give; nothing is held then
  */
 export async function rebuild(
-  old: Rig | null,
+  old: DeviceEngine | null,
   plan: EnginePlan,
   adapter: AdapterState,
   progress: EngineProgress,
@@ -39,35 +45,35 @@ export async function rebuild(
 ): Promise<Rebuild> {
   const startedAt = performance.now();
   const beforeBytes = old?.engine.memory().allocatedBytes ?? 0;
-  const releasedBytes = await releaseRig(old);
-  const rig = await openRig(plan, adapter, progress, signal);
+  const releasedBytes = await releaseEngine(old);
+  const deviceEngine = await openWithAdapter(plan, adapter, progress, signal);
   return {
-    rig,
+    deviceEngine,
     beforeBytes,
     releasedBytes,
-    afterBytes: rig.engine.memory().allocatedBytes,
+    afterBytes: deviceEngine.engine.memory().allocatedBytes,
     durationMs: performance.now() - startedAt,
   };
 }
 
-/** Answers the bytes that are still held afterwards. */
-export async function releaseRig(rig: Rig | null): Promise<number> {
-  rig?.engine.dispose();
-  return (await rig?.machine.release()) ?? 0;
+/** Releases an engine with its device. @returns the bytes that are still allocated afterwards */
+export async function releaseEngine(deviceEngine: DeviceEngine | null): Promise<number> {
+  deviceEngine?.engine.dispose();
+  return (await deviceEngine?.machine.release()) ?? 0;
 }
 
-async function openRig(
+async function openWithAdapter(
   plan: EnginePlan,
   adapter: AdapterState,
   progress: EngineProgress,
   signal: AbortSignal,
-): Promise<Rig> {
-  const rig = await openEngine(plan, progress, signal);
+): Promise<DeviceEngine> {
+  const deviceEngine = await openEngine(plan, progress, signal);
   try {
-    rig.engine.writeState(adapter);
-    return rig;
+    deviceEngine.engine.writeState(adapter);
+    return deviceEngine;
   } catch (error) {
-    await releaseRig(rig);
+    await releaseEngine(deviceEngine);
     throw error;
   }
 }

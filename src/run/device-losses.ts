@@ -25,7 +25,7 @@ export interface Loss {
   error: UserError;
 }
 
-export class LossRecord {
+export class DeviceLosses {
   #safeStep = -1;
   #losses = 0;
   #refusals = 0;

@@ -1,7 +1,7 @@
 // Work that wants a run's engine for itself: a running loop lets it in between two steps, a
 // standing run at once.
 
-export class Guests {
+export class EngineQueue {
   readonly #waiting: (() => Promise<void>)[] = [];
   #served: Promise<void> = Promise.resolve();
 

@@ -7,11 +7,12 @@ import type { Engine } from "../engine/contract.ts";
 import { NoDevice } from "../gpu/device.ts";
 import { train, type TrainedStep } from "../train/trainer.ts";
 import { hasCode, toPlain, type PlainError, type UserError } from "../util/errors.ts";
-import { Guests } from "./engine-queue.ts";
-import { LossRecord } from "./device-losses.ts";
+import { EngineQueue } from "./engine-queue.ts";
+import { DeviceLosses } from "./device-losses.ts";
 import { PaceMeter } from "./speed.ts";
 import { rebuildDue } from "./rebuild-schedule.ts";
-import { rebuild, releaseRig, type Rebuild, type Rig, type RigPlan } from "./device-engine.ts";
+import { rebuild, releaseEngine, type DeviceEnginePlan, type Rebuild } from "./device-engine.ts";
+import type { DeviceEngine } from "../engine/open.ts";
 import { answer, type Prompting } from "./prompting.ts";
 import { asItStands, RunSaves, type SaveParts } from "./saves.ts";
 import { yieldToEvents } from "../util/yield-to-events.ts";
@@ -21,7 +22,7 @@ import type { RebuildReason, RunPhase, SaveReason, RunEvent } from "./events.ts"
 
 export interface RunParts extends SaveParts {
   dataset: Dataset;
-  rigPlan: RigPlan;
+  enginePlan: DeviceEnginePlan;
   /** Prompt of the sample before and after. */
   samplePrompt: string;
 }
@@ -37,21 +38,21 @@ export class Run {
   readonly state: RunState;
   readonly #parts: RunParts;
   readonly #pace = new PaceMeter();
-  readonly #losses = new LossRecord();
+  readonly #losses = new DeviceLosses();
   readonly #watch = new WaitWatch((fault) => {
     this.#emit({ kind: "waiting", fault });
   });
-  readonly #guests = new Guests();
+  readonly #queue = new EngineQueue();
   readonly #saves: RunSaves;
-  #rig: Rig | null = null;
-  #rigPlan: RigPlan;
-  #rigOpenedAt = 0;
+  #device: DeviceEngine | null = null;
+  #enginePlan: DeviceEnginePlan;
+  #openedAt = 0;
   #hasTriedAgain = false;
   /**
-   * What asks less of the device than the newest rig; null once it was tried, or where there is
+   * What asks less of the device than the newest engine; null once it was tried, or where there is
    * nothing to save.
    */
-  #smaller: Rig["smaller"] = null;
+  #smaller: DeviceEngine["smaller"] = null;
   #phase: RunPhase = { name: "idle" };
   #wanted: End | null = null;
   #saveWanted = false;
@@ -62,7 +63,7 @@ export class Run {
   constructor(parts: RunParts) {
     this.#parts = parts;
     this.state = parts.state;
-    this.#rigPlan = parts.rigPlan;
+    this.#enginePlan = parts.enginePlan;
     this.#saves = new RunSaves(parts, this.#watch);
     const { step, totalSteps } = parts.state.trainer;
     if (step === totalSteps) {
@@ -123,7 +124,7 @@ export class Run {
 
   #setOut(wanted: End | null): void {
     this.#wanted = wanted;
-    this.#going = this.#guests.gone.then(() => this.#runUntilInterrupted());
+    this.#going = this.#queue.gone.then(() => this.#runUntilInterrupted());
   }
 
   /**
@@ -154,14 +155,14 @@ export class Run {
   /** Gives the device back. The run can go on later. */
   async release(): Promise<void> {
     await this.interrupt("pause");
-    await this.#guests.gone;
-    await this.#dropRig();
+    await this.#queue.gone;
+    await this.#releaseDevice();
   }
 
-  async #dropRig(): Promise<void> {
-    const rig = this.#rig;
-    this.#rig = null;
-    await releaseRig(rig);
+  async #releaseDevice(): Promise<void> {
+    const deviceEngine = this.#device;
+    this.#device = null;
+    await releaseEngine(deviceEngine);
   }
 
   async #runUntilInterrupted(): Promise<void> {
@@ -173,7 +174,7 @@ export class Run {
     } catch (error) {
       await this.#fail(error);
     } finally {
-      await this.#guests.serve();
+      await this.#queue.serve();
     }
   }
 
@@ -184,7 +185,7 @@ export class Run {
   async #goOn(): Promise<boolean> {
     try {
       if (this.#wanted === null) {
-        await this.#ensureRig();
+        await this.#ensureEngine();
       }
       return await this.#settle(this.#wanted ?? (await this.#train()));
     } catch (error) {
@@ -194,7 +195,7 @@ export class Run {
       } else if (isOutOfMemory(error) && this.#economise()) {
         await this.#recover(error, "out-of-memory");
         if (this.#wanted !== null) {
-          await this.#dropRig(); // it still stands where it failed, and has the larger plan
+          await this.#releaseDevice(); // it still stands where it failed, and has the larger plan
         }
       } else {
         throw error;
@@ -207,12 +208,12 @@ export class Run {
   #economise(): boolean {
     const smaller = this.#smaller;
     if (smaller === null) {
-      // Before any rig it is not known what would ask less, so the same is tried once more.
-      const isFirst = this.#rigOpenedAt === 0 && !this.#hasTriedAgain;
+      // Before any engine it is not known what would ask less, so the same is tried once more.
+      const isFirst = this.#openedAt === 0 && !this.#hasTriedAgain;
       this.#hasTriedAgain = true;
       return isFirst;
     }
-    this.#rigPlan = { ...this.#rigPlan, economy: smaller };
+    this.#enginePlan = { ...this.#enginePlan, economy: smaller };
     this.#smaller = null;
     return true;
   }
@@ -241,14 +242,14 @@ export class Run {
       this.#report(step, performance.now() - startedAt);
       await yieldToEvents();
       await this.#saveWhenDue();
-      await this.#guests.serve();
+      await this.#queue.serve();
       if (trainer.step === trainer.totalSteps) {
         break;
       }
       if (this.#wanted !== null) {
         return this.#wanted;
       }
-      const ageMs = performance.now() - this.#rigOpenedAt;
+      const ageMs = performance.now() - this.#openedAt;
       const { allocatedBytes } = this.#engine.memory();
       const rebuildFor = rebuildDue(recipe, trainer.step, ageMs, allocatedBytes);
       if (rebuildFor !== null) {
@@ -290,32 +291,32 @@ export class Run {
     if (reason !== "device-lost" && reason !== "out-of-memory") {
       await this.#saves.keep(() => this.#engine.readState());
     }
-    const measured = await this.#openRig(() => undefined);
+    const measured = await this.#openWithAdapter(() => undefined);
     this.#emit({ kind: "rebuilt", step: this.state.trainer.step, reason, ...measured });
   }
 
-  async #openRig(
+  async #openWithAdapter(
     progress: (doneBytes: number, totalBytes: number) => void,
-  ): Promise<Omit<Rebuild, "rig">> {
-    const old = this.#rig;
-    this.#rig = null;
+  ): Promise<Omit<Rebuild, "deviceEngine">> {
+    const old = this.#device;
+    this.#device = null;
     const { adapter } = this.state;
     const { signal } = this.#abort;
-    const { rig, ...measured } = await this.#watch.during(
+    const { deviceEngine, ...measured } = await this.#watch.during(
       "device",
       (alive) => {
         const report = (doneBytes: number, totalBytes: number) => {
           alive();
           progress(doneBytes, totalBytes);
         };
-        return rebuild(old, this.#rigPlan, adapter, report, signal);
+        return rebuild(old, this.#enginePlan, adapter, report, signal);
       },
       true,
     );
-    this.#rig = { ...rig, engine: this.#watch.watched(rig.engine) };
-    this.#rigOpenedAt = performance.now();
-    this.#smaller = rig.smaller;
-    this.#emit({ kind: "engine", report: rig.report });
+    this.#device = { ...deviceEngine, engine: this.#watch.watched(deviceEngine.engine) };
+    this.#openedAt = performance.now();
+    this.#smaller = deviceEngine.smaller;
+    this.#emit({ kind: "engine", report: deviceEngine.report });
     return measured;
   }
 
@@ -386,19 +387,19 @@ export class Run {
    */
   async #fail(error: unknown): Promise<void> {
     this.#abort = new AbortController();
-    await this.#dropRig().catch(() => undefined); // what made it fail is to be told, not this
+    await this.#releaseDevice().catch(() => undefined); // what made it fail is to be told, not this
     const safeStep = await this.#saves.rescue(error);
     const { step, isSaved } = this.#saves.standing;
     const isHeld = step > 0 && !isSaved && !hasCode(error, "other-tab");
     this.#setPhase({ name: "failed", error: toPlain(error), safeStep, step, isSaved: !isHeld });
   }
 
-  async #ensureRig(): Promise<void> {
-    const old = this.#rig;
+  async #ensureEngine(): Promise<void> {
+    const old = this.#device;
     if (old !== null && !old.machine.isLost()) {
       return;
     }
-    await this.#openRig((doneBytes: number, totalBytes: number) => {
+    await this.#openWithAdapter((doneBytes: number, totalBytes: number) => {
       this.#emit({ kind: "loading", doing: "Writing weights to the GPU", doneBytes, totalBytes });
     });
   }
@@ -420,7 +421,7 @@ export class Run {
       maxNewTokens: sampleTokens,
       temperature: 0,
     };
-    await this.#ensureRig();
+    await this.#ensureEngine();
     let text = "";
     let error: PlainError | null = null;
     try {
@@ -439,12 +440,12 @@ export class Run {
     onText: (text: string) => void,
     signal: AbortSignal,
   ): Promise<string> {
-    const { data, rigPlan } = this.#parts;
+    const { data, enginePlan } = this.#parts;
     const isChat = data.examples[0]?.kind === "chat";
     const { seed } = this.state.recipe;
     return await answer(
       this.#engine,
-      rigPlan.model,
+      enginePlan.model,
       { ...prompting, isChat, seed },
       onText,
       signal,
@@ -458,23 +459,23 @@ export class Run {
   async #asGuest<T>(work: () => Promise<T>): Promise<T> {
     const isStanding = !this.isGoing;
     const visit = async () => {
-      if (isStanding || this.#rig === null) {
-        await this.#ensureRig();
+      if (isStanding || this.#device === null) {
+        await this.#ensureEngine();
       }
       return await work();
     };
-    const visited = this.#guests.enter(visit);
+    const visited = this.#queue.enter(visit);
     if (isStanding) {
-      void this.#guests.serve();
+      void this.#queue.serve();
     }
     return await visited;
   }
 
   get #engine(): Engine {
-    if (this.#rig === null) {
+    if (this.#device === null) {
       throw new Error("The run has no engine.");
     }
-    return this.#rig.engine;
+    return this.#device.engine;
   }
 
   #setPhase(phase: RunPhase): void {

@@ -5,14 +5,14 @@ import type { Engine, SamplingOptions } from "../engine/contract.ts";
 import { toPlain, UserError, type PlainError } from "../util/errors.ts";
 
 /** What is waited for; each kind has its own pace. */
-export type Awaited = "device" | "step" | "evaluation" | "token" | "state" | "save";
+export type WaitKind = "device" | "step" | "evaluation" | "token" | "state" | "save";
 
 /**
  * Seconds that are borne where nothing is known of the pace: the first of a kind on a device
  * compiles, and a software GPU takes a quarter of a minute for a device, and some seconds for a
  * small step.
  */
-const patience: Record<Awaited, number> = {
+const firstLimitSeconds: Record<WaitKind, number> = {
   device: 60,
   step: 120,
   evaluation: 120,
@@ -38,7 +38,7 @@ const tickMs = 1000;
 
 export class WaitWatch {
   readonly #onChange: (fault: PlainError | null) => void;
-  readonly #durations = new Map<Awaited, number[]>();
+  readonly #durations = new Map<WaitKind, number[]>();
 
   /** @param onChange hears of a wait that goes on and on, and with null of its end */
   constructor(onChange: (fault: PlainError | null) => void) {
@@ -51,7 +51,7 @@ export class WaitWatch {
    * @param isFirst of its kind on a device, which may take longer than the usual
    */
   async during<T>(
-    what: Awaited,
+    what: WaitKind,
     task: (alive: () => void) => Promise<T>,
     isFirst = false,
   ): Promise<T> {
@@ -85,8 +85,8 @@ export class WaitWatch {
 
   /** The same engine, each of its waits watched. */
   watched(engine: Engine): Engine {
-    const begun = new Set<Awaited>();
-    const during = <T>(what: Awaited, task: () => Promise<T>) => {
+    const begun = new Set<WaitKind>();
+    const during = <T>(what: WaitKind, task: () => Promise<T>) => {
       const isFirst = !begun.has(what);
       begun.add(what);
       return this.during(what, task, isFirst);
@@ -126,23 +126,23 @@ export class WaitWatch {
     }
   }
 
-  #limitSeconds(what: Awaited, isFirst: boolean): number {
+  #limitSeconds(what: WaitKind, isFirst: boolean): number {
     const durations = this.#durations.get(what)?.toSorted((a, b) => a - b) ?? [];
     const usualMs = durations[Math.floor((durations.length - 1) / 2)];
     if (usualMs === undefined) {
-      return patience[what];
+      return firstLimitSeconds[what];
     }
     const limit = slackSeconds + (usualTimes * usualMs) / 1000;
-    return isFirst ? Math.max(limit, patience[what]) : limit;
+    return isFirst ? Math.max(limit, firstLimitSeconds[what]) : limit;
   }
 
-  #remember(what: Awaited, durationMs: number): void {
+  #remember(what: WaitKind, durationMs: number): void {
     const durations = this.#durations.get(what) ?? [];
     this.#durations.set(what, [...durations, durationMs].slice(-rememberedWaits));
   }
 }
 
-function noAnswer(what: Awaited, seconds: number): UserError {
+function noAnswer(what: WaitKind, seconds: number): UserError {
   const who = what === "save" ? "The browser's database" : "The GPU";
   return new UserError("unexpected", `${who} has not answered for ${seconds} seconds.`, {
     remedy:

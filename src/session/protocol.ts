@@ -60,7 +60,7 @@ export interface Calls {
     };
   };
   /** The notices of `open` were read. */
-  forgetLosses: { params: undefined; result: null };
+  dismissDataLosses: { params: undefined; result: null };
   /**
    * Chooses the engine of runs to come; refused during a run, and the compiled one without WebGPU.
    */

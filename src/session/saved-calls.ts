@@ -39,7 +39,7 @@ export class SavedCalls {
   }
 
   /** The losses that the page told of are not told again. */
-  async forgetLosses(): Promise<null> {
+  async dismissDataLosses(): Promise<null> {
     await this.#store.dismissDataLosses();
     return null;
   }

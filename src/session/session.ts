@@ -19,11 +19,11 @@ import { datasetFor, planRun, refuseNoTarget, samplePromptOf } from "../run/plan
 import type { Calls, SessionEvent } from "./protocol.ts";
 import { Preview } from "../run/base-preview.ts";
 import { readRecipeFile } from "./recipe-file.ts";
-import type { RigPlan } from "../run/device-engine.ts";
+import type { DeviceEnginePlan } from "../run/device-engine.ts";
 import { Run, type RunParts } from "../run/run.ts";
 import { noticesOf, SavedCalls } from "./saved-calls.ts";
-import { Shelf } from "../models/library.ts";
-import { TabHold } from "./tab-hold.ts";
+import { ModelLibrary } from "../models/library.ts";
+import { RunLock } from "./run-lock.ts";
 import type { DeviceInfo, KeptModel, ListedModel, ModelInfo, ModelOffer } from "../models/facts.ts";
 import type { RestoredRun } from "../run/events.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
@@ -45,13 +45,13 @@ export class Session {
   readonly #parts: SessionParts;
   #device: DeviceInfo;
   #model: LoadedModel | null = null;
-  readonly #shelf: Shelf;
+  readonly #library: ModelLibrary;
   /** Calls off the look-up or load under way. */
   #loadAbort: AbortController | null = null;
   #data: LoadedData | null = null;
   #run: Run | null = null;
   #preview: Preview | null = null;
-  readonly #tab = new TabHold((reason) => {
+  readonly #tab = new RunLock((reason) => {
     void this.#surrender(reason);
   });
   #isHolding = false;
@@ -68,7 +68,7 @@ export class Session {
     const onDamaged = (model: LoadedModel) => {
       this.#model = this.#model === model ? null : this.#model;
     };
-    this.#shelf = new Shelf({
+    this.#library = new ModelLibrary({
       demoBase,
       report,
       onDamaged,
@@ -98,13 +98,13 @@ export class Session {
 
   async lookUpModel({ source, recipe }: Calls["lookUpModel"]["params"]): Promise<ModelOffer> {
     return await this.#abortable((signal) =>
-      this.#shelf.lookUp(source, recipe, this.#device, signal),
+      this.#library.lookUp(source, recipe, this.#device, signal),
     );
   }
 
   async loadModel({ source }: Calls["loadModel"]["params"]): Promise<ModelInfo> {
     this.#refuseWhileRunning();
-    const model = await this.#abortable((signal) => this.#shelf.load(source, signal));
+    const model = await this.#abortable((signal) => this.#library.load(source, signal));
     await this.#closePreview();
     this.#model = model;
     return describeModel(model);
@@ -117,15 +117,15 @@ export class Session {
 
   async listModels({ recipe }: Calls["listModels"]["params"]): Promise<ListedModel[]> {
     this.#refuseWhileRunning();
-    return await listedModels(recipe, this.#shelf.room, this.#device);
+    return await listedModels(recipe, this.#library.memory, this.#device);
   }
 
   async listKeptModels(): Promise<KeptModel[]> {
-    return await this.#shelf.kept();
+    return await this.#library.kept();
   }
 
   async deleteKeptModel({ key }: Calls["deleteKeptModel"]["params"]): Promise<KeptModel[]> {
-    return await this.#shelf.deleteKept(key);
+    return await this.#library.deleteKept(key);
   }
 
   async #abortable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -229,7 +229,7 @@ export class Session {
     } finally {
       this.#isHolding = false;
       if (this.#run === null || this.#run.isOver) {
-        this.#tab.letGo();
+        this.#tab.release();
       }
     }
   }
@@ -361,7 +361,7 @@ export class Session {
     await this.#run?.release();
     const { store, wasmPaths } = this.#parts;
     const { recipe } = state;
-    const rigPlan: RigPlan = {
+    const enginePlan: DeviceEnginePlan = {
       engine: engineFor(this.#device.engine, model),
       backend: this.#device.backend,
       wasmPaths,
@@ -373,13 +373,13 @@ export class Session {
     const run = new Run({
       ...given,
       state,
-      rigPlan,
+      enginePlan,
       store,
       write: (work) => this.#tab.write(work),
       emit: (event) => {
         // Other tabs may train once this run is over, unless the next one has begun here.
         if (event.kind === "run" && run.isOver && this.#run === run) {
-          this.#tab.letGo();
+          this.#tab.release();
         }
         this.#parts.emit(event);
       },
@@ -397,7 +397,7 @@ export class Session {
     if (!isLoaded() && base.source === "demo") {
       await this.loadModel({ source: { kind: "demo" } });
     } else if (!isLoaded()) {
-      const recalled = await this.#shelf.recall(base.indexSha256, base.weightFormat);
+      const recalled = await this.#library.recall(base.indexSha256, base.weightFormat);
       await this.#closePreview();
       this.#model = recalled ?? this.#model;
     }

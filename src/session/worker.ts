@@ -84,8 +84,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.restore(params);
     case "deleteCheckpoint":
       return session.saved.delete(params);
-    case "forgetLosses":
-      return session.saved.forgetLosses();
+    case "dismissDataLosses":
+      return session.saved.dismissDataLosses();
     case "pinCheckpoint":
       return session.saved.pin(params);
     case "savedUsage":

@@ -81,7 +81,7 @@ export class Saved {
 
   async dismissNotices(): Promise<void> {
     this.notices = [];
-    await this.#work("", "Saving", () => this.#client.call("forgetLosses"));
+    await this.#work("", "Saving", () => this.#client.call("dismissDataLosses"));
   }
 
   async measure(): Promise<void> {

@@ -2,12 +2,12 @@
 // GB, which are taken for a small GPU's here.
 import { expect, test } from "vitest";
 import { listedModels } from "../../../src/models/catalogue-offers.ts";
-import { RoomFinder } from "../../../src/models/device-room.ts";
+import { MemoryProbe } from "../../../src/models/memory-probe.ts";
 import { defaultRecipe } from "../../../src/recipe/recipe.ts";
 import type { EngineName } from "../../../src/engine/contract.ts";
 
 const listedFor = (engine: EngineName) =>
-  listedModels(defaultRecipe, new RoomFinder(), {
+  listedModels(defaultRecipe, new MemoryProbe(), {
     backend: "wasm",
     engine,
     name: "",

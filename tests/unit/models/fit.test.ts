@@ -4,7 +4,13 @@ import { describe, expect, test } from "vitest";
 import type { BatchShape } from "../../../src/engine/contract.ts";
 import { planBytes } from "../../../src/engine/webgpu/budget.ts";
 import { weightShapes, type WeightChoice } from "../../../src/model/weights/weight-store.ts";
-import { bestOf, fitOf, fitWords, type Candidate, type NamedFit } from "../../../src/models/fit.ts";
+import {
+  bestOf,
+  fitOf,
+  fitWords,
+  type FormatCandidate,
+  type NamedFit,
+} from "../../../src/models/fit.ts";
 import { readSizes, sevenModules } from "../engine/webgpu/models.ts";
 
 const config = readSizes("smollm2-135m");
@@ -12,7 +18,7 @@ const lora = { rank: 16, alpha: 16, dropout: 0, targetModules: sevenModules };
 const bytes = (choice: WeightChoice, shape: BatchShape, budgetBytes = 0) =>
   planBytes({ config, lora, shape, weightShapes: weightShapes(config, choice) }, budgetBytes)
     .totalBytes;
-const candidate = (choice: WeightChoice): Candidate => ({
+const candidate = (choice: WeightChoice): FormatCandidate => ({
   shapes: weightShapes(config, choice),
   shape: { rows: 1, length: 1024 },
   contextLength: config.maxPositionEmbeddings,
@@ -25,7 +31,7 @@ const room = (totalBytes: number, bindingBytes = 2 ** 31) => ({
   bindingBytes,
   isLimit: true,
 });
-const named = (label: string, options: Candidate, totalBytes: number): NamedFit => ({
+const named = (label: string, options: FormatCandidate, totalBytes: number): NamedFit => ({
   label,
   ...fitOf(options, room(totalBytes)),
 });

@@ -1,7 +1,7 @@
 // What follows a lost device: it is tried again after longer and longer waits, a browser that gives
 // none is waited for, and in the end it takes a person.
 import { describe, expect, test } from "vitest";
-import { LossRecord } from "../../../src/run/device-losses.ts";
+import { DeviceLosses } from "../../../src/run/device-losses.ts";
 import { UserError } from "../../../src/util/errors.ts";
 
 const error = new UserError("device-lost", "The GPU process stopped.", { remedy: "Wait." });
@@ -9,12 +9,12 @@ const blockMs = 122_000;
 
 describe("a lost device", () => {
   test("is tried again at once, with its own words", () => {
-    const loss = new LossRecord().add(error, 3);
+    const loss = new DeviceLosses().add(error, 3);
     expect(loss).toEqual({ waitMs: 300, message: "The GPU process stopped.", error });
   });
 
   test("lost at one step over and over is waited for twice as long each time, and then given up", () => {
-    const record = new LossRecord();
+    const record = new DeviceLosses();
     const waits = [1, 2, 3, 4, 5, 6].map(() => record.add(error, 3).waitMs);
     expect(waits).toEqual([300, 600, 1200, 2400, 4800, 9600]);
     expect(() => record.add(error, 3)).toThrow(
@@ -23,7 +23,7 @@ describe("a lost device", () => {
   });
 
   test("lost three times at one step is asked for less", () => {
-    const record = new LossRecord();
+    const record = new DeviceLosses();
     const asked = [1, 2, 3].map(() => {
       record.add(error, 3);
       return record.isRepeated;
@@ -32,7 +32,7 @@ describe("a lost device", () => {
   });
 
   test("lost again at a later step is a first loss", () => {
-    const record = new LossRecord();
+    const record = new DeviceLosses();
     for (let step = 0; step < 100; step++) {
       expect(record.add(error, step).waitMs).toBe(300);
     }
@@ -41,7 +41,7 @@ describe("a lost device", () => {
 
 describe("a device that is not to be had", () => {
   test("is waited for three times until the browser's block is over, and then given up", () => {
-    const record = new LossRecord();
+    const record = new DeviceLosses();
     record.add(error, 3);
     for (let wait = 0; wait < 3; wait++) {
       const loss = record.addRefusal(error);
@@ -54,7 +54,7 @@ describe("a device that is not to be had", () => {
   });
 
   test("is waited for three times again once a device has computed", () => {
-    const record = new LossRecord();
+    const record = new DeviceLosses();
     [1, 2, 3].forEach(() => record.addRefusal(error));
     record.add(error, 3);
     expect(record.addRefusal(error).waitMs).toBe(blockMs);

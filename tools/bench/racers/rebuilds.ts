@@ -2,7 +2,8 @@
 // weights.
 import { initialAdapter, loraTargets } from "../../../src/adapter/lora.ts";
 import type { WeightStore } from "../../../src/model/weights/weight-store.ts";
-import { rebuild, releaseRig, type Rig } from "../../../src/run/device-engine.ts";
+import type { DeviceEngine } from "../../../src/engine/open.ts";
+import { rebuild, releaseEngine } from "../../../src/run/device-engine.ts";
 import { madeUpStep } from "./engine-runs.ts";
 import { madeUpStore } from "../inputs.ts";
 import { median } from "../race.ts";
@@ -23,19 +24,24 @@ const stepsAfter = 3;
 /** Medians of three rebuilds by the session's own function. */
 export async function measureRebuild({ model, tokens }: RebuildRun): Promise<RebuildRow> {
   const store = madeUpStore(model.config, { format: "f16" });
-  let { rig } = await build(null, model, tokens, store);
-  await stepTimes(rig, model, tokens, 1);
+  let { deviceEngine } = await build(null, model, tokens, store);
+  await stepTimes(deviceEngine, model, tokens, 1);
   const samples: Sample[] = [];
   for (let round = 0; round < rebuilds; round++) {
-    const built = await build(rig, model, tokens, store);
-    ({ rig } = built);
+    const built = await build(deviceEngine, model, tokens, store);
+    ({ deviceEngine } = built);
     const { rebuildMs, uploadMs } = built;
-    const [firstStepMs = NaN, ...others] = await stepTimes(rig, model, tokens, 1 + stepsAfter);
+    const [firstStepMs = NaN, ...others] = await stepTimes(
+      deviceEngine,
+      model,
+      tokens,
+      1 + stepsAfter,
+    );
     const stepMs = median(others);
     const restMs = rebuildMs - uploadMs + firstStepMs - stepMs;
     samples.push({ rebuildMs, uploadMs, firstStepMs, stepMs, restMs });
   }
-  await releaseRig(rig);
+  await releaseEngine(deviceEngine);
   const of = (key: keyof Sample) => median(samples.map((sample) => sample[key]));
   return {
     model: model.name,
@@ -49,11 +55,11 @@ export async function measureRebuild({ model, tokens }: RebuildRun): Promise<Reb
 }
 
 async function build(
-  old: Rig | null,
+  old: DeviceEngine | null,
   { config }: Model,
   tokens: number,
   store: WeightStore,
-): Promise<{ rig: Rig; rebuildMs: number; uploadMs: number }> {
+): Promise<{ deviceEngine: DeviceEngine; rebuildMs: number; uploadMs: number }> {
   const clock = { begin: NaN, end: NaN };
   const weights: WeightStore = {
     shapes: store.shapes,
@@ -62,7 +68,7 @@ async function build(
       return store.parts(name, signal);
     },
   };
-  const { rig, durationMs } = await rebuild(
+  const { deviceEngine, durationMs } = await rebuild(
     old,
     {
       engine: "webgpu",
@@ -79,11 +85,11 @@ async function build(
     },
     new AbortController().signal,
   );
-  return { rig, rebuildMs: durationMs, uploadMs: clock.end - clock.begin };
+  return { deviceEngine, rebuildMs: durationMs, uploadMs: clock.end - clock.begin };
 }
 
 async function stepTimes(
-  { engine }: Rig,
+  { engine }: DeviceEngine,
   { config }: Model,
   tokens: number,
   count: number,

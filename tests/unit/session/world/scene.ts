@@ -235,7 +235,7 @@ export class Scene {
       const { checkpoints, notices } = await this.#ask(() => tab.session.open());
       this.#expectNothingLostUnsaid(checkpoints, notices);
       if (notices.length > 0) {
-        await this.#ask(() => tab.session.saved.forgetLosses());
+        await this.#ask(() => tab.session.saved.dismissDataLosses());
       }
       this.#atTakeUp?.();
       this.#atTakeUp = null;

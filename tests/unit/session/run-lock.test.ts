@@ -1,7 +1,7 @@
 // This browser's one run between two tabs: whoever can go on with none of it lets the other have
 // it.
 import { beforeEach, expect, test } from "vitest";
-import { TabHold } from "../../../src/session/tab-hold.ts";
+import { RunLock } from "../../../src/session/run-lock.ts";
 import { setUpBrowser, Tab } from "./world/tab.ts";
 
 setUpBrowser();
@@ -50,13 +50,13 @@ test("a start that fails is in nobody's way", async () => {
 
 test("a hold that another tab took over is taken anew, not thought to be there", async () => {
   const reasons: unknown[] = [];
-  const hold = new TabHold((reason) => reasons.push(reason));
-  const thief = new TabHold(() => undefined);
+  const hold = new RunLock((reason) => reasons.push(reason));
+  const thief = new RunLock(() => undefined);
   await hold.take();
   await thief.take(true);
   expect(reasons).toMatchObject([{ code: "other-tab" }]);
   await expect(hold.take()).rejects.toMatchObject({ code: "other-tab" });
-  thief.letGo();
+  thief.release();
   await new Promise((resolve) => setTimeout(resolve));
   await hold.take();
   expect(await hold.write(() => Promise.resolve(1))).toBe(1);

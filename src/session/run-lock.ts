@@ -4,7 +4,7 @@ import { invariant } from "../util/assert.ts";
 import type { UserError } from "../util/errors.ts";
 import { takeTabLock, type TabLock } from "./tab-lock.ts";
 
-export class TabHold {
+export class RunLock {
   readonly #onLost: (reason: UserError) => void;
   #lock: TabLock | null = null;
 
@@ -39,7 +39,7 @@ export class TabHold {
     return await this.#lock.write(work);
   }
 
-  letGo(): void {
+  release(): void {
     this.#lock?.release();
     this.#lock = null;
   }

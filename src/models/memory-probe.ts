@@ -1,7 +1,7 @@
 // What this device allows a run, found out when it is first asked for: limits, and memory by trial.
 import { openGpuMachine } from "../gpu/gpu-machine.ts";
 import { grantedBytes } from "../gpu/trial-allocation.ts";
-import type { Room } from "./fit.ts";
+import type { DeviceMemory } from "./fit.ts";
 import type { DeviceInfo } from "./facts.ts";
 
 /**
@@ -14,7 +14,7 @@ const processorBytes = 3e9;
 /** Beyond this no model on offer goes, so no more is tried. */
 const largestTrialBytes = 64e9;
 
-export class RoomFinder {
+export class MemoryProbe {
   #bindingBytes: number | null = null;
   #grantedBytes = 0;
   /** Whether the device refused more than was granted. */
@@ -23,13 +23,13 @@ export class RoomFinder {
   #queue: Promise<unknown> = Promise.resolve();
 
   /** @param wantedBytes memory is tried up to here; what was granted before is not tried again */
-  async upTo(wantedBytes: number, backend: DeviceInfo["backend"]): Promise<Room> {
+  async upTo(wantedBytes: number, backend: DeviceInfo["backend"]): Promise<DeviceMemory> {
     const found = this.#queue.then(() => this.#find(wantedBytes, backend));
     this.#queue = found.catch(() => undefined);
     return await found;
   }
 
-  async #find(wantedBytes: number, backend: DeviceInfo["backend"]): Promise<Room> {
+  async #find(wantedBytes: number, backend: DeviceInfo["backend"]): Promise<DeviceMemory> {
     if (backend !== "webgpu") {
       return { totalBytes: processorBytes, bindingBytes: processorBytes, isLimit: true };
     }
