@@ -7,7 +7,7 @@ import type { BaseModel } from "../model/open.ts";
 import type { BackendName, BatchShape, Engine, EngineName, EngineReport } from "./contract.ts";
 import type { Objective } from "./objective.ts";
 import type { WasmPaths } from "./tfjs/backend.ts";
-import type { Economy } from "./webgpu/design.ts";
+import type { MemoryChoice } from "./webgpu/design.ts";
 import { createWebGpuEngine, nextSmaller } from "./webgpu/engine.ts";
 import { tilesFor } from "./webgpu/tune.ts";
 
@@ -25,7 +25,7 @@ export interface EnginePlan {
   /** Share of each answer that is spread over the vocabulary; 0 trains by plain cross-entropy. */
   labelSmoothing: number;
   /** Of the compiled engine, where the device could not bear what the budget would choose. */
-  economy?: Economy;
+  memoryChoice?: MemoryChoice;
 }
 
 /** An engine on its machine. */
@@ -36,7 +36,7 @@ export interface DeviceEngine {
   /**
    * What asks less of the device for the same numbers; null where there is nothing left to save.
    */
-  smaller: Economy | null;
+  smaller: MemoryChoice | null;
 }
 
 export type EngineProgress = (doneBytes: number, totalBytes: number) => void;
@@ -63,7 +63,7 @@ async function openCompiled(
   progress: EngineProgress,
   signal: AbortSignal,
 ): Promise<DeviceEngine> {
-  const { model, lora, shape, labelSmoothing, economy: wanted } = plan;
+  const { model, lora, shape, labelSmoothing, memoryChoice: wanted } = plan;
   const machine = await openGpuMachine();
   try {
     const { config, weights } = model;
@@ -71,21 +71,21 @@ async function openCompiled(
     const objective = await objectiveOf(labelSmoothing);
     const training = { config, lora, shape, objective };
     const tiles = await tilesFor(config, weights.shapes, shape, { opened, cache: tuned, signal });
-    const given = wanted === undefined ? {} : { economy: wanted };
+    const given = wanted === undefined ? {} : { memoryChoice: wanted };
     const parts = { opened, ...training, ...given, weights, tiles, progress, signal };
     const engine = await createWebGpuEngine(parts);
     const release = async () => {
       await machine.release();
       return engine.memory().allocatedBytes;
     };
-    const { economy, planned } = engine;
+    const { memoryChoice, planned } = engine;
     const { totalBytes: plannedBytes, recomputedLayers } = planned;
-    const { rowsPerPass } = economy;
+    const { rowsPerPass } = memoryChoice;
     return {
       machine: { ...machine, release },
       engine,
       report: reportOf(plan, { plannedBytes, recomputedLayers, rowsPerPass }),
-      smaller: nextSmaller(economy),
+      smaller: nextSmaller(memoryChoice),
     };
   } catch (error) {
     await machine.release();

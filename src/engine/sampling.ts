@@ -24,7 +24,7 @@ export function sampleToken(
   return nucleus.at(-1)?.token ?? 0;
 }
 
-interface Candidate {
+interface RankedToken {
   token: number;
   /** Probability, up to a common factor. */
   weight: number;
@@ -40,7 +40,7 @@ function argMax(logits: Float32Array): number {
   return best;
 }
 
-function rank(logits: Float32Array, temperature: number): Candidate[] {
+function rank(logits: Float32Array, temperature: number): RankedToken[] {
   const top = logits[argMax(logits)] ?? 0;
   return Array.from(logits, (logit, token) => ({
     token,
@@ -49,13 +49,13 @@ function rank(logits: Float32Array, temperature: number): Candidate[] {
 }
 
 /** The fewest candidates whose probabilities reach topP; never none. */
-function takeNucleus(ranked: readonly Candidate[], topP: number): Candidate[] {
+function takeNucleus(ranked: readonly RankedToken[], topP: number): RankedToken[] {
   const total = ranked.reduce((sum, { weight }) => sum + weight, 0);
-  const nucleus: Candidate[] = [];
+  const nucleus: RankedToken[] = [];
   let mass = 0;
-  for (const candidate of ranked) {
-    nucleus.push(candidate);
-    mass += candidate.weight;
+  for (const next of ranked) {
+    nucleus.push(next);
+    mass += next.weight;
     if (mass >= topP * total) {
       break;
     }

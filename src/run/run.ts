@@ -213,7 +213,7 @@ export class Run {
       this.#hasTriedAgain = true;
       return isFirst;
     }
-    this.#enginePlan = { ...this.#enginePlan, economy: smaller };
+    this.#enginePlan = { ...this.#enginePlan, memoryChoice: smaller };
     this.#smaller = null;
     return true;
   }

@@ -7,7 +7,7 @@ import type { AdapterState } from "../../src/adapter/state.ts";
 import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
 import type { Engine } from "../../src/engine/contract.ts";
 import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
-import type { Economy } from "../../src/engine/webgpu/design.ts";
+import type { MemoryChoice } from "../../src/engine/webgpu/design.ts";
 import { createWebGpuEngine, type WebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import type { Machine } from "../../src/engine/tfjs/backend.ts";
 import { parseModelConfig } from "../../src/model/config/parse.ts";
@@ -141,16 +141,16 @@ export async function goldenEngine(
 export async function compiledGoldenEngine(
   golden: Golden,
   opened: OpenDevice,
-  options: { dropout?: number; economy?: Economy } = {},
+  options: { dropout?: number; memoryChoice?: MemoryChoice } = {},
 ): Promise<WebGpuEngine> {
-  const { dropout = 0, economy = { rowsPerPass: 3, keptLayers: 99 } } = options;
-  const keptLayers = Math.min(economy.keptLayers, golden.config.numHiddenLayers);
+  const { dropout = 0, memoryChoice = { rowsPerPass: 3, keptLayers: 99 } } = options;
+  const keptLayers = Math.min(memoryChoice.keptLayers, golden.config.numHiddenLayers);
   const engine = await createWebGpuEngine({
     opened,
     config: golden.config,
     lora: { ...golden.lora, dropout },
     shape: { rows: 3, length: 16 },
-    economy: { ...economy, keptLayers },
+    memoryChoice: { ...memoryChoice, keptLayers },
     weights: golden.weights,
     progress: () => undefined,
     signal: new AbortController().signal,

@@ -4,7 +4,7 @@ import type { AdapterState } from "../../src/adapter/state.ts";
 import type { TokenBatch } from "../../src/data/batch.ts";
 import type { Engine, StepHyper } from "../../src/engine/contract.ts";
 import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
-import type { Economy } from "../../src/engine/webgpu/design.ts";
+import type { MemoryChoice } from "../../src/engine/webgpu/design.ts";
 import { createWebGpuEngine, type WebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import { openMachine } from "../../src/engine/tfjs/backend.ts";
 import { madeUpAdapter, madeUpBatch, madeUpWeights } from "./made-up-model.ts";
@@ -18,7 +18,7 @@ export interface Setting {
   /** Lengths of the segments of each row of a micro-batch. */
   rows: number[][];
   microBatches: number;
-  economy: Economy;
+  memoryChoice: MemoryChoice;
 }
 
 /** Tokens of a row. */
@@ -53,8 +53,8 @@ const common = ({ config, lora, rows }: Setting) => ({
 });
 
 export async function compiledOf(setting: Setting, opened: OpenDevice): Promise<WebGpuEngine> {
-  const { config, lora, economy } = setting;
-  const engine = await createWebGpuEngine({ ...common(setting), opened, economy });
+  const { config, lora, memoryChoice } = setting;
+  const engine = await createWebGpuEngine({ ...common(setting), opened, memoryChoice });
   engine.writeState(madeUpAdapter(config, lora));
   return engine;
 }

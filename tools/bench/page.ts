@@ -1,13 +1,13 @@
 // In the page: the whole benchmark on this page's WebGPU.
 import { openCompiled } from "./racers/compiled.ts";
 import { installGpuMeter } from "./gpu-meter.ts";
-import { defaultWork, runParts, type Part } from "./parts.ts";
+import { defaultWork, runParts, type BenchPart } from "./parts.ts";
 import { openJax } from "./racers/racer-jax.ts";
 import { openTfjs } from "./racers/racer-tfjs.ts";
 import type { BenchReport } from "./report.ts";
 
 export interface BenchOptions {
-  only: readonly Part[];
+  only: readonly BenchPart[];
   quick: boolean;
 }
 

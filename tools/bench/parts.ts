@@ -32,7 +32,7 @@ import {
 } from "./shapes.ts";
 
 export const parts = ["block", "matmul", "step", "generation", "rebuild"] as const;
-export type Part = (typeof parts)[number];
+export type BenchPart = (typeof parts)[number];
 
 export interface Sides {
   compiled: CompiledRacer;
@@ -42,7 +42,7 @@ export interface Sides {
 }
 
 export interface Work {
-  only: readonly Part[];
+  only: readonly BenchPart[];
   blocks: readonly BlockShape[];
   products: readonly Product[];
   steps: readonly StepRun[];
@@ -53,7 +53,7 @@ export interface Work {
 /**
  * A list like `block,matmul`; all where there is none. @throws Error for a part that does not exist
  */
-export function readParts(list: string | undefined): readonly Part[] {
+export function readParts(list: string | undefined): readonly BenchPart[] {
   return (list?.split(",") ?? parts).map((name) => {
     const part = parts.find((candidate) => candidate === name);
     if (part === undefined) {
@@ -64,7 +64,7 @@ export function readParts(list: string | undefined): readonly Part[] {
 }
 
 /** The whole benchmark, or in `quick` a little of each part. */
-export function defaultWork({ only, quick }: { only: readonly Part[]; quick: boolean }): Work {
+export function defaultWork({ only, quick }: { only: readonly BenchPart[]; quick: boolean }): Work {
   return {
     only,
     ...(quick ? quickShapes : shapes),
@@ -88,7 +88,7 @@ export async function runParts(
   say: (line: string) => void,
 ): Promise<BenchReport> {
   const report: BenchReport = { block: [], matmul: [], step: [], generation: [], rebuild: [] };
-  const has = (part: Part) => work.only.includes(part);
+  const has = (part: BenchPart) => work.only.includes(part);
   for (const shape of has("block") ? work.blocks : []) {
     say(`block ${nameOf(shape.config)}, ${shape.tokens} tokens`);
     report.block.push(await raceBlocks(sides, shape));

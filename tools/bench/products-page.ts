@@ -1,5 +1,5 @@
-// In the page: a linear layer forward and backward, by our products and by tfjs's transposed ones,
-// taking turns.
+// In the page: times a linear layer forward and backward, alternately by engine/tfjs/products.ts and
+// by tfjs's own matMul with transposeB.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { timesFrozen } from "../../src/engine/tfjs/products.ts";
@@ -14,8 +14,8 @@ export interface ProductShape {
 
 export interface ProductTimes extends ProductShape {
   /** Medians of one forward and backward pass. */
-  turnedMs: number;
-  transposedMs: number;
+  transposedFirstMs: number;
+  builtInMs: number;
 }
 
 type Layer = (x: tf.Tensor2D, weight: tf.Tensor2D) => tf.Tensor2D;
@@ -29,16 +29,16 @@ export async function raceProducts(shapes: ProductShape[]): Promise<ProductTimes
     const { tokens, inFeatures, outFeatures } = shape;
     const x = tf.randomNormal<tf.Rank.R2>([tokens, inFeatures], 0, 1, "float32", 1);
     const weight = tf.randomNormal<tf.Rank.R2>([outFeatures, inFeatures], 0, 1, "float32", 2);
-    const turned: number[] = [];
-    const transposed: number[] = [];
-    for (let turn = 0; turn <= repeats; turn++) {
-      turned.push(await timeOf(timesFrozen, x, weight));
-      transposed.push(await timeOf((a, b) => tf.matMul(a, b, false, true), x, weight));
+    const transposedFirst: number[] = [];
+    const builtIn: number[] = [];
+    for (let round = 0; round <= repeats; round++) {
+      transposedFirst.push(await timeOf(timesFrozen, x, weight));
+      builtIn.push(await timeOf((a, b) => tf.matMul(a, b, false, true), x, weight));
     }
     results.push({
       ...shape,
-      turnedMs: median(turned.slice(1)), // the first compiles
-      transposedMs: median(transposed.slice(1)),
+      transposedFirstMs: median(transposedFirst.slice(1)), // the first compiles
+      builtInMs: median(builtIn.slice(1)),
     });
     tf.dispose([x, weight]);
   }

@@ -29,7 +29,7 @@ export interface Rope {
   sin: tf.Tensor4D;
 }
 
-/** Sliding layers may turn by frequencies of their own. */
+/** Sliding layers may have other RoPE frequencies (Gemma 3). */
 export interface Ropes {
   full: Rope;
   sliding: Rope;
@@ -59,7 +59,7 @@ export function forward(decoder: Decoder, tokens: tf.Tensor2D, ropes: Ropes): tf
   return softcapped(timesFrozen(normed, weights.get(headName)), config.logitSoftcap);
 }
 
-/** @param rope null for a layer that does not turn its heads */
+/** @param rope null for a layer without RoPE */
 export function decoderLayer(
   decoder: Decoder,
   x: tf.Tensor2D,
@@ -96,7 +96,7 @@ function selfAttention(
     const split: tf.Tensor4D = tf.reshape(projected, [rows, length, count, config.headDim]);
     return tf.transpose<tf.Tensor4D>(split, [0, 2, 1, 3]);
   };
-  const turned = (split: tf.Tensor4D, name: string): tf.Tensor4D => {
+  const rotated = (split: tf.Tensor4D, name: string): tf.Tensor4D => {
     const normed = config.hasQkNorm
       ? rmsNorm(split, weights.get(`${module}.${name}.weight`), config)
       : split;
@@ -104,8 +104,8 @@ function selfAttention(
   };
   const attended = attend(
     {
-      query: turned(heads(query, config.numAttentionHeads), "q_norm"),
-      key: turned(heads(key, config.numKeyValueHeads), "k_norm"),
+      query: rotated(heads(query, config.numAttentionHeads), "q_norm"),
+      key: rotated(heads(key, config.numKeyValueHeads), "k_norm"),
       value: heads(value, config.numKeyValueHeads),
     },
     layer,

@@ -25,7 +25,7 @@ export class FlatAdapter {
     return this.#moments;
   }
 
-  /** The matrices in order, A and B in turn; the caller (or its tidy) disposes them. */
+  /** The matrices in order, A and B alternating; the caller (or its tidy) disposes them. */
   tensors(): tf.Tensor[] {
     return tf.tidy(() =>
       tf

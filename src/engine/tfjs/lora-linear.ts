@@ -21,7 +21,7 @@ export interface DropoutDraw {
 }
 
 /**
- * @param tensors A and B of each target in turn: [rank, in], [out, rank]
+ * @param tensors A and B of each target, alternating: [rank, in], [out, rank]
  * @param dropout null leaves it off
  */
 export function loraLinear(

@@ -1,5 +1,5 @@
 // Matrix products whose every pass, forward and backward, avoids tfjs's kernel for a transposed
-// right-hand side: that one reads scalars instead of vec4. Turning the matrix first is about a
+// right-hand side: that one reads scalars instead of vec4. Transposing the matrix first is about a
 // fifth faster (docs/benchmarks.md).
 import * as tf from "@tensorflow/tfjs-core";
 
@@ -10,7 +10,7 @@ export function timesTransposed<R extends tf.Rank>(a: tf.Tensor<R>, b: tf.Tensor
   return withGradients(
     a,
     b,
-    (left, right) => tf.matMul(left, turned(right)),
+    (left, right) => tf.matMul(left, transposed(right)),
     (dy, left, right) => [tf.matMul(dy, right), tf.matMul(dy, left, true, false)],
   );
 }
@@ -21,7 +21,7 @@ export function times<R extends tf.Rank>(a: tf.Tensor<R>, b: tf.Tensor<R>): tf.T
     a,
     b,
     (left, right) => tf.matMul(left, right),
-    (dy, left, right) => [tf.matMul(dy, turned(right)), tf.matMul(left, dy, true, false)],
+    (dy, left, right) => [tf.matMul(dy, transposed(right)), tf.matMul(left, dy, true, false)],
   );
 }
 
@@ -31,7 +31,7 @@ export function times<R extends tf.Rank>(a: tf.Tensor<R>, b: tf.Tensor<R>): tf.T
  */
 export function timesFrozen(x: tf.Tensor2D, weight: tf.Tensor2D): tf.Tensor2D {
   const product = tf.customGrad((input) => ({
-    value: tf.matMul(input as tf.Tensor, turned(weight)),
+    value: tf.matMul(input as tf.Tensor, transposed(weight)),
     gradFunc: (dy: tf.Tensor) => tf.matMul(dy, weight),
   }));
   return product(x) as tf.Tensor2D;
@@ -61,10 +61,10 @@ function withGradients<R extends tf.Rank>(
 }
 
 /**
- * The last two axes changed about. As a stack of one where need be: tfjs's kernel for plain
+ * Swaps the last two axes. A plain matrix is a stack of one: tfjs's kernel for plain
  * matrices is slower.
  */
-function turned(x: tf.Tensor): tf.Tensor {
+function transposed(x: tf.Tensor): tf.Tensor {
   const stack = x.rank === 2 ? tf.reshape(x, [1, ...x.shape]) : x;
   const axes = stack.shape.map((_, axis) => axis);
   const result = tf.transpose(stack, [...axes.slice(0, -2), stack.rank - 1, stack.rank - 2]);

@@ -26,7 +26,7 @@ export interface PlacedTarget extends LoraTarget {
   gradientB: View;
 }
 
-interface Part {
+interface PlacedMatrix {
   name: string;
   shape: readonly [number, number];
   isA: boolean;
@@ -49,7 +49,7 @@ export class AdapterLayout {
   readonly moment1: Tensor;
   readonly moment2: Tensor;
   readonly targets: ReadonlyMap<string, PlacedTarget>;
-  readonly #parts: readonly Part[];
+  readonly #parts: readonly PlacedMatrix[];
 
   constructor(config: ModelConfig, lora: LoraConfig) {
     const targets = loraTargets(config, lora);
@@ -113,7 +113,7 @@ export class AdapterLayout {
   #place(target: LoraTarget, index: number): PlacedTarget {
     const [a, b] = [this.#parts[2 * index], this.#parts[2 * index + 1]];
     invariant(a !== undefined && b !== undefined, `${target.module} has no place`);
-    const view = (tensor: Tensor, { offset, size }: Part) => viewOf(tensor, offset, size);
+    const view = (tensor: Tensor, { offset, size }: PlacedMatrix) => viewOf(tensor, offset, size);
     return {
       ...target,
       index,
@@ -128,7 +128,7 @@ export class AdapterLayout {
 /** A gains rows at its end, B gains a few columns in every row. */
 function widen(
   source: Float32Array,
-  { shape, isA, offset }: Part,
+  { shape, isA, offset }: PlacedMatrix,
   rank: number,
   into: Float32Array,
 ) {
@@ -142,7 +142,11 @@ function widen(
   }
 }
 
-function narrow(flat: Float32Array, { shape, isA, offset }: Part, rank: number): Float32Array {
+function narrow(
+  flat: Float32Array,
+  { shape, isA, offset }: PlacedMatrix,
+  rank: number,
+): Float32Array {
   const [rows, cols] = shape;
   if (isA) {
     return flat.slice(offset, offset + rows * cols);

@@ -3,7 +3,7 @@ import { paramBytes } from "../../gpu/memory.ts";
 import { planMemory } from "../../gpu/memory-planner.ts";
 import type { Program, Tensor } from "../../gpu/plan.ts";
 import { readbackBytes } from "../../gpu/submitter.ts";
-import { designer, type Design, type DesignOptions, type Economy } from "./design.ts";
+import { designer, type Design, type DesignOptions, type MemoryChoice } from "./design.ts";
 import { tfjsBytes } from "./exchange.ts";
 
 export interface PlannedBytes {
@@ -26,13 +26,13 @@ export interface PlannedBytes {
  * and an estimate of what tfjs takes for an objective.
  */
 export function bytesOf(design: Design): PlannedBytes {
-  const { network, training, economy } = design;
+  const { model, training, memoryChoice } = design;
   const sum = (tensors: Iterable<Tensor>) =>
     [...tensors].reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0);
   const weightsBytes = sum(
-    [...network.weights.values()].flatMap(({ tensors }) => Object.values(tensors)),
+    [...model.weights.values()].flatMap(({ tensors }) => Object.values(tensors)),
   );
-  const { values, gradients, moment1, moment2 } = network.adapter;
+  const { values, gradients, moment1, moment2 } = model.adapter;
   const adapterBytes = sum([values, gradients]);
   const optimizerBytes = sum([moment1, moment2]);
   const activationsBytes = peakOfKept(training);
@@ -44,12 +44,12 @@ export function bytesOf(design: Design): PlannedBytes {
     activationsBytes,
     scratchBytes: totalBytes - weightsBytes - adapterBytes - optimizerBytes - activationsBytes,
     totalBytes,
-    recomputedLayers: network.config.numHiddenLayers - economy.keptLayers,
+    recomputedLayers: model.config.numHiddenLayers - memoryChoice.keptLayers,
   };
 }
 
-function totalOf({ programs, network, exchange }: Design): number {
-  const ofTfjs = exchange === undefined ? 0 : tfjsBytes(exchange, network.config);
+function totalOf({ programs, model, exchange }: Design): number {
+  const ofTfjs = exchange === undefined ? 0 : tfjsBytes(exchange, model.config);
   return planMemory(programs).totalBytes + paramBytes(programs) + readbackBytes + ofTfjs;
 }
 
@@ -71,20 +71,20 @@ function tensorsOf(dispatches: Program["dispatches"]): Tensor[] {
 }
 
 /**
- * The fastest economy whose plan stays within the budget: as many rows at a time as fit, then as
+ * The fastest memory choice whose plan stays within the budget: as many rows at a time as fit, then as
  * many kept layers.
  * @returns the smallest there is where none fits
  */
-export function economise(options: DesignOptions, budgetBytes: number): Economy {
-  return bestDesign(options, budgetBytes).economy;
+export function chooseMemory(options: DesignOptions, budgetBytes: number): MemoryChoice {
+  return bestDesign(options, budgetBytes).memoryChoice;
 }
 
-/** `bytesOf` the economy that `economise` chooses: what a run takes, from its description alone. */
+/** `bytesOf` the memory choice that `chooseMemory` chooses: what a run takes, from its description alone. */
 export function planBytes(options: DesignOptions, budgetBytes: number): PlannedBytes {
   return bytesOf(bestDesign(options, budgetBytes));
 }
 
-interface Candidate {
+interface SizedDesign {
   design: Design;
   keptLayers: number;
   bytes: number;
@@ -94,7 +94,7 @@ function bestDesign(options: DesignOptions, budgetBytes: number): Design {
   const { shape, config } = options;
   const design = designer(options);
   for (let rowsPerPass = shape.rows; ; rowsPerPass = Math.ceil(rowsPerPass / 2)) {
-    const keeping = (keptLayers: number) => candidate(design({ rowsPerPass, keptLayers }));
+    const keeping = (keptLayers: number) => sized(design({ rowsPerPass, keptLayers }));
     const none = keeping(0);
     if (none.bytes <= budgetBytes) {
       const all = keeping(config.numHiddenLayers);
@@ -107,19 +107,19 @@ function bestDesign(options: DesignOptions, budgetBytes: number): Design {
   }
 }
 
-function candidate(design: Design): Candidate {
-  return { design, keptLayers: design.economy.keptLayers, bytes: totalOf(design) };
+function sized(design: Design): SizedDesign {
+  return { design, keptLayers: design.memoryChoice.keptLayers, bytes: totalOf(design) };
 }
 
 /**
  * Between one that fits and one that does not. Each layer takes about as much, so few are tried.
  */
 function mostKept(
-  fitting: Candidate,
-  exceeding: Candidate,
-  keeping: (layers: number) => Candidate,
+  fitting: SizedDesign,
+  exceeding: SizedDesign,
+  keeping: (layers: number) => SizedDesign,
   budgetBytes: number,
-): Candidate {
+): SizedDesign {
   let [low, high] = [fitting, exceeding];
   while (high.keptLayers - low.keptLayers > 1) {
     const layers = high.keptLayers - low.keptLayers;

@@ -7,7 +7,7 @@ import type { BatchShape } from "../contract.ts";
 import { BatchTables } from "./batch-tables.ts";
 import { describeExchange, type Exchange } from "./exchange.ts";
 import { chunkRowsOf } from "./layers/head.ts";
-import { describeNetwork, type Network } from "./model-tensors.ts";
+import { describeModelTensors, type ModelTensors } from "./model-tensors.ts";
 import {
   evaluationPass,
   generationPass,
@@ -19,7 +19,7 @@ import {
 import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** Choices that trade speed for memory; none changes what is learned. */
-export interface Economy {
+export interface MemoryChoice {
   /** Rows of a micro-batch that go through the GPU at a time. */
   rowsPerPass: number;
   /** Layers that keep their activations for backward; the others compute them twice. */
@@ -27,14 +27,14 @@ export interface Economy {
 }
 
 export interface Design {
-  network: Network;
+  model: ModelTensors;
   tables: BatchTables;
   training: Program;
   evaluation: Program;
   update: Program;
   generation: GenerationPrograms;
   programs: readonly Program[];
-  economy: Economy;
+  memoryChoice: MemoryChoice;
   /** With an objective in tfjs ops. */
   exchange?: Exchange;
 }
@@ -65,48 +65,57 @@ const generationTokens = 512;
 const promptPiece = 32;
 
 /** Every program of a run, with every tensor; nothing is allocated. */
-export function designRun(options: DesignOptions, economy: Economy): Design {
-  return designer(options)(economy);
+export function designRun(options: DesignOptions, memoryChoice: MemoryChoice): Design {
+  return designer(options)(memoryChoice);
 }
 
-/** Designs of one run by economy. What they have in common is made once. */
-export function designer(options: DesignOptions): (economy: Economy) => Design {
+/** Designs of one run by memory choice. What they have in common is made once. */
+export function designer(options: DesignOptions): (memoryChoice: MemoryChoice) => Design {
   const { config, lora, shape, weightShapes, tiles = defaultTiles } = options;
   const capacity = Math.min(config.maxPositionEmbeddings, Math.max(generationTokens, shape.length));
   // One position more: where padding of a prompt's last piece goes.
-  const network = describeNetwork(config, lora, weightShapes, capacity + 1, tiles);
-  const update = updatePass(network);
-  const generation = generationPrograms(network, capacity);
+  const model = describeModelTensors(config, lora, weightShapes, capacity + 1, tiles);
+  const update = updatePass(model);
+  const generation = generationPrograms(model, capacity);
   const evaluations = new Map<number, { tables: BatchTables; evaluation: Program }>();
   const evaluationOf = (rowsPerPass: number) => {
     const tables = new BatchTables(rowsPerPass * shape.length, config.slidingWindow);
-    return { tables, evaluation: evaluationPass(network, tables) };
+    return { tables, evaluation: evaluationPass(model, tables) };
   };
-  return (economy) => {
-    const { rowsPerPass, keptLayers } = economy;
+  return (memoryChoice) => {
+    const { rowsPerPass, keptLayers } = memoryChoice;
     const shared = evaluations.get(rowsPerPass) ?? evaluationOf(rowsPerPass);
     evaluations.set(rowsPerPass, shared);
     const { tables, evaluation } = shared;
     const exchange = options.hasObjective
       ? describeExchange(config, tables.tokens, chunkRowsOf(config, tables.tokens))
       : undefined;
-    const training = trainingPass(network, tables, keptLayers, exchange);
+    const training = trainingPass(model, tables, keptLayers, exchange);
     const { adapted, base } = generation;
     const generating = [adapted.prefill, adapted.decode, base.prefill, base.decode];
     const programs = [training, evaluation, update, ...generating];
-    const design = { network, tables, training, evaluation, update, generation, programs, economy };
+    const design = {
+      model,
+      tables,
+      training,
+      evaluation,
+      update,
+      generation,
+      programs,
+      memoryChoice,
+    };
     return { ...design, ...(exchange && { exchange }) };
   };
 }
 
-function generationPrograms(network: Network, capacity: number): GenerationPrograms {
-  const state = generationState(network, capacity);
-  const { slidingWindow } = network.config;
+function generationPrograms(model: ModelTensors, capacity: number): GenerationPrograms {
+  const state = generationState(model, capacity);
+  const { slidingWindow } = model.config;
   const pieceTables = new BatchTables(Math.min(promptPiece, capacity), slidingWindow);
   const tokenTables = new BatchTables(1, slidingWindow);
   const both = (hasAdapter: boolean) => ({
-    prefill: generationPass(network, pieceTables, state, hasAdapter),
-    decode: generationPass(network, tokenTables, state, hasAdapter),
+    prefill: generationPass(model, pieceTables, state, hasAdapter),
+    decode: generationPass(model, tokenTables, state, hasAdapter),
   });
   return { state, pieceTables, tokenTables, adapted: both(true), base: both(false) };
 }

@@ -25,8 +25,8 @@ import type {
 } from "../contract.ts";
 import { refuseNonFinite } from "../non-finite.ts";
 import type { Objective } from "../objective.ts";
-import { bytesOf, economise, type PlannedBytes } from "./budget.ts";
-import { designRun, type Design, type DesignOptions, type Economy } from "./design.ts";
+import { bytesOf, chooseMemory, type PlannedBytes } from "./budget.ts";
+import { designRun, type Design, type DesignOptions, type MemoryChoice } from "./design.ts";
 import { Generation } from "./generation.ts";
 import { requireRoomForTensors, requireRoomForWeights } from "./limits.ts";
 import type { PausedPass } from "./paused-pass.ts";
@@ -46,7 +46,7 @@ export interface WebGpuEngineOptions {
   /** Device bytes to stay within where recomputation allows it. */
   budgetBytes?: number;
   /** Overrides what the budget would choose. */
-  economy?: Economy;
+  memoryChoice?: MemoryChoice;
   tiles?: TileChoice;
   /** Bytes of weights on the device so far. */
   progress: (doneBytes: number, totalBytes: number) => void;
@@ -58,26 +58,26 @@ export const defaultBudgetBytes = 6e9;
 
 /**
  * Allocates, uploads the weights, compiles meanwhile, and waits for an adapter through
- * `writeState`. Where the device has no room, the next smaller economy is tried.
+ * `writeState`. Where the device has no room, the next smaller memory choice is tried.
  * @throws UserError "out-of-memory" when the smallest does not fit either; then nothing is held
  */
 export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<WebGpuEngine> {
   const { budgetBytes = defaultBudgetBytes } = options;
   const hasObjective = (options.objective ?? null) !== null;
   const described = { ...options, hasObjective, weightShapes: options.weights.shapes };
-  const first = options.economy ?? economise(described, budgetBytes);
+  const first = options.memoryChoice ?? chooseMemory(described, budgetBytes);
   const { design, runner } = await allocateSmaller(described, first);
   try {
-    const { network } = design;
+    const { model } = design;
     const { weights, progress, signal, config } = options;
     // At once: the compiler works in threads of its own.
     await Promise.all([
       runner.prepare([design.training, design.evaluation, design.update]),
-      uploadWeights(network.weights, weights, runner, progress, signal),
+      uploadWeights(model.weights, weights, runner, progress, signal),
     ]);
-    for (const { rope, cosSin } of network.rotations) {
+    for (const { rope, cosSin } of model.rotations) {
       const frequencies = inverseFrequencies(config.headDim, rope);
-      runner.write(cosSin, ropeTable(frequencies, network.maxPositions));
+      runner.write(cosSin, ropeTable(frequencies, model.maxPositions));
     }
     return new WebGpuEngine(design, runner, await pausedPassOf(options, design, runner));
   } catch (error) {
@@ -100,21 +100,21 @@ async function pausedPassOf(
 
 async function allocateSmaller(
   options: WebGpuEngineOptions & DesignOptions,
-  first: Economy,
+  first: MemoryChoice,
 ): Promise<{ design: Design; runner: Runner }> {
   const { limits } = options.opened.device;
-  for (let economy = first; ;) {
-    const design = designRun(options, economy);
-    requireRoomForWeights(design.network, limits);
+  for (let memoryChoice = first; ;) {
+    const design = designRun(options, memoryChoice);
+    requireRoomForWeights(design.model, limits);
     try {
       requireRoomForTensors(design.programs, limits);
       return { design, runner: await Runner.create(options.opened, design.programs) };
     } catch (error) {
-      const smaller = nextSmaller(economy);
+      const smaller = nextSmaller(memoryChoice);
       if (!(error instanceof UserError) || error.code !== "out-of-memory" || smaller === null) {
         throw error;
       }
-      economy = smaller;
+      memoryChoice = smaller;
     }
   }
 }
@@ -123,7 +123,7 @@ async function allocateSmaller(
  * First all layers are computed twice, then fewer rows go through at a time; null when there is
  * nothing to save.
  */
-export function nextSmaller({ rowsPerPass, keptLayers }: Economy): Economy | null {
+export function nextSmaller({ rowsPerPass, keptLayers }: MemoryChoice): MemoryChoice | null {
   if (keptLayers > 0) {
     return { rowsPerPass, keptLayers: Math.floor(keptLayers / 2) };
   }
@@ -152,8 +152,8 @@ export class WebGpuEngine implements Engine {
     return this.#planned;
   }
 
-  get economy(): Economy {
-    return this.#design.economy;
+  get memoryChoice(): MemoryChoice {
+    return this.#design.memoryChoice;
   }
 
   async step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics> {
@@ -197,14 +197,14 @@ export class WebGpuEngine implements Engine {
   }
 
   async readState(): Promise<AdapterState> {
-    const { adapter } = this.#design.network;
+    const { adapter } = this.#design.model;
     return await adapter.unpack(
       async (vector) => new Float32Array(await this.#runner.read(vector)),
     );
   }
 
   writeState(state: AdapterState): void {
-    const { adapter } = this.#design.network;
+    const { adapter } = this.#design.model;
     this.#runner.write(
       adapter.values,
       adapter.pack(state, ({ values }) => values),
@@ -268,17 +268,17 @@ export class WebGpuEngine implements Engine {
 
   /** The streams of the reference engine: dropout draws the same numbers on both. */
   #writeDropoutStreams(step: number, microStep: number): void {
-    const { network } = this.#design;
-    if (network.dropoutRate > 0) {
-      const table = Uint32Array.from({ length: network.adapter.targets.size }, (_, target) =>
+    const { model } = this.#design;
+    if (model.dropoutRate > 0) {
+      const table = Uint32Array.from({ length: model.adapter.targets.size }, (_, target) =>
         substream(streams.dropout, step, microStep, target),
       );
-      this.#runner.write(network.streams, table);
+      this.#runner.write(model.streams, table);
     }
   }
 
   async #readMetrics(): Promise<{ lossSum: number; gradNorm: number; isUpdated: boolean }> {
-    const values = new Float32Array(await this.#runner.read(this.#design.network.metrics));
+    const values = new Float32Array(await this.#runner.read(this.#design.model.metrics));
     const [lossSum = NaN, gradNorm = NaN, updated = 0] = values;
     return { lossSum, gradNorm, isUpdated: updated === 1 };
   }

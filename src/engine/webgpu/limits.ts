@@ -4,7 +4,7 @@
 import type { Program } from "../../gpu/plan.ts";
 import { UserError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
-import type { Network } from "./model-tensors.ts";
+import type { ModelTensors } from "./model-tensors.ts";
 
 export type BufferLimits = Pick<
   GPUSupportedLimits,
@@ -12,10 +12,10 @@ export type BufferLimits = Pick<
 >;
 
 /**
- * @throws UserError "out-of-memory" for a weight that is too large in its format; no economy helps
+ * @throws UserError "out-of-memory" for a weight that is too large in its format; no memory choice helps
  * against that
  */
-export function requireRoomForWeights({ weights }: Network, limits: BufferLimits): void {
+export function requireRoomForWeights({ weights }: ModelTensors, limits: BufferLimits): void {
   for (const [name, { format, tensors }] of weights) {
     for (const { sizeBytes } of Object.values(tensors)) {
       if (sizeBytes > mostBytes(limits)) {
@@ -30,7 +30,7 @@ export function requireRoomForWeights({ weights }: Network, limits: BufferLimits
 }
 
 /**
- * @throws UserError "out-of-memory" for working memory that is too large, which another economy may
+ * @throws UserError "out-of-memory" for working memory that is too large, which another memory choice may
  * mend
  */
 export function requireRoomForTensors(programs: readonly Program[], limits: BufferLimits): void {

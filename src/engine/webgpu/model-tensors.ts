@@ -11,19 +11,19 @@ import { AdapterLayout } from "./adapter-layout.ts";
 import { ropeOf } from "./layers/layer-shape.ts";
 import type { ModelConfig, Rope } from "../../model/config/model-config.ts";
 
-/** One way of turning queries and keys, with its cos and sin by position. */
+/** RoPE parameters shared by some layers, with their cos and sin by position. */
 export interface Rotation {
   readonly rope: Rope;
   readonly cosSin: Tensor;
 }
 
-export interface Network {
+export interface ModelTensors {
   readonly config: ModelConfig;
   readonly adapter: AdapterLayout;
   readonly dropoutRate: number;
   /** Frozen tensors by Hugging Face name; a tied head is the embedding. */
   readonly weights: ReadonlyMap<string, StoredWeight>;
-  /** One for each way in which layers turn, however many layers share it. */
+  /** One for each distinct RoPE of the model; layers with equal parameters share it. */
   readonly rotations: readonly Rotation[];
   readonly maxPositions: number;
   /** u32: dropout's stream of each target, anew for each micro-batch. */
@@ -37,13 +37,13 @@ export interface Network {
  * @param shapes how each frozen tensor is kept
  * @param maxPositions positions that are trained on or generated
  */
-export function describeNetwork(
+export function describeModelTensors(
   config: ModelConfig,
   lora: LoraConfig,
   shapes: ReadonlyMap<string, WeightShape>,
   maxPositions: number,
   tiles: TileChoice,
-): Network {
+): ModelTensors {
   const adapter = new AdapterLayout(config, lora);
   const weights = new Map([...shapes].map(([name, shape]) => [name, storedWeight(name, shape)]));
   return {
@@ -63,7 +63,7 @@ export function describeNetwork(
 }
 
 /** @throws Error when the model has no such tensor */
-export function weightOf({ weights }: Network, name: string): StoredWeight {
+export function weightOf({ weights }: ModelTensors, name: string): StoredWeight {
   const weight = weights.get(name);
   if (weight === undefined) {
     throw new Error(`${name} is not among the weights.`);
@@ -75,15 +75,15 @@ export function weightOf({ weights }: Network, name: string): StoredWeight {
  * A vector such as a norm's weight, which is f32 in every model. @throws Error when the model has
  * no such tensor
  */
-export function vectorOf(network: Network, name: string): Tensor {
-  const { format, tensors } = weightOf(network, name);
+export function vectorOf(model: ModelTensors, name: string): Tensor {
+  const { format, tensors } = weightOf(model, name);
   const { weight } = tensors;
   invariant(format === "f32" && weight !== undefined, `${name} is kept as ${format}`);
   return weight;
 }
 
-/** How a layer turns; null where it does not. */
-export function rotationOf({ config, rotations }: Network, layer: number): Rotation | null {
+/** The RoPE of a layer; null for a layer without one. */
+export function rotationOf({ config, rotations }: ModelTensors, layer: number): Rotation | null {
   const rope = ropeOf(config, layer);
   return rotations.find((rotation) => rope !== null && areEqual(rotation.rope, rope)) ?? null;
 }

@@ -21,7 +21,7 @@ import {
 } from "./layers/layer-forward.ts";
 import { widthsOf } from "./layers/layer-shape.ts";
 import { product, type ForwardMode } from "./layers/linear.ts";
-import { weightOf, type Network } from "./model-tensors.ts";
+import { weightOf, type ModelTensors } from "./model-tensors.ts";
 
 /**
  * Forward, loss and backward of one pass; adds to the gradients and to the loss.
@@ -30,19 +30,19 @@ import { weightOf, type Network } from "./model-tensors.ts";
  * @param exchange takes the pauses of a pass whose loss is computed elsewhere
  */
 export function trainingPass(
-  network: Network,
+  model: ModelTensors,
   tables: BatchTables,
   keptLayers: number,
   exchange?: Exchange,
 ): Program {
   const out: Dispatch[] = [];
-  const mode = { hasAdapter: true, hasDropout: network.dropoutRate > 0 };
-  const { numHiddenLayers } = network.config;
+  const mode = { hasAdapter: true, hasDropout: model.dropoutRate > 0 };
+  const { numHiddenLayers } = model.config;
   const calls: LayerCall[] = [];
   const traces = new Map<number, LayerTrace>();
-  let x = embed(network, tables, out);
+  let x = embed(model, tables, out);
   for (let layer = 0; layer < numHiddenLayers; layer++) {
-    const call = { network, tables, mode, layer, input: x };
+    const call = { model, tables, mode, layer, input: x };
     const { trace, output } = forwardLayer(call, out);
     x = output;
     calls.push(call);
@@ -50,25 +50,25 @@ export function trainingPass(
       traces.set(layer, trace);
     }
   }
-  const dx = lossAndGradient({ network, tables, x, ...(exchange && { exchange }) }, out);
+  const dx = lossAndGradient({ model, tables, x, ...(exchange && { exchange }) }, out);
   for (const call of calls.toReversed()) {
     const { layer } = call;
     const trace = traces.get(layer) ?? remakeLayer(call, out);
-    backwardLayer({ network, tables, layer, trace, dx, needsInput: layer > 0 }, out);
+    backwardLayer({ model, tables, layer, trace, dx, needsInput: layer > 0 }, out);
   }
   return { name: "training pass", dispatches: out };
 }
 
-export function evaluationPass(network: Network, tables: BatchTables): Program {
+export function evaluationPass(model: ModelTensors, tables: BatchTables): Program {
   const out: Dispatch[] = [];
   const mode = { hasAdapter: true, hasDropout: false };
-  const x = throughLayers(network, tables, mode, [], out);
-  lossOnly({ network, tables, x }, out);
+  const x = throughLayers(model, tables, mode, [], out);
+  lossOnly({ model, tables, x }, out);
   return { name: "evaluation pass", dispatches: out };
 }
 
 /** Global norm, clipping and AdamW; gradients end at zero. */
-export function updatePass({ adapter, metrics }: Network): Program {
+export function updatePass({ adapter, metrics }: ModelTensors): Program {
   const { elements, gradients, values, moment1, moment2 } = adapter;
   const partials = scratch("norm partials", Math.ceil(partialsOf(elements) / 4) * 4);
   const tensors = { gradients, values, moment1, moment2, partials, metrics };
@@ -88,9 +88,9 @@ export interface GenerationState {
 }
 
 /** @param capacity tokens of prompt and answer together */
-export function generationState(network: Network, capacity: number): GenerationState {
-  const { keyWidth } = widthsOf(network.config);
-  const { numHiddenLayers, vocabSize } = network.config;
+export function generationState(model: ModelTensors, capacity: number): GenerationState {
+  const { keyWidth } = widthsOf(model.config);
+  const { numHiddenLayers, vocabSize } = model.config;
   return {
     caches: Array.from({ length: numHiddenLayers }, (_, layer) => ({
       keys: persistent(`layer ${layer} key cache`, capacity * keyWidth),
@@ -110,54 +110,54 @@ export function generationState(network: Network, capacity: number): GenerationS
  * @param tables of one token, or of a piece of a prompt
  */
 export function generationPass(
-  network: Network,
+  model: ModelTensors,
   tables: BatchTables,
   state: GenerationState,
   hasAdapter: boolean,
 ): Program {
   const out: Dispatch[] = [];
-  const { hiddenSize: width, vocabSize } = network.config;
+  const { hiddenSize: width, vocabSize } = model.config;
   const mode = { hasAdapter, hasDropout: false };
-  const x = throughLayers(network, tables, mode, state.caches, out);
+  const x = throughLayers(model, tables, mode, state.caches, out);
   const last = scratch("last row", width);
   out.push(
     gatherRows({ first: 0, count: 1, width }, { rows: tables.view("supervised"), x, y: last }),
   );
-  const { normed } = finalNorm(network, last, 1, -1, out);
+  const { normed } = finalNorm(model, last, 1, -1, out);
   out.push(
-    product(network, 1, { x: normed, weight: headOf(network), y: state.logits }),
-    ...cappedLogits(network, state.logits),
+    product(model, 1, { x: normed, weight: headOf(model), y: state.logits }),
+    ...cappedLogits(model, state.logits),
     argmax(vocabSize, { logits: state.logits, token: state.token }),
   );
   return { name: `generation pass of ${tables.tokens}`, dispatches: out };
 }
 
 /** Logits as they are sampled from; those of the loss are capped by its own kernel. */
-function cappedLogits({ config }: Network, logits: Tensor): Dispatch[] {
+function cappedLogits({ config }: ModelTensors, logits: Tensor): Dispatch[] {
   const { logitSoftcap: cap, vocabSize } = config;
   return cap === null ? [] : [softCap(logitStride(vocabSize), cap, { x: logits })];
 }
 
 function throughLayers(
-  network: Network,
+  model: ModelTensors,
   tables: BatchTables,
   mode: ForwardMode,
   caches: readonly LayerCache[],
   out: Dispatch[],
 ): Tensor {
-  let x = embed(network, tables, out);
-  for (let layer = 0; layer < network.config.numHiddenLayers; layer++) {
+  let x = embed(model, tables, out);
+  for (let layer = 0; layer < model.config.numHiddenLayers; layer++) {
     const cache = caches[layer];
-    const call = { network, tables, mode, layer, input: x, ...(cache !== undefined && { cache }) };
+    const call = { model, tables, mode, layer, input: x, ...(cache !== undefined && { cache }) };
     x = forwardLayer(call, out).output;
   }
   return x;
 }
 
-function embed(network: Network, tables: BatchTables, out: Dispatch[]): Tensor {
-  const x = scratch("embedded tokens", tables.tokens * network.config.hiddenSize);
-  const table = weightOf(network, embeddingName);
-  const { embeddingScale: scale } = network.config;
+function embed(model: ModelTensors, tables: BatchTables, out: Dispatch[]): Tensor {
+  const x = scratch("embedded tokens", tables.tokens * model.config.hiddenSize);
+  const table = weightOf(model, embeddingName);
+  const { embeddingScale: scale } = model.config;
   out.push(embedding({ rows: tables.tokens, scale }, { table, tokens: tables.view("tokens"), x }));
   return x;
 }

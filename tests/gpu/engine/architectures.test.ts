@@ -43,7 +43,7 @@ function setting(name: string, given: Partial<ModelConfig>, own: Given = {}): Se
     lora: { rank: 4, alpha: 8, dropout, targetModules: targets },
     rows,
     microBatches: 1,
-    economy: { rowsPerPass, keptLayers },
+    memoryChoice: { rowsPerPass, keptLayers },
   };
 }
 
@@ -170,7 +170,7 @@ async function greedy(engine: Engine, prompt: number[], useAdapter: boolean): Pr
 }
 
 describe.each([...features, ...architectures])("$name", (given) => {
-  const { config, economy } = given;
+  const { config, memoryChoice } = given;
   let engine: WebGpuEngine;
   let curve: Curve;
 
@@ -201,8 +201,11 @@ describe.each([...features, ...architectures])("$name", (given) => {
 
   test("memory is as planned, and activations made again have the bits of those kept", async () => {
     engine.dispose();
-    const keptLayers = economy.keptLayers === 0 ? config.numHiddenLayers : 0;
-    const other = await compiledOf({ ...given, economy: { ...economy, keptLayers } }, opened);
+    const keptLayers = memoryChoice.keptLayers === 0 ? config.numHiddenLayers : 0;
+    const other = await compiledOf(
+      { ...given, memoryChoice: { ...memoryChoice, keptLayers } },
+      opened,
+    );
     const { plannedBytes, allocatedBytes } = other.memory();
     expect(allocatedBytes).toBe(plannedBytes);
     expect(await train(other, given, 1, steps)).toEqual(curve);

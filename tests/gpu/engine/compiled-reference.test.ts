@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoraConfig } from "../../../src/adapter/lora.ts";
 import type { TokenBatch } from "../../../src/data/batch.ts";
-import type { Economy } from "../../../src/engine/webgpu/design.ts";
+import type { MemoryChoice } from "../../../src/engine/webgpu/design.ts";
 import { openDevice } from "../../../src/gpu/device.ts";
 import { allTargetModules } from "../../../src/recipe/recipe.ts";
 import { relativeError, stateError } from "../../support/golden.ts";
@@ -22,7 +22,7 @@ import type { OpenDevice } from "../../../src/gpu/open-device.ts";
 
 const all: LoraConfig = { rank: 8, alpha: 16, dropout: 0, targetModules: [...allTargetModules] };
 const apart = [[24], [17], [9]];
-const keepAll: Economy = { rowsPerPass: 3, keptLayers: 2 };
+const keepAll: MemoryChoice = { rowsPerPass: 3, keptLayers: 2 };
 
 const settings: Setting[] = [
   {
@@ -31,7 +31,7 @@ const settings: Setting[] = [
     lora: all,
     rows: apart,
     microBatches: 1,
-    economy: keepAll,
+    memoryChoice: keepAll,
   },
   {
     name: "GQA, untied head, wide heads, one layer recomputed",
@@ -44,7 +44,7 @@ const settings: Setting[] = [
     lora: { ...all, rank: 6, alpha: 6 },
     rows: apart,
     microBatches: 1,
-    economy: keepAll,
+    memoryChoice: keepAll,
   },
   {
     name: "packed segments, all recomputed",
@@ -56,7 +56,7 @@ const settings: Setting[] = [
       [20, 4],
     ],
     microBatches: 1,
-    economy: { rowsPerPass: 3, keptLayers: 0 },
+    memoryChoice: { rowsPerPass: 3, keptLayers: 0 },
   },
   {
     name: "four micro-batches, a row at a time, q and v only",
@@ -64,7 +64,7 @@ const settings: Setting[] = [
     lora: { ...all, rank: 3, targetModules: ["q_proj", "v_proj"] },
     rows: apart,
     microBatches: 4,
-    economy: { rowsPerPass: 1, keptLayers: 1 },
+    memoryChoice: { rowsPerPass: 1, keptLayers: 1 },
   },
   {
     name: "dropout, two micro-batches in two passes each, recomputed",
@@ -72,7 +72,7 @@ const settings: Setting[] = [
     lora: { ...all, dropout: 0.25 },
     rows: apart,
     microBatches: 2,
-    economy: { rowsPerPass: 2, keptLayers: 0 },
+    memoryChoice: { rowsPerPass: 2, keptLayers: 0 },
   },
 ];
 
@@ -106,9 +106,9 @@ describe.each(settings)("$name", (setting) => {
   });
 
   test("kept or recomputed activations give the same bits", async () => {
-    const { config, economy } = setting;
-    const keptLayers = economy.keptLayers === 0 ? config.numHiddenLayers : 0;
-    const other = await compiled({ ...setting, economy: { ...economy, keptLayers } });
+    const { config, memoryChoice } = setting;
+    const keptLayers = memoryChoice.keptLayers === 0 ? config.numHiddenLayers : 0;
+    const other = await compiled({ ...setting, memoryChoice: { ...memoryChoice, keptLayers } });
     expect(await train(other, setting)).toEqual(curve);
     other.dispose();
   });

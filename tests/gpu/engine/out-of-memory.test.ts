@@ -1,4 +1,4 @@
-// A device without room: the next smaller economy is tried, and training goes on with the same
+// A device without room: the next smaller memory choice is tried, and training goes on with the same
 // numbers.
 import { expect, test } from "vitest";
 import { createWebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
@@ -56,14 +56,14 @@ async function open(opened: OpenDevice) {
 test("layers are computed twice first, then fewer rows go through at a time; the loss is the same", async () => {
   const roomy = await openDevice(navigator.gpu);
   const whole = await open(roomy);
-  expect(whole.economy).toEqual({ rowsPerPass: 3, keptLayers: 3 });
+  expect(whole.memoryChoice).toEqual({ rowsPerPass: 3, keptLayers: 3 });
   const expected = await whole.step([batch], hyper);
 
   const narrow = await openDevice(navigator.gpu);
   withoutRoom(narrow, 3);
   const small = await open(narrow);
   // 3 kept layers, then 1, then none, then two rows at a time.
-  expect(small.economy).toEqual({ rowsPerPass: 2, keptLayers: 0 });
+  expect(small.memoryChoice).toEqual({ rowsPerPass: 2, keptLayers: 0 });
   expect(small.planned.totalBytes).toBeLessThan(whole.planned.totalBytes);
   const actual = await small.step([batch], hyper);
   expect(Math.abs(actual.lossSum / expected.lossSum - 1)).toBeLessThan(1e-6);
@@ -129,7 +129,7 @@ test("working memory too large for one binding goes through fewer rows at a time
     progress: () => undefined,
     signal: new AbortController().signal,
   });
-  expect(engine.economy).toEqual({ rowsPerPass: 2, keptLayers: 0 });
+  expect(engine.memoryChoice).toEqual({ rowsPerPass: 2, keptLayers: 0 });
   engine.dispose();
   expect(opened.fault()).toBeNull();
   opened.device.destroy();

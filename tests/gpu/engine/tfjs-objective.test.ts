@@ -71,7 +71,7 @@ async function compiled(
   const engine = await createWebGpuEngine({
     ...common(config),
     opened,
-    economy: { rowsPerPass: rows, keptLayers: 1 },
+    memoryChoice: { rowsPerPass: rows, keptLayers: 1 },
     objective,
   });
   engine.writeState(madeUpAdapter(config, lora));

@@ -3,7 +3,10 @@ import { BatchTables } from "../../../src/engine/webgpu/batch-tables.ts";
 import { createWebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
 import { backwardLayer } from "../../../src/engine/webgpu/layers/layer-backward.ts";
 import { forwardLayer } from "../../../src/engine/webgpu/layers/layer-forward.ts";
-import { describeNetwork, type Network } from "../../../src/engine/webgpu/model-tensors.ts";
+import {
+  describeModelTensors,
+  type ModelTensors,
+} from "../../../src/engine/webgpu/model-tensors.ts";
 import { weightShapes } from "../../../src/model/weights/weight-store.ts";
 import { openGpuMachine } from "../../../src/gpu/gpu-machine.ts";
 import {
@@ -56,7 +59,7 @@ export async function openCompiled(): Promise<CompiledRacer> {
 
 async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<BlockContender> {
   const { config, tokens } = inputs;
-  const network = describeNetwork(
+  const model = describeModelTensors(
     config,
     lora,
     weightShapes(config, { format: "f32" }),
@@ -66,22 +69,22 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Bl
   const tables = new BatchTables(tokens, config.slidingWindow);
   const x = persistent("x", inputs.x.length);
   const loss = persistent("loss", 1);
-  const program = blockProgram(network, tables, x, loss);
+  const program = blockProgram(model, tables, x, loss);
   const runner = await Runner.create(opened, [program]);
   await runner.prepare([program]);
   runner.write(x, inputs.x);
   for (const [name, values] of inputs.weights) {
-    const tensor = network.weights.get(name)?.tensors["weight"];
+    const tensor = model.weights.get(name)?.tensors["weight"];
     if (tensor !== undefined) {
       runner.write(tensor, values);
     }
   }
-  runner.write(network.adapter.values, flatAdapter(network, inputs));
-  for (const { rope, cosSin } of network.rotations) {
+  runner.write(model.adapter.values, flatAdapter(model, inputs));
+  for (const { rope, cosSin } of model.rotations) {
     runner.write(cosSin, ropeTable(inverseFrequencies(config.headDim, rope), tokens));
   }
   runner.write(tables.tensor, causalTables(tables));
-  const zeros = new Float32Array(network.adapter.elements);
+  const zeros = new Float32Array(model.adapter.elements);
   return {
     async run(times) {
       for (let time = 0; time < times; time++) {
@@ -91,10 +94,10 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Bl
     },
     async result() {
       // Gradients add up from run to run, so the last one is taken by itself.
-      runner.write(network.adapter.gradients, zeros);
+      runner.write(model.adapter.gradients, zeros);
       runner.run(program);
       const [value = NaN] = new Float32Array(await runner.read(loss));
-      const gradients = new Float32Array(await runner.read(network.adapter.gradients));
+      const gradients = new Float32Array(await runner.read(model.adapter.gradients));
       return { loss: value, gradNorm: normOf([gradients]) };
     },
     dispose() {
@@ -103,19 +106,19 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Bl
   };
 }
 
-function blockProgram(network: Network, tables: BatchTables, x: Tensor, loss: Tensor): Program {
+function blockProgram(model: ModelTensors, tables: BatchTables, x: Tensor, loss: Tensor): Program {
   const out: Dispatch[] = [];
-  const elements = tables.tokens * network.config.hiddenSize;
+  const elements = tables.tokens * model.config.hiddenSize;
   const mode = { hasAdapter: true, hasDropout: false };
-  const call = { network, tables, mode, layer: 0, input: x };
+  const call = { model, tables, mode, layer: 0, input: x };
   const { trace, output: y } = forwardLayer(call, out);
   const dx = scratch("dx", elements);
   out.push(...meanSquare(elements, { y, dy: dx, loss }));
-  backwardLayer({ network, tables, layer: 0, trace, dx, needsInput: false }, out);
+  backwardLayer({ model, tables, layer: 0, trace, dx, needsInput: false }, out);
   return { name: "block", dispatches: out };
 }
 
-function flatAdapter({ adapter }: Network, { adapter: given }: BlockInputs) {
+function flatAdapter({ adapter }: ModelTensors, { adapter: given }: BlockInputs) {
   const moments = (size: number) => new Float32Array(size);
   const tensors = given.map(({ name, shape, values }) => ({
     name,

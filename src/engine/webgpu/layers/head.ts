@@ -15,7 +15,7 @@ import { clear, gatherRows, scatterAddRows } from "../../../kernels/rows/kernel.
 import { embeddingName, finalNormName, headName } from "../../../model/tensors.ts";
 import type { BatchTables } from "../batch-tables.ts";
 import { pauseForChunk, type Exchange } from "../exchange.ts";
-import { vectorOf, weightOf, type Network } from "../model-tensors.ts";
+import { vectorOf, weightOf, type ModelTensors } from "../model-tensors.ts";
 import type { ModelConfig } from "../../../model/config/model-config.ts";
 
 /** Logits of a chunk take at most this much. */
@@ -29,7 +29,7 @@ export function chunkRowsOf({ vocabSize }: ModelConfig, tokens: number): number 
 }
 
 export interface HeadCall {
-  network: Network;
+  model: ModelTensors;
   tables: BatchTables;
   /** [tokens, hidden] above the last layer. */
   x: Tensor;
@@ -39,9 +39,9 @@ export interface HeadCall {
 
 /** Adds the batch's loss to the metrics; answers dx [tokens, hidden]. */
 export function lossAndGradient(call: HeadCall, out: Dispatch[]): Tensor {
-  const { network, tables } = call;
-  const dx = scratch("d hidden", tables.tokens * network.config.hiddenSize);
-  out.push(clear(tables.tokens * network.config.hiddenSize, { x: dx }));
+  const { model, tables } = call;
+  const dx = scratch("d hidden", tables.tokens * model.config.hiddenSize);
+  out.push(clear(tables.tokens * model.config.hiddenSize, { x: dx }));
   forChunks(call, out, (chunk, losses) => {
     if (call.exchange === undefined) {
       out.push(crossEntropy(shapeOf(call, chunk), tensorsOf(call, chunk, losses)));
@@ -60,8 +60,8 @@ export function lossOnly(call: HeadCall, out: Dispatch[]): void {
   });
 }
 
-function shapeOf({ network }: HeadCall, { first, count }: Chunk): ChunkShape {
-  const { vocabSize: vocabulary, logitSoftcap: softcap } = network.config;
+function shapeOf({ model }: HeadCall, { first, count }: Chunk): ChunkShape {
+  const { vocabSize: vocabulary, logitSoftcap: softcap } = model.config;
   return { firstRow: first, rows: count, vocabulary, softcap };
 }
 
@@ -79,53 +79,53 @@ interface Chunk {
 }
 
 function forChunks(
-  { network, tables, x, exchange }: HeadCall,
+  { model, tables, x, exchange }: HeadCall,
   out: Dispatch[],
   visit: (chunk: Chunk, losses: Tensor) => void,
 ): void {
-  const { hiddenSize: width, vocabSize } = network.config;
+  const { hiddenSize: width, vocabSize } = model.config;
   const quads = Math.ceil(tables.tokens / 4) * 4;
   const losses = exchange?.losses ?? scratch("losses", quads);
   out.push(clear(quads, { x: losses }));
-  const chunkRows = chunkRowsOf(network.config, tables.tokens);
+  const chunkRows = chunkRowsOf(model.config, tables.tokens);
   for (let first = 0; first < tables.tokens; first += chunkRows) {
     const count = Math.min(chunkRows, tables.tokens - first);
     const rows = scratch("supervised rows", count * width);
     const logits = exchange?.logits ?? scratch("logits", count * logitStride(vocabSize));
     const supervised = { rows: tables.view("supervised"), x, y: rows };
     out.push(gatherRows({ first, count, width }, supervised));
-    const { normed, rstd } = finalNorm(network, rows, count, first, out);
+    const { normed, rstd } = finalNorm(model, rows, count, first, out);
     out.push(
       linear(count, {
         x: normed,
-        weight: headOf(network),
+        weight: headOf(model),
         y: logits,
-        tile: network.tiles.wide,
+        tile: model.tiles.wide,
         skipUpToRows: first,
       }),
     );
     visit({ first, count, rows, rstd, logits }, losses);
   }
-  out.push(lossSum(tables.tokens, { losses, metrics: network.metrics }));
+  out.push(lossSum(tables.tokens, { losses, metrics: model.metrics }));
 }
 
 function backwardChunk(
-  { network, tables }: HeadCall,
+  { model, tables }: HeadCall,
   { first, count, rows, rstd, logits }: Chunk,
   dx: Tensor,
   out: Dispatch[],
 ): void {
-  const { hiddenSize: width, normOffset: offset } = network.config;
+  const { hiddenSize: width, normOffset: offset } = model.config;
   const dNormed = scratch("d normed rows", count * width);
   const dRows = scratch("d rows", count * width);
   const skipUpToRows = first;
-  const weight = vectorOf(network, finalNormName);
+  const weight = vectorOf(model, finalNormName);
   out.push(
     linearBackward(count, {
       x: logits,
-      weight: headOf(network),
+      weight: headOf(model),
       y: dNormed,
-      tile: network.tiles.wideBackward,
+      tile: model.tiles.wideBackward,
       skipUpToRows,
     }),
     {
@@ -141,20 +141,20 @@ function backwardChunk(
 
 /** The norm below the head. @param first supervised row of the chunk; -1 is always done */
 export function finalNorm(
-  network: Network,
+  model: ModelTensors,
   x: Tensor,
   rows: number,
   first: number,
   out: Dispatch[],
 ): { normed: Tensor; rstd: Tensor } {
-  const { hiddenSize: width, normOffset: offset, rmsNormEps: epsilon } = network.config;
+  const { hiddenSize: width, normOffset: offset, rmsNormEps: epsilon } = model.config;
   const normed = scratch("normed rows", rows * width);
   const rstd = scratch("scale of rows", rows);
-  const tensors = { x, weight: vectorOf(network, finalNormName), y: normed, rstd };
+  const tensors = { x, weight: vectorOf(model, finalNormName), y: normed, rstd };
   out.push({ ...rmsNorm({ rows, width, offset, epsilon }, tensors), skipUpToRows: first });
   return { normed, rstd };
 }
 
-export function headOf(network: Network) {
-  return weightOf(network, network.config.tieWordEmbeddings ? embeddingName : headName);
+export function headOf(model: ModelTensors) {
+  return weightOf(model, model.config.tieWordEmbeddings ? embeddingName : headName);
 }

@@ -1,10 +1,10 @@
 // Queries and keys between their projections and attention: normed head by head where the model
-// does so, then turned by their position. And the gradients back.
+// has such norms, then rotated by position (RoPE); and the gradients backward.
 import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
 import { rope, ropeBackward } from "../../../kernels/rope/kernel.ts";
 import { attentionFactor } from "../../../model/config/rope-frequencies.ts";
 import type { BatchTables } from "../batch-tables.ts";
-import { rotationOf, type Network } from "../model-tensors.ts";
+import { rotationOf, type ModelTensors } from "../model-tensors.ts";
 import { backwardNorm, forwardNorm } from "./norm.ts";
 import { moduleOf } from "./projection.ts";
 
@@ -20,20 +20,20 @@ export interface PreparedHeads extends Heads {
 }
 
 export interface HeadsCall {
-  network: Network;
+  model: ModelTensors;
   tables: BatchTables;
   layer: number;
 }
 
 /**
  * What attention takes. Heads that are normed are new tensors, and may be made again from the
- * projections, to the same bits; others are turned in the projections' own place.
+ * projections, to the same bits; others are rotated in place.
  */
 export function prepareHeads(call: HeadsCall, projected: Heads, out: Dispatch[]): PreparedHeads {
-  const heads = call.network.config.hasQkNorm
+  const heads = call.model.config.hasQkNorm
     ? normed(call, projected, out)
     : { ...projected, scales: null };
-  turn(call, heads, rope, out);
+  rotate(call, heads, rope, out);
   return heads;
 }
 
@@ -45,7 +45,7 @@ export function backThroughHeads(
   gradients: Heads,
   out: Dispatch[],
 ): Heads {
-  turn(call, gradients, ropeBackward, out);
+  rotate(call, gradients, ropeBackward, out);
   if (scales === null) {
     return gradients;
   }
@@ -53,7 +53,7 @@ export function backThroughHeads(
     const norm = headNorm(call, kind, projected[kind]);
     const dx = scratch(`${norm.name} gradient`, norm.rows * norm.width);
     const tensors = { rstd: scales[kind], dy: gradients[kind], dx, accumulates: false };
-    backwardNorm(call.network, norm, tensors, out);
+    backwardNorm(call.model, norm, tensors, out);
     return dx;
   };
   return { query: back("query"), key: back("key") };
@@ -61,24 +61,24 @@ export function backThroughHeads(
 
 function normed(call: HeadsCall, projected: Heads, out: Dispatch[]): PreparedHeads {
   const norm = (kind: keyof Heads) =>
-    forwardNorm(call.network, headNorm(call, kind, projected[kind]), out);
+    forwardNorm(call.model, headNorm(call, kind, projected[kind]), out);
   const [query, key] = [norm("query"), norm("key")];
   return { query: query.y, key: key.y, scales: { query: query.rstd, key: key.rstd } };
 }
 
-function headNorm({ network, tables, layer }: HeadsCall, kind: keyof Heads, x: Tensor) {
-  const { headDim: width } = network.config;
+function headNorm({ model, tables, layer }: HeadsCall, kind: keyof Heads, x: Tensor) {
+  const { headDim: width } = model.config;
   const name = kind === "query" ? "self_attn.q_norm" : "self_attn.k_norm";
-  return { name: moduleOf(layer, name), x, rows: tables.tokens * countOf(network, kind), width };
+  return { name: moduleOf(layer, name), x, rows: tables.tokens * countOf(model, kind), width };
 }
 
-function turn(
-  { network, tables, layer }: HeadsCall,
+function rotate(
+  { model, tables, layer }: HeadsCall,
   heads: Heads,
   kernel: typeof rope,
   out: Dispatch[],
 ): void {
-  const rotation = rotationOf(network, layer);
+  const rotation = rotationOf(model, layer);
   if (rotation === null) {
     return;
   }
@@ -86,16 +86,16 @@ function turn(
   const positions = tables.view("positions");
   const shape = {
     rows: tables.tokens,
-    headDim: network.config.headDim,
+    headDim: model.config.headDim,
     scale: attentionFactor(rotation.rope),
   };
   for (const kind of ["query", "key"] as const) {
     out.push(
-      kernel({ ...shape, heads: countOf(network, kind) }, { x: heads[kind], positions, cosSin }),
+      kernel({ ...shape, heads: countOf(model, kind) }, { x: heads[kind], positions, cosSin }),
     );
   }
 }
 
-function countOf({ config }: Network, kind: keyof Heads): number {
+function countOf({ config }: ModelTensors, kind: keyof Heads): number {
   return kind === "query" ? config.numAttentionHeads : config.numKeyValueHeads;
 }

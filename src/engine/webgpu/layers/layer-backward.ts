@@ -14,12 +14,12 @@ import {
   normsOf,
   widthsOf,
 } from "./layer-shape.ts";
-import type { Network } from "../model-tensors.ts";
+import type { ModelTensors } from "../model-tensors.ts";
 import { backwardNorm } from "./norm.ts";
 import { backLinear, backProject, moduleOf } from "./projection.ts";
 
 export interface LayerBackward {
-  network: Network;
+  model: ModelTensors;
   tables: BatchTables;
   layer: number;
   trace: LayerTrace;
@@ -30,9 +30,9 @@ export interface LayerBackward {
 }
 
 export function backwardLayer(call: LayerBackward, out: Dispatch[]): void {
-  const { network, layer, needsInput } = call;
-  const learns = (path: string) => network.adapter.targets.has(moduleOf(layer, path));
-  const needsHeads = needsInput || headProjections(network.config).some(({ path }) => learns(path));
+  const { model, layer, needsInput } = call;
+  const learns = (path: string) => model.adapter.targets.has(moduleOf(layer, path));
+  const needsHeads = needsInput || headProjections(model.config).some(({ path }) => learns(path));
   const needsAttention = needsHeads || learns("self_attn.o_proj");
   backwardMlp(call, needsAttention, out);
   if (needsAttention) {
@@ -42,10 +42,10 @@ export function backwardLayer(call: LayerBackward, out: Dispatch[]): void {
 
 /** @param needsInput whether dx is to become the gradient of `middle` */
 function backwardMlp(call: LayerBackward, needsInput: boolean, out: Dispatch[]): void {
-  const { network, tables, layer, trace } = call;
-  const { intermediateSize: width, activation: gateFunction } = network.config;
+  const { model, tables, layer, trace } = call;
+  const { intermediateSize: width, activation: gateFunction } = model.config;
   const { linears, gate, up, middle, rstd2 } = trace;
-  const { beforeMlp, afterMlp } = normsOf(network.config);
+  const { beforeMlp, afterMlp } = normsOf(model.config);
   const dAct = scratch(`layer ${layer} d activation`, tables.tokens * width);
   const dBranch = gradientOfBranch(call, afterMlp, trace.afterMlp, out);
   const act = activation(linears, trace, out);
@@ -53,13 +53,13 @@ function backwardMlp(call: LayerBackward, needsInput: boolean, out: Dispatch[]):
   backLinear(linears, { path: "mlp.down_proj", x: act, dy: dBranch, dx: flow }, out);
   out.push(gatedMlpBackward(gateFunction, { rows: tables.tokens, width }, { dAct, gate, up }));
   const input = { norm: beforeMlp, x: middle, rstd: rstd2 };
-  backwardInput(call, gateProjections(network.config), input, [gate, up], needsInput, out);
+  backwardInput(call, gateProjections(model.config), input, [gate, up], needsInput, out);
 }
 
 /** @param needsHeads whether the gradient goes on past the output projection */
 function backwardAttention(call: LayerBackward, needsHeads: boolean, out: Dispatch[]): void {
-  const { network, tables, layer, trace, needsInput } = call;
-  const { config } = network;
+  const { model, tables, layer, trace, needsInput } = call;
+  const { config } = model;
   const { beforeAttention, afterAttention } = normsOf(config);
   const { linears, attended: x, input, rstd1 } = trace;
   const dAttended = scratch(
@@ -78,8 +78,8 @@ function backwardAttention(call: LayerBackward, needsHeads: boolean, out: Dispat
 
 /** Gradients of queries, keys and values as they were projected. */
 function backwardHeads(call: LayerBackward, dAttended: Tensor, out: Dispatch[]): Tensor[] {
-  const { network, tables, layer, trace } = call;
-  const { config } = network;
+  const { model, tables, layer, trace } = call;
+  const { config } = model;
   const { queryWidth, keyWidth } = widthsOf(config);
   const tensor = (name: string, width: number) =>
     scratch(`layer ${layer} d ${name}`, tables.tokens * width);
@@ -113,22 +113,22 @@ function backwardHeads(call: LayerBackward, dAttended: Tensor, out: Dispatch[]):
  * holds the residual's gradient.
  */
 function backwardInput(
-  { network, tables, layer, trace, dx }: LayerBackward,
+  { model, tables, layer, trace, dx }: LayerBackward,
   projections: ReturnType<typeof headProjections>,
   { norm, x, rstd }: { norm: string; x: Tensor; rstd: Tensor },
   gradients: readonly Tensor[],
   needsInput: boolean,
   out: Dispatch[],
 ): void {
-  const shape = { rows: tables.tokens, width: network.config.hiddenSize };
-  const normed = normedInput({ network, tables, layer }, norm, x, out).y;
+  const shape = { rows: tables.tokens, width: model.config.hiddenSize };
+  const normed = normedInput({ model, tables, layer }, norm, x, out).y;
   const dNormed = needsInput
     ? scratch(`layer ${layer} d ${norm} output`, shape.rows * shape.width)
     : null;
   backProject(trace.linears, projections, { x: normed, gradients, dx: dNormed }, out);
   if (dNormed !== null) {
     const tensors = { rstd, dy: dNormed, dx, accumulates: true };
-    backwardNorm(network, { name: moduleOf(layer, norm), x, ...shape }, tensors, out);
+    backwardNorm(model, { name: moduleOf(layer, norm), x, ...shape }, tensors, out);
   }
 }
 
@@ -137,7 +137,7 @@ function backwardInput(
  * that ends the branch.
  */
 function gradientOfBranch(
-  { network, tables, layer, dx }: LayerBackward,
+  { model, tables, layer, dx }: LayerBackward,
   name: string | null,
   norm: BranchNorm | null,
   out: Dispatch[],
@@ -146,9 +146,9 @@ function gradientOfBranch(
     return dx;
   }
   const { x, rstd } = norm;
-  const shape = { rows: tables.tokens, width: network.config.hiddenSize };
+  const shape = { rows: tables.tokens, width: model.config.hiddenSize };
   const gradient = scratch(`layer ${layer} d ${name} input`, shape.rows * shape.width);
   const tensors = { rstd, dy: dx, dx: gradient, accumulates: false };
-  backwardNorm(network, { name: moduleOf(layer, name), x, ...shape }, tensors, out);
+  backwardNorm(model, { name: moduleOf(layer, name), x, ...shape }, tensors, out);
   return gradient;
 }

@@ -17,7 +17,7 @@ import {
   widthsOf,
 } from "./layer-shape.ts";
 import type { ForwardMode } from "./linear.ts";
-import type { Network } from "../model-tensors.ts";
+import type { ModelTensors } from "../model-tensors.ts";
 import { forwardNorm } from "./norm.ts";
 import { applyLinear, moduleOf, project, type LayerLinears } from "./projection.ts";
 
@@ -62,7 +62,7 @@ export interface LayerCache {
 }
 
 export interface LayerCall {
-  network: Network;
+  model: ModelTensors;
   tables: BatchTables;
   mode: ForwardMode;
   layer: number;
@@ -97,10 +97,10 @@ export function remakeLayer(call: LayerCall, out: Dispatch[]): LayerTrace {
 
 /** The layer up to the MLP's activation. */
 function forwardToGate(call: LayerCall, out: Dispatch[]): Omit<LayerTrace, "afterMlp"> {
-  const { network, tables, mode, layer, input } = call;
-  const { config } = network;
+  const { model, tables, mode, layer, input } = call;
+  const { config } = model;
   const { beforeAttention, afterAttention, beforeMlp } = normsOf(config);
-  const linears: LayerLinears = { network, layer, tokens: tables.tokens, traces: new Map() };
+  const linears: LayerLinears = { model, layer, tokens: tables.tokens, traces: new Map() };
   const normed1 = normedInput(call, beforeAttention, input, out);
   const [query, key, value] = project(linears, mode, headProjections(config), normed1.y, out);
   invariant(
@@ -138,7 +138,7 @@ function forwardFromGate(
   out: Dispatch[],
 ): { output: Tensor; afterMlp: BranchNorm | null } {
   const act = activation(linears, { gate, up }, out);
-  const { afterMlp } = normsOf(call.network.config);
+  const { afterMlp } = normsOf(call.model.config);
   const branch = { path: "mlp.down_proj", x: act, norm: afterMlp, residual: middle };
   const { output, norm } = addBranch(call, linears, branch, out);
   return { output, afterMlp: norm };
@@ -154,7 +154,7 @@ function addBranch(
   { path, x, norm, residual }: { path: string; x: Tensor; norm: string | null; residual: Tensor },
   out: Dispatch[],
 ): { output: Tensor; norm: BranchNorm | null } {
-  const width = call.network.config.hiddenSize;
+  const width = call.model.config.hiddenSize;
   if (norm === null) {
     return {
       output: applyLinear(linears, call.mode, { path, x, width, residual }, out),
@@ -168,13 +168,13 @@ function addBranch(
 }
 
 function attend(
-  { network, tables, layer, cache }: LayerCall,
+  { model, tables, layer, cache }: LayerCall,
   { query, key }: Heads,
   value: Tensor,
   out: Dispatch[],
 ): { attended: Tensor; logSumExp: Tensor } {
   const tokens = tables.tokens;
-  const { config } = network;
+  const { config } = model;
   const { queryWidth, keyWidth } = widthsOf(config);
   const attended = scratch(`layer ${layer} attended`, tokens * queryWidth);
   const logSumExp = scratch(`layer ${layer} log-sum-exp`, tokens * config.numAttentionHeads);
@@ -207,11 +207,11 @@ function attend(
 
 /** f(gate) * up, made again rather than kept. */
 export function activation(
-  { network, layer, tokens }: LayerLinears,
+  { model, layer, tokens }: LayerLinears,
   { gate, up }: Pick<LayerTrace, "gate" | "up">,
   out: Dispatch[],
 ): Tensor {
-  const { intermediateSize: width, activation } = network.config;
+  const { intermediateSize: width, activation } = model.config;
   const act = scratch(`layer ${layer} activation`, tokens * width);
   out.push(gatedMlp(activation, { rows: tokens, width }, { gate, up, act }));
   return act;
@@ -222,11 +222,11 @@ export function activation(
  * rather than kept.
  */
 export function normedInput(
-  { network, tables, layer }: Pick<LayerCall, "network" | "tables" | "layer">,
+  { model, tables, layer }: Pick<LayerCall, "model" | "tables" | "layer">,
   name: string,
   x: Tensor,
   out: Dispatch[],
 ): { y: Tensor; rstd: Tensor } {
-  const shape = { rows: tables.tokens, width: network.config.hiddenSize };
-  return forwardNorm(network, { name: moduleOf(layer, name), x, ...shape }, out);
+  const shape = { rows: tables.tokens, width: model.config.hiddenSize };
+  return forwardNorm(model, { name: moduleOf(layer, name), x, ...shape }, out);
 }

@@ -1,5 +1,5 @@
 // What the description of a model means for the dispatches of a layer: widths, which linears there
-// are, how it attends and turns.
+// are, its attention and its RoPE.
 import type { AttentionShape } from "../../../kernels/attention/kernel.ts";
 import type { ModelConfig, Rope } from "../../../model/config/model-config.ts";
 
@@ -59,7 +59,7 @@ export function normsOf({ hasSandwichNorms }: ModelConfig) {
       } as const);
 }
 
-/** By what a layer turns queries and keys; null where it does not. */
+/** RoPE parameters of a layer; null for a layer without RoPE. */
 export function ropeOf(config: ModelConfig, layer: number): Rope | null {
   const kind = config.layers[layer];
   if (kind?.hasRope !== true) {

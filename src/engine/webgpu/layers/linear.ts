@@ -11,7 +11,7 @@ import {
 import { matvec, maxMatvecRows } from "../../../kernels/matvec/kernel.ts";
 import { addBias } from "../../../kernels/rows/kernel.ts";
 import type { PlacedTarget } from "../adapter-layout.ts";
-import { vectorOf, weightOf, type Network } from "../model-tensors.ts";
+import { vectorOf, weightOf, type ModelTensors } from "../model-tensors.ts";
 
 export interface LinearCall {
   /** e.g. `model.layers.0.self_attn.q_proj` */
@@ -37,39 +37,39 @@ export interface ForwardMode {
  * nothing of it.
  */
 export function forwardLinear(
-  network: Network,
+  model: ModelTensors,
   mode: ForwardMode,
   { module, x, tokens }: LinearCall,
   y: Tensor,
   residual: Tensor | undefined,
   out: Dispatch[],
 ): LinearTrace {
-  const weight = weightOf(network, `${module}.weight`);
-  const target = mode.hasAdapter ? network.adapter.targets.get(module) : undefined;
+  const weight = weightOf(model, `${module}.weight`);
+  const target = mode.hasAdapter ? model.adapter.targets.get(module) : undefined;
   const added = residual === undefined ? {} : { residual };
   let low: Tensor | null = null;
   if (target === undefined) {
-    out.push(product(network, tokens, { x, weight, y, ...added }));
+    out.push(product(model, tokens, { x, weight, y, ...added }));
   } else {
-    const { rank, scaling } = network.adapter;
+    const { rank, scaling } = model.adapter;
     low = scratch(`${module} low`, tokens * rank);
-    const input = mode.hasDropout ? dropped(network, target, x, tokens, out) : x;
+    const input = mode.hasDropout ? dropped(model, target, x, tokens, out) : x;
     const lora = { low, matrix: target.b, rank, scaling };
     out.push(
-      product(network, tokens, { x: input, weight: matrixA(network, target), y: low }),
-      product(network, tokens, { x, weight, y, lora, ...added }),
+      product(model, tokens, { x: input, weight: matrixA(model, target), y: low }),
+      product(model, tokens, { x, weight, y, lora, ...added }),
     );
   }
   const bias = `${module}.bias`;
-  if (network.weights.has(bias)) {
+  if (model.weights.has(bias)) {
     const shape = { rows: tokens, width: weight.rows };
-    out.push(addBias(shape, { x: y, bias: vectorOf(network, bias) }));
+    out.push(addBias(shape, { x: y, bias: vectorOf(model, bias) }));
   }
   return { low };
 }
 
 /** Forward product with the kernel for so many rows and columns. */
-export function product({ tiles }: Network, rows: number, parts: MatmulParts): Dispatch {
+export function product({ tiles }: ModelTensors, rows: number, parts: MatmulParts): Dispatch {
   if (rows <= maxMatvecRows) {
     return matvec(rows, parts);
   }
@@ -81,23 +81,23 @@ export function product({ tiles }: Network, rows: number, parts: MatmulParts): D
  * @param dx null when nothing below learns
  */
 export function backwardLinear(
-  network: Network,
+  model: ModelTensors,
   { module, x, tokens }: LinearCall,
   { low }: LinearTrace,
   dy: Tensor,
   dx: { tensor: Tensor; accumulates: boolean } | null,
   out: Dispatch[],
 ): void {
-  const { rank, scaling, targets } = network.adapter;
+  const { rank, scaling, targets } = model.adapter;
   const target = targets.get(module);
-  const hasDropout = network.dropoutRate > 0;
+  const hasDropout = model.dropoutRate > 0;
   let up: Tensor | null = null;
   if (target !== undefined && low !== null) {
     up = scratch(`${module} up`, tokens * rank);
-    const input = hasDropout ? dropped(network, target, x, tokens, out) : x;
+    const input = hasDropout ? dropped(model, target, x, tokens, out) : x;
     const shape = { tokens, rank, scaling };
     out.push(
-      linearBackward(tokens, { x: dy, weight: matrixB(network, target), y: up, tile: "narrow" }),
+      linearBackward(tokens, { x: dy, weight: matrixB(model, target), y: up, tile: "narrow" }),
       ...gradientOfB(
         { ...shape, width: target.outFeatures },
         { low, dy, gradient: target.gradientB },
@@ -111,7 +111,7 @@ export function backwardLinear(
   if (dx === null) {
     return;
   }
-  const weight = weightOf(network, `${module}.weight`);
+  const weight = weightOf(model, `${module}.weight`);
   const isFused = target !== undefined && up !== null && !hasDropout;
   out.push(
     linearBackward(tokens, {
@@ -120,17 +120,17 @@ export function backwardLinear(
       y: dx.tensor,
       ...(isFused && { lora: { low: up as Tensor, matrix: target.a, rank, scaling } }),
       ...(dx.accumulates && { residual: dx.tensor }),
-      tile: network.tiles.wideBackward,
+      tile: model.tiles.wideBackward,
     }),
   );
   if (target !== undefined && up !== null && hasDropout) {
-    backThroughDropout(network, target, up, tokens, dx.tensor, out);
+    backThroughDropout(model, target, up, tokens, dx.tensor, out);
   }
 }
 
 /** dx += mask * (s up A): the mask lies between x and A, so it cannot join the product's sum. */
 function backThroughDropout(
-  network: Network,
+  model: ModelTensors,
   target: PlacedTarget,
   up: Tensor,
   tokens: number,
@@ -140,22 +140,22 @@ function backThroughDropout(
   const { inFeatures: width, index } = target;
   const flow = scratch(`${target.module} flow`, tokens * width);
   out.push(
-    linearBackward(tokens, { x: up, weight: matrixA(network, target), y: flow }),
+    linearBackward(tokens, { x: up, weight: matrixA(model, target), y: flow }),
     dropoutAdd(
       {
         rows: tokens,
         width,
-        rate: network.dropoutRate,
+        rate: model.dropoutRate,
         streamIndex: index,
-        scale: network.adapter.scaling,
+        scale: model.adapter.scaling,
       },
-      { streams: network.streams, x: flow, y: dx },
+      { streams: model.streams, x: flow, y: dx },
     ),
   );
 }
 
 function dropped(
-  { dropoutRate: rate, streams }: Network,
+  { dropoutRate: rate, streams }: ModelTensors,
   { module, inFeatures: width, index }: PlacedTarget,
   x: Tensor,
   tokens: number,
@@ -167,12 +167,12 @@ function dropped(
 }
 
 /** A [rank, in] as the right-hand side of a product. */
-function matrixA({ adapter }: Network, { a, inFeatures }: PlacedTarget): Matrix {
+function matrixA({ adapter }: ModelTensors, { a, inFeatures }: PlacedTarget): Matrix {
   return asMatrix(a, adapter.rank, inFeatures);
 }
 
 /** B [out, rank]. */
-function matrixB({ adapter }: Network, { b, outFeatures }: PlacedTarget): Matrix {
+function matrixB({ adapter }: ModelTensors, { b, outFeatures }: PlacedTarget): Matrix {
   return asMatrix(b, outFeatures, adapter.rank);
 }
 

@@ -5,11 +5,11 @@ import { joinColumns, splitColumns, type Parts } from "../../../kernels/columns/
 import { invariant } from "../../../util/assert.ts";
 import type { Projection } from "./layer-shape.ts";
 import { backwardLinear, forwardLinear, type ForwardMode, type LinearTrace } from "./linear.ts";
-import type { Network } from "../model-tensors.ts";
+import type { ModelTensors } from "../model-tensors.ts";
 
 /** The linears of one layer. */
 export interface LayerLinears {
-  network: Network;
+  model: ModelTensors;
   layer: number;
   tokens: number;
   /** What forward leaves for backward, by module name. */
@@ -18,26 +18,26 @@ export interface LayerLinears {
 
 /** y [tokens, width] = the layer's linear (x) (+ residual). */
 export function applyLinear(
-  { network, layer, tokens, traces }: LayerLinears,
+  { model, layer, tokens, traces }: LayerLinears,
   mode: ForwardMode,
   { path, x, width, residual }: { path: string; x: Tensor; width: number; residual?: Tensor },
   out: Dispatch[],
 ): Tensor {
   const module = moduleOf(layer, path);
   const y = scratch(module, tokens * width);
-  traces.set(module, forwardLinear(network, mode, { module, x, tokens }, y, residual, out));
+  traces.set(module, forwardLinear(model, mode, { module, x, tokens }, y, residual, out));
   return y;
 }
 
 /** Adapter gradients of a linear from dy [tokens, out], and dx [tokens, in] unless null. */
 export function backLinear(
-  { network, layer, tokens, traces }: LayerLinears,
+  { model, layer, tokens, traces }: LayerLinears,
   { path, x, dy, dx }: { path: string; x: Tensor; dy: Tensor; dx: Flow | null },
   out: Dispatch[],
 ): void {
   const module = moduleOf(layer, path);
   const trace = traces.get(module) ?? { low: null };
-  backwardLinear(network, { module, x, tokens }, trace, dy, dx, out);
+  backwardLinear(model, { module, x, tokens }, trace, dy, dx, out);
 }
 
 /** Where the gradient of a linear's input goes. */

@@ -1,9 +1,9 @@
-// Bytes of a run by hand, and the economy that a budget gets: within it where anything is, and none
+// Bytes of a run by hand, and the memory choice that a budget gets: within it where anything is, and none
 // better left out.
 import { describe, expect, test } from "vitest";
 import {
   bytesOf,
-  economise,
+  chooseMemory,
   planBytes,
   type PlannedBytes,
 } from "../../../../src/engine/webgpu/budget.ts";
@@ -123,29 +123,29 @@ describe.each([
 
   test("keeps as many layers as a budget has room for, to the byte", () => {
     byKept.forEach(({ totalBytes }, keptLayers) => {
-      expect(economise(options, totalBytes)).toEqual({ rowsPerPass: 5, keptLayers });
+      expect(chooseMemory(options, totalBytes)).toEqual({ rowsPerPass: 5, keptLayers });
       if (keptLayers > 0) {
         const fewer = { rowsPerPass: 5, keptLayers: keptLayers - 1 };
-        expect(economise(options, totalBytes - 1)).toEqual(fewer);
+        expect(chooseMemory(options, totalBytes - 1)).toEqual(fewer);
       }
     });
   });
 
   test("takes fewer rows at a time where no layer can be kept", () => {
-    const smaller = economise(options, bytes(options, 5, 0).totalBytes - 1);
+    const smaller = chooseMemory(options, bytes(options, 5, 0).totalBytes - 1);
     expect(smaller.rowsPerPass).toBe(3);
-    expect(economise(options, bytes(options, 3, 0).totalBytes - 1).rowsPerPass).toBe(2);
-    expect(economise(options, bytes(options, 2, 0).totalBytes - 1).rowsPerPass).toBe(1);
+    expect(chooseMemory(options, bytes(options, 3, 0).totalBytes - 1).rowsPerPass).toBe(2);
+    expect(chooseMemory(options, bytes(options, 2, 0).totalBytes - 1).rowsPerPass).toBe(1);
   });
 
   test("is as small as can be where nothing fits", () => {
-    expect(economise(options, 0)).toEqual({ rowsPerPass: 1, keptLayers: 0 });
+    expect(chooseMemory(options, 0)).toEqual({ rowsPerPass: 1, keptLayers: 0 });
     expect(planBytes(options, 0)).toEqual(bytes(options, 1, 0));
   });
 });
 
 test.each([0.6e9, 0.8e9, 1e9, 1.1e9])("of 30 layers, no more than fit are kept: %i", (budget) => {
-  const { rowsPerPass, keptLayers } = economise(smol, budget);
+  const { rowsPerPass, keptLayers } = chooseMemory(smol, budget);
   expect(rowsPerPass).toBe(1);
   const plan = bytes(smol, 1, keptLayers);
   expect(plan.totalBytes).toBeLessThanOrEqual(budget);

@@ -7,7 +7,7 @@ import {
   requireRoomForWeights,
 } from "../../../../src/engine/webgpu/limits.ts";
 import {
-  describeNetwork,
+  describeModelTensors,
   isSupported,
   rotationOf,
 } from "../../../../src/engine/webgpu/model-tensors.ts";
@@ -21,9 +21,9 @@ const sliding: LayerKind = { isSliding: true, hasRope: true };
 const still: LayerKind = { isSliding: false, hasRope: false };
 const lora = { rank: 4, alpha: 8, dropout: 0, targetModules: ["q_proj"] };
 
-function networkOf(config: ModelConfig) {
+function modelTensorsOf(config: ModelConfig) {
   const shapes = weightShapes(config, { format: "f32" });
-  return describeNetwork(config, lora, shapes, 100, defaultTiles);
+  return describeModelTensors(config, lora, shapes, 100, defaultTiles);
 }
 
 describe("tables of cos and sin", () => {
@@ -33,21 +33,21 @@ describe("tables of cos and sin", () => {
   test("are one for all layers that turn alike, however often it is described", () => {
     const layers = [full, sliding, still];
     const config = { layers, slidingWindow: 4, slidingRope: { theta: 10000, scaling: null } };
-    const network = networkOf(madeUpConfig({ ...config, numHiddenLayers: 3 }));
-    expect(network.rotations).toHaveLength(1);
-    expect(rotationOf(network, 0)).toBe(rotationOf(network, 1));
-    expect(rotationOf(network, 2)).toBeNull();
+    const model = modelTensorsOf(madeUpConfig({ ...config, numHiddenLayers: 3 }));
+    expect(model.rotations).toHaveLength(1);
+    expect(rotationOf(model, 0)).toBe(rotationOf(model, 1));
+    expect(rotationOf(model, 2)).toBeNull();
   });
 
   test("are two where sliding layers turn by frequencies of their own", () => {
     const layers = [sliding, full];
-    const network = networkOf(madeUpConfig({ layers, slidingWindow: 4, rope, slidingRope }));
-    expect([0, 1].map((layer) => rotationOf(network, layer)?.rope)).toEqual([slidingRope, rope]);
-    expect(network.rotations).toHaveLength(2);
+    const model = modelTensorsOf(madeUpConfig({ layers, slidingWindow: 4, rope, slidingRope }));
+    expect([0, 1].map((layer) => rotationOf(model, layer)?.rope)).toEqual([slidingRope, rope]);
+    expect(model.rotations).toHaveLength(2);
   });
 
   test("are none where no layer turns", () => {
-    expect(networkOf(madeUpConfig({ layers: [still, still] })).rotations).toEqual([]);
+    expect(modelTensorsOf(madeUpConfig({ layers: [still, still] })).rotations).toEqual([]);
   });
 });
 
@@ -85,9 +85,9 @@ describe("tensors beyond a device's bindings", () => {
   const ofBytes = (bytes: number) => ({ maxStorageBufferBindingSize: bytes, maxBufferSize: bytes });
 
   test("are refused by name with the format, both sizes and the limit", () => {
-    const { network } = designOf({ format: "f16" });
+    const { model } = designOf({ format: "f16" });
     expect(() => {
-      requireRoomForWeights(network, {
+      requireRoomForWeights(model, {
         maxStorageBufferBindingSize: 2 ** 27,
         maxBufferSize: 2 ** 28,
       });
@@ -95,18 +95,18 @@ describe("tensors beyond a device's bindings", () => {
       "model.embed_tokens.weight takes 604 MB in f16, but one buffer of this GPU holds at most 134 MB (maxStorageBufferBindingSize).",
     );
     expect(() => {
-      requireRoomForWeights(network, { maxStorageBufferBindingSize: 2 ** 30, maxBufferSize: 2e8 });
+      requireRoomForWeights(model, { maxStorageBufferBindingSize: 2 ** 30, maxBufferSize: 2e8 });
     }).toThrow(/at most 200 MB \(maxBufferSize\)/);
-    requireRoomForWeights(network, ofBytes(2 ** 30));
+    requireRoomForWeights(model, ofBytes(2 ** 30));
   });
 
   test("fit in a smaller format", () => {
     const table = 262_144 * 1152;
-    const { network, programs } = designOf({ format: "q4", groupSize: 64 });
-    requireRoomForWeights(network, ofBytes(table / 2));
+    const { model, programs } = designOf({ format: "q4", groupSize: 64 });
+    requireRoomForWeights(model, ofBytes(table / 2));
     requireRoomForTensors(programs, ofBytes(table / 2));
     expect(() => {
-      requireRoomForWeights(network, ofBytes(table / 2 - 4));
+      requireRoomForWeights(model, ofBytes(table / 2 - 4));
     }).toThrow(/in q4/);
   });
 
