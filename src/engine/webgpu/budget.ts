@@ -71,15 +71,15 @@ function tensorsOf(dispatches: Program["dispatches"]): Tensor[] {
 }
 
 /**
- * The fastest memory choice whose plan stays within the budget: as many rows at a time as fit, then as
- * many kept layers.
+ * The fastest memory choice whose plan stays within the budget: as many rows at a time as fit, then
+ * as many kept layers.
  * @returns the smallest there is where none fits
  */
 export function chooseMemory(options: DesignOptions, budgetBytes: number): MemoryChoice {
   return bestDesign(options, budgetBytes).memoryChoice;
 }
 
-/** `bytesOf` the memory choice that `chooseMemory` chooses: what a run takes, from its description alone. */
+/** `bytesOf` the design that `chooseMemory` chooses: what a run needs, before it runs. */
 export function planBytes(options: DesignOptions, budgetBytes: number): PlannedBytes {
   return bytesOf(bestDesign(options, budgetBytes));
 }

@@ -12,8 +12,8 @@ export type BufferLimits = Pick<
 >;
 
 /**
- * @throws UserError "out-of-memory" for a weight that is too large in its format; no memory choice helps
- * against that
+ * @throws UserError "out-of-memory" for a weight that is too large in its format, which no memory
+ * choice changes
  */
 export function requireRoomForWeights({ weights }: ModelTensors, limits: BufferLimits): void {
   for (const [name, { format, tensors }] of weights) {
@@ -30,8 +30,8 @@ export function requireRoomForWeights({ weights }: ModelTensors, limits: BufferL
 }
 
 /**
- * @throws UserError "out-of-memory" for working memory that is too large, which another memory choice may
- * mend
+ * @throws UserError "out-of-memory" for working memory that is too large; a smaller memory choice
+ * may fit
  */
 export function requireRoomForTensors(programs: readonly Program[], limits: BufferLimits): void {
   const tensors = programs.flatMap(({ dispatches }) =>

@@ -1,5 +1,5 @@
-// A device without room: the next smaller memory choice is tried, and training goes on with the same
-// numbers.
+// A device without enough memory: the engine tries the next smaller memory choice, and training
+// gives the same numbers.
 import { expect, test } from "vitest";
 import { createWebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
 import { openDevice } from "../../../src/gpu/device.ts";

@@ -1,5 +1,5 @@
-// Bytes of a run by hand, and the memory choice that a budget gets: within it where anything is, and none
-// better left out.
+// Bytes of a run computed by hand, and the memory choice for a budget: it fits if any does, and no
+// faster one fits.
 import { describe, expect, test } from "vitest";
 import {
   bytesOf,
