@@ -1,5 +1,5 @@
-// The page's state: starts the session's worker, hands its events on, and ties set-up, run and
-// saved runs together.
+// The state of the whole page: starts the session's worker, passes its events on, and connects
+// set-up, run and saved runs.
 import { createContext } from "svelte";
 import { MediaQuery } from "svelte/reactivity";
 import { startSession, type SessionClient } from "../../session/client.ts";
@@ -7,9 +7,9 @@ import type { CheckpointSummary, DeviceInfo, SessionEvent } from "../../session/
 import { formatLoss, formatPercent } from "../../util/format.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { Clock } from "./clock.svelte.ts";
-import { Exports } from "./exports.svelte.ts";
-import { Run } from "./run.svelte.ts";
-import { Saved } from "./saved.svelte.ts";
+import { ExportedFiles } from "./exports.svelte.ts";
+import { RunView } from "./run.svelte.ts";
+import { SavedRuns } from "./saved.svelte.ts";
 import { Setup } from "./setup.svelte.ts";
 import { Theme } from "./theme.svelte.ts";
 import { Trial } from "./trial.svelte.ts";
@@ -17,31 +17,35 @@ import { Trial } from "./trial.svelte.ts";
 export class AppState {
   device = $state.raw<DeviceInfo | null>(null);
   openError = $state.raw<PlainError | null>(null);
-  /** The worker broke down or does not answer. */
+  /** The worker crashed or does not answer. */
   engineFault = $state.raw<PlainError | null>(null);
-  /** The worker answers, but waits for the GPU or the database without end. */
+  /** The worker answers, but the GPU or the database does not answer it. */
   waiting = $state.raw<PlainError | null>(null);
   readonly setup: Setup;
-  readonly run: Run;
-  readonly saved: Saved;
+  readonly run: RunView;
+  readonly saved: SavedRuns;
   readonly trial: Trial;
-  readonly exports: Exports;
+  readonly exports: ExportedFiles;
   readonly theme = new Theme();
   readonly clock = new Clock();
-  /** One column: phones and narrow windows. The same width as in the style sheets. */
+  /** One column, for phones and narrow windows. The style sheets repeat this width. */
   readonly narrow = new MediaQuery("max-width: 899px");
 
-  /** Why a run cannot be started now, null when it can. */
+  /** Why a run cannot start now; null when it can. */
   readonly startBlocker = $derived.by(() => this.#startBlocker());
 
-  /** Nothing has been run and the demo is chosen: the chart shows what to expect. */
+  /** No run yet and the demo is chosen: the chart shows the expected curve. */
   readonly isFirstVisit = $derived.by(() => {
     const { setup, run } = this;
     const isOwn = setup.model !== null && setup.model.source !== "demo";
     const isDemo = setup.isDemo || (setup.loading !== null && !isOwn && setup.offer === null);
-    return isDemo && !run.isGoing && run.step === 0 && run.phase.name === "idle";
+    return isDemo && !run.isActive && run.step === 0 && run.phase.name === "idle";
   });
 
+  /** The set-up cannot change now. */
+  readonly isSetupBlocked = $derived.by(() => this.run.isActive || this.setup.loading !== null);
+
+  /** Title of the browser tab. */
   readonly title = $derived.by(() => {
     const { phase, share, loss } = this.run;
     if (phase.name === "running" && loss !== null) {
@@ -55,7 +59,7 @@ export class AppState {
   constructor() {
     const client = startSession({
       onEvent: (event) => {
-        this.#take(event);
+        this.#handleEvent(event);
       },
       onFault: (fault) => {
         this.engineFault = fault === null ? null : toPlain(fault);
@@ -65,10 +69,10 @@ export class AppState {
     this.setup = new Setup(client, () => {
       this.trial.clear();
     });
-    this.run = new Run(client);
-    this.saved = new Saved(client);
+    this.run = new RunView(client);
+    this.saved = new SavedRuns(client);
     this.trial = new Trial(client);
-    this.exports = new Exports(client);
+    this.exports = new ExportedFiles(client);
     void client.call("open").then(
       ({ device, checkpoints, notices }) => {
         this.device = device;
@@ -94,8 +98,8 @@ export class AppState {
     }
   }
 
-  /** Restores a checkpoint, and goes on with it unless it was the last step. */
-  async takeUp(checkpoint: CheckpointSummary): Promise<void> {
+  /** Restores a checkpoint and resumes its run, unless the run was complete. */
+  async resumeFrom(checkpoint: CheckpointSummary): Promise<void> {
     await this.setup.settled();
     const restored = await this.saved.restore(checkpoint);
     if (restored === null) {
@@ -110,75 +114,68 @@ export class AppState {
     }
   }
 
-  /** The newest checkpoint of a run; other tabs may have saved since. */
-  async takeUpNewest(runId: string): Promise<void> {
+  /** Resumes from the newest checkpoint of a run, which another tab may have saved. */
+  async resumeNewest(runId: string): Promise<void> {
     await this.saved.refresh();
     const newest = this.saved.newestOf(runId);
     if (newest !== null) {
-      await this.takeUp(newest);
+      await this.resumeFrom(newest);
     }
   }
 
-  /**
-   * Goes on with a run that another tab has, from what that tab saved last; that tab keeps it when
-   * there is nothing.
-   */
+  /** Takes a run over from another tab and resumes its newest checkpoint, if it has one. */
   async takeOver(runId: string): Promise<void> {
     await this.saved.refresh();
     if (this.saved.newestOf(runId) !== null && (await this.saved.takeOver())) {
-      await this.takeUpNewest(runId);
+      await this.resumeNewest(runId);
     }
   }
 
-  /** Stops the run of another tab, and starts the one that is set up here. */
+  /** Stops the run of another tab and starts the one set up here. */
   async takeOverAndStart(): Promise<void> {
     if (await this.saved.takeOver()) {
       await this.start();
     }
   }
 
-  /**
-   * Ends a worker that is of no use any more and goes on from the last save, or opens the page anew
-   * where there is none.
-   */
+  /** Replaces a broken worker and resumes the newest checkpoint; reloads the page without one. */
   async restartEngine(): Promise<void> {
     const { runId } = this.run;
     const engine = this.device?.engine;
-    this.run.breakOff();
+    this.run.abandon();
     if (runId === null || this.saved.newestOf(runId) === null || engine === undefined) {
       location.reload();
       return;
     }
     this.engineFault = this.waiting = this.openError = null;
     this.#client.restart();
-    this.setup.forget();
+    this.setup.reset();
     try {
       this.device = (await this.#client.call("open")).device;
       if (engine !== this.device.engine) {
         this.device = await this.#client.call("chooseEngine", { engine });
       }
-      await this.takeUpNewest(runId);
+      await this.resumeNewest(runId);
     } catch (error) {
       const fault = toPlain(error);
       this.openError = fault.code === "aborted" ? null : fault; // restarted once more
     }
   }
 
-  #take(event: SessionEvent): void {
-    this.run.take(event);
+  #handleEvent(event: SessionEvent): void {
+    this.run.handleEvent(event);
     if (event.kind === "device") {
       this.device = event.device;
     } else if (event.kind === "loading") {
-      this.setup.takeLoading(event.doing, event.doneBytes, event.totalBytes);
+      this.setup.showProgress(event.doing, event.doneBytes, event.totalBytes);
     } else if (event.kind === "saved") {
       this.saved.list = event.checkpoints ?? [event.checkpoint, ...this.saved.list];
     } else if (event.kind === "waiting") {
       this.waiting = event.fault;
     } else if (event.kind === "token") {
-      this.trial.takeToken(event.requestId, event.text);
+      this.trial.addToken(event.requestId, event.text);
     }
-    // For scripts: follow a run with `addEventListener("anneal", ({ detail }) => ...)`; detail is
-    // the session's event.
+    // Scripts follow a run with `addEventListener("anneal", ({ detail }) => ...)`.
     window.dispatchEvent(new CustomEvent("anneal", { detail: event }));
   }
 
@@ -190,14 +187,14 @@ export class AppState {
     if (this.device === null) {
       return "Starting the engine.";
     }
-    if (this.run.isGoing || this.run.pending !== null) {
+    if (this.run.isActive || this.run.pending !== null) {
       return "A run is in progress.";
     }
-    if (this.run.isAtRisk) {
+    if (this.run.hasUnsavedSteps) {
       return "The last run is not saved. Save it first, or reload the page to discard it.";
     }
     if (loading !== null) {
-      return `Loading the ${loading.part}.`;
+      return `Loading the ${loading.input}.`;
     }
     if (model === null) {
       return "Choose a model under 1.";

@@ -1,4 +1,4 @@
-// The time, once a second, for countdowns and "5 minutes ago".
+// The current time, updated once a second: for countdowns and "5 min ago".
 import { createSubscriber } from "svelte/reactivity";
 
 export class Clock {
@@ -9,7 +9,7 @@ export class Clock {
     };
   });
 
-  /** Milliseconds of a clock that is never set, for countdowns. */
+  /** Milliseconds of the monotonic clock, for countdowns. */
   get elapsedMs(): number {
     this.#subscribe();
     return performance.now();

@@ -1,10 +1,10 @@
-// The loss curve of a run by step: raw, smoothed, held-out. Steps made again after a rollback
-// replace their old values.
+// The loss curve of a run by step: raw, smoothed and held-out loss. A step repeated after a resume
+// replaces its earlier values.
 import type { RestoredRun } from "../../session/protocol.ts";
 
-export type LogEntry = RestoredRun["log"][number];
+export type StepEntry = RestoredRun["log"][number];
 
-/** One row per step; null where nothing was measured. */
+/** One entry per step in each array; null where nothing was measured. */
 export interface Columns {
   steps: number[];
   loss: (number | null)[];
@@ -14,10 +14,7 @@ export interface Columns {
 
 export const noColumns: Columns = { steps: [], loss: [], smoothed: [], heldOut: [] };
 
-/**
- * Steps over which the smoothed curve averages: more in longer runs, so that it neither lags nor
- * trembles.
- */
+/** Steps that the smoothed curve averages: more in longer runs, to limit both lag and jitter. */
 const windowOf = (totalSteps: number) => Math.min(Math.max(totalSteps / 15, 4), 50);
 
 export class Curve {
@@ -25,7 +22,7 @@ export class Curve {
   readonly #heldOut = new Map<number, number>();
   #lastStep = 0;
 
-  addEntry({ step, loss, heldOutLoss }: LogEntry): void {
+  addEntry({ step, loss, heldOutLoss }: StepEntry): void {
     if (step <= this.#lastStep) {
       dropAfter(step, this.#losses);
       dropAfter(step, this.#heldOut);
@@ -53,10 +50,7 @@ export class Curve {
   }
 }
 
-/**
- * Exponential moving average, debiased: dividing by the weight so far keeps the start from being
- * pulled to zero.
- */
+/** Exponential moving average, debiased as Adam's moments: the start is not pulled to zero. */
 function smooth(values: (number | null)[], window: number): (number | null)[] {
   const smoothing = 1 - 1 / window;
   let mean = 0;

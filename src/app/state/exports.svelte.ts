@@ -1,5 +1,4 @@
-// The PEFT files of the current run as links: made when the run stands still, let go when they are
-// out of date.
+// Download links to the PEFT files of the current run, revoked when they are out of date.
 import type { SessionClient } from "../../session/client.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 
@@ -9,7 +8,7 @@ export interface FileLink {
   sizeBytes: number;
 }
 
-export class Exports {
+export class ExportedFiles {
   zip = $state.raw<FileLink | null>(null);
   files = $state.raw<FileLink[]>([]);
   isWorking = $state(false);
@@ -21,6 +20,7 @@ export class Exports {
     this.#client = client;
   }
 
+  /** Writes the files and replaces the links. */
   async make(): Promise<void> {
     this.clear();
     this.isWorking = true;

@@ -1,27 +1,24 @@
-// The run as the page shows it: built only from the session's events and from a restored run.
+// The run that the page shows, built only from the session's events and from a restored run.
 import type { SessionClient } from "../../session/client.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { Curve, noColumns, type Columns } from "./curve.ts";
-import { wordsFor, type JournalLine } from "./journal.ts";
+import { describeEvent, type LogLine } from "./log-lines.ts";
 import type { RestoredRun, RunPhase, SessionEvent } from "../../session/protocol.ts";
 
 type Rebuilt = Extract<SessionEvent, { kind: "rebuilt" }>;
 
-export interface Memory {
+export interface MemoryUse {
   plannedBytes: number;
   usedBytes: number;
-  /**
-   * Step since which the used bytes have been the same, but for a wobble of a thousandth of
-   * `flatBytes`.
-   */
+  /** Step since which the used bytes have stayed within 0.1 % of `flatBytes`. */
   flatSince: number;
   flatBytes: number;
 }
 
-const memoryWobble = 0.001;
+const flatTolerance = 0.001;
 
-export class Run {
+export class RunView {
   phase = $state.raw<RunPhase>({ name: "idle" });
   runId = $state<string | null>(null);
   step = $state(0);
@@ -30,80 +27,79 @@ export class Run {
   heldOutLoss = $state<number | null>(null);
   tokensPerSecond = $state<number | null>(null);
   remainingMs = $state<number | null>(null);
-  memory = $state.raw<Memory | null>(null);
+  memory = $state.raw<MemoryUse | null>(null);
   rebuilds = $state.raw<Rebuilt[]>([]);
   samples = $state.raw<{ prompt: string; before: string | null; after: string | null }>(noSamples);
-  /** Weights on their way to the device. */
+  /** Weights being copied to the device. */
   transfer = $state.raw<{ doneBytes: number; totalBytes: number } | null>(null);
-  journal = $state.raw<JournalLine[]>([]);
+  log = $state.raw<LogLine[]>([]);
   error = $state.raw<PlainError | null>(null);
   saveError = $state.raw<PlainError | null>(null);
-  /** Why the data set is not kept beside the newest checkpoint. */
+  /** Why the data set was not saved with the newest checkpoint. */
   dataError = $state.raw<PlainError | null>(null);
-  /** A call to the session that has not been answered. */
+  /** The call that the session has not answered yet. */
   pending = $state<"start" | "pause" | "resume" | "stop" | null>(null);
-  /** When a recovering run is tried again, by the page's `performance.now()`. */
+  /** Time of the next recovery attempt, by `performance.now()`. */
   retryAt = $state.raw(0);
-  /** The loss curve, to be drawn. */
+  /** The loss curve. */
   columns = $state.raw<Columns>(noColumns);
 
-  /** Computing now. */
-  readonly isLive = $derived(
+  /** The device works for this run now. */
+  readonly isComputing = $derived(
     this.pending === "start" ||
       ["preparing", "running", "pausing", "recovering"].includes(this.phase.name),
   );
-  /** Closing the page would cost the steps since the last save. */
-  readonly isAtRisk = $derived(this.isLive || ("isSaved" in this.phase && !this.phase.isSaved));
-  /** Belongs to a run, computing or standing still: the set-up is fixed. */
-  readonly isGoing = $derived(this.isLive || this.phase.name === "paused");
+  /** Closing the page would lose the steps since the last save. */
+  readonly hasUnsavedSteps = $derived(
+    this.isComputing || ("isSaved" in this.phase && !this.phase.isSaved),
+  );
+  /** Computing or paused: the set-up cannot change. */
+  readonly isActive = $derived(this.isComputing || this.phase.name === "paused");
   readonly share = $derived(this.totalSteps > 0 ? this.step / this.totalSteps : 0);
 
   readonly #client: SessionClient;
   #curve = new Curve();
-  /**
-   * Steps of the run that is being started: the one before stays until it sets out, and when it is
-   * refused.
-   */
-  #next: number | null = null;
+  /** Total steps of a run being started. The previous run stays shown until the start succeeds. */
+  #startingSteps: number | null = null;
 
   constructor(client: SessionClient) {
     this.#client = client;
   }
 
   async start(recipe: Recipe, adapter: File[] | null, samplePrompt: string, totalSteps: number) {
-    this.#next = totalSteps;
-    await this.#ask("start", async () => {
+    this.#startingSteps = totalSteps;
+    await this.#request("start", async () => {
       const started = await this.#client.call("start", { recipe, adapter, samplePrompt });
       this.runId = started.runId;
       this.totalSteps = started.totalSteps;
     });
-    this.#next = null;
+    this.#startingSteps = null;
   }
 
   pause(): Promise<void> {
-    return this.#ask("pause", () => this.#client.call("pause"));
+    return this.#request("pause", () => this.#client.call("pause"));
   }
 
   resume(): Promise<void> {
-    return this.#ask("resume", () => this.#client.call("resume"));
+    return this.#request("resume", () => this.#client.call("resume"));
   }
 
   stop(): Promise<void> {
-    return this.#ask("stop", () => this.#client.call("stop"));
+    return this.#request("stop", () => this.#client.call("stop"));
   }
 
-  /** Failure to save comes as an event, so the answer does not matter here. */
+  /** Ignores errors: a failed save arrives as an event. */
   async save(): Promise<void> {
     await this.#client.call("save").catch(() => null);
   }
 
-  /** The worker is given up, and with it all that was under way. */
-  breakOff(): void {
+  /** Drops the run in progress together with its worker. */
+  abandon(): void {
     this.phase = { name: "idle" };
     this.pending = null;
   }
 
-  /** Draws a run that was taken up again; it stands still until it is resumed. */
+  /** Shows a restored run, paused or done. */
   adopt(restored: RestoredRun): void {
     this.#clear(restored.totalSteps);
     this.runId = restored.runId;
@@ -121,16 +117,17 @@ export class Run {
         : { name: "done", step, stoppedEarly: false, isSaved: true };
   }
 
-  take(event: SessionEvent): void {
-    const words = wordsFor(event);
-    if (words !== null && words !== this.journal.at(-1)?.text) {
-      this.journal = [...this.journal, { timeMs: Date.now(), text: words }];
+  /** Updates what is shown, and adds the event to the log. */
+  handleEvent(event: SessionEvent): void {
+    const text = describeEvent(event);
+    if (text !== null && text !== this.log.at(-1)?.text) {
+      this.log = [...this.log, { timeMs: Date.now(), text }];
     }
     switch (event.kind) {
       case "run":
-        if (this.#next !== null) {
-          this.#clear(this.#next);
-          this.#next = null;
+        if (this.#startingSteps !== null) {
+          this.#clear(this.#startingSteps);
+          this.#startingSteps = null;
         }
         this.phase = event.phase;
         this.transfer = null;
@@ -142,7 +139,7 @@ export class Run {
         }
         break;
       case "step":
-        this.#takeStep(event);
+        this.#handleStep(event);
         break;
       case "evaluated":
         this.heldOutLoss = event.heldOutLoss;
@@ -169,7 +166,7 @@ export class Run {
         };
         break;
       case "loading":
-        if (this.isLive && event.totalBytes !== null) {
+        if (this.isComputing && event.totalBytes !== null) {
           this.transfer = { doneBytes: event.doneBytes, totalBytes: event.totalBytes };
         }
         break;
@@ -183,7 +180,7 @@ export class Run {
     }
   }
 
-  #takeStep({ entry, totalSteps, ...event }: Extract<SessionEvent, { kind: "step" }>): void {
+  #handleStep({ entry, totalSteps, ...event }: Extract<SessionEvent, { kind: "step" }>): void {
     this.step = entry.step;
     this.totalSteps = totalSteps;
     this.loss = entry.loss ?? this.loss;
@@ -192,7 +189,7 @@ export class Run {
     this.remainingMs = event.remainingMs;
     const { plannedBytes, allocatedBytes: usedBytes } = event;
     const { flatSince, flatBytes } = this.memory ?? { flatSince: entry.step, flatBytes: usedBytes };
-    const isFlat = Math.abs(usedBytes - flatBytes) <= flatBytes * memoryWobble;
+    const isFlat = Math.abs(usedBytes - flatBytes) <= flatBytes * flatTolerance;
     this.memory = isFlat
       ? { plannedBytes, usedBytes, flatSince, flatBytes }
       : { plannedBytes, usedBytes, flatSince: entry.step, flatBytes: usedBytes };
@@ -214,7 +211,7 @@ export class Run {
     this.columns = noColumns;
   }
 
-  async #ask(name: "start" | "pause" | "resume" | "stop", call: () => Promise<unknown>) {
+  async #request(name: "start" | "pause" | "resume" | "stop", call: () => Promise<unknown>) {
     this.pending = name;
     this.error = null;
     try {

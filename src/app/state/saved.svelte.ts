@@ -1,21 +1,21 @@
-// Saved runs: the list, taking one up again, importing, downloading, deleting.
+// Saved runs: lists, restores, imports, downloads, pins and deletes their checkpoints.
 import type { SessionClient } from "../../session/client.ts";
 import type { CheckpointSummary, RestoredRun } from "../../session/protocol.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { downloadBlob } from "../download.ts";
 
-export class Saved {
+export class SavedRuns {
   list = $state.raw<CheckpointSummary[]>([]);
-  /** The unfinished run found when the page opened. */
+  /** The incomplete run found when the page opened. */
   offer = $state.raw<CheckpointSummary | null>(null);
-  /** Key of the checkpoint being worked on, with what is done. */
+  /** The work in progress and the key of its checkpoint; an empty key for work on all runs. */
   busy = $state.raw<{ key: string; doing: string } | null>(null);
   error = $state.raw<PlainError | null>(null);
-  /** What was lost or damaged since the last visit, a sentence each. */
+  /** Data losses and damage since the last visit, one sentence each. */
   notices = $state.raw<string[]>([]);
-  /** Bytes of everything saved, by our own account; null until asked. */
+  /** Bytes of all saved runs and data sets; null until measured. */
   totalBytes = $state.raw<number | null>(null);
-  /** What the last check, export or import found, a sentence each. */
+  /** Results of the last check, export or import, one sentence each. */
   findings = $state.raw<string[]>([]);
 
   /** Runs, newest first, each with its checkpoints, newest first. */
@@ -52,13 +52,13 @@ export class Saved {
     this.offer = this.offer && this.newestOf(this.offer.runId);
   }
 
-  /** Whether this tab has the browser's run now; if not, the reason is in `error`. */
+  /** @returns whether this tab now owns the run; if not, `error` has the reason */
   async takeOver(): Promise<boolean> {
     await this.#work("", "Taking over the run", () => this.#client.call("takeOver"));
     return this.error === null;
   }
 
-  /** Null when it was refused; the reason is then in `error`. */
+  /** @returns null when it was refused; `error` then has the reason */
   async restore(checkpoint: CheckpointSummary): Promise<RestoredRun | null> {
     const restored = await this.#work(checkpoint.key, "Loading the checkpoint", () =>
       this.#client.call("restore", { key: checkpoint.key }),
@@ -85,18 +85,20 @@ export class Saved {
   }
 
   async measure(): Promise<void> {
-    // Asked for after each save: where it fails, the last figure stands.
+    // Called after each save: when it fails, the last figure stays.
     const usage = await this.#client.call("savedUsage").catch(() => null);
     this.totalBytes = usage?.totalBytes ?? this.totalBytes;
   }
 
-  async pin({ key, isPinned }: CheckpointSummary): Promise<void> {
+  /** Pins a checkpoint, or unpins a pinned one. */
+  async togglePin({ key, isPinned }: CheckpointSummary): Promise<void> {
     const params = { key, isPinned: !isPinned };
     const list = await this.#work(key, "Saving", () => this.#client.call("pinCheckpoint", params));
     this.list = list ?? this.list;
   }
 
-  async check(): Promise<void> {
+  /** Verifies and repairs all saved data. */
+  async verify(): Promise<void> {
     const found = await this.#work("", "Verifying all data", () =>
       this.#client.call("repairSaved"),
     );

@@ -1,9 +1,9 @@
-// What a run will be made of: model, data, recipe, start adapter, sample prompt, and the plan the
-// session makes of them.
+// The set-up of the next run: model, data, recipe, start adapter and sample prompt, and the run's
+// plan that the session makes from them.
 import type { SessionClient } from "../../session/client.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
-import { placeOf, type Place } from "./places.ts";
+import { sectionOf, type PageSection } from "./error-sections.ts";
 import { RecipeForm } from "./recipe-form.svelte.ts";
 import { TransferRate } from "./transfer-rate.ts";
 import type {
@@ -19,28 +19,28 @@ import type {
   RunPlan,
 } from "../../session/protocol.ts";
 
-type Part = "model" | "data";
+type SetupInput = "model" | "data";
 
-/** A model or data set on its way in. */
+/** Progress of loading a model or data set. */
 export interface Loading {
-  part: Part;
+  input: SetupInput;
   /** e.g. "Downloading model.safetensors". */
   doing: string;
   doneBytes: number;
   totalBytes: number | null;
-  /** Null while it is not known. */
+  /** Null while unknown. */
   bytesPerSecond: number | null;
 }
 
 const planDelayMs = 250;
 
-/** Bytes of weights that a browser's storage takes without a thought. */
-const largestWithoutAsking = 1e9;
+/** Larger weights are offered in smaller formats before they are loaded. */
+const largestUnaskedBytes = 1e9;
 
 export class Setup {
   readonly form = new RecipeForm();
   model = $state.raw<ModelInfo | null>(null);
-  /** A model that was looked up and waits for a word. */
+  /** A model that was looked up and waits for a decision. */
   offer = $state.raw<ModelOffer | null>(null);
   kept = $state.raw<KeptModel[]>([]);
   listed = $state.raw<ListedModel[] | null>(null);
@@ -52,26 +52,25 @@ export class Setup {
   #isPlanDue = $state(false);
   #isAskingForPlan = $state(false);
   isChoosingEngine = $state(false);
-  /** The visitor's own sample prompt; null takes the plan's. */
+  /** The visitor's sample prompt; null uses the plan's. */
   ownPrompt = $state<string | null>(null);
-  errors = $state.raw<Partial<Record<Place, PlainError>>>({});
+  errors = $state.raw<Partial<Record<PageSection, PlainError>>>({});
   planError = $state.raw<PlainError | null>(null);
 
   readonly isPlanning = $derived(this.#isPlanDue || this.#isAskingForPlan || this.isChoosingEngine);
   readonly samplePrompt = $derived(this.ownPrompt ?? this.plan?.samplePrompt ?? "");
   readonly isDemo = $derived(this.model?.source === "demo" && this.data?.source === "demo");
-  readonly planPlace = $derived(this.planError === null ? null : placeOf(this.planError.code));
+  readonly planErrorSection = $derived(
+    this.planError === null ? null : sectionOf(this.planError.code),
+  );
 
   readonly #client: SessionClient;
-  /** Another model was loaded. */
+  /** Called when another model is loaded. */
   readonly #onModel: () => void;
   #queue: Promise<void> = Promise.resolve();
   #rate = new TransferRate();
   #plannedFor = "";
-  /**
-   * Counts what was loaded or chosen; state, so that a new model, data set or engine asks for a new
-   * plan.
-   */
+  /** Counts loads and choices; reactive, so that a new model, data set or engine is planned. */
   #changes = $state(0);
 
   constructor(client: SessionClient, onModel: () => void) {
@@ -80,22 +79,19 @@ export class Setup {
   }
 
   loadModel(source: LoadSource): Promise<void> {
-    return this.#load("model", "Loading the model", () => this.#takeModel(source));
+    return this.#load("model", "Loading the model", () => this.#useModel(source));
   }
 
-  /**
-   * Files that are here and fit as they are stored need no second word, unless a smaller format
-   * would spare much.
-   */
+  /** Looks up a model; loads it without asking when it is local, fits and is small. */
   lookUpModel(source: ModelSource): Promise<void> {
     return this.#load("model", "Looking up the model", async () => {
       const recipe = this.form.forOwnModel();
       const offer = await this.#client.call("lookUpModel", { source, recipe });
       const stored = offer.formats.find(({ format }) => format === "stored");
-      const isPlain =
-        offer.formats.length === 1 || (stored?.weightsBytes ?? 0) <= largestWithoutAsking;
-      if (offer.downloadBytes === 0 && stored?.fits === true && isPlain) {
-        await this.#takeModel({ kind: "offer", id: offer.id, format: "stored" });
+      const isSmall =
+        offer.formats.length === 1 || (stored?.weightsBytes ?? 0) <= largestUnaskedBytes;
+      if (offer.downloadBytes === 0 && stored?.fits === true && isSmall) {
+        await this.#useModel({ kind: "offer", id: offer.id, format: "stored" });
       } else {
         this.offer = offer;
       }
@@ -119,7 +115,7 @@ export class Setup {
     }
   }
 
-  /** What is known to train well, with what it takes by the present recipe. */
+  /** Lists the recommended models, priced with the current recipe. */
   async listModels(): Promise<void> {
     this.clearError("model");
     this.isListing = true;
@@ -132,9 +128,9 @@ export class Setup {
     }
   }
 
-  async #takeModel(source: LoadSource): Promise<void> {
+  async #useModel(source: LoadSource): Promise<void> {
     if (source.kind === "offer") {
-      // Only a page can ask, and now there is something to keep. A no changes nothing but the risk.
+      // Only a page can ask for persistent storage. Without it the browser may evict the model.
       void navigator.storage.persist();
     }
     this.model = await this.#client.call("loadModel", { source });
@@ -160,7 +156,7 @@ export class Setup {
     }
   }
 
-  /** Of runs to come. The page learns of it by the session's event. */
+  /** Sets the engine of later runs. A `device` event reports it to the page. */
   async chooseEngine(engine: EngineName): Promise<void> {
     this.clearError("recipe");
     this.isChoosingEngine = true;
@@ -174,17 +170,17 @@ export class Setup {
     }
   }
 
-  /** Resolves when nothing is being loaded. */
+  /** Resolves when all loads are finished. */
   settled(): Promise<void> {
     return this.#queue;
   }
 
-  /** Whether the plan shown is the one of this recipe, model and data. */
+  /** Whether the plan belongs to this recipe and the current model, data and engine. */
   isPlanned(recipe: Recipe): boolean {
     return this.#plannedFor === this.#keyOf(recipe);
   }
 
-  /** Asks for a plan once the visitor pauses for breath. Returns what calls it off. */
+  /** Plans the run after a pause in typing. @returns a function that cancels it */
   planSoon(recipe: Recipe): () => void {
     this.#isPlanDue = true;
     const timer = setTimeout(() => {
@@ -219,7 +215,7 @@ export class Setup {
     }
   }
 
-  /** Takes over what a restored run consists of. */
+  /** Shows the model, data and recipe of a restored run. */
   adopt(model: ModelInfo, data: DataInfo, recipe: Recipe): void {
     this.model = model;
     this.data = data;
@@ -230,17 +226,15 @@ export class Setup {
     this.#changes += 1;
   }
 
-  /** The session begins anew and has nothing of this any more. */
-  forget(): void {
+  /** Clears what the restarted session has lost. */
+  reset(): void {
     this.model = this.data = this.offer = this.plan = this.planError = null;
     this.#plannedFor = "";
     this.#isAskingForPlan = false;
   }
 
-  /**
-   * The rate is that of what is being done now, so each new kind of work is measured for itself.
-   */
-  takeLoading(doing: string, doneBytes: number, totalBytes: number | null): void {
+  /** Measures the rate of each kind of work separately. */
+  showProgress(doing: string, doneBytes: number, totalBytes: number | null): void {
     if (this.loading !== null) {
       if (doing !== this.loading.doing) {
         this.#rate = new TransferRate();
@@ -251,22 +245,22 @@ export class Setup {
     }
   }
 
-  clearError(place: Place): void {
-    this.errors = { ...this.errors, [place]: undefined };
+  clearError(section: PageSection): void {
+    this.errors = { ...this.errors, [section]: undefined };
   }
 
-  /** One load at a time, so that progress belongs to the part that is being loaded. */
-  #load(part: Part, doing: string, load: () => Promise<void>): Promise<void> {
+  /** Runs loads one after the other, so that progress events belong to one input. */
+  #load(input: SetupInput, doing: string, load: () => Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(async () => {
-      this.clearError(part);
-      this.loading = { part, doing, doneBytes: 0, totalBytes: null, bytesPerSecond: null };
+      this.clearError(input);
+      this.loading = { input, doing, doneBytes: 0, totalBytes: null, bytesPerSecond: null };
       try {
         await load();
         this.#changes += 1;
       } catch (error) {
-        // What the visitor called off is no fault.
+        // A cancelled load is not an error.
         if (toPlain(error).code !== "aborted") {
-          this.#setError(part, error);
+          this.#setError(input, error);
         }
       } finally {
         this.loading = null;
@@ -275,8 +269,8 @@ export class Setup {
     return this.#queue;
   }
 
-  #setError(place: Place, error: unknown): void {
-    this.errors = { ...this.errors, [place]: toPlain(error) };
+  #setError(section: PageSection, error: unknown): void {
+    this.errors = { ...this.errors, [section]: toPlain(error) };
   }
 
   #keyOf(recipe: Recipe): string {

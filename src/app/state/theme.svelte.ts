@@ -1,4 +1,4 @@
-// Light, dark or as the system has it; remembered where the browser allows it.
+// Colour scheme of the page: light, dark or the system's; stored where the browser allows it.
 import { MediaQuery } from "svelte/reactivity";
 
 export const themeNames = ["system", "light", "dark"] as const;
@@ -7,7 +7,7 @@ export type ThemeName = (typeof themeNames)[number];
 const storageKey = "anneal.theme";
 
 export class Theme {
-  choice = $state<ThemeName>(remembered());
+  choice = $state<ThemeName>(storedChoice());
   readonly #systemDark = new MediaQuery("prefers-color-scheme: dark");
   readonly isDark = $derived(
     this.choice === "dark" || (this.choice === "system" && this.#systemDark.current),
@@ -23,7 +23,7 @@ export class Theme {
     try {
       localStorage.setItem(storageKey, name);
     } catch {
-      // Storage is blocked: the choice lasts until the page is closed.
+      // Storage is blocked: the choice lasts until the page closes.
     }
   }
 
@@ -32,7 +32,7 @@ export class Theme {
   }
 }
 
-function remembered(): ThemeName {
+function storedChoice(): ThemeName {
   try {
     const stored = localStorage.getItem(storageKey);
     return themeNames.find((name) => name === stored) ?? "system";

@@ -1,4 +1,4 @@
-// "Try it": one prompt, answered with and without the adapter, streamed token by token.
+// "Try it": answers to one prompt with and without the adapter, streamed token by token.
 import type { SessionClient } from "../../session/client.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 
@@ -8,7 +8,7 @@ export interface Reply {
 }
 
 export class Trial {
-  /** Null while the visitor has written none: then the sample prompt stands in. */
+  /** Null until the visitor writes one: the sample prompt is used. */
   prompt = $state<string | null>(null);
   useAdapter = $state(true);
   temperature = $state(0);
@@ -16,7 +16,7 @@ export class Trial {
   withAdapter = $state.raw<Reply | null>(null);
   withoutAdapter = $state.raw<Reply | null>(null);
   error = $state.raw<PlainError | null>(null);
-  /** Request being answered. */
+  /** The request in progress. */
   active = $state.raw<{ requestId: number; useAdapter: boolean } | null>(null);
 
   readonly #client: SessionClient;
@@ -31,7 +31,7 @@ export class Trial {
     const { maxNewTokens, temperature } = this;
     const other = useAdapter ? this.withoutAdapter : this.withAdapter;
     if (other?.prompt !== prompt) {
-      this.withAdapter = this.withoutAdapter = null; // side by side stand answers to one prompt
+      this.withAdapter = this.withoutAdapter = null; // shown side by side only for one prompt
     }
     this.error = null;
     this.active = { requestId, useAdapter };
@@ -49,7 +49,7 @@ export class Trial {
       }
     } catch (error) {
       const plain = toPlain(error);
-      // Stopping is the visitor's own wish; what has come so far stays.
+      // The visitor stopped it: the tokens so far stay, and that is not an error.
       if (this.#isActive(requestId) && plain.code !== "aborted") {
         this.error = plain;
       }
@@ -60,10 +60,7 @@ export class Trial {
     }
   }
 
-  /**
-   * For another model or run: what was answered says nothing of it, nor does what is still being
-   * answered.
-   */
+  /** Drops answers when the model or the run changes, the one in progress included. */
   clear(): void {
     void this.stop();
     this.active = this.withAdapter = this.withoutAdapter = this.error = null;
@@ -77,7 +74,7 @@ export class Trial {
     }
   }
 
-  takeToken(requestId: number, text: string): void {
+  addToken(requestId: number, text: string): void {
     if (this.active?.requestId !== requestId) {
       return;
     }

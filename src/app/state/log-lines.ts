@@ -1,4 +1,4 @@
-// What happened, in words: the lines of the Log.
+// Lines of the Log tab: one sentence for each event of the session.
 import { formatBytes, formatDuration, formatLoss } from "../../util/format.ts";
 import type {
   EngineName,
@@ -9,7 +9,7 @@ import type {
   SessionEvent,
 } from "../../session/protocol.ts";
 
-export interface JournalLine {
+export interface LogLine {
   timeMs: number;
   text: string;
 }
@@ -32,8 +32,8 @@ const saveReasons: Record<SaveReason, string> = {
   end: " Saved because the run is complete.",
 };
 
-/** One line for an event, null for what the curve or the samples show anyway. */
-export function wordsFor(event: SessionEvent): string | null {
+/** The line for an event; null for what the curve, the samples or the set-up show. */
+export function describeEvent(event: SessionEvent): string | null {
   switch (event.kind) {
     case "device": {
       const { name, backend, engine } = event.device;
@@ -70,7 +70,7 @@ export function wordsFor(event: SessionEvent): string | null {
   }
 }
 
-/** What is done to fit into memory is said, because it takes time. */
+/** Reports recomputation and splitting, because they make steps slower. */
 function engineReport(report: EngineReport): string {
   const { engine, plannedBytes, layers, recomputedLayers, rows, rowsPerPass } = report;
   const name = engineWords[engine];

@@ -1,9 +1,9 @@
-// Where on the page an error belongs: beside what the visitor has to change.
+// The section of the page that shows an error: the one where the visitor can correct it.
 import type { ErrorCode } from "../../util/errors.ts";
 
-export type Place = "model" | "data" | "recipe" | "run" | "checkpoints";
+export type PageSection = "model" | "data" | "recipe" | "run" | "checkpoints";
 
-const places: Record<ErrorCode, Place> = {
+const sections: Record<ErrorCode, PageSection> = {
   "unreadable-file": "model",
   "not-safetensors": "model",
   "not-gguf": "model",
@@ -41,7 +41,7 @@ const places: Record<ErrorCode, Place> = {
   unexpected: "run",
 };
 
-/** Section of an error that came from a call over all of the set-up, like `plan`. */
-export function placeOf(code: ErrorCode): Place {
-  return places[code];
+/** For errors of calls that concern the whole set-up, such as `plan`. */
+export function sectionOf(code: ErrorCode): PageSection {
+  return sections[code];
 }
