@@ -9,4 +9,6 @@ export interface Environment {
   test(name: string, value: Value, given: Arguments): boolean;
 }
 
+export type Filter = (value: Value, given: Arguments, environment: Environment) => Value;
+
 export const noArguments: Arguments = { positional: [], keyword: new Map() };

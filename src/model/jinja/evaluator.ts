@@ -11,7 +11,6 @@ import { applyTest } from "./tests.ts";
 import {
   Float,
   isTrue,
-  itemsOf,
   numberOf,
   TemplateFault,
   Thing,
@@ -115,15 +114,6 @@ export class Evaluator implements Environment {
     const keyword = new Map(
       list.keyword.map(([name, value]) => [name, this.evaluate(value, scope)]),
     );
-    if (list.spread !== null) {
-      positional.push(...itemsOf(this.evaluate(list.spread, scope)).slice(0, 1_000));
-    }
-    if (list.keywordSpread !== null) {
-      const more = this.evaluate(list.keywordSpread, scope);
-      for (const [name, value] of more instanceof Map ? more : []) {
-        keyword.set(toText(name), value);
-      }
-    }
     return { positional, keyword };
   }
 

@@ -1,14 +1,14 @@
 // `x | name`, those that make one value of one value.
 // Source: jinja2/filters.py.
 import { Bound } from "./arguments.ts";
-import type { Environment } from "./environment.ts";
+import type { Environment, Filter } from "./environment.ts";
 import { formatPercent } from "./formatting.ts";
 import { toJson } from "./json.ts";
 import { listFilters } from "./list-filters.ts";
 import { attributeOf, pairsOf } from "./members.ts";
 import { numeric } from "./operators.ts";
-import { repr, toText } from "./printing.ts";
-import { capitalize, replaceText, splitLines, strip } from "./text-methods.ts";
+import { toText } from "./printing.ts";
+import { capitalize, pad, replaceText, splitLines, strip } from "./text-methods.ts";
 import {
   Float,
   isTrue,
@@ -22,7 +22,6 @@ import {
   type Arguments,
   type Value,
 } from "./values.ts";
-import type { Filter } from "./filter.ts";
 
 const filters: Readonly<Record<string, Filter>> = {
   ...listFilters,
@@ -54,9 +53,8 @@ const filters: Readonly<Record<string, Filter>> = {
     return text;
   },
   center: (value, given, { budget }) => {
-    const centre = attributeOf(toText(value), "center", budget);
     const width = new Bound("center", ["width"], given).integer("width", 80);
-    return call(centre, { positional: [width], keyword: new Map() });
+    return pad(toText(value), "center", { positional: [width], keyword: new Map() }, budget);
   },
   wordcount: (value) => toText(value).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0,
   truncate: (value, given) => truncate(toText(value), given),
@@ -107,13 +105,11 @@ const filters: Readonly<Record<string, Filter>> = {
       ? new Undefined(`'dict object' has no attribute '${name}'`)
       : attributeOf(value, name, budget);
   },
-  pprint: (value) => repr(value),
 };
 
 const otherNames: Readonly<Record<string, string>> = {
   d: "default",
   e: "escape",
-  forceescape: "escape",
   count: "length",
 };
 
@@ -130,13 +126,6 @@ export function applyFilter(
     throw new TemplateFault(`No filter named '${name}'.`);
   }
   return filter(value, given, environment);
-}
-
-function call(value: Value, given: Arguments): Value {
-  if (value === null || typeof value !== "object" || !("call" in value) || value.call === null) {
-    throw new TemplateFault(`'${typeName(value)}' object is not callable`);
-  }
-  return value.call(given);
 }
 
 function titled(text: string): string {

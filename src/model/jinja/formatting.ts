@@ -43,7 +43,7 @@ export function formatPercent(text: string, given: Value, budget: Budget): strin
         sign: /[+ ]/.exec(flags)?.[0] ?? "",
         width: Math.min(Number(width), maxWidth),
         precision: digits === undefined ? null : Math.min(Number(digits), maxWidth),
-        type: type === "i" ? "d" : (type ?? ""),
+        type: type ?? "",
       });
     },
   );
@@ -61,8 +61,8 @@ export function formatBraces(
 ): string {
   let used = 0;
   const made = text.replace(
-    /\{\{|\}\}|\{(\w*)(![rs])?(?::([^{}]*))?\}|[{}]/g,
-    (whole: string, name?: string, conversion?: string, spec?: string) => {
+    /\{\{|\}\}|\{(\w*)(?::([^{}]*))?\}|\{[^{}]*\}|[{}]/g,
+    (whole: string, name?: string, spec?: string) => {
       if (whole === "{{" || whole === "}}") {
         return whole.charAt(0);
       }
@@ -75,7 +75,7 @@ export function formatBraces(
       if (value === undefined) {
         throw new TemplateFault(`format() has no value for ${whole}`);
       }
-      return formatted(conversion === "!r" ? repr(value) : value, readSpec(spec ?? ""));
+      return formatted(value, readSpec(spec ?? ""));
     },
   );
   budget.characters(made.length);
@@ -83,7 +83,7 @@ export function formatBraces(
 }
 
 function readSpec(spec: string): Spec {
-  const found = /^(?:(.)?([<>^=]))?([-+ ]?)(0?)(\d*)(?:\.(\d+))?([a-z%]?)$/u.exec(spec);
+  const found = /^(?:(.)?([<>=]))?([-+ ]?)(0?)(\d*)(?:\.(\d+))?([a-z]?)$/u.exec(spec);
   if (found === null) {
     throw new TemplateFault(`the format ${JSON.stringify(spec)} is not known here`);
   }
@@ -116,18 +116,8 @@ function digitsOf(number: number, isFloat: boolean, { type, precision }: Spec): 
   switch (type) {
     case "d":
       return String(Math.trunc(number));
-    case "x":
-      return number.toString(16);
-    case "X":
-      return number.toString(16).toUpperCase();
-    case "o":
-      return number.toString(8);
     case "f":
       return number.toFixed(Math.min(precision ?? 6, 100));
-    case "e":
-      return number.toExponential(Math.min(precision ?? 6, 100)).replace(/e([+-])(\d)$/, "e$10$2");
-    case "%":
-      return `${(number * 100).toFixed(Math.min(precision ?? 6, 100))}%`;
     case "":
       if (precision === null) {
         return isFloat ? floatText(number) : String(number);
@@ -142,8 +132,6 @@ function padded(sign: string, digits: string, spec: Spec, usual: string): string
   switch (spec.alignment === "" ? usual : spec.alignment) {
     case "<":
       return sign + digits + fill(missing);
-    case "^":
-      return fill(Math.floor(missing / 2)) + sign + digits + fill(Math.ceil(missing / 2));
     case "=":
       return sign + fill(missing) + digits;
     default:

@@ -8,7 +8,7 @@ import { strftime } from "./strftime.ts";
 import {
   itemsOf,
   Namespace,
-  Range,
+  RangeValue,
   TemplateFault,
   Thing,
   type Arguments,
@@ -27,7 +27,7 @@ export function globals(now: Date): Map<string, Value> {
       if (step === 0) {
         throw new TemplateFault("range() arg 3 must not be zero");
       }
-      const range = new Range(start, stop, step);
+      const range = new RangeValue(start, stop, step);
       if (range.length > maxRange) {
         throw new TemplateFault(
           `Range too big. The sandbox blocks ranges larger than ${maxRange}.`,
@@ -47,7 +47,7 @@ export function globals(now: Date): Map<string, Value> {
     joiner: (given) => {
       const separator = new Bound("joiner", ["sep"], given).text("sep", ", ");
       let isUsed = false;
-      return method("joiner", () => {
+      return method(() => {
         const text = isUsed ? separator : "";
         isUsed = true;
         return text;
@@ -55,7 +55,7 @@ export function globals(now: Date): Map<string, Value> {
     },
     cycler: ({ positional }) => cycler(positional),
   };
-  return new Map(Object.entries(functions).map(([name, call]) => [name, method(name, call)]));
+  return new Map(Object.entries(functions).map(([name, call]) => [name, method(call)]));
 }
 
 function dictOf({ positional, keyword }: Arguments): Dict {
@@ -93,23 +93,12 @@ function cycler(items: readonly Value[]): Thing {
     }
     return item;
   };
-  const next = method("next", () => {
+  const next = method(() => {
     const item = current();
     place = (place + 1) % items.length;
     return item;
   });
-  const reset = method("reset", () => {
-    place = 0;
-    return null;
-  });
   return new Thing("Cycler", {
-    attribute: (name) =>
-      name === "next"
-        ? next
-        : name === "reset"
-          ? reset
-          : name === "current"
-            ? current()
-            : undefined,
+    attribute: (name) => (name === "next" ? next : name === "current" ? current() : undefined),
   });
 }

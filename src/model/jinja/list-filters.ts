@@ -1,7 +1,7 @@
 // `x | name`, those that go through the items of a value.
 // Source: jinja2/filters.py.
 import { Bound } from "./arguments.ts";
-import { noArguments, type Environment } from "./environment.ts";
+import { noArguments, type Environment, type Filter } from "./environment.ts";
 import { itemOf } from "./members.ts";
 import { binary, isEqual, order } from "./operators.ts";
 import { toText } from "./printing.ts";
@@ -17,7 +17,6 @@ import {
   type Arguments,
   type Value,
 } from "./values.ts";
-import type { Filter } from "./filter.ts";
 
 export const listFilters: Readonly<Record<string, Filter>> = {
   list: (value, _, { budget }) => {

@@ -79,14 +79,12 @@ export class Loop {
         return this.#length;
       case "depth":
         return this.#depth + 1;
-      case "depth0":
-        return this.#depth;
       case "previtem":
         return orUndefined(this.#previous, "there is no previous item");
       case "nextitem":
         return orUndefined(this.#peek(), "there is no next item");
       case "cycle":
-        return method(name, ({ positional }) => {
+        return method(({ positional }) => {
           const value = positional[this.#index % positional.length];
           if (value === undefined) {
             throw new TemplateFault("no items for cycling given");
@@ -94,7 +92,7 @@ export class Loop {
           return value;
         });
       case "changed":
-        return method(name, ({ positional }) => {
+        return method(({ positional }) => {
           const before = this.#changed;
           this.#changed = [...positional];
           return before === undefined || !isEqual(before, this.#changed);

@@ -10,7 +10,7 @@ import {
   hasPairs,
   Namespace,
   numberOf,
-  Range,
+  RangeValue,
   TemplateFault,
   Thing,
   Tuple,
@@ -121,7 +121,7 @@ function itemAt(target: Value, index: Value): Value | undefined {
   if (typeof target === "string") {
     return hasPairs(target) ? Array.from(target).at(place) : target.at(place);
   }
-  if (target instanceof Range) {
+  if (target instanceof RangeValue) {
     const { length } = target;
     const from = place < 0 ? place + length : place;
     return from >= 0 && from < length ? target.at(from) : undefined;
@@ -136,19 +136,19 @@ function itemAt(target: Value, index: Value): Value | undefined {
 function dictMethod(dict: ReadonlyMap<Value, Value>, name: string): Value | undefined {
   switch (name) {
     case "get":
-      return method(name, (given) => {
+      return method((given) => {
         const bound = new Bound("get", ["key", "default"], given);
         const value = dict.get(bound.required("key"));
         return value === undefined ? bound.value("default", null) : value;
       });
     case "keys":
-      return method(name, () => new View("dict_keys", [...dict.keys()]));
+      return method(() => new View("dict_keys", [...dict.keys()]));
     case "values":
-      return method(name, () => new View("dict_values", [...dict.values()]));
+      return method(() => new View("dict_values", [...dict.values()]));
     case "items":
-      return method(name, () => new View("dict_items", pairsOf(dict)));
+      return method(() => new View("dict_items", pairsOf(dict)));
     case "copy":
-      return method(name, () => new Map(dict));
+      return method(() => new Map(dict));
     default:
       return undefined;
   }
@@ -161,7 +161,7 @@ export function pairsOf(dict: ReadonlyMap<Value, Value>): Tuple[] {
 function listMethod(list: readonly Value[], name: string): Value | undefined {
   switch (name) {
     case "index":
-      return method(name, (given) => {
+      return method((given) => {
         const wanted = new Bound("index", ["value"], given).required("value");
         const index = list.findIndex((item) => isEqual(item, wanted));
         if (index < 0) {
@@ -170,22 +170,17 @@ function listMethod(list: readonly Value[], name: string): Value | undefined {
         return index;
       });
     case "count":
-      return method(name, (given) => {
+      return method((given) => {
         const wanted = new Bound("count", ["value"], given).required("value");
         return list.filter((item) => isEqual(item, wanted)).length;
       });
-    case "copy":
-      return method(name, () => [...list]);
     default:
       return undefined;
   }
 }
 
-export function method(name: string, call: (given: Arguments) => Value): Thing {
-  return new Thing("builtin_function_or_method", {
-    call,
-    attribute: (wanted) => (wanted === "__name__" ? name : undefined),
-  });
+export function method(call: (given: Arguments) => Value): Thing {
+  return new Thing("builtin_function_or_method", { call });
 }
 
 /** Python's rules for start, stop and step. */

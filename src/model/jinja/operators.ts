@@ -6,7 +6,7 @@ import {
   Float,
   itemsOf,
   numberOf,
-  Range,
+  RangeValue,
   Stream,
   TemplateFault,
   Tuple,
@@ -174,7 +174,7 @@ function contains(holder: Value, value: Value): boolean {
   }
   const isHolder =
     Array.isArray(holder) ||
-    [Tuple, View, Range, Stream, Undefined].some((kind) => holder instanceof kind);
+    [Tuple, View, RangeValue, Stream, Undefined].some((kind) => holder instanceof kind);
   if (!isHolder) {
     throw new TemplateFault(`argument of type '${typeName(holder)}' is not iterable`);
   }

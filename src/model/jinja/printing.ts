@@ -3,7 +3,7 @@
 import {
   Float,
   Namespace,
-  Range,
+  RangeValue,
   Stream,
   Thing,
   Tuple,
@@ -69,7 +69,7 @@ export function repr(value: Value): string {
   if (value instanceof View) {
     return `${value.kind}([${listed(value.items)}])`;
   }
-  if (value instanceof Range) {
+  if (value instanceof RangeValue) {
     const { start, stop, step } = value;
     return `range(${start}, ${stop}${step === 1 ? "" : `, ${step}`})`;
   }

@@ -7,7 +7,7 @@ import { isLower, isUpper } from "./text-methods.ts";
 import {
   Float,
   numberOf,
-  Range,
+  RangeValue,
   Stream,
   TemplateFault,
   Thing,
@@ -49,7 +49,6 @@ const tests: Readonly<Record<string, Test>> = {
   ge: (value, other) => order(value, other()) >= 0,
   in: (value, other) => compare("in", value, other()),
   sameas: (value, other) => value === other(),
-  escaped: () => false,
 };
 
 const otherNames: Readonly<Record<string, string>> = {
@@ -78,7 +77,7 @@ function isIterable(value: Value): boolean {
   return (
     typeof value === "string" ||
     Array.isArray(value) ||
-    [Map, Tuple, View, Range].some((kind) => value instanceof kind)
+    [Map, Tuple, View, RangeValue].some((kind) => value instanceof kind)
   );
 }
 

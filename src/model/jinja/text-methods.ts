@@ -20,7 +20,6 @@ type Method = (text: string, given: Arguments, budget: Budget) => Value;
 const methods: Readonly<Record<string, Method>> = {
   upper: (text) => text.toUpperCase(),
   lower: (text) => text.toLowerCase(),
-  casefold: (text) => text.toUpperCase().toLowerCase(),
   capitalize: (text) => capitalize(text),
   title: (text) => text.replace(/\p{Cased}+/gu, (word) => capitalize(word)),
   swapcase: (text) =>
@@ -41,9 +40,9 @@ const methods: Readonly<Record<string, Method>> = {
   split: (text, given, budget) => split(text, "split", given, budget),
   rsplit: (text, given, budget) => split(text, "rsplit", given, budget),
   splitlines: (text, given, budget) => {
-    const keeps = new Bound("splitlines", ["keepends"], given).value("keepends", false) === true;
+    new Bound("splitlines", [], given);
     budget.characters(text.length);
-    return splitLines(text, keeps);
+    return splitLines(text);
   },
   partition: (text, given) => partition(text, "partition", given),
   rpartition: (text, given) => partition(text, "rpartition", given),
@@ -62,10 +61,7 @@ const methods: Readonly<Record<string, Method>> = {
   find: (text, given) => placeOf(text, wantedIn("find", given), false),
   rfind: (text, given) => placeOf(text, wantedIn("rfind", given), true),
   index: (text, given) => found(placeOf(text, wantedIn("index", given), false)),
-  rindex: (text, given) => found(placeOf(text, wantedIn("rindex", given), true)),
-  count: (text, given) => {
-    return countOf(text, wantedIn("count", given));
-  },
+  count: (text, given) => countOf(text, wantedIn("count", given)),
   join: (text, given, budget) => {
     const items = itemsOf(new Bound("join", ["iterable"], given).required("iterable"));
     const texts = items.filter((item) => typeof item === "string");
@@ -87,14 +83,9 @@ const methods: Readonly<Record<string, Method>> = {
   rjust: (text, given, budget) => pad(text, "rjust", given, budget),
   center: (text, given, budget) => pad(text, "center", given, budget),
   isdigit: (text) => /^[\p{Nd}\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089]+$/u.test(text),
-  isdecimal: (text) => /^\p{Nd}+$/u.test(text),
-  isnumeric: (text) => /^\p{N}+$/u.test(text),
   isalpha: (text) => /^\p{L}+$/u.test(text),
   isalnum: (text) => /^[\p{L}\p{N}]+$/u.test(text),
-  isspace: (text) => new RegExp(`^[${whiteSpace}]+$`).test(text),
   isupper: (text) => isUpper(text),
-  islower: (text) => isLower(text),
-  isidentifier: (text) => /^[\p{XID_Start}_]\p{XID_Continue}*$/u.test(text),
 };
 
 /** Undefined where str has no such method. */
@@ -183,13 +174,12 @@ export function replaceText(
 const lineEnds = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
 
 /** At every end of a line that Python knows. */
-export function splitLines(text: string, keepsEnds = false): string[] {
+export function splitLines(text: string): string[] {
   const lines: string[] = [];
   let begin = 0;
   for (const match of text.matchAll(lineEnds)) {
-    const end = match.index + match[0].length;
-    lines.push(text.slice(begin, keepsEnds ? end : match.index));
-    begin = end;
+    lines.push(text.slice(begin, match.index));
+    begin = match.index + match[0].length;
   }
   return begin < text.length ? [...lines, text.slice(begin)] : lines;
 }
@@ -203,7 +193,10 @@ function split(text: string, name: "split" | "rsplit", given: Arguments, budget:
     throw new TemplateFault("empty separator");
   }
   if (separator === null) {
-    return splitSpaces(text, name, limit);
+    if (limit >= 0) {
+      throw new TemplateFault(`${name}() with maxsplit needs sep here`);
+    }
+    return text.match(new RegExp(`[^${whiteSpace}]+`, "g")) ?? [];
   }
   const parts = text.split(separator);
   const joins = limit < 0 ? 0 : Math.max(0, parts.length - 1 - limit);
@@ -213,20 +206,6 @@ function split(text: string, name: "split" | "rsplit", given: Arguments, budget:
   return name === "split"
     ? [...parts.slice(0, limit), parts.slice(limit).join(separator)]
     : [parts.slice(0, joins + 1).join(separator), ...parts.slice(joins + 1)];
-}
-
-function splitSpaces(text: string, name: "split" | "rsplit", limit: number): string[] {
-  const words = [...text.matchAll(new RegExp(`[^${whiteSpace}]+`, "g"))];
-  const texts = words.map(([word]) => word);
-  if (limit < 0 || words.length <= limit + 1) {
-    return texts;
-  }
-  if (name === "split") {
-    return [...texts.slice(0, limit), stripRight(text.slice(words[limit]?.index))];
-  }
-  const last = words[words.length - limit - 1];
-  const end = (last?.index ?? 0) + (last?.[0].length ?? 0);
-  return [stripLeft(text.slice(0, end)), ...texts.slice(words.length - limit)];
 }
 
 function partition(text: string, name: "partition" | "rpartition", given: Arguments): Tuple {
@@ -281,7 +260,8 @@ function widthOf(name: string, given: Arguments, budget: Budget): number {
   return width;
 }
 
-function pad(
+/** @param given width and, where it is not a space, fillchar */
+export function pad(
   text: string,
   name: "ljust" | "rjust" | "center",
   given: Arguments,

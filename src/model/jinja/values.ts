@@ -11,7 +11,7 @@ export type Value =
   | Tuple
   | Dict
   | View
-  | Range
+  | RangeValue
   | Stream
   | Undefined
   | Thing;
@@ -56,7 +56,7 @@ export class View {
   }
 }
 
-export class Range {
+export class RangeValue {
   readonly start: number;
   readonly stop: number;
   readonly step: number;
@@ -169,7 +169,7 @@ export function typeName(value: Value): string {
   if (value instanceof View) {
     return value.kind;
   }
-  if (value instanceof Range) {
+  if (value instanceof RangeValue) {
     return "range";
   }
   if (value instanceof Stream) {
@@ -191,7 +191,7 @@ export function lengthOf(value: Value): number | null {
   if (typeof value === "string") {
     return hasPairs(value) ? Array.from(value).length : value.length;
   }
-  if (Array.isArray(value) || value instanceof Range) {
+  if (Array.isArray(value) || value instanceof RangeValue) {
     return value.length;
   }
   if (value instanceof Tuple || value instanceof View) {
@@ -217,7 +217,7 @@ export function itemsOf(value: Value): readonly Value[] {
   if (value instanceof Map) {
     return [...value.keys()];
   }
-  if (value instanceof Range) {
+  if (value instanceof RangeValue) {
     return Array.from({ length: value.length }, (_, index) => value.at(index));
   }
   if (value instanceof Stream) {

@@ -345,11 +345,10 @@ export class ExpressionParser {
 
   #argument(list: ArgumentList): void {
     const { stream } = this;
-    if (stream.takeOperator("*")) {
-      list.spread = this.expression();
-    } else if (stream.takeOperator("**")) {
-      list.keywordSpread = this.expression();
-    } else if (
+    if (stream.isOperator("*", "**")) {
+      throw stream.fault(`${stream.current.value} before an argument is not known here`);
+    }
+    if (
       stream.current.kind === "name" &&
       stream.following.kind === "operator" &&
       stream.following.value === "="
@@ -366,7 +365,7 @@ export class ExpressionParser {
 }
 
 function noArguments(): ArgumentList {
-  return { positional: [], keyword: [], spread: null, keywordSpread: null };
+  return { positional: [], keyword: [] };
 }
 
 function named(name: string): Expression {

@@ -25,9 +25,6 @@ export type Comparison = "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not in"
 export interface ArgumentList {
   positional: Expression[];
   keyword: [string, Expression][];
-  /** `*list` and `**dict`. */
-  spread: Expression | null;
-  keywordSpread: Expression | null;
 }
 
 export type Target =

@@ -1,5 +1,5 @@
-// Chat templates of real models over many conversations, and small ones for each corner of Jinja,
-// against transformers.
+// Golden test: published chat templates over many conversations, and one small template for each
+// corner of Jinja, compared with transformers.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { variables } from "../../../../src/model/chat-template/render.ts";
@@ -46,7 +46,7 @@ async function templateOf(name: string): Promise<string> {
   return (config as { chat_template: string }).chat_template;
 }
 
-/** What a template gives, or the fault's words. */
+/** The rendered text, or the fault's message. */
 function outcome(source: string, named: Record<string, unknown>) {
   try {
     return { text: run(parseTemplate(source), variables(named), now) };
@@ -56,14 +56,14 @@ function outcome(source: string, named: Record<string, unknown>) {
   }
 }
 
-test("there are templates of at least eight families", () => {
+test("the goldens cover templates of at least eight families", () => {
   expect(Object.keys(rendered).length).toBeGreaterThanOrEqual(8);
 });
 
 describe.each(Object.keys(rendered))("the template of %s", async (name) => {
   const source = await templateOf(name);
 
-  test("writes every conversation as transformers does, or refuses it with the same words", () => {
+  test("renders every conversation as transformers does, or refuses it with the same words", () => {
     for (const { conversation, tools, prompt, ...expected } of rendered[name]!) {
       const actual = outcome(source, {
         messages: given.conversations[conversation],
@@ -86,7 +86,7 @@ describe.each(Object.keys(rendered))("the template of %s", async (name) => {
   });
 });
 
-test.each(snippets)("the small template $source comes out as jinja2's", ({ source, text }) => {
+test.each(snippets)("the template $source renders as in jinja2", ({ source, text }) => {
   const expected = text === undefined ? { fault: expect.any(String) as string } : { text };
   expect(outcome(source, values)).toEqual(expected);
 });

@@ -1,4 +1,4 @@
-// Chat templates: rendered as transformers does, and broken ones refused where they are used.
+// Chat templates render as in transformers; broken and hostile ones are refused.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { renderChats } from "../../../../src/model/chat-template/render.ts";
@@ -16,7 +16,7 @@ async function configOf(folder: string) {
   return JSON.parse(await readFile(path, "utf8")) as { chat_template: string };
 }
 
-test("the demo's template writes ChatML", async () => {
+test("the demo model's template writes ChatML", async () => {
   const { chat_template: source } = await configOf("public/demo/model");
   const template = { source, specialTokens: { eos_token: "<|endoftext|>" } };
   const text =
@@ -25,20 +25,20 @@ test("the demo's template writes ChatML", async () => {
   expect(renderChats(template, requests)).toEqual([text, `${text}<|im_start|>assistant\n`]);
 });
 
-test("a Llama template trims, and prints the special tokens that it is given", async () => {
+test("a Llama template trims messages and prints the given special tokens", async () => {
   const { chat_template: source } = await configOf("tests/golden/tokenization/bos-bpe");
   expect(render(source, { bos_token: "<s>", eos_token: "</s>" })).toBe(
     "<s><<SYS>>\nBe brief.\n<</SYS>>\n\n[INST] Hi [/INST] Hello. </s>",
   );
 });
 
-test("white space around blocks goes as transformers' trim_blocks and lstrip_blocks have it", () => {
+test("white space around blocks is removed as by trim_blocks and lstrip_blocks", () => {
   const source =
     "{% for m in messages %}\n    {% if true %}\n{{ m.role }}\n    {% endif %}\n{% endfor %}";
   expect(render(source)).toBe("system\nuser\nassistant\n");
 });
 
-/** Nothing of a refusal but the way out is the same for all. */
+/** Every refusal has the same remedy. */
 const refused = (message: string | RegExp) =>
   expect.objectContaining({
     code: "bad-tokenizer",
@@ -47,71 +47,130 @@ const refused = (message: string | RegExp) =>
     remedy: expect.stringContaining("prompt and completion rows") as string,
   }) as Error;
 
-describe("a broken template is refused with the way out, when it", () => {
+describe("a broken template is refused with a remedy", () => {
   test.each([
-    ["is not closed", "{% for m in messages %}", /could not be parsed: line 1: the template ends/],
-    ["breaks off", "a\nb\n{{ messages[", /could not be parsed: line 3/],
-    ["has an unknown statement", "{% include 'x' %}", /\{% include %\} is not known here/],
-    ["throws", "{{ raise_exception('Roles must alternate') }}", /rendered: Roles must alternate\./],
-    ["has an unknown filter", "{{ messages | unheard_of }}", /No filter named 'unheard_of'/],
-    ["asks nothing for a member", "{{ nothing.at.all }}", /'nothing' is undefined/],
     [
-      "adds a text to a number",
+      "a for block without its end",
+      "{% for m in messages %}",
+      /could not be parsed: line 1: the template ends/,
+    ],
+    ["an output that breaks off", "a\nb\n{{ messages[", /could not be parsed: line 3/],
+    ["an unknown statement", "{% include 'x' %}", /\{% include %\} is not known here/],
+    [
+      "a call of raise_exception",
+      "{{ raise_exception('Roles must alternate') }}",
+      /rendered: Roles must alternate\./,
+    ],
+    ["an unknown filter", "{{ messages | unheard_of }}", /No filter named 'unheard_of'/],
+    ["a member of an undefined name", "{{ nothing.at.all }}", /'nothing' is undefined/],
+    [
+      "a sum of a text and a number",
       "{{ 'a' + 1 }}",
       /unsupported operand types for \+: 'str' and 'int'/,
     ],
-    ["changes what it is given", "{{ messages.append(1) }}", /'append' of 'list' object is unsafe/],
-  ])("%s", (_, source, message) => {
+    [
+      "a call that changes the messages",
+      "{{ messages.append(1) }}",
+      /'append' of 'list' object is unsafe/,
+    ],
+  ])("%s is refused", (_, source, message) => {
     expect(() => render(source)).toThrow(refused(message));
   });
 });
 
-describe("a hostile template is stopped by its own budget, when it", () => {
+describe("features of jinja2 that no known template uses are refused by name", () => {
+  test.each([
+    ["{{ 'a'.casefold() }}", /'str object' has no attribute 'casefold'/],
+    ["{{ 'a'.isspace() }}", /'str object' has no attribute 'isspace'/],
+    ["{{ 'a'.rindex('a') }}", /'str object' has no attribute 'rindex'/],
+    ["{{ 'a b'.split(none, 1) }}", /split\(\) with maxsplit needs sep here/],
+    ["{{ 'a'.splitlines(true) }}", /splitlines\(\) takes 0 arguments, not 1/],
+    ["{{ [1].copy() }}", /'list object' has no attribute 'copy'/],
+    ["{{ cycler('a').reset() }}", /'Cycler object' has no attribute 'reset'/],
+    ["{{ messages | pprint }}", /No filter named 'pprint'/],
+    ["{{ 'a' | forceescape }}", /No filter named 'forceescape'/],
+    ["{{ 1 is escaped }}", /No test named 'escaped'/],
+    ["{{ dict(*messages) }}", /\* before an argument is not known here/],
+    ["{{ dict(**messages[0]) }}", /\*\* before an argument is not known here/],
+    ["{{ '%x' % 255 }}", /the format "x" is not known here/],
+    ["{{ '{:^5}'.format('a') }}", /the format "\^5" is not known here/],
+    ["{{ '{!r}'.format('a') }}", /format\(\) has no value for \{!r\}/],
+    ["{{ strftime_now('%Z') }}", /strftime_now does not know %Z/],
+  ])("the template %s is refused", (source, message) => {
+    expect(() => render(source)).toThrow(refused(message));
+  });
+});
+
+describe("a hostile template is stopped by its budget", () => {
   const forever = (body: string) =>
     `{% for a in range(99999) %}{% for b in range(99999) %}${body}{% endfor %}{% endfor %}`;
   const doubled = (start: string, step: string) =>
     `{% set n = namespace(t=${start}) %}{% for a in range(99) %}{% set n.t = ${step} %}{% endfor %}`;
 
   test.each([
-    ["loops for ever", forever(""), /more than 5000000 steps/],
-    ["counts to a million million", "{% for i in range(10 ** 12) %}{% endfor %}", /Range too big/],
+    ["an endless loop", forever(""), /more than 5000000 steps/],
+    ["a range of a million million", "{% for i in range(10 ** 12) %}{% endfor %}", /Range too big/],
     [
-      "calls itself",
+      "a macro that calls itself",
       "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
       /itself more than 100 deep/,
     ],
     [
-      "loops into itself",
+      "a loop that recurses without end",
       "{% for m in [1] recursive %}{{ loop([1]) }}{% endfor %}",
       /itself more than 100 deep/,
     ],
-    ["prints 60 MB", "{{ 'x' * 60000000 }}", /prints more than 4000000 characters/],
-    ["prints for ever", forever("{{ 'x' * 9999 }}"), /prints more than 4000000 characters/],
-    ["multiplies a text", "{% set x = 'x' * 9999999999 %}", /texts and lists of more than/],
-    ["multiplies a list", "{% set x = [1] * 999999999 %}", /texts and lists of more than/],
-    ["doubles a text", doubled("'x'", "n.t + n.t"), /texts and lists of more than/],
-    ["doubles it otherwise", doubled("'x'", "n.t.replace('x', 'xx')"), /texts and lists of more/],
-    ["doubles a list", doubled("[1]", "n.t + n.t"), /texts and lists of more than/],
-    ["pads a text", "{% set x = 'x'.ljust(999999999) %}", /texts and lists of more than/],
+    ["an output of 60 MB", "{{ 'x' * 60000000 }}", /prints more than 4000000 characters/],
+    ["an endless output", forever("{{ 'x' * 9999 }}"), /prints more than 4000000 characters/],
     [
-      "nests brackets",
+      "a text times a large number",
+      "{% set x = 'x' * 9999999999 %}",
+      /texts and lists of more than/,
+    ],
+    [
+      "a list times a large number",
+      "{% set x = [1] * 999999999 %}",
+      /texts and lists of more than/,
+    ],
+    ["a text doubled by +", doubled("'x'", "n.t + n.t"), /texts and lists of more than/],
+    [
+      "a text doubled by replace",
+      doubled("'x'", "n.t.replace('x', 'xx')"),
+      /texts and lists of more/,
+    ],
+    ["a list doubled by +", doubled("[1]", "n.t + n.t"), /texts and lists of more than/],
+    [
+      "a text padded to a large width",
+      "{% set x = 'x'.ljust(999999999) %}",
+      /texts and lists of more than/,
+    ],
+    [
+      "50,000 nested brackets",
       `{{ ${"(".repeat(50_000)}1${")".repeat(50_000)} }}`,
       /nests deeper than 100/,
     ],
-    ["nests blocks", "{% if 1 %}".repeat(50_000), /blocks nest deeper than 60/],
-    ["adds without end", `{{ 1${" + 1".repeat(100_000)} }}`, /nests or grows without end/],
+    ["50,000 nested blocks", "{% if 1 %}".repeat(50_000), /blocks nest deeper than 60/],
+    ["a sum of 100,000 terms", `{{ 1${" + 1".repeat(100_000)} }}`, /nests or grows without end/],
     [
-      "puts a namespace into itself",
+      "a namespace that contains itself",
       "{% set n = namespace() %}{% set n.n = n %}{{ n }}",
       /without end/,
     ],
-    ["is very long", "x".repeat(1_000_001), /1000001 characters, more than 1000000/],
-    ["names many else-ifs", `{% if 0 %}${"{% elif 0 %}".repeat(30_000)}{% endif %}`, /without end/],
-  ])("%s", (_, source, message) => {
+    [
+      "a source of more than 1,000,000 characters",
+      "x".repeat(1_000_001),
+      /1000001 characters, more than 1000000/,
+    ],
+    [
+      "30,000 elif branches",
+      `{% if 0 %}${"{% elif 0 %}".repeat(30_000)}{% endif %}`,
+      /without end/,
+    ],
+  ])("%s is stopped", (_, source, message) => {
     expect(() => render(source)).toThrow(refused(message));
   });
 
-  test("but not before it has written a long conversation", () => {
+  test("a conversation of 3,000 messages renders within the budget", () => {
     const long = Array.from({ length: 3_000 }, (_, index) => ({
       role: index % 2 === 0 ? "user" : "assistant",
       content: "word ".repeat(200),
@@ -122,14 +181,14 @@ describe("a hostile template is stopped by its own budget, when it", () => {
     expect(text).toHaveLength(3_000 * 1_000 + 1_500 * ("<user>".length + "<assistant>".length));
   });
 
-  test("and together with others, when each is long but none is too long", () => {
+  test("the texts of one call together are limited to 64,000,000 characters", () => {
     const requests = Array.from({ length: 20 }, () => ({ messages, addGenerationPrompt: false }));
     const template = { source: "{{ 'x' * 3900000 }}", specialTokens: {} };
     expect(() => renderChats(template, requests)).toThrow(refused(/more than 64000000 characters/));
   });
 });
 
-test("a template has the date that it is given, and no more than today otherwise", () => {
+test("strftime_now prints the given date, or today's without one", () => {
   const template = { source: "{{ strftime_now('%d %B %Y') }}", specialTokens: {} };
   const request = { messages, addGenerationPrompt: false };
   const now = new Date(2024, 6, 26);
@@ -138,7 +197,7 @@ test("a template has the date that it is given, and no more than today otherwise
   expect(renderChats(year, [request])).toEqual([String(new Date().getFullYear())]);
 });
 
-test("keys of every object's prototype are no values of a template", () => {
+test("a template cannot reach the keys of JavaScript's prototypes", () => {
   const source = "{{ __proto__ is defined }}{{ messages[0].constructor is defined }}{{ toString }}";
   expect(render(source)).toBe("FalseFalse");
   expect(() => render("{{ messages | constructor }}")).toThrow(refused(/No filter named/));
