@@ -71,14 +71,14 @@ function readToken(field: Field, normalize: (text: string) => string): AddedToke
   };
 }
 
-interface Node {
-  next: Map<string, Node>;
+interface TrieNode {
+  next: Map<string, TrieNode>;
   token: AddedToken | null;
 }
 
 /** Finds the longest token at the leftmost place, again and again. */
 export class TokenFinder {
-  readonly #root: Node = { next: new Map(), token: null };
+  readonly #root: TrieNode = { next: new Map(), token: null };
 
   constructor(tokens: readonly AddedToken[]) {
     for (const token of tokens) {

@@ -8,8 +8,8 @@ import { byteTokens, fallBack, maxTokens, type Vocabulary } from "./vocabulary.t
 /** What an unknown character costs more than the rarest token. */
 const unknownPenalty = 10;
 
-interface Node {
-  next: Map<string, Node>;
+interface TrieNode {
+  next: Map<string, TrieNode>;
   /** Of the token that ends here; -1 where none does. */
   id: number;
 }
@@ -17,7 +17,7 @@ interface Node {
 interface Pieces {
   vocabulary: Vocabulary;
   scores: Float64Array;
-  root: Node;
+  root: TrieNode;
 }
 
 export function readUnigram(field: Field): TokenModel {
@@ -112,7 +112,7 @@ function readPieces(field: Field): Pieces {
   const idOf = new Map<string, number>();
   const tokenOf: string[] = [];
   const scores = new Float64Array(list.length);
-  const root: Node = { next: new Map(), id: -1 };
+  const root: TrieNode = { next: new Map(), id: -1 };
   list.forEach((item, id) => {
     const [token, score] = Array.isArray(item) ? (item as unknown[]) : [];
     if (typeof token !== "string" || typeof score !== "number") {
@@ -126,7 +126,7 @@ function readPieces(field: Field): Pieces {
   return { vocabulary: { idOf, tokenOf, size: list.length }, scores, root };
 }
 
-function plant(root: Node, token: string, id: number): void {
+function plant(root: TrieNode, token: string, id: number): void {
   let node = root;
   for (const character of token) {
     let child = node.next.get(character);
