@@ -4,7 +4,7 @@ import { textOf, type FileSet } from "../sources/files.ts";
 import type { RenderChats } from "./chat-template/render.ts";
 import { parseModelConfig, parseStopTokens } from "./config/parse.ts";
 import type { GgufModel } from "./gguf/open.ts";
-import { isTokenizerFile, readTokenizerFiles } from "./tokenizer/tokenizer-files.ts";
+import { isTokenizerFile, readTokenizerFiles } from "./tokenizer/files.ts";
 import { parseTokenizer, type ModelTokenizer } from "./tokenizer/tokenizer.ts";
 import type { ModelConfig } from "./config/model-config.ts";
 

@@ -7,13 +7,13 @@ import type { RenderChats } from "./chat-template/render.ts";
 import { checkTensors, firstTen } from "./folder/check-tensors.ts";
 import { ConfigFields } from "./config/fields.ts";
 import { describeGguf, openDescription, type Description } from "./description.ts";
-import { openFolderTensors } from "./folder/folder-tensors.ts";
+import { openFolderTensors } from "./folder/tensors.ts";
 import { openGguf } from "./gguf/open.ts";
 import { identify, type Identity } from "./identity.ts";
 import { parseQuantisation } from "./quantised/scheme.ts";
 import type { SourceTensor } from "./source-tensor.ts";
 import { tensorsOf } from "./tensors.ts";
-import { sourceStore, weightShapes, type WeightStore } from "./weights/weight-store.ts";
+import { sourceStore, weightShapes, type WeightStore } from "./weights/store.ts";
 
 /** What a run needs of its base model, wherever that came from. */
 export interface BaseModel extends Description, Identity {

@@ -1,7 +1,7 @@
 // The models that train well here, priced by their sizes alone: nothing is asked of any server.
 import { parseModelSizes } from "../model/config/parse.ts";
-import { packedChoices } from "../model/weights/weight-choice.ts";
-import { weightShapes, type WeightChoice } from "../model/weights/weight-store.ts";
+import { packedChoices } from "../model/weights/choice.ts";
+import { weightShapes, type WeightChoice } from "../model/weights/store.ts";
 import { catalogue, type CatalogueModel } from "../sources/catalogue.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { bytesTaken } from "../engine/run-bytes.ts";

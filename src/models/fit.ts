@@ -1,7 +1,7 @@
 // What a model costs on this device in each weight format, before a byte of it is downloaded, and
 // what to change where none fits.
 import type { BatchShape } from "../engine/contract.ts";
-import { storedBytes } from "../model/weights/weight-store.ts";
+import { storedBytes } from "../model/weights/store.ts";
 import { weightBytes, type WeightShape } from "../model/weight-format/format.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
 

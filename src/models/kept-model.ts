@@ -3,7 +3,7 @@
 import { openDescription } from "../model/description.ts";
 import type { RenderChats } from "../model/chat-template/render.ts";
 import type { BaseModel, OpenedModel } from "../model/open.ts";
-import { ConversionReport } from "../model/weights/weight-convert.ts";
+import { ConversionReport } from "../model/weights/convert.ts";
 import type { WeightShape } from "../model/weight-format/format.ts";
 import {
   sourceStore,
@@ -11,13 +11,13 @@ import {
   weightShapes,
   type WeightChoice,
   type WeightStore,
-} from "../model/weights/weight-store.ts";
+} from "../model/weights/store.ts";
 import type { CacheReader } from "../sources/cache/cache-reader.ts";
 import { cacheKey, type ModelCache } from "../sources/cache/cache.ts";
 import { textOf } from "../sources/files.ts";
 import { hasCode } from "../util/errors.ts";
 import type { LoadedModel } from "./loaded-model.ts";
-import { formatName } from "../model/weights/weight-choice.ts";
+import { formatName } from "../model/weights/choice.ts";
 
 /** Raised whenever the bytes of a format change their meaning. */
 const encodingVersion = 1;

@@ -2,8 +2,8 @@
 // deleted there.
 import type { RenderChats } from "../model/chat-template/render.ts";
 import { openModel, type OpenedModel } from "../model/open.ts";
-import { choicesFor, formatName, formatWords } from "../model/weights/weight-choice.ts";
-import { sourceStore, weightShapes, type WeightChoice } from "../model/weights/weight-store.ts";
+import { choicesFor, formatName, formatWords } from "../model/weights/choice.ts";
+import { sourceStore, weightShapes, type WeightChoice } from "../model/weights/store.ts";
 import { openCache, type ModelCache } from "../sources/cache/cache.ts";
 import { fetchDemoModel } from "../sources/demo.ts";
 import { deleteDownloads } from "../sources/hub/download.ts";

@@ -2,8 +2,8 @@
 // fit this device.
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import type { OpenedModel } from "../model/open.ts";
-import { choicesFor, formatName, formatWords } from "../model/weights/weight-choice.ts";
-import { weightShapes } from "../model/weights/weight-store.ts";
+import { choicesFor, formatName, formatWords } from "../model/weights/choice.ts";
+import { weightShapes } from "../model/weights/store.ts";
 import type { FileSet } from "../sources/files.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { bytesTaken } from "../engine/run-bytes.ts";

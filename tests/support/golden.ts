@@ -11,11 +11,7 @@ import type { MemoryChoice } from "../../src/engine/webgpu/design.ts";
 import { createWebGpuEngine, type WebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import type { Machine } from "../../src/engine/tfjs/backend.ts";
 import { parseModelConfig } from "../../src/model/config/parse.ts";
-import {
-  encodingStore,
-  weightShapes,
-  type WeightStore,
-} from "../../src/model/weights/weight-store.ts";
+import { encodingStore, weightShapes, type WeightStore } from "../../src/model/weights/store.ts";
 import type { OpenDevice } from "../../src/gpu/open-device.ts";
 import type { ModelConfig } from "../../src/model/config/model-config.ts";
 

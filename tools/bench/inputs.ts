@@ -6,7 +6,7 @@ import {
   weightShapes,
   type WeightChoice,
   type WeightStore,
-} from "../../src/model/weights/weight-store.ts";
+} from "../../src/model/weights/store.ts";
 import { substream, uniforms } from "../../src/util/random.ts";
 import { lora, type BlockShape, type Product } from "./shapes.ts";
 import type { ModelConfig } from "../../src/model/config/model-config.ts";

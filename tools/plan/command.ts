@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { planBytes } from "../../src/engine/webgpu/budget.ts";
 import type { DesignOptions } from "../../src/engine/webgpu/design.ts";
 import { isSupported } from "../../src/engine/webgpu/model-tensors.ts";
-import { weightShapes, type WeightChoice } from "../../src/model/weights/weight-store.ts";
+import { weightShapes, type WeightChoice } from "../../src/model/weights/store.ts";
 import { parseModelSizes } from "../../src/model/config/parse.ts";
 import { targetModulesOf } from "../../src/model/tensors.ts";
 import { UserError } from "../../src/util/errors.ts";

@@ -13,7 +13,7 @@ import {
 import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batch.ts";
 import type { Machine } from "./backend.ts";
-import type { WeightStore } from "../../model/weights/weight-store.ts";
+import type { WeightStore } from "../../model/weights/store.ts";
 import type {
   Engine,
   EngineMemory,

@@ -1,6 +1,6 @@
 // The frozen base model on the device, as f32 tensors by Hugging Face name.
 import * as tf from "@tensorflow/tfjs-core";
-import { readValues, type WeightStore } from "../../model/weights/weight-store.ts";
+import { readValues, type WeightStore } from "../../model/weights/store.ts";
 import { embeddingName, headName, tensorsOf } from "../../model/tensors.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 

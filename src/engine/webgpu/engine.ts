@@ -10,7 +10,7 @@ import { adamWScalars } from "../../kernels/adamw/kernel.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
 import { ropeTable } from "../../kernels/rope/table.ts";
 import { inverseFrequencies } from "../../model/config/rope-frequencies.ts";
-import type { WeightStore } from "../../model/weights/weight-store.ts";
+import type { WeightStore } from "../../model/weights/store.ts";
 import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
 import { streams, substream } from "../../util/random.ts";

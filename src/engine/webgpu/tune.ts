@@ -4,7 +4,7 @@ import type { TileChoice } from "../../kernels/matmul/tile.ts";
 import { tuneTiles } from "../../kernels/matmul/tune.ts";
 import { linearsOfLayer } from "../../model/tensors.ts";
 import type { WeightShape } from "../../model/weight-format/format.ts";
-import { shapeIn } from "../../model/weights/weight-store.ts";
+import { shapeIn } from "../../model/weights/store.ts";
 import type { BatchShape } from "../contract.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 

@@ -1,7 +1,7 @@
 // Brings the frozen weights to the device, tensor by tensor, in the format that each is kept in.
 import type { Runner } from "../../gpu/runner.ts";
 import type { StoredWeight } from "../../kernels/weight-format/format.ts";
-import type { WeightStore } from "../../model/weights/weight-store.ts";
+import type { WeightStore } from "../../model/weights/store.ts";
 
 /** Bytes written before waiting for the GPU: until then the browser holds a copy of each write. */
 const aheadBytes = 64 * 1024 ** 2;

@@ -6,8 +6,8 @@ import type { SourceTensor } from "../source-tensor.ts";
 import type { WeightPart } from "../weight-format/encode.ts";
 import { requireFinite } from "../weight-format/finite.ts";
 import { formatFor } from "../weight-format/format.ts";
-import { rowPieces } from "../weights/weight-pieces.ts";
-import { matrixOf } from "../weights/weight-store.ts";
+import { rowPieces } from "../weights/pieces.ts";
+import { matrixOf } from "../weights/store.ts";
 
 const readers = {
   F32: { bytes: 4, toFloat32: (data: ArrayBuffer) => new Float32Array(data) },

@@ -12,8 +12,8 @@ import type { SourceTensor } from "../source-tensor.ts";
 import type { WeightPart } from "../weight-format/encode.ts";
 import { requireFinite } from "../weight-format/finite.ts";
 import { formatFor, type WeightShape } from "../weight-format/format.ts";
-import { rowPieces } from "../weights/weight-pieces.ts";
-import { matrixOf } from "../weights/weight-store.ts";
+import { rowPieces } from "../weights/pieces.ts";
+import { matrixOf } from "../weights/store.ts";
 import { groupSize, packBlocks, packingOf } from "./pack.ts";
 import { readRows, type RowOrder } from "./rows.ts";
 

@@ -13,8 +13,8 @@ import type { SourceTensor } from "../source-tensor.ts";
 import type { WeightPart } from "../weight-format/encode.ts";
 import { requireFinite } from "../weight-format/finite.ts";
 import { formatFor, nf4NestedBlock, nf4Tables } from "../weight-format/format.ts";
-import { pieceElements } from "../weights/weight-pieces.ts";
-import { matrixOf } from "../weights/weight-store.ts";
+import { pieceElements } from "../weights/pieces.ts";
+import { matrixOf } from "../weights/store.ts";
 import { maxStateBytes, parseState, type ExpectedState } from "./bitsandbytes-state.ts";
 
 /** The tensors of a weight by what stands behind its name, and its codes under "". */

@@ -13,7 +13,7 @@ import { decodeAffine, type AffineBits } from "../weight-format/affine.ts";
 import type { WeightPart } from "../weight-format/encode.ts";
 import { requireFinite } from "../weight-format/finite.ts";
 import type { ScaleType, WeightShape } from "../weight-format/format.ts";
-import { rowPieces } from "../weights/weight-pieces.ts";
+import { rowPieces } from "../weights/pieces.ts";
 import type { AffineScheme } from "./scheme.ts";
 import { widenCodes } from "./widen-codes.ts";
 

@@ -2,7 +2,7 @@
 import type { ChatRequest, TextTokenizer } from "../../data/tokenizer.ts";
 import { UserError } from "../../util/errors.ts";
 import { renderHere, type ChatTemplate, type RenderChats } from "../chat-template/render.ts";
-import { defaultTemplate, templatesOf, type TokenizerParts } from "./tokenizer-files.ts";
+import { defaultTemplate, templatesOf, type TokenizerParts } from "./files.ts";
 import { Field, isObject, shown } from "./field.ts";
 import { readPipeline, type TokenPipeline } from "./pipeline.ts";
 

@@ -2,7 +2,7 @@
 // templates.
 import { readFileSync } from "node:fs";
 import { renderChats } from "../../../src/model/chat-template/render.ts";
-import { readTokenizerFiles } from "../../../src/model/tokenizer/tokenizer-files.ts";
+import { readTokenizerFiles } from "../../../src/model/tokenizer/files.ts";
 import { parseTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
 import { bytesOf, textOf, type Bytes, type Family } from "../family.ts";
 

@@ -4,7 +4,7 @@ import { encodeSafetensors, type TensorData } from "../../../src/formats/safeten
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { ConfigFields } from "../../../src/model/config/fields.ts";
 import { describeGguf } from "../../../src/model/description.ts";
-import { openFolderTensors } from "../../../src/model/folder/folder-tensors.ts";
+import { openFolderTensors } from "../../../src/model/folder/tensors.ts";
 import { openGguf } from "../../../src/model/gguf/open.ts";
 import { parseQuantisation } from "../../../src/model/quantised/scheme.ts";
 import type { SourceTensor } from "../../../src/model/source-tensor.ts";

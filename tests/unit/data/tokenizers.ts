@@ -2,7 +2,7 @@
 // ChatML.
 import { readFile } from "node:fs/promises";
 import { parseTokenizer, type ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
-import { readTokenizerFiles } from "../../../src/model/tokenizer/tokenizer-files.ts";
+import { readTokenizerFiles } from "../../../src/model/tokenizer/files.ts";
 
 const repository = new URL("../../../", import.meta.url);
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { designRun, type DesignOptions } from "../../../src/engine/webgpu/design.ts";
 import { planMemory, type MemoryLayout } from "../../../src/gpu/memory-planner.ts";
 import { persistent, scratch, type Program, type Tensor } from "../../../src/gpu/plan.ts";
-import { weightShapes } from "../../../src/model/weights/weight-store.ts";
+import { weightShapes } from "../../../src/model/weights/store.ts";
 import { readSizes, sevenModules } from "../engine/webgpu/models.ts";
 import { lifetimesOf, peakBytes, randomProgram, using } from "./programs.ts";
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { BatchShape } from "../../../src/engine/contract.ts";
 import { planBytes } from "../../../src/engine/webgpu/budget.ts";
-import { weightShapes, type WeightChoice } from "../../../src/model/weights/weight-store.ts";
+import { weightShapes, type WeightChoice } from "../../../src/model/weights/store.ts";
 import {
   bestOf,
   fitOf,

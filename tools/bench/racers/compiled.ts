@@ -7,7 +7,7 @@ import {
   describeModelTensors,
   type ModelTensors,
 } from "../../../src/engine/webgpu/model-tensors.ts";
-import { weightShapes } from "../../../src/model/weights/weight-store.ts";
+import { weightShapes } from "../../../src/model/weights/store.ts";
 import { openGpuMachine } from "../../../src/gpu/gpu-machine.ts";
 import {
   persistent,

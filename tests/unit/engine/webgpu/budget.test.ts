@@ -11,7 +11,7 @@ import { designRun, type DesignOptions } from "../../../../src/engine/webgpu/des
 import { paramBytes } from "../../../../src/gpu/memory.ts";
 import { planMemory } from "../../../../src/gpu/memory-planner.ts";
 import { readbackBytes } from "../../../../src/gpu/submitter.ts";
-import { weightShapes } from "../../../../src/model/weights/weight-store.ts";
+import { weightShapes } from "../../../../src/model/weights/store.ts";
 import { readSizes, sevenModules } from "./models.ts";
 
 const lora = { rank: 16, alpha: 16, dropout: 0, targetModules: sevenModules };

@@ -12,7 +12,7 @@ import {
   rotationOf,
 } from "../../../../src/engine/webgpu/model-tensors.ts";
 import { defaultTiles } from "../../../../src/kernels/matmul/tile.ts";
-import { weightShapes, type WeightChoice } from "../../../../src/model/weights/weight-store.ts";
+import { weightShapes, type WeightChoice } from "../../../../src/model/weights/store.ts";
 import { madeUpConfig } from "../../../support/made-up-model.ts";
 import type { LayerKind, ModelConfig } from "../../../../src/model/config/model-config.ts";
 

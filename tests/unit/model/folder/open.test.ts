@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { TensorData } from "../../../../src/formats/safetensors-write.ts";
 import { openModel } from "../../../../src/model/open.ts";
-import { readValues } from "../../../../src/model/weights/weight-store.ts";
+import { readValues } from "../../../../src/model/weights/store.ts";
 import { f32ToF16 } from "../../../../src/util/bytes.ts";
 import { tensorFile, tinyConfig, tinyContents, tinyFolder, tinyTensors } from "../tiny-model.ts";
 

@@ -6,10 +6,10 @@ import type { TensorData } from "../../../../src/formats/safetensors-write.ts";
 import { plainTensor } from "../../../../src/model/folder/plain-tensor.ts";
 import { openShards } from "../../../../src/model/folder/shards.ts";
 import type { SourceTensor } from "../../../../src/model/source-tensor.ts";
-import { ConversionReport } from "../../../../src/model/weights/weight-convert.ts";
-import { readValues, sourceStore } from "../../../../src/model/weights/weight-store.ts";
+import { ConversionReport } from "../../../../src/model/weights/convert.ts";
+import { readValues, sourceStore } from "../../../../src/model/weights/store.ts";
 import { bf16ToF32, f16ToF32 } from "../../../../src/util/bytes.ts";
-import { packedBytes } from "../quantised/quantised-golden.ts";
+import { packedBytes } from "../quantised/golden-cases.ts";
 import { tensorFile } from "../tiny-model.ts";
 
 const never = new AbortController().signal;

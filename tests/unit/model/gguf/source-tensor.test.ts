@@ -7,7 +7,7 @@ import { openGgufFile } from "../../../../src/formats/gguf/file.ts";
 import { halvesOfHeads, type RowOrder } from "../../../../src/model/gguf/rows.ts";
 import { ggufSourceTensor } from "../../../../src/model/gguf/source-tensor.ts";
 import type { SourceTensor } from "../../../../src/model/source-tensor.ts";
-import { ConversionReport, convertTensor } from "../../../../src/model/weights/weight-convert.ts";
+import { ConversionReport, convertTensor } from "../../../../src/model/weights/convert.ts";
 import { decodeWeight } from "../../../../src/model/weight-format/decode.ts";
 import { weightBytes } from "../../../../src/model/weight-format/format.ts";
 import { f32ToF16 } from "../../../../src/util/bytes.ts";

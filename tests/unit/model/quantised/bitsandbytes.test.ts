@@ -5,7 +5,7 @@ import { blobSource } from "../../../../src/formats/byte-source.ts";
 import type { TensorData } from "../../../../src/formats/safetensors-write.ts";
 import { bitsandbytesTensor, partsOf } from "../../../../src/model/quantised/bitsandbytes.ts";
 import { openShards } from "../../../../src/model/folder/shards.ts";
-import { floatsOf, never, openGolden, packedValues } from "./quantised-golden.ts";
+import { floatsOf, never, openGolden, packedValues } from "./golden-cases.ts";
 import { tensorFile } from "../tiny-model.ts";
 
 const open = async (name: string, shape: readonly number[]) => {

@@ -7,7 +7,7 @@ import { mlxTensor } from "../../../../src/model/quantised/mlx.ts";
 import type { AffineScheme } from "../../../../src/model/quantised/scheme.ts";
 import { openShards, type StoredTensor } from "../../../../src/model/folder/shards.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../../../../src/util/bytes.ts";
-import { floatsOf, never, openGolden, packedBytes, packedValues } from "./quantised-golden.ts";
+import { floatsOf, never, openGolden, packedBytes, packedValues } from "./golden-cases.ts";
 import { tensorFile } from "../tiny-model.ts";
 
 /** Numbers of a type, and rounding to it. */

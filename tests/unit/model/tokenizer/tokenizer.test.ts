@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { parseTokenizer, type ModelTokenizer } from "../../../../src/model/tokenizer/tokenizer.ts";
-import { readTokenizerFiles } from "../../../../src/model/tokenizer/tokenizer-files.ts";
+import { readTokenizerFiles } from "../../../../src/model/tokenizer/files.ts";
 
 const folder = new URL("../../../golden/tokenization/bos-bpe/", import.meta.url);
 const json = await readFile(new URL("tokenizer.json", folder), "utf8");

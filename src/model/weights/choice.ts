@@ -1,6 +1,6 @@
 // The formats that a person can sensibly keep a model's weights in.
 import type { SourceTensor } from "../source-tensor.ts";
-import type { WeightChoice } from "./weight-store.ts";
+import type { WeightChoice } from "./store.ts";
 
 /**
  * The middle one: groups of 32 take more memory, groups of 128 lose more. MLX's own default, too.

@@ -4,7 +4,7 @@ import type { SourceTensor } from "../source-tensor.ts";
 import { WeightEncoder, type WeightPart } from "../weight-format/encode.ts";
 import { EncodingError } from "../weight-format/encoding-error.ts";
 import type { WeightShape } from "../weight-format/format.ts";
-import { rowPieces } from "./weight-pieces.ts";
+import { rowPieces } from "./pieces.ts";
 
 /** What the conversion of one tensor lost. */
 export interface TensorConversion {

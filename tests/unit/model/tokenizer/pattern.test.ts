@@ -1,6 +1,6 @@
 // Oniguruma's regular expressions in JavaScript's: what matches, piece by piece. Sets of characters
 // over all of Unicode were compared with Python when this was written; ids that depend on them are
-// in tokenizer-golden.test.ts.
+// in golden.test.ts.
 import { describe, expect, test } from "vitest";
 import { compilePattern } from "../../../../src/model/tokenizer/pattern.ts";
 

@@ -2,7 +2,7 @@
 // harms nothing.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { readTokenizerFiles } from "../../../../src/model/tokenizer/tokenizer-files.ts";
+import { readTokenizerFiles } from "../../../../src/model/tokenizer/files.ts";
 import { parseTokenizer } from "../../../../src/model/tokenizer/tokenizer.ts";
 
 type Json = Record<string, unknown>;

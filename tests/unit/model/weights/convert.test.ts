@@ -4,23 +4,19 @@ import { describe, expect, test } from "vitest";
 import { parseModelConfig } from "../../../../src/model/config/parse.ts";
 import { openModel, type OpenedModel } from "../../../../src/model/open.ts";
 import type { SourceTensor } from "../../../../src/model/source-tensor.ts";
-import { choicesFor } from "../../../../src/model/weights/weight-choice.ts";
+import { choicesFor } from "../../../../src/model/weights/choice.ts";
 import {
   ConversionReport,
   conversionWords,
   convertTensor,
-} from "../../../../src/model/weights/weight-convert.ts";
+} from "../../../../src/model/weights/convert.ts";
 import { EncodingError } from "../../../../src/model/weight-format/encoding-error.ts";
 import {
   weightBytes,
   type WeightFormat,
   type WeightShape,
 } from "../../../../src/model/weight-format/format.ts";
-import {
-  readValues,
-  sourceStore,
-  weightShapes,
-} from "../../../../src/model/weights/weight-store.ts";
+import { readValues, sourceStore, weightShapes } from "../../../../src/model/weights/store.ts";
 import { tensorFile, tinyConfig, tinyFolder, tinyTensors } from "../tiny-model.ts";
 
 const never = new AbortController().signal;

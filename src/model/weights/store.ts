@@ -3,7 +3,7 @@
 import { invariant } from "../../util/assert.ts";
 import type { SourceTensor } from "../source-tensor.ts";
 import { tensorsOf } from "../tensors.ts";
-import { convertTensor, type ConversionReport } from "./weight-convert.ts";
+import { convertTensor, type ConversionReport } from "./convert.ts";
 import { decodeWeight } from "../weight-format/decode.ts";
 import { WeightEncoder, type WeightPart } from "../weight-format/encode.ts";
 import {
@@ -13,7 +13,7 @@ import {
   type WeightFormat,
   type WeightShape,
 } from "../weight-format/format.ts";
-import { rowPieces } from "./weight-pieces.ts";
+import { rowPieces } from "./pieces.ts";
 import type { ModelConfig } from "../config/model-config.ts";
 
 export interface WeightStore {
