@@ -1,5 +1,6 @@
-// Gets a GPUDevice, again after a loss, and never leaves an await hanging on a device that is gone.
+// Opens a GPUDevice with the adapter's largest limits, and waits for one after a crash.
 import { UserError } from "../util/errors.ts";
+import { DeviceWatch } from "./device-watch.ts";
 import { findExtensions, offeredFeatures } from "./extensions.ts";
 import type { OpenDevice } from "./open-device.ts";
 
@@ -17,56 +18,68 @@ const raisedLimits = [
   "maxStorageBuffersPerShaderStage",
 ] as const;
 
-/**
- * After a crash `requestAdapter()` is null for about half a second: these waits cover three
- * seconds.
- */
-const retryWaitsMs = [0, 100, 300, 600, 1000, 1000];
+/** After a crash `requestAdapter()` is null for about half a second: these waits cover three. */
+const deviceWaitsMs = [0, 100, 300, 600, 1000, 1000];
+const adapterWaitsMs = deviceWaitsMs.slice(0, 4);
 
 /**
  * A device with the adapter's largest limits.
- * @throws UserError "device-lost" when no adapter is to be had within three seconds
+ * @throws UserError "device-lost" when there is none within three seconds
  */
 export async function openDevice(gpu: GPU): Promise<OpenDevice> {
-  for (const waitMs of retryWaitsMs) {
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
-    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-    if (adapter === null) {
-      continue;
-    }
-    // A GPU process that dies meanwhile rejects the request.
-    const device = await requestFrom(adapter).catch(() => null);
-    if (device === null) {
-      continue;
-    }
-    const opened = watch(device, adapter.info);
-    if (!(await isAlreadyLost(opened))) {
-      await findExtensions(opened);
-      return opened;
-    }
+  const opened = await firstOf(deviceWaitsMs, async () => await tryDevice(gpu));
+  if (opened === null) {
+    throw new NoDevice();
   }
-  throw new NoDevice();
+  await findExtensions(opened);
+  return opened;
 }
 
-/** An adapter, or null when none is to be had within a second. */
+/** An adapter, or null when there is none within a second. */
 export async function findAdapter(gpu: GPU): Promise<GPUAdapter | null> {
-  for (const waitMs of retryWaitsMs.slice(0, 4)) {
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
-    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-    if (adapter !== null) {
-      return adapter;
-    }
-  }
-  return null;
+  return await firstOf(adapterWaitsMs, async () => await requestAdapter(gpu));
 }
 
-/** None was given, which is something else than one that was lost: only waiting helps. */
+/** No device was given, unlike one that was given and lost: only waiting helps. */
 export class NoDevice extends UserError {
   constructor() {
     super("device-lost", "The browser gives no GPU at the moment.", {
       remedy: "Wait two minutes or reload the page with the browser's own button.",
     });
   }
+}
+
+/** Tries after each of the waits, until an attempt is not null. */
+async function firstOf<T>(
+  waitsMs: readonly number[],
+  attempt: () => Promise<T | null>,
+): Promise<T | null> {
+  for (const waitMs of waitsMs) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const result = await attempt();
+    if (result !== null) {
+      return result;
+    }
+  }
+  return null;
+}
+
+async function tryDevice(gpu: GPU): Promise<OpenDevice | null> {
+  const adapter = await requestAdapter(gpu);
+  if (adapter === null) {
+    return null;
+  }
+  // A GPU process that dies meanwhile rejects the request.
+  const device = await requestFrom(adapter).catch(() => null);
+  if (device === null) {
+    return null;
+  }
+  const opened = describe(device, adapter.info);
+  return (await isAlreadyLost(opened)) ? null : opened;
+}
+
+async function requestAdapter(gpu: GPU): Promise<GPUAdapter | null> {
+  return await gpu.requestAdapter({ powerPreference: "high-performance" });
 }
 
 async function requestFrom(adapter: GPUAdapter): Promise<GPUDevice> {
@@ -77,73 +90,19 @@ async function requestFrom(adapter: GPUAdapter): Promise<GPUDevice> {
   });
 }
 
-function watch(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
-  let isLost = false;
-  let fault: GPUError | null = null;
-  // Not Promise.race against `lost`: that would keep every finished await for the device's whole
-  // life.
-  const waiting = new Set<(error: UserError) => void>();
-  let loss: UserError | null = null;
-  const lost = device.lost.then((info) => {
-    isLost = true;
-    loss = deviceLost(info);
-    for (const reject of waiting) {
-      reject(loss);
-    }
-    return info;
-  });
-  const race = <T>(work: Promise<T>): Promise<T> =>
-    new Promise((resolve, reject) => {
-      if (loss !== null) {
-        reject(loss); // what is begun on a lost device may never settle
-      }
-      waiting.add(reject);
-      work.then(resolve, reject).finally(() => waiting.delete(reject));
-    });
-  device.addEventListener("uncapturederror", ({ error }) => {
-    fault ??= error;
-  });
-  const guard = async <T>(work: Promise<T>): Promise<T> => {
-    const result = await race(work).catch(async (error: unknown) => {
-      // A crash rejects pending work some milliseconds before the loss is announced.
-      await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, 1000))]);
-      if (isLost) {
-        throw deviceLost(await lost);
-      }
-      throwFault(fault); // work on a buffer that was refused is rejected, without a word of why
-      throw error;
-    });
-    throwFault(fault);
-    return result;
-  };
+function describe(device: GPUDevice, adapterInfo: GPUAdapterInfo): OpenDevice {
+  const watch = new DeviceWatch(device);
   return {
     device,
     adapterInfo,
     name: nameOf(adapterInfo),
     extensions: new Set(),
-    lost,
-    isLost: () => isLost,
-    race,
-    fault: () => fault,
-    guard,
+    lost: watch.lost,
+    isLost: () => watch.isLost,
+    race: (work) => watch.race(work),
+    fault: () => watch.fault,
+    guard: (work) => watch.guard(work),
   };
-}
-
-/**
- * A rejected command computes nothing and says so nowhere else, so an error that nobody caught ends
- * the work.
- */
-function throwFault(fault: GPUError | null): void {
-  if (fault instanceof GPUOutOfMemoryError) {
-    throw new UserError("out-of-memory", `The GPU is out of memory: ${fault.message}`, {
-      remedy: "Choose a smaller batchSize, maxLength or rank, or a smaller model.",
-    });
-  }
-  if (fault !== null) {
-    throw new UserError("unexpected", `The GPU refused a command: ${fault.message}`, {
-      remedy: "Saved runs are kept. Please report this text with the name of your GPU.",
-    });
-  }
 }
 
 /** requestDevice may hand out a device that is lost from the start. */
@@ -155,12 +114,4 @@ async function isAlreadyLost(opened: OpenDevice): Promise<boolean> {
 function nameOf(info: GPUAdapterInfo): string {
   const name = info.description || [info.vendor, info.architecture].filter(Boolean).join(" ");
   return name || "GPU";
-}
-
-/** The error of a lost device. */
-export function deviceLost(info: GPUDeviceLostInfo | null): UserError {
-  const why = info?.message ? ` (${info.message})` : "";
-  return new UserError("device-lost", `The GPU process stopped${why}.`, {
-    remedy: "Anneal starts it again and goes on from the last saved step.",
-  });
 }

@@ -1,6 +1,11 @@
 // A kernel as plain data: WGSL with what is prepended to it. No device is needed to make one.
 import { invariant } from "../util/assert.ts";
-import { stepBufferDeclaration } from "./step-buffer.ts";
+import {
+  uniformDeclaration,
+  uniformStruct,
+  type FieldType,
+  type UniformStruct,
+} from "./uniform-struct.ts";
 
 /**
  * How a dispatch uses a bound tensor. `constant` is bound read-only: weights, adapters, tables. All
@@ -36,13 +41,16 @@ export interface KernelSpec {
    */
   bindings: Readonly<Record<string, Binding>>;
   /** Fields of `params`: sizes and numbers that change from call to call. */
-  params?: Readonly<Record<string, "u32" | "f32">>;
+  params?: Readonly<Record<string, FieldType>>;
   /** `const NAME : u32 = value;` for each: sizes that change the code. */
   constants?: Readonly<Record<string, number>>;
   /** WGSL functions that differ between variants, e.g. how a weight format is read. */
   definitions?: string;
-  /** Declares `step`, what changes from one step to the next (see step-buffer.ts). */
-  usesStep?: boolean;
+  /**
+   * Numbers that change from one run of a program to the next, in one buffer for all kernels of a
+   * runner. A number that changes is never a param: those are written once.
+   */
+  perRun?: UniformStruct;
   extended?: Extended;
 }
 
@@ -53,19 +61,18 @@ export interface Kernel {
   /** The module for devices that use the extension. */
   readonly extended: { readonly extension: Extension; readonly code: string } | null;
   readonly bindings: readonly (Binding & { name: string })[];
-  readonly params: readonly { name: string; type: "u32" | "f32" }[];
-  readonly usesStep: boolean;
+  readonly params: UniformStruct;
+  readonly perRun: UniformStruct | null;
 }
 
 const maxStorageBindings = 8;
 
 export function defineKernel(spec: KernelSpec): Kernel {
-  const { name, usesStep = false, extended = null } = spec;
+  const { name, perRun = null, extended = null } = spec;
   const bindings = Object.entries(spec.bindings).map(([key, binding]) => ({
     name: key,
     ...binding,
   }));
-  const params = Object.entries(spec.params ?? {}).map(([key, type]) => ({ name: key, type }));
   invariant(
     bindings.length <= maxStorageBindings,
     `kernel ${name} binds ${bindings.length} buffers`,
@@ -75,9 +82,18 @@ export function defineKernel(spec: KernelSpec): Kernel {
     code: moduleOf(spec),
     extended: extended && { extension: extended.extension, code: extendedModuleOf(spec, extended) },
     bindings,
-    params,
-    usesStep,
+    params: paramsOf(spec),
+    perRun,
   };
+}
+
+function paramsOf({ params = {} }: Pick<KernelSpec, "params">): UniformStruct {
+  return uniformStruct("params", params);
+}
+
+/** The uniform bindings of a kernel, which follow its storage bindings. */
+export function uniformsOf({ params, perRun }: Pick<Kernel, "params" | "perRun">): UniformStruct[] {
+  return [...(params.fields.length > 0 ? [params] : []), ...(perRun === null ? [] : [perRun])];
 }
 
 /** The kernel as it is on a device that uses its extension. */
@@ -86,15 +102,14 @@ export function extendedOnly(kernel: Kernel): Kernel {
   return { ...kernel, code: kernel.extended.code, extended: null };
 }
 
-/** Joins the parts: constants, bindings, params, step, definitions, source. */
-function moduleOf({ constants = {}, definitions = "", usesStep, source, ...spec }: KernelSpec) {
+/** Joins the parts: constants, bindings, params, what changes per run, definitions, source. */
+function moduleOf({ constants = {}, definitions = "", source, ...spec }: KernelSpec) {
   const bindings = Object.entries(spec.bindings);
-  const params = Object.entries(spec.params ?? {});
+  const uniforms = uniformsOf({ params: paramsOf(spec), perRun: spec.perRun ?? null });
   return [
     ...Object.entries(constants).map(([key, value]) => `const ${key} : u32 = ${value}u;`),
     ...bindings.map(storageDeclaration),
-    ...(params.length > 0 ? [paramsDeclaration(params, bindings.length)] : []),
-    ...(usesStep ? [stepBufferDeclaration(bindings.length + Math.min(params.length, 1))] : []),
+    ...uniforms.map((struct, index) => uniformDeclaration(struct, bindings.length + index)),
     definitions,
     source,
   ].join("\n");
@@ -127,9 +142,4 @@ export function onePerVariant<Variant extends readonly (string | number | boolea
 function storageDeclaration([name, { use, element }]: [string, Binding], index: number): string {
   const access = use === "constant" ? "read" : "read_write";
   return `@group(0) @binding(${index}) var<storage, ${access}> ${name} : array<${element}>;`;
-}
-
-function paramsDeclaration(params: [name: string, type: string][], index: number): string {
-  const fields = params.map(([name, type]) => `  ${name} : ${type},`).join("\n");
-  return `struct Params {\n${fields}\n}\n@group(0) @binding(${index}) var<uniform> params : Params;`;
 }

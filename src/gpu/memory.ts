@@ -1,8 +1,9 @@
 // The buffers of a memory layout on a device, all or none.
+import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
 import { alignUp, type MemoryLayout } from "./memory-planner.ts";
-import type { Dispatch, Program, Tensor, View } from "./plan.ts";
-import { stepBufferBytes } from "./step-buffer.ts";
+import type { Program, Tensor, View } from "./plan.ts";
+import { packUniforms, type UniformStruct } from "./uniform-struct.ts";
 
 /**
  * WebGPU's minUniformBufferOffsetAlignment by default: each dispatch's params lie this far apart.
@@ -14,7 +15,8 @@ export interface Memory {
   /** Of persistent tensors. */
   buffers: ReadonlyMap<Tensor, GPUBuffer>;
   params: GPUBuffer;
-  step: GPUBuffer;
+  /** The struct that changes per run, and its buffer; null where no kernel reads one. */
+  perRun: { struct: UniformStruct; buffer: GPUBuffer } | null;
   /** First params slot of each program; its dispatches follow in order. */
   paramSlots: ReadonlyMap<Program, number>;
   /** Bytes of all buffers; 0 once they are destroyed. */
@@ -22,10 +24,28 @@ export interface Memory {
   destroy: () => void;
 }
 
-/** Bytes of the params and the step buffer, which come on top of a layout. */
-export function paramBytes(programs: readonly Program[]): number {
-  const slots = programs.reduce((sum, { dispatches }) => sum + dispatches.length, 0);
-  return slots * paramsStride + stepBufferBytes;
+/** Bytes of the uniform buffers, which come on top of a layout. */
+export function uniformBytes(programs: readonly Program[]): number {
+  return paramBytes(programs) + (perRunOf(programs)?.sizeBytes ?? 0);
+}
+
+function paramBytes(programs: readonly Program[]): number {
+  return programs.reduce((sum, { dispatches }) => sum + dispatches.length * paramsStride, 0);
+}
+
+/** The one struct that kernels of these programs share. */
+function perRunOf(programs: readonly Program[]): UniformStruct | null {
+  const structs = new Set<UniformStruct>();
+  for (const { dispatches } of programs) {
+    for (const { kernel } of dispatches) {
+      if (kernel.perRun !== null) {
+        structs.add(kernel.perRun);
+      }
+    }
+  }
+  const [struct = null] = structs;
+  invariant(structs.size <= 1, `${structs.size} structs change per run`);
+  return struct;
 }
 
 /**
@@ -51,8 +71,9 @@ export async function allocate(
     layout.buffers.map((tensor) => [tensor, make(tensor.label, alignUp(tensor.sizeBytes), usage)]),
   );
   const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-  const params = make("params", paramBytes(programs) - stepBufferBytes, uniform);
-  const step = make("step", stepBufferBytes, uniform);
+  const params = make("params", paramBytes(programs), uniform);
+  const struct = perRunOf(programs);
+  const perRun = struct && { struct, buffer: make(struct.variable, struct.sizeBytes, uniform) };
   const invalid = await device.popErrorScope();
   const exhausted = await device.popErrorScope();
   const destroy = () => {
@@ -69,7 +90,7 @@ export async function allocate(
     arenas,
     buffers,
     params,
-    step,
+    perRun,
     paramSlots: writeParams(device, params, programs),
     createdBytes: () => made.reduce((sum, { size }) => sum + size, 0),
     destroy,
@@ -87,23 +108,12 @@ function writeParams(
   for (const program of programs) {
     slots.set(program, slot);
     for (const dispatch of program.dispatches) {
-      packParams(dispatch, bytes, slot * paramsStride);
+      packUniforms(dispatch.kernel.params, dispatch.params, bytes, slot * paramsStride);
       slot++;
     }
   }
   device.queue.writeBuffer(buffer, 0, bytes.buffer); // Dawn in Node takes no DataView
   return slots;
-}
-
-function packParams({ kernel, params }: Dispatch, bytes: DataView, offset: number): void {
-  kernel.params.forEach(({ type }, index) => {
-    const value = params[index] ?? 0;
-    if (type === "f32") {
-      bytes.setFloat32(offset + index * 4, value, true);
-    } else {
-      bytes.setUint32(offset + index * 4, value, true);
-    }
-  });
 }
 
 /** Where a view lies on the device. */

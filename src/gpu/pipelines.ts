@@ -1,6 +1,6 @@
 // Compiles kernels off the main path, each distinct module once per device, with layouts said
 // rather than inferred.
-import type { Kernel } from "./kernel.ts";
+import { uniformsOf, type Kernel } from "./kernel.ts";
 import type { OpenDevice } from "./open-device.ts";
 
 export interface CompiledKernel {
@@ -53,11 +53,10 @@ export class Pipelines {
     }
   }
 
-  #layoutOf({ bindings, params, usesStep }: Kernel): GPUBindGroupLayout {
+  #layoutOf(kernel: Kernel): GPUBindGroupLayout {
     const types: GPUBufferBindingType[] = [
-      ...bindings.map(({ use }) => (use === "constant" ? "read-only-storage" : "storage")),
-      ...(params.length > 0 ? ["uniform" as const] : []),
-      ...(usesStep ? ["uniform" as const] : []),
+      ...kernel.bindings.map(({ use }) => (use === "constant" ? "read-only-storage" : "storage")),
+      ...uniformsOf(kernel).map(() => "uniform" as const),
     ];
     const key = types.join();
     const layout =

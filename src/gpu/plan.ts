@@ -35,8 +35,8 @@ export interface Dispatch {
   readonly grid: Grid;
   /** Multiply-adds, roughly: how long it takes beside others. */
   readonly work: number;
-  /** Left out of a pass that supervises at most this many rows; -1 is always done. */
-  readonly skipUpToRows: number;
+  /** Left out of a run over at most this many items (see Runner.run); -1 is always done. */
+  readonly skipUpToCount: number;
 }
 
 export interface Program {
@@ -83,14 +83,14 @@ export interface DispatchParts {
   params?: Readonly<Record<string, number>>;
   grid: Grid;
   work: number;
-  skipUpToRows?: number;
+  skipUpToCount?: number;
 }
 
 /** A call of a kernel, checked: every binding and every param is given, nothing else is. */
 export function dispatch(kernel: Kernel, parts: DispatchParts): Dispatch {
-  const { tensors, params = {}, grid, work, skipUpToRows = -1 } = parts;
+  const { tensors, params = {}, grid, work, skipUpToCount = -1 } = parts;
   requireNames(kernel, "tensors", kernel.bindings, tensors);
-  requireNames(kernel, "params", kernel.params, params);
+  requireNames(kernel, "params", kernel.params.fields, params);
   invariant(
     grid.every((size) => Number.isInteger(size) && size > 0 && size <= maxWorkgroups),
     `kernel ${kernel.name}: a grid of ${grid.join(" x ")}`,
@@ -98,10 +98,10 @@ export function dispatch(kernel: Kernel, parts: DispatchParts): Dispatch {
   return {
     kernel,
     views: kernel.bindings.map(({ name }) => asView(tensors[name])),
-    params: kernel.params.map(({ name }) => params[name] ?? 0),
+    params: kernel.params.fields.map(({ name }) => params[name] ?? 0),
     grid,
     work,
-    skipUpToRows,
+    skipUpToCount,
   };
 }
 

@@ -1,11 +1,13 @@
 // Runs programs on a device: everything they need is made once, and a run makes nothing but command
 // buffers.
+import { invariant } from "../util/assert.ts";
+import { uniformsOf } from "./kernel.ts";
 import { allocate, paramsStride, placeOf, type Memory } from "./memory.ts";
 import { planMemory, type MemoryLayout } from "./memory-planner.ts";
 import { Pipelines, type CompiledKernel } from "./pipelines.ts";
 import type { Dispatch, Program, Tensor, View } from "./plan.ts";
-import { packStep, stepBufferBytes, type StepScalars } from "./step-buffer.ts";
 import { Submitter, type Command } from "./submitter.ts";
+import { packUniforms, type UniformStruct } from "./uniform-struct.ts";
 import type { OpenDevice } from "./open-device.ts";
 
 /** Dispatches of a program, from the one of index `from` up to, but without, `to`. */
@@ -24,7 +26,6 @@ export class Runner {
   readonly #pipelines: Pipelines;
   readonly #submitter: Submitter;
   readonly #commands = new Map<Program, readonly Command[]>();
-  readonly #stepBytes = new DataView(new ArrayBuffer(stepBufferBytes));
 
   private constructor(opened: OpenDevice, layout: MemoryLayout, memory: Memory) {
     this.#opened = opened;
@@ -77,23 +78,37 @@ export class Runner {
     queue.writeBuffer(this.bufferOf(tensor), offsetBytes, buffer, byteOffset, byteLength);
   }
 
-  writeStep(scalars: StepScalars): void {
-    packStep(scalars, this.#stepBytes);
-    this.#opened.device.queue.writeBuffer(this.#memory.step, 0, this.#stepBytes.buffer);
+  /** Sets what changes per run, for every run after this; nothing where no kernel reads it. */
+  writePerRun<Name extends string>(
+    struct: UniformStruct<Name>,
+    values: Readonly<Record<Name, number>>,
+  ): void {
+    const { perRun } = this.#memory;
+    if (perRun === null) {
+      return;
+    }
+    invariant(perRun.struct === struct, `kernels read another struct than this ${struct.variable}`);
+    const bytes = new DataView(new ArrayBuffer(struct.sizeBytes));
+    packUniforms(
+      struct,
+      struct.fields.map(({ name }) => values[name]),
+      bytes,
+    );
+    this.#opened.device.queue.writeBuffer(perRun.buffer, 0, bytes.buffer);
   }
 
   /**
    * Encodes and submits.
-   * @param supervisedRows dispatches meant for more rows are left out
+   * @param count items of this run; a dispatch whose `skipUpToCount` is not exceeded is left out
    * @param part for work from elsewhere in between; the arenas hold only until another program runs
    */
-  run(program: Program, supervisedRows = Infinity, part?: ProgramPart): void {
+  run(program: Program, count = Infinity, part?: ProgramPart): void {
     const commands = this.#commands.get(program);
     if (commands === undefined) {
       throw new Error(`The program ${program.name} was not prepared.`);
     }
     const wanted = part === undefined ? commands : commands.slice(part.from, part.to);
-    this.#submitter.submit(wanted, supervisedRows);
+    this.#submitter.submit(wanted, count);
   }
 
   /** Tells how long some work took, which decides how much goes into one submit. */
@@ -131,20 +146,21 @@ export class Runner {
     if (compiled === undefined) {
       throw new Error(`${dispatch.kernel.name} was not compiled.`);
     }
-    const { kernel, views, grid, work, skipUpToRows } = dispatch;
-    const { params, step } = this.#memory;
+    const { kernel, views, grid, work, skipUpToCount } = dispatch;
+    const { params, perRun } = this.#memory;
     const resources: GPUBufferBinding[] = [
       ...views.map((view) => placeOf(view, this.#memory, this.#layout)),
-      ...(kernel.params.length > 0
-        ? [{ buffer: params, offset: slot * paramsStride, size: paramsStride }]
-        : []),
-      ...(kernel.usesStep ? [{ buffer: step }] : []),
+      ...uniformsOf(kernel).map((struct) =>
+        struct === perRun?.struct
+          ? { buffer: perRun.buffer }
+          : { buffer: params, offset: slot * paramsStride, size: paramsStride },
+      ),
     ];
     const bindGroup = this.#opened.device.createBindGroup({
       label: kernel.name,
       layout: compiled.layout,
       entries: resources.map((resource, binding) => ({ binding, resource })),
     });
-    return { pipeline: compiled.pipeline, bindGroup, grid, work, skipUpToRows };
+    return { pipeline: compiled.pipeline, bindGroup, grid, work, skipUpToCount };
   }
 }

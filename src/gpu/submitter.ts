@@ -8,8 +8,8 @@ export interface Command {
   grid: readonly [x: number, y: number, z: number];
   /** Multiply-adds. */
   work: number;
-  /** Left out when at most this many rows are supervised. */
-  skipUpToRows: number;
+  /** Left out of a run over at most this many items. */
+  skipUpToCount: number;
 }
 
 /** Work of one submit until its pace is known: 0.1 s on a GPU of 40 GFLOP/s. */
@@ -40,8 +40,8 @@ export class Submitter {
     return this.#ring.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Encodes and submits; dispatches meant for more rows than are supervised are left out. */
-  submit(commands: readonly Command[], supervisedRows: number): void {
+  /** Encodes and submits those that a run over `count` items needs. */
+  submit(commands: readonly Command[], count: number): void {
     let encoder: GPUCommandEncoder | null = null;
     let pass: GPUComputePassEncoder | null = null;
     let pipeline: GPUComputePipeline | null = null;
@@ -55,7 +55,7 @@ export class Submitter {
       work = 0;
     };
     for (const command of commands) {
-      if (supervisedRows <= command.skipUpToRows) {
+      if (count <= command.skipUpToCount) {
         continue;
       }
       if (pass === null) {

@@ -5,7 +5,7 @@ import { openDevice } from "../../src/gpu/device.ts";
 import type { Dispatch, Program, Tensor } from "../../src/gpu/plan.ts";
 import { persistent } from "../../src/gpu/plan.ts";
 import { Runner } from "../../src/gpu/runner.ts";
-import type { StepScalars } from "../../src/gpu/step-buffer.ts";
+import { stepScalars, type StepScalars } from "../../src/kernels/step-scalars.ts";
 import { uniforms } from "../../src/util/random.ts";
 import type { OpenDevice } from "../../src/gpu/open-device.ts";
 
@@ -75,7 +75,7 @@ export async function runOnGpu(
     tensors.values.forEach((values, tensor) => {
       runner.write(tensor, values);
     });
-    runner.writeStep({ ...stepOfTest, ...step });
+    runner.writePerRun(stepScalars, { ...stepOfTest, ...step });
     runner.run(program, step.supervisedRows);
     const results: Float32Array[] = [];
     for (const tensor of outputs) {

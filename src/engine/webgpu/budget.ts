@@ -1,5 +1,5 @@
 // How much device memory a run takes, known without a device, and how to make it take less.
-import { paramBytes } from "../../gpu/memory.ts";
+import { uniformBytes } from "../../gpu/memory.ts";
 import { planMemory } from "../../gpu/memory-planner.ts";
 import type { Program, Tensor } from "../../gpu/plan.ts";
 import { readbackBytes } from "../../gpu/submitter.ts";
@@ -50,7 +50,7 @@ export function bytesOf(design: Design): PlannedBytes {
 
 function totalOf({ programs, model, exchange }: Design): number {
   const ofTfjs = exchange === undefined ? 0 : tfjsBytes(exchange, model.config);
-  return planMemory(programs).totalBytes + paramBytes(programs) + readbackBytes + ofTfjs;
+  return planMemory(programs).totalBytes + uniformBytes(programs) + readbackBytes + ofTfjs;
 }
 
 /**

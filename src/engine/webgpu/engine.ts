@@ -5,10 +5,10 @@ import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batch.ts";
 import type { Program } from "../../gpu/plan.ts";
 import { Runner } from "../../gpu/runner.ts";
-import { noScalars, type StepScalars } from "../../gpu/step-buffer.ts";
 import { adamWScalars } from "../../kernels/adamw/kernel.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
 import { ropeTable } from "../../kernels/rope/table.ts";
+import { noScalars, stepScalars, type StepScalars } from "../../kernels/step-scalars.ts";
 import { inverseFrequencies } from "../../model/config/rope-frequencies.ts";
 import type { WeightStore } from "../../model/weights/store.ts";
 import { invariant } from "../../util/assert.ts";
@@ -250,7 +250,7 @@ export class WebGpuEngine implements Engine {
       const rows = Math.min(rowsPerPass, batch.rows - row);
       const { values, supervisedRows } = tables.fill(batch, row, rows);
       this.#runner.write(tables.tensor, values);
-      this.#runner.writeStep({
+      this.#runner.writePerRun(stepScalars, {
         ...scalars,
         supervisedRows,
         firstToken: row * batch.length,

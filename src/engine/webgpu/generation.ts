@@ -1,7 +1,7 @@
 // Token by token: the prompt goes into the caches a piece at a time, then each new token alone.
 import type { Program } from "../../gpu/plan.ts";
 import type { Runner } from "../../gpu/runner.ts";
-import { noScalars } from "../../gpu/step-buffer.ts";
+import { noScalars, stepScalars } from "../../kernels/step-scalars.ts";
 import { UserError } from "../../util/errors.ts";
 import type { SamplingOptions } from "../contract.ts";
 import { sampleToken } from "../sampling.ts";
@@ -70,7 +70,7 @@ export class Generation {
     const isSingle = tokens.length === 1;
     const tables: BatchTables = isSingle ? tokenTables : pieceTables;
     this.#runner.write(tables.tensor, tables.fillPiece(tokens, position, state.capacity));
-    this.#runner.writeStep({ ...noScalars, supervisedRows: 1 });
+    this.#runner.writePerRun(stepScalars, { ...noScalars, supervisedRows: 1 });
     this.#runner.run(isSingle ? decode : prefill, 1);
   }
 

@@ -3,9 +3,9 @@
 // they were; metrics[2] says so.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
-import type { StepScalars } from "../../gpu/step-buffer.ts";
 import { invariant } from "../../util/assert.ts";
 import { withReduce } from "../reduce.ts";
+import { stepScalars, type StepScalars } from "../step-scalars.ts";
 import norm from "./norm.wgsl?raw";
 import squareSums from "./square-sums.wgsl?raw";
 import update from "./update.wgsl?raw";
@@ -51,7 +51,7 @@ const updateKernel = defineKernel({
     metrics: { use: "in", element: "f32" },
   },
   params: { quads: "u32" },
-  usesStep: true,
+  perRun: stepScalars,
 });
 
 /**

@@ -4,6 +4,7 @@ import { defineKernel, onePerVariant } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { withReduce } from "../reduce.ts";
 import { softCapFunctions } from "../soft-cap/kernel.ts";
+import { stepScalars } from "../step-scalars.ts";
 import source from "./cross-entropy.wgsl?raw";
 import cappedLogits from "./capped-logits.wgsl?raw";
 import gradient from "./gradient.wgsl?raw";
@@ -36,7 +37,7 @@ const kernelOf = onePerVariant((ending: Ending, isCapped: boolean, threads: numb
       quads: "u32",
       ...(isCapped && { softcap: "f32" }),
     },
-    usesStep: true,
+    perRun: stepScalars,
   });
 });
 
@@ -101,6 +102,6 @@ function call(
     },
     grid: flatGrid(rows),
     work: 6 * sweeps * rows * stride,
-    skipUpToRows: firstRow,
+    skipUpToCount: firstRow,
   });
 }

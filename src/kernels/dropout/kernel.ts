@@ -3,6 +3,7 @@
 // same.
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { stepScalars } from "../step-scalars.ts";
 import source from "./dropout.wgsl?raw";
 import threefry from "./threefry.wgsl?raw";
 
@@ -20,7 +21,7 @@ const kernelOf = (name: string, use: "out" | "inout", put: string) =>
       y: { use, element: "vec4f" },
     },
     params: { quads: "u32", width: "u32", streamIndex: "u32", threshold: "u32", kept: "f32" },
-    usesStep: true,
+    perRun: stepScalars,
   });
 
 const writing = kernelOf("dropout", "out", "y[quad] = value;");

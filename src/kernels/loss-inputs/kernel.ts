@@ -3,6 +3,7 @@
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import type { ChunkShape } from "../cross-entropy/kernel.ts";
+import { stepScalars } from "../step-scalars.ts";
 import source from "./loss-inputs.wgsl?raw";
 
 const workgroupSize = 64;
@@ -18,7 +19,7 @@ const kernel = defineKernel({
     scale: { use: "out", element: "f32" },
   },
   params: { firstRow: "u32", rows: "u32" },
-  usesStep: true,
+  perRun: stepScalars,
 });
 
 /**
@@ -35,6 +36,6 @@ export function lossInputs(
     params: { firstRow, rows },
     grid: flatGrid(Math.ceil(rows / workgroupSize)),
     work: rows,
-    skipUpToRows: firstRow,
+    skipUpToCount: firstRow,
   });
 }

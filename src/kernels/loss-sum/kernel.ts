@@ -2,6 +2,7 @@
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { withReduce } from "../reduce.ts";
+import { stepScalars } from "../step-scalars.ts";
 import source from "./loss-sum.wgsl?raw";
 
 const kernel = defineKernel({
@@ -13,7 +14,7 @@ const kernel = defineKernel({
     losses: { use: "in", element: "f32" },
     metrics: { use: "inout", element: "f32" },
   },
-  usesStep: true,
+  perRun: stepScalars,
 });
 
 /**

@@ -48,7 +48,7 @@ export interface MatmulParts {
   residual?: Tensor;
   tile?: TileName;
   /** See Dispatch. */
-  skipUpToRows?: number;
+  skipUpToCount?: number;
 }
 
 /** y = x W^T (+ scaling low B^T) (+ residual). @param rows of x and y */
@@ -62,7 +62,7 @@ export function linearBackward(rows: number, parts: MatmulParts): Dispatch {
 }
 
 function product(orientation: Orientation, rows: number, parts: MatmulParts): Dispatch {
-  const { x, weight, y, lora, residual, skipUpToRows = -1 } = parts;
+  const { x, weight, y, lora, residual, skipUpToCount = -1 } = parts;
   const [inner, outer] =
     orientation === "byRows" ? [weight.cols, weight.rows] : [weight.rows, weight.cols];
   const tileName = parts.tile ?? (outer <= 64 ? "narrow" : "registers8");
@@ -93,7 +93,7 @@ function product(orientation: Orientation, rows: number, parts: MatmulParts): Di
     },
     grid: [Math.ceil(outer / span.cols), Math.ceil(rows / span.rows), 1],
     work: rows * outer * (inner + (lora?.rank ?? 0)),
-    skipUpToRows,
+    skipUpToCount,
   });
 }
 

@@ -3,6 +3,7 @@
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
+import { stepScalars } from "../step-scalars.ts";
 import addBiasSource from "./add-bias.wgsl?raw";
 import addSource from "./add.wgsl?raw";
 import clearSource from "./clear.wgsl?raw";
@@ -22,7 +23,7 @@ const gatherKernel = defineKernel({
     y: { use: "out", element: "vec4f" },
   },
   params: { first: "u32", count: "u32", quads: "u32" },
-  usesStep: true,
+  perRun: stepScalars,
 });
 
 const scatterKernel = defineKernel({
@@ -35,7 +36,7 @@ const scatterKernel = defineKernel({
     x: { use: "inout", element: "vec4f" },
   },
   params: { first: "u32", count: "u32", quads: "u32" },
-  usesStep: true,
+  perRun: stepScalars,
 });
 
 const addKernel = defineKernel({
@@ -105,7 +106,7 @@ function call(kernel: typeof gatherKernel, chunk: RowChunk, tensors: RowTensors)
     params: { first, count, quads },
     grid: flatGrid(Math.ceil((count * quads) / workgroupSize)),
     work: count * width,
-    skipUpToRows: first,
+    skipUpToCount: first,
   });
 }
 

@@ -71,5 +71,5 @@ test("a chunk without supervised rows is left out", () => {
     { firstRow: 16, rows: 8 },
     { targets, classes: rows, weights: rows, scale: rows },
   );
-  expect(run.skipUpToRows).toBe(16);
+  expect(run.skipUpToCount).toBe(16);
 });

@@ -6,6 +6,9 @@ import {
   onePerVariant,
   type Binding,
 } from "../../../src/gpu/kernel.ts";
+import { uniformStruct } from "../../../src/gpu/uniform-struct.ts";
+
+const perRun = uniformStruct("step", { seed: "u32" });
 
 test("the parts of a module come in WGSL's order, bindings numbered through", () => {
   const { code, ...kernel } = defineKernel({
@@ -20,7 +23,7 @@ test("the parts of a module come in WGSL's order, bindings numbered through", ()
       sum: { use: "inout", element: "u32" },
     },
     params: { rows: "u32", scale: "f32" },
-    usesStep: true,
+    perRun,
   });
   const [before, step] = code.split("struct Step {");
   expect(before).toBe(`const SIZE : u32 = 64u;
@@ -46,11 +49,8 @@ struct Params {
       { name: "y", use: "out", element: "f32" },
       { name: "sum", use: "inout", element: "u32" },
     ],
-    params: [
-      { name: "rows", type: "u32" },
-      { name: "scale", type: "f32" },
-    ],
-    usesStep: true,
+    params: uniformStruct("params", { rows: "u32", scale: "f32" }),
+    perRun,
     extended: null,
   });
 });
@@ -94,7 +94,7 @@ test("a module has no more than its kernel asks for", () => {
   expect(plain.code).toBe(
     "@group(0) @binding(0) var<storage, read_write> y : array<f32>;\n\nfn main() {}",
   );
-  const stepping = defineKernel({ name: "stepping", source: "", bindings, usesStep: true });
+  const stepping = defineKernel({ name: "stepping", source: "", bindings, perRun });
   expect(stepping.code).toContain("@binding(1) var<uniform> step");
 });
 

@@ -40,9 +40,9 @@ describe("a dispatch", () => {
     expect(params).toEqual([128, 0.5]);
   });
 
-  test("is always done unless it says otherwise", () => {
-    expect(dispatch(kernel, whole).skipUpToRows).toBe(-1);
-    expect(dispatch(kernel, { ...whole, skipUpToRows: 8 }).skipUpToRows).toBe(8);
+  test("is always done unless it says which counts skip it", () => {
+    expect(dispatch(kernel, whole).skipUpToCount).toBe(-1);
+    expect(dispatch(kernel, { ...whole, skipUpToCount: 8 }).skipUpToCount).toBe(8);
   });
 
   test.each([

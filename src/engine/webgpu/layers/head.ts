@@ -101,7 +101,7 @@ function forChunks(
         weight: headOf(model),
         y: logits,
         tile: model.tiles.wide,
-        skipUpToRows: first,
+        skipUpToCount: first,
       }),
     );
     visit({ first, count, rows, rstd, logits }, losses);
@@ -118,7 +118,7 @@ function backwardChunk(
   const { hiddenSize: width, normOffset: offset } = model.config;
   const dNormed = scratch("d normed rows", count * width);
   const dRows = scratch("d rows", count * width);
-  const skipUpToRows = first;
+  const skipUpToCount = first;
   const weight = vectorOf(model, finalNormName);
   out.push(
     linearBackward(count, {
@@ -126,14 +126,14 @@ function backwardChunk(
       weight: headOf(model),
       y: dNormed,
       tile: model.tiles.wideBackward,
-      skipUpToRows,
+      skipUpToCount,
     }),
     {
       ...rmsNormBackward(
         { rows: count, width, offset },
         { x: rows, weight, rstd, dy: dNormed, dx: dRows },
       ),
-      skipUpToRows,
+      skipUpToCount,
     },
     scatterAddRows({ first, count, width }, { rows: tables.view("supervised"), x: dx, y: dRows }),
   );
@@ -151,7 +151,7 @@ export function finalNorm(
   const normed = scratch("normed rows", rows * width);
   const rstd = scratch("scale of rows", rows);
   const tensors = { x, weight: vectorOf(model, finalNormName), y: normed, rstd };
-  out.push({ ...rmsNorm({ rows, width, offset, epsilon }, tensors), skipUpToRows: first });
+  out.push({ ...rmsNorm({ rows, width, offset, epsilon }, tensors), skipUpToCount: first });
   return { normed, rstd };
 }
 

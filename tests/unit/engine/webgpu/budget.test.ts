@@ -8,7 +8,7 @@ import {
   type PlannedBytes,
 } from "../../../../src/engine/webgpu/budget.ts";
 import { designRun, type DesignOptions } from "../../../../src/engine/webgpu/design.ts";
-import { paramBytes } from "../../../../src/gpu/memory.ts";
+import { uniformBytes } from "../../../../src/gpu/memory.ts";
 import { planMemory } from "../../../../src/gpu/memory-planner.ts";
 import { readbackBytes } from "../../../../src/gpu/submitter.ts";
 import { weightShapes } from "../../../../src/model/weights/store.ts";
@@ -107,7 +107,7 @@ describe.each([
     expect(scratchBytes).toBeGreaterThan(0);
     const layout = planMemory(design.programs);
     const buffers = layout.buffers.map(({ sizeBytes }) => Math.ceil(sizeBytes / 256) * 256);
-    const made = [...layout.arenas, ...buffers, paramBytes(design.programs), readbackBytes];
+    const made = [...layout.arenas, ...buffers, uniformBytes(design.programs), readbackBytes];
     expect(totalBytes).toBe(made.reduce((sum, size) => sum + size, 0));
   });
 
