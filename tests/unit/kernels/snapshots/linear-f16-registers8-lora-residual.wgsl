@@ -1,0 +1,153 @@
+@group(0) @binding(0) var<storage, read_write> x : array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight : array<vec2u>;
+@group(0) @binding(2) var<storage, read_write> low : array<vec4f>;
+@group(0) @binding(3) var<storage, read> lora : array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> residual : array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> y : array<vec4f>;
+struct Params {
+  rows : u32,
+  inner : u32,
+  outer : u32,
+  innerQuads : u32,
+  outerQuads : u32,
+  xQuads : u32,
+  yQuads : u32,
+  rankQuads : u32,
+  scaling : f32,
+}
+@group(0) @binding(6) var<uniform> params : Params;
+// load_quad(quad): four values of f16, two in a u32, low half first. Prepended: weight.
+
+fn load_quad(quad : u32) -> vec4f {
+  let packed = weight[quad];
+  return vec4f(unpack2x16float(packed.x), unpack2x16float(packed.y));
+}
+
+// y[m, n] = sum_k x[m, k] weight[n, k] + scaling * sum_r low[m, r] lora[n, r] + residual[m, n]
+@compute @workgroup_size(8, 8)
+fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {
+  let firstRow = group.y * 64u;
+  let firstQuad = group.x * 16u;
+  let row0 = firstRow + local.y + 0u;
+  let row1 = firstRow + local.y + 8u;
+  let row2 = firstRow + local.y + 16u;
+  let row3 = firstRow + local.y + 24u;
+  let row4 = firstRow + local.y + 32u;
+  let row5 = firstRow + local.y + 40u;
+  let row6 = firstRow + local.y + 48u;
+  let row7 = firstRow + local.y + 56u;
+  let col0 = firstQuad + local.x + 0u;
+  let col1 = firstQuad + local.x + 8u;
+  let from0 = min(row0, params.rows - 1u);
+  let from1 = min(row1, params.rows - 1u);
+  let from2 = min(row2, params.rows - 1u);
+  let from3 = min(row3, params.rows - 1u);
+  let from4 = min(row4, params.rows - 1u);
+  let from5 = min(row5, params.rows - 1u);
+  let from6 = min(row6, params.rows - 1u);
+  let from7 = min(row7, params.rows - 1u);
+  var sum0_0 = vec4f();
+  var sum0_1 = vec4f();
+  var sum1_0 = vec4f();
+  var sum1_1 = vec4f();
+  var sum2_0 = vec4f();
+  var sum2_1 = vec4f();
+  var sum3_0 = vec4f();
+  var sum3_1 = vec4f();
+  var sum4_0 = vec4f();
+  var sum4_1 = vec4f();
+  var sum5_0 = vec4f();
+  var sum5_1 = vec4f();
+  var sum6_0 = vec4f();
+  var sum6_1 = vec4f();
+  var sum7_0 = vec4f();
+  var sum7_1 = vec4f();
+  {
+    let at0_0 = min(col0 * 4u + 0u, params.outer - 1u) * params.innerQuads;
+    let at0_1 = min(col0 * 4u + 1u, params.outer - 1u) * params.innerQuads;
+    let at0_2 = min(col0 * 4u + 2u, params.outer - 1u) * params.innerQuads;
+    let at0_3 = min(col0 * 4u + 3u, params.outer - 1u) * params.innerQuads;
+    let at1_0 = min(col1 * 4u + 0u, params.outer - 1u) * params.innerQuads;
+    let at1_1 = min(col1 * 4u + 1u, params.outer - 1u) * params.innerQuads;
+    let at1_2 = min(col1 * 4u + 2u, params.outer - 1u) * params.innerQuads;
+    let at1_3 = min(col1 * 4u + 3u, params.outer - 1u) * params.innerQuads;
+    for (var q = 0u; q < params.innerQuads; q++) {
+      let b0_0 = load_quad(at0_0 + q);
+      let b0_1 = load_quad(at0_1 + q);
+      let b0_2 = load_quad(at0_2 + q);
+      let b0_3 = load_quad(at0_3 + q);
+      let t0_x = vec4f(b0_0.x, b0_1.x, b0_2.x, b0_3.x);
+      let t0_y = vec4f(b0_0.y, b0_1.y, b0_2.y, b0_3.y);
+      let t0_z = vec4f(b0_0.z, b0_1.z, b0_2.z, b0_3.z);
+      let t0_w = vec4f(b0_0.w, b0_1.w, b0_2.w, b0_3.w);
+      let b1_0 = load_quad(at1_0 + q);
+      let b1_1 = load_quad(at1_1 + q);
+      let b1_2 = load_quad(at1_2 + q);
+      let b1_3 = load_quad(at1_3 + q);
+      let t1_x = vec4f(b1_0.x, b1_1.x, b1_2.x, b1_3.x);
+      let t1_y = vec4f(b1_0.y, b1_1.y, b1_2.y, b1_3.y);
+      let t1_z = vec4f(b1_0.z, b1_1.z, b1_2.z, b1_3.z);
+      let t1_w = vec4f(b1_0.w, b1_1.w, b1_2.w, b1_3.w);
+      { let a = x[from0 * params.xQuads + q]; sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); sum0_1 = fma(vec4f(a.x), t1_x, sum0_1); sum0_1 = fma(vec4f(a.y), t1_y, sum0_1); sum0_1 = fma(vec4f(a.z), t1_z, sum0_1); sum0_1 = fma(vec4f(a.w), t1_w, sum0_1); }
+      { let a = x[from1 * params.xQuads + q]; sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); sum1_1 = fma(vec4f(a.x), t1_x, sum1_1); sum1_1 = fma(vec4f(a.y), t1_y, sum1_1); sum1_1 = fma(vec4f(a.z), t1_z, sum1_1); sum1_1 = fma(vec4f(a.w), t1_w, sum1_1); }
+      { let a = x[from2 * params.xQuads + q]; sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); sum2_1 = fma(vec4f(a.x), t1_x, sum2_1); sum2_1 = fma(vec4f(a.y), t1_y, sum2_1); sum2_1 = fma(vec4f(a.z), t1_z, sum2_1); sum2_1 = fma(vec4f(a.w), t1_w, sum2_1); }
+      { let a = x[from3 * params.xQuads + q]; sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); sum3_1 = fma(vec4f(a.x), t1_x, sum3_1); sum3_1 = fma(vec4f(a.y), t1_y, sum3_1); sum3_1 = fma(vec4f(a.z), t1_z, sum3_1); sum3_1 = fma(vec4f(a.w), t1_w, sum3_1); }
+      { let a = x[from4 * params.xQuads + q]; sum4_0 = fma(vec4f(a.x), t0_x, sum4_0); sum4_0 = fma(vec4f(a.y), t0_y, sum4_0); sum4_0 = fma(vec4f(a.z), t0_z, sum4_0); sum4_0 = fma(vec4f(a.w), t0_w, sum4_0); sum4_1 = fma(vec4f(a.x), t1_x, sum4_1); sum4_1 = fma(vec4f(a.y), t1_y, sum4_1); sum4_1 = fma(vec4f(a.z), t1_z, sum4_1); sum4_1 = fma(vec4f(a.w), t1_w, sum4_1); }
+      { let a = x[from5 * params.xQuads + q]; sum5_0 = fma(vec4f(a.x), t0_x, sum5_0); sum5_0 = fma(vec4f(a.y), t0_y, sum5_0); sum5_0 = fma(vec4f(a.z), t0_z, sum5_0); sum5_0 = fma(vec4f(a.w), t0_w, sum5_0); sum5_1 = fma(vec4f(a.x), t1_x, sum5_1); sum5_1 = fma(vec4f(a.y), t1_y, sum5_1); sum5_1 = fma(vec4f(a.z), t1_z, sum5_1); sum5_1 = fma(vec4f(a.w), t1_w, sum5_1); }
+      { let a = x[from6 * params.xQuads + q]; sum6_0 = fma(vec4f(a.x), t0_x, sum6_0); sum6_0 = fma(vec4f(a.y), t0_y, sum6_0); sum6_0 = fma(vec4f(a.z), t0_z, sum6_0); sum6_0 = fma(vec4f(a.w), t0_w, sum6_0); sum6_1 = fma(vec4f(a.x), t1_x, sum6_1); sum6_1 = fma(vec4f(a.y), t1_y, sum6_1); sum6_1 = fma(vec4f(a.z), t1_z, sum6_1); sum6_1 = fma(vec4f(a.w), t1_w, sum6_1); }
+      { let a = x[from7 * params.xQuads + q]; sum7_0 = fma(vec4f(a.x), t0_x, sum7_0); sum7_0 = fma(vec4f(a.y), t0_y, sum7_0); sum7_0 = fma(vec4f(a.z), t0_z, sum7_0); sum7_0 = fma(vec4f(a.w), t0_w, sum7_0); sum7_1 = fma(vec4f(a.x), t1_x, sum7_1); sum7_1 = fma(vec4f(a.y), t1_y, sum7_1); sum7_1 = fma(vec4f(a.z), t1_z, sum7_1); sum7_1 = fma(vec4f(a.w), t1_w, sum7_1); }
+    }
+  }
+  {
+    let at0_0 = min(col0 * 4u + 0u, params.outer - 1u) * params.rankQuads;
+    let at0_1 = min(col0 * 4u + 1u, params.outer - 1u) * params.rankQuads;
+    let at0_2 = min(col0 * 4u + 2u, params.outer - 1u) * params.rankQuads;
+    let at0_3 = min(col0 * 4u + 3u, params.outer - 1u) * params.rankQuads;
+    let at1_0 = min(col1 * 4u + 0u, params.outer - 1u) * params.rankQuads;
+    let at1_1 = min(col1 * 4u + 1u, params.outer - 1u) * params.rankQuads;
+    let at1_2 = min(col1 * 4u + 2u, params.outer - 1u) * params.rankQuads;
+    let at1_3 = min(col1 * 4u + 3u, params.outer - 1u) * params.rankQuads;
+    for (var q = 0u; q < params.rankQuads; q++) {
+      let b0_0 = lora[at0_0 + q];
+      let b0_1 = lora[at0_1 + q];
+      let b0_2 = lora[at0_2 + q];
+      let b0_3 = lora[at0_3 + q];
+      let t0_x = vec4f(b0_0.x, b0_1.x, b0_2.x, b0_3.x);
+      let t0_y = vec4f(b0_0.y, b0_1.y, b0_2.y, b0_3.y);
+      let t0_z = vec4f(b0_0.z, b0_1.z, b0_2.z, b0_3.z);
+      let t0_w = vec4f(b0_0.w, b0_1.w, b0_2.w, b0_3.w);
+      let b1_0 = lora[at1_0 + q];
+      let b1_1 = lora[at1_1 + q];
+      let b1_2 = lora[at1_2 + q];
+      let b1_3 = lora[at1_3 + q];
+      let t1_x = vec4f(b1_0.x, b1_1.x, b1_2.x, b1_3.x);
+      let t1_y = vec4f(b1_0.y, b1_1.y, b1_2.y, b1_3.y);
+      let t1_z = vec4f(b1_0.z, b1_1.z, b1_2.z, b1_3.z);
+      let t1_w = vec4f(b1_0.w, b1_1.w, b1_2.w, b1_3.w);
+      { let a = (params.scaling * low[from0 * params.rankQuads + q]); sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); sum0_1 = fma(vec4f(a.x), t1_x, sum0_1); sum0_1 = fma(vec4f(a.y), t1_y, sum0_1); sum0_1 = fma(vec4f(a.z), t1_z, sum0_1); sum0_1 = fma(vec4f(a.w), t1_w, sum0_1); }
+      { let a = (params.scaling * low[from1 * params.rankQuads + q]); sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); sum1_1 = fma(vec4f(a.x), t1_x, sum1_1); sum1_1 = fma(vec4f(a.y), t1_y, sum1_1); sum1_1 = fma(vec4f(a.z), t1_z, sum1_1); sum1_1 = fma(vec4f(a.w), t1_w, sum1_1); }
+      { let a = (params.scaling * low[from2 * params.rankQuads + q]); sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); sum2_1 = fma(vec4f(a.x), t1_x, sum2_1); sum2_1 = fma(vec4f(a.y), t1_y, sum2_1); sum2_1 = fma(vec4f(a.z), t1_z, sum2_1); sum2_1 = fma(vec4f(a.w), t1_w, sum2_1); }
+      { let a = (params.scaling * low[from3 * params.rankQuads + q]); sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); sum3_1 = fma(vec4f(a.x), t1_x, sum3_1); sum3_1 = fma(vec4f(a.y), t1_y, sum3_1); sum3_1 = fma(vec4f(a.z), t1_z, sum3_1); sum3_1 = fma(vec4f(a.w), t1_w, sum3_1); }
+      { let a = (params.scaling * low[from4 * params.rankQuads + q]); sum4_0 = fma(vec4f(a.x), t0_x, sum4_0); sum4_0 = fma(vec4f(a.y), t0_y, sum4_0); sum4_0 = fma(vec4f(a.z), t0_z, sum4_0); sum4_0 = fma(vec4f(a.w), t0_w, sum4_0); sum4_1 = fma(vec4f(a.x), t1_x, sum4_1); sum4_1 = fma(vec4f(a.y), t1_y, sum4_1); sum4_1 = fma(vec4f(a.z), t1_z, sum4_1); sum4_1 = fma(vec4f(a.w), t1_w, sum4_1); }
+      { let a = (params.scaling * low[from5 * params.rankQuads + q]); sum5_0 = fma(vec4f(a.x), t0_x, sum5_0); sum5_0 = fma(vec4f(a.y), t0_y, sum5_0); sum5_0 = fma(vec4f(a.z), t0_z, sum5_0); sum5_0 = fma(vec4f(a.w), t0_w, sum5_0); sum5_1 = fma(vec4f(a.x), t1_x, sum5_1); sum5_1 = fma(vec4f(a.y), t1_y, sum5_1); sum5_1 = fma(vec4f(a.z), t1_z, sum5_1); sum5_1 = fma(vec4f(a.w), t1_w, sum5_1); }
+      { let a = (params.scaling * low[from6 * params.rankQuads + q]); sum6_0 = fma(vec4f(a.x), t0_x, sum6_0); sum6_0 = fma(vec4f(a.y), t0_y, sum6_0); sum6_0 = fma(vec4f(a.z), t0_z, sum6_0); sum6_0 = fma(vec4f(a.w), t0_w, sum6_0); sum6_1 = fma(vec4f(a.x), t1_x, sum6_1); sum6_1 = fma(vec4f(a.y), t1_y, sum6_1); sum6_1 = fma(vec4f(a.z), t1_z, sum6_1); sum6_1 = fma(vec4f(a.w), t1_w, sum6_1); }
+      { let a = (params.scaling * low[from7 * params.rankQuads + q]); sum7_0 = fma(vec4f(a.x), t0_x, sum7_0); sum7_0 = fma(vec4f(a.y), t0_y, sum7_0); sum7_0 = fma(vec4f(a.z), t0_z, sum7_0); sum7_0 = fma(vec4f(a.w), t0_w, sum7_0); sum7_1 = fma(vec4f(a.x), t1_x, sum7_1); sum7_1 = fma(vec4f(a.y), t1_y, sum7_1); sum7_1 = fma(vec4f(a.z), t1_z, sum7_1); sum7_1 = fma(vec4f(a.w), t1_w, sum7_1); }
+    }
+  }
+  if (row0 < params.rows && col0 < params.yQuads) { y[row0 * params.yQuads + col0] = sum0_0 + residual[row0 * params.yQuads + col0]; }
+  if (row0 < params.rows && col1 < params.yQuads) { y[row0 * params.yQuads + col1] = sum0_1 + residual[row0 * params.yQuads + col1]; }
+  if (row1 < params.rows && col0 < params.yQuads) { y[row1 * params.yQuads + col0] = sum1_0 + residual[row1 * params.yQuads + col0]; }
+  if (row1 < params.rows && col1 < params.yQuads) { y[row1 * params.yQuads + col1] = sum1_1 + residual[row1 * params.yQuads + col1]; }
+  if (row2 < params.rows && col0 < params.yQuads) { y[row2 * params.yQuads + col0] = sum2_0 + residual[row2 * params.yQuads + col0]; }
+  if (row2 < params.rows && col1 < params.yQuads) { y[row2 * params.yQuads + col1] = sum2_1 + residual[row2 * params.yQuads + col1]; }
+  if (row3 < params.rows && col0 < params.yQuads) { y[row3 * params.yQuads + col0] = sum3_0 + residual[row3 * params.yQuads + col0]; }
+  if (row3 < params.rows && col1 < params.yQuads) { y[row3 * params.yQuads + col1] = sum3_1 + residual[row3 * params.yQuads + col1]; }
+  if (row4 < params.rows && col0 < params.yQuads) { y[row4 * params.yQuads + col0] = sum4_0 + residual[row4 * params.yQuads + col0]; }
+  if (row4 < params.rows && col1 < params.yQuads) { y[row4 * params.yQuads + col1] = sum4_1 + residual[row4 * params.yQuads + col1]; }
+  if (row5 < params.rows && col0 < params.yQuads) { y[row5 * params.yQuads + col0] = sum5_0 + residual[row5 * params.yQuads + col0]; }
+  if (row5 < params.rows && col1 < params.yQuads) { y[row5 * params.yQuads + col1] = sum5_1 + residual[row5 * params.yQuads + col1]; }
+  if (row6 < params.rows && col0 < params.yQuads) { y[row6 * params.yQuads + col0] = sum6_0 + residual[row6 * params.yQuads + col0]; }
+  if (row6 < params.rows && col1 < params.yQuads) { y[row6 * params.yQuads + col1] = sum6_1 + residual[row6 * params.yQuads + col1]; }
+  if (row7 < params.rows && col0 < params.yQuads) { y[row7 * params.yQuads + col0] = sum7_0 + residual[row7 * params.yQuads + col0]; }
+  if (row7 < params.rows && col1 < params.yQuads) { y[row7 * params.yQuads + col1] = sum7_1 + residual[row7 * params.yQuads + col1]; }
+}
