@@ -1,9 +1,11 @@
 // The README.md of an adapter: what it is, how to load it, how it was made. It names the data set
 // and never quotes it.
 import type { RunState } from "../checkpoint/file/run-state.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import type { OptionTable, RecipeOf, RecipeOption } from "../recipe/option.ts";
+import { options } from "../recipe/options.ts";
+import { isNumber, showValue } from "../recipe/words.ts";
 import type { LogEntry } from "../train/state.ts";
-import { formatBytes, formatCount, formatLoss, formatSetting } from "../util/format.ts";
+import { formatBytes, formatCount, formatLoss } from "../util/format.ts";
 
 /** Rows of a loss table; the whole log is in trainer_state.json. */
 const maxTableRows = 10;
@@ -26,7 +28,7 @@ ${loadingCode(run)}
 
 ## Recipe
 
-${table(["Option", "Value", "Unit"], recipeRows(run.recipe))}
+${table(["Option", "Value", "Unit", "PEFT, TRL"], recipeRows(options, run.recipe))}
 
 ## Data
 
@@ -70,30 +72,22 @@ function loadingCode({ base }: RunState): string {
   ].join("\n");
 }
 
-function recipeRows(recipe: Recipe): string[][] {
-  const warmupUnit = recipe.warmupSteps < 1 ? "share of the steps" : "steps";
-  return [
-    ["Rank (r)", formatSetting(recipe.rank), ""],
-    ["Alpha", formatSetting(recipe.alpha), ""],
-    ["Dropout", formatSetting(recipe.dropout), "share"],
-    ["Target modules", recipe.targetModules.join(", "), ""],
-    ["Learning rate", formatSetting(recipe.learningRate), `${recipe.schedule} schedule`],
-    ["Warmup", formatSetting(recipe.warmupSteps), warmupUnit],
-    ["AdamW betas", `${recipe.beta1}, ${recipe.beta2}`, ""],
-    ["AdamW epsilon", formatSetting(recipe.epsilon), ""],
-    ["Weight decay", formatSetting(recipe.weightDecay), ""],
-    ["Gradient norm, at most", recipe.maxGradNorm === 0 ? "off" : `${recipe.maxGradNorm}`, ""],
-    ["Batch size", formatCount(recipe.batchSize), "rows"],
-    ["Gradient accumulation", formatCount(recipe.gradientAccumulationSteps), "micro-batches"],
-    recipe.maxSteps === 0
-      ? ["Length of the run", formatSetting(recipe.epochs), "epochs"]
-      : ["Length of the run", formatCount(recipe.maxSteps), "steps"],
-    ["Longest row", formatCount(recipe.maxLength), "tokens"],
-    ["Trained on", recipe.completionOnly ? "completions only" : "prompts and completions", ""],
-    ["Label smoothing", formatSetting(recipe.labelSmoothing), "share"],
-    ["Shuffled", recipe.shuffle ? "each epoch" : "no", ""],
-    ["Seed", `${recipe.seed}`, ""],
-  ];
+/** Every option of the table, so that the card says how to train the same adapter again. */
+export function recipeRows<Table extends OptionTable>(
+  table: Table,
+  recipe: Readonly<RecipeOf<Table>>,
+): string[][] {
+  return Object.entries(table).map(([name, option]) => {
+    const value = recipe[name] as RecipeOption["default"];
+    const foreign = option.peft ?? option.trl;
+    const zero = isNumber(option) && value === 0 ? option.zero : undefined;
+    return [
+      option.label,
+      zero === undefined ? showValue(value) : `${showValue(value)} (${zero})`,
+      (isNumber(option) ? option.unit : undefined) ?? "",
+      foreign === undefined ? "" : `\`${foreign}\``,
+    ];
+  });
 }
 
 function dataRows({ data, trainer, startedAt }: RunState): string[][] {

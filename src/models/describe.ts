@@ -1,8 +1,8 @@
 // Describes a loaded model for the page.
 import type { ModelConfig } from "../model/config/model-config.ts";
-import type { TargetModule } from "../recipe/recipe.ts";
+import type { TargetModule } from "../recipe/options.ts";
 import { targetModulesOf } from "../model/tensors.ts";
-import { allTargetModules } from "../recipe/recipe.ts";
+import { allTargetModules } from "../recipe/options.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import type { ModelInfo } from "./facts.ts";
 

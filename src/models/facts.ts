@@ -2,7 +2,7 @@
 // page.
 import type { PickedFile } from "../sources/files.ts";
 import type { EngineName } from "../engine/contract.ts";
-import type { TargetModule } from "../recipe/recipe.ts";
+import type { TargetModule } from "../recipe/options.ts";
 
 /** Where a model comes from that the visitor chooses. */
 export type ModelSource =

@@ -2,7 +2,8 @@
 import { adapterShapes, loraTargets } from "../adapter/lora.ts";
 import type { AdapterState } from "../adapter/state.ts";
 import { readPeftAdapter } from "../export/peft/read.ts";
-import { parseRecipe, type Recipe } from "../recipe/recipe.ts";
+import { parseRecipe } from "../recipe/parse.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
 import type { ModelConfig } from "../model/config/model-config.ts";
 

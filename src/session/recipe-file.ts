@@ -1,5 +1,6 @@
 // A recipe in a file, completed with what suits the model that is loaded.
-import { defaultRecipe, demoRecipe, parseRecipe, type Recipe } from "../recipe/recipe.ts";
+import { parseRecipe } from "../recipe/parse.ts";
+import { defaultRecipe, demoRecipe, type Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
 import { modulesOf } from "../models/describe.ts";

@@ -32,7 +32,7 @@ describe("the house", () => {
       return importsOf(source).map((item) => item.path);
     };
     expect(found("train/schedule.ts")).toEqual(["recipe/recipe.ts"]);
-    expect(found("app/setup/RecipeFields.svelte")).toContain("recipe/recipe.ts");
+    expect(found("app/setup/RecipeFields.svelte")).toContain("app/state/recipe-fields.ts");
   });
 });
 
@@ -108,10 +108,37 @@ describe("the checker finds", () => {
     const faults = (code: string) => faultsOf(svelte(code));
     expect(faults('import { Session } from "../../session/session.ts";')).toHaveLength(1);
     expect(faults('import type { Engine } from "../../engine/contract.ts";')).toHaveLength(1);
-    expect(faults('import { parseRecipe } from "../../recipe/recipe.ts";')).toHaveLength(1);
-    expect(faults('import { parseRecipe as p } from "../../recipe/recipe.ts";')).toHaveLength(1);
+    expect(faults('import { parseRecipe } from "../../recipe/parse.ts";')).toHaveLength(1);
+    expect(faults('import { parseRecipe as p } from "../../recipe/parse.ts";')).toHaveLength(1);
     expect(faults('import { type Recipe, demoRecipe } from "../../recipe/recipe.ts";')).toEqual([]);
     expect(faults('import { startSession } from "../../session/client.ts";')).toEqual([]);
+  });
+
+  test.each([
+    'import { defaultsOf } from "../recipe/recipe.ts";',
+    'import { demoRecipe, defaultsOf } from "../recipe/recipe.ts";',
+    'import * as recipe from "../recipe/recipe.ts";',
+    'import recipe from "../recipe/recipe.ts";',
+    'import { missing } from "../recipe/recipe.ts";',
+    'import { demoRecipe } from "../recipe/missing.ts";',
+    'export { defaultsOf } from "../recipe/recipe.ts";',
+    'export * from "../recipe/recipe.ts";',
+    'const recipe = await import("../recipe/recipe.ts");',
+  ])("a function of recipe/ in the page: %s", (code) => {
+    expect(check("app/made-up.ts", code)).toHaveLength(1);
+    expect(check("session/made-up.ts", code)).toEqual([]);
+  });
+
+  test.each([
+    'import { options, type TargetModule } from "../recipe/options.ts";',
+    'import { optionGroups } from "../recipe/option.ts";',
+    'import * as options from "../recipe/options.ts";',
+    'import type { parseRecipe } from "../recipe/parse.ts";',
+    'export type * from "../recipe/parse.ts";',
+    'export { demoRecipe } from "../recipe/recipe.ts";',
+    'let parse: typeof import("../recipe/parse.ts").parseRecipe;',
+  ])("no fault where the page imports data or a type of recipe/: %s", (code) => {
+    expect(check("app/made-up.ts", code)).toEqual([]);
   });
 
   test.each(["document.title", "const { title } = window", "globalThis.window?.close()"])(

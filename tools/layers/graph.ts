@@ -12,7 +12,7 @@ export interface Source {
 export interface Import {
   /** From src/; null for a package. */
   path: string | null;
-  /** Names whose values are imported, types left out. */
+  /** Names whose values are imported, types left out; `*` is every value of the module. */
   values: string[];
 }
 
@@ -49,8 +49,9 @@ function withChildren(node: ts.Node): ts.Node[] {
 export function importsOf(source: Source, nodes: readonly ts.Node[] = nodesOf(source)): Import[] {
   return nodes.flatMap((node) => {
     const specifier = specifierOf(node);
-    const values = ts.isImportDeclaration(node) ? valuesOf(node) : [];
-    return specifier === null ? [] : [{ path: resolve(source.path, specifier), values }];
+    return specifier === null
+      ? []
+      : [{ path: resolve(source.path, specifier), values: valuesOf(node) }];
   });
 }
 
@@ -71,14 +72,31 @@ function textOf(node: ts.Node | undefined): string {
   return node !== undefined && ts.isStringLiteralLike(node) ? node.text : "(computed)";
 }
 
-function valuesOf({ importClause }: ts.ImportDeclaration): string[] {
-  const named = importClause?.namedBindings;
-  const isType = importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
-  return named === undefined || isType || !ts.isNamedImports(named)
-    ? []
-    : named.elements
-        .filter((element) => !element.isTypeOnly)
-        .map((element) => (element.propertyName ?? element.name).text);
+function valuesOf(node: ts.Node): string[] {
+  if (ts.isImportDeclaration(node)) {
+    const { importClause } = node;
+    if (importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword) {
+      return [];
+    }
+    const fromDefault = importClause?.name === undefined ? [] : ["default"];
+    return [...fromDefault, ...namesOf(importClause?.namedBindings)];
+  }
+  if (ts.isExportDeclaration(node)) {
+    return node.isTypeOnly ? [] : namesOf(node.exportClause ?? "*");
+  }
+  return ts.isCallExpression(node) ? ["*"] : [];
+}
+
+function namesOf(names: ts.NamedImportBindings | ts.NamedExportBindings | "*" | undefined) {
+  if (names === undefined) {
+    return [];
+  }
+  if (names === "*" || ts.isNamespaceImport(names) || ts.isNamespaceExport(names)) {
+    return ["*"];
+  }
+  return [...names.elements]
+    .filter((element) => !element.isTypeOnly)
+    .map((element) => (element.propertyName ?? element.name).text);
 }
 
 function resolve(from: string, specifier: string): string | null {

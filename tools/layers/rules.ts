@@ -2,8 +2,8 @@
 // full folders.
 import { posix } from "node:path";
 import ts from "typescript";
-import * as recipe from "../../src/recipe/recipe.ts";
 import { circlesOf, graphOf, importsOf, nodesOf, type Source } from "./graph.ts";
+import { areData } from "./recipe-data.ts";
 
 /**
  * Each floor imports from itself and from those before it. The words are those of
@@ -84,8 +84,9 @@ function importFaults(path: string, target: string, values: readonly string[]): 
   if (floor !== "app") {
     return [];
   }
-  const isPlain = values.every((name) => typeof Reflect.get(recipe, name) !== "function");
-  return openToApp.test(target) && (!target.startsWith("recipe/") || isPlain) ? [] : fault;
+  const isOpen =
+    openToApp.test(target) && (!target.startsWith("recipe/") || areData(target, values));
+  return isOpen ? [] : fault;
 }
 
 /** A worker has no page. */

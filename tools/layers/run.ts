@@ -1,29 +1,36 @@
-// `npm run layers`: checks the floors of src/ and the picture of them; part of `npm run check`.
-// --write draws the picture.
+// `npm run layers`: checks the floors of src/ and the pages written from the sources; part of
+// `npm run check`. --write writes the pages.
 import { readFileSync, writeFileSync } from "node:fs";
+import { recipePage } from "../../src/recipe/docs.ts";
+import { options } from "../../src/recipe/options.ts";
 import { circlesOf, graphOf, readSources } from "./graph.ts";
 import { drawFloors, withPicture } from "./picture.ts";
 import { commentFaults, faultsOfAll } from "./rules.ts";
 
-const page = new URL("../../docs/architecture.md", import.meta.url);
+const isWriting = process.argv.includes("--write");
 const sources = await readSources();
 const tools = await readSources(new URL("../", import.meta.url));
 const tests = await readSources(new URL("../../tests/", import.meta.url));
-const text = readFileSync(page, "utf8");
-const drawn = withPicture(text, drawFloors(sources));
-if (process.argv.includes("--write")) {
-  writeFileSync(page, drawn);
-}
 const faults = [
   ...faultsOfAll(sources),
   ...circlesOf(graphOf(tools)).map((circle) => `tools: circle: ${circle}`),
   ...[...tools, ...tests].filter(({ path }) => /\.tsx?$/.test(path)).flatMap(commentFaults),
-  ...(drawn === text || process.argv.includes("--write")
-    ? []
-    : ["docs/architecture.md: the picture is old; npm run layers -- --write"]),
+  ...pageFaults("docs/architecture.md", (page) => withPicture(page, drawFloors(sources))),
+  ...pageFaults("docs/recipe.md", () => recipePage(options)),
 ];
 faults.forEach((fault) => {
   console.error(fault);
 });
 process.exitCode = faults.length > 0 ? 1 : 0;
 console.log(`${sources.length} files, ${faults.length} faults`);
+
+/** Compares a page with what the sources give, or writes it. */
+function pageFaults(path: string, write: (page: string) => string): string[] {
+  const url = new URL(`../../${path}`, import.meta.url);
+  const page = readFileSync(url, "utf8");
+  const written = write(page);
+  if (isWriting) {
+    writeFileSync(url, written);
+  }
+  return isWriting || written === page ? [] : [`${path} is out of date: npm run layers -- --write`];
+}

@@ -1,11 +1,10 @@
-// Three starting points for a recipe, one set for the demo and one for models of 100 M parameters
-// and more.
+// Three presets of a recipe, for the demo and for models of 100 M parameters and more.
+import type { TargetModule } from "../../recipe/options.ts";
 import { defaultRecipe, demoRecipe, type Recipe } from "../../recipe/recipe.ts";
-import type { TargetModule } from "../../recipe/recipe.ts";
 
 export const presetNames = ["Quick", "Balanced", "Thorough"] as const;
 export type PresetName = (typeof presetNames)[number];
-/** The bundled model is small and learns at other rates than the rest. */
+/** The demo model is small and needs other learning rates than the rest. */
 export type Base = "demo" | "own";
 
 const changes: Record<Base, Record<PresetName, Partial<Recipe>>> = {
@@ -21,7 +20,7 @@ const changes: Record<Base, Record<PresetName, Partial<Recipe>>> = {
   },
 };
 
-/** @param modules the layers of the model that can carry an adapter: all of them do */
+/** @param modules target modules of the model; every one of them gets an adapter */
 export function presetRecipe(
   name: PresetName,
   base: Base,
@@ -31,7 +30,7 @@ export function presetRecipe(
   return structuredClone({ ...defaults, ...changes[base][name], targetModules: [...modules] });
 }
 
-/** Which preset a recipe is, null for one of the visitor's own. */
+/** The preset that a recipe equals, or null. */
 export function presetOf(
   recipe: Recipe,
   base: Base,
@@ -41,7 +40,7 @@ export function presetOf(
   return presetNames.find((name) => canonical(presetRecipe(name, base, modules)) === text) ?? null;
 }
 
-/** "rank 16, 2 epochs, learning rate 2e-4" without the name of the preset. */
+/** "60 steps", "2 epochs". */
 export function lengthOf(recipe: Recipe): string {
   return recipe.maxSteps > 0
     ? `${recipe.maxSteps} steps`

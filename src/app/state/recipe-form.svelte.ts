@@ -1,17 +1,19 @@
-// The recipe being edited: valid values in `recipe`, what does not fit yet in `drafts` with its
-// reason.
-import {
-  defaultRecipe,
-  recipeRanges,
-  type Recipe,
-  type Schedule,
-  type TargetModule,
-} from "../../recipe/recipe.ts";
+// The recipe being edited: valid values in `recipe`, text that is not valid yet in `drafts`.
+import type { NumberRange } from "../../recipe/option.ts";
+import type { TargetModule } from "../../recipe/options.ts";
+import { defaultRecipe, type Recipe } from "../../recipe/recipe.ts";
+import type { ModelInfo } from "../../session/protocol.ts";
 import { formatCount, formatSetting } from "../../util/format.ts";
 import { presetOf, presetRecipe, type Base, type PresetName } from "./presets.ts";
-import type { NumberKey, SwitchKey } from "./recipe-fields.ts";
-import type { ModelInfo } from "../../session/protocol.ts";
+import {
+  recipeFields,
+  type ChoiceField,
+  type ListField,
+  type NumberField,
+  type SwitchField,
+} from "./recipe-fields.ts";
 
+/** Text in a number field that is not a value of the option, with the reason. */
 interface Draft {
   text: string;
   fault: string;
@@ -19,14 +21,15 @@ interface Draft {
 
 export class RecipeForm {
   base = $state<Base>("demo");
-  /** What the loaded model has, in its order. */
+  /** Target modules of the loaded model, in its order. */
   modules = $state.raw<readonly TargetModule[]>(defaultRecipe.targetModules);
   recipe = $state<Recipe>(presetRecipe("Balanced", "demo", defaultRecipe.targetModules));
-  drafts = $state<Partial<Record<NumberKey, Draft>>>({});
+  drafts = $state<Partial<Record<NumberField["name"], Draft>>>({});
 
   readonly preset = $derived(presetOf(this.recipe, this.base, this.modules));
   readonly isValid = $derived(
-    Object.keys(this.drafts).length === 0 && this.recipe.targetModules.length > 0,
+    Object.keys(this.drafts).length === 0 &&
+      recipeFields.every((field) => field.kind !== "list" || this.recipe[field.name].length > 0),
   );
 
   /** A plain copy: what is posted to the worker must not be a proxy. */
@@ -43,10 +46,7 @@ export class RecipeForm {
     this.replace(presetRecipe(name, this.base, this.modules));
   }
 
-  /**
-   * A preset follows the model; of a recipe of the visitor's own only modules that the model lacks
-   * go.
-   */
+  /** A preset follows the model. Any other recipe loses only modules that the model lacks. */
   useModel({ source, targetModules }: ModelInfo): void {
     const preset = this.preset;
     this.base = source === "demo" ? "demo" : "own";
@@ -59,57 +59,72 @@ export class RecipeForm {
     this.recipe.targetModules = kept.length > 0 ? kept : [...targetModules];
   }
 
-  /** What the recipe will be once a model of the visitor's own is loaded. */
+  /** The recipe once a model other than the demo is loaded. */
   forOwnModel(): Recipe {
     return this.preset === null
       ? this.snapshot()
       : presetRecipe(this.preset, "own", defaultRecipe.targetModules);
   }
 
-  text(key: NumberKey): string {
-    return this.drafts[key]?.text ?? formatSetting(this.recipe[key]);
+  text({ name }: NumberField): string {
+    return this.drafts[name]?.text ?? formatSetting(this.recipe[name]);
   }
 
-  setNumber(key: NumberKey, text: string): void {
+  /** Takes the number into the recipe, or keeps the text as a draft. */
+  setNumber({ name, kind, range }: NumberField, text: string): void {
     const value = text.trim() === "" ? Number.NaN : Number(text.replaceAll(",", ""));
-    const { min, max, integer } = recipeRanges[key];
-    if (value >= min && value <= max && (!integer || Number.isInteger(value))) {
-      this.recipe[key] = value;
+    const isOfKind = kind === "number" || Number.isInteger(value);
+    if (value >= range.min && value <= range.max && isOfKind) {
+      this.recipe[name] = value;
       this.drafts = Object.fromEntries(
-        Object.entries(this.drafts).filter(([other]) => other !== key),
+        Object.entries(this.drafts).filter(([other]) => other !== name),
       );
       return;
     }
-    const kind = integer ? "a whole number" : "a number";
-    this.drafts = { ...this.drafts, [key]: { text, fault: `Give ${kind}, ${rangeWords(key)}.` } };
+    const expected = kind === "count" ? "a whole number" : "a number";
+    const fault = `Enter ${expected}, ${rangeWords(range)}.`;
+    this.drafts = { ...this.drafts, [name]: { text, fault } };
   }
 
-  setSwitch(key: SwitchKey, isOn: boolean): void {
-    this.recipe[key] = isOn;
+  setSwitch({ name }: SwitchField, isOn: boolean): void {
+    this.recipe[name] = isOn;
   }
 
-  setSchedule(schedule: Schedule): void {
-    this.recipe.schedule = schedule;
+  setChoice({ name, choices }: ChoiceField, chosen: string): void {
+    if (choices.includes(chosen)) {
+      Object.assign(this.recipe, { [name]: chosen });
+    }
   }
 
-  /** Keeps the modules in the order of the model. */
-  setModule(module: TargetModule, isOn: boolean): void {
-    this.recipe.targetModules = this.modules.filter((name) =>
-      name === module ? isOn : this.recipe.targetModules.includes(name),
+  /** What a list can name: of target modules, those of the model. */
+  itemsOf({ name, choices }: ListField): readonly string[] {
+    const present: Partial<Record<string, readonly string[]>> = { targetModules: this.modules };
+    return present[name] ?? choices;
+  }
+
+  includes({ name }: ListField, item: string): boolean {
+    const items: readonly string[] = this.recipe[name];
+    return items.includes(item);
+  }
+
+  /** Keeps the items in the order of `itemsOf`. */
+  setItem(field: ListField, item: string, isOn: boolean): void {
+    const items = this.itemsOf(field).filter((other) =>
+      other === item ? isOn : this.includes(field, other),
     );
+    Object.assign(this.recipe, { [field.name]: items });
   }
 }
 
 /** Beyond this a limit only keeps out nonsense. */
 const largest = 1e6;
 
-export function isBounded(key: NumberKey): boolean {
-  return recipeRanges[key].max < largest;
+export function isBounded({ max }: NumberRange): boolean {
+  return max < largest;
 }
 
 /** "1 to 256", "0 or more". */
-export function rangeWords(key: NumberKey): string {
-  const { min, max } = recipeRanges[key];
+export function rangeWords({ min, max }: NumberRange): string {
   return max >= largest
     ? `${formatSetting(min)} or more`
     : `${formatSetting(min)} to ${max >= 1000 ? formatCount(max) : formatSetting(max)}`;

@@ -1,7 +1,8 @@
 // The metadata of a checkpoint: every field of a run but its tensors, as JSON strings, and the
 // strict way back. Random state is seed and step alone: the generator is counter-based
 // (util/random.ts) and keeps nothing else.
-import { defaultRecipe, parseRecipe, type Recipe } from "../../recipe/recipe.ts";
+import { parseRecipe } from "../../recipe/parse.ts";
+import { defaultRecipe, type Recipe } from "../../recipe/recipe.ts";
 import type { LogEntry, TrainerState } from "../../train/state.ts";
 import { UserError } from "../../util/errors.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";

@@ -1,5 +1,7 @@
-// Takes the metadata of older checkpoints to the present schema, one step at a time.
-// A change of the schema adds one line to the table and a test with a file of the older form.
+// Migrates the metadata of older checkpoints to the present schema, one schema at a time.
+// A new schema needs a test with a file of the schema before it (tests/golden/checkpoints).
+import type { OptionTable } from "../../recipe/option.ts";
+import { options } from "../../recipe/options.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
 
 export type Metadata = ReadonlyMap<string, string>;
@@ -9,25 +11,40 @@ export type Metadata = ReadonlyMap<string, string>;
  */
 export type Migration = (metadata: Metadata) => Metadata;
 
-export const currentSchema = 4;
+/** What a schema brought besides options of the recipe, by the schema before it. */
+const otherMigrations: ReadonlyMap<number, Migration> = new Map([
+  [2, (metadata) => withFields(metadata, "base", { weightFormat: "stored", licence: null })],
+]);
 
 /**
- * By the schema a migration starts from. Schema 1 is the first; 2 brought the recipe's `packing`
- * and, a little later, `labelSmoothing`; 3 the base model's `weightFormat` and `licence`; 4 the
- * recipe's `reloadEveryMinutes`.
+ * By the schema a migration starts from, 1 being the first: a migration adds the options that the
+ * next schema brought (`since` in the table of options) with the values of older runs.
  */
-export const migrations: ReadonlyMap<number, Migration> = new Map([
-  [1, (metadata) => withFields(metadata, "recipe", { packing: false })],
-  [
-    2,
-    (metadata) =>
-      withFields(withFields(metadata, "recipe", { labelSmoothing: 0 }), "base", {
-        weightFormat: "stored",
-        licence: null,
-      }),
-  ],
-  [3, (metadata) => withFields(metadata, "recipe", { reloadEveryMinutes: 0 })],
-]);
+export function migrationsOf(table: OptionTable): ReadonlyMap<number, Migration> {
+  const newest = Object.values(table).map(({ since }) => since?.schema ?? 1);
+  const last = Math.max(...newest, ...[...otherMigrations.keys()].map((schema) => schema + 1));
+  return new Map(
+    Array.from({ length: last - 1 }, (_, index): [number, Migration] => {
+      const schema = index + 1;
+      const added = valuesBefore(table, schema + 1);
+      const other = otherMigrations.get(schema) ?? ((metadata) => metadata);
+      return [schema, (metadata) => other(withFields(metadata, "recipe", added))];
+    }),
+  );
+}
+
+/** What runs trained with before `schema` brought these options. */
+function valuesBefore(table: OptionTable, schema: number): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(table).flatMap(([name, { since }]) =>
+      since?.schema === schema ? [[name, since.before]] : [],
+    ),
+  );
+}
+
+export const migrations = migrationsOf(options);
+
+export const currentSchema = migrations.size + 1;
 
 /**
  * The metadata in the present schema.

@@ -1,6 +1,8 @@
 // Reads the adapter_config.json of a foreign PEFT adapter: what Anneal can go on with, and every
 // reason it cannot. Source: peft 0.21.0, tuners/lora/config.py.
-import { allTargetModules, recipeRanges, type TargetModule } from "../../recipe/recipe.ts";
+import type { NumberOption } from "../../recipe/option.ts";
+import { allTargetModules, options, type TargetModule } from "../../recipe/options.ts";
+import { numberFaults } from "../../recipe/parse.ts";
 import { shortJson } from "../../util/short-json.ts";
 
 /** The part of a LoraConfig that a recipe takes over. */
@@ -40,9 +42,9 @@ const rules: Readonly<Record<string, Rule>> = {
   task_type: oneOf([null, "CAUSAL_LM"]),
   bias: oneOf(["none"]),
   init_lora_weights: oneOf(plainStarts),
-  r: inRange(recipeRanges.rank),
-  lora_alpha: inRange(recipeRanges.alpha),
-  lora_dropout: inRange(recipeRanges.dropout),
+  r: inRange(options.rank),
+  lora_alpha: inRange(options.alpha),
+  lora_dropout: inRange(options.dropout),
   target_modules: knownModules,
   use_rslora: unless("scales by alpha / sqrt(r), and Anneal by alpha / r"),
   use_dora: unless("adds magnitude vectors, which Anneal does not train"),
@@ -109,16 +111,8 @@ function oneOf(accepted: readonly unknown[]): Rule {
       : `${key} must be ${accepted.map(shown).join(" or ")}, not ${shown(value)}`;
 }
 
-function inRange({ min, max, integer }: { min: number; max: number; integer: boolean }): Rule {
-  return (value, key) => {
-    const fits =
-      typeof value === "number" &&
-      value >= min &&
-      value <= max &&
-      (!integer || Number.isInteger(value));
-    const kind = integer ? "a whole number" : "a number";
-    return fits ? null : `${key} must be ${kind} from ${min} to ${max}, not ${shown(value)}`;
-  };
+function inRange(option: NumberOption): Rule {
+  return (value, key) => numberFaults(key, value, option)[0] ?? null;
 }
 
 function knownModules(value: unknown, key: string): string | null {

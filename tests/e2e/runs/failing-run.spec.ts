@@ -1,6 +1,6 @@
 // Faults of a run itself: numbers that are none, and no room to save. What was saved before stays.
 import type { Page } from "@playwright/test";
-import { allTargetModules } from "../../../src/recipe/recipe.ts";
+import { allTargetModules } from "../../../src/recipe/options.ts";
 import { onProcessor } from "../support/faults.ts";
 import { choose } from "../../../tools/support/page.ts";
 import { expect, siteUrl, smallRecipe, start, test } from "../support/story.ts";

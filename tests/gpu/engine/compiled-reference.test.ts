@@ -5,7 +5,7 @@ import type { LoraConfig } from "../../../src/adapter/lora.ts";
 import type { TokenBatch } from "../../../src/data/batch.ts";
 import type { MemoryChoice } from "../../../src/engine/webgpu/design.ts";
 import { openDevice } from "../../../src/gpu/device.ts";
-import { allTargetModules } from "../../../src/recipe/recipe.ts";
+import { allTargetModules } from "../../../src/recipe/options.ts";
 import { relativeError, stateError } from "../../support/golden.ts";
 import { madeUpBatch, madeUpConfig } from "../../support/made-up-model.ts";
 import {

@@ -11,7 +11,7 @@ import { createWebGpuEngine, type WebGpuEngine } from "../../../src/engine/webgp
 import { openDevice } from "../../../src/gpu/device.ts";
 import { openMachine } from "../../../src/engine/tfjs/backend.ts";
 import { TfjsBridge } from "../../../src/engine/tfjs/tfjs-bridge.ts";
-import { allTargetModules } from "../../../src/recipe/recipe.ts";
+import { allTargetModules } from "../../../src/recipe/options.ts";
 import { relativeError, stateError } from "../../support/golden.ts";
 import {
   madeUpAdapter,

@@ -12,7 +12,7 @@ import {
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { parseModelConfig } from "../../../src/model/config/parse.ts";
-import { allTargetModules } from "../../../src/recipe/recipe.ts";
+import { allTargetModules } from "../../../src/recipe/options.ts";
 
 const golden = new URL("../../golden/gqa-untied/", import.meta.url);
 const config = parseModelConfig(await readFile(new URL("config.json", golden), "utf8"));

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { modelCard } from "../../../src/export/model-card.ts";
 import { fixtureRun } from "./fixture.ts";
 
-test("says what it is, how to load it and how it was made", async () => {
+test("the model card says what the adapter is, how to load it and how it was made", async () => {
   const card = modelCard(await fixtureRun());
   expect(card).toMatch(
     /^---\nbase_model: "Modell ä"\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n- anneal\n---\n/,
@@ -11,8 +11,10 @@ test("says what it is, how to load it and how it was made", async () => {
   for (const part of [
     "PeftModel.from_pretrained",
     'base = "Modell ä"',
-    "| Rank (r) | 2 |",
-    "| Learning rate | 2e-4 | linear schedule |",
+    "| rank | 2 |  | `r` |",
+    "| learning rate | 2e-4 |  | `learning_rate` |",
+    "| packing | false |  | `packing` |",
+    "| reload after minutes | 0 (never) | minutes |  |",
     "| Rows | 10 |",
     "| Rows held out | 2 |",
     "| Size | 12.3 kB |",
@@ -28,7 +30,7 @@ test("says what it is, how to load it and how it was made", async () => {
 });
 
 test.each([1, 2, 9, 10, 11, 19, 100, 4321])(
-  "shows at most ten of %i steps, first and last",
+  "a loss table shows at most ten of %i steps, the first and the last among them",
   async (steps) => {
     const run = await fixtureRun();
     const log = Array.from({ length: steps }, (_, i) => ({ step: i + 1, epoch: i / 7, loss: 2 }));
@@ -43,7 +45,7 @@ test.each([1, 2, 9, 10, 11, 19, 100, 4321])(
   },
 );
 
-test("lets no name out of its place", async () => {
+test("a name with markup stays inside its field of the model card", async () => {
   const run = await fixtureRun();
   const name = 'a"\n---\n# b | <img src=x> `c` [d](e)';
   const card = modelCard({

@@ -1,7 +1,8 @@
 // Calls beside the run: prompts before, between and after its steps, and what is refused at the
 // wrong time.
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { allTargetModules, defaultRecipe, demoRecipe } from "../../../src/recipe/recipe.ts";
+import { allTargetModules } from "../../../src/recipe/options.ts";
+import { defaultRecipe, demoRecipe } from "../../../src/recipe/recipe.ts";
 import { setUpBrowser, shortRecipe, Tab, tinyData, tinyFiles } from "./world/tab.ts";
 import { makeWholeRun, tinyRecipe as recipe, type WholeRun } from "./world/whole-run.ts";
 

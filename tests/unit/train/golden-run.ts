@@ -4,7 +4,8 @@ import { readFile } from "node:fs/promises";
 import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { TfjsEngine } from "../../../src/engine/tfjs/engine.ts";
 import { openMachine } from "../../../src/engine/tfjs/backend.ts";
-import { defaultRecipe, type Recipe, type TargetModule } from "../../../src/recipe/recipe.ts";
+import type { TargetModule } from "../../../src/recipe/options.ts";
+import { defaultRecipe, type Recipe } from "../../../src/recipe/recipe.ts";
 import { goldenEngine, openGolden } from "../../support/golden.ts";
 
 const golden = await openGolden(

@@ -1,11 +1,11 @@
 // The learning rate of every step against transformers' schedules.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import type { Schedule } from "../../../src/recipe/recipe.ts";
+import type { Recipe } from "../../../src/recipe/recipe.ts";
 import { learningRateAt, warmupStepsOf } from "../../../src/train/schedule.ts";
 
 interface GoldenCase {
-  schedule: Schedule;
+  schedule: Recipe["schedule"];
   totalSteps: number;
   /** As given; below 1 a share. */
   warmup: number;
@@ -49,7 +49,7 @@ test("a share of warmup is rounded up, a number of steps down", () => {
 });
 
 test("past the last step the rate stays at its end", () => {
-  const at = (schedule: Schedule) =>
+  const at = (schedule: Recipe["schedule"]) =>
     learningRateAt({ learningRate: 2, schedule, warmupSteps: 0 }, 15, 10);
   expect([at("linear"), at("constant")]).toEqual([0, 2]);
 });

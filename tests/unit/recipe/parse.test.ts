@@ -1,12 +1,9 @@
-// The JSON form of a recipe: every option is optional, and what is wrong is said field by field.
+// The JSON form of a recipe: every option may be left out, and every fault is named by option.
 import { describe, expect, test } from "vitest";
-import {
-  allTargetModules,
-  defaultRecipe,
-  demoRecipe,
-  parseRecipe,
-  recipeRanges,
-} from "../../../src/recipe/recipe.ts";
+import { allTargetModules, options } from "../../../src/recipe/options.ts";
+import { parseRecipe } from "../../../src/recipe/parse.ts";
+import { defaultRecipe, demoRecipe } from "../../../src/recipe/recipe.ts";
+import { isNumber } from "../../../src/recipe/words.ts";
 import { UserError } from "../../../src/util/errors.ts";
 
 function refusal(value: unknown): UserError {
@@ -21,10 +18,14 @@ function refusal(value: unknown): UserError {
   throw new Error("nothing was refused");
 }
 
-const numbers = Object.entries(recipeRanges);
+const numbers = Object.entries(options).flatMap(([name, option]) =>
+  isNumber(option)
+    ? [{ name, ...option.range, kind: option.kind === "count" ? "a whole number" : "a number" }]
+    : [],
+);
 
 describe("a recipe", () => {
-  test("takes what it does not say from the defaults", () => {
+  test("has the defaults for the options it leaves out", () => {
     expect(parseRecipe({}, defaultRecipe)).toEqual(defaultRecipe);
     expect(parseRecipe({ rank: 4 }, demoRecipe)).toEqual({ ...demoRecipe, rank: 4 });
   });
@@ -32,19 +33,19 @@ describe("a recipe", () => {
   test.each([
     ["defaultRecipe", defaultRecipe],
     ["demoRecipe", demoRecipe],
-  ])("that is the whole %s comes back as it is", (_, whole) => {
+  ])("that is the whole %s is read unchanged", (_, whole) => {
     const given: unknown = JSON.parse(JSON.stringify(whole));
     expect(parseRecipe(given, defaultRecipe)).toEqual(whole);
   });
 
   test("has a range or a rule for every option", () => {
     const ruled = ["targetModules", "schedule", "completionOnly", "packing", "shuffle"];
-    expect([...Object.keys(recipeRanges), ...ruled].toSorted()).toEqual(
+    expect([...numbers.map(({ name }) => name), ...ruled].toSorted()).toEqual(
       Object.keys(defaultRecipe).toSorted(),
     );
   });
 
-  test("takes any choice of modules, schedules and switches", () => {
+  test("may name any module, schedule and switch", () => {
     for (const name of allTargetModules) {
       expect(parseRecipe({ targetModules: [name] }, defaultRecipe).targetModules).toEqual([name]);
     }
@@ -53,21 +54,19 @@ describe("a recipe", () => {
   });
 });
 
-describe.each(numbers)("%s", (key, { min, max, integer }) => {
-  test("is taken at both ends of its range", () => {
+describe.each(numbers)("the option $name", ({ name: key, min, max, kind }) => {
+  test("is accepted at both ends of its range", () => {
     for (const value of [min, max]) {
       expect(parseRecipe({ [key]: value }, defaultRecipe)).toMatchObject({ [key]: value });
     }
   });
 
-  test("is refused past them, and where it is no number, with the range", () => {
+  test("is refused outside its range and where it is not a number, with the range", () => {
     const wrong = [min - 1, max * 2 + 1, String(min), null, true, NaN, Infinity, [min]];
-    for (const value of integer ? [...wrong, min + 0.5] : wrong) {
+    for (const value of kind === "a whole number" ? [...wrong, min + 0.5] : wrong) {
       const error = refusal({ [key]: value });
       expect(error).toMatchObject({ code: "bad-recipe", where: "my.json" });
-      expect(error.message).toContain(
-        `${key} must be ${integer ? "a whole number" : "a number"} from ${min} to ${max}, not `,
-      );
+      expect(error.message).toContain(`${key} must be ${kind} from ${min} to ${max}, not `);
     }
   });
 });
@@ -77,9 +76,9 @@ describe("a recipe is refused", () => {
     ["an unknown option", { learning_rate: 1 }, /there is no option "learning_rate"/],
     ["an option of every object", { toString: 1 }, /there is no option "toString"/],
     ["a prototype", JSON.parse('{"__proto__": {"rank": 4}}'), /there is no option "__proto__"/],
-    ["no module", { targetModules: [] }, /at least one module/],
-    ["modules as text", { targetModules: "q_proj" }, /at least one module/],
-    ["a module twice", { targetModules: ["q_proj", "q_proj"] }, /repeats a module/],
+    ["no module", { targetModules: [] }, /at least one target module/],
+    ["modules as text", { targetModules: "q_proj" }, /at least one target module/],
+    ["a module twice", { targetModules: ["q_proj", "q_proj"] }, /repeats a target module/],
     ["another module", { targetModules: ["q_proj", "lm_head"] }, /"lm_head" is not a target/],
     ["another schedule", { schedule: "polynomial" }, /linear, cosine, constant, not "polynomial"/],
     ["a switch in words", { shuffle: "yes" }, /shuffle must be true or false/],
@@ -91,11 +90,11 @@ describe("a recipe is refused", () => {
     expect(error.message).toMatch(message);
   });
 
-  test.each([[null], [[]], ["rank: 4"], [4]])("that is %j and no object", (value) => {
+  test.each([[null], [[]], ["rank: 4"], [4]])("that is %j and not an object", (value) => {
     expect(refusal(value).message).toContain("not a JSON object");
   });
 
-  test("with all of its faults at once", () => {
+  test("with all of its faults in one message", () => {
     const { message } = refusal({
       rank: 0,
       alpha: -1,
