@@ -1,10 +1,10 @@
-// The chart's colours, read from the page's custom properties so that they follow the theme.
+// Colours of the chart, read from the page's custom properties so that they follow the theme.
 
 const names = ["ink", "ink-soft", "hairline", "paper", "ember", "ember-faint", "blue"] as const;
 
 export type ChartColors = Record<(typeof names)[number], string>;
 
-/** Resolves `light-dark()` by asking what colour an element would get. */
+/** Reads the computed colour of a probe element, because `light-dark()` resolves only there. */
 export function readColors(element: HTMLElement): ChartColors {
   const probe = document.createElement("span");
   element.append(probe);

@@ -1,4 +1,4 @@
-// What a run of the demo looks like: the ghost in the empty chart. Smoothed losses of the Balanced
+// The expected loss curve of the demo, drawn in the empty chart: smoothed losses of the Balanced
 // recipe on WebGPU.
 export const demoCurve: readonly (readonly [step: number, loss: number])[] = [
   [1, 5.92],

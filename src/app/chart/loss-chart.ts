@@ -1,187 +1,166 @@
-// The loss chart on uPlot: raw, smoothed and held-out loss over the whole planned run, marks for
-// checkpoints and rebuilds, zoom.
+// The loss chart on uPlot: raw, smoothed and held-out loss over the planned run, with marks and zoom.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import type { ChartData } from "./chart-data.ts";
 import type { ChartColors } from "./colors.ts";
-import { drawMarks, type Marks } from "./marks.ts";
-import { axisRange, extentOf, type Extent } from "./range.ts";
-
-export interface ChartData {
-  steps: number[];
-  loss: (number | null)[];
-  smoothed: (number | null)[];
-  heldOut: (number | null)[];
-  /** Ghost of a usual run, while there is none. */
-  expected: (number | null)[];
-  totalSteps: number;
-  marks: Marks;
-}
+import { drawMarks } from "./marks.ts";
+import { axisRange, extentOf, paddedRange, type Extent } from "./range.ts";
+import { axes, series } from "./uplot-options.ts";
 
 export interface ChartOptions {
   isLog: boolean;
   colors: ChartColors;
-  /** Row under the cross-hair, null when the pointer is away. */
+  /** Receives the index of the row under the cross-hair; null when the pointer leaves. */
   onCursor: (index: number | null) => void;
   onZoom: (isZoomed: boolean) => void;
 }
 
-export interface LossChart {
-  update: (data: ChartData) => void;
-  resetZoom: () => void;
-  destroy: () => void;
-}
-
-/** Rings are drawn while they do not touch; beyond that the line says it. */
-const areFarApart = (chart: uPlot, series: number, first: number, last: number) => {
-  const count = chart.data[series]?.slice(first, last + 1).filter((value) => value !== null).length;
-  return (count ?? 0) * 12 < chart.over.clientWidth;
-};
-const wheelStep = 0.8;
+/** A step of the wheel shows this share of the range. */
+const wheelFactor = 0.8;
+/** Shorter drags are clicks. */
+const minimumDragPixels = 4;
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- its const enum has no value at run time
 const logarithmic: uPlot.Scale = { distr: 3 };
 
-export function createLossChart(element: HTMLElement, options: ChartOptions): LossChart {
-  const { colors, isLog } = options;
-  let data: ChartData | null = null;
-  let zoom: Extent | null = null;
-  let range: Extent | null = null;
+export class LossChart {
+  readonly #options: ChartOptions;
+  readonly #chart: uPlot;
+  readonly #resizes: ResizeObserver;
+  #data: ChartData | null = null;
+  /** Steps shown; null for the whole run. */
+  #zoom: Extent | null = null;
+  /** The loss axis, kept while it holds the values; null to fit it to them. */
+  #lossRange: Extent | null = null;
 
-  const setZoom = (chart: uPlot, next: Extent | null) => {
-    zoom = next;
-    range = null; // the visitor asked for another view: fit it
-    options.onZoom(zoom !== null);
-    chart.setScale("x", xRange());
-  };
-  const xRange = (): Extent => zoom ?? { min: 0, max: Math.max(data?.totalSteps ?? 1, 1) };
-  const yRange = (chart: uPlot): [number, number] => {
-    const [steps, ...columns] = chart.data;
-    const from = zoom === null ? 0 : steps.findIndex((step) => step >= (zoom?.min ?? 0));
-    const to = zoom === null ? steps.length : steps.findLastIndex((s) => s <= (zoom?.max ?? 0)) + 1;
-    const extent = extentOf(columns as (number | null)[][], Math.max(from, 0), to);
-    if (extent === null) {
+  constructor(element: HTMLElement, options: ChartOptions) {
+    this.#options = options;
+    this.#chart = new uPlot(this.#uplotOptions(element), [[], [], [], [], []], element);
+    this.#chart.over.addEventListener(
+      "wheel",
+      (event) => {
+        this.#zoomAtPointer(event);
+      },
+      { passive: false },
+    );
+    this.#resizes = new ResizeObserver(() => {
+      this.#chart.setSize({ width: element.clientWidth, height: element.clientHeight });
+    });
+    this.#resizes.observe(element);
+  }
+
+  update(data: ChartData): void {
+    const isOtherRun = this.#data !== null && data.steps.length < this.#data.steps.length / 2;
+    if (isOtherRun) {
+      this.#lossRange = null;
+    }
+    this.#data = data;
+    this.#chart.setData([data.steps, data.loss, data.smoothed, data.heldOut, data.expected]);
+  }
+
+  resetZoom(): void {
+    this.#setZoom(null);
+  }
+
+  destroy(): void {
+    this.#resizes.disconnect();
+    this.#chart.destroy();
+  }
+
+  #uplotOptions(element: HTMLElement): uPlot.Options {
+    const { colors, isLog, onCursor } = this.#options;
+    return {
+      width: element.clientWidth,
+      height: element.clientHeight,
+      padding: [8, 24, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { setScale: false }, points: { size: 7 } },
+      scales: {
+        x: { time: false, range: () => [this.#stepRange().min, this.#stepRange().max] },
+        y: { ...(isLog && logarithmic), range: (chart) => this.#fitLossRange(chart) },
+      },
+      axes: axes(colors),
+      series: series(colors),
+      hooks: {
+        drawAxes: [
+          (chart) => {
+            drawMarks(chart, this.#data?.marks, colors);
+          },
+        ],
+        setCursor: [
+          (chart) => {
+            onCursor(chart.cursor.idx ?? null);
+          },
+        ],
+        setSelect: [
+          (chart) => {
+            this.#zoomToSelection(chart);
+          },
+        ],
+      },
+    };
+  }
+
+  #stepRange(): Extent {
+    return this.#zoom ?? { min: 0, max: this.#totalSteps() };
+  }
+
+  #totalSteps(): number {
+    return Math.max(this.#data?.totalSteps ?? 1, 1);
+  }
+
+  /** Takes the chart as a parameter, because uPlot's constructor calls it before `#chart` is set. */
+  #fitLossRange(chart: uPlot): [number, number] {
+    const { isLog } = this.#options;
+    const values = this.#visibleLosses(chart);
+    if (values === null) {
       return isLog ? [0.1, 10] : [0, 4];
     }
-    if (zoom !== null && range === null) {
-      const pad = isLog ? 1.05 : (extent.max - extent.min) * 0.08 || 0.1;
-      range = isLog
-        ? { min: extent.min / pad, max: extent.max * pad }
-        : { min: Math.max(0, extent.min - pad), max: extent.max + pad };
-    } else if (zoom === null) {
-      range = axisRange(extent, isLog, range);
+    if (this.#zoom === null) {
+      this.#lossRange = axisRange(values, isLog, this.#lossRange);
     }
-    return range === null ? [0, 4] : [range.min, range.max];
-  };
+    this.#lossRange ??= paddedRange(values, isLog);
+    return [this.#lossRange.min, this.#lossRange.max];
+  }
 
-  const axis = {
-    stroke: colors["ink-soft"],
-    font: "12px system-ui, sans-serif",
-    ticks: { show: false },
-  };
-  const line = (stroke: string, width: number, dash?: number[]): uPlot.Series => ({
-    stroke,
-    width,
-    spanGaps: true,
-    points: { show: false },
-    ...(dash && { dash }),
-  });
-  const config: uPlot.Options = {
-    width: element.clientWidth,
-    height: element.clientHeight,
-    padding: [8, 24, 0, 0],
-    legend: { show: false },
-    cursor: { y: false, drag: { setScale: false }, points: { size: 7 } },
-    scales: {
-      x: { time: false, range: () => [xRange().min, xRange().max] },
-      y: { ...(isLog && logarithmic), range: yRange },
-    },
-    axes: [
-      {
-        ...axis,
-        grid: { show: false },
-        border: { show: true, stroke: colors["ink-soft"], width: 1 },
-        label: "step",
-        labelFont: axis.font,
-        labelSize: 18,
-        labelGap: 0,
-        size: 30,
-        gap: 8,
-        incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5],
-      },
-      { ...axis, grid: { stroke: colors.hairline, width: 1 }, size: 44, gap: 8 },
-    ],
-    series: [
-      {},
-      line(colors["ember-faint"], 1),
-      line(colors.ember, 2),
-      {
-        stroke: colors.blue,
-        width: 1,
-        spanGaps: true,
-        dash: [2, 3],
-        points: { show: areFarApart, size: 8, width: 2, fill: colors.paper, stroke: colors.blue },
-      },
-      line(colors["ink-soft"], 1.5, [2, 5]),
-    ],
-    hooks: {
-      drawAxes: [
-        (chart) => {
-          drawMarks(chart, data?.marks, colors);
-        },
-      ],
-      setCursor: [
-        (chart) => {
-          options.onCursor(chart.cursor.idx ?? null);
-        },
-      ],
-      setSelect: [
-        (chart) => {
-          const { left, width } = chart.select;
-          if (width > 4) {
-            const [min, max] = [chart.posToVal(left, "x"), chart.posToVal(left + width, "x")];
-            setZoom(chart, { min, max });
-            chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          }
-        },
-      ],
-    },
-  };
+  #visibleLosses(chart: uPlot): Extent | null {
+    const [steps, ...columns] = chart.data as [number[], ...(number | null)[][]];
+    const zoom = this.#zoom;
+    if (zoom === null) {
+      return extentOf(columns, 0, steps.length);
+    }
+    const from = steps.findIndex((step) => step >= zoom.min);
+    const to = steps.findLastIndex((step) => step <= zoom.max) + 1;
+    return extentOf(columns, Math.max(from, 0), to);
+  }
 
-  const chart = new uPlot(config, [[], [], [], [], []], element);
-  const zoomAtPointer = (event: WheelEvent) => {
+  #setZoom(zoom: Extent | null): void {
+    this.#zoom = zoom;
+    this.#lossRange = null; // another view was asked for: fit the losses in it
+    this.#options.onZoom(zoom !== null);
+    this.#chart.setScale("x", this.#stepRange());
+  }
+
+  #zoomToSelection(chart: uPlot): void {
+    const { left, width } = chart.select;
+    if (width > minimumDragPixels) {
+      this.#setZoom({ min: chart.posToVal(left, "x"), max: chart.posToVal(left + width, "x") });
+      chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    }
+  }
+
+  #zoomAtPointer(event: WheelEvent): void {
     if (!event.ctrlKey && !event.metaKey) {
       return; // a plain wheel scrolls the page; a pinch arrives with ctrlKey
     }
     event.preventDefault();
-    const { min, max } = xRange();
-    const center = chart.posToVal(event.offsetX, "x");
-    const factor = event.deltaY < 0 ? wheelStep : 1 / wheelStep;
-    const full = Math.max(data?.totalSteps ?? 1, 1);
-    const next = {
+    const { min, max } = this.#stepRange();
+    const center = this.#chart.posToVal(event.offsetX, "x");
+    const factor = event.deltaY < 0 ? wheelFactor : 1 / wheelFactor;
+    const total = this.#totalSteps();
+    const zoom = {
       min: Math.max(0, center - (center - min) * factor),
-      max: Math.min(full, center + (max - center) * factor),
+      max: Math.min(total, center + (max - center) * factor),
     };
-    setZoom(chart, next.min <= 0 && next.max >= full ? null : next);
-  };
-  chart.over.addEventListener("wheel", zoomAtPointer, { passive: false });
-  const observer = new ResizeObserver(() => {
-    chart.setSize({ width: element.clientWidth, height: element.clientHeight });
-  });
-  observer.observe(element);
-
-  return {
-    update: (next) => {
-      if (data !== null && next.steps.length < data.steps.length / 2) {
-        range = null; // another run
-      }
-      data = next;
-      chart.setData([next.steps, next.loss, next.smoothed, next.heldOut, next.expected]);
-    },
-    resetZoom: () => {
-      setZoom(chart, null);
-    },
-    destroy: () => {
-      observer.disconnect();
-      chart.destroy();
-    },
-  };
+    this.#setZoom(zoom.min <= 0 && zoom.max >= total ? null : zoom);
+  }
 }

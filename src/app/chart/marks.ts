@@ -1,8 +1,9 @@
-// Marks on the loss chart: checkpoints as diamonds on the axis (the best filled), rebuilds as thin
-// dashed verticals.
+// Marks on the loss chart: checkpoints as diamonds on the axis (the best filled), rebuilds of the
+// device as thin dashed verticals.
 import type uPlot from "uplot";
 import type { ChartColors } from "./colors.ts";
 
+/** Steps with a mark. */
 export interface Marks {
   checkpoints: { step: number; isBest: boolean }[];
   rebuilds: number[];
@@ -14,27 +15,45 @@ export function drawMarks(chart: uPlot, marks: Marks | undefined, colors: ChartC
   if (marks === undefined) {
     return;
   }
-  const { ctx, bbox } = chart;
-  const ratio = devicePixelRatio;
-  const isVisible = (step: number) =>
-    step >= (chart.scales["x"]?.min ?? 0) && step <= (chart.scales["x"]?.max ?? 0);
+  const { min = 0, max = 0 } = chart.scales["x"] ?? {};
+  const isVisible = (step: number) => step >= min && step <= max;
+  const { ctx } = chart;
   ctx.save();
-  ctx.lineWidth = ratio;
+  ctx.lineWidth = devicePixelRatio;
+  drawRebuilds(chart, marks.rebuilds.filter(isVisible), colors);
+  drawCheckpoints(
+    chart,
+    marks.checkpoints.filter(({ step }) => isVisible(step)),
+    colors,
+  );
+  ctx.restore();
+}
+
+function drawRebuilds(chart: uPlot, steps: number[], colors: ChartColors): void {
+  const { ctx, bbox } = chart;
   ctx.strokeStyle = colors["ink-soft"];
-  ctx.setLineDash([3 * ratio, 3 * ratio]);
-  for (const step of marks.rebuilds.filter(isVisible)) {
+  ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+  for (const step of steps) {
     const x = Math.round(chart.valToPos(step, "x", true)) + 0.5;
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
   }
-  ctx.setLineDash([]);
+}
+
+function drawCheckpoints(
+  chart: uPlot,
+  checkpoints: Marks["checkpoints"],
+  colors: ChartColors,
+): void {
+  const { ctx, bbox } = chart;
   ctx.strokeStyle = colors.ink;
-  for (const { step, isBest } of marks.checkpoints.filter((mark) => isVisible(mark.step))) {
+  ctx.setLineDash([]);
+  const radius = diamondRadius * devicePixelRatio;
+  const y = bbox.top + bbox.height;
+  for (const { step, isBest } of checkpoints) {
     const x = chart.valToPos(step, "x", true);
-    const y = bbox.top + bbox.height;
-    const radius = diamondRadius * ratio;
     ctx.beginPath();
     ctx.moveTo(x, y - radius);
     ctx.lineTo(x + radius, y);
@@ -45,5 +64,4 @@ export function drawMarks(chart: uPlot, marks: Marks | undefined, colors: ChartC
     ctx.fill();
     ctx.stroke();
   }
-  ctx.restore();
 }

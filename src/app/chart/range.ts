@@ -1,5 +1,5 @@
-// The loss axis: round ends that only move when a value leaves them, so that the curve is not
-// rescaled under the reader's eye.
+// Range of the loss axis: round ends that move only when a value leaves them, so that the curve is
+// not rescaled under the reader's eye.
 
 export interface Extent {
   min: number;
@@ -21,7 +21,7 @@ export function roundDown(value: number): number {
   return ([5, 2, 1].find((step) => step * power <= value * (1 + 1e-9)) ?? 1) * power;
 }
 
-/** Range of the axis for these values; keeps the previous one while it holds them. */
+/** The range of the axis for these values: the previous one while it still fits them. */
 export function axisRange(values: Extent, isLog: boolean, previous: Extent | null): Extent {
   const fits =
     previous !== null &&
@@ -35,7 +35,16 @@ export function axisRange(values: Extent, isLog: boolean, previous: Extent | nul
   return { min: isLog ? roundDown(Math.max(values.min, 1e-6)) : 0, max };
 }
 
-/** Smallest and largest of the numbers in the columns between two indices. */
+/** A range around these values with a small margin, not rounded. */
+export function paddedRange({ min, max }: Extent, isLog: boolean): Extent {
+  if (isLog) {
+    return { min: min / 1.05, max: max * 1.05 };
+  }
+  const margin = (max - min) * 0.08 || 0.1;
+  return { min: Math.max(0, min - margin), max: max + margin };
+}
+
+/** The smallest and the largest finite number in `columns` from index `from` up to, not with, `to`. */
 export function extentOf(
   columns: readonly (readonly (number | null)[])[],
   from: number,
