@@ -1,4 +1,4 @@
-// Entry of the page: puts the app into #app. tfjs is not here; it lives in the session's worker.
+// Entry of the page: mounts the app in #app. tfjs is loaded only in the session's worker.
 import { mount } from "svelte";
 import App from "./app/App.svelte";
 import { limitConnections } from "./app/connections.ts";

@@ -1,14 +1,15 @@
-// What the page may talk to: its own origin and the chosen hub. The browser itself refuses
-// everything else, workers included.
+// Connections of the page: only its own origin and the chosen hub. The browser refuses all others,
+// to workers too.
 
 export const defaultHub = "https://huggingface.co";
 const key = "anneal-hub";
 /**
- * Where huggingface.co and most mirrors send downloads on to, in many regions. Source: `lfsDomains`
- * and `cdnDomains` in huggingface.co/.well-known/meta.json.
+ * Hosts to which huggingface.co and most mirrors redirect downloads. Source: `lfsDomains` and
+ * `cdnDomains` in huggingface.co/.well-known/meta.json.
  */
 const downloadHosts = ["https://*.huggingface.co", "https://*.hf.co"];
 
+/** @returns the stored hub address, or the default hub */
 export function chosenHub(): string {
   try {
     return hubAddress(localStorage.getItem(key) ?? "") ?? defaultHub;
@@ -18,8 +19,8 @@ export function chosenHub(): string {
 }
 
 /**
- * Takes effect with the next load of the page: a policy can only be narrowed. @returns why it does
- * not, null when it does
+ * Stores the hub address and reloads the page: a policy in force can only be narrowed. @returns an
+ * error message, or null
  */
 export function chooseHub(typed: string): string | null {
   const address = hubAddress(typed);
@@ -36,9 +37,8 @@ export function chooseHub(typed: string): string | null {
 }
 
 /**
- * With its path, where a server keeps a mirror beside other things, and no slash at its end.
- * @returns the usual hub for an empty text; null for what is no address, or one that a page must
- * not talk to unencrypted
+ * Normalises a typed hub address: origin and path, without a slash at the end. @returns the default
+ * hub for empty text; null for an invalid address or plain http to another machine
  */
 export function hubAddress(typed: string): string | null {
   if (typed.trim() === "") {
@@ -49,11 +49,11 @@ export function hubAddress(typed: string): string | null {
   if (url === null || !isSafe) {
     return null;
   }
-  // There a path is a model's page, pasted by mistake.
+  // On the default hub a path is a model's page, pasted by mistake.
   return url.origin === defaultHub ? defaultHub : (url.origin + url.pathname).replace(/\/+$/, "");
 }
 
-/** To be called before anything is fetched or a worker is started. */
+/** Sets the policy of the page. Must be called before any fetch and any worker. */
 export function limitConnections(): void {
   const meta = document.createElement("meta");
   meta.httpEquiv = "Content-Security-Policy";
@@ -62,9 +62,8 @@ export function limitConnections(): void {
 }
 
 /**
- * The policy goes for redirects as well. A hub on this machine may send downloads to another of its
- * ports.
- * @param hub what `hubAddress` gives
+ * Sources of the policy, which covers redirects too. A hub on this machine may redirect downloads
+ * to another port. @param hub as `hubAddress` returns it
  */
 export function connectSources(hub: string): string[] {
   const url = new URL(hub);

@@ -1,9 +1,9 @@
-// Files and folders dropped on the page, as a flat list of files with their paths.
+// Dropped files and folders, as a flat list of files with their paths.
 import type { PickedFile } from "../session/protocol.ts";
 
-/** All files of a drop, folders walked. Must be called before the drop event ends. */
+/** All files of a drop, those in folders too. Must be called during the drop event. */
 export async function droppedFiles(transfer: DataTransfer): Promise<PickedFile[]> {
-  // Entries are read at once: the list of items is empty after the event.
+  // Synchronously: the list of items is empty after the event.
   const entries = [...transfer.items]
     .map((item) => item.webkitGetAsEntry())
     .filter((entry) => entry !== null);
@@ -16,7 +16,7 @@ export function isDataFile({ path }: PickedFile): boolean {
   return /\.(jsonl|ndjson|csv)$/i.test(path);
 }
 
-/** Told apart by their flags: Chromium has no global classes for entries. */
+/** Distinguishes entries by their flags: Chromium has no global classes for them. */
 async function walk(entry: FileSystemEntry): Promise<PickedFile[]> {
   if (isFile(entry)) {
     const file = await new Promise<File>((resolve, reject) => {
@@ -39,7 +39,7 @@ function isDirectory(entry: FileSystemEntry): entry is FileSystemDirectoryEntry 
   return entry.isDirectory;
 }
 
-/** A reader gives at most 100 entries at a time. */
+/** Repeats the read: a reader returns at most 100 entries at a time. */
 async function readAll(reader: FileSystemDirectoryReader): Promise<FileSystemEntry[]> {
   const batch = await new Promise<FileSystemEntry[]>((resolve, reject) => {
     reader.readEntries(resolve, reject);

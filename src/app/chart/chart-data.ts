@@ -1,4 +1,4 @@
-// What the loss chart draws: the curve of a run, or the expected curve of the demo before the first.
+// Data of the loss chart: the curve of a run, or the expected curve of the demo before the first.
 import type { Columns } from "../state/curve.ts";
 import { demoCurve } from "./demo-curve.ts";
 import type { Marks } from "./marks.ts";

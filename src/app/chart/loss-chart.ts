@@ -1,4 +1,4 @@
-// The loss chart on uPlot: raw, smoothed and held-out loss over the planned run, with marks and zoom.
+// The loss chart on uPlot: raw, smoothed and held-out loss over the planned run, marks and zoom.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { ChartData } from "./chart-data.ts";
@@ -108,7 +108,7 @@ export class LossChart {
     return Math.max(this.#data?.totalSteps ?? 1, 1);
   }
 
-  /** Takes the chart as a parameter, because uPlot's constructor calls it before `#chart` is set. */
+  /** Has the chart as a parameter: uPlot's constructor calls it before `#chart` is set. */
   #fitLossRange(chart: uPlot): [number, number] {
     const { isLog } = this.#options;
     const values = this.#visibleLosses(chart);

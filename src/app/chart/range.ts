@@ -44,7 +44,7 @@ export function paddedRange({ min, max }: Extent, isLog: boolean): Extent {
   return { min: Math.max(0, min - margin), max: max + margin };
 }
 
-/** The smallest and the largest finite number in `columns` from index `from` up to, not with, `to`. */
+/** The smallest and largest finite number in the columns, in the rows `from <= index < to`. */
 export function extentOf(
   columns: readonly (readonly (number | null)[])[],
   from: number,

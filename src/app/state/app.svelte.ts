@@ -42,6 +42,11 @@ export class AppState {
     return isDemo && !run.isActive && run.step === 0 && run.phase.name === "idle";
   });
 
+  /** The newest checkpoint of the current run; null without a run or a checkpoint. */
+  readonly newestCheckpoint = $derived.by(() =>
+    this.run.runId === null ? null : this.saved.newestOf(this.run.runId),
+  );
+
   /** The set-up cannot change now. */
   readonly isSetupBlocked = $derived.by(() => this.run.isActive || this.setup.loading !== null);
 

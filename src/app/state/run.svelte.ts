@@ -6,7 +6,7 @@ import { Curve, noColumns, type Columns } from "./curve.ts";
 import { describeEvent, type LogLine } from "./log-lines.ts";
 import type { RestoredRun, RunPhase, SessionEvent } from "../../session/protocol.ts";
 
-type Rebuilt = Extract<SessionEvent, { kind: "rebuilt" }>;
+export type Rebuilt = Extract<SessionEvent, { kind: "rebuilt" }>;
 
 export interface MemoryUse {
   plannedBytes: number;

@@ -1,4 +1,4 @@
-// Which addresses are taken for a hub, and what the browser then lets through.
+// Hub addresses that are accepted, and the connections that the policy then allows.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   chooseHub,
@@ -8,7 +8,7 @@ import {
   hubAddress,
 } from "../../../src/app/connections.ts";
 
-describe("the address of a hub", () => {
+describe("a hub address", () => {
   test.each([
     ["", "https://huggingface.co"],
     ["  ", "https://huggingface.co"],
@@ -19,12 +19,12 @@ describe("the address of a hub", () => {
     ["http://localhost:8090", "http://localhost:8090"],
     ["http://127.0.0.1:8090/hub?x=1#y", "http://127.0.0.1:8090/hub"],
     ["https://user:secret@mirror.example", "https://mirror.example"],
-  ])("%j is %s", (typed, address) => {
+  ])("typed as %j is normalised to %s", (typed, address) => {
     expect(hubAddress(typed)).toBe(address);
   });
 
   test.each(["hf-mirror.com", "http://mirror.example", "file:///hub", "javascript:alert(1)", "x"])(
-    "is not %j",
+    "is refused when typed as %j",
     (typed) => {
       expect(hubAddress(typed)).toBeNull();
     },
@@ -34,7 +34,7 @@ describe("the address of a hub", () => {
 describe("a browser that blocks site data", () => {
   afterEach(() => vi.unstubAllGlobals());
 
-  test("has the usual hub, and says why it cannot be another", () => {
+  test("uses the default hub and refuses another with the reason", () => {
     const blocked = () => {
       throw new DOMException("Access is denied for this document.", "SecurityError");
     };
@@ -44,8 +44,8 @@ describe("a browser that blocks site data", () => {
   });
 });
 
-describe("the policy", () => {
-  /** By the rules of CSP 3 (6.7.2.8, host-part matching) for the sources that the page makes. */
+describe("the connection policy", () => {
+  /** Host-part matching of CSP 3 (6.7.2.8), for the kinds of sources that the page uses. */
   const allows = (hub: string, address: string) => {
     const { protocol, hostname, origin } = new URL(address);
     return connectSources(hub).some((source) =>
@@ -57,7 +57,7 @@ describe("the policy", () => {
     );
   };
 
-  // As huggingface.co/.well-known/meta.json lists them, and where older files still lie.
+  // Hosts in huggingface.co/.well-known/meta.json, and those that still store older files.
   const downloads = [
     "cdn-lfs.hf.co",
     "cdn-lfs-us-1.hf.co",
@@ -69,7 +69,7 @@ describe("the policy", () => {
   ].map((host) => `https://${host}/xet-bridge-us/file?Signature=x`);
 
   test.each(["https://huggingface.co", "https://mirror.example/artifactory/api/hub"])(
-    "of %s lets its downloads through, and no stranger",
+    "for the hub %s allows its download hosts and no other host",
     (hub) => {
       expect(allows(hub, `${hub}/org/name/resolve/main/config.json`)).toBe(true);
       expect(downloads.filter((address) => !allows(hub, address))).toEqual([]);
@@ -78,7 +78,7 @@ describe("the policy", () => {
     },
   );
 
-  test("of a hub on this machine lets through that name of it alone", () => {
+  test("for a hub on this machine allows only the host name it was given", () => {
     const hub = "http://127.0.0.1:8090";
     expect(allows(hub, "http://127.0.0.1:9000/file")).toBe(true);
     expect(allows(hub, "http://localhost:8090")).toBe(false);

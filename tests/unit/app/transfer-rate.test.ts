@@ -1,7 +1,8 @@
+// The transfer rate shown while a model loads.
 import { expect, test } from "vitest";
 import { TransferRate } from "../../../src/app/state/transfer-rate.ts";
 
-test("says nothing within a second, or while nothing comes", () => {
+test("the transfer rate is unknown in the first second and while nothing arrives", () => {
   const rate = new TransferRate();
   expect(rate.perSecond).toBeNull();
   rate.add(0, 0);
@@ -14,7 +15,7 @@ test("says nothing within a second, or while nothing comes", () => {
   expect(rate.perSecond).toBeNull();
 });
 
-test("forgets what came at once from the disk, ten seconds later", () => {
+test("the transfer rate forgets bytes read from the disk after ten seconds", () => {
   const rate = new TransferRate();
   for (let second = 0; second <= 30; second++) {
     rate.add(1e9 * Math.min(second, 2) + 1000 * second, second * 1000);
