@@ -1,47 +1,29 @@
-// Where LoRA matrices go and how they start: PEFT's matching, names, shapes and initialisation.
-import { linearsOfLayer } from "../model/tensors.ts";
+// LoRA (Hu et al. 2021, arXiv:2106.09685) as PEFT does it: scaling, shapes and initialisation.
+//
+// A frozen layer y = W x becomes y = W x + scaling * B A x. A is [rank, in], B is [out, rank] and
+// only they are trained: rank * (in + out) values instead of in * out. B starts at zero, so the
+// first step starts from the base model exactly.
 import { streams, substream, uniforms } from "../util/random.ts";
 import type { AdapterState, AdapterTensor } from "./state.ts";
-import type { ModelConfig } from "../model/config/model-config.ts";
+import type { LoraTarget } from "./targets.ts";
 
 export interface LoraConfig {
+  /** Inner dimension of A and B; PEFT's `r`. */
   rank: number;
+  /** PEFT's `lora_alpha`: only alpha / rank has an effect. */
   alpha: number;
-  /** Share of the adapter's input that training zeroes. */
+  /** Share of the adapter's input that training zeroes, 0 to 0.9; W x keeps all of x. */
   dropout: number;
+  /** Last parts of module paths, e.g. `q_proj`. */
   targetModules: readonly string[];
 }
 
-/** One adapted linear layer: its output gains `scaling * B(A(x))`. */
-export interface LoraTarget {
-  /** Module path in the base model. */
-  module: string;
-  inFeatures: number;
-  outFeatures: number;
-  /** PEFT name of `[rank, in]`. */
-  nameA: string;
-  /** PEFT name of `[out, rank]`. */
-  nameB: string;
-}
-
-/** alpha / rank (peft/tuners/lora/layer.py, without rsLoRA). */
+/**
+ * alpha / rank (peft/tuners/lora/layer.py, without rsLoRA). The division lets a learning rate be
+ * kept when the rank changes (Hu et al., section 4.1).
+ */
 export function scalingOf(lora: LoraConfig): number {
   return lora.alpha / lora.rank;
-}
-
-/** The adapted layers in order: decoder layer, then forward order inside it. */
-export function loraTargets(config: ModelConfig, lora: LoraConfig): LoraTarget[] {
-  const layers = Array.from({ length: config.numHiddenLayers }, (_, layer) => layer);
-  return layers
-    .flatMap((layer) => linearsOfLayer(config, layer))
-    .filter(({ target }) => lora.targetModules.includes(target))
-    .map(({ module, inFeatures, outFeatures }) => ({
-      module,
-      inFeatures,
-      outFeatures,
-      nameA: `base_model.model.${module}.lora_A.weight`,
-      nameB: `base_model.model.${module}.lora_B.weight`,
-    }));
 }
 
 /** Names and shapes of all trained tensors in the engine's order: A before B, target by target. */
@@ -55,13 +37,10 @@ export function adapterShapes(
   ]);
 }
 
-export function countTrainable(targets: readonly LoraTarget[], rank: number): number {
-  return targets.reduce((sum, target) => sum + rank * (target.inFeatures + target.outFeatures), 0);
-}
-
 /**
- * A ~ U(-1/sqrt(in), 1/sqrt(in)) and B = 0, so that training starts at the base model (PEFT's
- * default).
+ * A new adapter with zero moments: A ~ U(-1/sqrt(in), 1/sqrt(in)), B = 0. The bound is PEFT's
+ * default, `kaiming_uniform_` with a = sqrt(5): sqrt(6 / ((1 + a^2) in)) = 1 / sqrt(in)
+ * (peft/tuners/lora/layer.py, reset_lora_parameters). The draws are Anneal's, by seed and tensor.
  */
 export function initialAdapter(
   targets: readonly LoraTarget[],

@@ -1,5 +1,5 @@
-// An adapter on the host: LoRA matrices and AdamW moments by PEFT name. What engines read and write
-// and checkpoints hold.
+// An adapter on the host: LoRA matrices and AdamW moments by PEFT name, as engines read and write
+// them and checkpoints hold them.
 
 /** One LoRA matrix with its optimizer moments, row-major. */
 export interface AdapterTensor {
@@ -8,9 +8,9 @@ export interface AdapterTensor {
   /** `[rank, in]` for lora_A, `[out, rank]` for lora_B. */
   shape: readonly [number, number];
   values: Float32Array;
-  /** First moment (exp_avg). */
+  /** First moment (PyTorch's exp_avg). */
   moment1: Float32Array;
-  /** Second moment (exp_avg_sq). */
+  /** Second moment (PyTorch's exp_avg_sq). */
   moment2: Float32Array;
 }
 

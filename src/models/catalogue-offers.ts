@@ -9,7 +9,7 @@ import { oversizedOf, type FormatCandidate } from "./fit.ts";
 import type { MemoryProbe } from "./memory-probe.ts";
 import type { DeviceInfo, ListedModel } from "./facts.ts";
 import type { EngineName } from "../engine/contract.ts";
-import { modulesOf } from "./describe.ts";
+import { recipeModulesOf } from "../adapter/targets.ts";
 
 interface Price extends Pick<ListedModel, "format" | "neededBytes"> {
   shapes: FormatCandidate["shapes"];
@@ -58,7 +58,7 @@ function priceOf(
   const config = parseModelSizes(JSON.stringify(fields));
   const length = Math.min(recipe.maxLength, config.maxPositionEmbeddings);
   const shapes = weightShapes(config, choice);
-  const ownRecipe = { ...recipe, targetModules: modulesOf(config) };
+  const ownRecipe = { ...recipe, targetModules: recipeModulesOf(config) };
   const takes = bytesTaken(config, shapes, ownRecipe, engine);
   return {
     format: choice.format,

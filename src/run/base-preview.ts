@@ -1,6 +1,7 @@
 // The base model on a device of its own, to be prompted before any run; it makes way when one
 // begins.
-import { initialAdapter, loraTargets, type LoraConfig } from "../adapter/lora.ts";
+import { initialAdapter, type LoraConfig } from "../adapter/lora.ts";
+import { loraTargets } from "../adapter/targets.ts";
 import type { BaseModel } from "../model/open.ts";
 import { targetModulesOf } from "../model/tensors.ts";
 import type { PlainError } from "../util/errors.ts";

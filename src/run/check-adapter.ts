@@ -1,5 +1,6 @@
 // Whether an adapter is one that its run's recipe makes on a model.
-import { adapterShapes, loraTargets } from "../adapter/lora.ts";
+import { adapterShapes } from "../adapter/lora.ts";
+import { loraTargets } from "../adapter/targets.ts";
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { BaseModel } from "../model/open.ts";
 import { UserError } from "../util/errors.ts";

@@ -1,6 +1,6 @@
 // What a recipe means for the loaded model and data: rows, tokens, steps, bytes, and the first rows
 // token by token.
-import { countTrainable, loraTargets } from "../adapter/lora.ts";
+import { countTrainable, loraTargets } from "../adapter/targets.ts";
 import { batchLength } from "../data/batch.ts";
 import { buildDataset, type Dataset } from "../data/dataset.ts";
 import type { Example } from "../data/rows.ts";

@@ -1,5 +1,6 @@
 // A run that starts from an existing PEFT adapter: its matrices, with fresh optimizer moments.
-import { adapterShapes, loraTargets } from "../adapter/lora.ts";
+import { adapterShapes } from "../adapter/lora.ts";
+import { loraTargets } from "../adapter/targets.ts";
 import type { AdapterState } from "../adapter/state.ts";
 import { readPeftAdapter } from "../export/peft/read.ts";
 import { parseRecipe } from "../recipe/parse.ts";

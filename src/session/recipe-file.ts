@@ -3,12 +3,12 @@ import { parseRecipe } from "../recipe/parse.ts";
 import { defaultRecipe, demoRecipe, type Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
-import { modulesOf } from "../models/describe.ts";
+import { recipeModulesOf } from "../adapter/targets.ts";
 
 /** @throws UserError "bad-recipe" naming the file and the option */
 export async function readRecipeFile(file: File, model: LoadedModel | null): Promise<Recipe> {
   const base = model?.source === "demo" ? demoRecipe : defaultRecipe;
-  const modules = model === null ? {} : { targetModules: modulesOf(model.config) };
+  const modules = model === null ? {} : { targetModules: recipeModulesOf(model.config) };
   let value: unknown;
   try {
     value = JSON.parse(await file.text());

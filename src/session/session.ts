@@ -1,5 +1,6 @@
 // Answers the page's calls: what is loaded, what is running, what is saved.
-import { initialAdapter, loraTargets } from "../adapter/lora.ts";
+import { initialAdapter } from "../adapter/lora.ts";
+import { loraTargets } from "../adapter/targets.ts";
 import type { AdapterState } from "../adapter/state.ts";
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";

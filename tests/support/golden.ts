@@ -2,7 +2,8 @@
 // files.
 import { blobSource } from "../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
-import { adapterShapes, loraTargets, type LoraConfig } from "../../src/adapter/lora.ts";
+import { adapterShapes, type LoraConfig } from "../../src/adapter/lora.ts";
+import { loraTargets } from "../../src/adapter/targets.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
 import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
 import type { Engine } from "../../src/engine/contract.ts";

@@ -1,6 +1,7 @@
 // Small models with random weights and random batches, for comparing engines where no golden is
 // needed.
-import { initialAdapter, loraTargets, type LoraConfig } from "../../src/adapter/lora.ts";
+import { initialAdapter, type LoraConfig } from "../../src/adapter/lora.ts";
+import { loraTargets } from "../../src/adapter/targets.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
 import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
 import { tensorsOf } from "../../src/model/tensors.ts";

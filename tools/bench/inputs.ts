@@ -1,5 +1,6 @@
 // Made-up numbers for the races: the same for every program, from seed and name alone.
-import { adapterShapes, loraTargets } from "../../src/adapter/lora.ts";
+import { adapterShapes } from "../../src/adapter/lora.ts";
+import { loraTargets } from "../../src/adapter/targets.ts";
 import { tensorsOf } from "../../src/model/tensors.ts";
 import {
   encodingStore,

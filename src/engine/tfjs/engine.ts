@@ -3,13 +3,8 @@ import * as tf from "@tensorflow/tfjs-core";
 // tfjs-core alone knows no gradients; this adds them without the rest of the @tensorflow/tfjs
 // bundle.
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
-import {
-  adapterShapes,
-  loraTargets,
-  scalingOf,
-  type LoraConfig,
-  type LoraTarget,
-} from "../../adapter/lora.ts";
+import { adapterShapes, scalingOf, type LoraConfig } from "../../adapter/lora.ts";
+import { loraTargets, type LoraTarget } from "../../adapter/targets.ts";
 import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batch.ts";
 import type { Machine } from "./backend.ts";

@@ -1,7 +1,8 @@
 // What a run of the reference engine will take on the device, before anything is allocated. An
 // estimate: tfjs's tape keeps every activation and every gradient of one until the backward pass
 // ends.
-import { countTrainable, loraTargets, type LoraConfig } from "../../adapter/lora.ts";
+import type { LoraConfig } from "../../adapter/lora.ts";
+import { countTrainable, loraTargets } from "../../adapter/targets.ts";
 import { tensorsOf } from "../../model/tensors.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 import type { BatchShape } from "../contract.ts";

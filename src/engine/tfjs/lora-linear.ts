@@ -1,7 +1,7 @@
 // Linear layers with LoRA: y = x W^T + scaling * B(A(dropout(x))). Dropout is drawn by counter, so
 // a step can be replayed.
 import * as tf from "@tensorflow/tfjs-core";
-import type { LoraTarget } from "../../adapter/lora.ts";
+import type { LoraTarget } from "../../adapter/targets.ts";
 import { streams, substream, uniforms } from "../../util/random.ts";
 import type { Linear } from "./decoder.ts";
 import { timesFrozen, timesTransposed } from "./products.ts";

@@ -1,12 +1,7 @@
 // Where the LoRA matrices lie in the flat vectors of the device: values, gradients and both AdamW
 // moments alike.
-import {
-  adapterShapes,
-  loraTargets,
-  scalingOf,
-  type LoraConfig,
-  type LoraTarget,
-} from "../../adapter/lora.ts";
+import { adapterShapes, scalingOf, type LoraConfig } from "../../adapter/lora.ts";
+import { loraTargets, type LoraTarget } from "../../adapter/targets.ts";
 import type { AdapterState, AdapterTensor } from "../../adapter/state.ts";
 import { alignmentBytes, persistent, viewOf, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";

@@ -3,12 +3,11 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import {
   adapterShapes,
-  countTrainable,
   initialAdapter,
-  loraTargets,
   scalingOf,
   type LoraConfig,
 } from "../../../src/adapter/lora.ts";
+import { countTrainable, loraTargets } from "../../../src/adapter/targets.ts";
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { parseModelConfig } from "../../../src/model/config/parse.ts";

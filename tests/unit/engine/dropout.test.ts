@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { LoraTarget } from "../../../src/adapter/lora.ts";
+import type { LoraTarget } from "../../../src/adapter/targets.ts";
 import type { StepHyper } from "../../../src/engine/contract.ts";
 import type { TfjsEngine } from "../../../src/engine/tfjs/engine.ts";
 import { loraLinear, type DropoutDraw } from "../../../src/engine/tfjs/lora-linear.ts";

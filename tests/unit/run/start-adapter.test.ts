@@ -1,7 +1,8 @@
 // Starting from a PEFT adapter's files: its matrices and its shape win over the recipe, and misfits
 // are refused.
 import { describe, expect, test } from "vitest";
-import { adapterShapes, loraTargets } from "../../../src/adapter/lora.ts";
+import { adapterShapes } from "../../../src/adapter/lora.ts";
+import { loraTargets } from "../../../src/adapter/targets.ts";
 import type { TensorData } from "../../../src/formats/safetensors-write.ts";
 import { parseModelConfig } from "../../../src/model/config/parse.ts";
 import { readStartAdapter } from "../../../src/run/start-adapter.ts";
@@ -11,12 +12,7 @@ import { tensorFile, tinyConfig } from "../model/tiny-model.ts";
 
 const config = parseModelConfig(JSON.stringify(tinyConfig));
 const peft = { peft_type: "LORA", r: 3, lora_alpha: 5, target_modules: ["v_proj", "up_proj"] };
-const targets = loraTargets(config, {
-  rank: 3,
-  alpha: 5,
-  dropout: 0,
-  targetModules: peft.target_modules,
-});
+const targets = loraTargets(config, { targetModules: peft.target_modules });
 const tensors = adapterShapes(targets, 3).map(({ name, shape }, index): TensorData => ({
   name,
   dtype: "F32",

@@ -1,6 +1,7 @@
 // Whole optimizer steps and generation of an engine, measured from outside through the engines'
 // contract.
-import { initialAdapter, loraTargets } from "../../../src/adapter/lora.ts";
+import { initialAdapter } from "../../../src/adapter/lora.ts";
+import { loraTargets } from "../../../src/adapter/targets.ts";
 import type { TokenBatch } from "../../../src/data/batch.ts";
 import type { Engine, StepHyper } from "../../../src/engine/contract.ts";
 import type { GpuCounts, GpuMeter } from "../gpu-meter.ts";

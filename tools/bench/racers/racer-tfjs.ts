@@ -2,7 +2,8 @@
 // product.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
-import { loraTargets, scalingOf } from "../../../src/adapter/lora.ts";
+import { scalingOf } from "../../../src/adapter/lora.ts";
+import { loraTargets } from "../../../src/adapter/targets.ts";
 import type { Engine } from "../../../src/engine/contract.ts";
 import { attention, decoderLayer, ropeFor, type Heads } from "../../../src/engine/tfjs/decoder.ts";
 import { createTfjsEngine } from "../../../src/engine/tfjs/engine.ts";

@@ -1,6 +1,7 @@
 // A device given up and put up again with a whole model: what that costs beside the upload of the
 // weights.
-import { initialAdapter, loraTargets } from "../../../src/adapter/lora.ts";
+import { initialAdapter } from "../../../src/adapter/lora.ts";
+import { loraTargets } from "../../../src/adapter/targets.ts";
 import type { WeightStore } from "../../../src/model/weights/store.ts";
 import type { DeviceEngine } from "../../../src/engine/open.ts";
 import { rebuild, releaseEngine } from "../../../src/run/device-engine.ts";

@@ -1,7 +1,8 @@
 // The adapter's flat vectors: where each matrix lies, padded ranks, and that packing and unpacking
 // undo each other.
 import { describe, expect, test } from "vitest";
-import { initialAdapter, loraTargets, type LoraConfig } from "../../../../src/adapter/lora.ts";
+import { initialAdapter, type LoraConfig } from "../../../../src/adapter/lora.ts";
+import { loraTargets } from "../../../../src/adapter/targets.ts";
 import type { AdapterState } from "../../../../src/adapter/state.ts";
 import { AdapterLayout } from "../../../../src/engine/webgpu/adapter-layout.ts";
 import type { Tensor, View } from "../../../../src/gpu/plan.ts";
