@@ -1,6 +1,7 @@
 // flags[thread] = 1 where is_in_order(thread), else 0
 //
-// One workgroup. Prepended: WORKGROUP_SIZE, flags, is_in_order.
+// One workgroup.
+// Prepended: WORKGROUP_SIZE, flags, is_in_order.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(local_invocation_index) thread : u32) {

@@ -1,9 +1,10 @@
-// sum_all(v, thread), max_all(v, thread): as reduce.wgsl, each subgroup within itself first, then
-// every subgroup for itself over the results.
+// sum_all(v, thread), max_all(v, thread): as reduce.wgsl, first within each subgroup, then every
+// subgroup over the results of all.
 //
-// Sums go by halves, in an order of our own: subgroupAdd has none that is said. For any subgroup
-// size from 4 on, a power of two, whose threads lie side by side (gpu/extensions.ts); one larger
-// than the workgroup is as large as the workgroup. Prepended: WORKGROUP_SIZE, a power of two.
+// Sums go by halves, in an order that is stated here: subgroupAdd leaves its order open. Works for
+// any subgroup size that is a power of two from 4 on, whose threads are consecutive
+// (gpu/extensions.ts). A subgroup larger than the workgroup counts as large as the workgroup.
+// Prepended: WORKGROUP_SIZE, a power of two.
 
 const SMALLEST_SUBGROUP = 4u;
 

@@ -1,9 +1,10 @@
-// sum_all(v, thread), max_all(v, thread): the sum and the maximum of v over the workgroup, given to
-// every thread.
+// sum_all(v, thread), max_all(v, thread): the sum and the maximum of v over the workgroup, in every
+// thread.
 //
-// In two rounds over shared memory, a few threads for the first and every thread for itself in the
-// second: two barriers instead of a tree's many. The order is fixed, so equal inputs give equal
-// bits. Every thread must call it. Prepended: WORKGROUP_SIZE, 64 or more, a multiple of 16.
+// Two rounds over workgroup memory: PARTS threads each reduce a share, then every thread reduces
+// the PARTS results. That is two barriers, where a tree has log2(WORKGROUP_SIZE). The order is
+// fixed, so equal inputs give equal bits. Every thread must call it.
+// Prepended: WORKGROUP_SIZE, 64 or more, a multiple of 16.
 
 const PARTS = select(16u, 8u, WORKGROUP_SIZE <= 64u);
 

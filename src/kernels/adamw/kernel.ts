@@ -4,22 +4,22 @@
 import { defineKernel } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import { withReduce } from "../reduce.ts";
 import { stepScalars, type StepScalars } from "../step-scalars.ts";
 import norm from "./norm.wgsl?raw";
 import squareSums from "./square-sums.wgsl?raw";
 import update from "./update.wgsl?raw";
 
-const updateWorkgroupSize = 64;
-const sumWorkgroupSize = 256;
+const workgroupSize = 256;
 const quadsPerThread = 16;
-const blockElements = sumWorkgroupSize * quadsPerThread * 4;
+const blockElements = workgroupSize * quadsPerThread * 4;
 
 const squareSumsKernel = defineKernel({
   name: "gradient-square-sums",
   source: squareSums,
   ...withReduce(),
-  constants: { WORKGROUP_SIZE: sumWorkgroupSize, QUADS_PER_THREAD: quadsPerThread },
+  constants: { WORKGROUP_SIZE: workgroupSize, QUADS_PER_THREAD: quadsPerThread },
   bindings: {
     gradients: { use: "in", element: "vec4f" },
     partials: { use: "out", element: "f32" },
@@ -31,7 +31,7 @@ const normKernel = defineKernel({
   name: "gradient-norm",
   source: norm,
   ...withReduce(),
-  constants: { WORKGROUP_SIZE: sumWorkgroupSize },
+  constants: { WORKGROUP_SIZE: workgroupSize },
   bindings: {
     partials: { use: "in", element: "f32" },
     metrics: { use: "inout", element: "f32" },
@@ -39,10 +39,10 @@ const normKernel = defineKernel({
   params: { blocks: "u32" },
 });
 
-const updateKernel = defineKernel({
+const updateKernel = elementwise({
   name: "adamw",
   source: update,
-  constants: { WORKGROUP_SIZE: updateWorkgroupSize },
+  items: "params.quads",
   bindings: {
     gradients: { use: "inout", element: "vec4f" },
     values: { use: "inout", element: "vec4f" },
@@ -97,7 +97,7 @@ export function adamW(elements: number, tensors: AdamWTensors): Dispatch[] {
     dispatch(updateKernel, {
       tensors: { gradients, values, moment1, moment2, metrics },
       params: { quads },
-      grid: flatGrid(Math.ceil(quads / updateWorkgroupSize)),
+      grid: gridOver(quads),
       work: 12 * elements,
     }),
   ];

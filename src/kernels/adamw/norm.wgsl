@@ -1,7 +1,8 @@
-// metrics[1] = sqrt(sum(partials)), metrics[2] = 1 if that and the loss sum metrics[0] are finite,
-// else 0
+// metrics[1] = sqrt(sum(partials))
+// metrics[2] = 1 if that and the loss sum metrics[0] are finite, else 0
 //
-// One workgroup. Prepended: WORKGROUP_SIZE, partials, metrics, params { blocks }, reduce.wgsl.
+// One workgroup.
+// Prepended: WORKGROUP_SIZE, partials, metrics, params { blocks }, reduce.wgsl.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(local_invocation_index) thread : u32) {

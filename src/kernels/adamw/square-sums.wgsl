@@ -1,7 +1,8 @@
-// partials[g] = sum of gradients[i]^2 over the g-th block
+// partials[g] = sum of gradients[i]^2 over block g
 //
-// One workgroup per block of WORKGROUP_SIZE * QUADS_PER_THREAD quads. Prepended: WORKGROUP_SIZE,
-// QUADS_PER_THREAD, gradients, partials, params { quads, blocks }, reduce.wgsl.
+// One workgroup per block of WORKGROUP_SIZE * QUADS_PER_THREAD quads.
+// Prepended: WORKGROUP_SIZE, QUADS_PER_THREAD, gradients, partials, params { quads, blocks },
+// reduce.wgsl.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(

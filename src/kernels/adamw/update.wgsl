@@ -1,21 +1,13 @@
 // g = gradient * min(1, maxGradNorm / (norm + 1e-6))
-// moment1 += (g - moment1) * (1 - beta1),  moment2 = moment2 * beta2 + g^2 * (1 - beta2)
+// moment1 += (g - moment1) * (1 - beta1)
+// moment2 = moment2 * beta2 + g^2 * (1 - beta2)
 // value = value * decay - stepSize * moment1 / (sqrt(moment2) * rootCorrection + epsilon)
-// gradient = 0; when metrics[2] is 0, that only.
+// gradient = 0; where metrics[2] is 0, only this.
 //
-// One thread per quad of the adapter, tensors end to end.
-// Prepended: WORKGROUP_SIZE, gradients, values, moment1, moment2, metrics, params { quads }, step.
+// Elementwise over the quads of the adapter, whose tensors follow each other without gaps.
+// Prepended: gradients, values, moment1, moment2, metrics, params { quads }, step.
 
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn main(
-  @builtin(workgroup_id) group : vec3u,
-  @builtin(num_workgroups) groups : vec3u,
-  @builtin(local_invocation_index) thread : u32,
-) {
-  let quad = (group.y * groups.x + group.x) * WORKGROUP_SIZE + thread;
-  if (quad >= params.quads) {
-    return;
-  }
+fn each(quad : u32) {
   let gradient = gradients[quad] * clip_factor(metrics[1]);
   gradients[quad] = vec4f(0.0);
   if (metrics[2] == 0.0) {

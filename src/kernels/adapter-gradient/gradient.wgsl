@@ -1,9 +1,10 @@
 // sum[i, j] = scaling * sum_m narrow[m, i] * wide[m, j] over a slice of the tokens
 //
-// A thread sums 8 x 4 products over its slice; neighbouring threads take neighbouring columns of
-// `wide`. What becomes of the sum is put_sum()'s affair: added to the gradient where there is one
-// slice, else kept until reduce.wgsl adds the slices up. Prepended: COLUMNS, narrow, wide, params {
-// tokens, sliceTokens, narrowQuads, wideQuads, scaling }, put_sum().
+// An outer product per token: a thread holds 8 x 4 sums in registers, so each token costs it three
+// loads for 32 multiply-adds. Neighbouring threads read neighbouring quads of `wide`. put_sum()
+// adds the result to the gradient, or stores it for reduce.wgsl where there are several slices.
+// Prepended: COLUMNS, narrow, wide, params { tokens, sliceTokens, narrowQuads, wideQuads, scaling
+// }, put_sum(sum, narrow_quad, wide_quad, slice).
 
 @compute @workgroup_size(COLUMNS)
 fn main(@builtin(global_invocation_id) id : vec3u) {

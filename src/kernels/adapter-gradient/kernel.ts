@@ -2,14 +2,8 @@
 // and dB = s dy^T h with h = x A^T. Many tokens are summed in slices side by side, and the slices
 // in their order afterwards.
 import { defineKernel, type Kernel } from "../../gpu/kernel.ts";
-import {
-  dispatch,
-  flatGrid,
-  scratch,
-  type Dispatch,
-  type Tensor,
-  type View,
-} from "../../gpu/plan.ts";
+import { dispatch, scratch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import source from "./gradient.wgsl?raw";
 import reduceSource from "./reduce.wgsl?raw";
 
@@ -17,7 +11,6 @@ import reduceSource from "./reduce.wgsl?raw";
 const columns = 32;
 /** Tokens of a slice: fewer would cost more in adding up than they win in threads. */
 const sliceTokens = 256;
-const reduceThreads = 64;
 
 /** A [rank, in] lies as narrow by wide. */
 const straight = (target: string, operator: string, start: string) => `
@@ -32,12 +25,12 @@ fn put_sum(sum : mat4x4f, narrow_quad : u32, wide_quad : u32, slice : u32) {
 /** B [out, rank] lies the other way about. */
 const transposed = (target: string, operator: string, start: string) => `
 fn put_sum(sum : mat4x4f, narrow_quad : u32, wide_quad : u32, slice : u32) {
-  let turned = transpose(sum);
+  let columns = transpose(sum);
   let at = ${start} + 4u * wide_quad * params.narrowQuads + narrow_quad;
-  ${target}[at] ${operator} turned[0];
-  ${target}[at + params.narrowQuads] ${operator} turned[1];
-  ${target}[at + 2u * params.narrowQuads] ${operator} turned[2];
-  ${target}[at + 3u * params.narrowQuads] ${operator} turned[3];
+  ${target}[at] ${operator} columns[0];
+  ${target}[at + params.narrowQuads] ${operator} columns[1];
+  ${target}[at + 2u * params.narrowQuads] ${operator} columns[2];
+  ${target}[at + 3u * params.narrowQuads] ${operator} columns[3];
 }`;
 
 interface GradientKernels {
@@ -77,10 +70,10 @@ function define(name: string, put: typeof straight): GradientKernels {
 const ofA = define("lora-A-gradient", straight);
 const ofB = define("lora-B-gradient", transposed);
 
-const reduceKernel = defineKernel({
+const reduceKernel = elementwise({
   name: "lora-gradient-reduce",
   source: reduceSource,
-  constants: { WORKGROUP_SIZE: reduceThreads },
+  items: "params.quads",
   bindings: {
     partials: { use: "in", element: "vec4f" },
     gradient: { use: "inout", element: "vec4f" },
@@ -143,7 +136,7 @@ function gradientOf(
     dispatch(reduceKernel, {
       tensors: { partials, gradient },
       params: { slices, quads },
-      grid: flatGrid(Math.ceil(quads / reduceThreads)),
+      grid: gridOver(quads),
       work: slices * rank * width,
     }),
   ];

@@ -1,7 +1,8 @@
 // token[0] = the lowest index of the largest of logits[0..count)
 //
-// One workgroup; each thread strides over quads and keeps its best, then a tree keeps the best of
-// two. Prepended: WORKGROUP_SIZE (a power of two), logits, token, params { count }.
+// One workgroup. Each thread strides over quads and keeps its best, then a tree of pairs keeps the
+// better of two.
+// Prepended: WORKGROUP_SIZE (a power of two), logits, token, params { count }.
 
 const LOWEST = -3.4e38;
 

@@ -1,12 +1,16 @@
-// dV[j, h'] = sum of p[i, h] * dO[i, h], dK[j, h'] = sum of dS[i, h] * q[i, h]: over the heads h of
-// h' and the rows i that see j p[i, h] = exp(s[i, h] - lse[i, h]), dS[i, h] = score_slope(s[i, h])
-// * p[i, h] * (dO[i, h] . v[j, h'] - D[i, h]) s[i, h] = score_of(q[i, h] . k[j, h'])
+// dV[j, h'] = sum of p[i, h] * dO[i, h]
+// dK[j, h'] = sum of dS[i, h] * q[i, h]
+//     both over the heads h of h' and the rows i that see j
+// p[i, h] = exp(s[i, h] - lse[i, h])
+// dS[i, h] = score_slope(s[i, h]) * p[i, h] * (dO[i, h] . v[j, h'] - D[i, h])
+// s[i, h] = score_of(q[i, h] . k[j, h'])
 //
-// One workgroup per tile of key rows (x) and key head (y) goes through the query heads of its own
-// in order, so nothing is added atomically. See tile.wgsl for a thread's places: here rows are
-// keys, columns queries. Two barriers per tile of queries. Prepended: WORKGROUP_SIZE, ROWS,
-// COLUMNS, QUADS, q, k, v, d_o, stats, ranges (of keys), d_k, d_v, params { queries, keys, heads,
-// kv_heads, scale }, tile.wgsl, plain-scores.wgsl or capped-scores.wgsl.
+// One workgroup per tile of key rows (x) and key head (y). It visits the query heads of its key
+// head in order, so nothing is added atomically. See tile.wgsl for a thread's two roles: here rows
+// are keys and columns are queries. Two barriers per tile of queries.
+// Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, dO, rowStats, ranges (of keys), dK, dV,
+// params { queries, keys, heads, kvHeads, scale }, tile.wgsl, plain-scores.wgsl or
+// capped-scores.wgsl.
 
 const QUERY_BLOCKS = COLUMNS / 4u;
 
@@ -17,9 +21,9 @@ var<workgroup> d_scores : array<vec4f, COLUMNS * ROW_BLOCKS>; // dS [query][row 
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) thread : u32) {
   let first_row = group.x * ROWS;
   let kv_head = group.y;
-  let group_heads = params.heads / params.kv_heads;
+  let group_heads = params.heads / params.kvHeads;
   let q_stride = params.heads * QUADS;
-  let kv_stride = params.kv_heads * QUADS;
+  let kv_stride = params.kvHeads * QUADS;
   let tile = load_ranges(first_row, params.keys, thread);
 
   let row_block = thread % ROW_BLOCKS;
@@ -60,24 +64,24 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) t
           s2 += q[queries.z + i] * block;
           s3 += q[queries.w + i] * block;
           let v_block = mat4x4f(v[rows.x + i], v[rows.y + i], v[rows.z + i], v[rows.w + i]);
-          p0 += d_o[queries.x + i] * v_block;
-          p1 += d_o[queries.y + i] * v_block;
-          p2 += d_o[queries.z + i] * v_block;
-          p3 += d_o[queries.w + i] * v_block;
+          p0 += dO[queries.x + i] * v_block;
+          p1 += dO[queries.y + i] * v_block;
+          p2 += dO[queries.z + i] * v_block;
+          p3 += dO[queries.w + i] * v_block;
         }
         let places = queries / QUADS; // [row, head]
         let at = 4u * query_block * ROW_BLOCKS + row_block;
-        store_block(at, s0, p0, stats[places.x], sees(range, query));
-        store_block(at + ROW_BLOCKS, s1, p1, stats[places.y], sees(range, query + 1u));
-        store_block(at + 2u * ROW_BLOCKS, s2, p2, stats[places.z], sees(range, query + 2u));
-        store_block(at + 3u * ROW_BLOCKS, s3, p3, stats[places.w], sees(range, query + 3u));
+        store_block(at, s0, p0, rowStats[places.x], sees(range, query));
+        store_block(at + ROW_BLOCKS, s1, p1, rowStats[places.y], sees(range, query + 1u));
+        store_block(at + 2u * ROW_BLOCKS, s2, p2, rowStats[places.z], sees(range, query + 2u));
+        store_block(at + 3u * ROW_BLOCKS, s3, p3, rowStats[places.w], sees(range, query + 3u));
       }
       workgroupBarrier();
       let end = min(start + COLUMNS, group_range.y);
       for (var i = max(start, group_range.x); i < end; i++) {
         let at = i * q_stride + head * QUADS + quad;
         let query_quad = q[at];
-        let d_quad = d_o[at];
+        let d_quad = dO[at];
         let d_score = d_scores[(i - start) * ROW_BLOCKS + row_group];
         let weight = weights[(i - start) * ROW_BLOCKS + row_group];
         k0 += d_score.x * query_quad;
@@ -111,7 +115,7 @@ fn store_block(at : u32, products : vec4f, d_p : vec4f, row : vec2f, seen : vec4
 
 fn store_row(row : u32, column : u32, key : vec4f, value : vec4f) {
   if (row < params.keys) {
-    d_k[row * params.kv_heads * QUADS + column] = key;
-    d_v[row * params.kv_heads * QUADS + column] = value;
+    dK[row * params.kvHeads * QUADS + column] = key;
+    dV[row * params.kvHeads * QUADS + column] = value;
   }
 }

@@ -1,10 +1,12 @@
-// dQ[i, h] = sum over the keys j that row i sees of dS[j] * k[j, h'], dS[j] = score_slope(s[j]) *
-// p[j] * (dO[i, h] . v[j, h'] - D[i, h]) p[j] = exp(s[j] - lse[i, h]), s[j] = score_of(q[i, h] .
-// k[j, h']), h' = floor(h / (heads / kv_heads))
+// dQ[i, h] = sum of dS[j] * k[j, h'] over the keys j that row i sees
+// dS[j] = score_slope(s[j]) * p[j] * (dO[i, h] . v[j, h'] - D[i, h])
+// p[j] = exp(s[j] - lse[i, h])
+// s[j] = score_of(q[i, h] . k[j, h']),  h' = floor(h / (heads / kvHeads))
 //
-// One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a thread's places. Two
-// barriers per tile of keys. Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, d_o, stats,
-// ranges, d_q, params { queries, keys, heads, kv_heads, scale }, tile.wgsl, plain-scores.wgsl or
+// One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a thread's two roles.
+// Two barriers per tile of keys.
+// Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, dO, rowStats, ranges, dQ,
+// params { queries, keys, heads, kvHeads, scale }, tile.wgsl, plain-scores.wgsl or
 // capped-scores.wgsl.
 
 const KEY_BLOCKS = COLUMNS / 4u;
@@ -15,9 +17,9 @@ var<workgroup> d_scores : array<vec4f, COLUMNS * ROW_BLOCKS>; // [key][row block
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) thread : u32) {
   let first_row = group.x * ROWS;
   let head = group.y;
-  let kv_head = head / (params.heads / params.kv_heads);
+  let kv_head = head / (params.heads / params.kvHeads);
   let q_stride = params.heads * QUADS;
-  let kv_stride = params.kv_heads * QUADS;
+  let kv_stride = params.kvHeads * QUADS;
   let tile = load_ranges(first_row, params.queries, thread);
 
   let row_block = thread % ROW_BLOCKS;
@@ -25,10 +27,10 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) t
   let range = block_range(row_block);
   let rows = row_starts(first_row + 4u * row_block, params.queries, q_stride, head);
   let places = rows / QUADS; // [row, head]
-  let a = stats[places.x];
-  let b = stats[places.y];
-  let c = stats[places.z];
-  let d = stats[places.w];
+  let a = rowStats[places.x];
+  let b = rowStats[places.y];
+  let c = rowStats[places.z];
+  let d = rowStats[places.w];
   let row_lse = vec4f(a.x, b.x, c.x, d.x);
   let row_d = vec4f(a.y, b.y, c.y, d.y);
 
@@ -63,7 +65,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) t
           s1 += k[keys.y + i] * block;
           s2 += k[keys.z + i] * block;
           s3 += k[keys.w + i] * block;
-          let d_block = mat4x4f(d_o[rows.x + i], d_o[rows.y + i], d_o[rows.z + i], d_o[rows.w + i]);
+          let d_block = mat4x4f(dO[rows.x + i], dO[rows.y + i], dO[rows.z + i], dO[rows.w + i]);
           p0 += v[keys.x + i] * d_block;
           p1 += v[keys.y + i] * d_block;
           p2 += v[keys.z + i] * d_block;
@@ -125,6 +127,6 @@ fn score_gradient(
 
 fn store_row(row : u32, column : u32, value : vec4f) {
   if (row < params.queries) {
-    d_q[row * params.heads * QUADS + column] = value;
+    dQ[row * params.heads * QUADS + column] = value;
   }
 }

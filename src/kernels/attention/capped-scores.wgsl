@@ -1,5 +1,6 @@
-// Scores under a soft cap: cap * tanh(scale * q . k / cap), and what the gradient of a score is
-// multiplied by to be that of q . k. Prepended: soft-cap/tanh.wgsl, params.softcap.
+// Scores under a soft cap: score_of = cap * tanh(scale * q . k / cap). score_slope is the factor
+// from the gradient of a score to that of q . k.
+// Prepended: soft-cap/tanh.wgsl, params.softcap.
 
 fn score_of(products : vec4f) -> vec4f {
   return soft_cap(products * params.scale, params.softcap);

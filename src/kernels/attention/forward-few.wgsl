@@ -1,9 +1,10 @@
 // What forward.wgsl computes, for a few query rows and many keys: generation.
 //
 // One workgroup per query row (x) and head (y). Per tile of keys each thread scores every
-// WORKGROUP_SIZE-th key, then holds 4 numbers of the head, its quad, for its share of the keys; the
-// shares are added up in order at the end. Prepended: WORKGROUP_SIZE, TILE, QUADS, q, k, v, ranges,
-// o, lse, params { heads, kv_heads, scale }, reduce.wgsl, plain-scores.wgsl or capped-scores.wgsl.
+// WORKGROUP_SIZE-th key. Then it holds 4 numbers of the head, its quad, for its share of the keys.
+// The shares are added in order at the end.
+// Prepended: WORKGROUP_SIZE, TILE, QUADS, q, k, v, ranges, o, lse,
+// params { heads, kvHeads, scale }, reduce.wgsl, plain-scores.wgsl or capped-scores.wgsl.
 
 const SHARES = WORKGROUP_SIZE / QUADS;
 const UNSEEN = -1e30;
@@ -16,8 +17,8 @@ var<workgroup> parts : array<vec4f, SHARES * QUADS>;
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) thread : u32) {
   let row = group.x;
   let head = group.y;
-  let kv_head = head / (params.heads / params.kv_heads);
-  let kv_stride = params.kv_heads * QUADS;
+  let kv_head = head / (params.heads / params.kvHeads);
+  let kv_stride = params.kvHeads * QUADS;
   let query = (row * params.heads + head) * QUADS;
   if (thread == 0u) {
     row_range = ranges[row];

@@ -1,12 +1,17 @@
-// o[i, h] = sum over the keys j that row i sees of exp(s[j] - lse[i, h]) * v[j, h'], s[j] =
-// score_of(q[i, h] . k[j, h']) lse[i, h] = log(sum of exp(s[j])), h' = floor(h / (heads /
-// kv_heads))
+// o[i, h] = sum of exp(s[j] - lse[i, h]) * v[j, h'] over the keys j that row i sees
+// lse[i, h] = log(sum of exp(s[j]))
+// s[j] = score_of(q[i, h] . k[j, h']),  h' = floor(h / (heads / kvHeads))
 //
-// Flash attention: the sum is rescaled whenever a tile of keys raises the maximum, so scores exist
-// for one tile only. One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a
-// thread's places. Two barriers per tile of keys. Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS,
-// q, k, v, ranges, o, lse, params { queries, keys, heads, kv_heads, scale }, tile.wgsl,
-// plain-scores.wgsl or capped-scores.wgsl.
+// Online softmax, as in FlashAttention: a row keeps the maximum m of its scores so far and sums of
+// exp(s - m). When a tile of keys raises the maximum to m', the sums are multiplied by exp(m - m').
+// Scores exist for one tile only, in workgroup memory. o is divided by its sum once, at the end
+// (FlashAttention-2).
+//
+// One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a thread's two roles.
+// Two barriers per tile of keys.
+// Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, ranges, o, lse,
+// params { queries, keys, heads, kvHeads, scale }, tile.wgsl, plain-scores.wgsl or
+// capped-scores.wgsl.
 
 const KEY_BLOCKS = COLUMNS / 4u;
 const UNSEEN = -1e30;
@@ -19,9 +24,9 @@ var<workgroup> corrections : array<vec4f, ROW_BLOCKS>;
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) thread : u32) {
   let first_row = group.x * ROWS;
   let head = group.y;
-  let kv_head = head / (params.heads / params.kv_heads);
+  let kv_head = head / (params.heads / params.kvHeads);
   let q_stride = params.heads * QUADS;
-  let kv_stride = params.kv_heads * QUADS;
+  let kv_stride = params.kvHeads * QUADS;
   let tile = load_ranges(first_row, params.queries, thread);
 
   let row_block = thread % ROW_BLOCKS;

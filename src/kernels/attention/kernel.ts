@@ -1,12 +1,12 @@
 // Flash attention (Dao et al. 2022): forward and backward without ever holding a query x key
 // matrix. Who sees whom comes as tables of ranges (see ranges.ts), so segments, sliding windows and
 // caches are all the same to the kernels.
-import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
+import { gridOver } from "../elementwise.ts";
 import {
   backwardKeyValueKernel,
   backwardQueryKernel,
-  flatWorkgroup,
   forwardFewKernel,
   forwardKernel,
   keyTile,
@@ -89,7 +89,7 @@ export function attention(
   }
   return dispatch(forwardFewKernel(headDim, kindOf(shape)), {
     tensors,
-    params: { heads, kv_heads: kvHeads, ...scoreParams(shape) },
+    params: { heads, kvHeads, ...scoreParams(shape) },
     grid: [queries, heads, 1],
     work: 2 * macs(shape),
   });
@@ -101,23 +101,23 @@ export function attentionBackward(
   { q, k, v, ranges, o, lse, dO, keyRanges, rowStats, dQ, dK, dV }: AttentionBackwardTensors,
 ): Dispatch[] {
   const { queries, keys, heads, kvHeads, headDim } = shape;
-  const inputs = { q, k, v, d_o: dO, stats: rowStats };
+  const inputs = { q, k, v, dO, rowStats };
   const count = queries * heads;
   return [
     dispatch(rowStatsKernel(headDim), {
-      tensors: { o, d_o: dO, lse, stats: rowStats },
+      tensors: { o, dO, lse, rowStats },
       params: { count },
-      grid: flatGrid(Math.ceil(count / flatWorkgroup)),
+      grid: gridOver(count),
       work: count * headDim,
     }),
     dispatch(backwardQueryKernel(headDim, kindOf(shape)), {
-      tensors: { ...inputs, ranges, d_q: dQ },
+      tensors: { ...inputs, ranges, dQ },
       params: paramsOf(shape),
       grid: [Math.ceil(queries / queryTile), heads, 1],
       work: 3 * macs(shape),
     }),
     dispatch(backwardKeyValueKernel(headDim, kindOf(shape)), {
-      tensors: { ...inputs, ranges: keyRanges, d_k: dK, d_v: dV },
+      tensors: { ...inputs, ranges: keyRanges, dK, dV },
       params: paramsOf(shape),
       grid: [Math.ceil(keys / keyTile), kvHeads, 1],
       work: 4 * macs(shape),
@@ -132,7 +132,7 @@ function kindOf({ softcap }: AttentionShape): ScoreKind {
 function paramsOf(shape: AttentionShape) {
   const { queries, keys, heads, kvHeads } = shape;
   invariant(heads % kvHeads === 0, `${heads} query heads share ${kvHeads} key heads`);
-  return { queries, keys, heads, kv_heads: kvHeads, ...scoreParams(shape) };
+  return { queries, keys, heads, kvHeads, ...scoreParams(shape) };
 }
 
 function scoreParams({ scale, softcap }: AttentionShape) {

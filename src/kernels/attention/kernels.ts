@@ -3,6 +3,7 @@
 // scores for each thread, within WebGPU's default 16 KiB of workgroup memory.
 import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { invariant } from "../../util/assert.ts";
+import { elementwise } from "../elementwise.ts";
 import { withReduce } from "../reduce.ts";
 import { softCapFunctions } from "../soft-cap/kernel.ts";
 import backwardKeyValue from "./backward-key-value.wgsl?raw";
@@ -11,7 +12,7 @@ import cappedScores from "./capped-scores.wgsl?raw";
 import forwardFew from "./forward-few.wgsl?raw";
 import forward from "./forward.wgsl?raw";
 import plainScores from "./plain-scores.wgsl?raw";
-import rowStats from "./row-stats.wgsl?raw";
+import rowStatsSource from "./row-stats.wgsl?raw";
 import tile from "./tile.wgsl?raw";
 
 /** Query rows of a workgroup in `forward` and `backward-query`: eight for each thread's quad. */
@@ -20,13 +21,10 @@ export const queryTile = 32;
 /** Key rows of a workgroup in `backward-key-value`: four, as each takes two sums. */
 export const keyTile = 16;
 
-/** Threads of a workgroup where each goes its own way. */
-export const flatWorkgroup = 64;
-
 /** Numbers in a workgroup's tables of scores: 12 KiB, which leaves room for the rest. */
 const maxScores = 3072;
 
-const sizes = { queries: "u32", keys: "u32", heads: "u32", kv_heads: "u32", scale: "f32" } as const;
+const sizes = { queries: "u32", keys: "u32", heads: "u32", kvHeads: "u32", scale: "f32" } as const;
 const scores = {
   plain: { name: "", definitions: plainScores, params: {} },
   capped: {
@@ -41,7 +39,7 @@ const quads = (use: Binding["use"]): Binding => ({ use, element: "vec4f" });
 const ranges: Binding = { use: "constant", element: "vec2u" };
 const inputs = { q: quads("in"), k: quads("in"), v: quads("in") };
 const outputs: Record<string, Binding> = { o: quads("out"), lse: { use: "out", element: "f32" } };
-const stats: Binding = { use: "in", element: "vec2f" };
+const rowStats: Binding = { use: "in", element: "vec2f" };
 
 /** @param tables of scores that the kernel keeps */
 function tileConstants(headDim: number, rows: number, tables: number): Record<string, number> {
@@ -73,20 +71,21 @@ export const forwardFewKernel = onePerVariant((headDim: number, kind: ScoreKind)
     ...withReduce(scores[kind].definitions),
     constants: { WORKGROUP_SIZE: 128, TILE: 1024, QUADS: headDim / 4 },
     bindings: { ...inputs, ranges, ...outputs },
-    params: { heads: "u32", kv_heads: "u32", scale: "f32", ...scores[kind].params },
+    params: { heads: "u32", kvHeads: "u32", scale: "f32", ...scores[kind].params },
   }),
 );
 
 export const rowStatsKernel = onePerVariant((headDim: number) =>
-  defineKernel({
+  elementwise({
     name: `attention-row-stats-${headDim}`,
-    source: rowStats,
-    constants: { WORKGROUP_SIZE: flatWorkgroup, QUADS: headDim / 4 },
+    source: rowStatsSource,
+    items: "params.count",
+    constants: { QUADS: headDim / 4 },
     bindings: {
       o: quads("in"),
-      d_o: quads("in"),
+      dO: quads("in"),
       lse: { use: "in", element: "f32" },
-      stats: { ...stats, use: "out" },
+      rowStats: { ...rowStats, use: "out" },
     },
     params: { count: "u32" },
   }),
@@ -98,7 +97,7 @@ export const backwardQueryKernel = onePerVariant((headDim: number, kind: ScoreKi
     source: backwardQuery,
     definitions: `${tile}\n${scores[kind].definitions}`,
     constants: tileConstants(headDim, queryTile, 1),
-    bindings: { ...inputs, d_o: quads("in"), stats, ranges, d_q: quads("out") },
+    bindings: { ...inputs, dO: quads("in"), rowStats, ranges, dQ: quads("out") },
     params: { ...sizes, ...scores[kind].params },
   }),
 );
@@ -111,11 +110,11 @@ export const backwardKeyValueKernel = onePerVariant((headDim: number, kind: Scor
     constants: tileConstants(headDim, keyTile, 2),
     bindings: {
       ...inputs,
-      d_o: quads("in"),
-      stats,
+      dO: quads("in"),
+      rowStats,
       ranges,
-      d_k: quads("out"),
-      d_v: quads("out"),
+      dK: quads("out"),
+      dV: quads("out"),
     },
     params: { ...sizes, ...scores[kind].params },
   }),

@@ -1,5 +1,5 @@
-// Scores of queries and keys as they are: scale * q . k, and what the gradient of a score is
-// multiplied by to be that of q . k.
+// Plain scores: score_of = scale * q . k. score_slope is the factor from the gradient of a score to
+// that of q . k.
 
 fn score_of(products : vec4f) -> vec4f {
   return products * params.scale;

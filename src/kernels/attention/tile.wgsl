@@ -1,9 +1,10 @@
-// The tile of ROWS rows that a workgroup owns in one head, and what each of its rows sees on the
-// other side: queries see keys, keys are seen by queries.
+// The tile of ROWS rows that a workgroup owns in one head, and what each row sees on the other
+// side: queries see keys, keys are seen by queries.
 //
-// A thread has two places. In scoring it holds a block, its 4 rows times 4 columns of the other
-// side, as four vec4f over the rows; in adding up it holds 4 numbers of the head, its quad, for a
-// group of rows. Prepended: WORKGROUP_SIZE, ROWS, QUADS, ranges.
+// A thread has two roles. In scoring it holds a block: 4 rows times 4 columns of the other side, as
+// four vec4f over the rows. In summing it holds 4 numbers of the head, its quad, for a group of
+// rows.
+// Prepended: WORKGROUP_SIZE, ROWS, QUADS, ranges.
 
 const ROW_BLOCKS = ROWS / 4u;
 

@@ -1,18 +1,16 @@
 // Parts of the columns of a matrix: what a fused projection makes is taken apart, and the gradients
 // of the parts put together.
-import { defineKernel } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import source from "./columns.wgsl?raw";
 
-const workgroupSize = 64;
-
 const kernelOf = (name: string, from: "whole" | "part", move: string) =>
-  defineKernel({
+  elementwise({
     name,
     source,
+    items: "params.quads",
     definitions: `fn move_quad(of_whole : u32, of_part : u32) { ${move} }`,
-    constants: { WORKGROUP_SIZE: workgroupSize },
     bindings: {
       whole: { use: from === "whole" ? "in" : "out", element: "vec4f" },
       part: { use: from === "part" ? "in" : "out", element: "vec4f" },
@@ -57,7 +55,7 @@ function call(kernel: typeof taking, rows: number, whole: Tensor, parts: Parts):
     return dispatch(kernel, {
       tensors: { whole, part: tensor },
       params: { quads: rows * partQuads, partQuads, wholeQuads: wholeWidth / 4, firstQuad },
-      grid: flatGrid(Math.ceil((rows * partQuads) / workgroupSize)),
+      grid: gridOver(rows * partQuads),
       work: rows * width,
     });
   });

@@ -1,11 +1,17 @@
-// losses[s] = log(sum(exp(z[r, :]))) - z[r, targets[s]], z = capped(logits), s = firstRow + r With
-// a gradient: logits[r, :] = (softmax(z[r, :]) - onehot(targets[s])) * gradScale * cap_slope(z[r,
-// :]), 0 in pad columns and, for s >= supervisedRows, in the whole row.
+// losses[s] = log(sum(exp(z[r, :]))) - z[r, targets[s]],  z = capped(logits),  s = firstRow + r
+// With a gradient:
+// logits[r, :] = (softmax(z[r, :]) - onehot(targets[s])) * gradScale * cap_slope(z[r, :])
+//     0 in pad columns and, for s >= supervisedRows, in the whole row
 //
-// One workgroup per row; each thread strides over quads with a maximum and a sum of its own, so the
-// loss reads logits once and the gradient once more. Prepended: WORKGROUP_SIZE, targets, logits,
-// losses, params { firstRow, rows, vocabulary, quads }, step, reduce.wgsl, finish_row(start, quads,
-// thread, softmax), capped(values), cap_slope(capped).
+// Online softmax (Milakov and Gimelshein 2018, arXiv:1805.02867): maximum and sum in one sweep.
+// When a value raises the maximum from m to m', the sum so far is multiplied by exp(m - m'). The
+// loss reads the logits once, the gradient reads and writes them once more.
+//
+// One workgroup per row; each thread strides over quads with its own maximum and sum, which are
+// joined once per row.
+// Prepended: WORKGROUP_SIZE, targets, logits, losses, params { firstRow, rows, vocabulary, quads },
+// step, reduce.wgsl, clear_row(start, thread), finish_row(start, thread, softmax), capped(values),
+// cap_slope(capped).
 
 // Below every logit. Not -inf, which WGSL promises nothing about.
 const LOWEST = -1e30;

@@ -1,4 +1,4 @@
-// Logits that count as they are. See cross-entropy.wgsl.
+// Logits without a cap. See cross-entropy.wgsl.
 
 fn capped(logits_of_quad : vec4f) -> vec4f {
   return logits_of_quad;

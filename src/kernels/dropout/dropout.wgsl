@@ -1,20 +1,12 @@
 // y = mask * x  or  y += mask * x,  mask[i] = uniform(seed, stream, i) < rate ? 0 : 1 / (1 - rate)
 //
-// One thread per quad, which is two Threefry blocks. i counts through the micro-batch's row-major
+// Elementwise over quads, each two Threefry blocks. i counts through the micro-batch's row-major
 // [tokens, width]. A uniform number is a word's upper 24 bits / 2^24, so comparing those bits with
-// ceil(rate * 2^24) decides the same. Prepended: WORKGROUP_SIZE, streams, x, y, params { quads,
-// width, streamIndex, threshold, kept }, step, threefry.wgsl, put(quad, value).
+// ceil(rate * 2^24) decides the same.
+// Prepended: streams, x, y, params { quads, width, streamIndex, threshold, kept }, step,
+// threefry.wgsl, put(quad, value).
 
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn main(
-  @builtin(workgroup_id) group : vec3u,
-  @builtin(num_workgroups) groups : vec3u,
-  @builtin(local_invocation_index) thread : u32,
-) {
-  let quad = (group.y * groups.x + group.x) * WORKGROUP_SIZE + thread;
-  if (quad >= params.quads) {
-    return;
-  }
+fn each(quad : u32) {
   let block = step.firstToken * (params.width / 2u) + quad * 2u;
   let words = threefry(vec2u(step.seed, streams[params.streamIndex]), vec2u(block, block + 1u));
   let drawn = vec4u(words.first.x, words.second.x, words.first.y, words.second.y) >> vec4u(8u);

@@ -1,20 +1,18 @@
 // Dropout drawn by counter, the numbers of engine/tfjs/lora-linear.ts: any pass can be drawn again
 // from step.seed, its stream and step.firstToken, so no mask is ever kept, and backward draws the
 // same.
-import { defineKernel } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import { stepScalars } from "../step-scalars.ts";
 import source from "./dropout.wgsl?raw";
 import threefry from "./threefry.wgsl?raw";
 
-const workgroupSize = 64;
-
 const kernelOf = (name: string, use: "out" | "inout", put: string) =>
-  defineKernel({
+  elementwise({
     name,
     source,
+    items: "params.quads",
     definitions: `${threefry}\nfn put(quad : u32, value : vec4f) { ${put} }`,
-    constants: { WORKGROUP_SIZE: workgroupSize },
     bindings: {
       streams: { use: "constant", element: "u32" },
       x: { use: "in", element: "vec4f" },
@@ -69,7 +67,7 @@ function call(
   return dispatch(kernel, {
     tensors: { ...tensors },
     params: { quads, width, streamIndex, threshold, kept: scale / (1 - rate) },
-    grid: flatGrid(Math.ceil(quads / workgroupSize)),
+    grid: gridOver(quads),
     work: 20 * rows * width,
   });
 }

@@ -1,18 +1,17 @@
 // threefry(key, counter): two Threefry-2x32-20 blocks (Salmon et al. 2011), bit for bit those of
 // util/random.ts.
 //
-// The two blocks lie side by side in the vectors' lanes; `first` and `second` are the words of
-// each.
+// The two blocks are the lanes of each vector; `first` and `second` are the words of a block.
 
 struct Words {
   first : vec2u,
   second : vec2u,
 }
 
-fn mix(words : Words, turn : u32) -> Words {
+fn mix(words : Words, bits : u32) -> Words {
   let sum = words.first + words.second;
-  let turned = (words.second << vec2u(turn)) | (words.second >> vec2u(32u - turn));
-  return Words(sum, turned ^ sum);
+  let rotated = (words.second << vec2u(bits)) | (words.second >> vec2u(32u - bits));
+  return Words(sum, rotated ^ sum);
 }
 
 fn even_rounds(words : Words) -> Words {

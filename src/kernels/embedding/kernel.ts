@@ -1,6 +1,7 @@
 // Rows of an embedding table by token, whatever the table's format.
-import { defineKernel, onePerVariant } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { onePerVariant } from "../../gpu/kernel.ts";
+import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import {
   weightBindings,
   weightReader,
@@ -10,15 +11,13 @@ import {
 } from "../weight-format/format.ts";
 import source from "./gather.wgsl?raw";
 
-const workgroupSize = 64;
-
 const kernelOf = onePerVariant(
   (format: WeightFormat, groupSize: number | undefined, scaleType: ScaleType | undefined) =>
-    defineKernel({
+    elementwise({
       name: `embedding-${format}`,
       source,
+      items: "params.rows * params.quads",
       definitions: weightReader({ format, groupSize, scaleType }),
-      constants: { WORKGROUP_SIZE: workgroupSize },
       bindings: {
         tokens: { use: "constant", element: "u32" },
         ...weightBindings(format),
@@ -43,7 +42,7 @@ export function embedding(
   return dispatch(kernelOf(table.format, table.groupSize, table.scaleType), {
     tensors: { tokens, ...table.tensors, x },
     params: { rows, quads, firstTableRow, tableRows: table.rows, scale },
-    grid: flatGrid(Math.ceil((rows * quads) / workgroupSize)),
+    grid: gridOver(rows * quads),
     work: 4 * rows * table.cols,
   });
 }

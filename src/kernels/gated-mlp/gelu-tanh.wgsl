@@ -1,8 +1,8 @@
-// gelu(g) = g/2 * (1 + tanh(u)), u = sqrt(2/pi) * (g + 0.044715 g^3), the gate of GeGLU, and its
+// gelu(g) = g/2 * (1 + tanh(u)),  u = sqrt(2/pi) * (g + 0.044715 g^3): the gate of GeGLU, and its
 // slope.
 //
-// (1 + tanh(u)) / 2 = sigmoid(2u), which neither cancels for negative g nor needs tanh, NaN for
-// large u on some drivers.
+// (1 + tanh(u)) / 2 = sigmoid(2u). That form does not cancel for negative g and needs no tanh,
+// which is NaN for large u on some drivers.
 
 const TWICE_ROOT = 1.5957691216057308; // 2 sqrt(2/pi)
 const CUBIC = 0.044715;

@@ -1,7 +1,7 @@
 // The gate of a gated MLP: SwiGLU (Llama, Qwen) and GeGLU (Gemma). Backward turns gate and up into
 // their gradients in place.
-import { defineKernel } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import backward from "./backward.wgsl?raw";
 import forward from "./forward.wgsl?raw";
 import geluTanh from "./gelu-tanh.wgsl?raw";
@@ -13,18 +13,16 @@ import silu from "./silu.wgsl?raw";
  */
 export type GateFunction = "silu" | "gelu-tanh";
 
-const workgroupSize = 64;
-const constants = { WORKGROUP_SIZE: workgroupSize };
 const sources: Record<GateFunction, string> = { silu, "gelu-tanh": geluTanh };
 
 const kernelsOf = (name: GateFunction) => {
   const definitions = `${sigmoid}\n${sources[name]}`;
   return {
-    forward: defineKernel({
+    forward: elementwise({
       name: `gated-mlp-${name}`,
       source: forward,
+      items: "params.quads",
       definitions,
-      constants,
       bindings: {
         gate: { use: "in", element: "vec4f" },
         up: { use: "in", element: "vec4f" },
@@ -32,11 +30,11 @@ const kernelsOf = (name: GateFunction) => {
       },
       params: { quads: "u32" },
     }),
-    backward: defineKernel({
+    backward: elementwise({
       name: `gated-mlp-${name}-backward`,
       source: backward,
+      items: "params.quads",
       definitions,
-      constants,
       bindings: {
         dAct: { use: "in", element: "vec4f" },
         gate: { use: "inout", element: "vec4f" },
@@ -65,7 +63,7 @@ export function gatedMlp(
   return dispatch(kernels[gateFunction].forward, {
     tensors,
     params: { quads },
-    grid: flatGrid(Math.ceil(quads / workgroupSize)),
+    grid: gridOver(quads),
     work: 8 * rows * width,
   });
 }
@@ -80,7 +78,7 @@ export function gatedMlpBackward(
   return dispatch(kernels[gateFunction].backward, {
     tensors,
     params: { quads },
-    grid: flatGrid(Math.ceil(quads / workgroupSize)),
+    grid: gridOver(quads),
     work: 12 * rows * width,
   });
 }

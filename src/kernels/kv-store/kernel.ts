@@ -1,21 +1,19 @@
 // Puts new keys and values where they belong in a layer's cache, for generation.
-import { defineKernel } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import source from "./store.wgsl?raw";
 
-const workgroupSize = 64;
-
-const kernel = defineKernel({
+const kernel = elementwise({
   name: "kv-store",
   source,
-  constants: { WORKGROUP_SIZE: workgroupSize },
+  items: "params.rows * params.quads",
   bindings: {
     k: { use: "in", element: "vec4f" },
     v: { use: "in", element: "vec4f" },
     positions: { use: "constant", element: "u32" },
-    cache_k: { use: "inout", element: "vec4f" },
-    cache_v: { use: "inout", element: "vec4f" },
+    cacheK: { use: "inout", element: "vec4f" },
+    cacheV: { use: "inout", element: "vec4f" },
   },
   params: { rows: "u32", quads: "u32", capacity: "u32" },
 });
@@ -44,14 +42,14 @@ export interface KvStoreTensors {
 /** Row i goes to row positions[i] of the caches, or nowhere when the cache ends before that. */
 export function kvStore(
   { rows, width, capacity }: KvStoreShape,
-  { k, v, positions, cacheK, cacheV }: KvStoreTensors,
+  tensors: KvStoreTensors,
 ): Dispatch {
   invariant(width % 4 === 0, `a key/value cache of width ${width}`);
   const quads = width / 4;
   return dispatch(kernel, {
-    tensors: { k, v, positions, cache_k: cacheK, cache_v: cacheV },
+    tensors: { ...tensors },
     params: { rows, quads, capacity },
-    grid: flatGrid(Math.ceil((rows * quads) / workgroupSize)),
+    grid: gridOver(rows * quads),
     work: 2 * rows * width,
   });
 }

@@ -1,17 +1,15 @@
 // What a chunk of supervised rows is to learn, as loss functions take it: a class and a weight for
 // every row.
-import { defineKernel } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import type { ChunkShape } from "../cross-entropy/kernel.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import { stepScalars } from "../step-scalars.ts";
 import source from "./loss-inputs.wgsl?raw";
 
-const workgroupSize = 64;
-
-const kernel = defineKernel({
+const kernel = elementwise({
   name: "loss-inputs",
   source,
-  constants: { WORKGROUP_SIZE: workgroupSize },
+  items: "params.rows",
   bindings: {
     targets: { use: "constant", element: "u32" },
     classes: { use: "out", element: "u32" },
@@ -34,7 +32,7 @@ export function lossInputs(
   return dispatch(kernel, {
     tensors,
     params: { firstRow, rows },
-    grid: flatGrid(Math.ceil(rows / workgroupSize)),
+    grid: gridOver(rows),
     work: rows,
     skipUpToCount: firstRow,
   });

@@ -1,19 +1,10 @@
-// s = firstRow + r: classes[r] = targets[s] and weights[r] = 1 where s < supervisedRows, else both
-// 0. scale[0] = gradScale.
+// classes[r] = targets[s] and weights[r] = 1 for s < supervisedRows, else both 0,  s = firstRow + r
+// scale[0] = gradScale
 //
-// One thread per row. Prepended: WORKGROUP_SIZE, targets, classes, weights, scale, params {
-// firstRow, rows }, step.
+// Elementwise over rows.
+// Prepended: targets, classes, weights, scale, params { firstRow, rows }, step.
 
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn main(
-  @builtin(workgroup_id) group : vec3u,
-  @builtin(num_workgroups) groups : vec3u,
-  @builtin(local_invocation_index) thread : u32,
-) {
-  let row = (group.y * groups.x + group.x) * WORKGROUP_SIZE + thread;
-  if (row >= params.rows) {
-    return;
-  }
+fn each(row : u32) {
   if (row == 0u) {
     scale[0] = step.gradScale;
   }

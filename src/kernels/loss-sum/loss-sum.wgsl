@@ -1,9 +1,9 @@
 // metrics[0] = sum(losses[0..supervisedRows)) + (isFirstPass == 1 ? 0 : metrics[0])
 //
-// One workgroup. Threads sum short blocks, then their block sums, then the tree of sum_all:
+// One workgroup. Threads sum short blocks, then their block sums, then sum_all adds the threads. So
 // rounding grows with the block's length rather than with the number of rows, and no compiler can
-// take that away, as it may a compensation. Prepended: WORKGROUP_SIZE, losses, metrics, step,
-// reduce.wgsl.
+// undo that, unlike a compensated sum.
+// Prepended: WORKGROUP_SIZE, losses, metrics, step, reduce.wgsl.
 
 const BLOCK_LENGTH = 16u;
 

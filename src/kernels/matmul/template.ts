@@ -50,10 +50,10 @@ export function matmulSource(options: TemplateOptions): string {
     ...(tile.shared ? [sharedDeclarations(tile)] : []),
     `@compute @workgroup_size(${threadsX}, ${threadsY})`,
     "fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {",
-    `  let firstRow = group.y * ${threadsY * rows}u;`,
-    `  let firstQuad = group.x * ${threadsX * quads}u;`,
-    ...range(rows).map((i) => `  let row${i} = firstRow + ${rowOf(tile, i)};`),
-    ...range(quads).map((c) => `  let col${c} = firstQuad + ${quadOf(tile, c)};`),
+    `  let first_row = group.y * ${threadsY * rows}u;`,
+    `  let first_quad = group.x * ${threadsX * quads}u;`,
+    ...range(rows).map((i) => `  let row${i} = first_row + ${rowOf(tile, i)};`),
+    ...range(quads).map((c) => `  let col${c} = first_quad + ${quadOf(tile, c)};`),
     ...range(rows).map((i) => `  let from${i} = min(row${i}, params.rows - 1u);`),
     ...outputs(tile).map(({ name }) => `  var ${name} = vec4f();`),
     ...products.map((operands) => stage(options, operands)),
@@ -151,10 +151,10 @@ function blockOf({ orientation }: TemplateOptions, c: number, load: (s: number) 
   if (orientation === "byCols") {
     return { lines: loads, columns: loaded };
   }
-  const turned = components.map(
+  const transposed = components.map(
     (k) => `      let t${c}_${k} = vec4f(${loaded.map((name) => `${name}.${k}`).join(", ")});`,
   );
-  return { lines: [...loads, ...turned], columns: components.map((k) => `t${c}_${k}`) };
+  return { lines: [...loads, ...transposed], columns: components.map((k) => `t${c}_${k}`) };
 }
 
 /** All sums of a thread += left quads times blocks, one step of the contraction after the other. */
@@ -212,7 +212,7 @@ function sharedProduct(options: TemplateOptions, operands: Operands): string {
     `  for (var start = 0u; start < ${operands.quads}; start += ${stagedQuads}u) {`,
     `    for (var i = local.y * ${threadsX}u + local.x; i < ${stagedQuads * rows * threadsY}u; i += ${threads}u) {`,
     `      let q = start + i % ${stagedQuads}u;`,
-    `      let row = min(firstRow + i / ${stagedQuads}u, params.rows - 1u);`,
+    `      let row = min(first_row + i / ${stagedQuads}u, params.rows - 1u);`,
     "      var value = vec4f();",
     `      if (q < ${operands.quads}) { value = ${operands.left("row", "q")}; }`,
     `      left[(i % ${stagedQuads}u) * ${leftStride}u + i / ${stagedQuads}u] = value;`,
@@ -246,13 +246,13 @@ function stageRight({ orientation, tile }: TemplateOptions, operands: Operands):
       ? [
           `      let q = i % ${stagedQuads}u;`,
           `      let col = i / ${stagedQuads}u;`,
-          `      let index = min(firstQuad * 4u + col, ${lastRow}) * ${rowQuads} + min(start + q, ${rowQuads} - 1u);`,
+          `      let index = min(first_quad * 4u + col, ${lastRow}) * ${rowQuads} + min(start + q, ${rowQuads} - 1u);`,
           `      right[q * ${rightStride}u + (col % 4u) * ${rowStride}u + col / 4u] = ${operands.right("index")};`,
         ]
       : [
           `      let col = i % ${spanQuads}u;`,
           `      let k = i / ${spanQuads}u;`,
-          `      let index = min(start * 4u + k, ${lastRow}) * ${rowQuads} + min(firstQuad + col, ${rowQuads} - 1u);`,
+          `      let index = min(start * 4u + k, ${lastRow}) * ${rowQuads} + min(first_quad + col, ${rowQuads} - 1u);`,
           `      right[(k / 4u) * ${rightStride}u + (k % 4u) * ${rowStride}u + col] = ${operands.right("index")};`,
         ];
   return [

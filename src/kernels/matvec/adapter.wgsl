@@ -1,7 +1,7 @@
 // add_adapter: sums[i] + scaling * sum_r low[:, r] B[rows[i], r], this lane's part of it.
 //
-// The rank is seldom more than a few quads, so only the first lanes have any. Prepended: low, lora
-// (B), quads_of_low.
+// The rank is seldom more than a few quads, so only the first lanes have work.
+// Prepended: low, lora (B), quads_of_low.
 
 fn add_adapter(sums : TeamSums, rows : vec4u, lane : u32) -> TeamSums {
   let starts = rows * params.rankQuads;

@@ -1,8 +1,8 @@
 // dx = or += rstd * (w * dy - xhat * mean(w * dy * xhat)),  xhat = x * rstd,  w = offset + weight
 //
-// The frozen weight gets no gradient. Where put() adds, dx already holds what flows past the norm
-// (the residual). A team of threads per row; see team.wgsl. Prepended: x, weight, rstd, dy, dx,
-// params { rows, quads, offset }, team.wgsl, put(quad, value).
+// The frozen weight gets no gradient. Where put() adds, dx already holds the gradient that bypasses
+// the norm (the residual). A team of threads per row; see team.wgsl.
+// Prepended: x, weight, rstd, dy, dx, params { rows, quads, offset }, team.wgsl, put(quad, value).
 
 @compute @workgroup_size(TEAMS * LANES)
 fn main(

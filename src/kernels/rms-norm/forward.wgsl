@@ -1,5 +1,5 @@
-// y[row, col] = (offset + weight[col]) * (x[row, col] * rstd[row]), rstd[row] = 1 /
-// sqrt(mean(x[row, :]^2) + epsilon)
+// y[row, col] = (offset + weight[col]) * (x[row, col] * rstd[row])
+// rstd[row] = 1 / sqrt(mean(x[row, :]^2) + epsilon)
 //
 // A team of threads per row, side by side over its quads; see team.wgsl. One barrier.
 // Prepended: x, weight, y, rstd, params { rows, quads, offset, epsilon }, team.wgsl.

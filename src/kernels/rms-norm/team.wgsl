@@ -1,8 +1,9 @@
-// sum_of_team(v, thread): the sum of v over the LANES threads of a team, given to each of them.
+// sum_of_team(v, thread): the sum of v over the LANES threads of a team, in every one of them.
 //
-// A workgroup is TEAMS teams with a row each, so that one barrier serves several rows. Every thread
-// adds up its team's values in the same order: equal inputs give equal bits. Every thread of the
-// workgroup must call it, once. Prepended: TEAMS, LANES.
+// A workgroup is TEAMS teams with a row each, so one barrier serves several rows. Every thread adds
+// its team's values in the same order: equal inputs give equal bits. Every thread of the workgroup
+// must call it, once.
+// Prepended: TEAMS, LANES.
 
 var<workgroup> of_threads : array<f32, TEAMS * LANES>;
 

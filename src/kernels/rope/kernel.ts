@@ -1,22 +1,22 @@
 // RoPE (Su et al. 2021) in place, on the two halves of a head as Llama pairs them, from a table of
 // cos and sin.
-import { defineKernel, onePerVariant } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { onePerVariant } from "../../gpu/kernel.ts";
+import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import source from "./rope.wgsl?raw";
-
-const workgroupSize = 64;
 
 const ropeKernel = onePerVariant((headDim: number) => {
   invariant(headDim % 4 === 0, `RoPE on heads of ${headDim}`);
-  return defineKernel({
+  return elementwise({
     name: `rope-${headDim}`,
     source,
-    constants: { WORKGROUP_SIZE: workgroupSize, HALF: headDim / 4 },
+    items: "params.rows * params.heads * HALF",
+    constants: { HALF: headDim / 4 },
     bindings: {
       x: { use: "inout", element: "vec2f" },
       positions: { use: "constant", element: "u32" },
-      cos_sin: { use: "constant", element: "vec4f" },
+      cosSin: { use: "constant", element: "vec4f" },
     },
     params: { rows: "u32", heads: "u32", scale: "f32", direction: "f32" },
   });
@@ -32,7 +32,7 @@ export interface RopeShape {
 }
 
 export interface RopeTensors {
-  /** [rows, heads * headDim], turned in place. */
+  /** [rows, heads * headDim], rotated in place. */
   x: Tensor | View;
   /** u32 [rows], each within the table. */
   positions: Tensor | View;
@@ -41,23 +41,23 @@ export interface RopeTensors {
 }
 
 export function rope(shape: RopeShape, tensors: RopeTensors): Dispatch {
-  return turn(shape, tensors, 1);
+  return rotate(shape, tensors, 1);
 }
 
-/** From dy to dx: turns back. With scale 1 it undoes `rope`. */
+/** From dy to dx: rotates back. With scale 1 it undoes `rope`. */
 export function ropeBackward(shape: RopeShape, tensors: RopeTensors): Dispatch {
-  return turn(shape, tensors, -1);
+  return rotate(shape, tensors, -1);
 }
 
-function turn(
+function rotate(
   { rows, heads, headDim, scale }: RopeShape,
-  { x, positions, cosSin }: RopeTensors,
+  tensors: RopeTensors,
   direction: 1 | -1,
 ): Dispatch {
   return dispatch(ropeKernel(headDim), {
-    tensors: { x, positions, cos_sin: cosSin },
+    tensors: { ...tensors },
     params: { rows, heads, scale, direction },
-    grid: flatGrid(Math.ceil((rows * heads * (headDim / 4)) / workgroupSize)),
+    grid: gridOver(rows * heads * (headDim / 4)),
     work: 2 * rows * heads * headDim,
   });
 }

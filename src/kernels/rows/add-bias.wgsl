@@ -1,15 +1,8 @@
 // x[row, :] += bias
 //
-// One thread per quad. Prepended: WORKGROUP_SIZE, x, bias, params { quads, biasQuads }.
+// Elementwise over quads.
+// Prepended: x, bias, params { quads, biasQuads }.
 
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn main(
-  @builtin(workgroup_id) group : vec3u,
-  @builtin(num_workgroups) groups : vec3u,
-  @builtin(local_invocation_index) thread : u32,
-) {
-  let quad = (group.y * groups.x + group.x) * WORKGROUP_SIZE + thread;
-  if (quad < params.quads) {
-    x[quad] += bias[quad % params.biasQuads];
-  }
+fn each(quad : u32) {
+  x[quad] += bias[quad % params.biasQuads];
 }

@@ -1,15 +1,8 @@
 // y += x
 //
-// One thread per quad. Prepended: WORKGROUP_SIZE, x, y, params { quads }.
+// Elementwise over quads.
+// Prepended: x, y, params { quads }.
 
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn main(
-  @builtin(workgroup_id) group : vec3u,
-  @builtin(num_workgroups) groups : vec3u,
-  @builtin(local_invocation_index) thread : u32,
-) {
-  let quad = (group.y * groups.x + group.x) * WORKGROUP_SIZE + thread;
-  if (quad < params.quads) {
-    y[quad] += x[quad];
-  }
+fn each(quad : u32) {
+  y[quad] += x[quad];
 }

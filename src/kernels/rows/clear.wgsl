@@ -1,15 +1,8 @@
 // x = 0
 //
-// One thread per quad. Prepended: WORKGROUP_SIZE, x, params { quads }.
+// Elementwise over quads.
+// Prepended: x, params { quads }.
 
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn main(
-  @builtin(workgroup_id) group : vec3u,
-  @builtin(num_workgroups) groups : vec3u,
-  @builtin(local_invocation_index) thread : u32,
-) {
-  let quad = (group.y * groups.x + group.x) * WORKGROUP_SIZE + thread;
-  if (quad < params.quads) {
-    x[quad] = vec4f(0.0);
-  }
+fn each(quad : u32) {
+  x[quad] = vec4f(0.0);
 }

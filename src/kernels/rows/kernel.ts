@@ -1,8 +1,8 @@
 // Moves whole rows: the supervised ones out to the head and their gradients back. And the plain
 // ones: add, add a bias, clear.
-import { defineKernel } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import { stepScalars } from "../step-scalars.ts";
 import addBiasSource from "./add-bias.wgsl?raw";
 import addSource from "./add.wgsl?raw";
@@ -10,13 +10,10 @@ import clearSource from "./clear.wgsl?raw";
 import gather from "./gather.wgsl?raw";
 import scatterAdd from "./scatter-add.wgsl?raw";
 
-const workgroupSize = 64;
-const constants = { WORKGROUP_SIZE: workgroupSize };
-
-const gatherKernel = defineKernel({
+const gatherKernel = elementwise({
   name: "gather-rows",
   source: gather,
-  constants,
+  items: "params.count * params.quads",
   bindings: {
     rows: { use: "constant", element: "u32" },
     x: { use: "in", element: "vec4f" },
@@ -26,10 +23,10 @@ const gatherKernel = defineKernel({
   perRun: stepScalars,
 });
 
-const scatterKernel = defineKernel({
+const scatterKernel = elementwise({
   name: "scatter-add-rows",
   source: scatterAdd,
-  constants,
+  items: "params.count * params.quads",
   bindings: {
     rows: { use: "constant", element: "u32" },
     y: { use: "in", element: "vec4f" },
@@ -39,10 +36,10 @@ const scatterKernel = defineKernel({
   perRun: stepScalars,
 });
 
-const addKernel = defineKernel({
+const addKernel = elementwise({
   name: "add",
   source: addSource,
-  constants,
+  items: "params.quads",
   bindings: {
     x: { use: "in", element: "vec4f" },
     y: { use: "inout", element: "vec4f" },
@@ -50,10 +47,10 @@ const addKernel = defineKernel({
   params: { quads: "u32" },
 });
 
-const addBiasKernel = defineKernel({
+const addBiasKernel = elementwise({
   name: "add-bias",
   source: addBiasSource,
-  constants,
+  items: "params.quads",
   bindings: {
     x: { use: "inout", element: "vec4f" },
     bias: { use: "constant", element: "vec4f" },
@@ -61,10 +58,10 @@ const addBiasKernel = defineKernel({
   params: { quads: "u32", biasQuads: "u32" },
 });
 
-const clearKernel = defineKernel({
+const clearKernel = elementwise({
   name: "clear",
   source: clearSource,
-  constants,
+  items: "params.quads",
   bindings: { x: { use: "out", element: "vec4f" } },
   params: { quads: "u32" },
 });
@@ -104,7 +101,7 @@ function call(kernel: typeof gatherKernel, chunk: RowChunk, tensors: RowTensors)
   return dispatch(kernel, {
     tensors: { ...tensors },
     params: { first, count, quads },
-    grid: flatGrid(Math.ceil((count * quads) / workgroupSize)),
+    grid: gridOver(count * quads),
     work: count * width,
     skipUpToCount: first,
   });
@@ -138,7 +135,7 @@ function overQuads(elements: number) {
   const quads = elements / 4;
   return {
     params: { quads },
-    grid: flatGrid(Math.ceil(quads / workgroupSize)),
+    grid: gridOver(quads),
     work: elements,
   };
 }

@@ -1,18 +1,16 @@
 // The soft cap of Gemma 2 by itself, for logits that are sampled from; attention and cross-entropy
 // have it within their kernels.
-import { defineKernel } from "../../gpu/kernel.ts";
-import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
+import { elementwise, gridOver } from "../elementwise.ts";
 import source from "./soft-cap.wgsl?raw";
 import tanh from "./tanh.wgsl?raw";
 
-const workgroupSize = 64;
-
-const kernel = defineKernel({
+const kernel = elementwise({
   name: "soft-cap",
   source,
+  items: "params.quads",
   definitions: tanh,
-  constants: { WORKGROUP_SIZE: workgroupSize },
   bindings: { x: { use: "inout", element: "vec4f" } },
   params: { quads: "u32", cap: "f32" },
 });
@@ -27,7 +25,7 @@ export function softCap(elements: number, cap: number, tensors: { x: Tensor | Vi
   return dispatch(kernel, {
     tensors,
     params: { quads, cap },
-    grid: flatGrid(Math.ceil(quads / workgroupSize)),
+    grid: gridOver(quads),
     work: 10 * elements,
   });
 }

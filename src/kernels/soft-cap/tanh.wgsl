@@ -1,8 +1,7 @@
-// soft_cap(x, cap) = cap * tanh(x / cap), and its slope: the cap that Gemma 2 puts on scores and
-// logits.
+// soft_cap(x, cap) = cap * tanh(x / cap), and its slope: Gemma 2 caps scores and logits with it.
 //
-// WGSL's own tanh may overflow to NaN for a large x and cancels near zero. Here is a series up to
-// 1/4, past it 1 - 2 / (exp(2x) + 1), which is 1 from 10 on. A NaN stays one.
+// WGSL's tanh may overflow to NaN for a large x and cancels near zero. Instead: a series up to 1/4,
+// and beyond it 1 - 2 / (exp(2x) + 1), which is 1 from 10 on. A NaN stays a NaN.
 
 const SERIES_END = 0.25;
 

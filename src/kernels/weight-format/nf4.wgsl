@@ -1,9 +1,11 @@
-// load_quad(quad) = absmax * values[codes]: a u32 holds the nibbles of two quads, lowest first; a
-// block of 64 values has a byte for its absmax, which is map[byte] * nested maximum + offset (see
-// model/weight-format/nf4.ts). Prepended: weight, scales, tables, QUADS_PER_GROUP.
+// load_quad(quad) = absmax * values[codes],  absmax = map[byte] * nested maximum + offset
 //
-// The 16 values lie in `tables`, in two cache lines at most: reading them there was faster than a
+// A u32 holds the nibbles of two quads, lowest first. A block of 64 values has one byte for its
+// absmax (see model/weight-format/nf4.ts).
+//
+// The 16 values are in `tables`, in at most two cache lines. Reading them there was faster than a
 // tree of selects and than a constant array, which is copied to private memory.
+// Prepended: weight, scales, tables, QUADS_PER_GROUP.
 
 const NF4_MAP = 16u; // where the parts of tables begin
 const NF4_OFFSET = 272u;

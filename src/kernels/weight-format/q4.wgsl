@@ -1,5 +1,7 @@
-// load_quad(quad) = scale * codes + bias: a u32 holds the nibbles of two quads, lowest first. With
-// scales of f16 and bf16 the product is exact in f32, so a fused multiply-add changes nothing.
+// load_quad(quad) = scale * codes + bias
+//
+// A u32 holds the nibbles of two quads, lowest first. With scales of f16 and bf16 the product is
+// exact in f32, so a fused multiply-add changes nothing.
 // Prepended: weight, QUADS_PER_GROUP, scale_bias(group).
 
 fn load_quad(quad : u32) -> vec4f {

@@ -18,8 +18,10 @@ struct Params {
 @group(0) @binding(6) var<uniform> params : Params;
 const QUADS_PER_GROUP : u32 = 8u;
 fn scale_bias(group : u32) -> vec2f { return unpack2x16float(scales[group]); }
-// load_quad(quad) = scale * codes + bias: a u32 holds the nibbles of two quads, lowest first. With
-// scales of f16 and bf16 the product is exact in f32, so a fused multiply-add changes nothing.
+// load_quad(quad) = scale * codes + bias
+//
+// A u32 holds the nibbles of two quads, lowest first. With scales of f16 and bf16 the product is
+// exact in f32, so a fused multiply-add changes nothing.
 // Prepended: weight, QUADS_PER_GROUP, scale_bias(group).
 
 fn load_quad(quad : u32) -> vec4f {
@@ -34,18 +36,18 @@ var<workgroup> left : array<vec4f, 520>;
 var<workgroup> right : array<vec4f, 296>;
 @compute @workgroup_size(8, 16)
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {
-  let firstRow = group.y * 128u;
-  let firstQuad = group.x * 16u;
-  let row0 = firstRow + local.y + 0u;
-  let row1 = firstRow + local.y + 16u;
-  let row2 = firstRow + local.y + 32u;
-  let row3 = firstRow + local.y + 48u;
-  let row4 = firstRow + local.y + 64u;
-  let row5 = firstRow + local.y + 80u;
-  let row6 = firstRow + local.y + 96u;
-  let row7 = firstRow + local.y + 112u;
-  let col0 = firstQuad + local.x + 0u;
-  let col1 = firstQuad + local.x + 8u;
+  let first_row = group.y * 128u;
+  let first_quad = group.x * 16u;
+  let row0 = first_row + local.y + 0u;
+  let row1 = first_row + local.y + 16u;
+  let row2 = first_row + local.y + 32u;
+  let row3 = first_row + local.y + 48u;
+  let row4 = first_row + local.y + 64u;
+  let row5 = first_row + local.y + 80u;
+  let row6 = first_row + local.y + 96u;
+  let row7 = first_row + local.y + 112u;
+  let col0 = first_quad + local.x + 0u;
+  let col1 = first_quad + local.x + 8u;
   let from0 = min(row0, params.rows - 1u);
   let from1 = min(row1, params.rows - 1u);
   let from2 = min(row2, params.rows - 1u);
@@ -73,7 +75,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
   for (var start = 0u; start < params.innerQuads; start += 4u) {
     for (var i = local.y * 8u + local.x; i < 512u; i += 128u) {
       let q = start + i % 4u;
-      let row = min(firstRow + i / 4u, params.rows - 1u);
+      let row = min(first_row + i / 4u, params.rows - 1u);
       var value = vec4f();
       if (q < params.innerQuads) { value = x[row * params.xQuads + q]; }
       left[(i % 4u) * 130u + i / 4u] = value;
@@ -81,7 +83,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
     for (var i = local.y * 8u + local.x; i < 256u; i += 128u) {
       let col = i % 16u;
       let k = i / 16u;
-      let index = min(start * 4u + k, params.inner - 1u) * params.outerQuads + min(firstQuad + col, params.outerQuads - 1u);
+      let index = min(start * 4u + k, params.inner - 1u) * params.outerQuads + min(first_quad + col, params.outerQuads - 1u);
       right[(k / 4u) * 74u + (k % 4u) * 17u + col] = load_quad(index);
     }
     workgroupBarrier();
@@ -108,7 +110,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
   for (var start = 0u; start < params.rankQuads; start += 4u) {
     for (var i = local.y * 8u + local.x; i < 512u; i += 128u) {
       let q = start + i % 4u;
-      let row = min(firstRow + i / 4u, params.rows - 1u);
+      let row = min(first_row + i / 4u, params.rows - 1u);
       var value = vec4f();
       if (q < params.rankQuads) { value = (params.scaling * low[row * params.rankQuads + q]); }
       left[(i % 4u) * 130u + i / 4u] = value;
@@ -116,7 +118,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
     for (var i = local.y * 8u + local.x; i < 256u; i += 128u) {
       let col = i % 16u;
       let k = i / 16u;
-      let index = min(start * 4u + k, params.rankQuads * 4u - 1u) * params.outerQuads + min(firstQuad + col, params.outerQuads - 1u);
+      let index = min(start * 4u + k, params.rankQuads * 4u - 1u) * params.outerQuads + min(first_quad + col, params.outerQuads - 1u);
       right[(k / 4u) * 74u + (k % 4u) * 17u + col] = lora[index];
     }
     workgroupBarrier();

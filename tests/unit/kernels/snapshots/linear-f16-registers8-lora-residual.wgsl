@@ -26,18 +26,18 @@ fn load_quad(quad : u32) -> vec4f {
 // y[m, n] = sum_k x[m, k] weight[n, k] + scaling * sum_r low[m, r] lora[n, r] + residual[m, n]
 @compute @workgroup_size(8, 8)
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {
-  let firstRow = group.y * 64u;
-  let firstQuad = group.x * 16u;
-  let row0 = firstRow + local.y + 0u;
-  let row1 = firstRow + local.y + 8u;
-  let row2 = firstRow + local.y + 16u;
-  let row3 = firstRow + local.y + 24u;
-  let row4 = firstRow + local.y + 32u;
-  let row5 = firstRow + local.y + 40u;
-  let row6 = firstRow + local.y + 48u;
-  let row7 = firstRow + local.y + 56u;
-  let col0 = firstQuad + local.x + 0u;
-  let col1 = firstQuad + local.x + 8u;
+  let first_row = group.y * 64u;
+  let first_quad = group.x * 16u;
+  let row0 = first_row + local.y + 0u;
+  let row1 = first_row + local.y + 8u;
+  let row2 = first_row + local.y + 16u;
+  let row3 = first_row + local.y + 24u;
+  let row4 = first_row + local.y + 32u;
+  let row5 = first_row + local.y + 40u;
+  let row6 = first_row + local.y + 48u;
+  let row7 = first_row + local.y + 56u;
+  let col0 = first_quad + local.x + 0u;
+  let col1 = first_quad + local.x + 8u;
   let from0 = min(row0, params.rows - 1u);
   let from1 = min(row1, params.rows - 1u);
   let from2 = min(row2, params.rows - 1u);

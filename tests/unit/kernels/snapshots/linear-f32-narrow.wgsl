@@ -13,7 +13,8 @@ struct Params {
   scaling : f32,
 }
 @group(0) @binding(3) var<uniform> params : Params;
-// load_quad(quad): four values, stored as they are. Prepended: weight.
+// load_quad(quad): four values of f32.
+// Prepended: weight.
 
 fn load_quad(quad : u32) -> vec4f {
   return weight[quad];
@@ -22,13 +23,13 @@ fn load_quad(quad : u32) -> vec4f {
 // y[m, n] = sum_k x[m, k] weight[n, k]
 @compute @workgroup_size(4, 16)
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {
-  let firstRow = group.y * 64u;
-  let firstQuad = group.x * 4u;
-  let row0 = firstRow + local.y + 0u;
-  let row1 = firstRow + local.y + 16u;
-  let row2 = firstRow + local.y + 32u;
-  let row3 = firstRow + local.y + 48u;
-  let col0 = firstQuad + local.x + 0u;
+  let first_row = group.y * 64u;
+  let first_quad = group.x * 4u;
+  let row0 = first_row + local.y + 0u;
+  let row1 = first_row + local.y + 16u;
+  let row2 = first_row + local.y + 32u;
+  let row3 = first_row + local.y + 48u;
+  let col0 = first_quad + local.x + 0u;
   let from0 = min(row0, params.rows - 1u);
   let from1 = min(row1, params.rows - 1u);
   let from2 = min(row2, params.rows - 1u);

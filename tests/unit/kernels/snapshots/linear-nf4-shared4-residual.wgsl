@@ -17,12 +17,14 @@ struct Params {
 }
 @group(0) @binding(6) var<uniform> params : Params;
 const QUADS_PER_GROUP : u32 = 16u;
-// load_quad(quad) = absmax * values[codes]: a u32 holds the nibbles of two quads, lowest first; a
-// block of 64 values has a byte for its absmax, which is map[byte] * nested maximum + offset (see
-// model/weight-format/nf4.ts). Prepended: weight, scales, tables, QUADS_PER_GROUP.
+// load_quad(quad) = absmax * values[codes],  absmax = map[byte] * nested maximum + offset
 //
-// The 16 values lie in `tables`, in two cache lines at most: reading them there was faster than a
+// A u32 holds the nibbles of two quads, lowest first. A block of 64 values has one byte for its
+// absmax (see model/weight-format/nf4.ts).
+//
+// The 16 values are in `tables`, in at most two cache lines. Reading them there was faster than a
 // tree of selects and than a constant array, which is copied to private memory.
+// Prepended: weight, scales, tables, QUADS_PER_GROUP.
 
 const NF4_MAP = 16u; // where the parts of tables begin
 const NF4_OFFSET = 272u;
@@ -43,13 +45,13 @@ var<workgroup> left : array<vec4f, 264>;
 var<workgroup> right : array<vec4f, 296>;
 @compute @workgroup_size(16, 16)
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {
-  let firstRow = group.y * 64u;
-  let firstQuad = group.x * 16u;
-  let row0 = firstRow + local.y + 0u;
-  let row1 = firstRow + local.y + 16u;
-  let row2 = firstRow + local.y + 32u;
-  let row3 = firstRow + local.y + 48u;
-  let col0 = firstQuad + local.x + 0u;
+  let first_row = group.y * 64u;
+  let first_quad = group.x * 16u;
+  let row0 = first_row + local.y + 0u;
+  let row1 = first_row + local.y + 16u;
+  let row2 = first_row + local.y + 32u;
+  let row3 = first_row + local.y + 48u;
+  let col0 = first_quad + local.x + 0u;
   let from0 = min(row0, params.rows - 1u);
   let from1 = min(row1, params.rows - 1u);
   let from2 = min(row2, params.rows - 1u);
@@ -61,7 +63,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
   for (var start = 0u; start < params.innerQuads; start += 4u) {
     for (var i = local.y * 16u + local.x; i < 256u; i += 256u) {
       let q = start + i % 4u;
-      let row = min(firstRow + i / 4u, params.rows - 1u);
+      let row = min(first_row + i / 4u, params.rows - 1u);
       var value = vec4f();
       if (q < params.innerQuads) { value = x[row * params.xQuads + q]; }
       left[(i % 4u) * 66u + i / 4u] = value;
@@ -69,7 +71,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
     for (var i = local.y * 16u + local.x; i < 256u; i += 256u) {
       let q = i % 4u;
       let col = i / 4u;
-      let index = min(firstQuad * 4u + col, params.outer - 1u) * params.innerQuads + min(start + q, params.innerQuads - 1u);
+      let index = min(first_quad * 4u + col, params.outer - 1u) * params.innerQuads + min(start + q, params.innerQuads - 1u);
       right[q * 74u + (col % 4u) * 17u + col / 4u] = load_quad(index);
     }
     workgroupBarrier();
