@@ -1,5 +1,5 @@
-// A model whose chat template never ends: the page says so, stays alive, and takes another model at
-// once.
+// A model whose chat template loops forever: the page says so, stays responsive and loads another
+// model.
 import { choose, madeFile, waitUntilReady } from "../../../tools/support/page.ts";
 import { demoModel, jsonl } from "../support/made-files.ts";
 import { expect, test } from "../support/story.ts";
@@ -14,7 +14,7 @@ const chats = jsonl(
   })),
 );
 
-test("a chat template that loops for ever is stopped, and another model's then works", async ({
+test("a chat template that loops forever is stopped, and another model then works", async ({
   visit,
 }) => {
   const { page } = await visit();
@@ -26,14 +26,14 @@ test("a chat template that loops for ever is stopped, and another model's then w
   await page.getByLabel("Choose files", { exact: true }).setInputFiles(hostile);
   await waitUntilReady(page);
   await page.getByLabel("Choose a data file").setInputFiles(chats);
-  // A frame is drawn while the template runs: the page does not wait for it.
+  // The page draws a frame while the template runs.
   const began = Date.now();
   await page.evaluate(() => new Promise(requestAnimationFrame));
   expect(Date.now() - began).toBeLessThan(2_000);
   await expect(setUp.getByRole("alert")).toContainText("chat_template");
   await expect(setUp.getByRole("alert")).toContainText("Use prompt and completion rows");
   await expect(page.getByRole("button", { name: "Start training" })).toBeDisabled();
-  // It ran in a worker of its own.
+  // The template ran in a separate worker.
   expect(scripts.filter((url) => url.includes("chat-template-worker"))).not.toEqual([]);
 
   await page.getByRole("button", { name: "Use the demo model" }).click();

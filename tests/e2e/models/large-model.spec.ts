@@ -1,5 +1,5 @@
-// A model of 1.1 B parameters goes from files on disk to q4 in the page's storage, and the page
-// stays small.
+// A model of 1.1 B parameters is converted from files to q4 in the page's storage, in bounded
+// memory.
 import { mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,10 +10,12 @@ import { choose } from "../../../tools/support/page.ts";
 import { peakResidentBytes } from "../../support/process-memory.ts";
 import { expect, smallRecipe, test } from "../support/story.ts";
 
-/** The files, their copy as q4, and some air. */
+/** The files, their q4 copy and a margin. */
 const neededDiskBytes = 6e9;
 
-test("1.1 B parameters are stored as q4 within the memory of two tensors", async ({ visit }) => {
+test("a model of 1.1 B parameters is stored as q4 within the memory of two tensors", async ({
+  visit,
+}) => {
   const { bavail, bsize } = statfsSync(tmpdir());
   test.skip(bavail * bsize < neededDiskBytes, "less than 6 GB of disk are free");
   const folder = mkdtempSync(join(tmpdir(), "anneal-large-"));
@@ -65,7 +67,7 @@ function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(0)} MB`;
 }
 
-/** Of the page's process, where figures can be had. */
+/** Peak memory of the page's process, where the system reports it. */
 async function residentWords(browser: Browser | null): Promise<string[]> {
   if (browser === null || process.platform !== "linux") {
     return [];

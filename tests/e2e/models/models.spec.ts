@@ -1,5 +1,5 @@
-// Models from elsewhere: by name from a hub, as a dropped folder, as a GGUF file; and the second
-// start without a network.
+// Models of the visitor: by name from a hub, as a dropped folder, as a GGUF file; and a kept model
+// without a network.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
@@ -49,7 +49,7 @@ async function lookUp(page: Page, wanted: string): Promise<void> {
   await page.getByRole("button", { name: "Look up" }).click();
 }
 
-test("a model of a hub is priced, downloaded, trained on, and there again without a network", async ({
+test("a hub model shows its memory, downloads, trains, and is usable later without a network", async ({
   visit,
   profile,
 }) => {
@@ -98,7 +98,7 @@ test("a model of a hub is priced, downloaded, trained on, and there again withou
   hub = await openHubServer(); // for afterEach
 });
 
-test("the models that train well are listed with licence, size and whether they fit", async ({
+test("the recommended models are listed with licence, size and whether they fit", async ({
   visit,
 }) => {
   const { page } = await visit();
@@ -109,9 +109,7 @@ test("the models that train well are listed with licence, size and whether they 
   await expect(small).toContainText(/[\d.]+ MB to download, apache-2.0/);
 });
 
-test("a name that the hub does not have, and a gated model, are refused with what to do", async ({
-  visit,
-}) => {
+test("an unknown model name and a gated model are refused with what to do", async ({ visit }) => {
   const { page } = await visit();
   await useHub(page, hub.endpoint);
   await lookUp(page, "anneal/nothing");
@@ -123,7 +121,7 @@ test("a name that the hub does not have, and a gated model, are refused with wha
   await expect(page.getByRole("alert")).toContainText("access token");
 });
 
-test("a folder dropped on the page is read in place", async ({ visit }) => {
+test("a model folder dropped on the page is loaded and trains", async ({ visit }) => {
   const { context, page, events } = await visit();
   await waitUntilReady(page);
   await dropPath(page, demoFolder.slice(0, -1));
@@ -134,7 +132,7 @@ test("a folder dropped on the page is read in place", async ({ visit }) => {
   await context.close();
 });
 
-test("a GGUF file is a whole model: weights, tokenizer and all", async ({ visit }) => {
+test("a single GGUF file is loaded as a complete model and trains", async ({ visit }) => {
   const { page, events } = await visit();
   await waitUntilReady(page);
   await page.getByLabel("Choose files", { exact: true }).setInputFiles(tinyGguf);
@@ -145,16 +143,16 @@ test("a GGUF file is a whole model: weights, tokenizer and all", async ({ visit 
   expect(events.of("step")).toHaveLength(2);
 });
 
-/** Drops a file or folder from disk as the operating system would. */
+/** Drops a file or folder from disk, as the operating system does. */
 async function dropPath(page: Page, path: string): Promise<void> {
   const session = await page.context().newCDPSession(page);
-  const items = [{ mimeType: "text/plain", data: path }]; // without one Chromium drops nothing
+  const items = [{ mimeType: "text/plain", data: path }]; // without an item Chromium drops nothing
   const data = { items, files: [path], dragOperationsMask: 1 };
   const box = await modelSection(page).boundingBox();
   const at = { x: (box?.x ?? 0) + 40, y: (box?.y ?? 0) + 20 };
   for (const type of ["dragEnter", "dragOver", "dragOver", "drop"] as const) {
     await session.send("Input.dispatchDragEvent", { type, ...at, data });
-    await page.waitForTimeout(200); // the page must have answered that it takes a drop
+    await page.waitForTimeout(200); // the page must accept the drag first
   }
 }
 

@@ -1,5 +1,5 @@
-// Readable by everyone: no axe violation in any state and scheme, the whole job by keyboard, no
-// sideways scroll on a phone.
+// Accessibility: no axe violation in any state and colour scheme, every task by keyboard, no
+// horizontal scroll on a phone.
 import AxeBuilder from "@axe-core/playwright";
 import type { Locator, Page } from "@playwright/test";
 import { madeFile, waitUntilReady } from "../../../tools/support/page.ts";
@@ -7,29 +7,28 @@ import { onProcessor } from "../support/faults.ts";
 import { jsonl } from "../support/made-files.ts";
 import { expect, smallRecipe, test } from "../support/story.ts";
 
-test("an untouched page and one with errors have no fault", async ({ visit }) => {
+test("axe finds no violation in a new page and in one with errors", async ({ visit }) => {
   const { page } = await visit();
   await waitUntilReady(page);
-  await expectNoFault(page);
+  await expectAccessible(page);
   await page.getByLabel("Choose a data file").setInputFiles(jsonl([{ prompt: "Why?" }]));
   await page.getByLabel("Load recipe").setInputFiles(madeFile("recipe.json", "{"));
   await expect(page.getByRole("alert")).toHaveCount(2);
   await page.getByLabel("Start from an adapter").setInputFiles(madeFile(longName, "{}"));
   await page.getByText("More", { exact: true }).click();
-  await expectNoFault(page);
+  await expectAccessible(page);
 });
 
-test("a run is started, paused, resumed and taken away by keyboard, without a fault in any state", async ({
+test("the keyboard alone starts, pauses, resumes, stops and exports a run, without an axe violation", async ({
   visit,
 }) => {
   const { page, events } = await visit({ browserArguments: onProcessor });
-  // From now on choosers come here: asked for only with the key press, one may open before the
-  // browser is told.
+  // Intercepts file choosers from now on: a key press could open one before waitForEvent is set up.
   page.on("filechooser", () => undefined);
   await waitUntilReady(page);
   await page.getByLabel("Choose a data file").setInputFiles(jsonl(manyRows, longName));
   await expect(page.getByRole("region", { name: "Data", exact: true })).toContainText(longName);
-  await expectNoFault(page);
+  await expectAccessible(page);
   const button = (name: string) => page.getByRole("button", { name, exact: true });
 
   await tabTo(page, page.getByLabel("Load recipe"));
@@ -44,10 +43,10 @@ test("a run is started, paused, resumed and taken away by keyboard, without a fa
 
   await press(page, button("Start training"));
   await events.waitForStep(1);
-  await expectNoFault(page);
+  await expectAccessible(page);
   await press(page, button("Pause"));
   await expect(page.getByText(/^Paused at step \d+ of 2000 and saved/)).toBeVisible();
-  await expectNoFault(page);
+  await expectAccessible(page);
   await press(page, button("Resume"));
   await press(page, button("Stop and save"));
   await events.waitForEnd();
@@ -57,28 +56,28 @@ test("a run is started, paused, resumed and taken away by keyboard, without a fa
   const downloading = page.waitForEvent("download");
   await press(page, zip);
   expect((await downloading).suggestedFilename()).toMatch(/\.zip$/);
-  await expectNoFault(page);
+  await expectAccessible(page);
 
   await tabTo(page, page.getByRole("tab", { name: "Samples" }));
   await page.keyboard.press("ArrowRight");
   await expect(page.getByRole("tab", { name: "Checkpoints" })).toBeFocused();
   await expect(page.getByRole("button", { name: /^Resume step/ }).first()).toBeVisible();
-  await expectNoFault(page);
+  await expectAccessible(page);
   await page.keyboard.press("ArrowRight");
   await expect(page.getByRole("tabpanel", { name: "Log" })).toContainText("Stopped at step");
-  await expectNoFault(page);
+  await expectAccessible(page);
 
   await page.reload();
   await expect(page.getByRole("region", { name: "Saved run" })).toContainText(longName);
-  await expectNoFault(page);
+  await expectAccessible(page);
 });
 
-/** Nothing in it to break a line at. */
+/** Contains no line-break opportunity. */
 const longName = `${Array<string>(60).fill("w").join("_")}.jsonl`;
 const manyRows = Array<object>(12).fill({ prompt: "Why?", completion: "Because." });
 
-/** In both colour schemes, at desktop width; and nothing runs over the edge of a phone. */
-async function expectNoFault(page: Page): Promise<void> {
+/** Checks both colour schemes at desktop width, and the width of the page on a phone. */
+async function expectAccessible(page: Page): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     const { violations } = await new AxeBuilder({ page }).analyze();

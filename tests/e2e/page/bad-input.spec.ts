@@ -1,5 +1,4 @@
-// Every bad file is refused with what is wrong, where, and what to do; what is loaded and saved
-// stays.
+// Bad files: each is refused with what, where and what to do; loaded and saved data stay.
 import { readFileSync } from "node:fs";
 import type { Locator, Page } from "@playwright/test";
 import { choose, madeFile, waitUntilReady, type MadeFile } from "../../../tools/support/page.ts";
@@ -12,7 +11,7 @@ import {
 } from "../support/made-files.ts";
 import { expect, test, type Undisturbed } from "../support/story.ts";
 
-/** Files put into one input, and the words the page must find for them. */
+/** Files for one input, and the words of the expected error. */
 interface Refusal {
   files: MadeFile[];
   says: (string | RegExp)[];
@@ -36,7 +35,7 @@ const badModels: Record<string, Refusal> = {
     says: [weights, /a header of \d+ bytes, but 392 follow/, "download this one again"],
   },
   "a header longer than any file": {
-    files: demoModel({ [weights]: lyingAbout(2n ** 40n) }),
+    files: demoModel({ [weights]: withHeaderLength(2n ** 40n) }),
     says: [weights, "1099511627776 bytes", "limit"],
   },
   "data cut short": {
@@ -117,9 +116,12 @@ const badRecipes: Record<string, Refusal> = {
   },
 };
 
-test("bad model files are refused", async ({ visit, undisturbed }) => {
+test("bad model files are refused with what, where and what to do", async ({
+  visit,
+  undisturbed,
+}) => {
   const { page } = await visit();
-  await haveSavedRun(page, undisturbed);
+  await importSavedRun(page, undisturbed);
   await refuseAll(
     page,
     "Choose files",
@@ -132,9 +134,12 @@ test("bad model files are refused", async ({ visit, undisturbed }) => {
   await expectSavedRun(page);
 });
 
-test("bad data and bad recipes are refused", async ({ visit, undisturbed }) => {
+test("bad data files and recipes are refused with what, where and what to do", async ({
+  visit,
+  undisturbed,
+}) => {
   const { page } = await visit();
-  await haveSavedRun(page, undisturbed);
+  await importSavedRun(page, undisturbed);
   const [data, recipe] = ["Data", "Recipe"].map((name) =>
     page.getByRole("region", { name, exact: true }),
   );
@@ -144,7 +149,7 @@ test("bad data and bad recipes are refused", async ({ visit, undisturbed }) => {
   await expectSavedRun(page);
 });
 
-test("rows longer than the limit are counted, and refused when nothing is left", async ({
+test("rows longer than maxLength are counted, and refused when no trained token is left", async ({
   visit,
 }) => {
   const { page } = await visit();
@@ -164,12 +169,12 @@ test("rows longer than the limit are counted, and refused when nothing is left",
   await expect(page.getByRole("button", { name: "Start training" })).toBeDisabled();
 });
 
-test("an incomplete adapter and a broken checkpoint are refused", async ({
+test("an incomplete adapter and damaged checkpoints are refused, and saved runs stay", async ({
   visit,
   undisturbed,
 }) => {
   const { page } = await visit();
-  await haveSavedRun(page, undisturbed);
+  await importSavedRun(page, undisturbed);
   await page
     .getByLabel("Start from an adapter")
     .setInputFiles(madeFile("adapter_config.json", '{"peft_type": "LORA"}'));
@@ -222,8 +227,8 @@ async function refuseAll(
   }
 }
 
-/** A checkpoint in the profile, which no refusal may touch. */
-async function haveSavedRun(page: Page, { checkpoint }: Undisturbed): Promise<void> {
+/** Saves a checkpoint in the profile, which no refusal may change. */
+async function importSavedRun(page: Page, { checkpoint }: Undisturbed): Promise<void> {
   await choose(page, {});
   await page.getByRole("tab", { name: "Checkpoints" }).click();
   await page.getByLabel("Import a checkpoint").setInputFiles(checkpoint);
@@ -235,7 +240,7 @@ async function expectSavedRun(page: Page): Promise<void> {
   await expect(page.getByRole("tabpanel", { name: "Checkpoints" })).toContainText("step 4 of 6");
 }
 
-function lyingAbout(headerLength: bigint): Buffer {
+function withHeaderLength(headerLength: bigint): Buffer {
   const file = Buffer.from(demoWeights());
   file.writeBigUInt64LE(headerLength);
   return file;

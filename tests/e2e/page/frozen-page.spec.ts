@@ -1,17 +1,16 @@
-// A page that is frozen, as browsers do with tabs in the background: it stands still and goes on to
-// the same end without an alarm. Headless Chromium freezes none, whatever the DevTools protocol
-// asks, so the page's processes get no time.
+// A frozen page, as browsers freeze background tabs: the run continues to the same result without
+// an alert. Headless Chromium does not freeze pages, so SIGSTOP stops their processes.
 import { processesOf } from "../../support/process-memory.ts";
 import { adapterSha256, expect, start, stepsOf, test } from "../support/story.ts";
 
-/** Longer than a silent worker, or a silent GPU, is borne. */
+/** Longer than the timeouts for an unresponsive worker and an unresponsive GPU. */
 const frozenMs = 12_000;
 
-test("a page that is frozen for a while goes on to the same end", async ({
+test("a run in a page frozen for 12 seconds continues to the same losses and adapter", async ({
   visit,
   undisturbed,
 }) => {
-  test.skip(process.platform !== "linux", "stops processes as Linux does");
+  test.skip(process.platform !== "linux", "stops processes with SIGSTOP");
   const { context, page, events } = await visit();
   const pids = await processesOf(context.browser()!, "renderer");
   await start(page);
@@ -27,7 +26,7 @@ test("a page that is frozen for a while goes on to the same end", async ({
   expect(await adapterSha256(page)).toBe(undisturbed.adapterSha256);
 });
 
-/** Page and worker stop in the middle of what they do; the GPU comes to the end of what it has. */
+/** Stops page and worker at any instruction; the GPU process finishes the work it has. */
 async function freeze(pids: readonly number[]): Promise<void> {
   pids.forEach((pid) => process.kill(pid, "SIGSTOP"));
   try {

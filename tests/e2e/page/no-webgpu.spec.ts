@@ -1,8 +1,8 @@
-// A browser without WebGPU: said in words, and everything still works on the processor.
+// A browser without WebGPU: the page says so, and trains on the CPU.
 import { onProcessor } from "../support/faults.ts";
 import { adapterSha256, expect, siteUrl, smallRecipe, start, test } from "../support/story.ts";
 
-test("without WebGPU the page says so and trains on the processor", async ({ visit }) => {
+test("a page without WebGPU says so and trains on the CPU", async ({ visit }) => {
   const { page, events } = await visit({ browserArguments: onProcessor });
   expect(await page.evaluate(() => navigator.gpu.requestAdapter())).toBeNull();
   const note = page.getByRole("region", { name: /^WebGPU is not available/ });
@@ -17,7 +17,7 @@ test("without WebGPU the page says so and trains on the processor", async ({ vis
   expect(await adapterSha256(page)).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test("a page opened over plain http says how to open it", async ({ visit }) => {
+test("a page opened over plain http asks to be opened over https", async ({ visit }) => {
   const address = "10.1.2.3"; // not secure, other than 127.0.0.1
   const { page } = await visit({
     browserArguments: [...onProcessor, `--host-resolver-rules=MAP ${address} 127.0.0.1`],

@@ -1,6 +1,5 @@
-// What the shipped page cannot do even if it wanted to: talk to strangers, run foreign script, take
-// text for markup. And what it does not do: a word of the data set is nowhere but in the page and
-// its own storage.
+// Privacy: the built page cannot connect to other servers, run foreign scripts or treat text as
+// markup, and the data set appears only in the page and its own storage.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -22,7 +21,7 @@ const demoFolder = fileURLToPath(new URL("../../../public/demo/model/", import.m
 const tinyGguf = fileURLToPath(new URL("../../golden/gguf/tiny.gguf", import.meta.url));
 const recipe = { ...smallRecipe, maxSteps: 2, saveSteps: 1 };
 
-/** A server that nobody has chosen. */
+/** A server that the page must never contact. */
 let stranger: Server;
 let asked: string[];
 const strangerUrl = () => `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
@@ -37,12 +36,12 @@ test.beforeEach(async () => {
 });
 
 test.afterEach(async () => {
-  // the browser opens some ahead, and a server waits for them for a minute
+  // the browser opens connections in advance, and close() would wait a minute for them
   stranger.closeAllConnections();
   await new Promise((resolve) => stranger.close(resolve));
 });
 
-test("the browser refuses the page and its worker a connection to a stranger", async ({
+test("the browser refuses connections of the page and its worker to an unknown server", async ({
   visit,
 }) => {
   const { page } = await visit();
@@ -51,7 +50,7 @@ test("the browser refuses the page and its worker a connection to a stranger", a
   expect(page.workers().length).toBeGreaterThan(0);
   page.workers().forEach((worker) => scopes.push([worker.url(), worker]));
   for (const [name, scope] of scopes) {
-    // Each can reach what it may, so a refusal is not for want of a network.
+    // An allowed address is reached, so a refusal is not a missing network.
     expect(await reach(scope, `${siteUrl()}demo/model/config.json`), name).toEqual({ fetch: 200 });
     expect(await reach(scope, `${strangerUrl()}/from`), name).toEqual({ fetch: "TypeError" });
     expect(await reach(scope, "http://localhost:9/from"), name).toEqual({ fetch: "TypeError" });
@@ -67,7 +66,7 @@ test("the browser refuses the page and its worker a connection to a stranger", a
   expect(asked).toEqual([]);
 });
 
-test("no script runs but the page's own", async ({ visit }) => {
+test("the browser runs no script but the page's own", async ({ visit }) => {
   const { page } = await visit();
   await waitUntilReady(page);
   const tried = await page.evaluate(tryScripts);
@@ -86,13 +85,11 @@ test("no script runs but the page's own", async ({ visit }) => {
   }
 });
 
-/** Would tell of itself in three ways: an element, a variable, a request. */
+/** Markup that, if parsed, leaves an element, a variable and a request. */
 const markup = (mark: string) =>
   `<img src="${strangerUrl()}/${mark}" onerror="window.stolen=1"><script>window.stolen=1</script>`;
 
-test("text from a data set and a model file is text wherever the page shows it", async ({
-  visit,
-}) => {
+test("markup in a data set or a model file is shown as text", async ({ visit }) => {
   const { page, events } = await visit();
   const watch = watchForMarkup(page);
   await choose(page, { recipe: { ...recipe, maxLength: 128 } });
@@ -128,7 +125,9 @@ test("text from a data set and a model file is text wherever the page shows it",
   await watch.expectNone();
 });
 
-test("text of a hub is text, and requests go to the page and that hub alone", async ({ visit }) => {
+test("markup from a hub is shown as text, and requests go only to the page's server and that hub", async ({
+  visit,
+}) => {
   const hub = await openHubServer();
   try {
     const text = (file: string) => textFile(readFileSync(`${demoFolder}${file}`, "utf8"));
@@ -161,7 +160,7 @@ test("text of a hub is text, and requests go to the page and that hub alone", as
     const allowed = [siteUrl(), hub.endpoint, hub.bytesOrigin].map((url) => new URL(url).origin);
     expect(allowed).toEqual(expect.arrayContaining([...origins]));
     expect(origins.size).toBe(3);
-    // A hub on this machine is one of its names, not all of them.
+    // A hub on this machine is allowed by one host name, not by all of them.
     const other = strangerUrl().replace("127.0.0.1", "localhost");
     for (const scope of [page, ...page.workers()]) {
       expect(await reach(scope, other)).toEqual({ fetch: "TypeError" });
@@ -171,7 +170,7 @@ test("text of a hub is text, and requests go to the page and that hub alone", as
   }
 });
 
-test("a word of the data set is in no log, no address and no other origin's storage", async ({
+test("the data set is in no console log, no address and no other origin's storage", async ({
   visit,
 }) => {
   const { context, page, events } = await visit();
@@ -232,7 +231,7 @@ function watchOrigins(context: BrowserContext): Set<string> {
   return origins;
 }
 
-/** Sees elements, script and dialogs that only markup can have made. */
+/** Detects elements, scripts and dialogs that only parsed markup can create. */
 function watchForMarkup(page: Page) {
   const dialogs: string[] = [];
   page.on("dialog", (dialog) => {
@@ -250,7 +249,7 @@ function watchForMarkup(page: Page) {
   };
 }
 
-/** Runs in the page or in a worker. @returns the status, or the name of what was thrown */
+/** Runs in the page or in a worker. @returns the status, or the name of the error */
 async function reach(scope: Page | Worker, url: string): Promise<{ fetch: number | string }> {
   return await (scope as Page).evaluate(async (address) => {
     try {
@@ -281,7 +280,7 @@ async function openSocket(scope: Page | Worker, url: string): Promise<string> {
   );
 }
 
-/** Runs in the page: elements that load by themselves, and whether the policy stopped each. */
+/** Runs in the page: adds elements that load a URL. @returns whether the policy stopped each */
 async function loadFromElsewhere(url: string): Promise<Record<string, string>> {
   const violated = new Set<string>();
   addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
@@ -305,7 +304,7 @@ async function loadFromElsewhere(url: string): Promise<Record<string, string>> {
   return { img: whether("img-src"), script, iframe: whether("frame-src") };
 }
 
-/** Runs in the page: every way to run text, each of which is to fail. */
+/** Runs in the page: tries every way to run text as script, each of which must fail. */
 async function tryScripts(): Promise<Record<string, string>> {
   const scope = globalThis as unknown as Record<string, unknown>;
   const thrown = (action: () => unknown): string => {
@@ -318,7 +317,7 @@ async function tryScripts(): Promise<Record<string, string>> {
   };
   const settled = () => new Promise((resolve) => setTimeout(resolve, 300));
   const whether = (name: string) => (name in scope ? "run" : "not run");
-  // A debugger's evaluation may use eval; what a timer calls later may not.
+  // Playwright's evaluate may use eval; a callback of a timer may not.
   const inTimer = (action: () => unknown) =>
     new Promise<string>((resolve) =>
       setTimeout(() => {
@@ -327,7 +326,7 @@ async function tryScripts(): Promise<Record<string, string>> {
     );
   const tried: Record<string, string> = {
     eval: await inTimer(() => (0, eval)("1") as unknown),
-    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- what is to be refused
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- must be refused
     function: await inTimer(() => new Function("return 1")),
   };
   await inTimer(() => (setTimeout as (code: string) => unknown)("globalThis.byTimer = 1"));
@@ -373,8 +372,8 @@ function tryEval(): Promise<string> {
 }
 
 /**
- * The golden GGUF file with markup for its name and licence; each is longer by whole alignments, so
- * that all else stays.
+ * The golden GGUF file with markup as its name and licence. Each grows by a multiple of the
+ * alignment, so that the offsets stay valid.
  */
 function ggufNamed(): MadeFile {
   const renamed = [

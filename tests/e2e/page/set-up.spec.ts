@@ -1,10 +1,8 @@
-// The set-up says what it is doing and why it is not, and always offers a way on.
+// The set-up: what it says while it loads, and while it cannot.
 import { onProcessor } from "../support/faults.ts";
 import { expect, smallRecipe, start, test } from "../support/story.ts";
 
-test("the demo data can be asked for again after its first load was called off", async ({
-  visit,
-}) => {
+test("the demo data can be loaded after its first load was cancelled", async ({ visit }) => {
   const { page } = await visit({ browserArguments: onProcessor });
   await page.route("**/demo/data.jsonl", () => undefined); // never answered
   await page.reload();
@@ -16,7 +14,7 @@ test("the demo data can be asked for again after its first load was called off",
   await expect(data).toContainText("320 rows");
 });
 
-test("the models that train well are not planned during a run, and the page says so", async ({
+test("the recommended models are not checked during a run, and the page says so", async ({
   visit,
 }) => {
   const { page, events } = await visit({ browserArguments: onProcessor });

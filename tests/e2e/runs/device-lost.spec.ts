@@ -1,9 +1,13 @@
-// The GPU process dies under a run: once is mended at once, twice within two minutes is explained
-// and waited for.
+// A crash of the GPU process during a run: the first is recovered at once, a second within two
+// minutes after a countdown.
+import type { SessionEvent } from "../../../src/session/protocol.ts";
 import { crashGpu } from "../support/faults.ts";
 import { expect, start, stepsOf, test } from "../support/story.ts";
 
-test("a run comes back by itself when the GPU process dies", async ({ visit, undisturbed }) => {
+test("a run recovers to the same losses when the GPU process crashes", async ({
+  visit,
+  undisturbed,
+}) => {
   const { context, page, events } = await visit();
   await start(page);
   await events.waitForStep(3);
@@ -19,12 +23,12 @@ test("a run comes back by itself when the GPU process dies", async ({ visit, und
   await expect(log).toContainText(/Rebuilt the device at step [24].*\(the device was lost\)/);
 });
 
-test("a second death within two minutes is explained, counted down, and can be stopped", async ({
+test("a second GPU crash within two minutes is explained and counted down, and the run can be stopped", async ({
   visit,
 }) => {
   const { context, page, events } = await visit();
   await start(page);
-  // of step 2; a step is announced before
+  // the save of step 2, which follows the event of the step
   await events.wait("a save", ({ kind }) => kind === "saved");
   await crashGpu(context);
   await events.wait("the rebuilt device", ({ kind }) => kind === "rebuilt");
@@ -44,13 +48,11 @@ test("a second death within two minutes is explained, counted down, and can be s
   await expect(page.getByRole("button", { name: "Resume step 2" })).toBeEnabled();
 });
 
-type Event = Parameters<typeof stepsOf>[0][number];
-
-function isRecovering(event: Event): boolean {
+function isRecovering(event: SessionEvent): boolean {
   return event.kind === "run" && event.phase.name === "recovering";
 }
 
-function isBlocked(event: Event): boolean {
+function isBlocked(event: SessionEvent): boolean {
   return (
     event.kind === "run" &&
     event.phase.name === "recovering" &&

@@ -1,17 +1,17 @@
-// Faults of a run itself: numbers that are none, and no room to save. What was saved before stays.
+// Failing runs: a loss that is not finite, and storage that is full. Earlier checkpoints stay.
 import type { Page } from "@playwright/test";
 import { allTargetModules } from "../../../src/recipe/options.ts";
 import { onProcessor } from "../support/faults.ts";
 import { choose } from "../../../tools/support/page.ts";
 import { expect, siteUrl, smallRecipe, start, test } from "../support/story.ts";
 
-test("a run whose loss is no number stops at its last good step, and what keeps it from going on is told in sight", async ({
+test("a run whose loss is not finite stops at its last good step, and a refused resume is shown in view", async ({
   visit,
 }) => {
   const { page, events } = await visit();
-  // Without a second moment the step is the ratio of two gradients, which soon leaves the range of
-  // f32 where gate and up are multiplied. (A residual stream that is merely huge has a norm's scale
-  // of 0, so equal logits and a finite loss.)
+  // Without a second moment the update is a ratio of two gradients, which soon leaves the range of
+  // f32 in the product of gate and up. (A large residual stream alone is normalised away: its loss
+  // stays finite.)
   await start(page, {
     ...smallRecipe,
     targetModules: ["gate_proj", "up_proj"],
@@ -43,7 +43,7 @@ test("a run whose loss is no number stops at its last good step, and what keeps 
   await expect(refusal.getByRole("button", { name: "Take over the run" })).toBeInViewport();
 });
 
-test("a run goes on when the browser has no room, is not given up for another, and is saved when there is some", async ({
+test("a run continues when storage is full, blocks another start, and is saved once storage is free", async ({
   visit,
   undisturbed,
 }) => {
@@ -57,7 +57,7 @@ test("a run goes on when the browser has no room, is not given up for another, a
   const older = page.getByRole("button", { name: "Resume step 4" });
   await expect(older).toBeEnabled();
 
-  // Adapter and moments take 7.5 MB.
+  // Adapter and moments have 7.5 MB, more than the quota.
   const targetModules = [...allTargetModules];
   await start(page, { ...smallRecipe, targetModules, rank: 64, maxSteps: 3 });
   await events.waitForEnd();
@@ -73,7 +73,7 @@ test("a run goes on when the browser has no room, is not given up for another, a
   await expect(page.getByText("The last run is not saved. Save it first")).toBeVisible();
 
   await devTools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 2 ** 40 });
-  // Chrome holds on to what it had allowed for up to half a minute.
+  // Chrome caches the old quota for up to half a minute.
   const save = page.getByRole("button", { name: "Save the run" });
   await expect(async () => {
     if (await save.isVisible()) {

@@ -1,4 +1,5 @@
-// The main job: open, train, read the samples, take the files away; and nothing goes anywhere else.
+// The main task: open the page, train, read the samples, download the files; without requests to
+// other servers.
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import type { BrowserContext } from "@playwright/test";
@@ -13,12 +14,12 @@ const singleFiles = [
   "trainer_state.json",
 ];
 
-test("the demo trains, its loss falls, and the adapter comes out as files", async ({
+test("the demo trains, its held-out loss falls, and its adapter can be downloaded", async ({
   visit,
 }, testInfo) => {
   const { context, page, events } = await visit();
   const requests = watchRequests(context);
-  await page.reload(); // once more under watch
+  await page.reload(); // with the requests recorded
   await expect(page.getByRole("button", { name: /^Train the demo/ })).toBeEnabled();
 
   const recipe = { ...smallRecipe, batchSize: 2, warmupSteps: 0, learningRate: 2e-2 };
@@ -56,9 +57,9 @@ test("the demo trains, its loss falls, and the adapter comes out as files", asyn
   );
 });
 
-test("a data set is trained on without a network and is in no request", async ({ visit }) => {
+test("a data set trains without a network and appears in no request", async ({ visit }) => {
   const { context, page, events } = await visit();
-  await context.addInitScript(countOtherWaysOut);
+  await context.addInitScript(countOtherChannels);
   await page.reload();
   const requests = watchRequests(context);
   const canary = randomUUID();
@@ -76,7 +77,9 @@ test("a data set is trained on without a network and is in no request", async ({
   await page.getByRole("button", { name: "Start training" }).click();
   await events.waitForEnd();
   await expect(page.getByRole("link", { name: "adapter_model.safetensors" })).toBeVisible();
-  expect(await page.evaluate(() => (globalThis as unknown as WaysOut).waysOut)).toEqual([]);
+  expect(await page.evaluate(() => (globalThis as unknown as OtherChannels).otherChannels)).toEqual(
+    [],
+  );
   await context.setOffline(false);
   await page.reload();
   await choose(page, {});
@@ -88,22 +91,22 @@ test("a data set is trained on without a network and is in no request", async ({
   }
 });
 
-interface WaysOut {
-  waysOut: string[];
+interface OtherChannels {
+  otherChannels: string[];
 }
 
-/** What a content security policy does not stop. Runs in the page. */
-function countOtherWaysOut(): void {
-  const scope = globalThis as unknown as WaysOut & Record<string, unknown>;
-  scope.waysOut = [];
+/** Counts channels that no content security policy stops. Runs in the page. */
+function countOtherChannels(): void {
+  const scope = globalThis as unknown as OtherChannels & Record<string, unknown>;
+  scope.otherChannels = [];
   const count = (name: string) =>
     function () {
-      scope.waysOut.push(name);
+      scope.otherChannels.push(name);
     };
   scope["RTCPeerConnection"] = count("RTCPeerConnection");
   scope["open"] = count("open");
   navigator.sendBeacon = () => {
-    scope.waysOut.push("sendBeacon");
+    scope.otherChannels.push("sendBeacon");
     return true;
   };
 }
@@ -114,7 +117,7 @@ interface SeenRequest {
   body: string | null;
 }
 
-/** Every request of the browser but those that never leave it, and every WebSocket. */
+/** Records every network request and WebSocket of the browser. */
 function watchRequests(context: BrowserContext): SeenRequest[] {
   const seen: SeenRequest[] = [];
   context.on("request", (request) => {
@@ -128,7 +131,7 @@ function watchRequests(context: BrowserContext): SeenRequest[] {
   return seen;
 }
 
-/** The names a zip lists. */
+/** File names in a zip. */
 function zipNames(zip: Buffer): string[] {
   const names: string[] = [];
   // The central directory lists each file: signature, 42 bytes of fields, name.

@@ -1,12 +1,11 @@
-// Never grows: the bytes of the device and of the browser's GPU process stay where the first steps
-// put them.
+// Memory of a run: the device and the browser's GPU process do not grow after the first steps.
 import { processesOf, residentBytes } from "../../support/process-memory.ts";
 import { expect, smallRecipe, start, test } from "../support/story.ts";
 
 const steps = 300;
 const warmUpSteps = 40;
 
-test("300 steps leave the memory of the GPU process where it was", async ({ visit }) => {
+test("the memory of the GPU process is flat over 300 steps", async ({ visit }) => {
   test.skip(process.platform !== "linux", "process memory is read from /proc");
   const { context, page, events } = await visit();
   const browser = context.browser()!;

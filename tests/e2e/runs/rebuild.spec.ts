@@ -1,4 +1,4 @@
-// A planned rebuild of the device gives all memory back and changes no loss.
+// A scheduled rebuild of the device releases all its memory and changes no loss.
 import { expect, smallRecipe, start, stepsOf, test } from "../support/story.ts";
 
 test("a run that rebuilds its device every two steps has the same losses", async ({

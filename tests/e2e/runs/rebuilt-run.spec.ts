@@ -1,14 +1,14 @@
-// A run whose device is rebuilt every eight steps is the run in one piece, and leaves the GPU
-// process as large as it was. The full figures: ANNEAL_STEPS=1000 npx playwright test rebuilt-run
+// A long run with a rebuild every eight steps: the same losses as without, and flat memory.
+// Full figures: ANNEAL_STEPS=1000 npx playwright test rebuilt-run
 import { processesOf, residentBytes } from "../../support/process-memory.ts";
 import { expect, smallRecipe, start, stepsOf, test, type Visit } from "../support/story.ts";
 
 const steps = Number(process.env["ANNEAL_STEPS"] ?? 64);
 const every = 8;
-/** By then drivers have the caches that they keep. */
+/** Drivers have filled their caches by then. */
 const warmUpSteps = 40;
 
-test(`${steps} steps with a rebuild every ${every} give the curve of the run without, in flat memory`, async ({
+test(`a run of ${steps} steps with a rebuild every ${every} has the losses of one without, in flat memory`, async ({
   visit,
 }) => {
   test.skip(process.platform !== "linux", "process memory is read from /proc");
@@ -40,7 +40,7 @@ test(`${steps} steps with a rebuild every ${every} give the curve of the run wit
   expect(curve).toEqual(stepsOf(whole.events.all));
 });
 
-/** Resident bytes of the GPU process every eight steps, always as far from the last rebuild. */
+/** Resident bytes of the GPU process every eight steps, halfway between two rebuilds. */
 async function watchGpu({ context, events }: Visit): Promise<number[]> {
   const browser = context.browser();
   const [pid = 0] = browser === null ? [] : await processesOf(browser, "GPU");

@@ -1,9 +1,12 @@
-// The reference engine, chosen on the page: its bytes are planned anew, it trains, and it begins
-// where the compiled one does.
+// The reference engine, chosen on the page: it has its own memory plan and the same first losses as
+// the compiled engine.
 import { choose } from "../../../tools/support/page.ts";
 import { expect, smallRecipe, start, stepsOf, test } from "../support/story.ts";
 
-test("the reference engine is chosen and trains", async ({ visit, undisturbed }) => {
+test("the reference engine can be chosen and trains to the losses of the compiled engine", async ({
+  visit,
+  undisturbed,
+}) => {
   const { page, events } = await visit();
   const model = page.getByRole("region", { name: "Model", exact: true });
   const needed = async () => /Needs about [\d.]+ [kMG]B/.exec(await model.innerText())?.[0];

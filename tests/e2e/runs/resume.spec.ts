@@ -1,10 +1,13 @@
-// A run that was interrupted goes on as if nothing had happened: the same losses, bit for bit.
+// Interrupted runs resume to the same losses, bit for bit.
 import type { Page } from "@playwright/test";
 import { waitUntilReady } from "../../../tools/support/page.ts";
 import { crashBrowser } from "../support/faults.ts";
 import { adapterSha256, expect, start, stepsOf, test } from "../support/story.ts";
 
-test("a run goes on after the page is reloaded", async ({ visit, undisturbed }) => {
+test("a run resumes after a reload to the same losses and adapter", async ({
+  visit,
+  undisturbed,
+}) => {
   const { page, events } = await visit();
   await start(page);
   await events.waitForStep(3);
@@ -15,7 +18,7 @@ test("a run goes on after the page is reloaded", async ({ visit, undisturbed }) 
   expect(await adapterSha256(page)).toBe(undisturbed.adapterSha256);
 });
 
-test("a run stopped in one browser is resumed in a second, killed there and ends in a third", async ({
+test("a run stopped in one browser and killed in a second ends in a third with the same adapter", async ({
   visit,
   undisturbed,
 }) => {
@@ -24,7 +27,7 @@ test("a run stopped in one browser is resumed in a second, killed there and ends
   await first.events.waitForStep(1);
   await first.page.getByRole("button", { name: "Stop and save" }).click();
   const { phase } = await first.events.waitForEnd();
-  // steps go on until the button is heard
+  // more steps run until the stop arrives
   const stoppedAt = phase.name === "done" ? phase.step : NaN;
   await first.context.close();
 

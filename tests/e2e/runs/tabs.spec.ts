@@ -1,9 +1,9 @@
-// One run in one browser: a second tab is told about it and can look, but not train.
+// Several tabs: only one trains, and a second can take over its run.
 import { waitUntilReady } from "../../../tools/support/page.ts";
 import { onProcessor } from "../support/faults.ts";
 import { expect, openPage, smallRecipe, start, test } from "../support/story.ts";
 
-test("a second tab is told that a run is going on, and may train once the first is closed", async ({
+test("a second tab is refused a run while the first trains, and can train once the first is closed", async ({
   visit,
 }) => {
   const { context, page, events } = await visit({ browserArguments: onProcessor });
@@ -24,13 +24,13 @@ test("a second tab is told that a run is going on, and may train once the first 
   await expect(run.getByRole("alert")).toContainText("close that tab");
 
   const steps = events.of("step").length;
-  await events.waitForStep(steps + 1); // the first tab has not noticed
+  await events.waitForStep(steps + 1); // the first tab is unaffected
   await page.close();
   await second.getByRole("button", { name: "Start training" }).click();
   await secondEvents.waitForStep(1);
 });
 
-test("a second tab takes the run over, and the first one stops and saves nothing more", async ({
+test("a second tab takes over the run, and the first one stops and saves nothing more", async ({
   visit,
 }) => {
   const { context, page, events } = await visit({ browserArguments: onProcessor });

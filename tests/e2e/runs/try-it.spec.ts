@@ -1,11 +1,11 @@
-// "Try it": what stands side by side answers one prompt, from one model and one run.
+// "Try it": answers shown side by side are of one prompt, one model and one run.
 import type { Page } from "@playwright/test";
 import { waitUntilReady } from "../../../tools/support/page.ts";
 import { onProcessor } from "../support/faults.ts";
 import { demoModel } from "../support/made-files.ts";
 import { expect, smallRecipe, start, test } from "../support/story.ts";
 
-test("answers to another prompt, of another run or model are not shown beside new ones", async ({
+test("answers to another prompt, of another run or another model are not shown next to new ones", async ({
   visit,
 }) => {
   const { page, events } = await visit({ browserArguments: onProcessor });

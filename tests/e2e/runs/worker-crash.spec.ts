@@ -1,6 +1,6 @@
-// The session's worker dies under a run: the page notices within five seconds, says what is safe,
-// and one button goes on from there to the same end. One that hangs looks the same to the page, but
-// not even Playwright can close a browser with it.
+// A crash of the session's worker during a run: the page reports it within five seconds and one
+// button resumes from the checkpoint. A hanging worker looks the same to the page, but Playwright
+// cannot close a browser that has one.
 import type { Page } from "@playwright/test";
 import { onProcessor } from "../support/faults.ts";
 import { expect, smallRecipe, start, stepsOf, test } from "../support/story.ts";
@@ -8,16 +8,16 @@ import { expect, smallRecipe, start, stepsOf, test } from "../support/story.ts";
 const recipe = { ...smallRecipe, maxSteps: 40, saveSteps: 1 };
 
 for (const [what, breakIt] of [
-  ["is gone", "self.close()"],
-  ["throws", "setTimeout(() => { self.close(); throw new Error('made up') })"],
+  ["closes", "self.close()"],
+  ["throws", "setTimeout(() => { self.close(); throw new Error('injected') })"],
 ] as const) {
-  test(`a worker that ${what} is noticed and replaced, and the run goes on`, async ({ visit }) => {
+  test(`a worker that ${what} is reported and replaced, and the run resumes`, async ({ visit }) => {
     const { page, events } = await visit({ browserArguments: onProcessor });
     await start(page, recipe);
     await events.wait("a save", ({ kind }) => kind === "saved");
     void sessionWorker(page)
       .evaluate(breakIt)
-      .catch(() => null); // there is nobody to answer
+      .catch(() => null); // no worker is left to answer
     const note = page
       .getByRole("region", { name: "Run", exact: true })
       .getByRole("alert")
@@ -35,14 +35,14 @@ for (const [what, breakIt] of [
   });
 }
 
-test("a replaced worker that cannot go on shows nothing as loaded that it does not have", async ({
+test("a replaced worker that cannot resume shows no model and no data as loaded", async ({
   visit,
 }) => {
   const { page, events } = await visit({ browserArguments: onProcessor });
   await start(page, recipe);
   await events.wait("a save", ({ kind }) => kind === "saved");
   await page.evaluate(() => {
-    // as another tab would
+    // holds the lock of another tab
     void navigator.locks.request("anneal-run", () => new Promise(() => undefined));
   });
   void sessionWorker(page)
@@ -58,7 +58,7 @@ test("a replaced worker that cannot go on shows nothing as loaded that it does n
   await expect(page.getByText("Choose a model under 1.").first()).toBeVisible();
 });
 
-/** Begins as a blob; those of templates begin later. */
+/** The first worker; those of chat templates start later. */
 function sessionWorker(page: Page) {
   return page.workers()[0]!;
 }

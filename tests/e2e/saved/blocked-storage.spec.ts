@@ -1,10 +1,10 @@
-// A browser set to block site data: whatever the page cannot do then, it says so.
+// A browser that blocks site data: the page says what it cannot do.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onProcessor } from "../support/faults.ts";
 import { expect, test } from "../support/story.ts";
 
-test("where site data is blocked the page is there and says what is missing", async ({
+test("a page with blocked site data opens and says what does not work", async ({
   profile,
   visit,
 }) => {

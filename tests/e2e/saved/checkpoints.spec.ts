@@ -1,15 +1,15 @@
-// When a run is saved, what is kept of it, and what can be done with it.
+// Checkpoints: when they are saved, which are kept, and their actions.
 import { mkdirSync, readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
 import { download, type EventLog } from "../../../tools/support/page.ts";
 import { onProcessor } from "../support/faults.ts";
 import { expect, smallRecipe, start, test } from "../support/story.ts";
 
-test("pausing, hiding and stopping save; the newest three and the best are kept", async ({
+test("a run is saved when it is paused, hidden or stopped, and keeps its newest three checkpoints and the best", async ({
   visit,
 }, testInfo) => {
   const { page, events } = await visit({ browserArguments: onProcessor });
-  // The learning rate is so high that the first saved step, which had none yet, stays the best.
+  // The warm-up makes step 1 with learning rate 0; later steps diverge, so step 1 stays the best.
   await start(page, {
     ...smallRecipe,
     batchSize: 4,
@@ -70,7 +70,7 @@ test("pausing, hiding and stopping save; the newest three and the best are kept"
   await expect(listed).toHaveCount(kept.length - 1);
 });
 
-/** Headless Chromium never reports a page as hidden, so the page is told. */
+/** Headless Chromium never reports a page as hidden, so the property is overridden. */
 async function hide(page: Page): Promise<void> {
   await page.evaluate(() => {
     Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
@@ -79,7 +79,7 @@ async function hide(page: Page): Promise<void> {
   });
 }
 
-/** The step of the run's so many-th save. */
+/** Waits for the save number `count` of the run. @returns its step */
 async function waitForSave(events: EventLog, count: number, reason: string): Promise<number> {
   await events.wait(`save ${count}`, () => events.of("saved").length >= count);
   const saved = events.of("saved")[count - 1]!;

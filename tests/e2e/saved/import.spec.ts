@@ -1,8 +1,8 @@
-// A checkpoint file carries the whole run to another browser.
+// A checkpoint file moves a whole run to another browser.
 import { choose } from "../../../tools/support/page.ts";
 import { adapterSha256, expect, stepsOf, test } from "../support/story.ts";
 
-test("a downloaded checkpoint is imported into a fresh browser and goes on to the end", async ({
+test("a downloaded checkpoint resumes in another browser to the same losses and adapter", async ({
   visit,
   undisturbed,
 }) => {

@@ -1,8 +1,7 @@
-// The browser's database is cleared under a saved run: the page says so instead of showing an empty
-// list.
+// A deleted database: the page reports the data loss instead of an empty list.
 import { expect, start, test } from "../support/story.ts";
 
-test("a cleared database is told of, once", async ({ visit }) => {
+test("a deleted database is reported as a data loss until it is dismissed", async ({ visit }) => {
   const { page, events } = await visit();
   await start(page);
   await events.waitForEnd();

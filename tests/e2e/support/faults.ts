@@ -1,22 +1,22 @@
-// Browsers that lack something, and faults put into a running browser through the DevTools
+// Browsers without WebGPU, and crashes injected into a running browser through the DevTools
 // protocol.
 import type { BrowserContext } from "@playwright/test";
 import { browserArguments } from "../../../tools/support/browser.ts";
 
 /**
- * As Chromium comes on a machine without a graphics card: requestAdapter() answers null and the
- * page computes in WASM. Steps take a tenth of what they take on a software GPU.
+ * Arguments of a browser without a GPU: requestAdapter() resolves to null and the page trains in
+ * WASM, ten times faster than on a software GPU.
  */
 export const onProcessor = browserArguments.filter((argument) => !argument.includes("webgpu"));
 
-/** The GPU process dies as at a driver fault; every device of the browser is lost. */
+/** Crashes the GPU process, as a driver fault does: every device of the browser is lost. */
 export async function crashGpu(context: BrowserContext): Promise<void> {
   const session = await context.browser()!.newBrowserCDPSession();
-  // The answer may be lost with the process.
+  // The answer can be lost with the process.
   await session.send("Browser.crashGpuProcess").catch(() => null);
 }
 
-/** The browser dies without a chance to write anything. */
+/** Crashes the browser, without time to write anything. */
 export async function crashBrowser(context: BrowserContext): Promise<void> {
   const gone = new Promise((resolve) => context.once("close", resolve));
   const session = await context.browser()!.newBrowserCDPSession();

@@ -1,4 +1,4 @@
-// Files made in memory: data sets, and the demo model with something changed.
+// Files made in memory: data sets, and the demo model with changes.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { encodeSafetensors, type TensorData } from "../../../src/formats/safetensors-write.ts";
@@ -13,7 +13,7 @@ const modelNames = [
   "model.safetensors",
 ];
 
-/** The demo model's files, some of them replaced, or left out with null. */
+/** The files of the demo model, each replaced by its change; null omits it. */
 export function demoModel(changes: Record<string, string | Uint8Array | null> = {}): MadeFile[] {
   return modelNames.flatMap((name) => {
     const change = changes[name];
@@ -30,7 +30,7 @@ export function demoWeights(): Buffer {
   return readFileSync(`${modelFolder}model.safetensors`);
 }
 
-/** The demo model's weights with the tensors changed. */
+/** The weights of the demo model with changed tensors. */
 export function changedWeights(change: (tensors: TensorData[]) => TensorData[]): Uint8Array {
   const file = demoWeights();
   const headerEnd = 8 + Number(file.readBigUInt64LE(0));
@@ -61,7 +61,7 @@ interface Entry {
   data_offsets: [number, number];
 }
 
-/** A data set of one JSON object on each line. */
+/** A JSONL data set. */
 export function jsonl(rows: readonly object[], name = "own.jsonl"): MadeFile {
   return madeFile(name, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 }

@@ -1,5 +1,5 @@
-// What every story needs: browsers on kept profiles with the page open, a small recipe, and the run
-// that nothing disturbed.
+// Fixtures of the stories: browsers on profiles with the page open, a small recipe, and the figures
+// of an undisturbed run.
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,10 +12,7 @@ import type { SessionEvent } from "../../../src/session/protocol.ts";
 
 export { expect } from "@playwright/test";
 
-/**
- * Steps take about a second on a software GPU; dropout makes a resumed run show a wrong random
- * state.
- */
+/** A step takes about a second on a software GPU. Dropout reveals a wrong random state. */
 export const smallRecipe = {
   rank: 4,
   alpha: 8,
@@ -42,18 +39,18 @@ export interface VisitOptions {
 }
 
 interface Stories {
-  /** An empty profile of this story. */
+  /** Folder of a new browser profile. */
   profile: string;
   /** Starts a browser on the profile and opens the page. */
   visit: (options?: VisitOptions) => Promise<Visit>;
 }
 
-/** One run of smallRecipe from its first step to its last. */
+/** Figures of one uninterrupted run of smallRecipe. */
 export interface Undisturbed {
   steps: StepFigures[];
-  /** SHA-256 of the trained adapter's file. */
+  /** SHA-256 of the file of the trained adapter. */
   adapterSha256: string;
-  /** Path of the checkpoint of step 4. */
+  /** Path of the checkpoint file of step 4. */
   checkpoint: string;
 }
 
@@ -106,7 +103,7 @@ async function openBrowser({
   return { context, page, events: await openPage(page) };
 }
 
-/** Opens the page in a tab and follows its events. */
+/** Opens the page in a tab and records its events. */
 export async function openPage(page: Page): Promise<EventLog> {
   page.setDefaultTimeout(60_000);
   const events = await EventLog.attach(page);
@@ -118,7 +115,7 @@ export function siteUrl(): string {
   return process.env["ANNEAL_URL"] ?? "";
 }
 
-/** Starts a run without the samples before and after, which would take as long as the steps. */
+/** Starts a run without samples, which would take as long as the steps. */
 export async function start(page: Page, recipe: Partial<Recipe> = smallRecipe): Promise<void> {
   await choose(page, { recipe });
   await page.getByRole("tab", { name: "Samples" }).click();
@@ -132,7 +129,7 @@ export interface StepFigures {
   gradNorm: number;
 }
 
-/** Loss and gradient norm of each step; of a step made again after a rollback the last. */
+/** Loss and gradient norm of each step; the last ones of a repeated step. */
 export function stepsOf(events: readonly SessionEvent[]): StepFigures[] {
   const figures = new Map<number, StepFigures>();
   for (const event of events) {
@@ -144,7 +141,7 @@ export function stepsOf(events: readonly SessionEvent[]): StepFigures[] {
   return [...figures.values()].sort((a, b) => a.step - b.step);
 }
 
-/** SHA-256 of the adapter that the page offers for download. */
+/** SHA-256 of the adapter file that the page offers for download. */
 export async function adapterSha256(page: Page): Promise<string> {
   const folder = newFolder();
   const path = join(folder, "adapter_model.safetensors");
