@@ -1,0 +1,83 @@
+// Pins the compiled engine's programs: each dispatch with its grid and the tensors it binds, for a
+// tiny model of each architecture. `npx vitest run -u` accepts an intended change: read its diff.
+import { expect, test } from "vitest";
+import { designRun, type DesignOptions } from "../../../../src/engine/webgpu/design.ts";
+import type { Dispatch, Program, View } from "../../../../src/gpu/plan.ts";
+import type { LayerKind, ModelConfig } from "../../../../src/model/config/model-config.ts";
+import { targetModulesOf } from "../../../../src/model/tensors.ts";
+import { weightShapes } from "../../../../src/model/weights/weight-store.ts";
+import { madeUpConfig } from "../../../support/made-up-model.ts";
+
+const full: LayerKind = { isSliding: false, hasRope: true };
+const sliding: LayerKind = { isSliding: true, hasRope: true };
+const withoutRope: LayerKind = { isSliding: false, hasRope: false };
+const gemma: Partial<ModelConfig> = {
+  hasSandwichNorms: true,
+  normOffset: 1,
+  activation: "gelu-tanh",
+  embeddingScale: Math.sqrt(32),
+  slidingWindow: 6,
+  layers: [sliding, full],
+};
+
+interface Given {
+  targets?: string[];
+  dropout?: number;
+  keptLayers?: number;
+  hasObjective?: boolean;
+}
+
+const cases: [name: string, model: Partial<ModelConfig>, given: Given][] = [
+  ["llama", {}, {}],
+  ["llama-objective", {}, { hasObjective: true, targets: ["o_proj"] }],
+  ["mistral", { slidingWindow: 7, layers: [sliding, sliding], tieWordEmbeddings: false }, {}],
+  ["qwen2", { hasQkvBias: true }, { targets: ["q_proj", "v_proj"] }],
+  ["qwen3", { hasQkNorm: true, headDim: 16 }, { dropout: 0.2 }],
+  ["smollm3", { layers: [withoutRope, full] }, { targets: ["down_proj"], keptLayers: 0 }],
+  ["gemma2", { ...gemma, attentionSoftcap: 2, logitSoftcap: 3 }, { keptLayers: 2 }],
+  ["gemma3", { ...gemma, hasQkNorm: true, slidingRope: { theta: 100, scaling: null } }, {}],
+  ["phi3", { isFused: true }, { dropout: 0.2, keptLayers: 0 }],
+];
+
+test.each(cases)(
+  "the training pass of a tiny %s model is the pinned one",
+  async (name, ...rest) => {
+    const { training } = designOf(...rest);
+    await expect(listing(training)).toMatchFileSnapshot(`programs/${name}.txt`);
+  },
+);
+
+test("the other programs of a tiny Gemma 2 are the pinned ones", async () => {
+  const { evaluation, update, generation } = designOf({ ...gemma, logitSoftcap: 3 }, {});
+  const { adapted, base } = generation;
+  const programs = [evaluation, update, adapted.prefill, adapted.decode, base.decode];
+  await expect(programs.map(listing).join("\n")).toMatchFileSnapshot("programs/others.txt");
+});
+
+function designOf(model: Partial<ModelConfig>, given: Given) {
+  const config = madeUpConfig({ numKeyValueHeads: 2, ...model });
+  const { targets = targetModulesOf(config), dropout = 0, keptLayers = 1, hasObjective } = given;
+  const options: DesignOptions = {
+    config,
+    lora: { rank: 4, alpha: 8, dropout, targetModules: targets },
+    shape: { rows: 2, length: 12 },
+    weightShapes: weightShapes(config, { format: "f32" }),
+    ...(hasObjective && { hasObjective }),
+  };
+  return designRun(options, { rowsPerPass: 2, keptLayers });
+}
+
+function listing({ name, dispatches }: Program): string {
+  return [`${name}: ${dispatches.length} dispatches`, ...dispatches.map(line), ""].join("\n");
+}
+
+/** The kernel, its grid, and each binding with its bytes; layers as numbers for short. */
+function line({ kernel, grid, views }: Dispatch): string {
+  const bindings = views.map(bound).join(", ").replaceAll("model.layers.", "");
+  return `  ${kernel.name} ${grid.join("x")} | ${bindings}`;
+}
+
+function bound({ tensor, offsetBytes, sizeBytes }: View): string {
+  const part = sizeBytes === tensor.sizeBytes ? "" : ` from ${offsetBytes}`;
+  return `${tensor.label} ${sizeBytes}${part}`;
+}
