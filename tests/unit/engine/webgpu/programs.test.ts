@@ -5,7 +5,7 @@ import { designRun, type DesignOptions } from "../../../../src/engine/webgpu/des
 import type { Dispatch, Program, View } from "../../../../src/gpu/plan.ts";
 import type { LayerKind, ModelConfig } from "../../../../src/model/config/model-config.ts";
 import { targetModulesOf } from "../../../../src/model/tensors.ts";
-import { weightShapes } from "../../../../src/model/weights/weight-store.ts";
+import { weightShapes } from "../../../../src/model/weights/store.ts";
 import { madeUpConfig } from "../../../support/made-up-model.ts";
 
 const full: LayerKind = { isSliding: false, hasRope: true };
