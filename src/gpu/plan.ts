@@ -42,6 +42,8 @@ export interface Dispatch {
 export interface Program {
   readonly name: string;
   readonly dispatches: readonly Dispatch[];
+  /** Named places: for each the index of the dispatch that begins it. */
+  readonly marks?: Readonly<Record<string, number>>;
 }
 
 /** A tensor that lives from its first use in a program to its last. @param elements of 4 bytes */

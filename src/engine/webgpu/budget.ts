@@ -3,6 +3,7 @@ import { uniformBytes } from "../../gpu/memory.ts";
 import { planMemory } from "../../gpu/memory-planner.ts";
 import type { Program, Tensor } from "../../gpu/plan.ts";
 import { readbackBytes } from "../../gpu/submitter.ts";
+import { invariant } from "../../util/assert.ts";
 import { designer, type Design, type DesignOptions, type MemoryChoice } from "./design.ts";
 import { tfjsBytes } from "./exchange.ts";
 
@@ -54,13 +55,13 @@ function totalOf({ programs, model, exchange }: Design): number {
 }
 
 /**
- * Bytes alive when forward turns into backward: what was kept, and the gradient that has just
- * begun.
+ * Bytes alive where backward begins: what the layers keep for it, and the output of the last one.
  */
-function peakOfKept({ dispatches }: Program): number {
-  const turn = dispatches.findIndex(({ kernel }) => kernel.name === "clear");
-  const before = new Set(tensorsOf(dispatches.slice(0, turn)));
-  const after = new Set(tensorsOf(dispatches.slice(turn)));
+function peakOfKept({ name, dispatches, marks }: Program): number {
+  const boundary = marks?.["backward"];
+  invariant(boundary !== undefined, `${name} does not mark where backward begins`);
+  const before = new Set(tensorsOf(dispatches.slice(0, boundary)));
+  const after = new Set(tensorsOf(dispatches.slice(boundary)));
   return [...before]
     .filter((tensor) => after.has(tensor) && tensor.home === "arena")
     .reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0);

@@ -6,16 +6,10 @@ import type { WeightShape } from "../../model/weight-format/format.ts";
 import type { BatchShape } from "../contract.ts";
 import { BatchTables } from "./batch-tables.ts";
 import { describeExchange, type Exchange } from "./exchange.ts";
+import { generationPass, generationState, type GenerationState } from "./generation-pass.ts";
 import { chunkRowsOf } from "./layers/head.ts";
 import { describeModelTensors, type ModelTensors } from "./model-tensors.ts";
-import {
-  evaluationPass,
-  generationPass,
-  generationState,
-  trainingPass,
-  updatePass,
-  type GenerationState,
-} from "./programs.ts";
+import { evaluationPass, trainingPass, updatePass } from "./programs.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** Choices that trade speed for memory; none changes what is learned. */

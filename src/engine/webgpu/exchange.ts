@@ -1,9 +1,9 @@
 // What a training pass and an objective in tfjs ops hand to each other. All of it lies in buffers
 // of its own, because a tensor of tfjs begins where its buffer does.
-import { persistent, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+import { persistent, type Tensor } from "../../gpu/plan.ts";
 import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
 import { lossInputs } from "../../kernels/loss-inputs/kernel.ts";
-import type { BatchTables } from "./batch-tables.ts";
+import type { Recorder } from "./recorder.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** A point of the pass at which the logits of a chunk are there and their gradient is wanted. */
@@ -56,14 +56,14 @@ export function tfjsBytes({ pauses }: Exchange, { vocabSize, logitSoftcap }: Mod
   return [...sizes].reduce((sum, count) => sum + tensors * count * stride * 4, 0);
 }
 
-/** Ends the part of a pass before a pause. */
+/** Records the objective's inputs and ends the part of the pass before its pause. */
 export function pauseForChunk(
+  recorder: Recorder,
   { classes, weights, scale, pauses }: Exchange,
-  tables: BatchTables,
   { first, count }: Pick<Pause, "first" | "count">,
-  out: Dispatch[],
 ): void {
-  const targets = tables.view("targets");
-  out.push(lossInputs({ firstRow: first, rows: count }, { targets, classes, weights, scale }));
-  pauses.push({ after: out.length, first, count });
+  const targets = recorder.tables.view("targets");
+  const tensors = { targets, classes, weights, scale };
+  recorder.push(lossInputs({ firstRow: first, rows: count }, tensors));
+  pauses.push({ after: recorder.length, first, count });
 }

@@ -7,15 +7,10 @@ import {
   describeModelTensors,
   type ModelTensors,
 } from "../../../src/engine/webgpu/model-tensors.ts";
+import { adapterOnly, Recorder } from "../../../src/engine/webgpu/recorder.ts";
 import { weightShapes } from "../../../src/model/weights/store.ts";
 import { openGpuMachine } from "../../../src/gpu/gpu-machine.ts";
-import {
-  persistent,
-  scratch,
-  type Dispatch,
-  type Program,
-  type Tensor,
-} from "../../../src/gpu/plan.ts";
+import { persistent, type Program, type Tensor } from "../../../src/gpu/plan.ts";
 import { Runner } from "../../../src/gpu/runner.ts";
 import { linear } from "../../../src/kernels/matmul/kernel.ts";
 import { defaultTiles } from "../../../src/kernels/matmul/tile.ts";
@@ -107,15 +102,13 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Bl
 }
 
 function blockProgram(model: ModelTensors, tables: BatchTables, x: Tensor, loss: Tensor): Program {
-  const out: Dispatch[] = [];
-  const elements = tables.tokens * model.config.hiddenSize;
-  const mode = { hasAdapter: true, hasDropout: false };
-  const call = { model, tables, mode, layer: 0, input: x };
-  const { trace, output: y } = forwardLayer(call, out);
-  const dx = scratch("dx", elements);
-  out.push(...meanSquare(elements, { y, dy: dx, loss }));
-  backwardLayer({ model, tables, layer: 0, trace, dx, needsInput: false }, out);
-  return { name: "block", dispatches: out };
+  const recorder = new Recorder(model, tables, adapterOnly);
+  const { trace, output: y } = forwardLayer(recorder, { layer: 0, input: x });
+  const { hiddenSize } = model.config;
+  const dx = recorder.activation("dx", hiddenSize);
+  recorder.push(...meanSquare(tables.tokens * hiddenSize, { y, dy: dx, loss }));
+  backwardLayer(recorder, { layer: 0, trace, dx, needsInput: false });
+  return recorder.finish("block");
 }
 
 function flatAdapter({ adapter }: ModelTensors, { adapter: given }: BlockInputs) {

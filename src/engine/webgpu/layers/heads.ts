@@ -1,12 +1,13 @@
 // Queries and keys between their projections and attention: normed head by head where the model
-// has such norms, then rotated by position (RoPE); and the gradients backward.
-import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
+// has such norms, then rotated by position (RoPE, Su et al. 2021, arXiv:2104.09864); and backward.
+import { scratch, type Tensor } from "../../../gpu/plan.ts";
 import { rope, ropeBackward } from "../../../kernels/rope/kernel.ts";
 import { attentionFactor } from "../../../model/config/rope-frequencies.ts";
-import type { BatchTables } from "../batch-tables.ts";
-import { rotationOf, type ModelTensors } from "../model-tensors.ts";
-import { backwardNorm, forwardNorm } from "./norm.ts";
-import { moduleOf } from "./projection.ts";
+import type { ModelConfig } from "../../../model/config/model-config.ts";
+import { rotationOf } from "../model-tensors.ts";
+import type { Recorder } from "../recorder.ts";
+import { moduleOf } from "./layer-shape.ts";
+import { backwardNorm, forwardNorm, type NormCall } from "./norm.ts";
 
 /** Each [tokens, its heads * headDim]. */
 export interface Heads {
@@ -19,83 +20,80 @@ export interface PreparedHeads extends Heads {
   scales: Heads | null;
 }
 
-export interface HeadsCall {
-  model: ModelTensors;
-  tables: BatchTables;
-  layer: number;
-}
-
 /**
- * What attention takes. Heads that are normed are new tensors, and may be made again from the
- * projections, to the same bits; others are rotated in place.
+ * The heads that attention reads. Normed heads are new tensors, which may be recomputed from the
+ * projections to the same bits; others are rotated in place.
  */
-export function prepareHeads(call: HeadsCall, projected: Heads, out: Dispatch[]): PreparedHeads {
-  const heads = call.model.config.hasQkNorm
-    ? normed(call, projected, out)
+export function prepareHeads(recorder: Recorder, layer: number, projected: Heads): PreparedHeads {
+  const heads = recorder.config.hasQkNorm
+    ? normed(recorder, layer, projected)
     : { ...projected, scales: null };
-  rotate(call, heads, rope, out);
+  rotate(recorder, layer, heads, rope);
   return heads;
 }
 
-/** From the gradients of what attention took, which it spends, to those of the projections. */
-export function backThroughHeads(
-  call: HeadsCall,
-  projected: Heads,
-  scales: Heads | null,
-  gradients: Heads,
-  out: Dispatch[],
+export interface HeadsBackward {
+  projected: Heads;
+  /** Of the prepared heads. */
+  scales: Heads | null;
+  /** Of the prepared heads; overwritten. */
+  gradients: Heads;
+}
+
+/** @returns the gradients of the projections */
+export function backwardPrepare(
+  recorder: Recorder,
+  layer: number,
+  { projected, scales, gradients }: HeadsBackward,
 ): Heads {
-  rotate(call, gradients, ropeBackward, out);
+  rotate(recorder, layer, gradients, ropeBackward);
   if (scales === null) {
     return gradients;
   }
-  const back = (kind: keyof Heads): Tensor => {
-    const norm = headNorm(call, kind, projected[kind]);
+  const throughNorm = (kind: keyof Heads): Tensor => {
+    const norm = headNorm(recorder, layer, kind, projected[kind]);
     const dx = scratch(`${norm.name} gradient`, norm.rows * norm.width);
     const tensors = { rstd: scales[kind], dy: gradients[kind], dx, accumulates: false };
-    backwardNorm(call.model, norm, tensors, out);
+    backwardNorm(recorder, norm, tensors);
     return dx;
   };
-  return { query: back("query"), key: back("key") };
+  return { query: throughNorm("query"), key: throughNorm("key") };
 }
 
-function normed(call: HeadsCall, projected: Heads, out: Dispatch[]): PreparedHeads {
+function normed(recorder: Recorder, layer: number, projected: Heads): PreparedHeads {
   const norm = (kind: keyof Heads) =>
-    forwardNorm(call.model, headNorm(call, kind, projected[kind]), out);
+    forwardNorm(recorder, headNorm(recorder, layer, kind, projected[kind]));
   const [query, key] = [norm("query"), norm("key")];
   return { query: query.y, key: key.y, scales: { query: query.rstd, key: key.rstd } };
 }
 
-function headNorm({ model, tables, layer }: HeadsCall, kind: keyof Heads, x: Tensor) {
-  const { headDim: width } = model.config;
+function headNorm(
+  { config, tokens }: Recorder,
+  layer: number,
+  kind: keyof Heads,
+  x: Tensor,
+): NormCall {
   const name = kind === "query" ? "self_attn.q_norm" : "self_attn.k_norm";
-  return { name: moduleOf(layer, name), x, rows: tables.tokens * countOf(model, kind), width };
+  const rows = tokens * countOf(config, kind);
+  return { name: moduleOf(layer, name), x, rows, width: config.headDim };
 }
 
-function rotate(
-  { model, tables, layer }: HeadsCall,
-  heads: Heads,
-  kernel: typeof rope,
-  out: Dispatch[],
-): void {
+function rotate(recorder: Recorder, layer: number, heads: Heads, kernel: typeof rope): void {
+  const { model, config, tables } = recorder;
   const rotation = rotationOf(model, layer);
   if (rotation === null) {
     return;
   }
   const { cosSin } = rotation;
   const positions = tables.view("positions");
-  const shape = {
-    rows: tables.tokens,
-    headDim: model.config.headDim,
-    scale: attentionFactor(rotation.rope),
-  };
+  const scale = attentionFactor(rotation.rope);
+  const shape = { rows: tables.tokens, headDim: config.headDim, scale };
   for (const kind of ["query", "key"] as const) {
-    out.push(
-      kernel({ ...shape, heads: countOf(model, kind) }, { x: heads[kind], positions, cosSin }),
-    );
+    const tensors = { x: heads[kind], positions, cosSin };
+    recorder.push(kernel({ ...shape, heads: countOf(config, kind) }, tensors));
   }
 }
 
-function countOf({ config }: ModelTensors, kind: keyof Heads): number {
+function countOf(config: ModelConfig, kind: keyof Heads): number {
   return kind === "query" ? config.numAttentionHeads : config.numKeyValueHeads;
 }

@@ -1,26 +1,33 @@
-// One decoder layer backward: adapter gradients, and the gradient of the residual stream, in place
-// from top to bottom.
-import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
+// One decoder layer backward. With m = x + attn(norm1(x)) and y = m + mlp(norm2(m)):
+//
+//   dm = dy + norm2'(m) mlp'(norm2(m)) dy        backwardMlp
+//   dx = dm + norm1'(x) attn'(norm1(x)) dm       backwardAttention
+//
+// One tensor holds dy, dm and dx in turn: each branch reads it, then adds its own part. Models with
+// sandwich norms (Gemma) send what a branch reads through the norm at its end (branch.ts).
+// Each step below names the formula it records; those of the kernels are in their headers.
+import type { Tensor } from "../../../gpu/plan.ts";
 import { attentionBackward } from "../../../kernels/attention/kernel.ts";
 import { gatedMlpBackward } from "../../../kernels/gated-mlp/kernel.ts";
-import type { BatchTables } from "../batch-tables.ts";
-import { backThroughHeads, prepareHeads } from "./heads.ts";
-import { activation, normedInput, type BranchNorm, type LayerTrace } from "./layer-forward.ts";
+import type { Recorder } from "../recorder.ts";
+import { backwardBranch } from "./branch.ts";
+import { backwardPrepare, prepareHeads } from "./heads.ts";
+import { recordActivation, type LayerTrace } from "./layer-forward.ts";
 import {
   attentionShape,
   gateProjections,
   headProjections,
   isSliding,
+  moduleOf,
   normsOf,
   widthsOf,
+  type Projection,
 } from "./layer-shape.ts";
-import type { ModelTensors } from "../model-tensors.ts";
-import { backwardNorm } from "./norm.ts";
-import { backLinear, backProject, moduleOf } from "./projection.ts";
+import { backwardLinear } from "./linear.ts";
+import { backwardNorm, forwardNorm, streamNorm } from "./norm.ts";
+import { backwardProject, type Projected } from "./projection.ts";
 
 export interface LayerBackward {
-  model: ModelTensors;
-  tables: BatchTables;
   layer: number;
   trace: LayerTrace;
   /** [tokens, hidden]: gradient of the layer's output; becomes that of its input. */
@@ -29,67 +36,105 @@ export interface LayerBackward {
   needsInput: boolean;
 }
 
-export function backwardLayer(call: LayerBackward, out: Dispatch[]): void {
-  const { model, layer, needsInput } = call;
-  const learns = (path: string) => model.adapter.targets.has(moduleOf(layer, path));
-  const needsHeads = needsInput || headProjections(model.config).some(({ path }) => learns(path));
+/**
+ * Adds the adapter gradients of the layer and turns dx from the gradient of its output into that of
+ * its input. Stops early below the lowest adapter: nothing there learns.
+ */
+export function backwardLayer(recorder: Recorder, call: LayerBackward): void {
+  const { layer, needsInput } = call;
+  const learns = (path: string) => recorder.target(moduleOf(layer, path)) !== undefined;
+  const needsHeads =
+    needsInput || headProjections(recorder.config).some(({ path }) => learns(path));
   const needsAttention = needsHeads || learns("self_attn.o_proj");
-  backwardMlp(call, needsAttention, out);
+  backwardMlp(recorder, call, needsAttention);
   if (needsAttention) {
-    backwardAttention(call, needsHeads, out);
+    backwardAttention(recorder, call, needsHeads);
   }
 }
 
-/** @param needsInput whether dx is to become the gradient of `middle` */
-function backwardMlp(call: LayerBackward, needsInput: boolean, out: Dispatch[]): void {
-  const { model, tables, layer, trace } = call;
-  const { intermediateSize: width, activation: gateFunction } = model.config;
-  const { linears, gate, up, middle, rstd2 } = trace;
-  const { beforeMlp, afterMlp } = normsOf(model.config);
-  const dAct = scratch(`layer ${layer} d activation`, tables.tokens * width);
-  const dBranch = gradientOfBranch(call, afterMlp, trace.afterMlp, out);
-  const act = activation(linears, trace, out);
-  const flow = { tensor: dAct, accumulates: false };
-  backLinear(linears, { path: "mlp.down_proj", x: act, dy: dBranch, dx: flow }, out);
-  out.push(gatedMlpBackward(gateFunction, { rows: tables.tokens, width }, { dAct, gate, up }));
-  const input = { norm: beforeMlp, x: middle, rstd: rstd2 };
-  backwardInput(call, gateProjections(model.config), input, [gate, up], needsInput, out);
+/** @param needsMiddle whether dx is to become the gradient of `middle` */
+function backwardMlp(recorder: Recorder, call: LayerBackward, needsMiddle: boolean): void {
+  const { config, tokens: rows } = recorder;
+  const { layer, trace, dx } = call;
+  const { gate, up, mlpBranch } = trace;
+  const { beforeMlp, afterMlp } = normsOf(config);
+  const { intermediateSize: width, activation } = config;
+  const dAct = recorder.activation(`layer ${layer} d activation`, width);
+
+  // d(act) = dy W_down, with act = f(gate) * up recomputed for the adapter's gradient.
+  const dy = backwardBranch(recorder, { layer, norm: afterMlp, trace: mlpBranch, dx });
+  const act = recordActivation(recorder, layer, trace);
+  backwardLinear(recorder, {
+    module: moduleOf(layer, "mlp.down_proj"),
+    x: act,
+    h: mlpBranch.h,
+    dy,
+    dx: { tensor: dAct, accumulates: false },
+  });
+  // d(gate) = d(act) * up * f'(gate) and d(up) = d(act) * f(gate), in the place of gate and up.
+  recorder.push(gatedMlpBackward(activation, { rows, width }, { dAct, gate, up }));
+  // dx += norm2'(m) (d(gate) W_gate + d(up) W_up).
+  backwardInput(recorder, call, {
+    projections: gateProjections(config),
+    inner: trace.gateInner,
+    gradients: [gate, up],
+    norm: beforeMlp,
+    x: trace.middle,
+    rstd: trace.rstd2,
+    needsInput: needsMiddle,
+  });
 }
 
-/** @param needsHeads whether the gradient goes on past the output projection */
-function backwardAttention(call: LayerBackward, needsHeads: boolean, out: Dispatch[]): void {
-  const { model, tables, layer, trace, needsInput } = call;
-  const { config } = model;
+/** @param needsHeads whether anything below the output projection needs a gradient */
+function backwardAttention(recorder: Recorder, call: LayerBackward, needsHeads: boolean): void {
+  const { config } = recorder;
+  const { layer, trace, dx, needsInput } = call;
+  const { attentionBranch } = trace;
   const { beforeAttention, afterAttention } = normsOf(config);
-  const { linears, attended: x, input, rstd1 } = trace;
-  const dAttended = scratch(
-    `layer ${layer} d attended`,
-    tables.tokens * widthsOf(config).queryWidth,
-  );
-  const dy = gradientOfBranch(call, afterAttention, trace.afterAttention, out);
-  const dx = needsHeads ? { tensor: dAttended, accumulates: false } : null;
-  backLinear(linears, { path: "self_attn.o_proj", x, dy, dx }, out);
+  const dAttended = recorder.activation(`layer ${layer} d attended`, widthsOf(config).queryWidth);
+
+  // d(attended) = dm W_o.
+  const dy = backwardBranch(recorder, { layer, norm: afterAttention, trace: attentionBranch, dx });
+  backwardLinear(recorder, {
+    module: moduleOf(layer, "self_attn.o_proj"),
+    x: trace.attended,
+    h: attentionBranch.h,
+    dy,
+    dx: needsHeads ? { tensor: dAttended, accumulates: false } : null,
+  });
   if (needsHeads) {
-    const gradients = backwardHeads(call, dAttended, out);
-    const of = { norm: beforeAttention, x: input, rstd: rstd1 };
-    backwardInput(call, headProjections(config), of, gradients, needsInput, out);
+    // dx += norm1'(x) (dq W_q + dk W_k + dv W_v).
+    backwardInput(recorder, call, {
+      projections: headProjections(config),
+      inner: trace.headInner,
+      gradients: backwardHeads(recorder, call, dAttended),
+      norm: beforeAttention,
+      x: trace.input,
+      rstd: trace.rstd1,
+      needsInput,
+    });
   }
 }
 
-/** Gradients of queries, keys and values as they were projected. */
-function backwardHeads(call: LayerBackward, dAttended: Tensor, out: Dispatch[]): Tensor[] {
-  const { model, tables, layer, trace } = call;
-  const { config } = model;
+/** Gradients of queries, keys and values as projected. Normed heads are recomputed first. */
+function backwardHeads(
+  recorder: Recorder,
+  { layer, trace }: LayerBackward,
+  dAttended: Tensor,
+): Tensor[] {
+  const { config, tables, tokens } = recorder;
   const { queryWidth, keyWidth } = widthsOf(config);
   const tensor = (name: string, width: number) =>
-    scratch(`layer ${layer} d ${name}`, tables.tokens * width);
-  const dHeads = { query: tensor("query", queryWidth), key: tensor("key", keyWidth) };
+    recorder.activation(`layer ${layer} d ${name}`, width);
+  const gradients = { query: tensor("query", queryWidth), key: tensor("key", keyWidth) };
   const dValue = tensor("value", keyWidth);
-  const kept = { query: trace.query, key: trace.key, scales: null };
-  const heads = config.hasQkNorm ? prepareHeads(call, kept, out) : kept;
+  const projected = { query: trace.query, key: trace.key };
+  const heads = config.hasQkNorm
+    ? prepareHeads(recorder, layer, projected)
+    : { ...projected, scales: null };
   const { ofQueries, ofKeys } = tables.ranges(isSliding(config, layer));
-  out.push(
-    ...attentionBackward(attentionShape(config, tables.tokens), {
+  recorder.push(
+    ...attentionBackward(attentionShape(config, tokens), {
       q: heads.query,
       k: heads.key,
       v: trace.value,
@@ -99,56 +144,45 @@ function backwardHeads(call: LayerBackward, dAttended: Tensor, out: Dispatch[]):
       dO: dAttended,
       keyRanges: ofKeys,
       rowStats: tensor("row statistics", 2 * config.numAttentionHeads),
-      dQ: dHeads.query,
-      dK: dHeads.key,
+      dQ: gradients.query,
+      dK: gradients.key,
       dV: dValue,
     }),
   );
-  const projected = backThroughHeads(call, kept, heads.scales, dHeads, out);
-  return [projected.query, projected.key, dValue];
+  const { scales } = heads;
+  const { query, key } = backwardPrepare(recorder, layer, { projected, scales, gradients });
+  return [query, key, dValue];
+}
+
+interface InputBackward {
+  projections: readonly Projection[];
+  inner: Projected["inner"];
+  /** Of all outputs of the projections. */
+  gradients: readonly Tensor[];
+  /** The norm before them, its input and its scale. */
+  norm: string;
+  x: Tensor;
+  rstd: Tensor;
+  needsInput: boolean;
 }
 
 /**
- * Back through linears and the norm ahead of them; what comes through it is added to dx, which
- * holds the residual's gradient.
+ * Through linears and the norm before them, whose output is recomputed: the result is added to dx,
+ * which holds the gradient of the residual around them.
  */
 function backwardInput(
-  { model, tables, layer, trace, dx }: LayerBackward,
-  projections: ReturnType<typeof headProjections>,
-  { norm, x, rstd }: { norm: string; x: Tensor; rstd: Tensor },
-  gradients: readonly Tensor[],
-  needsInput: boolean,
-  out: Dispatch[],
+  recorder: Recorder,
+  { layer, dx }: LayerBackward,
+  { projections, inner, gradients, norm, x, rstd, needsInput }: InputBackward,
 ): void {
-  const shape = { rows: tables.tokens, width: model.config.hiddenSize };
-  const normed = normedInput({ model, tables, layer }, norm, x, out).y;
+  const call = streamNorm(recorder, layer, norm, x);
+  const normed = forwardNorm(recorder, call).y;
   const dNormed = needsInput
-    ? scratch(`layer ${layer} d ${norm} output`, shape.rows * shape.width)
+    ? recorder.activation(`layer ${layer} d ${norm} output`, call.width)
     : null;
-  backProject(trace.linears, projections, { x: normed, gradients, dx: dNormed }, out);
+  const given = { x: normed, inner, gradients, dx: dNormed };
+  backwardProject(recorder, { layer, projections, ...given });
   if (dNormed !== null) {
-    const tensors = { rstd, dy: dNormed, dx, accumulates: true };
-    backwardNorm(model, { name: moduleOf(layer, norm), x, ...shape }, tensors, out);
+    backwardNorm(recorder, call, { rstd, dy: dNormed, dx, accumulates: true });
   }
-}
-
-/**
- * The gradient of what a branch adds to the residual stream: dx itself, or back through the norm
- * that ends the branch.
- */
-function gradientOfBranch(
-  { model, tables, layer, dx }: LayerBackward,
-  name: string | null,
-  norm: BranchNorm | null,
-  out: Dispatch[],
-): Tensor {
-  if (name === null || norm === null) {
-    return dx;
-  }
-  const { x, rstd } = norm;
-  const shape = { rows: tables.tokens, width: model.config.hiddenSize };
-  const gradient = scratch(`layer ${layer} d ${name} input`, shape.rows * shape.width);
-  const tensors = { rstd, dy: dx, dx: gradient, accumulates: false };
-  backwardNorm(model, { name: moduleOf(layer, name), x, ...shape }, tensors, out);
-  return gradient;
 }

@@ -1,12 +1,12 @@
-// One decoder layer forward: what it computes, and what it keeps for the way back. Which norms,
-// projections and turns there are is the model's description's affair (layer-shape.ts).
-import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
+// One decoder layer forward: what it computes, and what it keeps for backward. Which norms,
+// projections and RoPE a layer has is decided by layer-shape.ts.
+import type { Tensor } from "../../../gpu/plan.ts";
 import { attention } from "../../../kernels/attention/kernel.ts";
 import { gatedMlp } from "../../../kernels/gated-mlp/kernel.ts";
 import { kvStore } from "../../../kernels/kv-store/kernel.ts";
-import { add } from "../../../kernels/rows/kernel.ts";
 import { invariant } from "../../../util/assert.ts";
-import type { BatchTables } from "../batch-tables.ts";
+import type { Recorder } from "../recorder.ts";
+import { hasTrace, recordBranch, type BranchTrace } from "./branch.ts";
 import { prepareHeads, type Heads } from "./heads.ts";
 import {
   attentionShape,
@@ -16,43 +16,42 @@ import {
   normsOf,
   widthsOf,
 } from "./layer-shape.ts";
-import type { ForwardMode } from "./linear.ts";
-import type { ModelTensors } from "../model-tensors.ts";
-import { forwardNorm } from "./norm.ts";
-import { applyLinear, moduleOf, project, type LayerLinears } from "./projection.ts";
+import { forwardNorm, streamNorm } from "./norm.ts";
+import { project, type Projected } from "./projection.ts";
 
 /**
- * Activations of a layer that backward needs and cannot cheaply make again. All but `input` die
- * with a recomputed layer.
+ * Activations of a layer that backward reads and cannot cheaply recompute. Of a recomputed layer,
+ * only `input` is kept from forward to backward. Cheap to recompute, hence absent: the outputs of
+ * the norms, the rotated heads (where they are normed), the MLP's activation, dropout's outputs.
  */
 export interface LayerTrace {
-  linears: LayerLinears;
   /** [tokens, hidden]: the residual stream below the layer. */
   input: Tensor;
+  /** Scale of the norm before attention, [tokens]. */
   rstd1: Tensor;
-  /** As projected where heads are normed, else as attention took them. */
+  /** h of the projections of queries, keys and values. */
+  headInner: Projected["inner"];
+  /** As projected where heads are normed, else as attention read them. */
   query: Tensor;
   key: Tensor;
   value: Tensor;
   /** [tokens, heads * headDim] and its log-sum-exp [tokens, heads]. */
   attended: Tensor;
   logSumExp: Tensor;
-  /** Of the norm that follows attention, if one does. */
-  afterAttention: BranchNorm | null;
+  attentionBranch: BranchTrace;
   /** The residual stream between attention and MLP. */
   middle: Tensor;
+  /** Scale of the norm before the MLP, [tokens]. */
   rstd2: Tensor;
+  /** h of the projections of gate and up. */
+  gateInner: Projected["inner"];
+  /** [tokens, intermediate] */
   gate: Tensor;
   up: Tensor;
-  /** Of the norm that follows the MLP, if one does. */
-  afterMlp: BranchNorm | null;
+  mlpBranch: BranchTrace;
 }
 
-/** Input and scale of a norm that stands ahead of a residual sum. */
-export interface BranchNorm {
-  x: Tensor;
-  rstd: Tensor;
-}
+type UpToGate = Omit<LayerTrace, "mlpBranch">;
 
 /** Keys and values of one layer so far, each [capacity, kvHeads * headDim]. */
 export interface LayerCache {
@@ -62,137 +61,104 @@ export interface LayerCache {
 }
 
 export interface LayerCall {
-  model: ModelTensors;
-  tables: BatchTables;
-  mode: ForwardMode;
   layer: number;
   input: Tensor;
-  /** In generation: attend to all that went before. */
+  /** In generation: attend to all tokens before. */
   cache?: LayerCache;
 }
 
+/** @returns also the layer's output [tokens, hidden] */
 export function forwardLayer(
+  recorder: Recorder,
   call: LayerCall,
-  out: Dispatch[],
 ): { trace: LayerTrace; output: Tensor } {
-  const toGate = forwardToGate(call, out);
-  const { output, afterMlp } = forwardFromGate(call, toGate, out);
-  return { trace: { ...toGate, afterMlp }, output };
+  const upToGate = forwardToGate(recorder, call);
+  const x = recordActivation(recorder, call.layer, upToGate);
+  const mlpBranch = recordBranch(recorder, { ...mlpEnd(recorder, call.layer), x });
+  const output = mlpBranch.addTo(upToGate.middle);
+  return { trace: { ...upToGate, mlpBranch }, output };
 }
 
 /**
- * What backward needs, by the same dispatches, so in the same bits. The layer's output is not made
- * twice.
+ * Computes the trace again from the layer's input, by the same dispatches, so in the same bits. The
+ * layer's output is left out, and the activation with it unless the branch's end reads it.
  */
-export function remakeLayer(call: LayerCall, out: Dispatch[]): LayerTrace {
-  const toGate = forwardToGate(call, out);
-  const rest: Dispatch[] = [];
-  const { afterMlp } = forwardFromGate(call, toGate, rest);
-  const down = toGate.linears.traces.get(moduleOf(call.layer, "mlp.down_proj"));
-  if (afterMlp !== null || down?.low != null) {
-    out.push(...rest.slice(0, -1)); // all but what ends in the output
+export function recomputeLayer(recorder: Recorder, call: LayerCall): LayerTrace {
+  const upToGate = forwardToGate(recorder, call);
+  const end = mlpEnd(recorder, call.layer);
+  if (!hasTrace(recorder, end)) {
+    return { ...upToGate, mlpBranch: { h: null, norm: null } };
   }
-  return { ...toGate, afterMlp };
+  const x = recordActivation(recorder, call.layer, upToGate);
+  return { ...upToGate, mlpBranch: recordBranch(recorder, { ...end, x }) };
+}
+
+function mlpEnd({ config }: Recorder, layer: number) {
+  return { layer, path: "mlp.down_proj", norm: normsOf(config).afterMlp } as const;
 }
 
 /** The layer up to the MLP's activation. */
-function forwardToGate(call: LayerCall, out: Dispatch[]): Omit<LayerTrace, "afterMlp"> {
-  const { model, tables, mode, layer, input } = call;
-  const { config } = model;
+function forwardToGate(recorder: Recorder, call: LayerCall): UpToGate {
+  const { config } = recorder;
+  const { layer, input } = call;
   const { beforeAttention, afterAttention, beforeMlp } = normsOf(config);
-  const linears: LayerLinears = { model, layer, tokens: tables.tokens, traces: new Map() };
-  const normed1 = normedInput(call, beforeAttention, input, out);
-  const [query, key, value] = project(linears, mode, headProjections(config), normed1.y, out);
+
+  const normed1 = forwardNorm(recorder, streamNorm(recorder, layer, beforeAttention, input));
+  const heads = project(recorder, { layer, projections: headProjections(config), x: normed1.y });
+  const [query, key, value] = heads.outputs;
   invariant(
     query !== undefined && key !== undefined && value !== undefined,
     "a layer without heads",
   );
-  const { attended, logSumExp } = attend(call, prepareHeads(call, { query, key }, out), value, out);
-  const path = "self_attn.o_proj";
-  const branch = { path, x: attended, norm: afterAttention, residual: input };
-  const { output: middle, norm } = addBranch(call, linears, branch, out);
-  const normed2 = normedInput(call, beforeMlp, middle, out);
-  const [gate, up] = project(linears, mode, gateProjections(config), normed2.y, out);
+  const prepared = prepareHeads(recorder, layer, { query, key });
+  const { attended, logSumExp } = attend(recorder, call, prepared, value);
+  const attentionBranch = recordBranch(recorder, {
+    layer,
+    path: "self_attn.o_proj",
+    x: attended,
+    norm: afterAttention,
+  });
+  const middle = attentionBranch.addTo(input);
+
+  const normed2 = forwardNorm(recorder, streamNorm(recorder, layer, beforeMlp, middle));
+  const gates = project(recorder, { layer, projections: gateProjections(config), x: normed2.y });
+  const [gate, up] = gates.outputs;
   invariant(gate !== undefined && up !== undefined, "a layer without a gate");
   return {
-    linears,
     input,
     rstd1: normed1.rstd,
+    headInner: heads.inner,
     query,
     key,
     value,
     attended,
     logSumExp,
-    afterAttention: norm,
+    attentionBranch,
     middle,
     rstd2: normed2.rstd,
+    gateInner: gates.inner,
     gate,
     up,
   };
 }
 
-/** The rest: act = f(gate) * up, output = middle + down(act). */
-function forwardFromGate(
-  call: LayerCall,
-  { linears, gate, up, middle }: Omit<LayerTrace, "afterMlp">,
-  out: Dispatch[],
-): { output: Tensor; afterMlp: BranchNorm | null } {
-  const act = activation(linears, { gate, up }, out);
-  const { afterMlp } = normsOf(call.model.config);
-  const branch = { path: "mlp.down_proj", x: act, norm: afterMlp, residual: middle };
-  const { output, norm } = addBranch(call, linears, branch, out);
-  return { output, afterMlp: norm };
-}
-
-/**
- * residual + linear(x), or residual + norm(linear(x)): in either case the last dispatch makes
- * nothing but the output.
- */
-function addBranch(
-  call: LayerCall,
-  linears: LayerLinears,
-  { path, x, norm, residual }: { path: string; x: Tensor; norm: string | null; residual: Tensor },
-  out: Dispatch[],
-): { output: Tensor; norm: BranchNorm | null } {
-  const width = call.model.config.hiddenSize;
-  if (norm === null) {
-    return {
-      output: applyLinear(linears, call.mode, { path, x, width, residual }, out),
-      norm: null,
-    };
-  }
-  const branch = applyLinear(linears, call.mode, { path, x, width }, out);
-  const { y, rstd } = normedInput(call, norm, branch, out);
-  out.push(add(call.tables.tokens * width, { x: residual, y }));
-  return { output: y, norm: { x: branch, rstd } };
-}
-
 function attend(
-  { model, tables, layer, cache }: LayerCall,
+  recorder: Recorder,
+  { layer, cache }: LayerCall,
   { query, key }: Heads,
   value: Tensor,
-  out: Dispatch[],
 ): { attended: Tensor; logSumExp: Tensor } {
-  const tokens = tables.tokens;
-  const { config } = model;
+  const { config, tables, tokens } = recorder;
   const { queryWidth, keyWidth } = widthsOf(config);
-  const attended = scratch(`layer ${layer} attended`, tokens * queryWidth);
-  const logSumExp = scratch(`layer ${layer} log-sum-exp`, tokens * config.numAttentionHeads);
+  const attended = recorder.activation(`layer ${layer} attended`, queryWidth);
+  const logSumExp = recorder.activation(`layer ${layer} log-sum-exp`, config.numAttentionHeads);
   if (cache !== undefined) {
-    out.push(
-      kvStore(
-        { rows: tokens, width: keyWidth, capacity: cache.capacity },
-        {
-          k: key,
-          v: value,
-          positions: tables.view("positions"),
-          cacheK: cache.keys,
-          cacheV: cache.values,
-        },
-      ),
-    );
+    const { keys: cacheK, values: cacheV, capacity } = cache;
+    const positions = tables.view("positions");
+    const shape = { rows: tokens, width: keyWidth, capacity };
+    recorder.push(kvStore(shape, { k: key, v: value, positions, cacheK, cacheV }));
   }
-  out.push(
+  recorder.push(
     attention(attentionShape(config, tokens, cache?.capacity), {
       q: query,
       k: cache?.keys ?? key,
@@ -205,28 +171,14 @@ function attend(
   return { attended, logSumExp };
 }
 
-/** f(gate) * up, made again rather than kept. */
-export function activation(
-  { model, layer, tokens }: LayerLinears,
+/** f(gate) * up [tokens, intermediate]: recomputed in backward, not kept. */
+export function recordActivation(
+  recorder: Recorder,
+  layer: number,
   { gate, up }: Pick<LayerTrace, "gate" | "up">,
-  out: Dispatch[],
 ): Tensor {
-  const { intermediateSize: width, activation } = model.config;
-  const act = scratch(`layer ${layer} activation`, tokens * width);
-  out.push(gatedMlp(activation, { rows: tokens, width }, { gate, up, act }));
+  const { intermediateSize: width, activation } = recorder.config;
+  const act = recorder.activation(`layer ${layer} activation`, width);
+  recorder.push(gatedMlp(activation, { rows: recorder.tokens, width }, { gate, up, act }));
   return act;
-}
-
-/**
- * A norm over the width of the residual stream: the input of the layer's linears is made again
- * rather than kept.
- */
-export function normedInput(
-  { model, tables, layer }: Pick<LayerCall, "model" | "tables" | "layer">,
-  name: string,
-  x: Tensor,
-  out: Dispatch[],
-): { y: Tensor; rstd: Tensor } {
-  const shape = { rows: tables.tokens, width: model.config.hiddenSize };
-  return forwardNorm(model, { name: moduleOf(layer, name), x, ...shape }, out);
 }

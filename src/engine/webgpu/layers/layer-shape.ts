@@ -89,3 +89,8 @@ export function attentionShape(
     softcap: config.attentionSoftcap,
   };
 }
+
+/** The Hugging Face name of a layer's module. */
+export function moduleOf(layer: number, path: string): string {
+  return `model.layers.${layer}.${path}`;
+}

@@ -1,5 +1,6 @@
-// One linear layer with its adapter: y = x W^T + b + s B A drop(x), and what flows back.
-import { scratch, viewOf, type Dispatch, type Tensor, type View } from "../../../gpu/plan.ts";
+// One linear layer with its adapter: y = x W^T + b + s h B^T with h = drop(x) A^T (LoRA, Hu et al.
+// 2021, arXiv:2106.09685), and its gradients.
+import { viewOf, type Dispatch, type Tensor, type View } from "../../../gpu/plan.ts";
 import { gradientOfA, gradientOfB } from "../../../kernels/adapter-gradient/kernel.ts";
 import { dropout, dropoutAdd } from "../../../kernels/dropout/kernel.ts";
 import {
@@ -11,64 +12,73 @@ import {
 import { matvec, maxMatvecRows } from "../../../kernels/matvec/kernel.ts";
 import { addBias } from "../../../kernels/rows/kernel.ts";
 import type { PlacedTarget } from "../adapter-layout.ts";
-import { vectorOf, weightOf, type ModelTensors } from "../model-tensors.ts";
+import type { ModelTensors } from "../model-tensors.ts";
+import type { Recorder } from "../recorder.ts";
 
 export interface LinearCall {
   /** e.g. `model.layers.0.self_attn.q_proj` */
   module: string;
   /** [tokens, in] */
   x: Tensor;
-  tokens: number;
+  /** [tokens, out]: added to the output. */
+  residual?: Tensor;
 }
 
-/** What a forward call leaves for backward. */
-export interface LinearTrace {
-  /** [tokens, rank]: drop(x) A^T; null without an adapter. */
-  low: Tensor | null;
+/** Records h and y: see `adapterInner` and `linearOutput`. */
+export function forwardLinear(
+  recorder: Recorder,
+  call: LinearCall,
+): { y: Tensor; h: Tensor | null } {
+  const h = adapterInner(recorder, call);
+  return { y: linearOutput(recorder, call, h), h };
 }
 
-export interface ForwardMode {
-  hasAdapter: boolean;
-  hasDropout: boolean;
+/** h [tokens, rank] = drop(x) A^T, which backward reads; null without an adapter. */
+export function adapterInner(recorder: Recorder, { module, x }: LinearCall): Tensor | null {
+  const target = recorder.target(module);
+  if (target === undefined) {
+    return null;
+  }
+  const { model, tokens } = recorder;
+  const h = recorder.activation(`${module} h`, model.adapter.rank);
+  const input = recorder.hasDropout ? dropped(recorder, target, x) : x;
+  recorder.push(product(model, tokens, { x: input, weight: matrixA(model, target), y: h }));
+  return h;
 }
 
 /**
- * Writes y [tokens, out] = layer(x) (+ bias) (+ residual). A bias is frozen, so backward knows
- * nothing of it.
+ * y [tokens, out] = x W^T (+ b) (+ s h B^T) (+ residual).
+ * Bias and residual have no part in backward: one is frozen, the other's gradient is dy itself.
  */
-export function forwardLinear(
-  model: ModelTensors,
-  mode: ForwardMode,
-  { module, x, tokens }: LinearCall,
-  y: Tensor,
-  residual: Tensor | undefined,
-  out: Dispatch[],
-): LinearTrace {
-  const weight = weightOf(model, `${module}.weight`);
-  const target = mode.hasAdapter ? model.adapter.targets.get(module) : undefined;
-  const added = residual === undefined ? {} : { residual };
-  let low: Tensor | null = null;
-  if (target === undefined) {
-    out.push(product(model, tokens, { x, weight, y, ...added }));
-  } else {
-    const { rank, scaling } = model.adapter;
-    low = scratch(`${module} low`, tokens * rank);
-    const input = mode.hasDropout ? dropped(model, target, x, tokens, out) : x;
-    const lora = { low, matrix: target.b, rank, scaling };
-    out.push(
-      product(model, tokens, { x: input, weight: matrixA(model, target), y: low }),
-      product(model, tokens, { x, weight, y, lora, ...added }),
-    );
-  }
+export function linearOutput(
+  recorder: Recorder,
+  { module, x, residual }: LinearCall,
+  h: Tensor | null,
+): Tensor {
+  const { model, tokens } = recorder;
+  const { rank, scaling } = model.adapter;
+  const weight = recorder.weight(`${module}.weight`);
+  const y = recorder.activation(module, weight.rows);
+  const target = recorder.target(module);
+  const hasAdapter = target !== undefined && h !== null;
+  recorder.push(
+    product(model, tokens, {
+      x,
+      weight,
+      y,
+      ...(hasAdapter && { lora: { low: h, matrix: target.b, rank, scaling } }),
+      ...(residual !== undefined && { residual }),
+    }),
+  );
   const bias = `${module}.bias`;
   if (model.weights.has(bias)) {
     const shape = { rows: tokens, width: weight.rows };
-    out.push(addBias(shape, { x: y, bias: vectorOf(model, bias) }));
+    recorder.push(addBias(shape, { x: y, bias: recorder.vector(bias) }));
   }
-  return { low };
+  return y;
 }
 
-/** Forward product with the kernel for so many rows and columns. */
+/** x W^T with the kernel for this many rows and columns. */
 export function product({ tiles }: ModelTensors, rows: number, parts: MatmulParts): Dispatch {
   if (rows <= maxMatvecRows) {
     return matvec(rows, parts);
@@ -76,93 +86,96 @@ export function product({ tiles }: ModelTensors, rows: number, parts: MatmulPart
   return linear(rows, { ...parts, tile: parts.weight.rows <= 64 ? "narrow" : tiles.wide });
 }
 
+/** Where the gradient of a linear's input goes: written to a tensor, or added to it. */
+export interface InputGradient {
+  tensor: Tensor;
+  accumulates: boolean;
+}
+
+export interface LinearBackward extends Omit<LinearCall, "residual"> {
+  /** Of the forward call. */
+  h: Tensor | null;
+  /** [tokens, out] */
+  dy: Tensor;
+  /** [tokens, in]; null when nothing below learns. */
+  dx: InputGradient | null;
+}
+
 /**
- * Adds the gradients of A and B, and writes dx [tokens, in], or adds to it.
- * @param dx null when nothing below learns
+ * Adds the gradients of A and B, and writes dx or adds to it. With u = dy B [tokens, rank]:
+ * dB += s dy^T h, dA += s u^T drop(x), dx = dy W + mask * (s u A).
  */
-export function backwardLinear(
-  model: ModelTensors,
-  { module, x, tokens }: LinearCall,
-  { low }: LinearTrace,
-  dy: Tensor,
-  dx: { tensor: Tensor; accumulates: boolean } | null,
-  out: Dispatch[],
-): void {
-  const { rank, scaling, targets } = model.adapter;
-  const target = targets.get(module);
-  const hasDropout = model.dropoutRate > 0;
-  let up: Tensor | null = null;
-  if (target !== undefined && low !== null) {
-    up = scratch(`${module} up`, tokens * rank);
-    const input = hasDropout ? dropped(model, target, x, tokens, out) : x;
-    const shape = { tokens, rank, scaling };
-    out.push(
-      linearBackward(tokens, { x: dy, weight: matrixB(model, target), y: up, tile: "narrow" }),
-      ...gradientOfB(
-        { ...shape, width: target.outFeatures },
-        { low, dy, gradient: target.gradientB },
-      ),
-      ...gradientOfA(
-        { ...shape, width: target.inFeatures },
-        { up, x: input, gradient: target.gradientA },
-      ),
-    );
-  }
+export function backwardLinear(recorder: Recorder, call: LinearBackward): void {
+  const target = recorder.target(call.module);
+  const adapter = target && call.h ? { target, h: call.h } : null;
+  const u = adapter && backwardAdapter(recorder, call, adapter);
+  const { dx, module } = call;
   if (dx === null) {
     return;
   }
-  const weight = weightOf(model, `${module}.weight`);
-  const isFused = target !== undefined && up !== null && !hasDropout;
-  out.push(
+  const { model, tokens } = recorder;
+  const { rank, scaling } = model.adapter;
+  // The mask is between x and A: with dropout, s u A cannot join the sum of dy W.
+  const isFused = u !== null && !recorder.hasDropout;
+  recorder.push(
     linearBackward(tokens, {
-      x: dy,
-      weight,
+      x: call.dy,
+      weight: recorder.weight(`${module}.weight`),
       y: dx.tensor,
-      ...(isFused && { lora: { low: up as Tensor, matrix: target.a, rank, scaling } }),
+      ...(isFused && target && { lora: { low: u, matrix: target.a, rank, scaling } }),
       ...(dx.accumulates && { residual: dx.tensor }),
       tile: model.tiles.wideBackward,
     }),
   );
-  if (target !== undefined && up !== null && hasDropout) {
-    backThroughDropout(model, target, up, tokens, dx.tensor, out);
+  if (u !== null && target !== undefined && !isFused) {
+    backwardDropout(recorder, target, u, dx.tensor);
   }
 }
 
-/** dx += mask * (s up A): the mask lies between x and A, so it cannot join the product's sum. */
-function backThroughDropout(
-  model: ModelTensors,
-  target: PlacedTarget,
-  up: Tensor,
-  tokens: number,
-  dx: Tensor,
-  out: Dispatch[],
-): void {
-  const { inFeatures: width, index } = target;
-  const flow = scratch(`${target.module} flow`, tokens * width);
-  out.push(
-    linearBackward(tokens, { x: up, weight: matrixA(model, target), y: flow }),
+/** Adds the gradients of A and B. @returns u */
+function backwardAdapter(
+  recorder: Recorder,
+  { module, x, dy }: LinearBackward,
+  { target, h }: { target: PlacedTarget; h: Tensor },
+): Tensor {
+  const { model, tokens } = recorder;
+  const { rank, scaling } = model.adapter;
+  const u = recorder.activation(`${module} u`, rank);
+  const input = recorder.hasDropout ? dropped(recorder, target, x) : x;
+  const shape = { tokens, rank, scaling };
+  const [ofA, ofB] = [target.gradientA, target.gradientB];
+  recorder.push(
+    linearBackward(tokens, { x: dy, weight: matrixB(model, target), y: u, tile: "narrow" }),
+    ...gradientOfB({ ...shape, width: target.outFeatures }, { low: h, dy, gradient: ofB }),
+    ...gradientOfA({ ...shape, width: target.inFeatures }, { up: u, x: input, gradient: ofA }),
+  );
+  return u;
+}
+
+/** dx += mask * (s u A), by the same draws as forward. */
+function backwardDropout(recorder: Recorder, target: PlacedTarget, u: Tensor, dx: Tensor): void {
+  const { model, tokens } = recorder;
+  const { inFeatures: width, index: streamIndex } = target;
+  const flow = recorder.activation(`${target.module} u A`, width);
+  const shape = { rows: tokens, width, rate: model.dropoutRate, streamIndex };
+  recorder.push(
+    linearBackward(tokens, { x: u, weight: matrixA(model, target), y: flow }),
     dropoutAdd(
-      {
-        rows: tokens,
-        width,
-        rate: model.dropoutRate,
-        streamIndex: index,
-        scale: model.adapter.scaling,
-      },
+      { ...shape, scale: model.adapter.scaling },
       { streams: model.streams, x: flow, y: dx },
     ),
   );
 }
 
+/** drop(x), recorded in forward and again in backward: the mask is drawn by counter, not kept. */
 function dropped(
-  { dropoutRate: rate, streams }: ModelTensors,
-  { module, inFeatures: width, index }: PlacedTarget,
+  recorder: Recorder,
+  { module, inFeatures: width, index: streamIndex }: PlacedTarget,
   x: Tensor,
-  tokens: number,
-  out: Dispatch[],
 ): Tensor {
-  const y = scratch(`${module} dropped`, tokens * width);
-  out.push(dropout({ rows: tokens, width, rate, streamIndex: index }, { streams, x, y }));
+  const { dropoutRate: rate, streams } = recorder.model;
+  const y = recorder.activation(`${module} dropped`, width);
+  recorder.push(dropout({ rows: recorder.tokens, width, rate, streamIndex }, { streams, x, y }));
   return y;
 }
 

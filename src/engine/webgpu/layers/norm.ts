@@ -1,7 +1,8 @@
-// RMSNorm with a frozen weight by its name, forward and back.
-import { scratch, type Dispatch, type Tensor } from "../../../gpu/plan.ts";
+// RMSNorm with a frozen weight (Zhang and Sennrich 2019, arXiv:1910.07467), forward and backward.
+import { scratch, type Tensor } from "../../../gpu/plan.ts";
 import { rmsNorm, rmsNormBackward, rmsNormBackwardAdd } from "../../../kernels/rms-norm/kernel.ts";
-import { vectorOf, type ModelTensors } from "../model-tensors.ts";
+import type { Recorder } from "../recorder.ts";
+import { moduleOf } from "./layer-shape.ts";
 
 export interface NormCall {
   /** Without `.weight`, e.g. `model.layers.0.input_layernorm`. */
@@ -12,28 +13,41 @@ export interface NormCall {
   width: number;
 }
 
-/** Writes y [rows, width], and the scale of each row, which backward needs. */
+/** A norm over the width of the residual stream. @param norm within the layer */
+export function streamNorm(recorder: Recorder, layer: number, norm: string, x: Tensor): NormCall {
+  const { tokens, config } = recorder;
+  return { name: moduleOf(layer, norm), x, rows: tokens, width: config.hiddenSize };
+}
+
+/** y [rows, width] = (offset + w) * x * rstd, and rstd [rows], which backward needs. */
 export function forwardNorm(
-  model: ModelTensors,
+  recorder: Recorder,
   { name, x, rows, width }: NormCall,
-  out: Dispatch[],
 ): { y: Tensor; rstd: Tensor } {
-  const { normOffset: offset, rmsNormEps: epsilon } = model.config;
+  const { normOffset: offset, rmsNormEps: epsilon } = recorder.config;
   const y = scratch(`${name} output`, rows * width);
   const rstd = scratch(`${name} scale`, rows);
-  const weight = vectorOf(model, `${name}.weight`);
-  out.push(rmsNorm({ rows, width, offset, epsilon }, { x, weight, y, rstd }));
+  const weight = recorder.vector(`${name}.weight`);
+  recorder.push(rmsNorm({ rows, width, offset, epsilon }, { x, weight, y, rstd }));
   return { y, rstd };
 }
 
-/** From dy to dx [rows, width]: written, or added to what flows past the norm. */
+export interface NormGradient {
+  rstd: Tensor;
+  dy: Tensor;
+  /** [rows, width] */
+  dx: Tensor;
+  /** Whether dx is added to: to the gradient of the residual around the norm. */
+  accumulates: boolean;
+}
+
+/** Writes dx, or adds to it. The norm's weight is frozen. */
 export function backwardNorm(
-  model: ModelTensors,
+  recorder: Recorder,
   { name, x, rows, width }: NormCall,
-  { rstd, dy, dx, accumulates }: { rstd: Tensor; dy: Tensor; dx: Tensor; accumulates: boolean },
-  out: Dispatch[],
+  { accumulates, ...gradient }: NormGradient,
 ): void {
-  const shape = { rows, width, offset: model.config.normOffset };
-  const tensors = { x, weight: vectorOf(model, `${name}.weight`), rstd, dy, dx };
-  out.push((accumulates ? rmsNormBackwardAdd : rmsNormBackward)(shape, tensors));
+  const shape = { rows, width, offset: recorder.config.normOffset };
+  const tensors = { x, weight: recorder.vector(`${name}.weight`), ...gradient };
+  recorder.push((accumulates ? rmsNormBackwardAdd : rmsNormBackward)(shape, tensors));
 }

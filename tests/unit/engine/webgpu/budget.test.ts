@@ -71,6 +71,20 @@ describe("the targets", () => {
 });
 
 describe("activations", () => {
+  test("are counted at the mark of the training pass, which clears the gradient there", () => {
+    const { training } = designRun(small, { rowsPerPass: 5, keptLayers: 3 });
+    const { kernel, views } = training.dispatches[training.marks!["backward"]!]!;
+    expect([kernel.name, views[0]!.tensor.label]).toEqual(["clear", "d hidden"]);
+  });
+
+  test("of a training pass without the mark are refused, not miscounted", () => {
+    const design = designRun(small, { rowsPerPass: 5, keptLayers: 3 });
+    const { name, dispatches } = design.training;
+    expect(() => bytesOf({ ...design, training: { name, dispatches } })).toThrow(
+      "training pass does not mark where backward begins",
+    );
+  });
+
   test("of no kept layer are each layer's input and the last one's output", () => {
     expect(bytes(smol, 1, 0).activationsBytes).toBe(31 * 1024 * 576 * 4);
   });
