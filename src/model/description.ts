@@ -1,5 +1,5 @@
-// What the small files of a model say: config, tokenizer, where a text ends. Enough for a model
-// whose weights lie elsewhere.
+// The description of a model, from its small files: config, tokenizer, stop tokens. No weights are
+// read, so these may be stored elsewhere.
 import { textOf, type FileSet } from "../sources/files.ts";
 import type { RenderChats } from "./chat-template/render.ts";
 import { parseModelConfig, parseStopTokens } from "./config/parse.ts";
@@ -14,7 +14,7 @@ export interface Description {
   /** Tokens at which generation ends. */
   stopTokens: number[];
   /**
-   * The files it was read from, by name: a model that is kept elsewhere is opened from these again.
+   * The files it was read from, by name. A model whose weights are cached is reopened from these.
    */
   texts: ReadonlyMap<string, string>;
 }
@@ -47,7 +47,10 @@ export async function openDescription(set: FileSet, render?: RenderChats): Promi
   return { config, tokenizer, stopTokens: stopsOf(eosIds, tokenizer), texts };
 }
 
-/** The same of a GGUF file, with the texts that a folder would have. @param fileName for errors */
+/**
+ * The same from a GGUF file, with the texts that a folder would have.
+ * @param fileName for errors
+ */
 export function describeGguf(
   { config: fields, tokenizer: { json, config: tokenizerConfig }, stopTokens: eosIds }: GgufModel,
   fileName: string,

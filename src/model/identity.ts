@@ -1,4 +1,4 @@
-// What a base model is known by again: a hash that needs no more of its weights than a few rows.
+// The identity of a base model: a hash of its description and a few rows of its weights.
 import { sha256Hex } from "../util/bytes.ts";
 import type { Description } from "./description.ts";
 import type { SourceTensor } from "./source-tensor.ts";
@@ -6,24 +6,24 @@ import { finalNormName, linearsOfLayer, tensorsOf } from "./tensors.ts";
 
 export interface Identity {
   /**
-   * SHA-256 over the config and the end tokens as parsed, the tensors' names, dtypes and shapes,
-   * the small files of the tokenizer and its chat templates, and some values: the final norm, and
-   * the first row of each linear layer of the last decoder layer. They tell fine-tunes of one
-   * architecture apart, merged adapters too, which leave norms alone. It does not depend on how the
-   * weights are split over files.
+   * SHA-256 over the config and the stop tokens as parsed, the names, dtypes and shapes of the
+   * tensors, the small files of the tokenizer, its chat templates, and some values: the final norm
+   * and the first row of each linear layer of the last decoder layer. These values distinguish
+   * fine-tunes of one architecture, merged adapters included, which leave norms unchanged. The hash
+   * does not depend on how the weights are split into files.
    */
   indexSha256: string;
   /**
-   * What checkpoints of schema 1 and 2 know their model by: of the small files tokenizer.json, of
-   * the values the final norm.
+   * The hash in checkpoints of schema 1 and 2: of the small files only tokenizer.json, of the
+   * values only the final norm.
    */
   formerSha256: string;
 }
 
-/** What is hashed as parsed, so that its layout and what nobody reads do not count. */
+/** Files hashed as parsed: their layout and the keys that are not read have no effect. */
 const parsedFiles = ["config.json", "generation_config.json"];
 
-/** @throws what reading the values throws; the signal's AbortError */
+/** @throws UserError of reading the values; the signal's AbortError */
 export async function identify(
   { config, stopTokens, texts }: Description,
   tensors: ReadonlyMap<string, SourceTensor>,
@@ -52,8 +52,8 @@ async function hashOf(parts: readonly string[]): Promise<string> {
 }
 
 /**
- * Keys in order, and none whose value is null or false: a field that a later version adds changes
- * no model's hash where the model has nothing to do with it.
+ * JSON with sorted keys, without values that are null or false: a field added in a later version
+ * leaves the hash of models that do not use it unchanged.
  */
 function stableJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => {

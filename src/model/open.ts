@@ -1,5 +1,5 @@
-// Opens a model's files: checks config, tokenizer and every tensor's name and shape before a weight
-// is read.
+// Opens a model's files: checks config, tokenizer and the name and shape of every tensor before a
+// weight is read.
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { FileSet } from "../sources/files.ts";
 import { UserError } from "../util/errors.ts";
@@ -15,7 +15,7 @@ import type { SourceTensor } from "./source-tensor.ts";
 import { tensorsOf } from "./tensors.ts";
 import { sourceStore, weightShapes, type WeightStore } from "./weights/store.ts";
 
-/** What a run needs of its base model, wherever that came from. */
+/** The base model of a run, from files or from the browser's cache. */
 export interface BaseModel extends Description, Identity {
   name: string;
   /** As its model card or file names it, e.g. `apache-2.0`; null when unknown. */
@@ -26,39 +26,37 @@ export interface BaseModel extends Description, Identity {
   sizeBytes: number;
   /** Dtype of most of them, e.g. `F16`. */
   dtype: string;
-  /** Ready for an engine. */
+  /** The weights in the formats that an engine reads. */
   weights: WeightStore;
 }
 
-/**
- * A model with its files at hand; its `weights` are each in the format that the file keeps it in.
- */
+/** A model with its files open; each of its `weights` is in the format closest to the file's. */
 export interface OpenedModel extends BaseModel {
   source: FileSet["source"];
-  /** What the decoder needs and nothing else, by Hugging Face name, as the files keep it. */
+  /** The tensors of the decoder and no others, by Hugging Face name, as stored in the files. */
   tensors: ReadonlyMap<string, SourceTensor>;
   /**
-   * Names of the files that these lie in: others may hold other versions, or parts that nobody
-   * needs.
+   * Names of the files that store these tensors. Other files may hold other versions, or parts that
+   * are not read.
    */
   weightFiles: readonly string[];
 }
 
 export interface OpenOptions {
   signal?: AbortSignal;
-  /** Where chat templates run: foreign code, so a page gives it a worker of its own. */
+  /** Renders chat templates. They are foreign code, so the page runs them in a separate worker. */
   render?: RenderChats;
 }
 
-/** What the files say, checked one by one but not yet against each other. */
+/** The contents of the files, each checked alone but not yet against each other. */
 interface Contents extends Pick<OpenedModel, "name" | "licence" | "tensors" | "weightFiles"> {
   description: Description;
 }
 
 /**
- * Opens a folder of safetensors files, whole or in parts, plain or quantised by MLX or
- * bitsandbytes, or a single GGUF file. Of the weights no more is read than the headers and a few
- * rows, so the files may lie far away.
+ * Opens a folder of safetensors files, one or several, plain or quantised by MLX or bitsandbytes,
+ * or a single GGUF file. Only the headers and a few rows of the weights are read, so the files may
+ * be remote.
  * @throws UserError "missing-file", "bad-config", "unsupported-architecture", "bad-tokenizer",
  *   "vocabulary-mismatch", "not-safetensors", "not-gguf", "bad-header", "missing-tensor",
  *   "wrong-dtype" or "wrong-shape"; the signal's AbortError
@@ -121,7 +119,10 @@ async function openGgufContents(
   };
 }
 
-/** The GGUF file, where there are no other weights. @throws UserError "missing-file" for several */
+/**
+ * The GGUF file of a folder without other weights, else null.
+ * @throws UserError "missing-file" for several
+ */
 function ggufIn(set: FileSet): ByteSource | null {
   const names = [...set.files.keys()];
   const files = names.filter((name) => name.endsWith(".gguf"));

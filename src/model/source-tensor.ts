@@ -1,5 +1,5 @@
-// A frozen tensor as some file keeps it, under its Hugging Face name: what every model format is
-// read into.
+// A frozen tensor as a file stores it, under its Hugging Face name: the common form of all model
+// file formats.
 import type { WeightPart } from "./weight-format/encode.ts";
 import type { WeightShape } from "./weight-format/format.ts";
 
@@ -9,24 +9,24 @@ export interface SourceTensor {
   /** Row-major; a vector is one row. */
   readonly shape: readonly number[];
   /**
-   * How the file keeps it, for people and for the model's identity: `BF16`, `Q4_0`, `affine 4-bit /
-   * 64`, `nf4`.
+   * The type in the file, for display and for the model's identity: `BF16`, `Q4_0`,
+   * `affine 4-bit / 64`, `nf4`.
    */
   readonly dtype: string;
-  /** Bytes as stored, scales and the like included. */
+  /** Bytes as stored, scales and tables included. */
   readonly sizeBytes: number;
-  /** The device format it is kept in unless another is chosen. */
+  /** The weight format on the device unless another is chosen. */
   readonly kept: WeightShape;
-  /** Whether `kept` holds every value as the file has it. */
+  /** Whether `kept` represents every value of the file exactly. */
   readonly isExact: boolean;
   /**
    * Rows `first` to `end` (exclusive) as f32, dequantised where they are packed.
-   * @throws UserError "unreadable-file" and the like; the signal's AbortError
+   * @throws UserError "unreadable-file", "wrong-dtype"; the signal's AbortError
    */
   values(first: number, end: number, signal: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
   /**
-   * The parts in the `kept` format, for a file that packs as we do: no value is computed on the
-   * way.
+   * The parts in the `kept` format, where the file packs values the same way: bits are moved, no
+   * value is computed.
    */
   packed?(signal: AbortSignal): AsyncIterable<WeightPart>;
 }

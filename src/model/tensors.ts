@@ -1,4 +1,4 @@
-// Which tensors a decoder has, by Hugging Face name and shape. Names are never translated.
+// The tensors of a decoder, by Hugging Face name and shape. Names are never translated.
 import type { ModelConfig } from "./config/model-config.ts";
 
 export interface TensorSpec {
@@ -10,7 +10,7 @@ export interface TensorSpec {
 export interface LinearSpec {
   /** Module path, e.g. `model.layers.0.self_attn.q_proj`. */
   module: string;
-  /** Last part of the path, PEFT's target module. */
+  /** Last part of the path: PEFT's target module. */
   target: string;
   inFeatures: number;
   outFeatures: number;
@@ -61,7 +61,7 @@ export function targetModulesOf(config: ModelConfig): string[] {
 
 const biasedTargets = ["q_proj", "k_proj", "v_proj"];
 
-/** Every tensor the decoder needs; a tied head is the embedding and has no tensor of its own. */
+/** Every tensor the decoder needs; a tied head is the embedding and has no separate tensor. */
 export function tensorsOf(config: ModelConfig): TensorSpec[] {
   const { vocabSize, hiddenSize } = config;
   const table = [vocabSize, hiddenSize];

@@ -1,5 +1,5 @@
-// Renders chats in a worker of their own and ends it when a template takes too long: a template is
-// foreign code, and `{% for %}` within `{% for %}` is enough to hang whoever runs it.
+// Renders chats in a separate worker and terminates it after a timeout: a template is foreign code,
+// and nested loops are enough to block the thread that runs it.
 import type { ChatRequest } from "../../data/tokenizer.ts";
 import { fromPlain, type PlainError } from "../../util/errors.ts";
 import { badTemplate, type ChatTemplate, type RenderChats } from "./render.ts";
@@ -16,9 +16,9 @@ export type RenderMessage =
   | { kind: "refusal"; id: number; error: PlainError };
 
 export interface RenderLimits {
-  /** For a call, whatever it renders. A real template takes a tenth of a millisecond for a chat. */
+  /** Timeout per call. A real template needs a tenth of a millisecond per chat. */
   callMs: number;
-  /** And for each of its chats, so that those of a data set take their time. */
+  /** Additional time per chat of the call, for large data sets. */
   chatMs: number;
 }
 
@@ -31,13 +31,13 @@ export class TemplateHost {
   #queue: Promise<unknown> = Promise.resolve();
   #calls = 0;
 
-  /** @param start begins the worker of chat-template-worker.ts; called again after one was ended */
+  /** @param start starts the worker of worker.ts; called again after a termination */
   constructor(start: () => Worker, limits = usualLimits) {
     this.#start = start;
     this.#limits = limits;
   }
 
-  /** One call after the other. */
+  /** Renders; calls are processed one after the other. */
   readonly render: RenderChats = (template, requests, signal) => {
     const rendered = this.#queue.then(() => this.#call(template, requests, signal));
     this.#queue = rendered.catch(() => undefined);
@@ -64,7 +64,7 @@ export class TemplateHost {
     try {
       return await new Promise<string[]>((resolve, reject) => {
         const timer = setTimeout(() => {
-          reject(badTemplate(`was stopped: it took longer than ${limitMs / 1000} s`));
+          reject(badTemplate(`was stopped: it needed more than ${limitMs / 1000} s`));
         }, limitMs);
         settled.signal.addEventListener("abort", () => {
           clearTimeout(timer);
@@ -92,7 +92,7 @@ export class TemplateHost {
       if (error instanceof Refusal) {
         throw fromPlain(error.plain);
       }
-      // Whatever it is doing, it will not stop by itself.
+      // A busy worker does not stop unless it is terminated.
       this.dispose();
       throw error;
     } finally {
@@ -100,7 +100,7 @@ export class TemplateHost {
     }
   }
 
-  /** Loading the script is not the template's time. */
+  /** Starts the worker; loading its script does not count against the timeout. */
   #begin(): Promise<Worker> {
     const worker = this.#start();
     return new Promise((resolve, reject) => {
@@ -117,7 +117,7 @@ export class TemplateHost {
   }
 }
 
-/** What the template's own worker refused: it stays usable. Never leaves this file. */
+/** An error that the worker reported, which leaves it usable. It never leaves this file. */
 class Refusal extends Error {
   readonly plain: PlainError;
 

@@ -1,27 +1,33 @@
-// Chat messages to text through the model's own Jinja template, as transformers'
-// apply_chat_template renders it.
+// Renders chats through the Jinja template of a model, as transformers' apply_chat_template does.
+//
+// The same as in transformers 5.23 (utils/chat_template_utils.py): the variables `messages`,
+// `tools`, `documents`, `add_generation_prompt` and the special tokens; trim_blocks and
+// lstrip_blocks; loop controls; `{% generation %}`; the functions raise_exception and strftime_now;
+// tojson without HTML escapes; the immutable sandbox, where a template cannot modify its values.
+// `tools` and `documents` are always None. The text is tokenised afterwards without adding special
+// tokens, because the template writes them.
 import type { ChatRequest } from "../../data/tokenizer.ts";
 import { UserError } from "../../util/errors.ts";
 import { run } from "../jinja/interpreter.ts";
 import { parseTemplate } from "../jinja/syntax/parser.ts";
 import { fromJson, TemplateFault, type Value } from "../jinja/values.ts";
 
-/** Of all chats of a call: a batch of long ones has some ten million characters. */
+/** Limit over all chats of a call; a batch of long chats has about ten million characters. */
 const maxTotalLength = 64_000_000;
 
 /** Plain data, so that it can go to a worker. */
 export interface ChatTemplate {
   source: string;
-  /** `bos_token`, `eos_token` and so on, which templates may print. */
+  /** `bos_token`, `eos_token` and so on, as variables of the template. */
   specialTokens: Readonly<Record<string, string>>;
-  /** What `strftime_now` prints; now unless given. */
-  now?: Date;
+  /** The time that `strftime_now` prints; the present unless given. */
+  now?: Date | undefined;
 }
 
 /**
  * Renders chats in order.
- * @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered, or takes too
- * long; the signal's AbortError
+ * @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered, or exceeds a
+ * limit; the signal's AbortError
  */
 export type RenderChats = (
   template: ChatTemplate,
@@ -29,13 +35,16 @@ export type RenderChats = (
   signal?: AbortSignal,
 ) => Promise<string[]>;
 
-/** Renders where it is called: a bounded amount of work, but the caller waits for it. */
+/** Renders on the calling thread, which is blocked for a bounded amount of work. */
 export const renderHere: RenderChats = (template, requests) =>
   new Promise((resolve) => {
     resolve(renderChats(template, requests));
   });
 
-/** @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered */
+/**
+ * Renders chats in order, on the calling thread.
+ * @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered
+ */
 export function renderChats(
   { source, specialTokens, now = new Date() }: ChatTemplate,
   requests: readonly ChatRequest[],
@@ -59,7 +68,7 @@ export function renderChats(
   });
 }
 
-/** What a template finds under its names. */
+/** Converts plain values to the variables of a template. */
 export function variables(values: Readonly<Record<string, unknown>>): Map<string, Value> {
   return new Map(Object.entries(values).map(([name, value]) => [name, fromJson(value)]));
 }
@@ -71,15 +80,15 @@ function attempt<T>(what: string, action: () => T): T {
     if (error instanceof TemplateFault) {
       throw badTemplate(`could not be ${what}: ${error.message}`);
     }
-    // The stack's end, or a text longer than JavaScript has.
+    // A stack overflow, or a text longer than JavaScript allows.
     if (error instanceof RangeError) {
-      throw badTemplate(`could not be ${what}: it nests or grows without end`);
+      throw badTemplate(`could not be ${what}: it nests or grows without limit`);
     }
     throw error;
   }
 }
 
-/** @param fault goes on after "The chat template" */
+/** @param fault continues the sentence "The chat template ..." */
 export function badTemplate(fault: string): UserError {
   return new UserError("bad-tokenizer", `The chat template ${fault}.`, {
     where: "chat_template",

@@ -1,5 +1,4 @@
-// The worker that chat templates run in, and nothing else does: it is ended when one takes too
-// long.
+// The worker for chat templates only, because it is terminated when a template exceeds its timeout.
 import { toPlain } from "../../util/errors.ts";
 import type { RenderCommand, RenderMessage } from "./host.ts";
 import { renderChats } from "./render.ts";

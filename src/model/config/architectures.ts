@@ -1,28 +1,28 @@
-// What each supported Hugging Face class computes, as data: its defaults (transformers 5.23,
-// configuration_*.py of each) and its peculiarities (modeling_*.py).
+// The supported architectures as data: defaults of each Hugging Face class (transformers 5.23,
+// configuration_*.py) and what it computes differently (modeling_*.py).
 
-/** Which layers attend to a window only, where there is one. */
+/** The layers that attend to the sliding window only. */
 export type SlidingLayers =
   | "none"
   | "all"
-  /** Those from `max_window_layers` on, and only with `use_sliding_window`. */
+  /** Layers from `max_window_layers` on, and only with `use_sliding_window`. */
   | "upper"
-  /** Those without RoPE, and only with `use_sliding_window`. */
+  /** Layers without RoPE, and only with `use_sliding_window`. */
   | "without-rope"
-  /** All but each n-th. */
+  /** All layers but every n-th. */
   | { allBut: number };
 
 export interface Architecture {
   modelType: string;
-  /** For people: what comes as this class. */
+  /** For display: the models of this class. */
   models: string;
 
-  // What is taken where config.json has no such key; null stands for "as many as heads",
+  // Defaults where config.json has no such key. Null stands for "as many as heads",
   // "hidden_size / heads", "none".
   numKeyValueHeads: number | null;
   headDim: number | null;
   maxPositionEmbeddings: number;
-  /** Longest text before `longrope`; null where the class has no such key. */
+  /** Longest text without `longrope`; null where the class has no such key. */
   originalMaxPositionEmbeddings: number | null;
   rmsNormEps: number;
   ropeTheta: number;
@@ -35,8 +35,7 @@ export interface Architecture {
 
   slidingLayers: SlidingLayers;
   /**
-   * Every n-th layer goes without RoPE unless config.json says otherwise; null where all layers
-   * have it.
+   * Every n-th layer has no RoPE unless config.json says otherwise; null where all layers have it.
    */
   noRopeInterval: number | null;
   hasQkvBias: boolean;
@@ -44,7 +43,7 @@ export interface Architecture {
   isFused: boolean;
   hasSandwichNorms: boolean;
   normOffset: 0 | 1;
-  /** Embeddings are multiplied by sqrt(hidden_size) in the weights' own precision. */
+  /** Embeddings are multiplied by sqrt(hidden_size) in the precision of the weights. */
   hasScaledEmbedding: boolean;
   /** Default of `query_pre_attn_scalar`; null where scores are divided by sqrt(headDim). */
   queryScalar: number | null;
@@ -184,7 +183,7 @@ export const architectures: ReadonlyMap<string, Architecture> = new Map([
   ],
 ]);
 
-/** The list for people. */
+/** The list for error messages. */
 export const supportedModels = [...architectures]
   .map(([name, { models }]) => `${name} (${models})`)
   .join(", ");

@@ -1,13 +1,13 @@
-// The values of a config.json, each checked as it is read; a fault names the file and the key.
+// The fields of a config.json, each checked when it is read. An error names the file and the key.
 import { UserError } from "../../util/errors.ts";
 import { supportedModels } from "./architectures.ts";
 import { shortJson } from "../../util/short-json.ts";
 
-/** A JSON object of a config. Keys that are null read as absent, as transformers takes them. */
+/** A JSON object of a config. A key that is null reads as absent, as in transformers. */
 export class ConfigFields {
   readonly #values: Readonly<Record<string, unknown>>;
   readonly #fileName: string;
-  /** Of the object inside the file, e.g. `rope_scaling.`. */
+  /** Path of the object inside the file, e.g. `rope_scaling.`. */
   readonly #prefix: string;
 
   constructor(values: object, fileName: string, prefix = "") {
@@ -34,12 +34,12 @@ export class ConfigFields {
     return Object.keys(this.#values);
   }
 
-  /** As the file has it: null is null, and what is absent is undefined. */
+  /** The value in the file: null stays null, an absent key is undefined. */
   raw(key: string): unknown {
     return Object.hasOwn(this.#values, key) ? this.#values[key] : undefined;
   }
 
-  /** Whether the key is there and not null. */
+  /** Whether the key is present and not null. */
   has(key: string): boolean {
     return (this.raw(key) ?? null) !== null;
   }
@@ -77,7 +77,7 @@ export class ConfigFields {
     return value;
   }
 
-  /** A list with one entry for each layer at least, as SmolLM3's may be longer. */
+  /** A list with at least one entry per layer; SmolLM3's may be longer. */
   perLayer<T>(key: string, layers: number, allowed: readonly T[]): T[] | null {
     const value = this.raw(key) ?? null;
     if (value === null) {
@@ -95,7 +95,7 @@ export class ConfigFields {
     });
   }
 
-  /** An object inside; null where it is absent or empty. */
+  /** A nested object; null where it is absent or empty. */
   object(key: string): ConfigFields | null {
     const value = this.raw(key) ?? null;
     if (value === null) {
@@ -138,7 +138,7 @@ function isPositive(value: unknown): value is number {
   return typeof value === "number" && value > 0 && Number.isFinite(value);
 }
 
-/** JSON that a person reads in a sentence. */
+/** JSON short enough for a sentence. */
 function shorten(json: string): string {
   return json.length > 80 ? `${json.slice(0, 80)}...` : json;
 }

@@ -1,5 +1,5 @@
-// Which layers of a config.json see a window only, and which go without RoPE: listed layer by
-// layer, or by a rule.
+// The sliding layers and the layers without RoPE of a config.json, listed layer by layer or given
+// by a rule.
 import type { Architecture } from "./architectures.ts";
 import type { ConfigFields } from "./fields.ts";
 import type { ModelConfig } from "./model-config.ts";
@@ -25,8 +25,8 @@ export function readLayers(
   if (slidingWindow === null && isSliding.includes(true)) {
     throw fields.fault("some of its layers slide, but it has no sliding_window");
   }
-  // A window as long as any text hides nothing; sliding layers with a RoPE of their own stay what
-  // they are.
+  // A window as long as the longest text hides nothing. Sliding layers with a separate RoPE still
+  // stay sliding layers.
   const isNeeded =
     slidingWindow !== null && (slidingWindow < longest || known.slidingRopeTheta !== null);
   const layers = hasRope.map((hasRope, layer) => ({
@@ -49,7 +49,7 @@ function readWindow(fields: ConfigFields, known: Architecture): number | null {
   return fields.integer(key, longestWindow, slidingWindow ?? undefined);
 }
 
-/** `layer_types`, where the class reads it. */
+/** `layer_types`; null where the class does not read it. */
 function readLayerTypes(
   fields: ConfigFields,
   { slidingLayers }: Architecture,

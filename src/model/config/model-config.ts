@@ -1,8 +1,5 @@
-// ModelConfig: one description of a decoder for every architecture.
-/**
- * How RoPE's frequencies are changed for longer texts, as transformers' modeling_rope_utils.py has
- * them.
- */
+// ModelConfig: the description of a decoder, common to all architectures.
+/** How RoPE frequencies are scaled for longer texts, as in transformers' modeling_rope_utils.py. */
 export type RopeScaling =
   | { kind: "linear"; factor: number }
   | {
@@ -14,14 +11,14 @@ export type RopeScaling =
     }
   | {
       /**
-       * Each frequency is divided by its own factor; cosine and sine are multiplied by
-       * attentionFactor (Phi-3).
+       * Each frequency has a separate divisor; cosine and sine are multiplied by attentionFactor
+       * (longrope of Phi-3).
        */
       kind: "factors";
       /** headDim / 2 */
       factors: readonly number[];
       attentionFactor: number;
-      /** Longer texts would need other factors. */
+      /** Longer texts need other factors. */
       originalMaxPositionEmbeddings: number;
     };
 
@@ -31,15 +28,15 @@ export interface Rope {
 }
 
 export interface LayerKind {
-  /** Attends to the last `slidingWindow` tokens only, and turns by `slidingRope`. */
+  /** Attends to the last `slidingWindow` tokens only, and rotates by `slidingRope`. */
   isSliding: boolean;
-  /** Whether queries and keys are turned at all; not so in some layers of SmolLM3. */
+  /** Whether queries and keys are rotated; false in some layers of SmolLM3. */
   hasRope: boolean;
 }
 
 /**
- * One description for every architecture: engines branch on these fields, never on the
- * architecture's name.
+ * The description of a decoder. Engines branch on these fields, never on the name of the
+ * architecture.
  */
 export interface ModelConfig {
   /** Hugging Face class name, e.g. `LlamaForCausalLM`. */
@@ -53,11 +50,11 @@ export interface ModelConfig {
   headDim: number;
   rmsNormEps: number;
   rope: Rope;
-  /** Of sliding layers; the same as `rope` in most models. */
+  /** RoPE of sliding layers; equal to `rope` in most models. */
   slidingRope: Rope;
-  /** Tokens a sliding layer sees, its own included; null when no layer slides. */
+  /** Tokens that a sliding layer sees, the query included; null without sliding layers. */
   slidingWindow: number | null;
-  /** One for each layer. */
+  /** One entry per layer. */
   layers: readonly LayerKind[];
   /** Whether q_proj, k_proj and v_proj add a bias. */
   hasQkvBias: boolean;
@@ -67,24 +64,24 @@ export interface ModelConfig {
   hasQkNorm: boolean;
   /** `qkv_proj` and `gate_up_proj` in place of three and two layers (Phi-3). */
   isFused: boolean;
-  /** Norms after attention and MLP too, ahead of the residual sum (Gemma 2 and 3). */
+  /** Norms after attention and MLP too, before the residual sum (Gemma 2 and 3). */
   hasSandwichNorms: boolean;
-  /** Norms multiply by this plus their weight: 1 for Gemma, else 0. */
+  /** Norms multiply by normOffset + weight: 1 for Gemma, else 0. */
   normOffset: 0 | 1;
   activation: "silu" | "gelu-tanh";
   /**
-   * What embeddings are multiplied by: 1, or for Gemma the square root of hiddenSize in the
-   * precision of the checkpoint, as transformers computes it. Checkpoints on the hub are bfloat16:
-   * 25.25 for Gemma-3-270M, whose root is 25.298.
+   * Factor of the embeddings: 1, or for Gemma the square root of hiddenSize, rounded to the
+   * precision of the checkpoint as transformers does. Checkpoints on the hub are bfloat16: 25.25
+   * for Gemma-3-270M, where the root is 25.298.
    */
   embeddingScale: number;
-  /** What attention scores are multiplied by, 1 / sqrt(headDim) as a rule. */
+  /** Factor of attention scores, usually 1 / sqrt(headDim). */
   attentionScale: number;
-  /** Scores become cap * tanh(score / cap) ahead of the mask (Gemma 2); null for none. */
+  /** Scores become cap * tanh(score / cap) before the mask (Gemma 2); null for none. */
   attentionSoftcap: number | null;
   /** The same for logits. */
   logitSoftcap: number | null;
-  /** Longest sequence the model was made for, in tokens. */
+  /** Longest sequence that the model supports, in tokens. */
   maxPositionEmbeddings: number;
   tieWordEmbeddings: boolean;
 }

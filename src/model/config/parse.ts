@@ -1,4 +1,4 @@
-// config.json and generation_config.json, parsed once into the fields the decoder needs.
+// Parses config.json and generation_config.json of transformers into a ModelConfig and stop tokens.
 import { f16ToF32, f32ToBf16, f32ToF16, bf16ToF32 } from "../../util/bytes.ts";
 import { hasCode } from "../../util/errors.ts";
 import { architectures, type Architecture } from "./architectures.ts";
@@ -8,7 +8,10 @@ import { readMaxPositions, readRopes, type Ropes } from "./rope-config.ts";
 import { shortJson } from "../../util/short-json.ts";
 import type { ModelConfig } from "./model-config.ts";
 
-/** No released model comes near these; they keep a lying file from asking for absurd memory. */
+/**
+ * Upper limits: no released model comes near them. They stop a corrupt file from requesting absurd
+ * amounts of memory.
+ */
 const limits = {
   vocab_size: 2_000_000,
   hidden_size: 65_536,
@@ -20,9 +23,14 @@ const limits = {
 } as const;
 
 /**
- * Parses a Hugging Face `config.json` of transformers 4 or 5. Keys that are absent have the
- * defaults of the model's config class. The base model's own dropout is not read: it is off, as in
- * evaluation.
+ * Parses a Hugging Face `config.json` of transformers 4 or 5.
+ *
+ * An absent key has the default of the model's config class (transformers 5.23,
+ * configuration_*.py; see architectures.ts), not a common one: rope_theta is 10,000 for Llama and
+ * 1,000,000 for Qwen 3. A key that would change the computation in a way that the decoder does not
+ * implement (a bias, another activation, an unknown RoPE scaling) is refused, never ignored. The
+ * dropout of the base model is not read: it is off, as in evaluation.
+ * @param fileName for errors
  * @throws UserError "bad-config" or "unsupported-architecture"
  */
 export function parseModelConfig(text: string, fileName = "config.json"): ModelConfig {
@@ -30,8 +38,8 @@ export function parseModelConfig(text: string, fileName = "config.json"): ModelC
 }
 
 /**
- * The same for what needs the sizes alone, such as a memory plan: RoPE scaling and activation may
- * be of any kind.
+ * The same where only the sizes matter, such as a memory plan: RoPE scaling and activation may be
+ * of any kind.
  * @throws UserError "bad-config" or "unsupported-architecture"
  */
 export function parseModelSizes(text: string, fileName = "config.json"): ModelConfig {
@@ -47,7 +55,7 @@ export function parseModelSizes(text: string, fileName = "config.json"): ModelCo
   });
 }
 
-/** What changes no tensor and no size. */
+/** The fields that change no tensor and no size. */
 type Arithmetic = Ropes & Pick<ModelConfig, "activation">;
 type ReadArithmetic = (fields: ConfigFields, known: Architecture, headDim: number) => Arithmetic;
 
@@ -85,7 +93,7 @@ function readConfig(fields: ConfigFields, arithmeticOf: ReadArithmetic): ModelCo
   };
 }
 
-/** The class named, or by the model's type where none is. */
+/** The class in `architectures`, else the class of `model_type`. */
 function readArchitecture(fields: ConfigFields): [name: string, known: Architecture] {
   const listed = fields.raw("architectures");
   const modelType = fields.raw("model_type") ?? null;
@@ -104,7 +112,7 @@ function readArchitecture(fields: ConfigFields): [name: string, known: Architect
   return [name, known];
 }
 
-/** Switches that would add tensors or show a token those behind it. */
+/** Refuses switches that would add tensors or let a token see later ones. */
 function refuseBiases(fields: ConfigFields, { hasQkvBias }: Architecture): void {
   const switches = ["mlp_bias", "use_bidirectional_attention", "use_mrope"];
   for (const key of hasQkvBias ? switches : ["attention_bias", ...switches]) {
@@ -128,7 +136,7 @@ function readHeads(
   if (headDim % 2 !== 0) {
     throw fields.fault(`its head_dim is ${headDim}, but RoPE needs an even number`);
   }
-  // Null means one for each head whatever the class's default.
+  // Null means one key/value head per head, whatever the default of the class.
   const isNull = fields.raw("num_key_value_heads") === null;
   const numKeyValueHeads = fields.integer(
     "num_key_value_heads",
@@ -160,7 +168,7 @@ function plainArithmetic(fields: ConfigFields, known: Architecture): Arithmetic 
   };
 }
 
-/** By transformers' names (activations.py). */
+/** The activation by its name in transformers (activations.py). */
 function readActivation(
   fields: ConfigFields,
   { activationKey, activation }: Architecture,
@@ -186,7 +194,7 @@ function readQueryScalar(
   return queryScalar === null ? headDim : fields.positive("query_pre_attn_scalar", queryScalar);
 }
 
-/** @param usual undefined where the class computes no such cap: then there must be none */
+/** @param usual default of the class; undefined where it has no such cap and none is allowed */
 function readSoftcap(
   fields: ConfigFields,
   key: string,
@@ -204,7 +212,7 @@ function readSoftcap(
     : fields.positive(key, usual ?? undefined);
 }
 
-/** bfloat16 where the file names no other: what Gemma was trained with. */
+/** sqrt(hiddenSize) in the dtype of the file; bfloat16, Gemma's, where it names none. */
 function rootInPrecision(hiddenSize: number, fields: ConfigFields): number {
   const dtype = fields.raw("dtype") ?? fields.raw("torch_dtype");
   const root = Float32Array.of(Math.sqrt(hiddenSize));
@@ -218,8 +226,9 @@ function rootInPrecision(hiddenSize: number, fields: ConfigFields): number {
 }
 
 /**
- * Token ids that end a text: `eos_token_id` of generation_config.json, else of config.json; a
- * number or a list.
+ * Token ids that end a text: `eos_token_id`, a number or a list, of generation_config.json, else of
+ * config.json.
+ * @throws UserError "bad-config"
  */
 export function parseStopTokens(configText: string, generationText: string | null): number[] {
   const files = [

@@ -1,6 +1,6 @@
-// RoPE as config.json has it: `rope_theta` and `rope_scaling` (transformers 4) or `rope_parameters`
-// (transformers 5), read with the precedence of transformers' modeling_rope_utils.py and, for two
-// RoPEs, configuration_gemma3.py.
+// RoPE in config.json: `rope_theta` and `rope_scaling` (transformers 4) or `rope_parameters`
+// (transformers 5), with the precedence of transformers' modeling_rope_utils.py and, for two RoPEs,
+// configuration_gemma3.py.
 import type { Architecture } from "./architectures.ts";
 import type { ConfigFields } from "./fields.ts";
 import { shortJson } from "../../util/short-json.ts";
@@ -8,10 +8,7 @@ import type { ModelConfig, Rope, RopeScaling } from "./model-config.ts";
 
 const longestText = 100_000_000;
 
-/**
- * Every key that some kind of scaling knows; those of another kind than the file's change nothing
- * there.
- */
+/** The keys of all kinds of scaling. In transformers, keys of another kind have no effect. */
 const knownKeys = new Set([
   "rope_type",
   "type",
@@ -79,8 +76,8 @@ interface Scalings {
 }
 
 /**
- * transformers turns a whole text by other frequencies once it is longer than the original length,
- * so texts end there and the short factors alone are needed.
+ * transformers uses the long factors for a whole text that is longer than the original length. The
+ * limit of texts is that length here, so only the short factors are needed.
  */
 function limited(rope: Rope, slidingRope: Rope, longest: number): Ropes {
   const lengths = [rope, slidingRope].map(({ scaling }) =>
@@ -145,7 +142,7 @@ function readLongRope(parameters: ConfigFields, scalings: Scalings): RopeScaling
   };
 }
 
-/** The one beside the RoPE's own parameters comes first (standardize_rope_params). */
+/** The top-level key has precedence over the one in rope_scaling (standardize_rope_params). */
 function originalLength(parameters: ConfigFields, { fields, known, longest }: Scalings): number {
   const key = "original_max_position_embeddings";
   const usual = known.originalMaxPositionEmbeddings;

@@ -1,10 +1,21 @@
-// The frequencies that RoPE (Su et al. 2021) turns by, with the scalings of transformers'
+// The frequencies of RoPE (Su et al. 2021, arXiv:2104.09864) with the scalings of transformers'
 // modeling_rope_utils.py.
 import type { Rope, RopeScaling } from "./model-config.ts";
 
 /**
- * theta^(-2i/d) for each pair of a head, scaled, rounded to f32 where transformers rounds.
- * @returns [headDim / 2]
+ * RoPE rotates pair i of a head at position p by the angle p * f_i, where f_i = theta^(-2i/d) and
+ * d = headDim. Pair 0 completes a rotation in 2 pi tokens, the last pair in about 2 pi theta.
+ *
+ * A model is trained up to some length; slow pairs never complete a rotation there, so longer
+ * texts show them unseen angles. The scalings stretch the angles:
+ * - `linear` (Chen et al. 2023, position interpolation): every f_i / factor.
+ * - `llama3` (_compute_llama3_parameters): pairs with a wavelength 2 pi / f_i above
+ *   original / lowFreqFactor are divided by factor, those below original / highFreqFactor are
+ *   unchanged, those between are interpolated.
+ * - `factors` (longrope, Phi-3): a separate divisor for each pair.
+ *
+ * Values are rounded to f32 where transformers rounds, so the frequencies agree within 2e-7.
+ * @returns [headDim / 2], in radians per token
  */
 export function inverseFrequencies(
   headDim: number,
@@ -21,7 +32,7 @@ export function inverseFrequencies(
   return scaling === null ? plain : plain.map((frequency) => scaled(frequency, scaling));
 }
 
-/** What cosine and sine are multiplied by. */
+/** Factor of cosine and sine: above 1 for longrope only. */
 export function attentionFactor({ scaling }: Rope): number {
   return scaling?.kind === "factors" ? scaling.attentionFactor : 1;
 }

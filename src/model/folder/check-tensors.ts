@@ -1,4 +1,4 @@
-// Whether a model's files have what its config says: each tensor, in its shape.
+// Checks that a model's files hold every tensor of its config in the right shape.
 import { UserError } from "../../util/errors.ts";
 import type { SourceTensor } from "../source-tensor.ts";
 import type { TensorSpec } from "../tensors.ts";
@@ -36,7 +36,7 @@ export function checkTensors(
   }
 }
 
-/** At most ten, and how many more there are. */
+/** The first ten items, and the number of further ones. */
 export function firstTen(items: readonly string[]): string {
   const more = items.length > 10 ? ` and ${items.length - 10} more` : "";
   return items.slice(0, 10).join("; ") + more;

@@ -1,4 +1,4 @@
-// A tensor of a safetensors file that holds numbers as they are: F32, F16 or BF16.
+// A plain tensor of a safetensors file: F32, F16 or BF16.
 import { bf16ToF32, f16ToF32 } from "../../util/bytes.ts";
 import { UserError } from "../../util/errors.ts";
 import type { StoredTensor } from "./shards.ts";
@@ -16,8 +16,9 @@ const readers = {
 };
 
 /**
- * F16 and BF16 are kept as f16, F32 and vectors as f32. f16 has F16 as it is; of BF16 it cannot
- * have numbers beyond 65504, which are refused when they are read, and it rounds those below 2^-17.
+ * F16 and BF16 matrices are kept as f16, F32 matrices and all vectors as f32. F16 is exact in f16.
+ * BF16 values above 65504 do not fit and are refused when they are read; magnitudes below 2^-17 are
+ * rounded.
  * @throws UserError "wrong-dtype" for any other dtype
  */
 export function plainTensor(stored: StoredTensor): SourceTensor {

@@ -1,22 +1,20 @@
-// model.safetensors.index.json: which file of a sharded model holds which tensor. Source:
-// huggingface/transformers, utils/hub.py (get_checkpoint_shard_files); the same file that mlx-lm
-// writes.
+// Parses model.safetensors.index.json, which maps the tensors of a sharded model to files.
+// Source: transformers, utils/hub.py (get_checkpoint_shard_files); mlx-lm writes the same file.
 import { maxNameLength, maxTensors } from "../../formats/safetensors-layout.ts";
 import { parseStrictObject, StrictJsonError, type StrictJson } from "../../formats/strict-json.ts";
 import { UserError } from "../../util/errors.ts";
 
 export const shardIndexName = "model.safetensors.index.json";
 
-/** DeepSeek-V3, with 92,000 tensors among the largest published, has one of 9 MB. */
+/** The index of DeepSeek-V3 (92,000 tensors, among the largest published) has 9 MB. */
 export const maxShardIndexBytes = 32_000_000;
 
-/** No published model is in more than a few hundred files, nor has a file a longer name. */
+/** No published model has more than a few hundred files, or a longer file name. */
 const maxShards = 10_000;
 const maxFileNameLength = 255;
 
 /**
- * Parses an index. What is in `metadata` counts for nothing: its total size is off in many
- * published files.
+ * Parses an index. `metadata` is ignored: its total size is wrong in many published files.
  * @returns file by tensor name
  * @throws UserError "bad-header" naming the fault and the tensor
  */
@@ -26,7 +24,9 @@ export function parseShardIndex(text: string): ReadonlyMap<string, string> {
     throw badIndex("Its weight_map is not an object of file names.");
   }
   if (weightMap.size === 0 || weightMap.size > maxTensors) {
-    throw badIndex(`Its weight_map names ${weightMap.size} tensors; 1 to ${maxTensors} can be.`);
+    throw badIndex(
+      `Its weight_map names ${weightMap.size} tensors; the limit is 1 to ${maxTensors}.`,
+    );
   }
   const files = new Map(Array.from(weightMap, ([name, file]) => [name, fileNameOf(name, file)]));
   const shards = new Set(files.values()).size;
@@ -55,11 +55,11 @@ function fileNameOf(tensor: string, file: StrictJson): string {
   if (typeof file !== "string") {
     throw badIndex(`The file of tensor ${shown} is not a string.`);
   }
-  // A name without a folder: nothing outside the model's own folder can be meant.
+  // A name without a folder cannot refer to a file outside the model's folder.
   const isPlain = /^[^/\\:\p{Cc}]+\.safetensors$/u.test(file) && !file.startsWith(".");
   if (!isPlain || file.length > maxFileNameLength) {
     throw badIndex(
-      `Tensor ${shown} lies in ${JSON.stringify(file.slice(0, maxFileNameLength))}, which is not the name of a .safetensors file.`,
+      `Tensor ${shown} is in ${JSON.stringify(file.slice(0, maxFileNameLength))}, which is not the name of a .safetensors file.`,
     );
   }
   return file;
@@ -68,6 +68,6 @@ function fileNameOf(tensor: string, file: StrictJson): string {
 function badIndex(message: string): UserError {
   return new UserError("bad-header", message, {
     where: shardIndexName,
-    remedy: "Download the index again, or take it from the folder if there is one file of weights.",
+    remedy: "Download the index again, or remove it if the model has a single weights file.",
   });
 }

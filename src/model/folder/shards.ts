@@ -1,5 +1,4 @@
-// The tensors of a folder, in whichever of its .safetensors files they lie; headers are read, no
-// weight is.
+// Finds the tensors of a model folder in its .safetensors files. Only headers are read.
 import type { ByteSource } from "../../formats/byte-source.ts";
 import type { Dtype } from "../../formats/safetensors-layout.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
@@ -8,7 +7,7 @@ import { UserError } from "../../util/errors.ts";
 import { firstTen } from "./check-tensors.ts";
 import { maxShardIndexBytes, parseShardIndex, shardIndexName } from "./shard-index.ts";
 
-/** A tensor as it lies in a file. */
+/** A tensor as stored in a file. */
 export interface StoredTensor {
   readonly name: string;
   readonly dtype: Dtype;
@@ -17,21 +16,21 @@ export interface StoredTensor {
   readonly fileName: string;
   /** File and tensor, for errors. */
   readonly where: string;
-  /** Bytes `begin` to `end`, counted from its first. @throws what the file's source throws */
+  /** Bytes `begin` to `end` (exclusive) of the tensor. @throws the errors of the file's source */
   read(begin: number, end: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /**
- * Where a model in one file lies; an index beside it may be a leftover, and transformers does not
- * read it either.
+ * The file of an unsharded model. An index next to it may be a leftover; transformers does not read
+ * it either.
  */
 const wholeName = "model.safetensors";
 
 /**
- * Opens what holds the tensors that are needed: model.safetensors where there is one, else the
- * files that the index names for them, else every .safetensors file. Tensors that are not needed
- * may be missing, doubled or elsewhere than the index says.
- * @returns the needed tensors that there are, by name
+ * Opens the files of the needed tensors: model.safetensors if present, else the files that the
+ * index names for them, else every .safetensors file. Tensors that are not needed may be missing,
+ * duplicated or in another file than the index says.
+ * @returns the needed tensors that were found, by name
  * @throws UserError "missing-file", "bad-header", "not-safetensors", "missing-tensor"; the signal's
  * AbortError
  */
@@ -58,7 +57,7 @@ export async function openShards(
   return tensors;
 }
 
-/** What the index says of the tensors that are needed; null without an index. */
+/** The index entries of the needed tensors; null without an index. */
 async function readIndex(
   set: FileSet,
   isNeeded: (name: string) => boolean,
@@ -73,7 +72,7 @@ async function readIndex(
       `It has ${sizeBytes} bytes; the limit is ${maxShardIndexBytes}.`,
       {
         where: shardIndexName,
-        remedy: "Download the index again: no known model has one so large.",
+        remedy: "Download the index again: no known model has an index of this size.",
       },
     );
   }
@@ -91,7 +90,7 @@ function weightFilesOf(set: FileSet): string[] {
   if (names.length === 0) {
     throw new UserError("missing-file", `No .safetensors file was found in ${set.name}.`, {
       where: set.name,
-      remedy: "Choose the model's model.safetensors (or all of its numbered parts) as well.",
+      remedy: "Also choose the model's model.safetensors, or all of its numbered parts.",
     });
   }
   return names.sort();
@@ -102,7 +101,7 @@ function sourcesOf(set: FileSet, names: readonly string[]): ByteSource[] {
   if (missing.length > 0) {
     throw new UserError(
       "missing-file",
-      `${shardIndexName} names ${names.length} files of weights; ${missing.length} are missing: ${firstTen(missing)}.`,
+      `${shardIndexName} names ${names.length} weights files; ${missing.length} are missing: ${firstTen(missing)}.`,
       { where: missing[0] ?? set.name, remedy: "Choose all .safetensors files of the model." },
     );
   }
@@ -130,7 +129,7 @@ function refuseSecond(first: StoredTensor | undefined, second: StoredTensor): vo
   }
 }
 
-/** Every tensor lies where the index says. */
+/** Checks that every tensor is in the file that the index names. */
 function checkIndex(
   fileOf: ReadonlyMap<string, string> | null,
   tensors: ReadonlyMap<string, StoredTensor>,

@@ -1,5 +1,5 @@
-// The tensors that a decoder needs, out of a folder of safetensors files: plain, or quantised by
-// MLX or bitsandbytes.
+// Reads the tensors of a decoder from a folder of safetensors files: plain, or quantised by MLX or
+// bitsandbytes.
 import type { FileSet } from "../../sources/files.ts";
 import { UserError } from "../../util/errors.ts";
 import { plainTensor } from "./plain-tensor.ts";
@@ -10,15 +10,15 @@ import { openShards, type StoredTensor } from "./shards.ts";
 import type { SourceTensor } from "../source-tensor.ts";
 import type { TensorSpec } from "../tensors.ts";
 
-/** Tensors by Hugging Face name, and the names of the files that they lie in. */
+/** Tensors by Hugging Face name, and the names of the files that store them. */
 export interface FolderTensors {
   tensors: ReadonlyMap<string, SourceTensor>;
   weightFiles: readonly string[];
 }
 
 /**
- * Reads headers alone. What is missing is left out, and shapes are as the files have them: the
- * caller compares.
+ * Reads headers only. Missing tensors are left out and shapes are those of the files: the caller
+ * checks both.
  * @throws UserError of `openShards` and of each kind of tensor; the signal's AbortError
  */
 export async function openFolderTensors(
@@ -42,7 +42,7 @@ export async function openFolderTensors(
   return { tensors, weightFiles: [...weightFiles] };
 }
 
-/** The weight that scales and the like belong to; an empty name for anything else. */
+/** The weight that a tensor of scales or biases belongs to; an empty name for any other tensor. */
 function weightBeside(name: string): string {
   const [, module = "", weight = ""] =
     /^(.+)\.(?:scales|biases)$|^(.+\.weight)\..+$/.exec(name) ?? [];

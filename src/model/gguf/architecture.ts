@@ -1,22 +1,21 @@
-// The kinds of model Anneal reads from GGUF: their class in transformers, and how llama.cpp's
+// The architectures that are read from GGUF: their class in transformers, and how llama.cpp's
 // converter names and changes their tensors. Source: ggml-org/llama.cpp conversion/*.py and
 // gguf-py/gguf/tensor_mapping.py.
 import { UserError } from "../../util/errors.ts";
 
 export interface GgufArchitecture {
-  /** `general.architecture`, the prefix of the model's own keys as well. */
+  /** `general.architecture`; also the prefix of the architecture's keys. */
   name: string;
   /** Hugging Face class name. */
   hfClass: string;
   modelType: string;
   /**
-   * Whether the converter interleaves the two halves of each head of q and k, as ggml's older RoPE
-   * wants them.
+   * Whether the converter interleaves the two halves of each head of q and k (ggml's older RoPE).
    */
   isInterleaved: boolean;
-  /** What the converter adds to the weights of norms. */
+  /** Number that the converter adds to the weights of norms. */
   normShift: 0 | 1;
-  /** Modules of a layer, by the file's name for them behind `blk.N.`. */
+  /** Modules of a layer, by their name in the file after `blk.N.`. */
   modules: ReadonlyMap<string, string>;
 }
 
@@ -76,14 +75,13 @@ export function unsupportedModel(message: string, fileName: string): UserError {
   const names = architectures.map(({ name }) => name).join(", ");
   return new UserError("unsupported-architecture", message, {
     where: fileName,
-    remedy: `Choose a language model of one of these kinds: ${names}.`,
+    remedy: `Choose a language model of one of these architectures: ${names}.`,
   });
 }
 
 /**
- * The Hugging Face name of a tensor; null for the frequencies of RoPE, which are part of the config
- * there.
- * @throws UserError "unsupported-architecture" for a tensor that this kind of model does not have
+ * The Hugging Face name of a tensor; null for RoPE frequencies, which are part of the config there.
+ * @throws UserError "unsupported-architecture" for a tensor that this architecture does not have
  */
 export function hfNameOf(
   name: string,
@@ -101,7 +99,7 @@ export function hfNameOf(
   const path = modules.get(part);
   if (layer === undefined || path === undefined) {
     throw unsupportedModel(
-      `A model of kind ${kind} is expected to have no such tensor.`,
+      `The architecture ${kind} has no such tensor.`,
       `${fileName}, tensor ${JSON.stringify(name)}`,
     );
   }

@@ -1,6 +1,6 @@
-// Byte-level BPE (`tokenizer.ggml.model` gpt2) as tokenizer.json has it. The file names the way of
-// splitting text into words; the patterns are those of the models' own tokenizer.json, which
-// src/llama-vocab.cpp of ggml-org/llama.cpp cites.
+// Converts a byte-level BPE vocabulary (`tokenizer.ggml.model` gpt2) to the form of tokenizer.json.
+// The file names its pre-tokenizer; the patterns are those of the models' tokenizer.json, as quoted
+// in src/llama-vocab.cpp of ggml-org/llama.cpp.
 import { badTokenizer, type Vocabulary } from "./vocabulary.ts";
 import type { Metadata } from "./metadata.ts";
 
@@ -9,19 +9,18 @@ export interface TokenizerParts {
   pre_tokenizer: object | null;
   decoder: object;
   model: object;
-  /** Whether the first token is put in front where the file does not say. */
+  /** Whether a begin token is added where the file does not say. */
   addsBos: boolean;
 }
 
 interface Splitting {
   /**
-   * One after the other, each cutting what the one before has left; bytes are made of the words at
-   * the end.
+   * Applied in order, each to the pieces of the one before; the last pieces become bytes.
    */
   patterns: readonly string[];
   /** Whether GPT-2's own pattern comes last. */
   hasGpt2Pattern?: boolean;
-  /** A word that is a token is not looked at further. */
+  /** A word that is a token is not merged. */
   ignoresMerges?: boolean;
   addsBos?: boolean;
   isComposed?: boolean;
@@ -33,7 +32,7 @@ const word = String.raw`[^\r\n\p{L}\p{N}]?\p{L}+`;
 const signs = String.raw` ?[^\s\p{L}\p{N}]+[\r\n]*`;
 const llama3 = `${contractions}|${word}|\\p{N}{1,3}|${signs}|${spaces}`;
 const qwen2 = `${contractions}|${word}|\\p{N}|${signs}|${spaces}`;
-/** Words in which case changes at most once. */
+/** Words in which the case changes at most once. */
 const upper = String.raw`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`;
 const lower = String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`;
 const front = String.raw`[^\r\n\p{L}\p{N}]?`;
@@ -69,7 +68,7 @@ const splittings: Readonly<Record<string, Splitting>> = {
   "phi-2": likeGpt2,
   olmo: likeGpt2,
   mpt: likeGpt2,
-  // What llama.cpp does with a vocabulary it knows nothing of.
+  // llama.cpp's fallback for an unknown vocabulary.
   default: {
     patterns: [
       String.raw`[\p{P}\$\+<=>\^~\|]+`,
@@ -125,13 +124,17 @@ function splittingOf(metadata: Metadata): Splitting {
     throw badTokenizer(
       metadata,
       "pre",
-      "It is missing, as in files made before May 2024, so how text is split is not known.",
+      "It is missing, as in files made before May 2024, so the pre-tokenizer is unknown.",
     );
   }
   const splitting = Object.hasOwn(splittings, name) ? splittings[name] : undefined;
   if (splitting === undefined) {
     const known = Object.keys(splittings).join(", ");
-    throw badTokenizer(metadata, "pre", `${JSON.stringify(name)} is not read; read are ${known}.`);
+    throw badTokenizer(
+      metadata,
+      "pre",
+      `${JSON.stringify(name)} is not supported. Supported: ${known}.`,
+    );
   }
   return splitting;
 }
@@ -139,7 +142,7 @@ function splittingOf(metadata: Metadata): Splitting {
 function readMerges(metadata: Metadata): [string, string][] {
   const merges = metadata.strings("tokenizer.ggml.merges");
   if (merges === undefined) {
-    throw badTokenizer(metadata, "merges", "A byte-level vocabulary needs them.");
+    throw badTokenizer(metadata, "merges", "They are missing; a byte-level vocabulary needs them.");
   }
   return merges.map((merge, index) => {
     const space = merge.indexOf(" ", 1);

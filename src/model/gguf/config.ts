@@ -1,13 +1,12 @@
-// A GGUF file's metadata as the fields of a Hugging Face config.json, so that one parser decides
-// about every model. Sources: ggml-org/llama.cpp conversion/*.py for what is written,
-// src/models/*.cpp for what is meant where nothing is; transformers' configuration_*.py for the
-// fields.
+// Converts GGUF metadata to the fields of a Hugging Face config.json, so that one parser checks all
+// models. Sources: ggml-org/llama.cpp conversion/*.py for the keys, src/models/*.cpp for their
+// defaults; transformers' configuration_*.py for the fields.
 import { UserError } from "../../util/errors.ts";
 import { unsupportedModel, type GgufArchitecture } from "./architecture.ts";
 import type { Metadata } from "./metadata.ts";
 import { ropeScalingOf, type RopeTensors } from "./rope.ts";
 
-/** What a config needs to know of the tensors. */
+/** Facts about the tensors that a config depends on. */
 export interface TensorFacts extends RopeTensors {
   /** Rows of the embedding. */
   vocabSize: number;
@@ -19,8 +18,8 @@ export interface TensorFacts extends RopeTensors {
 export type ConfigFields = Record<string, unknown>;
 
 /**
- * @throws UserError "bad-config" naming a key that is missing or wrong, "unsupported-architecture"
- * for what no config says
+ * @throws UserError "bad-config" naming a missing or wrong key; "unsupported-architecture" for
+ * models that no config describes
  */
 export function configOf(
   metadata: Metadata,
@@ -56,7 +55,7 @@ export function configOf(
     max_position_embeddings: metadata.requiredCount(own("context_length")),
     tie_word_embeddings: !tensors.hasHead,
     hidden_act: "silu",
-    // Qwen 2 has them always, and no such field.
+    // Qwen 2 always has them, and no such field.
     ...(tensors.hasAttentionBias && prefix !== "qwen2" && { attention_bias: true }),
     ...(tensors.hasMlpBias && { mlp_bias: true }),
     ...ownFields(metadata, prefix, sizes),
@@ -64,7 +63,7 @@ export function configOf(
   };
 }
 
-/** No released model comes near it; lists of the config have an entry for each. */
+/** No released model comes near it. The config has lists with an entry per layer. */
 const maxLayers = 1024;
 
 function readLayers(metadata: Metadata, key: string): number {
@@ -82,7 +81,7 @@ interface Sizes {
   layers: number;
 }
 
-/** What only this kind of model has, or has differently. */
+/** The fields in which this architecture differs. */
 function ownFields(metadata: Metadata, prefix: string, sizes: Sizes): ConfigFields {
   switch (prefix) {
     case "llama":
@@ -90,7 +89,7 @@ function ownFields(metadata: Metadata, prefix: string, sizes: Sizes): ConfigFiel
     case "qwen2":
       return { use_sliding_window: false };
     case "smollm3":
-      // The file says nothing of them; llama.cpp takes every fourth (src/models/smollm3.cpp).
+      // The file does not name them; llama.cpp uses every fourth layer (src/models/smollm3.cpp).
       return { no_rope_layer_interval: 4, no_rope_layers: everyNth(sizes.layers, 4, 1, 0) };
     case "gemma2":
       return gemma2Fields(metadata, sizes);
@@ -103,7 +102,7 @@ function ownFields(metadata: Metadata, prefix: string, sizes: Sizes): ConfigFiel
   }
 }
 
-/** Mistral's models are of kind llama too; the window is all that tells them apart. */
+/** Mistral models have the architecture llama too; only the sliding window distinguishes them. */
 function slidingLlama(metadata: Metadata): ConfigFields {
   const tokens = metadata.count("llama.attention.sliding_window") ?? 0;
   return tokens === 0
@@ -141,8 +140,8 @@ function gemma3Fields(metadata: Metadata, sizes: Sizes): ConfigFields {
 }
 
 /**
- * The 27B models, told by their layers, scale attention by the width of a head as if heads filled
- * the hidden size.
+ * The 27B models, recognised by their number of layers, scale attention by hiddenSize / heads and
+ * not by the head size.
  */
 function gemmaFields({ layers, hiddenSize, heads, headDim }: Sizes, layersOf27B: number) {
   return {
@@ -162,7 +161,7 @@ function phi3Fields(metadata: Metadata, { headDim }: Sizes): ConfigFields {
   };
 }
 
-/** `last` for each nth layer, `other` for those before it. */
+/** `last` for every nth layer, `other` for the rest. */
 function everyNth<T>(layers: number, n: number, other: T, last: T): T[] {
   return Array.from({ length: layers }, (_, layer) => ((layer + 1) % n === 0 ? last : other));
 }
@@ -174,14 +173,20 @@ function readHeadDim(metadata: Metadata, prefix: string, fallback: number): numb
   const stated = metadata.count(key) ?? (prefix === "phi3" ? undefined : rotary);
   const headDim = stated ?? fallback;
   if (!Number.isInteger(headDim) || headDim < 1) {
-    throw metadata.fault(key, `Heads would be ${headDim} wide.`);
+    throw metadata.fault(key, `The head size would be ${headDim}.`);
   }
   const valueLength = metadata.count(`${prefix}.attention.value_length`) ?? headDim;
   if (valueLength !== headDim) {
-    throw metadata.fault(key, `Keys are ${headDim} wide and values ${valueLength}.`);
+    throw metadata.fault(
+      key,
+      `Keys have ${headDim} dimensions and values ${valueLength}; they must be equal.`,
+    );
   }
   if (prefix !== "phi3" && rotary !== undefined && rotary !== headDim) {
-    throw metadata.fault(rotaryKey, `Only ${rotary} of ${headDim} dimensions of a head turn.`);
+    throw metadata.fault(
+      rotaryKey,
+      `RoPE rotates only ${rotary} of ${headDim} dimensions of a head.`,
+    );
   }
   return headDim;
 }
@@ -206,10 +211,10 @@ function tokenIds(metadata: Metadata): ConfigFields {
   );
 }
 
-/** A tensor that a model cannot be without. */
+/** The error for a missing tensor that every model needs. */
 export function missingTensor(name: string, fileName: string): UserError {
   return new UserError("missing-tensor", `The file has no tensor ${JSON.stringify(name)}.`, {
     where: fileName,
-    remedy: "Choose a GGUF file with a whole language model in it.",
+    remedy: "Choose a GGUF file that contains a complete language model.",
   });
 }

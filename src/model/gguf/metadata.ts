@@ -1,9 +1,9 @@
-// A GGUF file's metadata by type: what a key must hold, or words about it.
+// Typed access to the metadata of a GGUF file, with errors that name the key.
 import type { GgufFile } from "../../formats/gguf/file.ts";
 import type { GgufArray, GgufValue } from "../../formats/gguf/value-types.ts";
 import { UserError } from "../../util/errors.ts";
 
-/** Floats in a file are f32 as a rule: 0.1 is 0.10000000149011612 there. */
+/** Floats in a file are usually f32, where 0.1 is 0.10000000149011612. */
 const f32Digits = 9;
 
 export class Metadata {
@@ -19,7 +19,7 @@ export class Metadata {
     return this.#values.has(key);
   }
 
-  /** Every key that opens so. */
+  /** All keys that start with the prefix. */
   keysFrom(prefix: string): string[] {
     return [...this.#values.keys()].filter((key) => key.startsWith(prefix));
   }
@@ -34,7 +34,7 @@ export class Metadata {
   }
 
   /**
-   * A whole number from 0, or a list of one that repeats: some writers give one for each layer.
+   * A whole number from 0, or a list of equal ones: some writers give one per layer.
    * @throws UserError "bad-config" for anything else
    */
   count(key: string): number | undefined {
@@ -55,8 +55,8 @@ export class Metadata {
   }
 
   /**
-   * The number as it was meant: the shortest that gives the same f32. @throws UserError
-   * "bad-config"
+   * The shortest decimal that gives the same f32.
+   * @throws UserError "bad-config" for anything but a number
    */
   float(key: string): number | undefined {
     const value = this.#values.get(key);
@@ -121,7 +121,7 @@ export class Metadata {
   #repeated(key: string, values: GgufArray): GgufValue {
     const [first, ...others] = values;
     if (first === undefined || others.some((value) => value !== first)) {
-      throw this.fault(key, "It is not the same for all layers, as it must be.");
+      throw this.fault(key, "It must be the same for all layers.");
     }
     return first;
   }

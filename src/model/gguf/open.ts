@@ -1,4 +1,4 @@
-// A GGUF file as a model: what a folder on Hugging Face says in many files, read from one.
+// Opens a GGUF file as a model: config, tokenizer and tensors from one file instead of a folder.
 import type { ByteSource } from "../../formats/byte-source.ts";
 import { dequantize, decodableName } from "../../formats/gguf/dequantize.ts";
 import { openGgufFile, type GgufFile } from "../../formats/gguf/file.ts";
@@ -20,11 +20,11 @@ import { tokenizerOf, type GgufTokenizer } from "./tokenizer.ts";
 export interface GgufModel {
   /** `general.name`, else the file's. */
   name: string;
-  /** As the file has it, e.g. `apache-2.0`. */
+  /** The licence that the file names, e.g. `apache-2.0`. */
   licence: string | null;
-  /** What a config.json would hold. */
+  /** The content of a config.json. */
   config: ConfigFields;
-  /** What tokenizer.json and tokenizer_config.json would hold, the chat template included. */
+  /** The content of tokenizer.json and tokenizer_config.json, the chat template included. */
   tokenizer: GgufTokenizer;
   /** Ids at which generation ends. */
   stopTokens: readonly number[];
@@ -33,8 +33,8 @@ export interface GgufModel {
 }
 
 /**
- * Opens the file and checks all that does not need the weights. Shapes are left to whoever knows
- * the config's meaning.
+ * Opens the file and checks everything that does not need the weights. Shapes are checked by the
+ * caller, who has parsed the config.
  * @throws UserError "not-gguf", "bad-header", "unreadable-file", "missing-file" for one part of
  *   several, "unsupported-architecture", "bad-config", "bad-tokenizer", "missing-tensor",
  *   "wrong-dtype", "wrong-shape"; the signal's AbortError
@@ -60,7 +60,7 @@ function refuseOtherContents(metadata: Metadata): void {
   const type = metadata.text("general.type") ?? "model";
   if (type !== "model") {
     throw unsupportedModel(
-      `It holds ${JSON.stringify(type)}, not a whole model.`,
+      `It contains ${JSON.stringify(type)}, not a complete model.`,
       metadata.fileName,
     );
   }
@@ -96,8 +96,7 @@ async function factsOf(file: GgufFile, signal: AbortSignal): Promise<TensorFacts
 }
 
 /**
- * @throws UserError "wrong-dtype" for anything but plain numbers, "wrong-shape" for more than one
- * row of them
+ * @throws UserError "wrong-dtype" for anything but F32 and F16, "wrong-shape" for more than one row
  */
 async function readVector(
   file: GgufFile,
@@ -122,7 +121,7 @@ async function readVector(
   return dequantize(name, tensor.type, await file.readRows(tensor, 0, 1, signal));
 }
 
-/** Half of the widest head in use is 256 numbers. */
+/** Half of the largest head in use is 256 numbers. */
 const maxVectorBytes = 64 * 1024;
 
 function tensorsOfModel(
@@ -131,7 +130,7 @@ function tensorsOfModel(
   headDim: number,
 ): Map<string, SourceTensor> {
   const tensors = new Map<string, SourceTensor>();
-  // The metadata, a whole vocabulary, is not kept as long as the weights are.
+  // The metadata holds the vocabulary; a tensor must not keep it in memory.
   const rows = { name: file.name, readRows: file.readRows };
   for (const tensor of file.tensors.values()) {
     const name = hfNameOf(tensor.name, architecture, file.name);
@@ -155,9 +154,13 @@ function tensorsOfModel(
 function requireHeads({ name, ne }: GgufTensor, headDim: number, fileName: string): void {
   const rows = ne[ne.length - 1] ?? 1;
   if (headDim % 2 !== 0 || rows % headDim !== 0) {
-    throw new UserError("wrong-shape", `Its ${rows} rows are no whole heads of ${headDim}.`, {
-      where: `${fileName}, tensor ${JSON.stringify(name)}`,
-      remedy: "Choose another GGUF file of the model.",
-    });
+    throw new UserError(
+      "wrong-shape",
+      `Its ${rows} rows are not a multiple of the head size ${headDim}.`,
+      {
+        where: `${fileName}, tensor ${JSON.stringify(name)}`,
+        remedy: "Choose another GGUF file of the model.",
+      },
+    );
   }
 }

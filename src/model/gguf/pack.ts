@@ -1,5 +1,5 @@
-// GGUF's blocks of 32 as groups of q4 and q8: codes and scales are moved, no value is computed.
-// Every value is the same but for the sign of a zero.
+// Repacks GGUF blocks of 32 as groups of q4 and q8: codes and scales are moved, not requantised.
+// All values stay equal, except for the sign of zero.
 import { halfAt } from "../../formats/gguf/half.ts";
 import { f32ToF16 } from "../../util/bytes.ts";
 import type { WeightFormat } from "../weight-format/format.ts";
@@ -7,11 +7,11 @@ import type { WeightFormat } from "../weight-format/format.ts";
 export interface Packing {
   format: Extract<WeightFormat, "q4" | "q8">;
   blockBytes: number;
-  /** Where the block's codes begin. */
+  /** Byte offset of the codes in a block. */
   codesAt: number;
-  /** Code of the value 0 when the block has a scale alone; then the bias is -scale times this. */
+  /** Code of the value 0 in a block without a bias; the bias is then -scale * zero. */
   zero: number | null;
-  /** Puts the codes of a block where the format wants them. */
+  /** Moves the codes of a block to their places in the format. */
   moveCodes: (block: Uint8Array, codes: Uint8Array) => void;
 }
 
@@ -26,19 +26,20 @@ const packings: Readonly<Record<string, Packing>> = {
   Q8_0: { format: "q8", blockBytes: 34, codesAt: 2, zero: 128, moveCodes: moveSignedBytes },
 };
 
-/** Undefined for a type whose blocks are no such groups. */
+/** The packing of a GGUF type; undefined for a type whose blocks are not affine groups of 32. */
 export function packingOf(typeName: string): Packing | undefined {
   return packings[typeName];
 }
 
 export interface PackedGroups {
   weight: Uint32Array<ArrayBuffer>;
-  /** For each group the f16 patterns of scale, low, and bias, high. */
+  /** Per group the f16 patterns of scale (low half) and bias (high half). */
   scales: Uint32Array<ArrayBuffer>;
 }
 
 /**
- * Whole blocks as groups. Scales that are not finite, or too large for a bias, come out as such.
+ * Repacks whole blocks. Scales that are not finite, or too large for a bias, stay not finite: the
+ * caller checks.
  */
 export function packBlocks(packing: Packing, bytes: Uint8Array): PackedGroups {
   const { format, blockBytes, codesAt, zero, moveCodes } = packing;
@@ -62,7 +63,7 @@ export function packBlocks(packing: Packing, bytes: Uint8Array): PackedGroups {
   };
 }
 
-/** From low nibbles first and high nibbles after to neighbours in a byte. */
+/** Q4: from all low nibbles before all high ones to neighbours in a byte. */
 function moveNibbles(block: Uint8Array, codes: Uint8Array): void {
   for (let i = 0; i < 8; i++) {
     const even = block[2 * i] ?? 0;
@@ -72,7 +73,7 @@ function moveNibbles(block: Uint8Array, codes: Uint8Array): void {
   }
 }
 
-/** Nibbles with a fifth bit for each in the four bytes before them. */
+/** Q5: nibbles, with the fifth bit of each in the four bytes before them. */
 function moveFiveBits(block: Uint8Array, codes: Uint8Array): void {
   for (let i = 0; i < groupSize; i++) {
     const nibble = ((block[4 + (i & 15)] ?? 0) >> (i < 16 ? 0 : 4)) & 15;
@@ -80,7 +81,7 @@ function moveFiveBits(block: Uint8Array, codes: Uint8Array): void {
   }
 }
 
-/** From -128 to 127 to 0 to 255. */
+/** Q8: from -128..127 to 0..255. */
 function moveSignedBytes(block: Uint8Array, codes: Uint8Array): void {
   for (let i = 0; i < groupSize; i++) {
     codes[i] = (block[i] ?? 0) ^ 0x80;

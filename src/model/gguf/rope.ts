@@ -1,9 +1,9 @@
-// RoPE's scaling as config.json has it. GGUF gives a type and a factor, or what each frequency is
-// divided by, worked out.
+// Converts the RoPE scaling of a GGUF file to the `rope_scaling` of config.json. GGUF stores a type
+// and a factor, or the divisor of each frequency.
 import { UserError } from "../../util/errors.ts";
 import type { Metadata } from "./metadata.ts";
 
-/** The tensors of a file that change RoPE's frequencies. */
+/** The tensors of a file that change RoPE frequencies. */
 export interface RopeTensors {
   /** `rope_freqs.weight`: divisors of the frequencies (Llama 3.1 and 3.2). */
   divisors: Float32Array | null;
@@ -13,21 +13,21 @@ export interface RopeTensors {
 }
 
 /**
- * Llama 3.1 and 3.2 have these, and the converter writes no others (conversion/llama.py,
+ * Values of Llama 3.1 and 3.2; the converter writes no others (conversion/llama.py,
  * generate_extra_tensors).
  */
 const lowFreqFactor = 1;
 const highFreqFactor = 4;
-/** The converter has taken 8192 whatever the config said; later ones may not. */
+/** The converter uses 8192 regardless of the config; later versions may not. */
 const originalLengths = [8192, 4096, 2048, 16_384, 32_768, 65_536, 131_072];
-/** Of f32 arithmetic in another order. */
+/** Relative tolerance, for f32 arithmetic in another order. */
 const tolerance = 1e-4;
 
 type Fields = Record<string, unknown>;
 
 /**
  * The value of `rope_scaling`; null for none.
- * @param prefix of the model's own keys
+ * @param prefix of the architecture's keys
  * @throws UserError "unsupported-architecture" for divisors that no scaling of transformers gives,
  * "bad-config"
  */
@@ -58,12 +58,12 @@ export function ropeScalingOf(
   };
 }
 
-/** Finds the scaling whose divisors these are. */
+/** Finds the llama3 scaling with these divisors. */
 function llama3Scaling(divisors: Float32Array, theta: number, fileName: string): Fields | null {
   if (divisors.every((divisor) => divisor === 1)) {
     return null;
   }
-  // The lowest frequency is below the band in which divisors change, so it has the whole factor.
+  // The lowest frequency is below the interpolated band, so its divisor is the full factor.
   const factor = divisors.at(-1) ?? 1;
   const original = originalLengths.find((length) =>
     llama3Divisors(divisors.length, theta, factor, length).every(
@@ -73,7 +73,7 @@ function llama3Scaling(divisors: Float32Array, theta: number, fileName: string):
   if (original === undefined) {
     throw new UserError(
       "unsupported-architecture",
-      `Its ${divisors.length} numbers, up to ${factor}, are not those of Llama 3's RoPE scaling.`,
+      `Its ${divisors.length} numbers, up to ${factor}, do not match Llama 3's RoPE scaling.`,
       {
         where: `${fileName}, tensor "rope_freqs.weight"`,
         remedy: "Choose the model's .safetensors files with their config.json.",

@@ -1,14 +1,14 @@
-// Rows of a GGUF tensor in the order of the model. Blocks lie along rows, so packed rows move as
-// well as plain ones.
+// Reads rows of a GGUF tensor in the order of the model. Blocks run along rows, so packed rows can
+// be moved like plain ones.
 import type { RowSource } from "../../formats/gguf/file.ts";
 import type { GgufTensor } from "../../formats/gguf/tensor-info.ts";
 
-/** From a row of the model to the file's. */
+/** Maps a row of the model to a row of the file. */
 export type RowOrder = (row: number) => number;
 
 /**
- * Undoes what llama.cpp's converter does to q and k of Llama's kind (conversion/llama.py,
- * LlamaModel.permute): it takes the rows of a head's two halves in turns.
+ * Undoes the permutation of q and k by llama.cpp's converter (conversion/llama.py,
+ * LlamaModel.permute), which interleaves the rows of the two halves of a head.
  */
 export function halvesOfHeads(headDim: number): RowOrder {
   const half = headDim / 2;
@@ -19,9 +19,8 @@ export function halvesOfHeads(headDim: number): RowOrder {
 }
 
 /**
- * Bytes of the model's rows `first` to `end`, in a buffer of their own. With an order, the file is
- * read from the lowest row that is needed to the highest, which are less than a head apart from
- * them.
+ * Bytes of the model's rows `first` to `end` (exclusive), in a new buffer. With an order, the file
+ * is read from the lowest needed row to the highest, at most one head outside the range.
  */
 export async function readRows(
   file: RowSource,

@@ -1,18 +1,18 @@
-// A SentencePiece BPE vocabulary (`tokenizer.ggml.model` llama) as tokenizer.json has it. The file
-// has a score for each piece; merges are made of them as transformers does (generate_merges in
-// tokenization_utils_base.py), which gives those of the models' own tokenizer.json.
+// Converts a SentencePiece BPE vocabulary (`tokenizer.ggml.model` llama) to the form of
+// tokenizer.json. The file has a score per piece; merges are derived as in transformers
+// (generate_merges in tokenization_utils_base.py) and equal those of the models' tokenizer.json.
 import type { TokenizerParts } from "./byte-level.ts";
 import type { Metadata } from "./metadata.ts";
 import { readScores, specialId, tokenType, type Vocabulary } from "./vocabulary.ts";
 
-/** U+2581, which stands for a space. */
+/** U+2581, the sign for a space. */
 const space = "\u2581";
 
 type Merge = [left: string, right: string];
 
 /**
- * @param longestFirst of pieces with equal scores, as the tokenizers of Gemma are made; else in the
- * order of ids
+ * @param longestFirst whether pieces with equal scores are ordered by length, as for Gemma; else by
+ * id
  * @throws UserError "bad-tokenizer", "bad-config"
  */
 export function sentencePieceParts(
@@ -54,12 +54,12 @@ export function sentencePieceParts(
   };
 }
 
-/** A token of spaces alone is one of Gemma's pieces, which the converter has written out. */
+/** Spells a token of spaces with U+2581: the converter writes these pieces of Gemma as spaces. */
 export function spelled(token: string): string {
   return /^ +$/.test(token) ? token.replaceAll(" ", space) : token;
 }
 
-/** Every way to put a piece together from two others, best piece first. */
+/** Every pair of pieces that forms a piece, best piece first. */
 function mergesOf(
   pieces: readonly string[],
   { types }: Vocabulary,
@@ -72,7 +72,7 @@ function mergesOf(
       parts.set(piece, id);
     }
   });
-  // SentencePiece finds what a user has defined before anything else.
+  // SentencePiece matches user-defined pieces first.
   const rankOf = (id: number) =>
     types[id] === tokenType.userDefined ? Infinity : (scores[id] ?? -Infinity);
   const ranked = [...parts]
@@ -90,7 +90,7 @@ function mergesOf(
   return merges;
 }
 
-/** In the order of the parts' ids. */
+/** The pairs that form one piece, in the order of their ids. */
 function waysTo(piece: string, parts: ReadonlyMap<string, number>): Merge[] {
   const ways: { leftId: number; rightId: number; merge: Merge }[] = [];
   for (let at = 1; at < piece.length; at++) {
@@ -110,7 +110,7 @@ function byLength([leftA, rightA]: Merge, [leftB, rightB]: Merge): number {
   return lengthOf(leftB) - lengthOf(leftA) || lengthOf(rightB) - lengthOf(rightA);
 }
 
-/** In characters, as Python counts. */
+/** Length in characters, as in Python. */
 function lengthOf(text: string): number {
   return Array.from(text).length;
 }

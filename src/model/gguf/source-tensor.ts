@@ -1,4 +1,11 @@
 // A tensor of a GGUF file as a frozen weight of the model.
+//
+// GGUF stores a tensor under llama.cpp's name, with its dimensions reversed (ne[0] is the row
+// length), and in some cases changed by the converter: the rows of q and k are interleaved for
+// ggml's older RoPE, and the norms of Gemma have 1 added. Both changes are undone here, on the fly.
+// Q4_0, Q4_1, Q5_*, Q8_0 have blocks of 32 with an f16 scale, so they become q4 or q8 groups by
+// moving bits (pack.ts). K-quants have scales of more bits than f16 holds, so they are dequantised
+// and quantised again, to q8. Source: ggml-org/llama.cpp, ggml-common.h and conversion/llama.py.
 import {
   decodableName,
   decodableTypes,
@@ -17,11 +24,11 @@ import { matrixOf } from "../weights/store.ts";
 import { groupSize, packBlocks, packingOf } from "./pack.ts";
 import { readRows, type RowOrder } from "./rows.ts";
 
-/** How a tensor of the file differs from the model's. */
+/** The differences between a tensor of the file and that of the model. */
 export interface Differences {
-  /** Where the rows of the model lie, if not in their own order. */
+  /** Order of the rows in the file; null where it is that of the model. */
   order: RowOrder | null;
-  /** What the file has more in each value. */
+  /** Number that the converter added to each value. */
   shift: 0 | 1;
 }
 
@@ -77,7 +84,7 @@ export function ggufSourceTensor(
   return source;
 }
 
-/** K-quants have scales of 17 bits, so they are quantised anew. */
+/** K-quants have scales of 17 bits, so they are requantised to q8. */
 function keptShape(type: DecodableType, shape: readonly number[]): WeightShape {
   const { rows, cols } = matrixOf(shape);
   const isPlain = type === "F32" || type === "F16" || type === "BF16";
@@ -88,7 +95,7 @@ function keptShape(type: DecodableType, shape: readonly number[]): WeightShape {
     : { format, rows, cols };
 }
 
-/** The biases of rows. */
+/** The values of a bias in the row order of the model. */
 function inOrder(values: Float32Array, order: RowOrder): Float32Array<ArrayBuffer> {
   return Float32Array.from(values, (_, row) => values[order(row)] ?? 0);
 }
@@ -103,7 +110,7 @@ async function* packedParts(
   const ends = { weight: 0, scales: 0 };
   for (const [first, end] of rowPieces(rows, cols)) {
     const parts = pack(await read(first, end, signal));
-    // Without scales the weights are the f16 numbers themselves.
+    // Without scales the weights are f16 numbers.
     const halves = new Uint16Array((parts.scales ?? parts.weight)?.buffer ?? new ArrayBuffer(0));
     const halvesInRow = halves.length / (end - first);
     requireFinite(halves, "f16", where, (index) => {
@@ -125,7 +132,10 @@ type Binding = "weight" | "scales";
 function undecodable(typeName: string, where: string): UserError {
   return new UserError(
     "wrong-dtype",
-    `It is ${typeName}, which is not read; read are ${decodableTypes.join(", ")}.`,
-    { where, remedy: "Choose the model's file in another quantisation, such as Q8_0 or Q4_K_M." },
+    `The type ${typeName} is not supported. Supported: ${decodableTypes.join(", ")}.`,
+    {
+      where,
+      remedy: "Choose a file of the model in another quantisation, such as Q8_0 or Q4_K_M.",
+    },
   );
 }

@@ -1,5 +1,5 @@
-// The tokenizer inside a GGUF file as the objects that tokenizer.json and tokenizer_config.json
-// would hold. Sources: ggml-org/llama.cpp src/llama-vocab.cpp, conversion/base.py and phi.py.
+// Converts the tokenizer of a GGUF file to the objects of tokenizer.json and tokenizer_config.json.
+// Sources: ggml-org/llama.cpp src/llama-vocab.cpp, conversion/base.py and phi.py.
 import type { GgufArchitecture } from "./architecture.ts";
 import { byteLevelParts } from "./byte-level.ts";
 import type { Metadata } from "./metadata.ts";
@@ -13,11 +13,11 @@ import {
 } from "./vocabulary.ts";
 
 export interface GgufTokenizer {
-  /** As parsed from tokenizer.json. */
+  /** The object of tokenizer.json. */
   json: Record<string, unknown>;
   /**
-   * As parsed from tokenizer_config.json; `chat_template` is a string or a list of `{name,
-   * template}`.
+   * The object of tokenizer_config.json; `chat_template` is a string or a list of
+   * `{name, template}`.
    */
   config: Record<string, unknown>;
 }
@@ -29,7 +29,7 @@ interface Specials {
   padding: number | undefined;
 }
 
-/** Tokens that end a turn or a text; only one of them has a key of its own in a file. */
+/** Tokens that end a turn or a text; a GGUF file has a key for only one of them. */
 const ends = [
   "<|eot_id|>",
   "<|eom_id|>",
@@ -74,13 +74,13 @@ function readModel(metadata: Metadata): "gpt2" | "llama" {
     throw badTokenizer(
       metadata,
       "model",
-      `It is ${model === undefined ? "missing" : JSON.stringify(model)}; "gpt2" and "llama" are read.`,
+      `It is ${model === undefined ? "missing" : JSON.stringify(model)}; "gpt2" and "llama" are supported.`,
     );
   }
   return model;
 }
 
-/** Ids that a SentencePiece file leaves out are those of Llama 2, as llama.cpp takes them. */
+/** Special ids. Those that a SentencePiece file omits are Llama 2's, as in llama.cpp. */
 function readSpecials(
   metadata: Metadata,
   vocabulary: Vocabulary,
@@ -96,7 +96,7 @@ function readSpecials(
   };
 }
 
-/** Tokens that are found in the text before it is split; those of control are special. */
+/** Tokens that are matched before the text is split; control tokens are special. */
 function addedTokens(
   { tokens, types }: Vocabulary,
   specials: readonly (number | undefined)[],
@@ -108,7 +108,7 @@ function addedTokens(
       type === tokenType.control || type === tokenType.unknown || specials.includes(id);
     const isAdded = isSpecial || (type === tokenType.userDefined && spelled(content) === content);
     const flags = { single_word: false, lstrip: false, normalized: false, special: isSpecial };
-    // Nothing in the file says that white space behind Phi-3's tokens is dropped.
+    // The file does not say that white space after Phi-3's tokens is dropped.
     const rstrip = stripsAfter && !["<unk>", "<s>", "<|endoftext|>"].includes(content);
     return isAdded ? [{ id, content, rstrip, ...flags }] : [];
   });
@@ -136,7 +136,7 @@ function configOf(
   };
 }
 
-/** One template is a string; further ones have names. */
+/** The chat template: a string, or a list with names where there are several. */
 function chatTemplate(metadata: Metadata): string | { name: string; template: string }[] | null {
   const key = "tokenizer.chat_template";
   const main = metadata.text(key) ?? null;
@@ -150,7 +150,7 @@ function chatTemplate(metadata: Metadata): string | { name: string; template: st
   return [...(main === null ? [] : [{ name: "default", template: main }]), ...others];
 }
 
-/** What stands before and after every text. */
+/** The post-processor that adds begin and end tokens. */
 function postProcessor(
   { tokens }: Vocabulary,
   { bos, eos }: Specials,

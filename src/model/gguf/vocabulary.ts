@@ -1,9 +1,9 @@
-// The tokens of a GGUF file, with their kinds and scores. Sources: ggml-org/llama.cpp
+// Reads the tokens of a GGUF file, with their types and scores. Sources: ggml-org/llama.cpp
 // src/llama-vocab.cpp (llama_vocab::impl::load), gguf-py/gguf/constants.py (TokenType).
 import { UserError } from "../../util/errors.ts";
 import type { Metadata } from "./metadata.ts";
 
-/** The numbers of `tokenizer.ggml.token_type`. */
+/** Values of `tokenizer.ggml.token_type`. */
 export const tokenType = {
   normal: 1,
   unknown: 2,
@@ -32,7 +32,7 @@ export function readVocabulary(metadata: Metadata): Vocabulary {
     metadata.numbers(`${prefix}.token_type`) ??
     new Int32Array(tokens.length).fill(tokenType.normal);
   requireOneEach(metadata, "token_type", types, tokens);
-  // llama.cpp gives an empty token a name as well, so that it cannot stand for nothing.
+  // llama.cpp names empty tokens too: an empty text would match everywhere.
   const named = tokens.map((token, id) => (token === "" ? `[EMPTY_${id}]` : token));
   const ids = new Map(named.map((token, id) => [token, id]));
   if (ids.size < named.length) {
@@ -66,7 +66,7 @@ export function readScores(metadata: Metadata, { tokens }: Vocabulary): ArrayLik
 
 /**
  * The id under a key such as `bos`; undefined where the file has none.
- * @throws UserError "bad-tokenizer" for an id that is no token
+ * @throws UserError "bad-tokenizer" for an id without a token
  */
 export function specialId(
   metadata: Metadata,
@@ -81,7 +81,7 @@ export function specialId(
   return id;
 }
 
-/** @param key behind `tokenizer.ggml.` */
+/** @param key after `tokenizer.ggml.` */
 export function badTokenizer(metadata: Metadata, key: string, message: string): UserError {
   return new UserError("bad-tokenizer", message, {
     where: `${metadata.fileName}, key ${JSON.stringify(`${prefix}.${key}`)}`,
@@ -99,7 +99,7 @@ function requireOneEach(
     throw badTokenizer(
       metadata,
       key,
-      `It has ${values.length} of them for ${tokens.length} tokens.`,
+      `It has ${values.length} entries for ${tokens.length} tokens.`,
     );
   }
 }

@@ -1,11 +1,11 @@
-// Arguments of a call to the names that the function gives them.
+// Binds the arguments of a call to the parameter names of a function.
 import { numberOf, TemplateFault, typeName, type Arguments, type Value } from "./values.ts";
 
 export class Bound {
   readonly #values: ReadonlyMap<string, Value>;
   readonly #function: string;
 
-  /** @throws TemplateFault for arguments that the function does not take */
+  /** @throws TemplateFault for arguments that the function does not have */
   constructor(name: string, names: readonly string[], { positional, keyword }: Arguments) {
     this.#function = name;
     if (positional.length > names.length) {
@@ -48,7 +48,7 @@ export class Bound {
     return value;
   }
 
-  /** A text, or null for None. */
+  /** A text; null for None. */
   optionalText(name: string): string | null {
     return this.value(name, null) === null ? null : this.text(name);
   }

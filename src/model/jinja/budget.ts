@@ -1,18 +1,15 @@
-// How much a template may do: real ones come nowhere near, and beyond it a page would run out of
-// memory or patience.
+// The limits of a template's work. Real templates stay far below them; above, a page would run out
+// of memory or stop responding.
 import { TemplateFault } from "./values.ts";
 
-/**
- * Steps of evaluation; a second's worth or two. The most verbose of real templates take 300 for a
- * message.
- */
+/** Evaluation steps: one to two seconds. The longest real templates need 300 per message. */
 const maxSteps = 5_000_000;
-/** Characters of all texts made on the way, and 16 for each item of a list. */
+/** Characters of all intermediate texts, and 16 for each item of a list. */
 const maxMade = 2 ** 26;
 const itemSize = 16;
-/** Macros within macros. Python ends at some 300. */
+/** Nested calls of macros. Python's own limit is about 300. */
 const maxDepth = 100;
-/** Rendered text above this is a runaway template, not a conversation. */
+/** Characters of the rendered text; no conversation is longer. */
 const maxOutput = 4_000_000;
 
 export class Budget {
@@ -22,24 +19,24 @@ export class Budget {
 
   step(): void {
     if (++this.#steps > maxSteps) {
-      throw new TemplateFault(`it takes more than ${maxSteps} steps`);
+      throw new TemplateFault(`it needs more than ${maxSteps} steps`);
     }
   }
 
-  /** Before a text is made. */
+  /** Call before a text is created. */
   characters(count: number): void {
     this.#made += count;
     if (this.#made > maxMade) {
-      throw new TemplateFault(`it makes texts and lists of more than ${maxMade} characters`);
+      throw new TemplateFault(`it creates texts and lists of more than ${maxMade} characters`);
     }
   }
 
-  /** Before a list is made. */
+  /** Call before a list is created. */
   items(count: number): void {
     this.characters(count * itemSize);
   }
 
-  /** @param length characters that a text under way has by now */
+  /** @param length characters written so far */
   output(length: number): void {
     if (length > maxOutput) {
       throw new TemplateFault(`it prints more than ${maxOutput} characters`);
@@ -48,7 +45,7 @@ export class Budget {
 
   within<T>(action: () => T): T {
     if (++this.#depth > maxDepth) {
-      throw new TemplateFault(`it calls itself more than ${maxDepth} deep`);
+      throw new TemplateFault(`its calls nest deeper than ${maxDepth}`);
     }
     try {
       return action();

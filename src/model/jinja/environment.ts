@@ -1,10 +1,10 @@
-// What filters and tests may ask of the interpreter.
+// The interface of filters and tests to the interpreter.
 import type { Budget } from "./budget.ts";
 import type { Arguments, Value } from "./values.ts";
 
 export interface Environment {
   budget: Budget;
-  /** @throws TemplateFault for a name that is not known */
+  /** @throws TemplateFault for an unknown name */
   filter(name: string, value: Value, given: Arguments): Value;
   test(name: string, value: Value, given: Arguments): boolean;
 }

@@ -1,4 +1,4 @@
-// Expressions to values.
+// Evaluates expressions to values.
 import { Budget } from "./budget.ts";
 import type { Environment } from "./environment.ts";
 import { applyFilter } from "./filters.ts";
@@ -76,7 +76,7 @@ export class Evaluator implements Environment {
       case "item":
         return this.#item(expression, scope);
       case "slice":
-        throw new TemplateFault("a slice stands outside of []");
+        throw new TemplateFault("a slice is only allowed inside []");
       case "call":
         return this.#called(expression, scope);
       case "filter": {

@@ -1,4 +1,4 @@
-// `x | name`, those that make one value of one value.
+// Filters, `x | name`, that map one value to one value.
 // Source: jinja2/filters.py.
 import { Bound } from "./arguments.ts";
 import type { Environment, Filter } from "./environment.ts";
@@ -113,7 +113,7 @@ const otherNames: Readonly<Record<string, string>> = {
   count: "length",
 };
 
-/** @throws TemplateFault for a name that is not known */
+/** @throws TemplateFault for an unknown name */
 export function applyFilter(
   name: string,
   value: Value,
@@ -170,7 +170,7 @@ function truncate(text: string, given: Arguments): string {
   return (isTrue(bound.value("killwords", false)) || space < 0 ? cut : cut.slice(0, space)) + end;
 }
 
-/** Null where int() has a ValueError. */
+/** int() of a value; null where Python raises ValueError. */
 function toInteger(value: Value, base: number): Value | null {
   if (typeof value !== "string") {
     const number = numberOf(value);
@@ -186,7 +186,7 @@ function toInteger(value: Value, base: number): Value | null {
   if (new RegExp(`^[-+]?[${allowed}]+$`).test(digits)) {
     return numeric(parseInt(digits, base), false);
   }
-  // As jinja2 does: int(float("12.7")).
+  // As in jinja2: int(float("12.7")).
   return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/.test(text)
     ? numeric(Math.trunc(Number(text)), false)
     : null;
@@ -196,14 +196,14 @@ function round(value: Value, bound: Bound): Value {
   const number = numberOf(value);
   const method = bound.text("method", "common");
   if (number === null) {
-    throw new TemplateFault(`round() takes a number, not ${typeName(value)}`);
+    throw new TemplateFault(`round() needs a number, not ${typeName(value)}`);
   }
   const scale = 10 ** bound.integer("precision", 0);
   const scaled = number * scale;
   if (method === "ceil" || method === "floor") {
     return new Float((method === "ceil" ? Math.ceil(scaled) : Math.floor(scaled)) / scale);
   }
-  // Halves go to the even neighbour.
+  // Halves round to even.
   const below = Math.floor(scaled);
   const isHalf = scaled - below === 0.5;
   const rounded = (isHalf ? below + (Math.abs(below) % 2) : Math.round(scaled)) / scale;

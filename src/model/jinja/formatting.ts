@@ -1,4 +1,4 @@
-// `"%s" % x` and `"{}".format(x)`: the conversions that templates use.
+// `"%s" % x` and `"{}".format(x)`, with the conversions that templates use.
 // Source: Python's "printf-style String Formatting" and "Format String Syntax".
 import type { Budget } from "./budget.ts";
 import { floatText, repr, toText } from "./printing.ts";
@@ -85,7 +85,7 @@ export function formatBraces(
 function readSpec(spec: string): Spec {
   const found = /^(?:(.)?([<>=]))?([-+ ]?)(0?)(\d*)(?:\.(\d+))?([a-z]?)$/u.exec(spec);
   if (found === null) {
-    throw new TemplateFault(`the format ${JSON.stringify(spec)} is not known here`);
+    throw new TemplateFault(`the format ${JSON.stringify(spec)} is not supported`);
   }
   const [, fill, alignment, sign = "", zero, width = "", digits, type = ""] = found;
   return {
@@ -123,7 +123,7 @@ function digitsOf(number: number, isFloat: boolean, { type, precision }: Spec): 
         return isFloat ? floatText(number) : String(number);
       }
   }
-  throw new TemplateFault(`the format ${JSON.stringify(type)} is not known here`);
+  throw new TemplateFault(`the format ${JSON.stringify(type)} is not supported`);
 }
 
 function padded(sign: string, digits: string, spec: Spec, usual: string): string {

@@ -1,4 +1,4 @@
-// The functions that every template can call. Source: jinja2/defaults.py, jinja2/sandbox.py
+// The global functions of a template. Source: jinja2/defaults.py, jinja2/sandbox.py
 // (safe_range) and transformers' chat_template_utils.py.
 import { Bound } from "./arguments.ts";
 import { makeRange, pairFrom } from "./loop.ts";
@@ -16,10 +16,10 @@ import {
   type Value,
 } from "./values.ts";
 
-/** jinja2's own bound in a sandbox. */
+/** The limit of jinja2's sandbox. */
 const maxRange = 100_000;
 
-/** @param now what `strftime_now` prints */
+/** @param now the time that `strftime_now` prints */
 export function globals(now: Date): Map<string, Value> {
   const functions: Record<string, (given: Arguments) => Value> = {
     range: (given) => {
@@ -75,7 +75,7 @@ function namespaceOf(given: Arguments): Map<string, Value> {
   );
 }
 
-/** transformers keeps names with an underscore from templates. */
+/** Refuses names with a leading underscore, as transformers does. */
 export function refuseHidden(name: string): void {
   if (name.startsWith("_")) {
     throw new TemplateFault(

@@ -1,5 +1,11 @@
-// Statements to text.
-// Source: jinja2/compiler.py (what is a scope of its own) and jinja2/runtime.py (Macro).
+// Executes the statements of a template and returns its text.
+//
+// A chat template is foreign code, so its work is bounded (budget.ts): each evaluated expression,
+// statement and loop item is a step; the characters of all intermediate texts and lists are counted
+// before they are created; calls of macros and recursive loops have a maximum depth; the output has
+// a maximum length. The parser limits the source and its nesting, and range() the number of items.
+// An exceeded limit throws TemplateFault, so rendering always ends with a text or an error.
+// Source: jinja2/compiler.py (scopes) and jinja2/runtime.py (Macro).
 import { Evaluator } from "./evaluator.ts";
 import { globals, refuseHidden } from "./globals.ts";
 import { Loop } from "./loop.ts";
@@ -21,12 +27,18 @@ import {
 
 type End = "whole" | "break" | "continue";
 
-/** @throws TemplateFault */
+/**
+ * Renders a template.
+ * @param body the parsed template
+ * @param values the variables, by name
+ * @param now the time that `strftime_now` prints
+ * @throws TemplateFault for an error of the template or an exceeded limit
+ */
 export function run(body: readonly Statement[], values: Map<string, Value>, now: Date): string {
   return new Interpreter().run(body, new Scope(new Scope(null, globals(now)), values));
 }
 
-/** Text under way. */
+/** The text written so far. */
 class Output {
   text = "";
 }
@@ -149,7 +161,7 @@ class Interpreter {
     }
   }
 
-  /** Items that pass the loop's condition, asked when their turn comes. */
+  /** Items that pass the loop's condition, which is evaluated just before each is used. */
   *#kept({ target, test }: ForStatement, source: Value, scope: Scope): Generator<Value> {
     for (const item of itemsOf(source)) {
       if (test === null) {
@@ -212,8 +224,8 @@ class Interpreter {
   }
 
   /**
-   * Arguments to parameters; what is left goes to `varargs` and `kwargs` where the body asks for
-   * them.
+   * Binds arguments to parameters. Further ones go to `varargs` and `kwargs` if the body reads
+   * these, else they are an error.
    */
   #bind(
     macro: string,
@@ -265,7 +277,7 @@ class Interpreter {
   }
 }
 
-/** All names that a tree reads. */
+/** All names that a syntax tree reads. */
 function namesIn(tree: unknown): Set<string> {
   const names = new Set<string>();
   const visit = (node: unknown) => {

@@ -1,4 +1,4 @@
-// The filter `tojson`: json.dumps, as transformers has it (no HTML escapes).
+// The filter `tojson`: json.dumps as in transformers, without HTML escapes.
 // Source: transformers' chat_template_utils.py and Python's json.encoder.
 import { Bound } from "./arguments.ts";
 import type { Budget } from "./budget.ts";

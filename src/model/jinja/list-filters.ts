@@ -1,4 +1,4 @@
-// `x | name`, those that go through the items of a value.
+// Filters, `x | name`, over the items of a value.
 // Source: jinja2/filters.py.
 import { Bound } from "./arguments.ts";
 import { noArguments, type Environment, type Filter } from "./environment.ts";
@@ -44,7 +44,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   dictsort: (value, given, environment) => {
     const bound = new Bound("dictsort", ["case_sensitive", "by", "reverse"], given);
     if (!(value instanceof Map)) {
-      throw new TemplateFault(`dictsort takes a dict, not ${typeName(value)}`);
+      throw new TemplateFault(`dictsort needs a dict, not ${typeName(value)}`);
     }
     const at = bound.text("by", "key") === "value" ? 1 : 0;
     const isSensitive = isTrue(bound.value("case_sensitive", false));
@@ -113,7 +113,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   },
 };
 
-/** @param path "a.b.0", a place, or null for the item itself */
+/** @param path "a.b.0", an index, or null for the item itself */
 function mapped(
   value: Value,
   path: Value,
@@ -200,7 +200,7 @@ function selectedBy(
   return selected(value, path, { positional: rest, keyword }, environment, isKept);
 }
 
-/** @param given the test's name with its arguments; none asks whether the value counts as true */
+/** @param given name and arguments of the test; without a name, truth is tested */
 function selected(
   value: Value,
   path: Value,

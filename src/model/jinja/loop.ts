@@ -1,4 +1,5 @@
-// `loop` within a for block. Items are taken one by one, so a condition sees what the body has set.
+// The `loop` variable of a for block. Items are read one by one, so that a loop condition sees the
+// assignments of the body.
 // Source: jinja2/runtime.py (LoopContext).
 import { Bound } from "./arguments.ts";
 import { method } from "./members.ts";
@@ -14,13 +15,13 @@ export class Loop {
   #current: Value | undefined;
   #changed: Value[] | undefined;
 
-  /** @param depth of recursion, 0 for the outermost */
+  /** @param depth of recursion; 0 for the outermost loop */
   constructor(items: Iterable<Value>, depth: number) {
     this.#source = items[Symbol.iterator]();
     this.#depth = depth;
   }
 
-  /** Undefined at the end. */
+  /** The next item; undefined at the end. */
   next(): Value | undefined {
     const item = this.#peek();
     this.#ahead.shift();
@@ -115,7 +116,7 @@ export function pairFrom(value: Value): readonly [Value, Value] {
   const items = Array.isArray(value) ? value : value instanceof Tuple ? value.items : [];
   const [key, item] = items;
   if (key === undefined || item === undefined || items.length !== 2) {
-    throw new TemplateFault("a dict is made of pairs");
+    throw new TemplateFault("dict() needs pairs");
   }
   return [key, item];
 }

@@ -1,4 +1,4 @@
-// `a.b`, `a["b"]` and `a[1:2]`, in the order in which jinja2's sandbox looks for them.
+// Member access, `a.b`, `a["b"]` and `a[1:2]`, with the lookup order of jinja2's sandbox.
 // Source: jinja2/sandbox.py (getattr, getitem; ImmutableSandboxedEnvironment).
 import { Bound } from "./arguments.ts";
 import type { Budget } from "./budget.ts";
@@ -21,7 +21,7 @@ import {
   type Value,
 } from "./values.ts";
 
-/** Methods that change what they are called on: the sandbox hides them. */
+/** Methods that modify their object; the sandbox hides them. */
 const changing = new Set([
   "append",
   "clear",
@@ -36,7 +36,7 @@ const changing = new Set([
   "update",
 ]);
 
-/** `target.name`: an attribute before an item. */
+/** `target.name`: an attribute, else an item. */
 export function attributeOf(target: Value, name: string, budget: Budget): Value {
   refuse(target);
   const own = ownAttribute(target, name, budget);
@@ -44,7 +44,7 @@ export function attributeOf(target: Value, name: string, budget: Budget): Value 
   return found === undefined ? missing(target, name) : found;
 }
 
-/** `target[index]`: an item before an attribute. */
+/** `target[index]`: an item, else an attribute. */
 export function itemOf(target: Value, index: Value, budget: Budget): Value {
   refuse(target);
   const found = itemAt(target, index);
@@ -70,7 +70,7 @@ export function sliceOf(target: Value, bounds: readonly Value[], budget: Budget)
   if (target instanceof Tuple) {
     return new Tuple(pick(target.items, bounds));
   }
-  // jinja2 looks for an item called slice(...) and finds none.
+  // jinja2 looks up an item with the key slice(...) and finds none.
   return missing(target, "slice");
 }
 

@@ -1,4 +1,4 @@
-// Python's operators on a template's values.
+// Python's operators on the values of a template.
 import type { Budget } from "./budget.ts";
 import { formatPercent } from "./formatting.ts";
 import type { BinaryOperator, Comparison } from "./syntax/tree.ts";
@@ -16,7 +16,7 @@ import {
   type Value,
 } from "./values.ts";
 
-/** @throws TemplateFault where Python has a TypeError, a ZeroDivisionError or an UndefinedError */
+/** @throws TemplateFault where Python raises TypeError, ZeroDivisionError or UndefinedError */
 export function binary(operator: BinaryOperator, left: Value, right: Value, budget: Budget): Value {
   refuseUndefined(left);
   refuseUndefined(right);
@@ -67,7 +67,7 @@ function arithmetic(operator: BinaryOperator, a: number, b: number, isFloat: boo
   }
 }
 
-/** Python's int has no end; beyond 2^53 this one would be wrong. */
+/** Python's int is unbounded; a JavaScript number is exact up to 2^53 only. */
 export function numeric(value: number, isFloat: boolean): Value {
   if (isFloat) {
     return new Float(value);
@@ -181,7 +181,7 @@ function contains(holder: Value, value: Value): boolean {
   return itemsOf(holder).some((item) => isEqual(item, value));
 }
 
-/** Negative, zero or positive. @throws TemplateFault for what has no order */
+/** Negative, zero or positive. @throws TemplateFault for values without an order */
 export function order(left: Value, right: Value): number {
   refuseUndefined(left);
   refuseUndefined(right);
@@ -214,7 +214,7 @@ function orderItems(left: readonly Value[], right: readonly Value[]): number {
   return left.length - right.length;
 }
 
-/** By code point; JavaScript's own order is by halves of them. */
+/** Order by code point; JavaScript orders by UTF-16 unit. */
 function orderTexts(left: string, right: string): number {
   const end = Math.min(left.length, right.length);
   for (let at = 0; at < end; at++) {

@@ -1,4 +1,4 @@
-// str() and repr() of a template's values, and the white space that Python strips.
+// str() and repr() of a template's values, and Python's white space.
 // Source: Python's unicodeobject.c (repr), float_repr_style "short", str.isspace.
 import {
   Float,
@@ -13,7 +13,7 @@ import {
   type Value,
 } from "./values.ts";
 
-/** str.isspace, as the inside of a class. */
+/** The characters of str.isspace, as members of a class. */
 export const whiteSpace =
   "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const leading = new RegExp(`^[${whiteSpace}]+`);
@@ -23,7 +23,7 @@ export function stripLeft(text: string): string {
   return text.replace(leading, "");
 }
 
-/** By hand: the expression would look for the end from every space of the text. */
+/** Written as a loop: the regular expression would be quadratic in the spaces of a text. */
 export function stripRight(text: string): string {
   let end = text.length;
   while (end > 0 && trailing.test(text.slice(end - 1, end))) {
@@ -110,9 +110,7 @@ function byNumber(character: string): string {
   return code < 0x100 ? `\\x${hex(2)}` : code < 0x10000 ? `\\u${hex(4)}` : `\\U${hex(8)}`;
 }
 
-/**
- * The shortest digits that give the number back, always with a point or an exponent of two digits.
- */
+/** repr() of a float: the shortest digits that parse to it, with a point or a 2-digit exponent. */
 export function floatText(value: number): string {
   if (Number.isNaN(value)) {
     return "nan";

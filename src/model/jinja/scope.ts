@@ -1,4 +1,4 @@
-// The names that a part of a template sees.
+// A scope of a template: names and values, with an outer scope.
 import { Undefined, type Value } from "./values.ts";
 
 export class Scope {

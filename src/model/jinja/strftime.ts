@@ -1,4 +1,4 @@
-// `strftime_now`: Python's datetime.strftime in the C locale, for a time without a zone.
+// `strftime_now`: Python's datetime.strftime in the C locale, for a local time.
 import { TemplateFault } from "./values.ts";
 
 const days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -17,6 +17,7 @@ const months = [
   "December",
 ];
 
+/** @throws TemplateFault for a code that is not in `fields` */
 export function strftime(format: string, time: Date): string {
   return format.replace(/%(-?)([\s\S]?)/g, (whole, bare: string, code: string) => {
     const field = Object.hasOwn(fields, code) ? fields[code] : undefined;

@@ -1,4 +1,4 @@
-// `x is name`.
+// Tests, `x is name`.
 // Source: jinja2/tests.py.
 import { Bound } from "./arguments.ts";
 import { compare, isEqual, order } from "./operators.ts";
@@ -63,7 +63,7 @@ const otherNames: Readonly<Record<string, string>> = {
   ">=": "ge",
 };
 
-/** @throws TemplateFault for a name that is not known */
+/** @throws TemplateFault for an unknown name */
 export function applyTest(name: string, value: Value, given: Arguments): boolean {
   const own = otherNames[name] ?? name;
   const test = Object.hasOwn(tests, own) ? tests[own] : undefined;

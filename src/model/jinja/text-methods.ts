@@ -67,7 +67,7 @@ const methods: Readonly<Record<string, Method>> = {
     const texts = items.filter((item) => typeof item === "string");
     const wrong = items.find((item) => typeof item !== "string");
     if (wrong !== undefined) {
-      throw new TemplateFault(`join() takes texts, not ${typeName(wrong)}`);
+      throw new TemplateFault(`join() needs texts, not ${typeName(wrong)}`);
     }
     const joined = texts.join(text);
     budget.characters(joined.length);
@@ -88,7 +88,7 @@ const methods: Readonly<Record<string, Method>> = {
   isupper: (text) => isUpper(text),
 };
 
-/** Undefined where str has no such method. */
+/** The bound method of a text; undefined where there is none. */
 export function textMethod(text: string, name: string, budget: Budget): Value | undefined {
   const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
   return method === undefined
@@ -101,7 +101,7 @@ export function textMethod(text: string, name: string, budget: Budget): Value | 
 export function capitalize(text: string): string {
   const [first = "", ...rest] = Array.from(text);
   const upper = first.toUpperCase();
-  // A ligature's first letter alone becomes a capital.
+  // Only the first letter of a ligature becomes a capital.
   const title =
     Array.from(upper).length > 1 ? upper.charAt(0) + upper.slice(1).toLowerCase() : upper;
   return title + rest.join("").toLowerCase();
@@ -115,7 +115,7 @@ export function isLower(text: string): boolean {
   return /\p{Ll}/u.test(text) && !/[\p{Lu}\p{Lt}]/u.test(text);
 }
 
-/** @param characters those to take away; null is white space */
+/** @param characters the characters to remove; null for white space */
 export function strip(
   text: string,
   characters: string | null,
@@ -137,7 +137,7 @@ export function strip(
   return all.slice(begin, end).join("");
 }
 
-/** How often a text is found, without overlaps; the empty one stands between all characters. */
+/** Occurrences without overlap; the empty text occurs between all characters. */
 function countOf(text: string, wanted: string): number {
   if (wanted === "") {
     return Array.from(text).length + 1;
@@ -153,7 +153,7 @@ function literal(text: string): RegExp {
   return new RegExp(text.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`), "gu");
 }
 
-/** @param count at most so many; negative is all */
+/** @param count upper limit of replacements; negative for all */
 export function replaceText(
   text: string,
   old: string,
@@ -170,10 +170,10 @@ export function replaceText(
   return text.replace(pattern, (found) => (left-- > 0 ? replacement : found));
 }
 
-// eslint-disable-next-line no-control-regex -- Python ends lines at these too
+// eslint-disable-next-line no-control-regex -- Python ends lines at these as well
 const lineEnds = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
 
-/** At every end of a line that Python knows. */
+/** Splits at every line end that Python knows. */
 export function splitLines(text: string): string[] {
   const lines: string[] = [];
   let begin = 0;
@@ -194,7 +194,7 @@ function split(text: string, name: "split" | "rsplit", given: Arguments, budget:
   }
   if (separator === null) {
     if (limit >= 0) {
-      throw new TemplateFault(`${name}() with maxsplit needs sep here`);
+      throw new TemplateFault(`${name}() with maxsplit needs sep`);
     }
     return text.match(new RegExp(`[^${whiteSpace}]+`, "g")) ?? [];
   }
@@ -241,7 +241,7 @@ function wantedIn(name: string, given: Arguments): string {
   return new Bound(name, ["sub"], given).text("sub");
 }
 
-/** In code points; -1 where it is not. */
+/** Index in code points; -1 if not found. */
 function placeOf(text: string, wanted: string, isLast: boolean): number {
   const at = isLast ? text.lastIndexOf(wanted) : text.indexOf(wanted);
   return at > 0 && hasPairs(text) ? Array.from(text.slice(0, at)).length : at;
@@ -272,7 +272,7 @@ export function pad(
   budget.characters(Math.max(0, width));
   const missing = Math.max(0, width - Array.from(text).length);
   const fill = bound.text("fillchar", " ");
-  // CPython's rule for which side an odd one goes to.
+  // CPython's rule for the side of an odd fill character.
   const left =
     name === "ljust" ? 0 : name === "rjust" ? missing : (missing >> 1) + (missing & width & 1);
   return fill.repeat(left) + text + fill.repeat(missing - left);

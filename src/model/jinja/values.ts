@@ -1,5 +1,5 @@
-// The values of a template, which are Python's: what they print, whether they count as true, what
-// they hold. Source: Python's language reference and jinja2/runtime.py (Undefined).
+// The values of a template, which are Python's: their types, truth, length and items.
+// Source: Python's language reference and jinja2/runtime.py (Undefined).
 
 export type Value =
   | null
@@ -17,11 +17,11 @@ export type Value =
   | Thing;
 
 /**
- * Keys in order of insertion; numbers are Python's int, which is why float has a class of its own.
+ * Keys are in insertion order. A JavaScript number is Python's int; float is the class Float.
  */
 export type Dict = Map<Value, Value>;
 
-/** What ends a template's work: its own fault, or too much of it. */
+/** Ends the rendering: an error of the template, or an exceeded limit. */
 export class TemplateFault extends Error {
   override readonly name = "TemplateFault";
 }
@@ -36,7 +36,7 @@ export class Float {
 
 export class Tuple {
   readonly items: readonly Value[];
-  /** Of a named tuple, as `groupby` gives. */
+  /** Field names of a named tuple, as from `groupby`. */
   readonly names: readonly string[];
 
   constructor(items: readonly Value[], names: readonly string[] = []) {
@@ -76,7 +76,7 @@ export class RangeValue {
   }
 }
 
-/** A generator, as `map` and `select` give: true even when empty, and read only once. */
+/** A generator, as from `map` and `select`: true even when empty, and readable once. */
 export class Stream {
   #items: readonly Value[];
 
@@ -92,8 +92,7 @@ export class Stream {
 }
 
 /**
- * A name or member that is not there: prints nothing, is false and empty, and refuses everything
- * else.
+ * An unknown name or member: it prints nothing, is false and empty; any other use is an error.
  */
 export class Undefined {
   readonly message: string;
@@ -103,7 +102,7 @@ export class Undefined {
   }
 }
 
-/** None is a value like any other: only what is not there at all becomes Undefined. */
+/** Undefined for a missing value; None is an ordinary value. */
 export function orUndefined(value: Value | undefined, message: string): Value {
   return value === undefined ? new Undefined(message) : value;
 }
@@ -113,7 +112,7 @@ export interface Arguments {
   keyword: ReadonlyMap<string, Value>;
 }
 
-/** A function, a macro, a loop, a namespace: known by its attributes and by what a call gives. */
+/** A function, macro, loop or namespace: an object with attributes and a call. */
 export class Thing {
   readonly typeName: string;
   readonly attribute: (name: string) => Value | undefined;
@@ -186,7 +185,7 @@ export function isTrue(value: Value): boolean {
   return length === null ? Boolean(value) && !(value instanceof Undefined) : length > 0;
 }
 
-/** Null for what has none. Texts count by code point. */
+/** len(value), of texts in code points; null for a value without a length. */
 export function lengthOf(value: Value): number | null {
   if (typeof value === "string") {
     return hasPairs(value) ? Array.from(value).length : value.length;
@@ -203,7 +202,7 @@ export function lengthOf(value: Value): number | null {
   return value instanceof Undefined ? 0 : null;
 }
 
-/** @throws TemplateFault for what is not iterable */
+/** The items of an iterable. @throws TemplateFault for any other value */
 export function itemsOf(value: Value): readonly Value[] {
   if (Array.isArray(value)) {
     return value;
@@ -229,12 +228,12 @@ export function itemsOf(value: Value): readonly Value[] {
   throw new TemplateFault(`'${typeName(value)}' object is not iterable`);
 }
 
-/** Whether any character takes two of JavaScript's. */
+/** Whether a text has surrogate pairs. */
 export function hasPairs(text: string): boolean {
   return /[\ud800-\udbff][\udc00-\udfff]/.test(text);
 }
 
-/** Of int, float and bool. */
+/** The number of an int, float or bool; null for any other value. */
 export function numberOf(value: Value): number | null {
   if (typeof value === "number") {
     return value;
@@ -245,7 +244,7 @@ export function numberOf(value: Value): number | null {
   return value instanceof Float ? value.value : null;
 }
 
-/** Of what JSON.parse gives. */
+/** Converts a result of JSON.parse. */
 export function fromJson(value: unknown): Value {
   if (typeof value === "string" || typeof value === "boolean") {
     return value;

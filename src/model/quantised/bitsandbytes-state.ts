@@ -1,12 +1,12 @@
-// `X.weight.quant_state.bitsandbytes__nf4`: the JSON, as bytes, in which bitsandbytes says how it
-// quantised a weight. Source: bitsandbytes 0.50.2, functional.py (QuantState.as_dict, from_dict).
+// Parses `X.weight.quant_state.bitsandbytes__nf4`: JSON bytes in which bitsandbytes describes how a
+// weight is quantised. Source: bitsandbytes 0.50.2, functional.py (QuantState.as_dict, from_dict).
 import { UserError } from "../../util/errors.ts";
 import { shortJson } from "../../util/short-json.ts";
 
-/** The JSON has some 170 bytes. */
+/** Real files have about 170 bytes. */
 export const maxStateBytes = 4096;
 
-/** What can be known of it from the other tensors alone; the JSON must say the same. */
+/** The state according to the other tensors; the JSON must agree. */
 export interface ExpectedState {
   quantType: "nf4" | "fp4";
   blockSize: number;
@@ -14,12 +14,12 @@ export interface ExpectedState {
   isNested: boolean;
 }
 
-/** Blocks of absolute maxima, always. */
+/** Absolute maxima per nested block; bitsandbytes always uses this size. */
 export const nestedBlock = 256;
 
 /**
  * @returns the offset of double quantisation, 0 without it
- * @throws UserError "bad-header" for what is not such JSON or says something else than the tensors
+ * @throws UserError "bad-header" for invalid JSON, or JSON that contradicts the tensors
  */
 export function parseState(bytes: Uint8Array, expected: ExpectedState, where: string): number {
   const { quantType, blockSize, shape, isNested } = expected;
@@ -61,6 +61,6 @@ function parseObject(bytes: Uint8Array, where: string): Readonly<Record<string, 
 function badState(message: string, where: string): UserError {
   return new UserError("bad-header", message, {
     where,
-    remedy: "Download the file again; if it stays so, quantise the model anew.",
+    remedy: "Download the file again. If the error remains, quantise the model again.",
   });
 }

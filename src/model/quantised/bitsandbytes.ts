@@ -1,12 +1,18 @@
-// Weights that bitsandbytes quantised to 4 bits: codes into a table of 16, times the absolute
-// maximum of their block. Source: bitsandbytes 0.50.2, functional.py (quantize_4bit, QuantState)
-// and backends/default/ops.py.
+// Reads weights that bitsandbytes quantised to 4 bits (nf4 or fp4).
 //
-// `X.weight` has two codes a byte, the first in the high half, over the whole matrix row by row;
-// `X.weight.absmax` one number for each block: f32, or with double quantisation a byte into
-// `nested_quant_map`, times `nested_absmax` of its 256, plus an offset. Double-quantised blocks of
-// 64 are kept as they are (weight-format nf4, whose tables take fp4's 16 values as well); all else
-// is kept as f16.
+// The matrix is flattened row by row into blocks of 64 (or another size), which may cross rows.
+//   X.weight                   two codes per byte, the first in the HIGH half
+//   X.weight.quant_map         the 16 values of a code
+//   X.weight.absmax            one maximum per block: f32, or a byte with double quantisation
+//   X.weight.nested_quant_map  the 256 values of such a byte
+//   X.weight.nested_absmax     one f32 per 256 blocks
+//   X.weight.quant_state.*     JSON with block size, shape and nested_offset
+// value = quant_map[code] * absmax, where a double-quantised absmax is
+// nested_quant_map[byte] * nested_absmax + nested_offset.
+//
+// Double-quantised blocks of 64 are kept exactly, as weight format nf4, whose tables can hold fp4's
+// 16 values too; only the halves of each byte are exchanged. Other kinds are dequantised to f16.
+// Source: bitsandbytes 0.50.2, functional.py (quantize_4bit, QuantState), backends/default/ops.py.
 import { UserError } from "../../util/errors.ts";
 import type { StoredTensor } from "../folder/shards.ts";
 import type { SourceTensor } from "../source-tensor.ts";
@@ -17,20 +23,20 @@ import { pieceElements } from "../weights/pieces.ts";
 import { matrixOf } from "../weights/store.ts";
 import { maxStateBytes, parseState, type ExpectedState } from "./bitsandbytes-state.ts";
 
-/** The tensors of a weight by what stands behind its name, and its codes under "". */
+/** The tensors of a weight by the suffix of their names; the codes have the suffix "". */
 export type WeightParts = ReadonlyMap<string, StoredTensor>;
 
-/** The sizes that bitsandbytes has; its default is 64, or 128 on AMD. */
+/** Block sizes of bitsandbytes; the default is 64, or 128 on AMD. */
 const blockSizes = [64, 128, 256, 512, 1024, 2048, 4096, 32];
 
-/** The dtypes that codes are stored in; the bytes are the same in each. */
+/** Dtypes in which codes are stored; the bytes are the same in each. */
 const codeDtypes = ["U8", "BF16", "F16", "F32"];
 
-/** All small tensors of a weight. */
+/** The small tensors of a weight. */
 interface Tables {
-  /** 16 values of a code. */
+  /** The 16 values of a code. */
   values: Float32Array<ArrayBuffer>;
-  /** Of double quantisation, else null. */
+  /** For double quantisation, else null. */
   nested: {
     map: Float32Array<ArrayBuffer>;
     absmax: Float32Array<ArrayBuffer>;
@@ -46,9 +52,9 @@ interface Layout extends ExpectedState {
 }
 
 /**
- * @param parts what `partsOf` finds
- * @param shape of the matrix, as config.json has it; the JSON beside the weight must agree, which
- * is seen when it is read
+ * @param parts the result of `partsOf`
+ * @param shape of the matrix, from config.json; the quant_state must agree, which is checked when
+ * it is read
  * @throws UserError "missing-tensor", "wrong-dtype", "wrong-shape", naming file and tensor
  */
 export function bitsandbytesTensor(
@@ -95,7 +101,7 @@ export function partsOf(name: string, tensors: ReadonlyMap<string, StoredTensor>
   );
 }
 
-/** What the header alone says. */
+/** The layout according to the header. */
 function layoutOf(name: string, parts: WeightParts, shape: readonly number[]): Layout {
   const codes = partOf(name, parts, "");
   const absmax = partOf(name, parts, "absmax");
@@ -105,18 +111,22 @@ function layoutOf(name: string, parts: WeightParts, shape: readonly number[]): L
   if (!codeDtypes.includes(codes.dtype) || codes.sizeBytes !== Math.ceil(elements / 2)) {
     throw fault(
       "wrong-shape",
-      `It is ${codes.dtype} of ${codes.sizeBytes} bytes; [${shape.join(", ")}] in 4 bits takes ${Math.ceil(elements / 2)}.`,
+      `It is ${codes.dtype} of ${codes.sizeBytes} bytes; [${shape.join(", ")}] in 4 bits needs ${Math.ceil(elements / 2)}.`,
       codes,
     );
   }
   const isNested = absmax.dtype === "U8";
   if (!isNested && absmax.dtype !== "F32") {
-    throw fault("wrong-dtype", `It is ${absmax.dtype}; absolute maxima are U8 or F32.`, absmax);
+    throw fault("wrong-dtype", `It is ${absmax.dtype}; absolute maxima must be U8 or F32.`, absmax);
   }
   const blocks = absmax.sizeBytes / (isNested ? 1 : 4);
   const blockSize = blockSizes.find((size) => Math.ceil(elements / size) === blocks);
   if (blockSize === undefined) {
-    throw fault("wrong-shape", `${blocks} maxima fit no blocks of [${shape.join(", ")}].`, absmax);
+    throw fault(
+      "wrong-shape",
+      `${blocks} maxima match no block size for [${shape.join(", ")}].`,
+      absmax,
+    );
   }
   requireF32(partOf(name, parts, "quant_map"), 16);
   if (isNested) {
@@ -201,10 +211,7 @@ async function readAbsmax(
   return largest;
 }
 
-/**
- * The codes with their halves of a byte exchanged, the maxima's bytes as they are, and all tables
- * in one.
- */
+/** The codes with the halves of each byte exchanged, the bytes of the maxima, and one table. */
 async function* packedParts(
   { codes, absmax, elements, blockSize }: Layout,
   tablesOf: (signal: AbortSignal) => Promise<Tables>,
@@ -232,7 +239,7 @@ async function* packedParts(
   }
 }
 
-/** Both halves of every byte in each other's place. */
+/** Exchanges the halves of every byte. */
 function swapped(words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? 0;
@@ -255,7 +262,7 @@ function partOf(name: string, parts: WeightParts, suffix: string): StoredTensor 
 function requireF32(tensor: StoredTensor, count: number): void {
   if (tensor.dtype !== "F32" || tensor.sizeBytes !== count * 4) {
     const found = `${tensor.dtype} [${tensor.shape.join(", ")}]`;
-    throw fault("wrong-shape", `It is ${found}, where F32 [${count}] belongs.`, tensor);
+    throw fault("wrong-shape", `It is ${found}, but must be F32 [${count}].`, tensor);
   }
 }
 

@@ -1,11 +1,11 @@
-// Weights that MLX quantised in affine groups: `X.weight` (codes), `X.scales` and `X.biases`. All
-// of it is held exactly. Source: ml-explore/mlx 0.32.4, python/src/ops.cpp (quantize),
+// Reads weights that MLX quantised in affine groups: `X.weight` (codes), `X.scales` and `X.biases`.
+// They are kept exactly. Source: ml-explore/mlx 0.32.4, python/src/ops.cpp (quantize),
 // mlx/backend/cpu/quantized.cpp.
 //
-// The codes of a row are one stream of bits, lowest first, in u32 words; a group along the row
+// The codes of a row are one stream of bits, lowest first, in u32 words. A group along the row
 // shares a scale and a bias: value = scale * code + bias. mx.dequantize rounds the product and then
-// the sum to the type of the scales; here both are f32, so values of f16 and bf16 scales are finer
-// than MLX's own.
+// the sum to the type of the scales; here both are f32, so values with f16 and bf16 scales are more
+// precise than in MLX.
 import { UserError } from "../../util/errors.ts";
 import type { StoredTensor } from "../folder/shards.ts";
 import type { SourceTensor } from "../source-tensor.ts";
@@ -31,7 +31,7 @@ const scaleTypes: Partial<Record<StoredTensor["dtype"], ScaleType>> = {
 
 interface Layout {
   scheme: AffineScheme;
-  /** Bits that a code is kept in: 2 and 3 become 4; 5 and 6 become 8. */
+  /** Bits of a code as kept: 2 and 3 become 4; 5 and 6 become 8. */
   keptBits: AffineBits;
   scaleType: ScaleType;
   rows: number;
@@ -39,7 +39,7 @@ interface Layout {
 }
 
 /**
- * Codes of 2, 3 and 4 bits are kept as q4, of 5, 6 and 8 as q8, scales as they are.
+ * Codes of 2, 3 and 4 bits are kept as q4, of 5, 6 and 8 as q8; scales are unchanged.
  * @param scheme of this module
  * @throws UserError "missing-tensor", "wrong-dtype" or "wrong-shape", naming file and tensor
  */
@@ -57,7 +57,7 @@ export function mlxTensor(tensors: AffineTensors, scheme: AffineScheme): SourceT
     rows,
     cols,
     groupSize,
-    ...(scaleType !== "f16" && { scaleType }),
+    scaleType: scaleType === "f16" ? undefined : scaleType,
   };
   return {
     name: weight.name,
@@ -91,7 +91,7 @@ function layoutOf(
 ): Layout {
   const scaleType = scaleTypes[scales.dtype];
   if (weight.dtype !== "U32") {
-    throw fault("wrong-dtype", `It is ${weight.dtype}, where codes in U32 belong.`, weight);
+    throw fault("wrong-dtype", `It is ${weight.dtype}; codes must be U32.`, weight);
   }
   if (scaleType === undefined || biases.dtype !== scales.dtype) {
     const found = `Its scales are ${scales.dtype} and its biases ${biases.dtype}`;
@@ -116,7 +116,7 @@ function layoutOf(
   return { scheme, keptBits: bits <= 4 ? 4 : 8, scaleType, rows, cols };
 }
 
-/** Rows as they lie on a device. */
+/** Rows in the layout of the device. */
 async function readRows(
   { weight, scales, biases }: Required<{ [Part in keyof AffineTensors]: StoredTensor }>,
   { scheme, keptBits, scaleType, cols }: Layout,
@@ -144,7 +144,7 @@ async function readRows(
   };
 }
 
-/** Scale and bias of each group side by side. */
+/** Scale and bias of each group, interleaved. */
 function interleaved<Patterns extends Uint16Array | Uint32Array>(
   scales: Patterns,
   biases: Patterns,
@@ -166,7 +166,7 @@ function present(
   weight: StoredTensor,
 ): StoredTensor {
   if (tensor === undefined) {
-    throw fault("missing-tensor", `It is quantised, but there are no ${part} beside it.`, weight);
+    throw fault("missing-tensor", `It is quantised, but its ${part} are missing.`, weight);
   }
   return tensor;
 }
@@ -178,6 +178,6 @@ function fault(
 ): UserError {
   return new UserError(code, message, {
     where,
-    remedy: "Choose all files of the model again; config.json must belong to its weights.",
+    remedy: "Choose all files of the model again; config.json must belong to the weights.",
   });
 }

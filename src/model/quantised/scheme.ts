@@ -1,11 +1,11 @@
-// What config.json says of how a model's weights are quantised: `quantization` (MLX) or
+// Parses the quantisation of a model from config.json: `quantization` (MLX) or
 // `quantization_config` (transformers). Sources: mlx-lm utils.py (load_model), transformers
 // utils/quantization_config.py.
 import { UserError } from "../../util/errors.ts";
 import type { ConfigFields } from "../config/fields.ts";
 import { shortJson } from "../../util/short-json.ts";
 
-/** MLX's affine groups: value = scale * code + bias. */
+/** MLX's affine quantisation: value = scale * code + bias per group. */
 export interface AffineScheme {
   readonly bits: 2 | 3 | 4 | 5 | 6 | 8;
   readonly groupSize: 32 | 64 | 128;
@@ -13,7 +13,7 @@ export interface AffineScheme {
 
 export type Quantisation =
   | { kind: "none" }
-  /** bitsandbytes 4-bit; what is quantised and how, each tensor says itself. */
+  /** bitsandbytes 4-bit; the details are stored with each tensor. */
   | { kind: "bitsandbytes" }
   | {
       kind: "mlx";
@@ -28,9 +28,9 @@ const allBits = [2, 3, 4, 5, 6, 8] as const;
 const allGroupSizes = [32, 64, 128] as const;
 
 /**
- * @param config the whole of config.json
- * @throws UserError "bad-config" for fields of the wrong kind, "wrong-dtype" for a scheme that
- * cannot be read
+ * @param config all of config.json
+ * @throws UserError "bad-config" for fields of the wrong type, "wrong-dtype" for a scheme that is
+ * not supported
  */
 export function parseQuantisation(config: ConfigFields, fileName = "config.json"): Quantisation {
   const ofMlx = config.raw("quantization") ?? null;
@@ -55,7 +55,7 @@ export function parseQuantisation(config: ConfigFields, fileName = "config.json"
   return { kind: "bitsandbytes" };
 }
 
-/** How a module is quantised. @param module path, e.g. `model.layers.0.self_attn.q_proj` */
+/** The scheme of a module. @param module path, e.g. `model.layers.0.self_attn.q_proj` */
 export function schemeOf(
   { affine, overrides }: Extract<Quantisation, { kind: "mlx" }>,
   module: string,
@@ -77,7 +77,7 @@ function parseMlx(config: Fields, key: string, fileName: string): Quantisation {
   return { kind: "mlx", affine, overrides };
 }
 
-/** @param inherited what a layer leaves unsaid */
+/** @param inherited values that a layer does not give */
 function parseAffine(
   config: Fields,
   inherited: AffineScheme | null,
@@ -107,14 +107,17 @@ function oneOf<T extends number>(
 ): T {
   const found = known.find((one) => one === value);
   if (found === undefined) {
-    throw badConfig(`Its ${key} is ${shown(value)}; known are ${known.join(", ")}.`, fileName);
+    throw badConfig(
+      `Its ${key} is ${shown(value)}, but must be one of ${known.join(", ")}.`,
+      fileName,
+    );
   }
   return found;
 }
 
 function objectOf(value: unknown, key: string, fileName: string): Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw badConfig(`Its ${key} is ${shown(value)}, where an object belongs.`, fileName);
+    throw badConfig(`Its ${key} is ${shown(value)}, but must be an object.`, fileName);
   }
   return value as Fields;
 }
@@ -126,14 +129,14 @@ function shown(value: unknown): string {
 function badConfig(message: string, where: string): UserError {
   return new UserError("bad-config", message, {
     where,
-    remedy: "Download config.json again; it must be the one of these weights.",
+    remedy: "Download config.json again; it must belong to these weights.",
   });
 }
 
 function unreadable(how: string, where: string): UserError {
-  return new UserError("wrong-dtype", `The model is ${how}, which cannot be read.`, {
+  return new UserError("wrong-dtype", `The model is ${how}, which is not supported.`, {
     where,
     remedy:
-      "Choose the model as it was before, an MLX copy with affine groups, a bitsandbytes 4-bit copy or a GGUF file.",
+      "Choose the unquantised model, an MLX copy with affine groups, a bitsandbytes 4-bit copy or a GGUF file.",
   });
 }

@@ -1,10 +1,10 @@
-// Codes of a few bits, one behind the other in a stream, in words where none lies across a border.
+// Widens a bit stream of quantisation codes so that no code crosses a word boundary.
 import type { AffineBits } from "../weight-format/affine.ts";
 
 /**
  * @param words a stream of codes, lowest bit first; whole codes
  * @param bits of a code in the stream, at most `keptBits`
- * @returns the same codes with `keptBits` each; the given words where nothing changes
+ * @returns the same codes with `keptBits` each; the given words where the width is equal
  */
 export function widenCodes(
   words: Uint32Array<ArrayBuffer>,
@@ -25,8 +25,8 @@ export function widenCodes(
       const index = at >>> 5;
       const offset = at & 31;
       const low = (words[index] ?? 0) >>> offset;
-      // A shift by 32 would be one by 0; offset is above 0 wherever a code crosses into the next
-      // word.
+      // JavaScript shifts modulo 32. The offset is above 0 wherever a code crosses into the next
+      // word, so the shift is below 32.
       const high = offset + bits > 32 ? (words[index + 1] ?? 0) << (32 - offset) : 0;
       packed |= ((low | high) & mask) << (place * keptBits);
       at += bits;

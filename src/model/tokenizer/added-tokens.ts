@@ -1,28 +1,31 @@
-// Tokens that are found in a text before anything else is done to it: special tokens, and words
-// added later. Source: tokenizers/src/tokenizer/added_vocabulary.rs.
+// Added tokens, which are matched in a text before all other steps: special tokens and words added
+// after training. Source: tokenizers/src/tokenizer/added_vocabulary.rs.
 import type { Field } from "./field.ts";
 import { maxTokens, type Vocabulary } from "./vocabulary.ts";
 
 export interface AddedToken {
   id: number;
   content: string;
-  /** How it stands in the texts that are searched, and in those that are given back. */
+  /** Its text in the searched texts, and in decoded ones. */
   form: string;
-  /** Left out when a text is decoded for people. */
+  /** Skipped when a text is decoded for display. */
   isSpecial: boolean;
-  /** Found in the normalised text. */
+  /** Matched in the normalised text. */
   isNormalized: boolean;
-  /** Found only where no letter or digit touches it. */
+  /** Matched only where no letter or digit is adjacent. */
   isSingleWord: boolean;
-  /** Takes the white space before it, after it. */
+  /** Absorbs the white space before it, after it. */
   stripsLeft: boolean;
   stripsRight: boolean;
 }
 
-/** A stretch of text, or the added token that was found. */
+/** A piece of text, or the added token that was matched. */
 export type Section = { text: string; begin: number } | { id: number };
 
-/** An id must be the one that Python gives: the vocabulary's, else the next free one. */
+/**
+ * Reads added tokens. An id must equal the one that Python assigns: the vocabulary's, else the next
+ * free one.
+ */
 export function readAddedTokens(
   field: Field,
   vocabulary: Vocabulary,
@@ -76,7 +79,7 @@ interface TrieNode {
   token: AddedToken | null;
 }
 
-/** Finds the longest token at the leftmost place, again and again. */
+/** Finds added tokens with a trie: the longest match at the leftmost position. */
 export class TokenFinder {
   readonly #root: TrieNode = { next: new Map(), token: null };
 
@@ -86,7 +89,7 @@ export class TokenFinder {
     }
   }
 
-  /** Cuts a text at the tokens in it; the texts between may touch but are never empty. */
+  /** Splits a text at its added tokens; the texts between are never empty. */
   sections(text: string): Section[] {
     const sections: Section[] = [];
     let end = 0;

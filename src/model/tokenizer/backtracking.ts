@@ -1,28 +1,27 @@
-// How many ways a regular expression has to fail, as it is read: JavaScript tries them all and
-// cannot be stopped, and the expressions of tokenizer.json are foreign. A way is counted in bits:
-// what doubles the work is one.
+// Bounds the backtracking of a regular expression. The expressions of tokenizer.json are foreign
+// code, and a JavaScript match cannot be interrupted. Work is counted in bits: one bit doubles it.
 
 /**
- * A repetition without an end, on a text of 64 characters. Real expressions (o200k's is the freest)
- * have up to 20 in all.
+ * Bits of an unbounded repetition, on a text of 64 characters. Real expressions have up to 20 bits
+ * in all (o200k's has the most).
  */
 const endless = 6;
 const most = 23;
 
 export class Freedom {
-  /** Of each alternative so far. */
+  /** Bits of each alternative so far. */
   readonly #alternatives = [0];
 
   nextAlternative(): void {
     this.#alternatives.push(0);
   }
 
-  /** @throws SyntaxError when the alternative has more ways than any real one */
+  /** @throws SyntaxError when the alternative backtracks more than any real one */
   add(bits: number): void {
     const last = this.#alternatives.length - 1;
     const sum = (this.#alternatives[last] ?? 0) + bits;
     if (sum > most) {
-      throw new SyntaxError("it has more repetitions in a row than can be followed");
+      throw new SyntaxError("it has too many repetitions in a row");
     }
     this.#alternatives[last] = sum;
   }
@@ -34,14 +33,14 @@ export class Freedom {
 
 /**
  * @param quantifier such as `*` or `{2,5}`
- * @param inner bits of what is repeated
- * @throws SyntaxError for a repetition of what can match in several ways: `(a+)+` takes 2^n steps
- * for n letters
+ * @param inner bits of the repeated expression
+ * @throws SyntaxError for a repetition of an expression that matches in several ways: `(a+)+` needs
+ * 2^n steps for n letters
  */
 export function repeatedBits(quantifier: string, inner: number): number {
   const [least, largest] = boundsOf(quantifier);
   if (largest === Infinity && inner > 0) {
-    throw new SyntaxError("it repeats without end what matches in several ways");
+    throw new SyntaxError("it repeats without limit an expression that matches in several ways");
   }
   return largest === Infinity ? endless : largest * inner + Math.log2(largest - least + 1);
 }

@@ -1,5 +1,14 @@
-// Byte-pair encoding of one word: the lowest-ranked pair is merged until none is left.
-// Source: tokenizers/src/models/bpe/{model,word}.rs; the same order, so the same ids.
+// Byte-pair encoding of one word (Sennrich et al. 2016, arXiv:1508.07909).
+//
+// A word starts as a list of symbols, one per character (or per byte, written as a letter). The
+// merges, learned in training, rank pairs of symbols. The pair with the lowest rank is merged into
+// one symbol, the leftmost first among equals, until no neighbouring pair has a rank.
+//
+// Searching all pairs again after each merge is quadratic in the length of the word, and for Gemma
+// a whole text is one word. So the pairs are in a heap ordered by (rank, position) and the symbols
+// in a linked list: a merge changes two neighbours and pushes at most two new pairs. A pair that is
+// outdated because one of its symbols was merged is skipped when it is popped: O(n log n).
+// Source: tokenizers/src/models/bpe/{model,word}.rs; the same order of merges, so the same ids.
 import type { Field } from "./field.ts";
 import { readMerges, type Merges } from "./merges.ts";
 import { byteTokens, fallBack, readVocabulary, type Vocabulary } from "./vocabulary.ts";
@@ -7,12 +16,12 @@ import { byteTokens, fallBack, readVocabulary, type Vocabulary } from "./vocabul
 export interface TokenModel {
   vocabulary: Vocabulary;
   /**
-   * Ids of a word. Characters that no token covers and no unknown token stands for are left out.
+   * Ids of a word. A character without a token is left out if there is no unknown token.
    */
   tokenize(word: string): number[];
 }
 
-/** Words that are looked up again and again; a whole text that is one word (Gemma) is not kept. */
+/** Words in the cache. A whole text that is one word (Gemma) is not cached. */
 const maxKeptLength = 64;
 const maxKeptWords = 20_000;
 
@@ -46,7 +55,7 @@ export function readBpe(field: Field): TokenModel {
   };
 }
 
-/** How a word is written in single characters before anything merges. */
+/** Maps a word to the ids of its characters, before any merge. */
 function readStart(field: Field, { idOf }: Vocabulary, prefix: string): (word: string) => number[] {
   const suffix = optionalText(field.at("end_of_word_suffix"));
   const ofByte = field.at("byte_fallback").flag(false) ? byteTokens(idOf) : null;
@@ -92,7 +101,7 @@ function optionalText(field: Field): string {
   return field.isGiven ? field.text() : "";
 }
 
-/** A pair of symbols to be merged, as one number that sorts by rank, then from left to right. */
+/** A candidate pair is rank * placeRange + place: it sorts by rank, then from left to right. */
 const placeRange = 2 ** 32;
 
 function mergeAll(start: number[], merges: Merges): number[] {
@@ -120,7 +129,7 @@ function mergeAll(start: number[], merges: Merges): number[] {
   for (let top = heap.pop(); top !== undefined; top = heap.pop()) {
     const rank = Math.floor(top / placeRange);
     const place = top - rank * placeRange;
-    // Since it was offered, either symbol may have been merged into another.
+    // A pair is outdated when one of its symbols has been merged since it was pushed.
     if ((ids[place] ?? -1) < 0 || rankAt(place) !== rank) {
       continue;
     }
@@ -141,7 +150,7 @@ function mergeAll(start: number[], merges: Merges): number[] {
   return Array.from(ids).filter((id) => id >= 0);
 }
 
-/** The smallest number first. */
+/** A binary heap; `pop` returns the smallest number. */
 class Heap {
   readonly #items: number[] = [];
 

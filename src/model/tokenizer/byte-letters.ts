@@ -1,5 +1,5 @@
-// GPT-2's bytes as letters: each of the 256 bytes has one visible character, so that words of bytes
-// are texts. Source: bytes_to_unicode in openai/gpt-2 (src/encoder.py).
+// Maps bytes to letters as GPT-2 does: each of the 256 bytes has a visible character, so that words
+// of bytes are texts. Source: bytes_to_unicode in openai/gpt-2 (src/encoder.py).
 
 const letterOfByte: string[] = [];
 const byteOfLetter = new Map<string, number>();
@@ -15,7 +15,7 @@ for (let byte = 0, shifted = 256; byte < 256; byte++) {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The text's UTF-8, one letter a byte. */
+/** The UTF-8 of a text, one letter per byte. */
 export function bytesToLetters(text: string): string {
   let letters = "";
   for (const byte of encoder.encode(text)) {
@@ -25,8 +25,7 @@ export function bytesToLetters(text: string): string {
 }
 
 /**
- * The way back; a token with any other character stands for its own UTF-8. Broken UTF-8 becomes
- * U+FFFD.
+ * The inverse. A token with any other character stands for its UTF-8. Invalid UTF-8 becomes U+FFFD.
  */
 export function lettersToText(tokens: readonly string[]): string {
   const bytes = tokens.flatMap((token) => {

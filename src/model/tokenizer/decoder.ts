@@ -1,4 +1,4 @@
-// Tokens back to text.
+// The decoders of tokenizer.json: tokens to text.
 // Source: tokenizers/src/decoders/*.rs and pre_tokenizers/{byte_level,metaspace}.rs.
 import { lettersToText } from "./byte-letters.ts";
 import type { Field } from "./field.ts";
@@ -20,7 +20,7 @@ const types = [
 ] as const;
 const maxDepth = 8;
 
-/** Without a decoder, tokens are joined by spaces. */
+/** Reads the decoder. Without one, tokens are joined by spaces. */
 export function readDecoder(field: Field): (tokens: readonly string[]) => string {
   if (!field.isGiven) {
     return (tokens) => tokens.join(" ");
@@ -73,7 +73,7 @@ function readSequence(field: Field, depth: number): DecodeStep {
 
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Neighbouring `<0x41>` are one piece of UTF-8; where it is broken, each byte is one U+FFFD. */
+/** Joins neighbouring `<0x41>` as UTF-8; where it is invalid, each byte becomes U+FFFD. */
 function joinBytes(tokens: readonly string[]): string[] {
   const texts: string[] = [];
   let bytes: number[] = [];
@@ -105,7 +105,7 @@ function decodeStrictly(bytes: readonly number[]): string {
 }
 
 /**
- * Takes at most `start` of the content away in front of each token and at most `stop` behind it.
+ * Removes the content at most `start` times before each token and at most `stop` times after it.
  */
 function readStrip(field: Field): DecodeStep {
   const content = field.at("content").text();

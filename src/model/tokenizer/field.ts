@@ -1,5 +1,4 @@
-// A value of a foreign JSON file together with its place in it, so that every fault can say where
-// it is.
+// A value of a foreign JSON file together with its path, so that every error names the place.
 import { UserError } from "../../util/errors.ts";
 import { shortJson } from "../../util/short-json.ts";
 
@@ -16,12 +15,12 @@ export class Field {
     this.#path = path;
   }
 
-  /** Whether it is there and not null. */
+  /** Whether the value is present and not null. */
   get isGiven(): boolean {
     return this.value !== undefined && this.value !== null;
   }
 
-  /** An own member; "__proto__" is a key like any other. */
+  /** A member of the object; "__proto__" is an ordinary key. */
   at(key: string): Field {
     const object = this.object();
     const path = this.#path === "" ? key : `${this.#path}.${key}`;
@@ -76,17 +75,17 @@ export class Field {
     return value;
   }
 
-  /** @throws UserError "bad-tokenizer" unless the text is one of the words */
+  /** The text. @throws UserError "bad-tokenizer" unless it is one of the words */
   oneOf<Word extends string>(words: readonly Word[]): Word {
     const text = this.text();
     const found = words.find((word) => word === text);
     if (found === undefined) {
-      throw this.fault(`is ${shown(text)}, which is none of ${words.join(", ")}`);
+      throw this.fault(`is ${shown(text)}, but must be one of ${words.join(", ")}`);
     }
     return found;
   }
 
-  /** @param what goes on after the name of the place: "is 3, not a text" */
+  /** @param what continues the sentence after the path: "is 3, not a text" */
   fault(what: string): UserError {
     return badTokenizer(this.#file, `${this.#path === "" ? "It" : this.#path} ${what}`);
   }
@@ -102,15 +101,15 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** @param fault opens with the place in the file, or with "It" */
+/** @param fault starts with the path in the file, or with "It" */
 export function badTokenizer(file: string, fault: string): UserError {
   return new UserError("bad-tokenizer", `${fault}.`, {
     where: file,
-    remedy: "Choose the tokenizer files that belong to this model. Nothing was loaded.",
+    remedy: "Choose the tokenizer files of this model. Nothing was loaded.",
   });
 }
 
-/** A foreign value short enough for a message. */
+/** A foreign value, shortened for a message. */
 export function shown(value: unknown): string {
   const text = value === undefined || typeof value === "number" ? String(value) : shortJson(value);
   return text.length > 80 ? `${text.slice(0, 80)}...` : text;

@@ -1,26 +1,24 @@
-// The files in which a model folder keeps its tokenizer and chat templates, to plain values.
+// Reads the tokenizer files of a model folder, chat templates included, to plain values.
 // Source: transformers' tokenization_utils_base.py and utils/hub.py (names and order of the files).
 import { findJsonFault } from "../../formats/json-fault.ts";
 import { badTokenizer } from "./field.ts";
 
-/** A tokenizer as plain values: parsed from a folder's files, or made of a GGUF file's metadata. */
+/** A tokenizer as plain values, from the files of a folder or the metadata of a GGUF file. */
 export interface TokenizerParts {
-  /** What tokenizer.json holds. */
+  /** The content of tokenizer.json. */
   tokenizer: unknown;
   /**
-   * What tokenizer_config.json and special_tokens_map.json hold; absent or null where there is
-   * none.
+   * The content of tokenizer_config.json and special_tokens_map.json; absent or null without one.
    */
   config?: unknown;
   specialTokensMap?: unknown;
-  /** Chat templates that lie in files of their own, by name; they win over those of the config. */
+  /** Chat templates from separate files, by name; they have precedence over the config's. */
   templates?: ReadonlyMap<string, string>;
   /**
-   * `eos_token_id` of config.json or generation_config.json: asked where no file names the end
-   * token.
+   * `eos_token_id` of config.json or generation_config.json, for files that name no end token.
    */
   eosIds?: readonly number[];
-  /** Where the tokenizer was, for errors; `tokenizer.json` unless given. */
+  /** File name for errors; `tokenizer.json` unless given. */
   file?: string;
 }
 
@@ -34,10 +32,10 @@ export function isTokenizerFile(name: string): boolean {
 }
 
 /**
- * @param texts by file name. `chat_template.jinja` is the default template, any other `.jinja` one
- *   that has its name (`additional_chat_templates/tool_use.jinja`, with or without the folder).
- * @throws UserError "bad-tokenizer" naming the file that is no JSON object; without tokenizer.json
- * too
+ * @param texts by file name. `chat_template.jinja` is the default template; any other `.jinja` file
+ *   is a template of its name (`additional_chat_templates/tool_use.jinja`, with or without folder).
+ * @throws UserError "bad-tokenizer" naming the file that is not a JSON object, or a missing
+ * tokenizer.json
  */
 export function readTokenizerFiles(
   texts: ReadonlyMap<string, string>,
@@ -56,7 +54,7 @@ export function readTokenizerFiles(
   };
 }
 
-/** @param processor chat_template.json, as processors keep theirs: `{"chat_template": ...}` */
+/** @param processor chat_template.json, the file of processors: `{"chat_template": ...}` */
 function templatesIn(
   texts: ReadonlyMap<string, string>,
   processor: Record<string, unknown> | null,
@@ -72,8 +70,7 @@ function templatesIn(
 }
 
 /**
- * `chat_template` of a config: a string, a list of `{name, template}`, or an object of them by
- * name.
+ * `chat_template` of a config: a string, a list of `{name, template}`, or an object by name.
  */
 export function templatesOf(value: unknown): [string, string][] {
   if (typeof value === "string") {

@@ -1,15 +1,15 @@
-// Byte-pair merges in a hash table of plain numbers: Gemma's 514,906 take 15 MB.
+// The merges of a BPE model, in a hash table of integers: Gemma's 514,906 need 15 MB.
 import { shown, type Field } from "./field.ts";
 import { maxTokens, type Vocabulary } from "./vocabulary.ts";
 
 export interface Merges {
-  /** Rank of the pair, 0 the first to be merged; -1 where it does not merge. */
+  /** Rank of the pair, 0 for the first to merge; -1 for a pair that does not merge. */
   rankOf(left: number, right: number): number;
-  /** Token that a rank makes. */
+  /** Token that the merge of a rank produces. */
   resultOf(rank: number): number;
 }
 
-/** `["a b", ...]` or `[["a", "b"], ...]`. A pair listed twice has the later rank. */
+/** Reads `["a b", ...]` or `[["a", "b"], ...]`. A pair listed twice has the later rank. */
 export function readMerges(field: Field, vocabulary: Vocabulary, prefixLength: number): Merges {
   const list = field.list();
   if (list.length > maxTokens) {
@@ -47,7 +47,7 @@ function readPair(item: unknown): string[] | null {
     : null;
 }
 
-/** Open addressing, at most half full. */
+/** A hash table with open addressing, at most half full. */
 class PairTable {
   readonly #mask: number;
   readonly #lefts: Int32Array;
@@ -73,7 +73,7 @@ class PairTable {
     this.#ranks[slot] = rank;
   }
 
-  /** The pair's slot, or the free one where it would go. */
+  /** The slot of the pair, or the free slot for it. */
   #slotOf(left: number, right: number): number {
     let slot = Math.imul(Math.imul(left, 0x9e3779b1) ^ right, 0x85ebca6b);
     slot = (slot ^ (slot >>> 15)) & this.#mask;

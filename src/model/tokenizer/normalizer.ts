@@ -1,5 +1,5 @@
-// What tokenizer.json does to a text before it is cut: Unicode forms, replacements, case, and
-// sentencepiece's own table. Source: tokenizers/src/normalizers/*.rs.
+// The normalizers of tokenizer.json: Unicode forms, replacements, case and sentencepiece's table.
+// Source: tokenizers/src/normalizers/*.rs.
 import { badTokenizer, type Field } from "./field.ts";
 import { readPrecompiled } from "./precompiled.ts";
 import { readPattern } from "./splitting.ts";
@@ -24,12 +24,12 @@ const types = [
 ] as const;
 
 /**
- * Real files have at most ten steps, one level deep. The bounds keep a made-up one from exhausting
- * stack and time.
+ * Real files have at most ten steps, one level deep. The limits protect stack and time from hostile
+ * files.
  */
 const maxDepth = 8;
 export const maxSteps = 100;
-/** NFKD makes 18 characters of one; a table may make more. Beyond that it is a bomb. */
+/** NFKD expands one character to 18, a table to more. Beyond this factor it is an attack. */
 const maxGrowth = 64;
 
 /** @returns the steps in order; none where the field is null */
@@ -99,7 +99,7 @@ function readStep(type: Exclude<(typeof types)[number], "Sequence">, field: Fiel
     case "ByteLevel":
       throw field
         .at("type")
-        .fault(`is ${type}, which no decoder-only model uses and is not read here`);
+        .fault(`is ${type}, which is not supported; no decoder-only model uses it`);
   }
 }
 
@@ -112,16 +112,16 @@ function readStrip(field: Field): TextStep {
   };
 }
 
-/** Character by character, so a final sigma is one like any other. */
+/** Lower-cases each character alone, so that a final sigma is not special. */
 function lowercase(text: string): string {
   return Array.from(text, (character) => character.toLowerCase()).join("");
 }
 
-/** What sentencepiece drops and turns into spaces for translation (nmt). */
+/** Drops characters and replaces others with spaces, as sentencepiece's nmt rules do. */
 function normalizeNmt(text: string): string {
   return (
     text
-      // eslint-disable-next-line no-control-regex -- these are what is dropped
+      // eslint-disable-next-line no-control-regex -- these are the dropped characters
       .replace(/[\u0001-\u0008\u000b\u000e-\u001f\u007f\u008f\u009f]/g, "")
       .replace(/[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/g, " ")
   );

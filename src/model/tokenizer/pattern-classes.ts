@@ -1,11 +1,13 @@
-// The character classes of Oniguruma, written for JavaScript's `v` flag: shorthands, POSIX names,
-// Unicode properties, and letters without regard to case.
+// The character classes of Oniguruma for JavaScript's `v` flag: shorthands, POSIX names, Unicode
+// properties and case-insensitive letters.
 // Source: Oniguruma doc/RE; compared with Python's tokenizers over all characters.
 
+/** `\w` inside a class. */
 export const word = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}`;
-/** Oniguruma's \w takes these outside of a class, and only there. */
+/** `\w` outside a class; Oniguruma includes these numbers only there. */
 export const wordAndLatinNumbers = `[${word}\\u00b2\\u00b3\\u00b9\\u00bc-\\u00be]`;
-/** Shorthands as the inside of a class. */
+
+/** Shorthands, as members of a class. */
 const classOf: Readonly<Record<string, string>> = {
   s: String.raw`\p{White_Space}`,
   d: String.raw`\p{Nd}`,
@@ -27,6 +29,7 @@ const posix: Readonly<Record<string, string>> = {
   xdigit: "0-9A-Fa-f",
 };
 
+/** Escapes of control characters. */
 export const controls: Readonly<Record<string, string>> = {
   n: "\n",
   r: "\r",
@@ -37,10 +40,10 @@ export const controls: Readonly<Record<string, string>> = {
   e: "\x1b",
 };
 
-/** Lower and upper case of ASCII letters; these two have a third form (long s, Kelvin sign). */
+/** Two ASCII letters have a third case: long s and the Kelvin sign. */
 const thirdCase: Readonly<Record<string, string>> = { s: "\u017f", k: "\u212a" };
 
-/** `\s` and its like as a class; null for any other letter. */
+/** The class of a shorthand such as `\s`; null for any other letter. */
 export function shorthand(letter: string): string | null {
   const members = Object.hasOwn(classOf, letter.toLowerCase())
     ? classOf[letter.toLowerCase()]
@@ -51,16 +54,21 @@ export function shorthand(letter: string): string | null {
   return letter === letter.toLowerCase() ? `[${members}]` : `[^${members}]`;
 }
 
-/** @param named `:alpha:]` or `:^alpha:]` */
+/**
+ * The class of a POSIX name.
+ * @param named `:alpha:]` or `:^alpha:]`
+ * @throws SyntaxError for an unknown name
+ */
 export function posixClass(named: string): string {
   const name = named.replace(/[:^\]]/g, "");
   const members = Object.hasOwn(posix, name) ? posix[name] : undefined;
   if (members === undefined) {
-    throw new SyntaxError(`[${named} is not known here`);
+    throw new SyntaxError(`[${named} is not supported`);
   }
   return named.includes("^") ? `[^${members}]` : `[${members}]`;
 }
 
+/** Whether JavaScript knows a Unicode property. */
 export function isProperty(name: string): boolean {
   try {
     return new RegExp(`\\p{${name}}`, "v").flags === "v";
@@ -69,12 +77,15 @@ export function isProperty(name: string): boolean {
   }
 }
 
-/** The letters of a range in their other cases, as members of a class. */
+/**
+ * The letters of a range in their other cases, as members of a class.
+ * @throws SyntaxError for a range beyond ASCII
+ */
 export function otherCases(first: string, last: string): string {
   const [from, to] = [codeOf(first) ?? 0, codeOf(last) ?? 0];
   if (to > 0x7f) {
     if (from !== to) {
-      throw new SyntaxError("a range beyond ASCII without regard to case is not known here");
+      throw new SyntaxError("a range beyond ASCII without regard to case is not supported");
     }
     const others = [first.toLowerCase(), first.toUpperCase()].filter((other) => other !== first);
     return others.map((other) => codePoint(other)).join("");
@@ -90,11 +101,12 @@ export function otherCases(first: string, last: string): string {
   return others;
 }
 
+/** The first code point. */
 export function codeOf(character: string): number | undefined {
   return character.codePointAt(0);
 }
 
-/** Spelled by number, no character has a meaning of its own. */
+/** Characters as `\\u{...}`, so that none has a special meaning. */
 export function codePoint(characters: string): string {
   return Array.from(characters, (one) => `\\u{${(codeOf(one) ?? 0).toString(16)}}`).join("");
 }

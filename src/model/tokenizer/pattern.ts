@@ -1,8 +1,7 @@
-// Oniguruma's regular expressions (Ruby syntax, UTF-8), as tokenizer.json has them, to those of
-// JavaScript. Differences that matter: \s is White_Space (JavaScript adds U+FEFF and lacks U+0085),
-// \d and \w are Unicode's, `.` stops at \n alone, `++ *+ ?+` and (?>) never give back, (?i:) and
-// POSIX classes exist, ^ and $ are of lines. Source: Oniguruma doc/RE and doc/SYNTAX.md; the
-// classes were compared with Python's tokenizers over all characters.
+// Translates regular expressions of tokenizer.json (Oniguruma, Ruby syntax, UTF-8) to JavaScript.
+// Differences: \s is White_Space (JavaScript adds U+FEFF and lacks U+0085), \d and \w are Unicode,
+// `.` excludes \n only, `++ *+ ?+` and (?>) are possessive, (?i:) and POSIX classes exist, ^ and $
+// match at lines. Source: Oniguruma doc/RE and doc/SYNTAX.md.
 import { Freedom, repeatedBits } from "./backtracking.ts";
 import {
   codeOf,
@@ -16,7 +15,7 @@ import {
   wordAndLatinNumbers,
 } from "./pattern-classes.ts";
 
-/** Longer than any real one (GPT-4o's has 430); a bound on the work of translating. */
+/** Limit of the source, which bounds the work; the longest real one (GPT-4o) has 430 characters. */
 const maxLength = 10_000;
 const maxDepth = 50;
 
@@ -25,8 +24,8 @@ const lineEnd = String.raw`(?![^\n])`;
 
 /**
  * @param source a regular expression of tokenizer.json
- * @returns one with flags "gv"
- * @throws SyntaxError saying what is wrong or not known here
+ * @returns an equivalent one with flags "gv"
+ * @throws SyntaxError naming what is wrong or not supported
  */
 export function compilePattern(source: string): RegExp {
   if (source.length > maxLength) {
@@ -40,7 +39,7 @@ class Translation {
   #at = 0;
   #isCaseFree = false;
   #captures = 0;
-  /** Bits of backtracking in what was translated last; see backtracking.ts. */
+  /** Backtracking bits of the part translated last; see backtracking.ts. */
   #bits = 0;
 
   constructor(source: string) {
@@ -74,7 +73,7 @@ class Translation {
     return translated;
   }
 
-  /** Quantifiers follow each other: `a{2}+` is (a{2})+, but `a++` never gives back. */
+  /** Quantifiers may follow each other: `a{2}+` is (a{2})+, but `a++` is possessive. */
   #quantified(atom: string): string {
     const bits = this.#bits;
     let translated = atom;
@@ -87,7 +86,7 @@ class Translation {
       const isBraced = times.startsWith("{");
       const isLazy = this.#take("?");
       if (times === "+" && !isLazy && /^\{1,\d+\}$/.test(before)) {
-        // The {1,3}+ of GPT-4's words: the same as +, and one way to match instead of many.
+        // {1,3}+ in GPT-4's pattern equals +, which matches in one way instead of many.
         this.#bits = repeatedBits(times, bits);
         translated = `${atom}+`;
       } else {
@@ -100,7 +99,7 @@ class Translation {
     }
   }
 
-  /** JavaScript's lookaheads give nothing back, so what one has captured stands. */
+  /** An atomic group: JavaScript never backtracks into a lookahead, so its capture is final. */
   #atomic(inner: string): string {
     this.#bits = 0;
     const name = `a${this.#captures++}`;
@@ -126,7 +125,7 @@ class Translation {
       case "*":
       case "+":
       case "?":
-        throw new SyntaxError(`nothing stands before the ${character} at ${this.#at - 1}`);
+        throw new SyntaxError(`there is nothing before the ${character} at ${this.#at - 1}`);
       default:
         return this.#literal(character);
     }
@@ -178,7 +177,7 @@ class Translation {
     }
   }
 
-  /** The class whose bracket was read; `depth` bounds classes within classes. */
+  /** A class, after its bracket was read; `depth` limits nested classes. */
   #class(depth: number): string {
     if (depth > maxDepth) {
       throw new SyntaxError(`its classes nest deeper than ${maxDepth}`);
@@ -211,7 +210,7 @@ class Translation {
     }
   }
 
-  /** One member of a class: a range, a character, or a set. */
+  /** A member of a class: a range, a character or a set. */
   #member(character: string, depth: number): string {
     if (character === "[") {
       const named = this.#match(/:\^?[a-z]+:\]/y);
@@ -245,7 +244,7 @@ class Translation {
     return this.#isCaseFree ? range + otherCases(first, last) : range;
   }
 
-  /** `\p{L}`, `\P{L}`, `\p{^L}`, after the backslash; null when it is something else. */
+  /** `\p{L}`, `\P{L}` or `\p{^L}`, after the backslash; null for anything else. */
   #property(): string | null {
     const property = this.#match(/[pP]\{\^?[A-Za-z_0-9 =-]+\}/y);
     if (property === null) {
@@ -254,19 +253,19 @@ class Translation {
     const isNegated = property.startsWith("P") !== property.startsWith("^", 2);
     const name = property.replace(/^[pP]\{\^?|\}$/g, "");
     if (this.#isCaseFree && /^(Lu|Ll|Lt|Uppercase|Lowercase|Upper|Lower)/.test(name)) {
-      throw new SyntaxError(`\\${property} without regard to case is not known here`);
+      throw new SyntaxError(`\\${property} without regard to case is not supported`);
     }
     if (name === "Word") {
       return isNegated ? `[^${word}]` : `[${word}]`;
     }
     const known = [name, `Script=${name}`].find(isProperty);
     if (known === undefined) {
-      throw new SyntaxError(`\\${property} is not known here`);
+      throw new SyntaxError(`\\${property} is not supported`);
     }
     return `\\${isNegated ? "P" : "p"}{${known}}`;
   }
 
-  /** The character that an escape means, after its first letter was read. */
+  /** The character of an escape, after its first letter was read. */
   #character(letter: string): string {
     const hex =
       letter === "x"
@@ -282,7 +281,7 @@ class Translation {
       return control;
     }
     if (/[A-Za-z0-9]/.test(letter)) {
-      throw new SyntaxError(`\\${letter} is not known here`);
+      throw new SyntaxError(`\\${letter} is not supported`);
     }
     return letter;
   }

@@ -1,6 +1,6 @@
-// tokenizer.json as a whole: added tokens, normalizer, pre-tokenizer, model, post-processor,
-// decoder. Ids are those of Hugging Face tokenizers 0.23 (tokenizers/src/tokenizer/mod.rs), in
-// every case of tests/golden/tokenizers.
+// The pipeline of tokenizer.json: added tokens, normalizer, pre-tokenizer, model, post-processor,
+// decoder. Ids equal those of Hugging Face tokenizers 0.23 (tokenizers/src/tokenizer/mod.rs) in all
+// cases of tests/golden/tokenizers.
 import { readAddedTokens, TokenFinder, type AddedToken, type Section } from "./added-tokens.ts";
 import { readBpe, type TokenModel } from "./bpe.ts";
 import { readDecoder } from "./decoder.ts";
@@ -11,20 +11,20 @@ import { readPreTokenizer } from "./pre-tokenizer.ts";
 import { readUnigram } from "./unigram.ts";
 
 export interface TokenPipeline {
-  /** @param addSpecialTokens what the tokenizer itself puts around a text */
+  /** @param addSpecialTokens whether to add the begin and end tokens of the post-processor */
   encode(text: string, addSpecialTokens: boolean): number[];
   /** Unknown ids are left out. */
   decode(ids: readonly number[], skipSpecialTokens: boolean): string;
   idOf(token: string): number | undefined;
   tokenOf(id: number): string | undefined;
-  /** Largest id of the model's own vocabulary. */
+  /** Largest id of the model's vocabulary, without added tokens. */
   largestId: number;
 }
 
 /**
  * @param field all of tokenizer.json
- * @param vocabSize rows of the embedding. An added token beyond it (Gemma 3's image token, on the
- *   text-only models) is read as the plain text that it is.
+ * @param vocabSize rows of the embedding. An added token beyond it (the image token of text-only
+ *   Gemma 3) is read as plain text.
  * @throws UserError "bad-tokenizer"
  */
 export function readPipeline(field: Field, vocabSize: number): TokenPipeline {
@@ -55,8 +55,8 @@ export function readPipeline(field: Field, vocabSize: number): TokenPipeline {
     decode(ids, skipSpecialTokens) {
       const tokens = ids.flatMap((id) => {
         const token = addedById.get(id);
-        // Python knows a special token by its text, so one that is normalised into another is not
-        // left out.
+        // Python identifies a special token by its text, so one that normalisation changes is not
+        // skipped.
         const isSpecial = token?.isSpecial === true && token.form === token.content;
         return skipSpecialTokens && isSpecial ? [] : (token?.form ?? tokenOf[id] ?? []);
       });
@@ -73,7 +73,7 @@ function readModel(field: Field): TokenModel {
   return isUnigram ? readUnigram(field) : readBpe(field);
 }
 
-/** Texts between added tokens, normalised; `begin` is 0 only where the text itself begins. */
+/** The normalised texts between added tokens; `begin` is 0 only at the start of the text. */
 function sectionsOf(
   added: readonly AddedToken[],
   normalize: TextStep,
@@ -86,7 +86,7 @@ function sectionsOf(
       .map((inner) => ("id" in inner ? inner : { ...inner, begin: section.begin + inner.begin }));
   return (text) =>
     asGiven
-      // A lone surrogate is no character; in UTF-8 it can only be the replacement character.
+      // A lone surrogate is not a character; UTF-8 has the replacement character for it.
       .sections(text.replace(/\p{Cs}/gu, "\ufffd"))
       .flatMap((section) => ("id" in section ? [section] : within(section)));
 }

@@ -1,5 +1,5 @@
-// What is put around the tokens of a text: begin and end tokens, where the tokenizer adds them
-// itself. Source: tokenizers/src/processors/*.rs.
+// The post-processors of tokenizer.json: begin and end tokens around the tokens of a text.
+// Source: tokenizers/src/processors/*.rs.
 import type { Field } from "./field.ts";
 import { maxTokens } from "./vocabulary.ts";
 
@@ -41,7 +41,7 @@ export function readPostProcessor(field: Field, depth = 0): PostStep {
   }
 }
 
-/** `single`: a list of `{"Sequence": ...}`, the text, and `{"SpecialToken": {"id": name}}`. */
+/** Reads `single`: `{"Sequence": ...}` is the text, `{"SpecialToken": {"id": name}}` a token. */
 function readTemplate(field: Field): PostStep {
   const special = field.at("special_tokens");
   const parts = field
@@ -61,7 +61,7 @@ function readTemplate(field: Field): PostStep {
   return (ids) => parts.flatMap((part) => part ?? ids);
 }
 
-/** `["</s>", 2]` */
+/** Reads `["</s>", 2]`. */
 function readPairId(field: Field): number {
   const [, id] = field.items();
   if (id === undefined) {

@@ -1,4 +1,5 @@
-// Cuts a normalised text into the words that the model then splits into tokens.
+// The pre-tokenizers of tokenizer.json: split a normalised text into the words that the model
+// tokenises.
 // Source: tokenizers/src/pre_tokenizers/*.rs.
 import { bytesToLetters } from "./byte-letters.ts";
 import type { Field } from "./field.ts";
@@ -6,7 +7,7 @@ import { maxSteps } from "./normalizer.ts";
 import { compilePattern } from "./pattern.ts";
 import { behaviors, literalPattern, readPattern, split, type Behavior } from "./splitting.ts";
 
-/** @param isFirst whether the text is the beginning of what was given */
+/** @param isFirst whether the piece is the start of the text */
 export type Cut = (text: string, isFirst: boolean) => string[];
 
 const types = [
@@ -24,7 +25,7 @@ const types = [
 
 const maxDepth = 8;
 
-/** GPT-2's, which `ByteLevel` uses itself. */
+/** GPT-2's pattern, which `ByteLevel` uses. */
 const words = compilePattern(
   String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`,
 );
@@ -33,7 +34,7 @@ const whiteSpace = /\p{White_Space}/gu;
 const wordsOrSigns = compilePattern(String.raw`[\w]+|[^\w\s]+`);
 const punctuation = /[\p{P}!-/:-@[-`{-~]/gu;
 
-/** @returns the whole text as one word where the field is null */
+/** Reads the pre-tokenizer; without one, the whole text is one word. */
 export function readPreTokenizer(field: Field): Cut {
   const cuts = field.isGiven ? readCuts(field, 0) : [];
   if (cuts.length > maxSteps) {
@@ -100,7 +101,7 @@ function readCut(type: Exclude<(typeof types)[number], "Sequence">, field: Field
   }
 }
 
-/** Words as bytes, each byte written as one letter. */
+/** ByteLevel: words as bytes, each byte written as one letter. */
 function readByteLevel(field: Field): Cut {
   const addsSpace = field.at("add_prefix_space").flag(true);
   const cutsWords = field.at("use_regex").flag(true);
@@ -110,7 +111,7 @@ function readByteLevel(field: Field): Cut {
   };
 }
 
-/** sentencepiece's: spaces become a visible sign, one is put in front, words begin with it. */
+/** Metaspace: spaces become a visible sign, one is prepended, and words start with it. */
 function readMetaspace(field: Field): Cut {
   const sign = field.at("replacement").isGiven ? field.at("replacement").text() : "\u2581";
   const scheme = prependScheme(field);
@@ -125,7 +126,7 @@ function readMetaspace(field: Field): Cut {
   };
 }
 
-/** Files from before `prepend_scheme` say it with `add_prefix_space`. */
+/** Older files have `add_prefix_space` instead of `prepend_scheme`. */
 export function prependScheme(field: Field): "first" | "never" | "always" {
   const scheme = field.at("prepend_scheme");
   if (scheme.isGiven) {

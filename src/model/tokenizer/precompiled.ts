@@ -1,16 +1,16 @@
-// sentencepiece's precompiled normalisation: a double-array trie from byte sequences to their
-// replacements. Source: sentencepiece's builder.cc (the blob), Darts-clone (the units), and the
-// Rust crate spm_precompiled (how it is applied: per grapheme shorter than six bytes, then per
-// character, each time the shortest entry that fits).
+// sentencepiece's precompiled normalisation: a double-array trie that maps byte sequences to
+// replacements. It is applied per grapheme shorter than six bytes, then per character, each time
+// with the shortest matching entry. Source: sentencepiece's builder.cc (the blob), Darts-clone (the
+// units) and the Rust crate spm_precompiled (the application).
 import type { Field } from "./field.ts";
 
-/** The largest real table (nmt_nfkc_cf) has 0.3 MB. */
+/** Limit of the table; the largest real one (nmt_nfkc_cf) has 0.3 MB. */
 const maxBytes = 16 * 2 ** 20;
 const maxKnown = 20_000;
 
 interface Table {
   units: Uint32Array;
-  /** Replacements, each ended by a zero byte. */
+  /** Replacements, each terminated by a zero byte. */
   texts: Uint8Array;
 }
 
@@ -19,7 +19,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * @param field base64 of: size of the trie in bytes (u32, little-endian), the trie, the
- * replacements; null is none
+ * replacements; null for none
  */
 export function readPrecompiled(field: Field): (text: string) => string {
   if (!field.isGiven || field.text() === "") {
@@ -54,14 +54,14 @@ function replaceGrapheme(grapheme: string, table: Table): string {
   );
 }
 
-/** Walks the trie until an entry ends; its value is where the replacement begins. */
+/** Walks the trie to the first entry; its value is the offset of the replacement. */
 function shortestMatch(bytes: Uint8Array, { units, texts }: Table): string | null {
   let unit = units[0] ?? 0;
   let node = offsetOf(unit);
   for (const byte of bytes) {
     node ^= byte;
     unit = units[node] ?? 0;
-    // The label and the bit that says "leaf": a leaf is never walked through.
+    // Label and leaf bit: a leaf has no children.
     if (byte === 0 || (unit & 0x800000ff) >>> 0 !== byte) {
       return null;
     }
@@ -84,7 +84,7 @@ function readTable(field: Field): Table {
   const view = new DataView(bytes.buffer);
   const trieBytes = bytes.length < 4 ? 0 : view.getUint32(0, true);
   if (trieBytes === 0 || trieBytes % 4 !== 0 || trieBytes + 4 > bytes.length) {
-    throw field.fault(`says that its trie has ${trieBytes} bytes; it has ${bytes.length} in all`);
+    throw field.fault(`declares a trie of ${trieBytes} bytes, but has ${bytes.length} in total`);
   }
   const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) =>
     view.getUint32(4 + index * 4, true),

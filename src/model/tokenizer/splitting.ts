@@ -1,4 +1,4 @@
-// Cutting a text at the matches of a pattern: the five behaviours of tokenizers' `Split`.
+// Splits a text at the matches of a pattern: the five behaviours of tokenizers' `Split`.
 // Source: tokenizers/src/tokenizer/normalizer.rs (SplitDelimiterBehavior) and pattern.rs.
 import { compilePattern } from "./pattern.ts";
 import type { Field } from "./field.ts";
@@ -17,7 +17,7 @@ interface Piece {
   isMatch: boolean;
 }
 
-/** `{"String": ...}` or `{"Regex": ...}`; null matches nothing, as the empty text does. */
+/** Reads `{"String": ...}` or `{"Regex": ...}`; null matches nothing, like the empty text. */
 export function readPattern(field: Field): RegExp | null {
   if (field.at("String").isGiven) {
     const text = field.at("String").text();
@@ -28,7 +28,7 @@ export function readPattern(field: Field): RegExp | null {
     return compilePattern(regex.text());
   } catch (error) {
     if (error instanceof SyntaxError) {
-      throw regex.fault(`is no regular expression that is known here (${error.message})`);
+      throw regex.fault(`is not a supported regular expression (${error.message})`);
     }
     throw error;
   }
@@ -38,7 +38,7 @@ export function literalPattern(text: string): RegExp {
   return new RegExp(text.replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`), "gv");
 }
 
-/** @param isInverted what does not match is taken as the match */
+/** @param isInverted whether the text between the matches counts as the match */
 export function split(
   text: string,
   pattern: RegExp | null,

@@ -1,4 +1,5 @@
-// The tokenizer of a model: texts and chats to ids and back, checked against the embedding's size.
+// The tokenizer of a model: texts and chats to ids and back. Ids are checked against the size of
+// the embedding.
 import type { ChatRequest, TextTokenizer } from "../../data/tokenizer.ts";
 import { UserError } from "../../util/errors.ts";
 import { renderHere, type ChatTemplate, type RenderChats } from "../chat-template/render.ts";
@@ -8,7 +9,7 @@ import { readPipeline, type TokenPipeline } from "./pipeline.ts";
 
 export interface ModelTokenizer extends TextTokenizer {
   hasChatTemplate: boolean;
-  /** @param now what a template prints as the time; the present unless given */
+  /** @param now the time that a template prints; the present unless given */
   renderChats(
     requests: readonly ChatRequest[],
     signal?: AbortSignal,
@@ -16,13 +17,14 @@ export interface ModelTokenizer extends TextTokenizer {
   ): Promise<string[]>;
   /** Ids that end a text, from the tokenizer itself. */
   eosId: number;
-  /** One token as it stands within a text, special tokens included. */
+  /** The text of one token within a longer text, special tokens included. */
   decodeToken(token: number): string;
 }
 
 /**
  * @param vocabSize rows of the embedding; every token of the model's vocabulary must be below it
- * @param render where chat templates run: foreign code, so a page gives it a worker of its own
+ * @param render renders chat templates; they are foreign code, so the page runs them in a separate
+ * worker
  * @throws UserError "bad-tokenizer" or "vocabulary-mismatch"
  */
 export function parseTokenizer(
@@ -46,7 +48,7 @@ export function parseTokenizer(
     decode: (tokens) => pipeline.decode(tokens, true),
     decodeToken: (token) => decodeWithin(pipeline, token),
     renderChats: async (requests, signal, now) =>
-      await render({ ...(template ?? refuseChats()), ...(now && { now }) }, requests, signal),
+      await render({ ...(template ?? refuseChats()), now }, requests, signal),
   };
 }
 
@@ -63,14 +65,17 @@ function checkVocabulary(pipeline: TokenPipeline, vocabSize: number, file: strin
   }
 }
 
-/** A token's text where it is not the first: decoders take a leading space away from a text. */
+/** The text of a token that is not the first: decoders remove the leading space of a text. */
 function decodeWithin(pipeline: TokenPipeline, token: number): string {
   const once = pipeline.decode([token], false);
   const twice = pipeline.decode([token, token], false);
   return twice.startsWith(once) ? twice.slice(once.length) : once;
 }
 
-/** `bos_token` and its like; given as text or as `{content}`. tokenizer_config.json wins. */
+/**
+ * `bos_token`, `eos_token` and so on, each a text or `{content}`. tokenizer_config.json has
+ * precedence over special_tokens_map.json.
+ */
 function readSpecialTokens({ config, specialTokensMap }: TokenizerParts): Record<string, string> {
   const tokens: [string, string][] = [];
   for (const source of [specialTokensMap, config]) {
@@ -98,12 +103,11 @@ function findEos(
     const where = named === undefined ? file : "tokenizer_config.json";
     const fault =
       eosText === undefined
-        ? "No file names an eos_token, so the model could not learn where to stop."
+        ? "No file names an eos_token, so the model cannot learn where to stop."
         : `Its eos_token ${shown(eosText)} is not in the vocabulary.`;
     throw new UserError("bad-tokenizer", fault, {
       where,
-      remedy:
-        "Choose the tokenizer files that belong to this model, tokenizer_config.json among them.",
+      remedy: "Choose the tokenizer files of this model, including tokenizer_config.json.",
     });
   }
   return { eosText, eosId };

@@ -1,16 +1,21 @@
-// Unigram: of all ways to cut a word into tokens, the one whose log-probabilities add up to the
-// most. Source: tokenizers/src/models/unigram/model.rs (encode_optimized), which follows
-// sentencepiece.
+// Unigram tokenisation (Kudo 2018, arXiv:1804.10959): the most probable segmentation of a word.
+//
+// Every token has a log-probability; a segmentation has the sum of those of its tokens. The best
+// one is found by dynamic programming (Viterbi): best[end] is the largest sum over all tokens that
+// end there, best[begin] + score. A trie lists all tokens that start at a position. A character
+// that no single token covers scores 10 below the rarest token, so that it is used only where
+// nothing else fits. Neighbouring unknown characters become one unknown token, or bytes.
+// Source: tokenizers/src/models/unigram/model.rs (encode_optimized), which follows sentencepiece.
 import type { TokenModel } from "./bpe.ts";
 import { shown, type Field } from "./field.ts";
 import { byteTokens, fallBack, maxTokens, type Vocabulary } from "./vocabulary.ts";
 
-/** What an unknown character costs more than the rarest token. */
+/** An unknown character scores lower than the rarest token by this. */
 const unknownPenalty = 10;
 
 interface TrieNode {
   next: Map<string, TrieNode>;
-  /** Of the token that ends here; -1 where none does. */
+  /** Id of the token that ends here; -1 where none does. */
   id: number;
 }
 
@@ -47,7 +52,7 @@ export function readUnigram(field: Field): TokenModel {
   };
 }
 
-/** For each end of a prefix, where its last token begins and whether that token is known. */
+/** Per end of a prefix: where its last token begins, and whether that token is known. */
 interface Cuts {
   begins: Int32Array;
   isKnown: Uint8Array;
@@ -83,7 +88,7 @@ function bestCuts(characters: readonly string[], { root, scores }: Pieces, unkno
   return { begins, isKnown };
 }
 
-/** Unknown neighbours are one text. */
+/** The texts of a segmentation; neighbouring unknown characters are one text. */
 function textsOf(characters: readonly string[], { begins, isKnown }: Cuts): string[] {
   const texts: string[] = [];
   let wasUnknown = false;
@@ -100,7 +105,7 @@ function textsOf(characters: readonly string[], { begins, isKnown }: Cuts): stri
   return texts.reverse();
 }
 
-/** `[[token, log-probability], ...]`; the id is the place. */
+/** Reads `[[token, log-probability], ...]`; the id is the index. */
 function readPieces(field: Field): Pieces {
   const list = field.list();
   if (list.length === 0) {

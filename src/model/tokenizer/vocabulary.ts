@@ -1,20 +1,20 @@
-// The model's own tokens with their ids, as BPE and Unigram share them.
+// The vocabulary of a BPE or Unigram model: tokens with their ids.
 import { shown, type Field } from "./field.ts";
 
 export interface Vocabulary {
   idOf: ReadonlyMap<string, number>;
-  /** By id; a hole is undefined. */
+  /** By id; undefined where no token has the id. */
   tokenOf: readonly (string | undefined)[];
   size: number;
 }
 
 /**
- * Gemma has 262,144. Eight times that is a broken file, and ids below it pack into 53 bits with a
- * merge's rank.
+ * Gemma has 262,144; eight times as many is a broken file. Ids below this limit fit into 53 bits
+ * together with the rank of a merge.
  */
 export const maxTokens = 2 ** 21;
 
-/** Every id is given once. @throws UserError "bad-tokenizer" naming the token */
+/** Reads a vocabulary with unique ids. @throws UserError "bad-tokenizer" naming the token */
 export function readVocabulary(field: Field): Vocabulary {
   const entries = Object.entries(field.object());
   if (entries.length === 0) {
@@ -41,7 +41,7 @@ export function readVocabulary(field: Field): Vocabulary {
   return { idOf, tokenOf, size: idOf.size };
 }
 
-/** `<0x00>` to `<0xFF>`: the tokens of single bytes, where the vocabulary has them. */
+/** The ids of `<0x00>` to `<0xFF>`, where the vocabulary has them. */
 export function byteTokens(idOf: ReadonlyMap<string, number>): (number | undefined)[] {
   return Array.from({ length: 256 }, (_, byte) =>
     idOf.get(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`),

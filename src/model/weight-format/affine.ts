@@ -1,22 +1,29 @@
-// q8 and q4: groups along a row with a scale and a bias, value = scale * code + bias.
+// Affine quantisation (q8, q4): groups along a row with a scale and a bias,
+// value = scale * code + bias.
 import { bf16ToF32, f16ToF32, f32ToF16 } from "../../util/bytes.ts";
 import type { EncodingError } from "./encoding-error.ts";
 import type { ScaleType } from "./format.ts";
 
 export type AffineBits = 4 | 8;
 
-/** MLX's smallest step; it keeps the scale of a constant group from being zero. */
+/** MLX's smallest scale; it prevents a zero scale for a constant group. */
 const smallestStep = 1e-7;
 const largestF16 = 65504;
 
 /**
- * Quantises whole groups the way MLX's `mx.quantize` does (`quantize` in
- * mlx/backend/cpu/quantized.cpp): the step spans the group's range, is stretched so that zero falls
- * on a code, and code 0 stands for the end of larger magnitude. Unlike there, scale and bias are
- * rounded to f16 first and the codes chosen for the rounded ones; the bias is taken from the
- * rounded scale, so that zero comes back as near to zero as an f16 bias can bring it.
- * @param values within the range of f16
- * @param error counts what is lost
+ * Quantises whole groups as MLX's `mx.quantize` does (`quantize` in mlx/backend/cpu/quantized.cpp).
+ *
+ * For a group with minimum a, maximum b and n = 2^bits - 1 steps:
+ * 1. `edge` is a or b, whichever has the larger magnitude; it gets code 0. The scale is
+ *    (b - a) / n, negative where the edge is b.
+ * 2. q0 = round(edge / scale). If q0 is not 0, scale = edge / q0 and bias = edge, so that zero is
+ *    exactly code -q0: many weights are near zero, and their errors must not be biased.
+ * 3. code = clamp(round((value - bias) / scale), 0, n).
+ *
+ * The difference to MLX: scale and bias are rounded to f16 before the codes are chosen, and the
+ * bias is derived from the rounded scale, so that the codes fit the numbers that are stored.
+ * @param values whole groups, within the range of f16
+ * @param error receives the error of each value
  */
 export function encodeAffine(
   values: Float32Array<ArrayBuffer>,
@@ -49,9 +56,9 @@ export function encodeAffine(
 }
 
 /**
- * The values of q8 and q4, product and sum rounded to f32; with scales of f16 and bf16 the product
- * (11 bits by 8) is exact. MLX's `mx.dequantize` takes the same two steps and rounds each to the
- * type of the scales.
+ * The values of q8 and q4, with product and sum rounded to f32. For f16 and bf16 scales the product
+ * (11 bits by 8) is exact. MLX's `mx.dequantize` computes the same product and sum, each rounded to
+ * the type of the scales.
  */
 export function decodeAffine(
   weight: Uint32Array<ArrayBuffer>,
@@ -79,7 +86,7 @@ export function decodeAffine(
   return values;
 }
 
-/** Scale and bias of each group side by side. */
+/** Scale and bias of each group, interleaved. */
 export function scalesAsF32(
   scales: Uint32Array<ArrayBuffer>,
   scaleType: ScaleType,
@@ -95,7 +102,7 @@ export function scalesAsF32(
   }
 }
 
-/** Scale and bias of each group side by side, as f16 patterns and as the numbers they stand for. */
+/** Scale and bias of each group, interleaved, as f16 patterns and as numbers. */
 function fitGroups(values: Float32Array, top: number, groupSize: number) {
   const groups = values.length / groupSize;
   const scaleAndBias = new Float32Array(groups * 2);
@@ -121,8 +128,7 @@ function fitGroups(values: Float32Array, top: number, groupSize: number) {
   const scales = f16ToF32(f32ToF16(scaleAndBias));
   for (let group = 0; group < groups; group++) {
     const codeOfZero = codesOfZero[group] ?? 0;
-    // Where no code stands for zero (a group of one sign), the end of the range is what must be
-    // met.
+    // In a group of one sign no code is zero, so the bias is the edge of the range.
     const bias = codeOfZero > top ? (edges[group] ?? 0) : -codeOfZero * (scales[2 * group] ?? 0);
     scaleAndBias[2 * group + 1] = Math.min(largestF16, Math.max(-largestF16, bias));
   }
@@ -131,8 +137,8 @@ function fitGroups(values: Float32Array, top: number, groupSize: number) {
 }
 
 /**
- * To the nearest integer, ties to even, as C's rint: adding 1.5 * 2^52 leaves a double no bits for
- * a fraction.
+ * Rounds to the nearest integer, ties to even, as C's rint: after adding 1.5 * 2^52 a double has no
+ * bits for a fraction.
  */
 function roundToEven(value: number): number {
   const noFraction = 1.5 * 2 ** 52;

@@ -1,10 +1,13 @@
-// The values of a stored matrix: what a kernel that reads it must see.
+// Decodes a stored matrix to the values that a kernel must read.
 import { f16ToF32 } from "../../util/bytes.ts";
 import { decodeAffine } from "./affine.ts";
 import { groupOf, type WeightBinding, type WeightShape } from "./format.ts";
 import { decodeNf4 } from "./nf4.ts";
 
-/** [rows, cols] as f32. @param stored the bytes of each binding */
+/**
+ * @param stored the bytes of each binding
+ * @returns [rows, cols] as f32
+ */
 export function decodeWeight(
   { format, groupSize, scaleType = "f16" }: WeightShape,
   stored: Readonly<Partial<Record<WeightBinding, ArrayBuffer>>>,

@@ -1,5 +1,5 @@
-// Brings a matrix from f32 into its format, a few rows at a time, so that no second copy of the
-// whole is ever needed.
+// Encodes a matrix from f32 to its weight format, a few rows at a time, so that no second copy of
+// the matrix is needed.
 import { invariant } from "../../util/assert.ts";
 import { f16ToF32, f32ToF16 } from "../../util/bytes.ts";
 import { UserError } from "../../util/errors.ts";
@@ -8,7 +8,7 @@ import { EncodingError } from "./encoding-error.ts";
 import { groupOf, weightBytes, type WeightBinding, type WeightShape } from "./format.ts";
 import { addBlockErrors, encodeAbsmax, encodeBlocks } from "./nf4.ts";
 
-/** What goes into a binding of the stored weight. */
+/** Bytes for one binding of a stored weight. */
 export interface WeightPart {
   binding: WeightBinding;
   offsetBytes: number;
@@ -17,32 +17,26 @@ export interface WeightPart {
 
 const largestF16 = 65504;
 
-/**
- * Values of f16 that are rounded at a time, so that what is made on the way stays in the
- * processor's cache.
- */
+/** Values rounded to f16 at a time, so that temporary arrays stay in the processor's cache. */
 const stretch = 16_384;
 
 /**
- * Encodes one matrix: `rows` for its rows in order, then `finish`. All parts together fill every
- * binding.
+ * Encodes one matrix: call `rows` for its rows in order, then `finish`. All parts together fill
+ * every binding.
  */
 export class WeightEncoder {
-  /**
-   * Against the values given; complete after `finish`. f32 loses nothing, and its norm is not
-   * taken.
-   */
+  /** Error against the given values, complete after `finish`; zero for f32, which is exact. */
   readonly error = new EncodingError();
   readonly #label: string;
   readonly #shape: WeightShape;
-  /** Bytes of each binding that are written. */
+  /** Bytes written to each binding. */
   readonly #ends = new Map<string, number>();
-  /** nf4's maxima wait for the mean of all, and the count of its losses for that. */
+  /** The maxima of nf4 blocks; their offset is the mean of all, so they are encoded last. */
   readonly #absmax: Float32Array<ArrayBuffer>[] = [];
   readonly #residues: Float32Array<ArrayBuffer>[] = [];
   #nextRow = 0;
 
-  /** @param label of the tensor, for errors */
+  /** @param label name of the tensor, for errors */
   constructor(label: string, shape: WeightShape) {
     const { scaleType = "f16" } = shape;
     invariant(scaleType === "f16", `${label}: scales are encoded as f16, not ${scaleType}`);
@@ -51,7 +45,7 @@ export class WeightEncoder {
   }
 
   /**
-   * The next whole rows.
+   * Encodes the next whole rows.
    * @throws UserError "wrong-dtype" for a value that the format cannot hold
    */
   rows(values: Float32Array<ArrayBuffer>): WeightPart[] {
@@ -89,7 +83,7 @@ export class WeightEncoder {
     }
   }
 
-  /** What could only be known after the last row. */
+  /** Encodes the parts that depend on all rows. */
   finish(): WeightPart[] {
     const { format, rows } = this.#shape;
     invariant(this.#nextRow === rows, `${this.#label}: ${this.#nextRow} of ${rows} rows`);

@@ -1,6 +1,6 @@
-// How far stored values are from the ones they stand for, over a matrix or a whole model.
+// The error between stored values and original ones, over a matrix or a whole model.
 
-/** Sums, so that parts of a matrix and matrices of a model add up. */
+/** Keeps sums, so that errors of parts and of matrices can be added. */
 export class EncodingError {
   /** Sum of (value - stored value)^2. */
   squaredError = 0;
@@ -9,7 +9,7 @@ export class EncodingError {
   /** Largest |value - stored value|. */
   largest = 0;
 
-  /** ||value - stored|| / ||value||; 0 where nothing was lost. */
+  /** ||value - stored|| / ||value||; 0 without error. */
   get relative(): number {
     return this.squaredError === 0 ? 0 : Math.sqrt(this.squaredError / this.squaredNorm);
   }
@@ -20,7 +20,7 @@ export class EncodingError {
     this.largest = Math.max(this.largest, largest);
   }
 
-  /** Counts the values from `first` on beside what is stored for them. */
+  /** Adds the errors of `stored` against the values from `first` on. */
   compare(values: Float32Array, first: number, stored: Float32Array): void {
     let squaredError = 0;
     let squaredNorm = 0;

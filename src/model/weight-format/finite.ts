@@ -1,4 +1,4 @@
-// Finds infinities and NaN among numbers that are passed on as bits.
+// Finds infinities and NaN in numbers that are copied as bits.
 import { UserError } from "../../util/errors.ts";
 import type { ScaleType } from "./format.ts";
 
@@ -7,7 +7,7 @@ const exponents: Record<ScaleType, number> = { f16: 0x7c00, bf16: 0x7f80, f32: 0
 
 /**
  * @param patterns bits of numbers of a type, one in each element
- * @param what the number at an index is, e.g. "Row 3, column 7"
+ * @param what names the number at an index, e.g. "Row 3, column 7"
  * @throws UserError "wrong-dtype" for the first that is not finite
  */
 export function requireFinite(
@@ -21,7 +21,7 @@ export function requireFinite(
     if (((patterns[i] ?? 0) & exponent) === exponent) {
       throw new UserError("wrong-dtype", `${what(i)} is not a finite number.`, {
         where,
-        remedy: "Download the file again; if it stays so, use another model.",
+        remedy: "Download the file again. If the error remains, use another model.",
       });
     }
   }

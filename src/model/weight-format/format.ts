@@ -1,33 +1,35 @@
-// How a frozen matrix [rows, cols] lies in memory, on the device and in the bytes sent there. Needs
-// no device.
+// The memory layout of a frozen matrix [rows, cols], on the device and in the bytes uploaded to it.
 //
-// f32 weight: f32 f16 weight: pairs in a u32, low half first q8 weight: 4 bytes in a u32, lowest
-// first; scales: for each group along a row a u32 of two f16 or two bf16, scale low,
-//      bias high, or two f32. value = scale * byte + bias
-// q4 the same with 8 nibbles in a u32, lowest first nf4 weight: 8 nibbles in a u32, lowest first;
-// scales: one byte for each block of 64, 4 in a u32; tables: see nf4.ts.
+// f32  weight: f32
+// f16  weight: pairs in a u32, low half first
+// q8   weight: 4 bytes in a u32, lowest first
+//      scales: per group along a row a u32 of two f16 or bf16 (scale low, bias high), or two f32
+//      value = scale * byte + bias
+// q4   as q8, with 8 nibbles in a u32, lowest first
+// nf4  weight: 8 nibbles in a u32, lowest first
+//      scales: one byte per block of 64, 4 in a u32; tables: see nf4.ts
 //      value = nf4[nibble] * absmax of its block
 //
-// q8 and q4 hold MLX's affine groups and GGUF's Q8_0, Q4_0 and Q4_1 exactly; nf4 holds what
-// bitsandbytes double-quantised.
+// q8 and q4 represent MLX's affine groups and GGUF's Q8_0, Q4_0 and Q4_1 exactly; nf4 represents
+// bitsandbytes' double quantisation exactly.
 import { invariant } from "../../util/assert.ts";
 
 export type WeightFormat = "f32" | "f16" | "q8" | "q4" | "nf4";
 
-/** What a stored matrix consists of; `weightBytes` says which a format has. */
+/** The bindings of a stored matrix; `weightBytes` says which a format has. */
 export type WeightBinding = "weight" | "scales" | "tables";
 
-/** What the scales and biases of q8 and q4 are; f16 where nothing is said. */
+/** The type of the scales and biases of q8 and q4; f16 unless given. */
 export type ScaleType = "f16" | "bf16" | "f32";
 
-/** All that the code of a reader depends on. */
+/** The properties that a kernel's code depends on. */
 export interface WeightLayout {
   readonly format: WeightFormat;
   /**
-   * Values that share a scale: 32, 64 or 128 of q8 and q4, always 64 of nf4, none of f32 and f16.
+   * Values that share a scale: 32, 64 or 128 for q8 and q4, always 64 for nf4; unused for f32, f16.
    */
   readonly groupSize?: number | undefined;
-  /** Of q8 and q4. */
+  /** For q8 and q4. */
   readonly scaleType?: ScaleType | undefined;
 }
 
@@ -36,10 +38,7 @@ export interface WeightShape extends WeightLayout {
   readonly cols: number;
 }
 
-/**
- * Where nf4's `tables` begin: the values of a nibble, of an absmax byte, the offset, the nested
- * maxima.
- */
+/** Offsets in nf4's `tables`: values of a nibble, of an absmax byte, the offset, nested maxima. */
 export const nf4Tables = { values: 0, map: 16, offset: 272, nested: 273 };
 /** Absolute maxima that share a nested maximum. */
 export const nf4NestedBlock = 256;
@@ -47,7 +46,7 @@ export const nf4NestedBlock = 256;
 const nf4Block = 64;
 const groupSizes = [32, 64, 128];
 
-/** Values that share a scale. @throws Error for a group that q8 or q4 does not come in */
+/** Values that share a scale. @throws Error for a group size that q8 and q4 do not have */
 export function groupOf(format: WeightFormat, groupSize?: number): number {
   switch (format) {
     case "f32":
@@ -66,8 +65,8 @@ export function groupOf(format: WeightFormat, groupSize?: number): number {
 }
 
 /**
- * What a matrix really gets: norms (one row) and odd widths stay f32, and rows that are not whole
- * groups are f16.
+ * The format that a matrix gets: norms (one row) and odd widths stay f32; rows whose length is not
+ * a multiple of the group size become f16.
  */
 export function formatFor(
   wanted: WeightFormat,
@@ -82,8 +81,8 @@ export function formatFor(
 }
 
 /**
- * Bytes of each binding, all multiples of 4; but for f32, `cols` must be a multiple of 4 and of the
- * group.
+ * Bytes of each binding, all multiples of 4. Except for f32, `cols` must be a multiple of 4 and of
+ * the group size.
  */
 export function weightBytes({
   format,

@@ -1,18 +1,25 @@
-// nf4 with double quantisation, the scheme of bitsandbytes (QLoRA, Dettmers et al. 2023): 4-bit
-// codes into a table made for normally distributed weights, scaled by each block's absolute
-// maximum, which is itself an 8-bit code.
+// nf4 with double quantisation, the scheme of QLoRA (Dettmers et al. 2023, arXiv:2305.14314) and
+// bitsandbytes.
 //
-// tables: the 16 values of a nibble, the 256 of an absmax byte (`map`), the offset, then one nested
-// maximum for 256 blocks. absmax of a block = map[its byte] * nested maximum + offset
+// A block of 64 weights is divided by its absolute maximum (absmax). Trained weights are close to
+// normally distributed, so the 16 codes stand for quantiles of a normal distribution scaled to
+// [-1, 1]: each code is used about equally often. One code is exactly 0. An f32 absmax per block
+// would cost 0.5 bits per weight, so it is quantised as well: the mean of all (`offset`) is
+// subtracted, blocks of 256 maxima are divided by their largest magnitude (`nested`), and the rest
+// is a byte into a table of 256 values (`map`). Total: 4.127 bits per weight.
+//
+// tables: 16 values of a nibble, 256 of an absmax byte, the offset, one nested maximum per 256
+// blocks. absmax of a block = map[byte] * nested maximum + offset.
+// Source: bitsandbytes 0.50.2, functional.py (quantize_4bit, create_dynamic_map).
 import type { EncodingError } from "./encoding-error.ts";
 import { nf4NestedBlock, nf4Tables } from "./format.ts";
 
 const block = 64;
 
-/** Bounds between codes are 0.08 apart at least. */
+/** Steps per unit. Bounds between codes are at least 0.08 apart, so a step has one at most. */
 const stepsOfOne = 32;
 
-/** The 16 values of a nibble, as bitsandbytes has them. */
+/** The 16 values of a nibble, from bitsandbytes. */
 export const nf4Values = Float32Array.of(
   -1,
   -0.6961928009986877,
@@ -33,9 +40,9 @@ export const nf4Values = Float32Array.of(
 );
 
 /**
- * The 256 values of an absmax byte, ascending: bitsandbytes' signed dynamic map. Seven decades
- * below 1; each has twice as many values as the one under it, the middles of equal parts of [0.1,
- * 1].
+ * The 256 values of an absmax byte, ascending: bitsandbytes' signed dynamic map. It covers seven
+ * decades below 1. Each decade has twice as many values as the one below it: the midpoints of equal
+ * parts of [0.1, 1], scaled.
  */
 export function dynamicMap(): Float32Array<ArrayBuffer> {
   const positive = Array.from({ length: 7 }, (_, decade) => {
@@ -50,19 +57,19 @@ export function dynamicMap(): Float32Array<ArrayBuffer> {
   return Float32Array.from([...positive, ...positive.map((value) => -value), 0, 1]).sort();
 }
 
-/** Whole blocks as codes; the absolute maxima wait until those of the whole matrix are known. */
+/** Whole blocks as codes; the maxima are encoded when those of the whole matrix are known. */
 export interface EncodedBlocks {
-  /** 8 codes to a word. */
+  /** 8 codes per word. */
   weight: Uint32Array<ArrayBuffer>;
-  /** Of each block. */
+  /** Absolute maximum of each block. */
   absmax: Float32Array<ArrayBuffer>;
-  /** Four sums for each block; see {@link addBlockErrors}. */
+  /** Four numbers per block; see {@link addBlockErrors}. */
   residues: Float32Array<ArrayBuffer>;
 }
 
 /**
- * 4-bit codes of whole blocks. @param error counts the values; what is lost is known only with the
- * stored maxima
+ * Encodes whole blocks as 4-bit codes.
+ * @param error receives the norm of the values; the error itself depends on the stored maxima
  */
 export function encodeBlocks(values: Float32Array, error: EncodingError): EncodedBlocks {
   const bounds = middles(nf4Values);
@@ -105,7 +112,7 @@ export function encodeBlocks(values: Float32Array, error: EncodingError): Encode
   return { weight, absmax, residues };
 }
 
-/** Absolute maxima as bytes, 4 to a word, and the tables that undo it. */
+/** Encodes absolute maxima as bytes, 4 per word, with the tables that decode them. */
 export function encodeAbsmax(absmax: Float32Array): {
   scales: Uint32Array<ArrayBuffer>;
   tables: Float32Array<ArrayBuffer>;
@@ -131,9 +138,7 @@ export function encodeAbsmax(absmax: Float32Array): {
   return { scales: new Uint32Array(bytes.buffer), tables };
 }
 
-/**
- * The values of {@link encodeBlocks} and {@link encodeAbsmax}, with every operation rounded to f32.
- */
+/** Decodes {@link encodeBlocks} and {@link encodeAbsmax}, every operation rounded to f32. */
 export function decodeNf4(
   weight: Uint32Array,
   scales: Uint32Array,
@@ -150,7 +155,7 @@ export function decodeNf4(
   return values;
 }
 
-/** The absolute maximum that a block has once its byte is undone. */
+/** The decoded absolute maximum of a block. */
 export function storedAbsmax(scales: Uint32Array, tables: Float32Array, index: number): number {
   const byte = ((scales[index >>> 2] ?? 0) >>> ((index & 3) * 8)) & 255;
   const nested = tables[nf4Tables.nested + Math.floor(index / nf4NestedBlock)] ?? 0;
@@ -159,10 +164,10 @@ export function storedAbsmax(scales: Uint32Array, tables: Float32Array, index: n
 }
 
 /**
- * Counts what is lost, of blocks in order. A value v with the unit u = nf4[code] is stored as u a'
- * where its block's maximum is a, so v - u a' = (v - u a) + u (a - a'). `residues` has for each
- * block the sums of (v - u a)^2, of (v - u a) u and of u^2, and the largest |v - u a|; the largest
- * error follows to within |a - a'|, and is never put too low.
+ * Adds the conversion error of blocks in order. A value v with u = nf4[code] in a block with
+ * maximum a is stored as u a', so v - u a' = (v - u a) + u (a - a'). `residues` has per block the
+ * sums of (v - u a)^2, of (v - u a) u and of u^2, and the largest |v - u a|. The largest error is
+ * an upper bound, exact to within |a - a'|.
  */
 export function addBlockErrors(
   error: EncodingError,
@@ -186,8 +191,8 @@ function middles(ascending: Float32Array): Float32Array {
 }
 
 /**
- * How many of the bounds lie below: the code whose value is nearest. @param bounds 2^n - 1 of them,
- * ascending
+ * The number of bounds below a value, which is the code with the nearest value.
+ * @param bounds 2^n - 1 midpoints between codes, ascending
  */
 function countBelow(bounds: Float32Array, value: number): number {
   let count = 0;
@@ -198,8 +203,8 @@ function countBelow(bounds: Float32Array, value: number): number {
 }
 
 /**
- * The lowest code in each step of -1 to 1. A step is narrower than the bounds are apart, so that
- * one comparison with the bound above the lowest code tells a value's own.
+ * The lowest code in each step from -1 to 1. A step is narrower than the distance of two bounds, so
+ * one comparison with the bound above the lowest code finds the code of a value.
  */
 function firstCodeOfSteps(bounds: Float32Array): Uint8Array {
   return Uint8Array.from({ length: 2 * stepsOfOne }, (_, step) =>
@@ -216,12 +221,12 @@ function largestMagnitude(values: Float32Array, first: number, count: number): n
   return largest;
 }
 
-/** Finite for a block of zeros too. */
+/** 1 / largest; finite for a block of zeros too. */
 function inverseOf(largest: number): number {
   return Math.fround(1 / Math.max(largest, 1e-38));
 }
 
-/** As PyTorch spaces f32: up from the start in the first half, down from the end in the second. */
+/** torch.linspace in f32: up from the start in the first half, down from the end in the second. */
 function linspace(from: number, to: number, parts: number): number[] {
   const start = Math.fround(from);
   const step = Math.fround(Math.fround(to - start) / parts);

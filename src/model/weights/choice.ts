@@ -1,13 +1,11 @@
-// The formats that a person can sensibly keep a model's weights in.
+// The weight formats offered for a model.
 import type { SourceTensor } from "../source-tensor.ts";
 import type { WeightChoice } from "./store.ts";
 
-/**
- * The middle one: groups of 32 take more memory, groups of 128 lose more. MLX's own default, too.
- */
+/** MLX's default. Groups of 32 need more memory, groups of 128 lose more precision. */
 const usualGroup = 64;
 
-/** What weights of 16 bits or more can be packed to, the most faithful first. */
+/** The packed formats for weights of 16 bits or more, the most accurate first. */
 export const packedChoices: readonly WeightChoice[] = [
   { format: "q8", groupSize: usualGroup },
   { format: "q4", groupSize: usualGroup },
@@ -15,8 +13,8 @@ export const packedChoices: readonly WeightChoice[] = [
 ];
 
 /**
- * The formats that make sense for a model's files, the files' own first. Weights that are packed
- * stay as they are: another format would be larger, lose again, or both.
+ * The formats that make sense for a model's files, the stored format first. Packed weights keep
+ * their format: another one would be larger, less accurate, or both.
  */
 export function choicesFor(tensors: ReadonlyMap<string, SourceTensor>): WeightChoice[] {
   const matrices = [...tensors.values()].filter(({ kept }) => kept.rows > 1);
@@ -29,17 +27,17 @@ export function choicesFor(tensors: ReadonlyMap<string, SourceTensor>): WeightCh
     { format: "stored" },
     ...(isF32 ? [{ format: "f16" } as const] : []),
     ...packedChoices,
-    // The way out for a model with numbers beyond f16.
+    // The remedy for a model with values outside the range of f16.
     ...(matrices.some(({ kept }) => kept.format === "f16") ? [{ format: "f32" } as const] : []),
   ];
 }
 
-/** The name that a choice goes by between page and session, and in a checkpoint. */
+/** The name of a choice between page and session, and in a checkpoint. */
 export function formatName({ format, groupSize }: WeightChoice): string {
   return groupSize === undefined ? format : `${format}/${groupSize}`;
 }
 
-/** For people: `q4, groups of 64`. */
+/** For display: `q4, groups of 64`. */
 export function formatWords({ format, groupSize }: WeightChoice): string {
   if (format === "stored") {
     return "as stored";

@@ -1,19 +1,19 @@
-// From a tensor as a file keeps it to the bytes of a format, a piece at a time; what is lost on the
-// way is measured.
+// Converts a stored tensor to the bytes of a weight format, a piece at a time, and measures the
+// conversion error.
 import type { SourceTensor } from "../source-tensor.ts";
 import { WeightEncoder, type WeightPart } from "../weight-format/encode.ts";
 import { EncodingError } from "../weight-format/encoding-error.ts";
 import type { WeightShape } from "../weight-format/format.ts";
 import { rowPieces } from "./pieces.ts";
 
-/** What the conversion of one tensor lost. */
+/** The conversion of one tensor. */
 export interface TensorConversion {
   readonly shape: WeightShape;
-  /** Against the file's values, dequantised where it packs them. */
+  /** Error against the values of the file, dequantised where it packs them. */
   readonly error: EncodingError;
 }
 
-/** What the conversions of a model lost, of those tensors that were not taken over as they are. */
+/** The conversion errors of a model. Tensors that were copied without conversion do not count. */
 export class ConversionReport {
   readonly #tensors = new Map<string, TensorConversion>();
 
@@ -37,10 +37,10 @@ export class ConversionReport {
 }
 
 /**
- * A tensor's bytes in the wanted format: the file's own where it packs in that very way, else
+ * The bytes of a tensor in the wanted format: copied where the file packs the same way, else
  * encoded from its values.
- * @param report is told what is lost, once the last part is taken
- * @throws UserError for bytes that cannot be had or a value that the format cannot hold; the
+ * @param report receives the conversion error after the last part
+ * @throws UserError for bytes that cannot be read or a value outside the range of the format; the
  * signal's AbortError
  */
 export async function* convertTensor(

@@ -1,5 +1,4 @@
-// The frozen weights of a model in the formats they are kept in, ready for a device: what an engine
-// takes.
+// The frozen weights of a model in their weight formats, as an engine reads them.
 import { invariant } from "../../util/assert.ts";
 import type { SourceTensor } from "../source-tensor.ts";
 import { tensorsOf } from "../tensors.ts";
@@ -17,28 +16,28 @@ import { rowPieces } from "./pieces.ts";
 import type { ModelConfig } from "../config/model-config.ts";
 
 export interface WeightStore {
-  /** How each of the decoder's tensors is kept, by Hugging Face name. */
+  /** Format and size of each tensor of the decoder, by Hugging Face name. */
   readonly shapes: ReadonlyMap<string, WeightShape>;
   /**
-   * A tensor's bytes as they lie on a device, in pieces of at most 16 MiB that together fill every
+   * The bytes of a tensor in device layout, in parts of at most 16 MiB that together fill every
    * binding.
-   * @throws UserError for bytes that cannot be had or a value that the format cannot hold; the
+   * @throws UserError for bytes that cannot be read or a value outside the range of the format; the
    * signal's AbortError
    */
   parts(name: string, signal: AbortSignal): AsyncIterable<WeightPart>;
 }
 
-/** One format for all matrices, or each as its file keeps it. */
+/** One format for all matrices, or the stored format of each. */
 export interface WeightChoice {
   format: WeightFormat | "stored";
-  /** Values that share a scale, of q8 and q4. */
-  groupSize?: number;
+  /** Values that share a scale; for q8 and q4. */
+  groupSize?: number | undefined;
 }
 
 /**
- * What a choice means for each tensor of a model: vectors stay f32, rows that are not whole groups
- * are f16.
- * @param tensors as the files keep them; needed for "stored"
+ * The shape of each tensor of a model under a choice: vectors stay f32; rows whose length is not a
+ * multiple of the group size become f16.
+ * @param tensors as stored in the files; needed for "stored"
  */
 export function weightShapes(
   config: ModelConfig,
@@ -55,7 +54,7 @@ export function weightShapes(
   );
 }
 
-/** A tensor's rows and columns; a vector is one row. */
+/** Rows and columns of a tensor; a vector is one row. */
 export function matrixOf(shape: readonly number[]): { rows: number; cols: number } {
   const cols = shape.at(-1) ?? 1;
   return { rows: shape.slice(0, -1).reduce((rows, size) => rows * size, 1), cols };
@@ -73,9 +72,9 @@ export function storedBytes(shapes: ReadonlyMap<string, WeightShape>): number {
 }
 
 /**
- * A store that reads and converts whenever it is asked: for files that are here and need no cache.
- * @param shapes what `weightShapes` gives
- * @param report is told what each conversion loses
+ * A store that reads and converts on each call: for local files, which need no cache.
+ * @param shapes the result of `weightShapes`
+ * @param report receives the error of each conversion
  */
 export function sourceStore(
   tensors: ReadonlyMap<string, SourceTensor>,
@@ -92,7 +91,7 @@ export function sourceStore(
   };
 }
 
-/** A store that encodes f32 values whenever they are asked for. */
+/** A store that encodes f32 values on each call. */
 export function encodingStore(
   shapes: ReadonlyMap<string, WeightShape>,
   read: (name: string, signal: AbortSignal) => Promise<Float32Array<ArrayBuffer>>,
@@ -111,7 +110,7 @@ export function encodingStore(
   };
 }
 
-/** A whole tensor as f32: what a kernel that reads it sees. */
+/** A whole tensor as f32: the values that a kernel reads. */
 export async function readValues(
   store: WeightStore,
   name: string,
@@ -152,5 +151,5 @@ function shapeFor(
   const { rows, cols } = matrixOf(shape);
   const format = formatFor(wanted, rows, cols, groupSize);
   const isGrouped = format === wanted && groupSize !== undefined;
-  return { format, rows, cols, ...(isGrouped && { groupSize }) };
+  return { format, rows, cols, groupSize: isGrouped ? groupSize : undefined };
 }

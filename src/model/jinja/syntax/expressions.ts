@@ -1,4 +1,4 @@
-// Expressions of a template, each level of binding one method.
+// Parses the expressions of a template, one method per level of precedence.
 // Source: jinja2/parser.py (parse_expression and below).
 import { unquote } from "./lexer.ts";
 import type { ArgumentList, Comparison, Expression, FilterCall } from "./tree.ts";
@@ -15,7 +15,7 @@ const constants = new Map([
   ["None", null],
 ]);
 
-/** Brackets within brackets. Deeper, and the page's stack would end before Python's does. */
+/** Maximum nesting of brackets; a deeper one would overflow the stack before Python's does. */
 const maxDepth = 100;
 
 export class ExpressionParser {
@@ -26,7 +26,7 @@ export class ExpressionParser {
     this.stream = stream;
   }
 
-  /** @param hasCondition whether `a if b else c` is one, which it is not behind `for x in` */
+  /** @param hasCondition whether `a if b else c` is allowed, which it is not after `for x in` */
   expression(hasCondition = true): Expression {
     if (++this.#depth > maxDepth) {
       throw this.stream.fault(`it nests deeper than ${maxDepth}`);
@@ -36,7 +36,7 @@ export class ExpressionParser {
     return parsed;
   }
 
-  /** One expression, or several with commas between them. */
+  /** One expression, or several separated by commas. */
   tuple(hasCondition = true): Expression {
     const first = this.expression(hasCondition);
     if (!this.stream.isOperator(",")) {
@@ -45,7 +45,7 @@ export class ExpressionParser {
     return { kind: "tuple", items: this.#more([first], hasCondition) };
   }
 
-  /** The filters of `{% filter %}` and `{% set %}`: the first without its bar. */
+  /** The filters of `{% filter %}` and `{% set %}`; the first has no bar. */
   filters(): FilterCall[] {
     const filters = [this.#filterCall()];
     while (this.stream.takeOperator("|")) {
@@ -199,7 +199,7 @@ export class ExpressionParser {
     throw stream.unexpected("an expression");
   }
 
-  /** Texts side by side are one. */
+  /** Adjacent text literals are one text. */
   #texts(): string {
     let text = "";
     while (this.stream.current.kind === "text") {
@@ -260,14 +260,14 @@ export class ExpressionParser {
     if (kind === "integer") {
       return { kind: "item", target, index: { kind: "constant", value: Number(value) } };
     }
-    throw this.stream.fault("a name or a number is expected behind the dot");
+    throw this.stream.fault("a name or a number is expected after the dot");
   }
 
   #subscript(): Expression {
     const items = this.#until("]", () => this.#slice());
     const [only] = items;
     if (only === undefined) {
-      throw this.stream.fault("an index is expected within []");
+      throw this.stream.fault("an index is expected inside []");
     }
     return items.length === 1 ? only : { kind: "tuple", items };
   }
@@ -346,7 +346,7 @@ export class ExpressionParser {
   #argument(list: ArgumentList): void {
     const { stream } = this;
     if (stream.isOperator("*", "**")) {
-      throw stream.fault(`${stream.current.value} before an argument is not known here`);
+      throw stream.fault(`${stream.current.value} before an argument is not supported`);
     }
     if (
       stream.current.kind === "name" &&
@@ -357,7 +357,7 @@ export class ExpressionParser {
       stream.next();
       list.keyword.push([name, this.expression()]);
     } else if (list.keyword.length > 0) {
-      throw stream.fault("an argument without a name follows one with a name");
+      throw stream.fault("a positional argument follows a keyword argument");
     } else {
       list.positional.push(this.expression());
     }

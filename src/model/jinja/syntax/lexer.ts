@@ -1,5 +1,5 @@
-// A template's text to tokens, white space taken away as jinja2 does with trim_blocks and
-// lstrip_blocks. Source: jinja2/lexer.py.
+// Splits the source of a template into tokens and removes white space as jinja2 does with
+// trim_blocks and lstrip_blocks. Source: jinja2/lexer.py.
 import { stripRight, whiteSpace } from "../printing.ts";
 import { TemplateFault } from "../values.ts";
 
@@ -22,7 +22,7 @@ export interface Token {
   line: number;
 }
 
-/** gpt-oss's, the longest in use, has 16,000 characters. */
+/** Limit of the source; the longest template in use (gpt-oss) has 16,000 characters. */
 const maxLength = 1_000_000;
 
 const s = `[${whiteSpace}]`;
@@ -58,7 +58,7 @@ class Lexer {
   #at = 0;
   #line = 1;
   #counted = 0;
-  /** Whether what was read last ended a line: then spaces before a block go. */
+  /** Whether the last token ended a line: then spaces before a block are removed. */
   #startsLine = true;
 
   constructor(source: string) {
@@ -73,7 +73,7 @@ class Lexer {
     return this.#tokens;
   }
 
-  /** Text up to the next tag, and what the tag opens. */
+  /** Text up to the next tag, and the content of the tag. */
   #untilTag(): void {
     tag.lastIndex = this.#at;
     const found = tag.exec(this.#source);
@@ -99,7 +99,7 @@ class Lexer {
     }
   }
 
-  /** What a tag leaves of the text before it. */
+  /** The text before a tag after trimming. */
   #trimmed(before: string, sign: string, isOutput: boolean): string {
     if (sign === "-") {
       return stripRight(before);
@@ -233,7 +233,7 @@ const simpleEscapes: Readonly<Record<string, string>> = {
   "\n": "",
 };
 
-/** What a quoted text means: Python's escapes, and any other backslash stays. */
+/** The value of a text literal: Python's escapes; any other backslash is kept. */
 export function unquote(quotedText: string): string {
   const escape = /\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|[0-7]{1,3}|[\s\S])/g;
   return quotedText.slice(1, -1).replace(escape, (whole) => {

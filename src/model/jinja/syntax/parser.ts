@@ -1,11 +1,11 @@
-// Statements of a template. Source: jinja2/parser.py, jinja2/ext.py (loop controls) and
+// Parses the statements of a template. Source: jinja2/parser.py, jinja2/ext.py (loop controls) and
 // transformers' chat_template_utils.py (`generation`).
 import { ExpressionParser } from "./expressions.ts";
 import { tokenise } from "./lexer.ts";
 import type { Parameter, Statement, Target } from "./tree.ts";
 import { TokenStream } from "./token-stream.ts";
 
-/** Blocks within blocks. */
+/** Maximum nesting of blocks. */
 const maxDepth = 60;
 
 /** @throws TemplateFault naming the line */
@@ -32,9 +32,7 @@ class Parser {
     return body;
   }
 
-  /**
-   * Statements up to a block that opens with one of the names; that name is the current token then.
-   */
+  /** Statements up to a block that starts with one of the names, the current token afterwards. */
   #body(ends: readonly string[]): Statement[] {
     if (++this.#depth > maxDepth) {
       throw this.#stream.fault(`blocks nest deeper than ${maxDepth}`);
@@ -57,7 +55,7 @@ class Parser {
     return body;
   }
 
-  /** A body with the block that ends it. */
+  /** A body and the block that ends it. */
   #bodyUntil(end: string): Statement[] {
     this.#endBlock();
     const body = this.#body([end]);
@@ -100,12 +98,12 @@ class Parser {
       case "break":
       case "continue":
         if (this.#loops === 0) {
-          throw this.#stream.fault(`{% ${value} %} stands outside of a loop`);
+          throw this.#stream.fault(`{% ${value} %} is only allowed inside a loop`);
         }
         this.#endBlock();
         return { kind: value };
       default:
-        throw this.#stream.fault(`{% ${value} %} is not known here`);
+        throw this.#stream.fault(`{% ${value} %} is not supported`);
     }
   }
 
@@ -191,7 +189,7 @@ class Parser {
       const name = this.#stream.expect("name", "a parameter").value;
       const usual = this.#stream.takeOperator("=") ? this.#expressions.expression() : null;
       if (usual === null && parameters.at(-1)?.usual != null) {
-        throw this.#stream.fault("a parameter without a usual value follows one with it");
+        throw this.#stream.fault("a parameter without a default follows one with a default");
       }
       parameters.push({ name, usual });
     }

@@ -1,4 +1,4 @@
-// Tokens one after the other, with the checks that a parser makes of them.
+// A stream of tokens with the checks of a parser.
 import type { Token, TokenKind } from "./lexer.ts";
 import { TemplateFault } from "../values.ts";
 
@@ -55,8 +55,8 @@ export class TokenStream {
 
   unexpected(wanted: string): TemplateFault {
     const { kind, value } = this.current;
-    const found = kind === "end" ? "the template ends" : `${JSON.stringify(value)} stands`;
-    return this.fault(`${found} where ${wanted} is expected`);
+    const found = kind === "end" ? "the end of the template" : JSON.stringify(value);
+    return this.fault(`${wanted} is expected, but found ${found}`);
   }
 
   fault(what: string): TemplateFault {

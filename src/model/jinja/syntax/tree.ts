@@ -1,4 +1,4 @@
-// The tree of a template.
+// The syntax tree of a template.
 import type { Value } from "../values.ts";
 
 export type Expression =
@@ -37,7 +37,7 @@ export interface Parameter {
   usual: Expression | null;
 }
 
-/** What `| name(...)` applies, without what it is applied to. */
+/** A filter `| name(...)` without its operand. */
 export interface FilterCall {
   name: string;
   given: ArgumentList;

@@ -139,7 +139,7 @@ describe("an index is refused", () => {
     ["that names no tensor", '{"weight_map":{}}', /names 0 tensors/],
     ["with a number for a file", index({ a: 3 }), /file of tensor "a" is not a string/],
     ["with null for a file", index({ a: null }), /file of tensor "a" is not a string/],
-    ["that leads out of the folder", index({ a: "../x.safetensors" }), /"a" lies in "\.\.\/x/],
+    ["that leads out of the folder", index({ a: "../x.safetensors" }), /"a" is in "\.\.\/x/],
     ["with a path", index({ a: "sub/x.safetensors" }), /not the name of a \.safetensors file/],
     ["with a Windows path", index({ a: "c:\\x.safetensors" }), /not the name/],
     ["with an address", index({ a: "https://evil.test/x.safetensors" }), /not the name/],
@@ -161,7 +161,9 @@ describe("an index is refused", () => {
 
   test("with more tensors than any model has", () => {
     const many = Object.fromEntries(Array.from({ length: 100_001 }, (_, i) => [`t${i}`, one]));
-    refusal(index(many)).toMatchObject({ message: saying(/names 100001 tensors; 1 to 100000/) });
+    refusal(index(many)).toMatchObject({
+      message: saying(/names 100001 tensors; the limit is 1 to 100000/),
+    });
   });
 
   test("of more bytes than any model has, before it is read", async () => {
@@ -185,7 +187,7 @@ describe("files and index that disagree", () => {
     await refused(files).toMatchObject({
       code: "missing-file",
       where: two,
-      message: saying(/names 2 files of weights; 1 are missing: model-00002-of-00002/),
+      message: saying(/names 2 weights files; 1 are missing: model-00002-of-00002/),
     });
   });
 

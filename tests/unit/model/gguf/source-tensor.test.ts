@@ -245,7 +245,7 @@ test("rows are read by themselves, or with the head they lie in", async () => {
 test("a type that is not decoded is refused by name", async () => {
   const data = new Uint8Array(136);
   await expect(sourceTensor({ name: "w", ne: [256], type: 23, data })).rejects.toThrow(
-    'model.gguf, tensor "w": It is IQ4_XS, which is not read; read are F32, F16, BF16, Q4_0',
+    'model.gguf, tensor "w": The type IQ4_XS is not supported. Supported: F32, F16, BF16, Q4_0',
   );
 });
 

@@ -104,7 +104,7 @@ describe("refused, with file and tensor", () => {
       "weight",
       { dtype: "U8", shape: [127, 1], data: new Uint8Array(127) },
       "wrong-shape",
-      /127 bytes; \[2, 128\] in 4 bits takes 128/,
+      /127 bytes; \[2, 128\] in 4 bits needs 128/,
     ],
     [
       "weight",
@@ -116,25 +116,25 @@ describe("refused, with file and tensor", () => {
       "weight.absmax",
       { dtype: "F16", shape: [4], data: new Uint16Array(4) },
       "wrong-dtype",
-      /It is F16; absolute maxima are U8 or F32/,
+      /It is F16; absolute maxima must be U8 or F32/,
     ],
     [
       "weight.absmax",
       { dtype: "U8", shape: [3], data: new Uint8Array(3) },
       "wrong-shape",
-      /3 maxima fit no blocks of \[2, 128\]/,
+      /3 maxima match no block size for \[2, 128\]/,
     ],
     [
       "weight.quant_map",
       { dtype: "F32", shape: [15], data: new Float32Array(15) },
       "wrong-shape",
-      /It is F32 \[15\], where F32 \[16\] belongs/,
+      /It is F32 \[15\], but must be F32 \[16\]/,
     ],
     [
       "weight.nested_absmax",
       { dtype: "F32", shape: [2], data: new Float32Array(2) },
       "wrong-shape",
-      /F32 \[1\] belongs/,
+      /must be F32 \[1\]/,
     ],
   ] as const)("%s of another kind: %j", async (name, tensor, code, message) => {
     await expect(

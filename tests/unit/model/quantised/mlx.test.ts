@@ -119,13 +119,13 @@ describe("refused, with file and tensor", () => {
   });
 
   test.each([
-    ["no scales", { scales: null }, "missing-tensor", /no scales beside it/],
-    ["no biases, as mxfp4 has none", { biases: null }, "missing-tensor", /no biases beside it/],
+    ["no scales", { scales: null }, "missing-tensor", /its scales are missing/],
+    ["no biases, as mxfp4 has none", { biases: null }, "missing-tensor", /its biases are missing/],
     [
       "codes of another dtype",
       { weight: tensor("x.weight", "F32", [2, 8], new Float32Array(16)) },
       "wrong-dtype",
-      /It is F32, where codes in U32 belong/,
+      /It is F32; codes must be U32/,
     ],
     [
       "scales and biases of two dtypes",

@@ -55,9 +55,13 @@ test("transformers says bitsandbytes 4-bit", () => {
 
 describe("refused, naming the key", () => {
   test.each([
-    [{ quantization: 4 }, "bad-config", /quantization is 4, where an object belongs/],
+    [{ quantization: 4 }, "bad-config", /quantization is 4, but must be an object/],
     [{ quantization: [] }, "bad-config", /quantization is \[\]/],
-    [{ quantization: {} }, "bad-config", /quantization\.bits is missing; known are 2, 3, 4/],
+    [
+      { quantization: {} },
+      "bad-config",
+      /quantization\.bits is missing, but must be one of 2, 3, 4/,
+    ],
     [{ quantization: { bits: 7, group_size: 64 } }, "bad-config", /bits is 7/],
     [{ quantization: { bits: "4", group_size: 64 } }, "bad-config", /bits is "4"/],
     [{ quantization: { bits: 4, group_size: 16 } }, "bad-config", /group_size is 16/],

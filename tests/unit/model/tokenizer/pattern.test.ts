@@ -56,13 +56,13 @@ describe("a pattern is refused that", () => {
   test.each([
     ["is not closed", "(a", /a group is not closed/],
     ["closes nothing", "a)", /\) at 1 closes nothing/],
-    ["repeats nothing", "*a", /nothing stands before the \*/],
+    ["repeats nothing", "*a", /there is nothing before the \*/],
     ["has an open class", "[a", /class at 0 is not closed/],
     ["has an empty class", "[a&&]", /class at 0 is empty/],
     ["has a range without order", "[z-a]", /has no order/],
-    ["has an unknown escape", String.raw`\K`, /\\K is not known here/],
+    ["has an unknown escape", String.raw`\K`, /\\K is not supported/],
     ["has an unknown group", "(?~a)", /group at 0 is of an unknown kind/],
-    ["has an unknown POSIX class", "[[:odd:]]", /not known here/],
+    ["has an unknown POSIX class", "[[:odd:]]", /not supported/],
     ["ends in the middle", "a\\", /ends too early/],
   ])("%s", (_, pattern, message) => {
     expect(() => compilePattern(pattern)).toThrow(SyntaxError);
