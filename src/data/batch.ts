@@ -1,5 +1,5 @@
-// What an engine is fed: token rows of one length, with targets already shifted and -100 where
-// nothing is learned.
+// Micro-batches as an engine reads them: token rows of one length, with targets already shifted and
+// -100 where nothing is learned.
 
 /** Target of a token that is not trained (PyTorch's ignore_index). */
 export const IGNORED = -100;
@@ -22,10 +22,10 @@ export interface TokenBatch {
   supervisedTokens: number;
 }
 
-/** Rows are padded to a multiple of this, so that tiles of the matrix products stay whole. */
+/** Rows are padded to a multiple of this, so that the tiles of matrix products are full. */
 const lengthBlock = 8;
 
-/** The one length of all batches of a run: no buffer ever needs another size. */
+/** Row length of all batches of a run, in tokens. One length, so that no buffer is ever resized. */
 export function batchLength(longestRow: number): number {
   return Math.ceil(longestRow / lengthBlock) * lengthBlock;
 }
@@ -36,8 +36,9 @@ interface Row {
 }
 
 /**
- * The examples of each row one behind the other, each its own segment; what is left of a row, and
- * missing rows, are padding.
+ * Writes the examples of each row one after another, each as a segment. The rest of a row and
+ * missing rows are padding.
+ * @param examples the examples of each row; at most `rows` rows, each of at most `length` tokens
  */
 export function fillBatch(
   examples: readonly (readonly Row[])[],
@@ -64,7 +65,10 @@ export function fillBatch(
   return batch;
 }
 
-/** No target leaves the segment: its first token is nobody's, its last has none. */
+/**
+ * A position's target is the next token of its segment. So the first token of a segment is never a
+ * target, and its last position has none: no example predicts another.
+ */
 function writeSegment(
   batch: TokenBatch,
   { tokens, isTrained }: Row,

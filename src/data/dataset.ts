@@ -1,4 +1,4 @@
-// Examples to a data set: tokenised, cut, split into training and held-out rows, counted.
+// Builds a data set of examples: tokenised, cut, split into training and held-out rows, counted.
 import { permutation, streams, substream } from "../util/random.ts";
 import { UserError } from "../util/errors.ts";
 import { yieldToEvents } from "../util/yield-to-events.ts";
@@ -20,11 +20,11 @@ export interface Dataset {
   heldOut: TokenizedExample[];
   /** Tokens the loss counts in one pass over the training rows. */
   trainedTokens: number;
-  /** Tokens of the longest example, as it is cut. */
+  /** Tokens of the longest example, after cutting. */
   longestExample: number;
   /**
-   * Tokens that a row of a batch must hold: the longest example, or with packing maxLength where
-   * the data fill it.
+   * Tokens that a row of a batch needs: the longest example, or with packing maxLength where the
+   * data fill it.
    */
   longestRow: number;
   /** Rows cut to maxLength and used. */
@@ -33,21 +33,21 @@ export interface Dataset {
   droppedRows: number;
 }
 
-/** Share held out of a data set that has no more rows than were to be held out. */
+/** Share held out of a data set that has no more rows than `heldOutRows`. */
 const smallDataShare = 1 / 5;
 
-/** The shuffle of the split; epochs draw theirs from substreams 0, 1, 2 and so on. */
+/** Substream of the split's shuffle; those of the epochs are 0, 1, 2 and so on. */
 const splitStream = 0xffffffff;
 
 /**
- * Rows whose chats are rendered together: enough that the way to a worker costs nothing, few enough
- * to hold.
+ * Rows whose chats are rendered in one call: enough to make the call to a worker cheap, few enough
+ * to keep their texts in memory.
  */
 const renderedRows = 128;
 
 /**
- * Tokenises all rows and takes the last `heldOutRows` of the (shuffled) file out of training, or a
- * fifth where that would leave none to train on.
+ * Tokenises all rows and keeps the last `heldOutRows` of the (shuffled) file out of training, or a
+ * fifth where that would leave none to train on. A seed gives the same split again.
  * @throws UserError "too-long" when cutting leaves nothing to learn, "bad-tokenizer" when a chat
  *   cannot be rendered; the signal's AbortError
  */
@@ -139,9 +139,7 @@ function pick<T>(items: readonly T[], order: Uint32Array): T[] {
   return Array.from(order, (index) => items[index]).filter((item) => item !== undefined);
 }
 
-/**
- * No spread into Math.max: an engine takes some 100,000 arguments, a file may have a million rows.
- */
+/** Not Math.max(...lengths): JavaScript takes some 100,000 arguments, a file may have more rows. */
 function longest(lengths: readonly number[]): number {
   return lengths.reduce((most, length) => Math.max(most, length), 0);
 }

@@ -1,4 +1,8 @@
-// Which examples share the rows of a packed micro-batch.
+// Packs examples into the rows of a micro-batch: first-fit, in the order of the data.
+//
+// Padding is computed and thrown away, so short examples waste most of a row. Packed examples share
+// a row as segments; attention and positions are per segment (data/batch.ts), so the loss equals
+// that of separate rows. Cross-contamination, the fault of naive packing, cannot happen.
 
 interface Sized {
   tokens: { readonly length: number };
@@ -7,16 +11,21 @@ interface Sized {
 export interface Packed<Example> {
   /** The examples of each row, in order; a row may be empty. */
   rows: Example[][];
-  /** Index into the order of the first example that is not in them. */
+  /** Index into the order of the first example after those of the rows. */
   end: number;
 }
 
 /**
- * First-fit over the rows of one micro-batch, which ends before the first example that fits into
- * none of them. Fuller than next-fit, and a micro-batch is still a run of the order without gaps:
- * one index says where the next begins.
+ * Puts each example into the first row with enough free tokens. The micro-batch ends before the
+ * first example that fits into no row.
+ *
+ * First-fit fills rows better than next-fit, which looks at the last row only. TRL's best-fit
+ * decreasing (trl/data_utils.py, pack_dataset) fills them better still, but sorts the whole data
+ * set by length. Here the examples of a micro-batch are consecutive in the order, so one index is
+ * the whole position in the data, and a checkpoint can resume from it.
  * @param start index into `order` of the first example
- * @param length tokens that a row holds; no example is longer
+ * @param rowCount rows of the micro-batch
+ * @param length tokens of a row; no example is longer
  */
 export function packRows<Example extends Sized>(
   order: readonly Example[],
@@ -25,16 +34,16 @@ export function packRows<Example extends Sized>(
   length: number,
 ): Packed<Example> {
   const rows = Array.from({ length: rowCount }, (): Example[] => []);
-  const room = rows.map(() => length);
+  const freeTokens = rows.map(() => length);
   let end = start;
   for (let example = order[end]; example !== undefined; example = order[++end]) {
     const size = example.tokens.length;
-    const row = room.findIndex((tokens) => tokens >= size);
+    const row = freeTokens.findIndex((free) => free >= size);
     if (row < 0) {
       break;
     }
     rows[row]?.push(example);
-    room[row] = (room[row] ?? 0) - size;
+    freeTokens[row] = (freeTokens[row] ?? 0) - size;
   }
   if (end === start && start < order.length) {
     throw new Error(`No row of ${length} tokens holds example ${start} of the order.`);

@@ -1,4 +1,4 @@
-// A data file to examples: which of the known shapes each row has, or which line has none.
+// Parses a data file into examples, prompt with completion or messages. Faults name lines.
 import { parseCsv } from "../formats/csv.ts";
 import { parseJsonl } from "../formats/jsonl.ts";
 import type { ParsedRow } from "../formats/rows.ts";
@@ -11,6 +11,7 @@ export type Example = { line: number } & (
   | { kind: "chat"; messages: ChatMessage[] }
 );
 
+/** A longer list of faults is cut and counted. */
 const shownFaults = 20;
 const remedy =
   'Each row needs "prompt" and "completion", or "messages" with at least one of role "assistant". Nothing was loaded.';

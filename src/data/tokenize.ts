@@ -1,5 +1,9 @@
-// An example to tokens and a mask of what is trained, as TRL's SFTTrainer does it
+// Tokenises an example and masks what is trained, as TRL's SFTTrainer does
 // (trl/trainer/sft_trainer.py, tokenize_fn).
+//
+// Prompt and completion are never tokenised apart and joined: a tokenizer may merge characters
+// across the boundary, and the model must train on the tokens that it will see. So the whole text
+// is tokenised, and the trained part begins where its tokens stop being those of the prompt alone.
 import type { Example } from "./rows.ts";
 import type { ChatMessage, ChatRequest, TextTokenizer } from "./tokenizer.ts";
 
@@ -20,15 +24,16 @@ export interface TokenizeOptions {
 }
 
 /**
- * The whole chat, then before and through each assistant turn (the last may be the whole); none of
- * a completion.
+ * The texts that `tokenizeExample` needs of a chat template: the whole conversation, then for each
+ * assistant message the conversation before it (with the generation prompt) and through it. None
+ * for a prompt with its completion.
  */
 export function chatsToRender(example: Example): ChatRequest[] {
   if (example.kind === "completion") {
     return [];
   }
   const { messages } = example;
-  const turns = messages.flatMap(({ role }, index) =>
+  const answers = messages.flatMap(({ role }, index) =>
     role === "assistant"
       ? [
           { messages: messages.slice(0, index), addGenerationPrompt: true },
@@ -36,14 +41,13 @@ export function chatsToRender(example: Example): ChatRequest[] {
         ]
       : [],
   );
-  return [{ messages, addGenerationPrompt: false }, ...turns];
+  return [{ messages, addGenerationPrompt: false }, ...answers];
 }
 
 /**
- * Prompt and completion are tokenised as one text with the end-of-sequence token appended; the
- * completion starts where the tokens of the prompt alone and of the whole part ways. Chats train
- * every assistant turn.
- * @param rendered the texts of `chatsToRender`
+ * Tokens of one example, cut on the right, and which of them are trained: the completion with the
+ * end-of-sequence token appended, or every assistant message of a chat.
+ * @param rendered the texts of `chatsToRender`, in its order
  */
 export function tokenizeExample(
   example: Example,
@@ -63,7 +67,7 @@ export function tokenizeExample(
   };
 }
 
-/** Targets that the loss counts: the first token has nothing before it to be predicted from. */
+/** Trained tokens of a row. The first token is no target: nothing before it predicts it. */
 export function countTrained({ isTrained }: TokenizedExample): number {
   return isTrained.slice(1).filter(Boolean).length;
 }
@@ -80,19 +84,19 @@ function tokenizeCompletion(prompt: string, completion: string, tokenizer: TextT
 }
 
 /**
- * A turn runs from where the text before it (with the generation prompt) ends to where the text
- * through it ends.
+ * The tokens of an assistant message begin where those of the text before it (with the generation
+ * prompt) end, and end where those of the text through it end.
  */
 function tokenizeChat(
   messages: readonly ChatMessage[],
-  [whole = "", ...turns]: readonly string[],
+  [whole = "", ...answerTexts]: readonly string[],
   tokenizer: TextTokenizer,
 ): Masked {
   const tokens = tokenizer.encodeRendered(whole);
   const isTrained = tokens.map(() => false);
   const answers = messages.filter(({ role }) => role === "assistant").length;
   for (let answer = 0; answer < answers; answer++) {
-    const [before = "", through = ""] = turns.slice(2 * answer);
+    const [before = "", through = ""] = answerTexts.slice(2 * answer);
     const begin = commonPrefix(tokenizer.encodeRendered(before), tokens);
     const end =
       through === whole ? tokens.length : commonPrefix(tokenizer.encodeRendered(through), tokens);

@@ -1,14 +1,14 @@
-// What data needs of a tokenizer; model/tokenizer.ts provides it.
+// The tokenizer as data/ uses it; model/tokenizer/tokenizer.ts implements it.
 
 export interface ChatMessage {
   role: string;
   content: string;
 }
 
-/** A conversation to be written as the model's chat template writes it. */
+/** A conversation for the model's chat template to write as text. */
 export interface ChatRequest {
   messages: readonly ChatMessage[];
-  /** Whether what opens an answer follows. */
+  /** Whether the text ends with what opens an assistant message. */
   addGenerationPrompt: boolean;
 }
 

@@ -1,5 +1,5 @@
-// The order in which training data is used: epochs, micro-batches, steps, and a cursor that a
-// checkpoint can hold.
+// The order of the training data: epochs, steps and micro-batches, with a cursor that a checkpoint
+// saves.
 import { batchLength, fillBatch, type TokenBatch } from "../data/batch.ts";
 import { epochOrder, type Dataset } from "../data/dataset.ts";
 import { packRows, type Packed } from "../data/packing.ts";
@@ -12,7 +12,8 @@ type StepRecipe = SplitRecipe & Pick<Recipe, "gradientAccumulationSteps" | "shuf
 type RunRecipe = StepRecipe & Pick<Recipe, "epochs" | "maxSteps">;
 
 /**
- * Optimizer steps in one epoch; the last may hold fewer rows (transformers Trainer: ceil of ceil).
+ * Optimizer steps in one epoch; the last may have fewer rows. Rounded up twice, rows to
+ * micro-batches and micro-batches to steps, as transformers' Trainer does.
  */
 export function stepsInEpoch(
   dataset: Pick<Dataset, "train" | "longestRow">,
@@ -26,9 +27,9 @@ export function stepsInEpoch(
 }
 
 /**
- * `maxSteps`, or as many steps as `epochs` give, rounded up. How many rows the examples fill
- * depends on their order, so with packing each shuffled epoch is counted for itself, and the last
- * by its share.
+ * `maxSteps`, or the steps of `epochs` passes, rounded up. With packing the number of rows depends
+ * on the order of the examples, so each shuffled epoch is counted separately; a fraction of an
+ * epoch counts as that fraction of its steps.
  */
 export function totalStepsOf(dataset: Dataset, recipe: RunRecipe): number {
   if (recipe.maxSteps > 0) {
@@ -45,8 +46,8 @@ export function totalStepsOf(dataset: Dataset, recipe: RunRecipe): number {
 }
 
 /**
- * Passes over the data so far, fractional: by steps, or with packing, where epochs differ in steps,
- * by rows.
+ * Passes over the data so far, fractional: by steps, or by examples with packing, where epochs
+ * differ in steps.
  */
 export function epochsDone(
   dataset: Dataset,
@@ -66,7 +67,7 @@ export interface StepBatches {
   cursor: DataCursor;
 }
 
-/** The micro-batches of the step at the cursor; a step never reaches into the next epoch. */
+/** The micro-batches of the step at the cursor; a step never crosses the end of an epoch. */
 export function takeStep(
   dataset: Dataset,
   recipe: StepRecipe,

@@ -2,7 +2,11 @@
 import type { TokenBatch } from "../data/batch.ts";
 import type { Engine } from "../engine/contract.ts";
 
-/** Mean loss in nats per token. @throws the signal's AbortError between batches */
+/**
+ * Mean loss in nats per supervised token. Sums are divided once at the end: a mean of batch means
+ * would weigh tokens of short batches more.
+ * @throws the signal's AbortError between batches
+ */
 export async function evaluate(
   engine: Pick<Engine, "evaluate">,
   batches: readonly TokenBatch[],

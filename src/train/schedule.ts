@@ -1,4 +1,5 @@
-// Learning rate of a step: warmup, then constant, linear or cosine (transformers/optimization.py).
+// The learning rate of a step: linear warmup, then constant, or down to zero by a line or half a
+// cosine. Source: transformers/optimization.py (get_*_schedule_with_warmup).
 import type { Recipe } from "../recipe/recipe.ts";
 
 /**
@@ -9,9 +10,9 @@ export function warmupStepsOf({ warmupSteps }: Pick<Recipe, "warmupSteps">, tota
 }
 
 /**
- * @param stepsDone optimizer steps made before this one, from 0 (so the first step of a warmup has
- * rate 0)
- * @param totalSteps of the whole run
+ * Learning rate of one optimizer step.
+ * @param stepsDone steps before this one, from 0: the first step of a warmup has rate 0
+ * @param totalSteps steps of the whole run, warmup included
  */
 export function learningRateAt(
   recipe: Pick<Recipe, "learningRate" | "schedule" | "warmupSteps">,

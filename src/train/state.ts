@@ -1,7 +1,7 @@
-// What a trainer knows besides the adapter: plain data, so that a checkpoint can hold it and a
-// resumed run has it back.
+// The trainer's state besides the adapter: plain data that a checkpoint saves and a resumed run
+// continues from.
 
-/** One line of the log; the fields present depend on what happened at the step. */
+/** One entry of the log: a training step, an evaluation, or both. */
 export interface LogEntry {
   step: number;
   /** Passes over the data so far, fractional. */
@@ -16,9 +16,9 @@ export interface LogEntry {
   heldOutLoss?: number;
 }
 
-/** Where in the data the next micro-batch begins. */
+/** Position in the data at which the next step begins. */
 export interface DataCursor {
-  /** Epoch whose order is in use, from 0. */
+  /** Epoch whose order of rows is in use, from 0. */
   epoch: number;
   /** Rows of that order already used. */
   row: number;

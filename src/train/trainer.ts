@@ -1,5 +1,5 @@
-// The training loop. It knows engine, data and recipe; saving, pausing and rebuilding are the
-// caller's, between steps.
+// The training loop: engine, data and recipe only. Saving, pausing and rebuilding the device happen
+// in the caller, between steps.
 import { batchLength } from "../data/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Engine, StepHyper } from "../engine/contract.ts";
@@ -15,7 +15,7 @@ export interface TrainedStep {
   tokens: number;
 }
 
-/** The state before the first step. */
+/** The state of a run before its first step. */
 export function initialState(dataset: Dataset, recipe: Recipe): TrainerState {
   return {
     step: 0,
@@ -28,11 +28,19 @@ export function initialState(dataset: Dataset, recipe: Recipe): TrainerState {
 }
 
 /**
- * Trains from `state` to its last step and yields after each step, when state and adapter belong
- * together: the moment to save, to pause (stop asking) or to rebuild the device (train again with
- * another engine).
- * @param state is brought up to date before each yield
- * @throws UserError "non-finite-loss" with state and adapter as they were before the step
+ * Trains from `state` to its last step. One step: take the micro-batches at the cursor, let the
+ * engine accumulate their gradients and update the adapter, evaluate where that is due, log.
+ *
+ * A generator, because a run must be interruptible and resume bit for bit. It yields only when
+ * `state` and the engine's adapter belong to the same step, and keeps nothing else: order of the
+ * data, dropout and learning rate follow from seed and step (util/random.ts). So the caller may
+ * save at a yield, pause by not asking for the next, or call `train` again with another engine.
+ *
+ * The held-out loss before the first step is logged as step 0.
+ * @param state updated before each yield, and only then
+ * @yields each logged step with its number of tokens
+ * @throws UserError "non-finite-loss" with state and adapter as they were before the step; the
+ *   signal's AbortError between batches
  */
 export async function* train(
   engine: Engine,
@@ -86,6 +94,7 @@ function isEvaluationDue(
   return batches > 0 && (step === totalSteps || (evalSteps > 0 && step % evalSteps === 0));
 }
 
+/** Adds an entry to the state, and remembers the best held-out loss; step 0 does not count. */
 function record(state: TrainerState, entry: LogEntry, tokens: number): TrainedStep {
   state.log.push(entry);
   state.tokensSeen += tokens;
