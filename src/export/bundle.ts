@@ -1,16 +1,16 @@
-// The files of a PEFT adapter folder, one by one or as a zip archive.
+// The files of an exported adapter folder, one by one or as a zip archive.
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import { zipFiles, type ZipEntry } from "../formats/zip.ts";
 import { modelCard } from "./model-card.ts";
 import { adapterConfigJson, adapterSafetensors } from "./peft/write.ts";
 import { trainerStateJson } from "./trainer-state.ts";
 
-/** A file for a Blob, which takes no shared memory. */
+/** A file for a Blob, which cannot hold shared memory. */
 export interface AdapterBytes extends ZipEntry {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What `PeftModel.from_pretrained` reads from a folder, the model card, and the log of the run. */
+/** The folder that `PeftModel.from_pretrained` reads, with a model card and the log of the run. */
 export function adapterFiles(run: RunState): AdapterBytes[] {
   const encoder = new TextEncoder();
   return [

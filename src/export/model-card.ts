@@ -1,5 +1,5 @@
-// The README.md of an adapter: what it is, how to load it, how it was made. It names the data set
-// and never quotes it.
+// The model card (README.md) of an adapter: what it is, how to load it, how it was made. It names
+// the data set and never quotes it.
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { OptionTable, RecipeOf, RecipeOption } from "../recipe/option.ts";
 import { options } from "../recipe/options.ts";
@@ -43,7 +43,7 @@ ${lossTables(log)}
 `;
 }
 
-/** JSON strings are YAML strings, so no name can break out. */
+/** YAML front matter. JSON strings are YAML strings, so a name cannot end its field. */
 function frontMatter({ base }: RunState): string {
   return [
     "---",
@@ -108,7 +108,7 @@ function lossTables(log: readonly LogEntry[]): string {
   return [...training, ...heldOut].join("\n\n");
 }
 
-/** A table of some steps, evenly over those that have the loss; none when none has. */
+/** A table of steps, evenly spread over those that have the loss; none if no step has it. */
 function lossTable(
   title: string,
   log: readonly LogEntry[],
@@ -137,7 +137,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-/** A name as plain text on one line: no character of it is Markdown or HTML. */
+/** A name as plain text on one line, with Markdown and HTML escaped. */
 function escapeMarkdown(name: string): string {
   return name.replace(/\p{Cc}+/gu, " ").replace(/[\\`*_{}[\]<>()#|~&!]/g, "\\$&");
 }

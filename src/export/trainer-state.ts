@@ -1,14 +1,13 @@
-// A run's log as trainer_state.json, in the schema of the Transformers Trainer, so that its tools
-// plot it. Source: transformers 5.18, trainer_callback.py (TrainerState) and trainer.py
+// The log of a run as trainer_state.json of transformers' Trainer, for tools that plot it.
+// Source: transformers 5.18, trainer_callback.py (TrainerState) and trainer.py
 // (_maybe_log_save_evaluate).
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { LogEntry } from "../train/state.ts";
-import { PythonFloat, pythonJson, type PythonValue } from "./peft/python-json.ts";
+import { PythonFloat, pythonJson, type PythonValue } from "./python-json.ts";
 
 /**
- * The file, every step logged and numbers in full precision. `loss` and `eval_loss` are in nats per
- * supervised token. Fields for what Anneal does not count or search (`total_flos`, `trial_name`)
- * have their defaults.
+ * The file with every step, in full precision. `loss` and `eval_loss` are in nats per supervised
+ * token. Fields that have no counterpart here (`total_flos`, `trial_name`) have their defaults.
  */
 export function trainerStateJson({ recipe, trainer }: RunState): string {
   const { best, log, step, totalSteps, tokensSeen } = trainer;
@@ -60,20 +59,20 @@ function floats(fields: Readonly<Record<string, number | undefined>>): Record<st
 }
 
 /**
- * Whole epochs that are begun, as the Trainer counts; with a number of steps given, from the pace
- * of the log.
+ * Epochs rounded up, as the Trainer counts them. With maxSteps given, they follow from the
+ * epochs per step in the log.
  */
 function epochsOf(epochs: number, maxSteps: number, { log, totalSteps }: RunState["trainer"]) {
   const last = log.at(-1);
   if (maxSteps === 0 || last === undefined || last.step === 0) {
     return Math.ceil(epochs);
   }
-  const pace = last.epoch / last.step;
-  // Rounding of the pace must not begin another epoch.
-  return Math.max(1, Math.ceil(totalSteps * pace - 1e-6));
+  const epochsPerStep = last.epoch / last.step;
+  // A rounding error must not add an epoch.
+  return Math.max(1, Math.ceil(totalSteps * epochsPerStep - 1e-6));
 }
 
-/** What the Trainer's TrainerControl callback saves at a checkpoint. */
+/** The state that the Trainer's TrainerControl saves at a checkpoint. */
 function control(isDone: boolean): PythonValue {
   return {
     args: {

@@ -1,11 +1,11 @@
-// Reads the adapter_config.json of a foreign PEFT adapter: what Anneal can go on with, and every
-// reason it cannot. Source: peft 0.21.0, tuners/lora/config.py.
+// Reads the adapter_config.json of a PEFT adapter: the options a run starts with, or every reason
+// why a run cannot start from it. Source: peft 0.21.0, tuners/lora/config.py.
 import type { NumberOption } from "../../recipe/option.ts";
 import { allTargetModules, options, type TargetModule } from "../../recipe/options.ts";
 import { numberFaults } from "../../recipe/parse.ts";
 import { shortJson } from "../../util/short-json.ts";
 
-/** The part of a LoraConfig that a recipe takes over. */
+/** The fields of a LoraConfig that replace options of a recipe. */
 export interface PeftConfig {
   rank: number;
   alpha: number;
@@ -17,7 +17,7 @@ type Json = Readonly<Record<string, unknown>>;
 /** What is wrong with a field, as the rest of a sentence; null when it is fine. */
 type Rule = (value: unknown, key: string) => string | null;
 
-/** Fields that change no number of the adapter, whatever they say. */
+/** Fields that change no number of the adapter, whatever their value. */
 const harmless: ReadonlySet<string> = new Set([
   "auto_mapping",
   "base_model_name_or_path",
@@ -30,8 +30,8 @@ const harmless: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Ways to start that leave the base weights as they are; the others change them (pissa, olora,
- * corda, loftq, ...).
+ * Values of init_lora_weights that leave the base weights unchanged; the others change them (pissa,
+ * olora, corda, loftq, ...).
  */
 const plainStarts: readonly unknown[] = [true, false, "gaussian", "eva", "orthogonal"];
 
@@ -49,10 +49,10 @@ const rules: Readonly<Record<string, Rule>> = {
   use_rslora: unless("scales by alpha / sqrt(r), and Anneal by alpha / r"),
   use_dora: unless("adds magnitude vectors, which Anneal does not train"),
   fan_in_fan_out: unless("means transposed weights (Conv1D), which Anneal does not read"),
-  modules_to_save: unless("adds whole trained modules, and Anneal trains LoRA matrices only"),
-  rank_pattern: unless("gives modules ranks of their own, and Anneal has one for all"),
-  alpha_pattern: unless("gives modules strengths of their own, and Anneal has one for all"),
-  layers_to_transform: unless("leaves layers out, and Anneal adapts all of them"),
+  modules_to_save: unless("trains whole modules, and Anneal trains LoRA matrices only"),
+  rank_pattern: unless("sets ranks per module, and Anneal has one rank"),
+  alpha_pattern: unless("sets alpha per module, and Anneal has one alpha"),
+  layers_to_transform: unless("leaves layers without an adapter, and Anneal adapts every layer"),
 };
 
 /**
@@ -89,7 +89,7 @@ function toPeftConfig(fields: Json): PeftConfig {
 
 function ruleOf(key: string): Rule {
   const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
-  return rule ?? unless("is an option that Anneal does not know");
+  return rule ?? unless("is not an option that Anneal supports");
 }
 
 /** Accepts only a value that turns the feature off. */
@@ -97,7 +97,7 @@ function unless(consequence: string): Rule {
   return (value, key) => (isOff(value) ? null : `${key} is ${shown(value)}, which ${consequence}`);
 }
 
-/** null, false, or nothing inside; deeper than any option it counts as something. */
+/** null, false or empty. Beyond the depth of any option a value counts as set. */
 function isOff(value: unknown, depth = 0): boolean {
   return typeof value === "object" && value !== null
     ? depth < 8 && Object.values(value).every((item) => isOff(item, depth + 1))

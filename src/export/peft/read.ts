@@ -1,6 +1,5 @@
-// Opens an existing PEFT adapter, so that a run can start from it. Whatever would train something
-// else than what the adapter was, or lose a part of it, is refused, with every fault in one
-// message.
+// Reads an existing PEFT adapter for a run to start from. An adapter that Anneal would change or
+// lose a part of is refused, with every fault in one message.
 import { blobSource } from "../../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
 import { UserError } from "../../util/errors.ts";
@@ -17,7 +16,7 @@ export interface PeftAdapter extends PeftConfig {
   tensors: Map<string, PeftTensor>;
 }
 
-/** As many faults as a person reads; the rest is counted. */
+/** A longer list of faults is cut and counted. */
 const maxFaults = 12;
 
 const floatTypes: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
@@ -27,7 +26,7 @@ const floatTypes: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
  * @param configText contents of adapter_config.json
  * @param blob adapter_model.safetensors
  * @throws UserError "bad-adapter" with all faults; "not-safetensors", "bad-header" or
- *   "unreadable-file" when the weights are no sound safetensors file; the signal's AbortError
+ *   "unreadable-file" when the weights are not a valid safetensors file; the signal's AbortError
  */
 export async function readPeftAdapter(
   configText: string,
@@ -86,7 +85,7 @@ function tensorFaults(file: SafetensorsFile, { rank, targetModules }: PeftConfig
   for (const [name, { dtype, shape }] of file.tensors) {
     const [, path = "", module = "", matrix = ""] = loraName.exec(name) ?? [];
     if (!targetModules.some((target) => target === module)) {
-      faults.push(`${name} is no LoRA matrix of one of the target modules`);
+      faults.push(`${name} is not a LoRA matrix of a target module`);
       continue;
     }
     pairs.set(path, (pairs.get(path) ?? new Set()).add(matrix));

@@ -1,13 +1,13 @@
-// A run's adapter as PEFT saves it: adapter_config.json and adapter_model.safetensors. Source: peft
+// Writes an adapter as PEFT does: adapter_config.json and adapter_model.safetensors. Source: peft
 // 0.21.0, config.py (save_pretrained), tuners/lora/config.py and utils/save_and_load.py.
 import type { RunState } from "../../checkpoint/file/run-state.ts";
 import { encodeSafetensors } from "../../formats/safetensors-write.ts";
-import { PythonFloat, pythonJson } from "./python-json.ts";
+import { PythonFloat, pythonJson } from "../python-json.ts";
 
 /** The version whose fields are written; an older PEFT drops those it does not know. */
 const peftVersion = "0.21.0";
 
-/** Every field of LoraConfig with what it is for a plain LoRA. PEFT writes all of them. */
+/** Every field of LoraConfig with its value for plain LoRA. PEFT writes all of them. */
 const plainLora = {
   alora_invocation_tokens: null,
   alpha_pattern: {},
@@ -47,8 +47,8 @@ const plainLora = {
 } as const;
 
 /**
- * `adapter_config.json`, with PEFT's 41 keys and its formatting; `target_modules` is sorted, where
- * PEFT has no order.
+ * `adapter_config.json` with PEFT's 41 keys and formatting. `target_modules` is sorted: in PEFT
+ * it is a set without order.
  */
 export function adapterConfigJson({ recipe, base }: RunState): string {
   return pythonJson({

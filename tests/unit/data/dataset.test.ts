@@ -33,14 +33,14 @@ const linesOf = (examples: readonly TokenizedExample[]) => examples.map(({ line 
 const build = (examples: Example[], given: Partial<DatasetOptions> = {}) =>
   buildDataset(examples, tokenizer, { ...options, ...given });
 
-describe("the split", () => {
+describe("the split into training and held-out rows", () => {
   test("holds out the last rows of the file", async () => {
     const { train, heldOut } = await build(rows(10), { heldOutRows: 3 });
     expect(linesOf(train)).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(linesOf(heldOut)).toEqual([8, 9, 10]);
   });
 
-  test("with shuffle holds out others, drawn from the seed alone", async () => {
+  test("with shuffle holds out rows drawn from the seed alone", async () => {
     const lines = async (seed: number, heldOutRows = 3) => {
       const { train, heldOut } = await build(rows(10), { shuffle: true, heldOutRows, seed });
       return [...linesOf(train), ...linesOf(heldOut)];
@@ -52,7 +52,7 @@ describe("the split", () => {
     expect((await lines(1)).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
-  test("takes a fifth where the number would leave no row to train on", async () => {
+  test("holds out a fifth where heldOutRows would leave no row to train on", async () => {
     const sizes = async (count: number, heldOutRows: number) => {
       const { train, heldOut } = await build(rows(count), { heldOutRows });
       return [train.length, heldOut.length];
@@ -66,7 +66,7 @@ describe("the split", () => {
     expect(linesOf((await build(rows(5), { heldOutRows: 5 })).heldOut)).toEqual([5]);
   });
 
-  test("is made of the rows that are left after dropping", async () => {
+  test("is made of the rows that are not dropped", async () => {
     const examples = [row(1), row(2), row(3, "qqqqqqqq"), row(4)];
     const { train, heldOut } = await build(examples, { maxLength: 6, heldOutRows: 2 });
     expect(linesOf(train)).toEqual([1]);
@@ -74,8 +74,8 @@ describe("the split", () => {
   });
 });
 
-describe("the counts", () => {
-  test("are those of the rows as they are used", async () => {
+describe("the counts of a data set", () => {
+  test("are those of the rows after cutting", async () => {
     // <s> qq zzz </s>, <s> q z </s>, <s> q zzzzzzzz </s> cut to 8.
     const examples = [row(1, "qq", "zzz"), row(2), row(3, "q", "z".repeat(8))];
     const { train, ...counts } = await build(examples, { maxLength: 8, heldOutRows: 1 });
@@ -89,7 +89,7 @@ describe("the counts", () => {
     });
   });
 
-  test("tell rows that were cut from those that had nothing left to learn", async () => {
+  test("separate rows that were cut from rows with no trained token left", async () => {
     // Whole; without its end; with one token to learn; with none.
     const examples = [row(1, "q", "zzzz"), row(2, "q", "zzzzz"), row(3, "qqqqq"), row(4, "qqqqqq")];
     const { train, truncatedRows, droppedRows } = await build(examples, { maxLength: 7 });
@@ -99,7 +99,7 @@ describe("the counts", () => {
     expect(train.map(({ isTrained }) => isTrained.filter(Boolean).length)).toEqual([5, 5, 1]);
   });
 
-  test("take in every prompt when it is trained too, the first token left out", async () => {
+  test("include prompts when they are trained, without the first token", async () => {
     expect((await build(rows(2), { completionOnly: false })).trainedTokens).toBe(2 * 3);
   });
 });
@@ -110,7 +110,7 @@ describe("the longest row of a batch", () => {
     return [longestRow, longestExample];
   };
 
-  test("is the longest example's, or with packing maxLength", async () => {
+  test("is as long as the longest example, or with packing as maxLength", async () => {
     // Ten rows of four tokens.
     expect(await longest(rows(10), { maxLength: 16 })).toEqual([4, 4]);
     expect(await longest(rows(10), { maxLength: 16, packing: true })).toEqual([16, 4]);
@@ -121,7 +121,7 @@ describe("the longest row of a batch", () => {
     expect(await longest(rows(10), { packing: true, heldOutRows: 7 })).toEqual([12, 4]);
   });
 
-  test("with packing still holds a held-out row that is longer than all of them", async () => {
+  test("with packing has space for a held-out row that is longer than all of them", async () => {
     const examples = [row(1), row(2, "q", "zzzzzz")];
     expect(await longest(examples, { packing: true, heldOutRows: 1 })).toEqual([9, 9]);
   });
@@ -147,13 +147,13 @@ describe("the order of an epoch", () => {
   const order = async (epoch: number, given: { shuffle: boolean; seed: number }) =>
     linesOf(epochOrder((await build(rows(50))).train, epoch, given));
 
-  test("is the file's without shuffle", async () => {
+  test("without shuffle is the order of the file", async () => {
     expect(await order(3, { shuffle: false, seed: 1 })).toEqual(
       linesOf((await build(rows(50))).train),
     );
   });
 
-  test("is drawn for each epoch and seed, the same at every call, each row once", async () => {
+  test("is drawn from epoch and seed, is the same at every call, and has each row once", async () => {
     const drawn = await Promise.all(
       [0, 1, 2].flatMap((epoch) => [1, 2].map((seed) => order(epoch, { shuffle: true, seed }))),
     );

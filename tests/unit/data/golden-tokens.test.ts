@@ -82,7 +82,7 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
     return train.map((row) => ({ row: row.line, ...asGolden(row) }));
   };
 
-  test("is the one that the golden file was made with", async () => {
+  test("is the tokenizer that the golden file was made with", async () => {
     const bytes = await readFile(new URL(`${tokenizerFolders[name]}/tokenizer.json`, repository));
     expect(createHash("sha256").update(bytes).digest("hex")).toBe(golden.tokenizerSha256);
   });
@@ -91,7 +91,7 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
     expect(await tokenize(completions, true)).toEqual(golden.promptCompletion.map(numbersOf));
   });
 
-  test("trains every token of a prompt and completion when it is asked to", async () => {
+  test("trains every token of prompt and completion without completionOnly", async () => {
     const everything = golden.promptCompletion.map(({ inputIds }) => ({
       inputIds,
       completionMask: inputIds.map(() => 1),

@@ -10,7 +10,7 @@ function packed(lengths: number[], start: number, rowCount: number, length: numb
   return { rows: rows.map((row) => row.map(({ place }) => place)), end };
 }
 
-test("an example goes into the first row with room, and closes none that it does not fit", () => {
+test("an example goes into the first row with enough free tokens, and closes no row it does not fit", () => {
   // 6 and 5 open a row each; 4 fills the first, 3 goes to the second, and 2 still fits behind it.
   expect(packed([6, 5, 4, 3, 2], 0, 2, 10)).toEqual({
     rows: [
@@ -21,19 +21,19 @@ test("an example goes into the first row with room, and closes none that it does
   });
 });
 
-test("the first example without room ends the micro-batch, also for smaller ones behind it", () => {
+test("the first example that fits no row ends the micro-batch, even if later ones would fit", () => {
   expect(packed([6, 6, 5, 1], 0, 2, 10)).toEqual({ rows: [[0], [1]], end: 2 });
   expect(packed([6, 6, 5, 1], 2, 2, 10)).toEqual({ rows: [[2, 3], []], end: 4 });
 });
 
-test("a row may be filled to its last token", () => {
+test("a packed row may be filled to its last token", () => {
   expect(packed([4, 4, 8, 1], 0, 2, 8)).toEqual({ rows: [[0, 1], [2]], end: 3 });
 });
 
-test("at the end of the order there is nothing to pack", () => {
+test("packing at the end of the order gives empty rows", () => {
   expect(packed([3], 1, 2, 8)).toEqual({ rows: [[], []], end: 1 });
 });
 
-test("an example longer than a row is a fault of the caller", () => {
+test("packing an example that is longer than a row throws", () => {
   expect(() => packed([3, 9], 1, 2, 8)).toThrow(/No row of 8 tokens/);
 });

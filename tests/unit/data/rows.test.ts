@@ -36,28 +36,31 @@ describe("a data file", () => {
     ]);
   });
 
-  test("may mix both; messages win over a prompt beside them", () => {
+  test("may mix both; messages win over a prompt in the same row", () => {
     const messages = [turn("assistant", "Hello")];
     const kinds = parseExamples(jsonl(row, { ...row, messages }), "x").map(({ kind }) => kind);
     expect(kinds).toEqual(["completion", "chat"]);
   });
 
-  test.each(["data.csv", "DATA.CSV", "data.tsv"])("is a table when it is called %s", (name) => {
-    const separator = name.endsWith("tsv") ? "\t" : ",";
-    const text = `completion${separator}prompt\n"two\nlines"${separator}p\nc${separator}q\n`;
-    expect(parseExamples(text, name)).toEqual([
-      { kind: "completion", prompt: "p", completion: "two\nlines", line: 2 },
-      { kind: "completion", prompt: "q", completion: "c", line: 4 },
-    ]);
-  });
+  test.each(["data.csv", "DATA.CSV", "data.tsv"])(
+    "is read as a table when its name is %s",
+    (name) => {
+      const separator = name.endsWith("tsv") ? "\t" : ",";
+      const text = `completion${separator}prompt\n"two\nlines"${separator}p\nc${separator}q\n`;
+      expect(parseExamples(text, name)).toEqual([
+        { kind: "completion", prompt: "p", completion: "two\nlines", line: 2 },
+        { kind: "completion", prompt: "q", completion: "c", line: 4 },
+      ]);
+    },
+  );
 
-  test("is JSON Lines under any other name", () => {
+  test("is read as JSON Lines under any other name", () => {
     expect(parseExamples(jsonl(row), "csv.txt")).toHaveLength(1);
     expect(refusal("prompt,completion\na,b", "data.txt").code).toBe("bad-row");
   });
 });
 
-describe("a row is refused by line", () => {
+describe("a row that cannot be used is refused with its line", () => {
   test.each([
     ["no completion", { prompt: "a" }, "no-completion", /no text in "completion"/],
     ["a blank completion", { ...row, completion: " \n" }, "no-completion", /"completion"/],
@@ -79,17 +82,17 @@ describe("a row is refused by line", () => {
     expect(error.message).toMatch(message);
   });
 
-  test("in a table as well, counted over quoted line breaks", () => {
+  test("in a table too, where lines count quoted line breaks", () => {
     const error = refusal('prompt,completion\n"a\nb",c\nd,\n', "data.csv");
     expect(error).toMatchObject({ code: "no-completion", where: "data.csv" });
     expect(error.message).toContain("line 4: ");
   });
 
-  test("in a table without the columns", () => {
+  test("in a table without the required columns", () => {
     expect(refusal("question,answer\na,b\n", "data.csv").code).toBe("no-completion");
   });
 
-  test("with all faults in one message; a broken shape decides the code of mixed ones", () => {
+  test("together with all others, and a wrong shape decides the error code", () => {
     const noCompletion = { prompt: "a" };
     const noPrompt = { completion: "a" };
     for (const rows of [
@@ -103,7 +106,7 @@ describe("a row is refused by line", () => {
     expect(refusal(jsonl(noCompletion, noCompletion)).code).toBe("no-completion");
   });
 
-  test("twenty times, and the rest as a count", () => {
+  test("up to twenty rows, and the rest are counted", () => {
     const { message } = refusal(jsonl(...Array.from({ length: 23 }, () => ({}))));
     expect(message).toContain("23 of 23 rows");
     expect(message).toContain("line 20: ");
@@ -111,7 +114,7 @@ describe("a row is refused by line", () => {
     expect(message).toContain("; and 3 more.");
   });
 
-  test("before its shape is looked at when it is no JSON at all", () => {
+  test("before its shape is checked when it is not JSON", () => {
     const error = refusal(`${jsonl({})}\n{"prompt":\n`);
     expect(error).toMatchObject({ code: "bad-row", where: "data.jsonl, line 2" });
   });

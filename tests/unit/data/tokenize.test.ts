@@ -33,8 +33,8 @@ async function trainedTexts(messages: ChatMessage[], tokenizer: ModelTokenizer):
   return texts;
 }
 
-describe("a chat", () => {
-  test("trains each answer with its end of turn, and nothing that was said to it", async () => {
+describe("a tokenised chat", () => {
+  test("trains each assistant message with its end-of-turn token, and nothing of the user's", async () => {
     const messages = [
       { role: "system", content: "Be brief." },
       user("Hi"),
@@ -46,24 +46,24 @@ describe("a chat", () => {
     expect(await trainedTexts(messages, demo)).toEqual(turns);
   });
 
-  test("trains answers in a row one by one, and no question at the end", async () => {
+  test("trains consecutive assistant messages one by one, and no question at the end", async () => {
     const messages = [user("Hi"), assistant("One."), assistant("Two."), user("Three?")];
     expect(await trainedTexts(messages, demo)).toEqual(["One.<|im_end|>\n", "Two.<|im_end|>\n"]);
   });
 
-  test("trains the space that its template puts in front of an answer", async () => {
+  test("trains the space that its template writes before an assistant message", async () => {
     const messages = [user("Hi"), assistant("Yes."), user("Why"), assistant("So.")];
     expect(await trainedTexts(messages, bos)).toEqual([" Yes. </s>", " So. </s>"]);
   });
 
-  test("that begins with an answer trains it", async () => {
+  test("that begins with an assistant message trains it", async () => {
     expect(await trainedTexts([assistant("Welcome."), user("Hi")], demo)).toEqual([
       "Welcome.<|im_end|>\n",
     ]);
   });
 });
 
-describe("cutting", () => {
+describe("cutting an example to maxLength", () => {
   const example = {
     kind: "completion",
     prompt: "the sun",
@@ -71,7 +71,7 @@ describe("cutting", () => {
     line: 5,
   } as const;
 
-  test("keeps the first tokens with their mask and says how long the row was", () => {
+  test("keeps the first tokens with their mask and reports the full length", () => {
     const full = tokenizeExample(example, [], demo, whole);
     expect(full).toMatchObject({ line: 5, fullLength: full.tokens.length });
     for (let maxLength = 1; maxLength <= full.tokens.length + 1; maxLength++) {
@@ -83,13 +83,13 @@ describe("cutting", () => {
     }
   });
 
-  test("cuts the mask of rows that train everything as well", () => {
+  test("cuts the mask of rows that train every token too", () => {
     const options = { maxLength: 3, completionOnly: false };
     expect(tokenizeExample(example, [], demo, options).isTrained).toEqual([true, true, true]);
   });
 });
 
-test("the first token is never counted: nothing predicts it", () => {
+test("the first token of a row is never counted as trained: nothing predicts it", () => {
   const counted = (isTrained: boolean[]) =>
     countTrained({ line: 1, tokens: [], isTrained, fullLength: 3 });
   expect(counted([true, true, false, true])).toBe(2);

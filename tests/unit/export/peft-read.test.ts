@@ -1,4 +1,4 @@
-// Starting from somebody's adapter: what is taken, and what is refused with all its faults.
+// Reading a PEFT adapter: what is accepted, and what is refused with all its faults.
 import { describe, expect, test } from "vitest";
 import { readPeftAdapter } from "../../../src/export/peft/read.ts";
 import { encodeSafetensors, type TensorData } from "../../../src/formats/safetensors-write.ts";
@@ -38,15 +38,15 @@ async function messageOf(config: unknown, tensors?: TensorData[]): Promise<strin
   return error.message;
 }
 
-describe("takes", () => {
-  test("the fewest keys there can be, with PEFT's defaults", async () => {
+describe("the reader of PEFT adapters accepts", () => {
+  test("a config of the required keys alone, with PEFT's defaults for the rest", async () => {
     const { peft_type, r, target_modules } = plain;
     const adapter = await read({ peft_type, r, target_modules });
     expect(adapter).toMatchObject({ rank: 2, alpha: 8, dropout: 0, targetModules: ["q_proj"] });
     expect(adapter.tensors.get(a.name)).toEqual({ shape: [2, 3], values: a.data });
   });
 
-  test("F16 and BF16 as f32", async () => {
+  test("F16 and BF16 tensors, as f32", async () => {
     const values = a.data as Float32Array;
     const f16 = await read(plain, [{ ...a, dtype: "F16", data: f32ToF16(values) }, b]);
     const bf16 = await read(plain, [{ ...a, dtype: "BF16", data: f32ToBf16(values) }, b]);
@@ -54,7 +54,7 @@ describe("takes", () => {
     expect(bf16.tensors.get(a.name)?.values).toEqual(values);
   });
 
-  test("keys of the future that are off, and the ones that change no number", async () => {
+  test("unknown keys that are off, and known keys that change no number", async () => {
     const config = JSON.parse(await fixtureText("adapter_config.json")) as object;
     await read({
       ...config,
@@ -70,7 +70,7 @@ describe("takes", () => {
   });
 });
 
-describe("refuses", () => {
+describe("the reader of PEFT adapters refuses", () => {
   test.each([
     ["peft_type", "IA3"],
     ["peft_type", undefined],
@@ -112,7 +112,7 @@ describe("refuses", () => {
     expect(await messageOf({ ...plain, [key]: value })).toContain(key);
   });
 
-  test("every fault at once", async () => {
+  test("a config with several faults, naming all of them", async () => {
     const message = await messageOf({ r: 0, use_dora: true, bias: "all", target_modules: "x" });
     for (const key of ["peft_type", "r must", "use_dora", "bias", "target_modules"]) {
       expect(message).toContain(key);
@@ -138,7 +138,7 @@ describe("refuses", () => {
     expect(message).toContain(dora.name);
   });
 
-  test("half a pair, a target without tensors, a NaN", async () => {
+  test("a matrix without its pair, a target module without tensors, a NaN", async () => {
     expect(await messageOf(plain, [a])).toContain("q_proj has no lora_B");
     expect(await messageOf(plain, [b])).toContain("q_proj has no lora_A");
     const more = { ...plain, target_modules: ["q_proj", "v_proj"] };
@@ -147,12 +147,12 @@ describe("refuses", () => {
     expect(await messageOf(plain, [a, nan])).toContain("holds NaN at value 0");
   });
 
-  test("many faults with the rest counted", async () => {
+  test("an adapter with many faults, naming twelve and counting the rest", async () => {
     const strays = Array.from({ length: 30 }, (_, i) => ({ ...a, name: `stray ${i}` }));
     expect(await messageOf(plain, [a, b, ...strays])).toMatch(/; and 18 more\.$/);
   });
 
-  test("weights that are something else", async () => {
+  test("weights that are not safetensors", async () => {
     const text = JSON.stringify(plain);
     await expect(readPeftAdapter(text, new Blob(["<html>"]), "adapter")).rejects.toMatchObject({
       code: "not-safetensors",

@@ -15,7 +15,7 @@ test("adapter_config.json is PEFT's, byte for byte but for its version", async (
   expect(written).toContain('"peft_version": "0.21.0"');
 });
 
-test("adapter_config.json has the recipe's numbers", async () => {
+test("adapter_config.json has rank, alpha, dropout and modules of the recipe", async () => {
   const run = await fixtureRun();
   const written = adapterConfigJson({
     ...run,
@@ -37,7 +37,7 @@ test("adapter_model.safetensors is PEFT's, byte for byte", async () => {
   expect(Buffer.from(adapterSafetensors(await fixtureRun())).equals(golden)).toBe(true);
 });
 
-test("what PEFT saved is read with its settings and all pairs", async () => {
+test("an adapter that PEFT saved is read with its settings and all pairs", async () => {
   const { rank, alpha, dropout, targetModules, tensors } = await peftAdapter();
   expect({ rank, alpha, dropout }).toEqual({ rank: 2, alpha: 4, dropout: 0 });
   expect(targetModules).toEqual([
@@ -55,7 +55,7 @@ test("what PEFT saved is read with its settings and all pairs", async () => {
   expect(down?.values).toHaveLength(24);
 });
 
-test("the bundle has the four files, alone and as a zip", async () => {
+test("the exported folder has its four files, one by one and as a zip", async () => {
   const run = await fixtureRun();
   const names = [
     "adapter_config.json",

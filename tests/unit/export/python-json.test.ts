@@ -1,7 +1,7 @@
 // Python's spelling of JSON; the expected texts are json.dumps(..., indent=2, sort_keys=True) of
 // CPython 3.11.
 import { expect, test } from "vitest";
-import { PythonFloat, pythonJson } from "../../../src/export/peft/python-json.ts";
+import { PythonFloat, pythonJson } from "../../../src/export/python-json.ts";
 
 test.each([
   [0, "0.0"],
@@ -16,11 +16,11 @@ test.each([
   [123456789012345680, "1.2345678901234568e+17"],
   [1.7976931348623157e308, "1.7976931348623157e+308"],
   [0.1 + 0.2, "0.30000000000000004"],
-])("writes the float %d as %s", (value, text) => {
+])("the float %d is written as %s", (value, text) => {
   expect(pythonJson(new PythonFloat(value))).toBe(text);
 });
 
-test("sorts, indents, and keeps to ASCII", () => {
+test("JSON is sorted, indented and ASCII, as Python writes it", () => {
   const value = { b: [1, { y: null, x: [] }], a: {}, ä: 'q"\n\u007f\ud83d\ude00', c: 0.5, d: 1e20 };
   expect(pythonJson(value)).toBe(
     [
@@ -41,7 +41,7 @@ test("sorts, indents, and keeps to ASCII", () => {
   );
 });
 
-test("refuses what JSON cannot hold", () => {
+test("a number that JSON cannot hold is refused", () => {
   expect(() => pythonJson(NaN)).toThrow(/cannot hold NaN/);
   expect(() => pythonJson(new PythonFloat(Infinity))).toThrow();
 });

@@ -3,11 +3,11 @@ import { expect, test } from "vitest";
 import { trainerStateJson } from "../../../src/export/trainer-state.ts";
 import { fixtureRun, fixtureText } from "./fixture.ts";
 
-test("is what Transformers writes, byte for byte", async () => {
+test("trainer_state.json is what transformers writes, byte for byte", async () => {
   expect(trainerStateJson(await fixtureRun())).toBe(await fixtureText("trainer_state.json"));
 });
 
-test("has the best empty when nothing was held out, and stands before the first step", async () => {
+test("trainer_state.json of step 0 is complete, with no best step where nothing was held out", async () => {
   const run = await fixtureRun();
   const trainer = { ...run.trainer, step: 0, best: null, log: [] };
   expect(JSON.parse(trainerStateJson({ ...run, trainer }))).toMatchObject({
@@ -20,7 +20,7 @@ test("has the best empty when nothing was held out, and stands before the first 
   });
 });
 
-test("counts whole epochs, from the pace of the log when steps were given", async () => {
+test("trainer_state.json rounds epochs up, counted from the log when maxSteps is given", async () => {
   const run = await fixtureRun();
   const epochs = (recipe: object, trainer: object) =>
     (

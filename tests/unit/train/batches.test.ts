@@ -54,7 +54,7 @@ describe.each(sizes)(
       cursor = taken.cursor;
     }
 
-    test("each epoch takes each row once, in its order, in full micro-batches but for the last", () => {
+    test("each epoch has each row once, in order, in micro-batches that are full but for the last", () => {
       for (let epoch = 0; epoch < epochs; epoch++) {
         const own = steps.filter(({ from }) => from.epoch === epoch);
         expect(own).toHaveLength(stepsInEpoch(dataset, recipe, epoch));
@@ -81,7 +81,7 @@ describe.each(sizes)(
       expect(fed).toBe(epochs * all);
     });
 
-    test("a run taken up at any cursor gives the batches of the run in one piece", () => {
+    test("a run resumed at any cursor has the batches of the uninterrupted run", () => {
       for (const [index, { from }] of steps.entries()) {
         let cursor = JSON.parse(JSON.stringify(from)) as DataCursor;
         for (const { taken } of steps.slice(index, index + 3)) {
@@ -94,7 +94,7 @@ describe.each(sizes)(
   },
 );
 
-describe("the number of steps", () => {
+describe("the number of optimizer steps", () => {
   test.each([
     // Rows, rows of a micro-batch, micro-batches of a step: transformers' ceil of ceil.
     [10, 4, 2, 2],
@@ -103,12 +103,15 @@ describe("the number of steps", () => {
     [3, 8, 4, 1],
     [320, 8, 1, 40],
     [280, 8, 1, 35],
-  ])("of %i rows by %i, %i at a time, is %i an epoch", (rows, batchSize, accumulation, steps) => {
-    const recipe = recipeOf({ batchSize, gradientAccumulationSteps: accumulation });
-    expect(stepsInEpoch(madeUpDataset(rows, 0), recipe, 0)).toBe(steps);
-  });
+  ])(
+    "of %i rows in batches of %i, %i accumulated, is %i an epoch",
+    (rows, batchSize, accumulation, steps) => {
+      const recipe = recipeOf({ batchSize, gradientAccumulationSteps: accumulation });
+      expect(stepsInEpoch(madeUpDataset(rows, 0), recipe, 0)).toBe(steps);
+    },
+  );
 
-  test("is that of the epochs, rounded up, unless maxSteps says it", () => {
+  test("follows from epochs, rounded up, unless maxSteps is given", () => {
     const total = (given: Partial<Recipe>) =>
       totalStepsOf(
         madeUpDataset(10, 0),
@@ -126,14 +129,14 @@ describe("the number of steps", () => {
 describe("the held-out batches", () => {
   const byTwo = recipeOf({ batchSize: 2 });
 
-  test("hold each row once, in order, the last batch filled with padding", () => {
+  test("have each row once, in order, with padding in the last batch", () => {
     const dataset = madeUpDataset(2, 5);
     const microBatches = heldOutBatches(dataset, byTwo, length);
     expect(microBatches.map(({ rows }) => rows)).toEqual([2, 2, 2]);
     expect(linesOf({ microBatches, tokens: 0, cursor: start })).toEqual([[3, 4], [5, 6], [7]]);
   });
 
-  test("are none without held-out rows", () => {
+  test("are empty without held-out rows", () => {
     expect(heldOutBatches(madeUpDataset(3, 0), byTwo, length)).toEqual([]);
   });
 });

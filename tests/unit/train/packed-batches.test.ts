@@ -94,7 +94,7 @@ describe.each(sizes)(
     const epochs = 3;
     const steps = stepsOf(dataset, recipe, epochs);
 
-    test("each epoch has each example once and whole, in a segment of its own", () => {
+    test("each epoch has each example once and whole, as one segment", () => {
       for (let epoch = 0; epoch < epochs; epoch++) {
         const found = steps
           .filter(({ from }) => from.epoch === epoch)
@@ -112,7 +112,7 @@ describe.each(sizes)(
       }
     });
 
-    test("a micro-batch takes the next run of the order, and ends where no row has room", () => {
+    test("a micro-batch has the next examples of the order, and ends at the first that fits no row", () => {
       for (let epoch = 0; epoch < epochs; epoch++) {
         const order = epochOrder(dataset.train, epoch, recipe);
         const batches = steps
@@ -143,7 +143,7 @@ describe.each(sizes)(
       expect(trained).toBe(epochs * dataset.trainedTokens);
     });
 
-    test("the steps are as many as were counted before the run", () => {
+    test("the number of steps is the one counted before the run", () => {
       for (let epoch = 0; epoch < epochs; epoch++) {
         const own = steps.filter(({ from }) => from.epoch === epoch);
         expect(stepsInEpoch(dataset, recipe, epoch)).toBe(own.length);
@@ -151,7 +151,7 @@ describe.each(sizes)(
       expect(totalStepsOf(dataset, { ...recipe, epochs })).toBe(steps.length);
     });
 
-    test("a run taken up at any cursor gives the batches of the run in one piece", () => {
+    test("a run resumed at any cursor has the batches of the uninterrupted run", () => {
       for (const { from, taken } of steps) {
         const saved = JSON.parse(JSON.stringify(from)) as DataCursor;
         expect(takeStep(dataset, recipe, length, saved)).toEqual(taken);
@@ -170,14 +170,14 @@ function mostRoom({ rows, length, segments }: TokenBatch): number {
   return Math.max(...room);
 }
 
-describe("the number of steps", () => {
+describe("the number of packed steps", () => {
   // One row of 24 tokens a step: how many examples of 4 to 8 tokens share it depends on their
   // order.
   const dataset = datasetOf(60);
   const recipe = recipeOf({ batchSize: 1, gradientAccumulationSteps: 1, shuffle: true });
   const perEpoch = Array.from({ length: 12 }, (_, epoch) => stepsInEpoch(dataset, recipe, epoch));
 
-  test("differs between shuffled epochs, and their sum is that of the run", () => {
+  test("differs between shuffled epochs, and the run has their sum", () => {
     expect(new Set(perEpoch).size).toBeGreaterThan(1);
     for (let epochs = 1; epochs <= perEpoch.length; epochs++) {
       const sum = perEpoch.slice(0, epochs).reduce((a, b) => a + b);
@@ -186,7 +186,7 @@ describe("the number of steps", () => {
     }
   });
 
-  test("takes of a last epoch that is not whole its share, rounded up", () => {
+  test("counts a fraction of the last epoch as that fraction of its steps, rounded up", () => {
     const [first = 0, second = 0] = perEpoch;
     const total = (epochs: number) => totalStepsOf(dataset, { ...recipe, epochs });
     expect(total(0.5)).toBe(Math.ceil(first / 2));
@@ -194,24 +194,24 @@ describe("the number of steps", () => {
     expect(total(0.01)).toBe(1);
   });
 
-  test("without shuffle is that of one epoch, times the epochs", () => {
+  test("without shuffle is the steps of one epoch times the epochs", () => {
     const inOrder = { ...recipe, shuffle: false };
     const steps = stepsInEpoch(dataset, inOrder, 0);
     expect(totalStepsOf(dataset, { ...inOrder, epochs: 3 })).toBe(3 * steps);
     expect(totalStepsOf(dataset, { ...inOrder, epochs: 1.5 })).toBe(Math.ceil(1.5 * steps));
   });
 
-  test("is maxSteps where that says it", () => {
+  test("is maxSteps where that is given", () => {
     expect(totalStepsOf(dataset, { ...recipe, maxSteps: 4 })).toBe(4);
   });
 
-  test("counts the rows' real length: the longest row up to the next multiple of eight", () => {
+  test("is counted with rows as long as the longest, rounded up to a multiple of eight", () => {
     const tight = { ...dataset, longestRow: length - 7 };
     expect(stepsInEpoch(tight, recipe, 0)).toBe(perEpoch[0]);
   });
 });
 
-test("the passes over the data are counted in rows, and end with the epoch", () => {
+test("passes over packed data are counted in examples, and are whole at the end of an epoch", () => {
   const dataset = datasetOf(29);
   const recipe = recipeOf({ batchSize: 1, gradientAccumulationSteps: 2 });
   const passes = stepsOf(dataset, recipe, 2).map(({ taken }, index) =>
@@ -222,7 +222,7 @@ test("the passes over the data are counted in rows, and end with the epoch", () 
   expect(epochsDone(dataset, recipe, { step: 1, cursor: { epoch: 3, row: 7 } })).toBe(3 + 7 / 29);
 });
 
-test("held-out rows are packed too: each once, in fewer batches", () => {
+test("held-out rows are packed too, each once, in fewer batches", () => {
   const dataset = datasetOf(1, 13);
   const packed = heldOutBatches(dataset, recipeOf({ batchSize: 2 }), length);
   const lines = packed.flatMap(segmentsOf).map(({ tokens }) => tokens[0]!);
@@ -231,7 +231,7 @@ test("held-out rows are packed too: each once, in fewer batches", () => {
   expect(packed.every(({ rows }) => rows === 2)).toBe(true);
 });
 
-describe("on the reference engine", () => {
+describe("packing on the reference engine", () => {
   const examples = datasetOf(9).train;
   const { rows, end } = packRows(examples, 0, 3, length);
   const packed = fillBatch(rows, 3, length);
@@ -241,13 +241,13 @@ describe("on the reference engine", () => {
     8,
   );
 
-  test("all nine examples share three rows", () => {
+  test("puts all nine examples into three rows", () => {
     expect(end).toBe(9);
     expect(rows.every((row) => row.length > 1)).toBe(true);
     expect(packed.supervisedTokens).toBe(separate.supervisedTokens);
   });
 
-  test("the loss of packed rows is that of separate ones, and would not be with one segment", async () => {
+  test("gives the loss of separate rows, and would not with one segment a row", async () => {
     const engine = await tinyEngine({ dropout: 0 });
     const { lossSum } = await engine.evaluate(separate);
     expect(relativeError([(await engine.evaluate(packed)).lossSum], [lossSum])).toBeLessThan(2e-6);
@@ -258,7 +258,7 @@ describe("on the reference engine", () => {
     engine.dispose();
   });
 
-  test("a step on packed rows is a step on separate ones", async () => {
+  test("gives the step of separate rows", async () => {
     const { beta1, beta2, epsilon } = tinyRecipe;
     const hyper = { step: 1, learningRate: 0.01, beta1, beta2, epsilon, weightDecay: 0, seed: 1 };
     const stepOn = async (batch: TokenBatch) => {
@@ -278,7 +278,7 @@ describe("on the reference engine", () => {
     expect(Math.max(...distance) / scale).toBeLessThan(2e-6);
   });
 
-  test("a run cut in the middle of an epoch and taken up is the run in one piece", async () => {
+  test("a run that is cut within an epoch and resumed equals the uninterrupted run", async () => {
     const dataset = datasetOf(29, 5);
     const recipe: Recipe = { ...tinyRecipe, packing: true, maxSteps: 0, epochs: 2, dropout: 0.2 };
     const runFrom = async (

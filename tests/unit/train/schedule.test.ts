@@ -36,7 +36,7 @@ describe.each(cases)(
       });
     });
 
-    test("takes transformers' number of warmup steps", () => {
+    test("has transformers' number of warmup steps", () => {
       expect(warmupStepsOf({ warmupSteps: warmup }, totalSteps)).toBe(warmupSteps);
     });
   },
@@ -48,7 +48,7 @@ test("a share of warmup is rounded up, a number of steps down", () => {
   expect([1, 2.9, 500].map((steps) => warmup(steps, 101))).toEqual([1, 2, 500]);
 });
 
-test("past the last step the rate stays at its end", () => {
+test("past the last step the learning rate stays at its last value", () => {
   const at = (schedule: Recipe["schedule"]) =>
     learningRateAt({ learningRate: 2, schedule, warmupSteps: 0 }, 15, 10);
   expect([at("linear"), at("constant")]).toEqual([0, 2]);

@@ -55,13 +55,13 @@ describe("a run of eight steps", () => {
     whole = await trainFrom(recipe, freshStart(recipe));
   }, 60_000);
 
-  test("yields each entry of its log as it is made", () => {
+  test("yields each entry of its log when it is added", () => {
     expect(whole.yielded.map(({ entry }) => entry)).toEqual(whole.state.log);
     expect(whole.state.log.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
     expect(whole.state).toMatchObject({ step: 8, totalSteps: 8, cursor: { epoch: 2, row: 0 } });
   });
 
-  test("logs epoch, learning rate, norm and counted tokens of each step", () => {
+  test("logs epoch, learning rate, gradient norm and trained tokens of each step", () => {
     for (const entry of whole.state.log.slice(1)) {
       expect(entry.epoch).toBe(entry.step / 4);
       expect(entry.learningRate).toBe(learningRateAt(recipe, entry.step - 1, 8));
@@ -73,13 +73,13 @@ describe("a run of eight steps", () => {
     expect(perEpoch(counted.slice(5))).toBe(dataset.trainedTokens);
   });
 
-  test("counts the tokens it was fed", () => {
+  test("counts the tokens it has seen", () => {
     const perEpoch = dataset.train.reduce((sum, { tokens }) => sum + tokens.length, 0);
     expect(whole.state.tokensSeen).toBe(2 * perEpoch);
     expect(whole.yielded.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(2 * perEpoch);
   });
 
-  test("evaluates before the first step, every third, and after the last", () => {
+  test("evaluates before the first step, at every third, and after the last", () => {
     const evaluated = whole.state.log.filter(({ heldOutLoss }) => heldOutLoss !== undefined);
     expect(evaluated.map(({ step }) => step)).toEqual([0, 3, 6, 8]);
     expect(whole.state.log[0]).toEqual({
@@ -89,7 +89,7 @@ describe("a run of eight steps", () => {
     });
   });
 
-  test("holds the lowest held-out loss after the start as its best", () => {
+  test("keeps the lowest held-out loss after step 0 as its best", () => {
     const losses = whole.state.log
       .slice(1)
       .flatMap(({ step, heldOutLoss }) =>
@@ -117,14 +117,14 @@ describe("a run of eight steps", () => {
     },
   );
 
-  test("cut after its last step has nothing left to do", async () => {
+  test("that is resumed after its last step makes no step", async () => {
     const again = await trainFrom(recipe, whole);
     expect(again.yielded).toEqual([]);
     expect(again.adapter).toEqual(whole.adapter);
   });
 });
 
-test("the seed acts through the order of rows and through dropout, and through nothing else", async () => {
+test("the seed acts through the order of rows and dropout alone", async () => {
   const losses = async (given: Partial<Recipe>) => {
     const recipe = { ...tinyRecipe, maxSteps: 2, evalSteps: 0, ...given };
     const data = madeUpDataset(13, 0);
@@ -138,19 +138,19 @@ test("the seed acts through the order of rows and through dropout, and through n
   expect(await losses({ ...neither, seed: 4 })).toEqual(await losses(neither));
 });
 
-describe("evaluation", () => {
+describe("evaluation in a run", () => {
   const evaluatedSteps = async (given: Partial<Recipe>, data = dataset) => {
     const recipe = { ...tinyRecipe, maxSteps: 2, ...given };
     const { state } = await trainFrom(recipe, freshStart(recipe, data), undefined, data);
     return state.log.filter(({ heldOutLoss }) => heldOutLoss !== undefined).map(({ step }) => step);
   };
 
-  test("every 0 steps is at the start and the end alone", async () => {
+  test("with evalSteps 0 is done at the start and the end only", async () => {
     expect(await evaluatedSteps({ evalSteps: 0 })).toEqual([0, 2]);
     expect(await evaluatedSteps({ evalSteps: 1 })).toEqual([0, 1, 2]);
   });
 
-  test("is never without held-out rows, and there is no best then", async () => {
+  test("is not done without held-out rows, and then no step is the best", async () => {
     const data = madeUpDataset(5, 0);
     expect(await evaluatedSteps({ evalSteps: 1 }, data)).toEqual([]);
     const recipe = { ...tinyRecipe, maxSteps: 1 };
@@ -160,7 +160,7 @@ describe("evaluation", () => {
   });
 });
 
-test("four rows at once and twice two rows are the same training", async () => {
+test("one micro-batch of four rows and two of two rows train the same", async () => {
   const shared: Recipe = { ...tinyRecipe, dropout: 0, shuffle: true };
   const once = { ...shared, batchSize: 4, gradientAccumulationSteps: 1 };
   const twice = { ...shared, batchSize: 2, gradientAccumulationSteps: 2 };
@@ -173,7 +173,7 @@ test("four rows at once and twice two rows are the same training", async () => {
   expect(actual.state.tokensSeen).toBe(expected.state.tokensSeen);
 });
 
-describe("a loss that is not finite", () => {
+describe("a step whose loss is not finite", () => {
   const noHeldOut = madeUpDataset(13, 0);
 
   test("ends the run with state and adapter as they were before the step", async () => {
@@ -200,7 +200,7 @@ describe("a loss that is not finite", () => {
     engine.dispose();
   });
 
-  test("also comes from an adapter near the end of f32", async () => {
+  test("follows from an adapter near the largest f32 too", async () => {
     const adapter = structuredClone(startingAdapter);
     adapter.tensors[0]!.values.fill(3e38);
     const start = { state: initialState(noHeldOut, tinyRecipe), adapter };
@@ -211,7 +211,7 @@ describe("a loss that is not finite", () => {
   });
 });
 
-test("an abort comes between steps and leaves everything as it was", async () => {
+test("an abort is thrown between steps and changes nothing", async () => {
   const recipe = tinyRecipe;
   const abort = new AbortController();
   const engine = await tinyEngine(recipe);

@@ -1,9 +1,8 @@
-// JSON as Python's json.dumps(indent=2, sort_keys=True) writes it, so that files equal those of
-// PEFT and Transformers byte for byte: sorted keys, ASCII only, and floats that stay floats (0.0,
-// 1e-05).
-import { invariant } from "../../util/assert.ts";
+// Writes JSON as Python's json.dumps(indent=2, sort_keys=True), so that files equal those of PEFT
+// and transformers byte for byte: sorted keys, ASCII only, floats that stay floats (0.0, 1e-05).
+import { invariant } from "../util/assert.ts";
 
-/** A number that Python holds as a float: 0 is written as 0.0. Any other whole number is an int. */
+/** A number that is a float in Python: 0 is written as 0.0. Other whole numbers are ints. */
 export class PythonFloat {
   readonly value: number;
 
