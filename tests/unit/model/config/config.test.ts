@@ -38,7 +38,7 @@ function refusal(text: string): UserError {
 const refusalOf = (given: object) => refusal(JSON.stringify({ ...fewest, ...given }));
 
 describe("a config", () => {
-  test("of transformers 5 has its theta in rope_parameters, and fewer key heads than heads", async () => {
+  test("of transformers 5 has rope_theta in rope_parameters and fewer key/value heads than heads", async () => {
     expect(parseModelConfig(await readConfig("tests/golden/gqa-untied"))).toEqual({
       architecture: "LlamaForCausalLM",
       vocabSize: 96,
@@ -71,7 +71,7 @@ describe("a config", () => {
     });
   });
 
-  test("of transformers 4 has its theta beside the rest, and its head size from the width", async () => {
+  test("of transformers 4 has a top-level rope_theta and the head size hidden_size / heads", async () => {
     expect(parseModelConfig(await readConfig("tests/golden/mha-tied"))).toMatchObject({
       numAttentionHeads: 3,
       numKeyValueHeads: 3,
@@ -82,7 +82,7 @@ describe("a config", () => {
     });
   });
 
-  test("of the demo is read", async () => {
+  test("of the demo model is read", async () => {
     expect(parseModelConfig(await readConfig("public/demo/model"))).toMatchObject({
       vocabSize: 1024,
       headDim: 32,
@@ -102,7 +102,7 @@ describe("a config", () => {
     });
   });
 
-  test("may spell its defaults out as null or as the default kind", () => {
+  test("may write its defaults as null or as the default kind", () => {
     const plain = parse({});
     expect(parse({ head_dim: null, num_key_value_heads: null, rope_theta: null })).toEqual(plain);
     expect(parse({ rope_scaling: null, attention_bias: false, mlp_bias: null })).toEqual(plain);
@@ -111,11 +111,11 @@ describe("a config", () => {
     expect(parse({ hidden_act: "silu" })).toEqual(plain);
   });
 
-  test("may name its architecture by the model's type alone", () => {
+  test("may name its architecture by model_type alone", () => {
     expect(parse({ architectures: undefined, model_type: "llama" })).toEqual(parse({}));
   });
 
-  test("may have heads of another size than the width says", () => {
+  test("may have a head_dim other than hidden_size / heads", () => {
     expect(parse({ head_dim: 128 }).headDim).toBe(128);
     expect(parse({ hidden_size: 65, head_dim: 16 }).hiddenSize).toBe(65);
   });
@@ -131,7 +131,7 @@ const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_f
 const longrope = { type: "longrope", short_factor: [1, 1, 1, 1, 1, 1, 1, 1], long_factor: [] };
 
 describe("a config of another architecture", () => {
-  test("of Gemma scales its embeddings in the precision of its checkpoint", () => {
+  test("of Gemma scales embeddings in the precision of the checkpoint", () => {
     const scale = (dtype: object) =>
       parse({ ...gemma3, hidden_size: 640, ...dtype }).embeddingScale;
     expect(scale({})).toBe(25.25);
@@ -140,7 +140,7 @@ describe("a config of another architecture", () => {
     expect(scale({ dtype: "float32" })).toBe(Math.fround(Math.sqrt(640)));
   });
 
-  test("of Gemma 3 may hold its two RoPEs as transformers 4 or 5 writes them", () => {
+  test("of Gemma 3 may have its two RoPEs in the form of transformers 4 or 5", () => {
     const older = {
       rope_theta: 5e5,
       rope_local_base_freq: 2e4,
@@ -158,7 +158,7 @@ describe("a config of another architecture", () => {
     expect(parse({ ...gemma3, ...newer })).toEqual(config);
   });
 
-  test("of Gemma 3 keeps its sliding layers, and their RoPE, in a window beyond its context", () => {
+  test("of Gemma 3 keeps sliding layers with their RoPE when the window exceeds the context", () => {
     const config = parse({ ...gemma3, sliding_window: 4096, max_position_embeddings: 2048 });
     expect(config.slidingWindow).toBe(4096);
     expect(config.layers.every(({ isSliding }) => isSliding)).toBe(true);
@@ -173,7 +173,7 @@ describe("a config of another architecture", () => {
     );
   });
 
-  test("with longrope is one for texts up to its original length", () => {
+  test("with longrope limits texts to the original length", () => {
     const config = parse({
       ...phi3,
       original_max_position_embeddings: 1024,
@@ -194,12 +194,12 @@ describe("a config of another architecture", () => {
     });
   });
 
-  test("may name its architecture by the model's type alone", () => {
+  test("may name its architecture by model_type alone", () => {
     expect(parse({ architectures: undefined, model_type: "gemma3_text" })).toEqual(parse(gemma3));
   });
 });
 
-describe("a model that the decoder is not", () => {
+describe("a model that the decoder does not implement", () => {
   test.each([
     [{ architectures: ["MixtralForCausalLM"] }, 'architecture "MixtralForCausalLM"'],
     [{ architectures: ["LlamaForSequenceClassification"] }, "LlamaForSequenceClassification"],
@@ -237,10 +237,10 @@ describe("a model that the decoder is not", () => {
   });
 });
 
-describe("the sizes alone", () => {
+describe("parseModelSizes", () => {
   const sizes = (given: object) => parseModelSizes(JSON.stringify({ ...fewest, ...given }));
 
-  test("are those of the whole config", () => {
+  test("gives the sizes of the whole config", () => {
     expect(sizes({ rope_theta: 5e5 })).toEqual(parse({ rope_theta: 5e5 }));
   });
 
@@ -264,7 +264,7 @@ describe("the sizes alone", () => {
   });
 });
 
-describe("a config that cannot be true", () => {
+describe("an invalid config", () => {
   const needed = [
     "vocab_size",
     "hidden_size",
@@ -274,7 +274,7 @@ describe("a config that cannot be true", () => {
   ];
   const optional = ["num_key_value_heads", "head_dim", "max_position_embeddings"];
 
-  test.each([...needed, ...optional])("is refused when %s is no count of this world", (key) => {
+  test.each([...needed, ...optional])("is refused when %s is not a plausible count", (key) => {
     for (const value of [0, -2, 1.5, 2 ** 31, 1e300, "64", true, [64]]) {
       const error = refusalOf({ [key]: value });
       expect(error).toMatchObject({ code: "bad-config", where: "config.json" });
@@ -406,7 +406,7 @@ describe("the tokens that end a text", () => {
     expect(() => parseStopTokens(text, null)).toThrow(refused("config.json"));
   });
 
-  test("are refused in a file that is no JSON, by its name", () => {
+  test("are refused with the file name when the file is not JSON", () => {
     expect(() => parseStopTokens("{}", "{")).toThrow(
       expect.objectContaining({ code: "bad-config", where: "generation_config.json" }),
     );

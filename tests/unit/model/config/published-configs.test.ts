@@ -49,11 +49,11 @@ const same = [
 /** Phi-3-mini-128k is read for short texts, which its window of 262,144 tokens never cuts. */
 const shortened = new Map([["Phi-3-mini-128k", 4096]]);
 
-describe.each(cases)("$name", ({ name, config: given, derived }) => {
+describe.each(cases)("the published config of $name", ({ name, config: given, derived }) => {
   const config = parseModelConfig(JSON.stringify(given));
   const isWindowNeeded = (derived.slidingWindow ?? Infinity) < config.maxPositionEmbeddings;
 
-  test("has the numbers that transformers takes", () => {
+  test("has the numbers of transformers", () => {
     for (const key of same) {
       expect(config[key], key).toBe(derived[key]);
     }
@@ -62,7 +62,7 @@ describe.each(cases)("$name", ({ name, config: given, derived }) => {
     expect(config.attentionScale).toBeCloseTo(derived.attentionScale, 14);
   });
 
-  test("has the layers that transformers makes", () => {
+  test("has the layers of transformers", () => {
     expect(config.slidingWindow).toBe(isWindowNeeded ? derived.slidingWindow : null);
     expect(config.layers).toEqual(
       derived.layerTypes.map((type, layer) => ({
@@ -72,7 +72,7 @@ describe.each(cases)("$name", ({ name, config: given, derived }) => {
     );
   });
 
-  test("turns by the frequencies that transformers computes", () => {
+  test("has the RoPE frequencies of transformers", () => {
     const [full, sliding = full] = derived.ropes;
     for (const [rope, expected] of [
       [config.rope, full],
@@ -86,7 +86,7 @@ describe.each(cases)("$name", ({ name, config: given, derived }) => {
     }
   });
 
-  test("has the tensors that transformers names", () => {
+  test("has the tensors of transformers", () => {
     const first = tensorsOf(config).filter(({ name }) => !/layers\.[1-9]/.test(name));
     const shapes = Object.fromEntries(first.map(({ name, shape }) => [name, shape]));
     expect(shapes).toEqual(derived.tensors);

@@ -14,7 +14,7 @@ describe.each([...goldenCases.map((name) => `tests/golden/${name}`), "public/dem
   (folder) => {
     const read = (name: string) => readFile(new URL(`${folder}/${name}`, repository));
 
-    test("has exactly the tensors that its config asks for", async () => {
+    test("has exactly the tensors of its config", async () => {
       const config = parseModelConfig((await read("config.json")).toString());
       const blob = new Blob([await read("model.safetensors")]);
       const { tensors } = await openSafetensors(blobSource(blob, "model.safetensors"));
@@ -45,7 +45,7 @@ test("the linear layers of a layer come in forward order with PEFT's names", asy
   });
 });
 
-test("fused layers are PEFT's targets under their own names, as wide as their parts", async () => {
+test("fused layers are PEFT targets under their fused names, as wide as their parts together", async () => {
   const text = await readFile(new URL("tests/golden/phi3/config.json", repository), "utf8");
   const config = parseModelConfig(text);
   expect(targetModulesOf(config)).toEqual(["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]);

@@ -30,7 +30,7 @@ async function expectRefusal(
 }
 
 describe("a model folder", () => {
-  test("tells its size and kind, and reads a weight when it is asked to", async () => {
+  test("has a size and a dtype, and reads a weight on request", async () => {
     const model = await openModel(tinyFolder());
     expect(model).toMatchObject({
       source: "files",
@@ -47,7 +47,7 @@ describe("a model folder", () => {
     }
   });
 
-  test("may hold its weights in numbered parts", async () => {
+  test("may have its weights in numbered parts", async () => {
     const whole = await openModel(tinyFolder());
     const parts = await openModel(
       tinyFolder({
@@ -64,7 +64,7 @@ describe("a model folder", () => {
     }
   });
 
-  test("is of the dtype that most of its values have", async () => {
+  test("has the dtype of most of its values", async () => {
     const mostly = all.map((tensor) => (tensor.name === finalNorm ? tensor : halved(tensor)));
     const model = await openModel(tinyFolder({ "model.safetensors": tensorFile(mostly) }));
     expect(model.dtype).toBe("F16");
@@ -72,7 +72,7 @@ describe("a model folder", () => {
     expect((await readValues(model.weights, finalNorm, never)).length).toBe(8);
   });
 
-  test("may have tensors and an adapter beside its own, which count for nothing", async () => {
+  test("may contain further tensors and an adapter, which are ignored", async () => {
     const head = { name: "lm_head.weight", dtype: "F32", shape: [1], data: new Float32Array(1) };
     const model = await openModel(
       tinyFolder({
@@ -83,7 +83,7 @@ describe("a model folder", () => {
     expect(model.parameters).toBe(parameters);
   });
 
-  test("ends texts at the tokens of generation_config.json and of its tokenizer", async () => {
+  test("has the stop tokens of generation_config.json and of its tokenizer", async () => {
     const generation = JSON.stringify({ eos_token_id: [7, 1, 9] });
     const model = await openModel(tinyFolder({ "generation_config.json": generation }));
     expect(model.stopTokens).toEqual([7, 1, 9]);
@@ -92,7 +92,7 @@ describe("a model folder", () => {
     expect(both.stopTokens).toEqual([7, 1]);
   });
 
-  test("takes its chat template from chat_template.jinja", async () => {
+  test("has the chat template of chat_template.jinja", async () => {
     const { tokenizer } = await openModel(tinyFolder({ "chat_template.jinja": "template" }));
     const request = { messages: [], addGenerationPrompt: false };
     expect(await tokenizer.renderChats([request])).toEqual(["template"]);
@@ -103,7 +103,7 @@ describe("the identity of a model", () => {
   const identityOf = async (changes: Parameters<typeof tinyFolder>[0]) =>
     (await openModel(tinyFolder(changes))).indexSha256;
 
-  test("stays with the same weights under other names of files and other options", async () => {
+  test("stays equal under other file names and other options", async () => {
     const same = await identityOf({
       "model.safetensors": null,
       "weights.safetensors": tensorFile(all.toReversed()),
@@ -144,7 +144,7 @@ describe("the identity of a model", () => {
     expect(new Set(identities).size).toBe(8);
   });
 
-  test("changes with what the tensors do not show: RoPE, epsilon, heads", async () => {
+  test("changes with config values that no tensor shows: RoPE, epsilon, heads", async () => {
     const identities = await Promise.all(
       [
         {},
@@ -175,14 +175,14 @@ describe("a folder is refused", () => {
     },
   );
 
-  test("without weights, also when there is only an adapter", async () => {
+  test("without weights, even if there is an adapter", async () => {
     const none = { "model.safetensors": null };
     await expectRefusal(none, { code: "missing-file" }, /No \.safetensors file/);
     const adapter = { ...none, "adapter_model.safetensors": tensorFile(all) };
     await expectRefusal(adapter, { code: "missing-file" }, /No \.safetensors file/);
   });
 
-  test("without some tensors, all of them named, or the first ten", async () => {
+  test("with missing tensors, naming all or the first ten", async () => {
     const left = all.filter(({ name }) => !name.includes("layers.1.mlp"));
     const some = { "model.safetensors": tensorFile(left) };
     await expectRefusal(
@@ -211,7 +211,7 @@ describe("a folder is refused", () => {
     await expectRefusal({ "model.safetensors": flat }, { code: "wrong-shape" }, /is \[32\] but/);
   });
 
-  test("when its weights are something else", async () => {
+  test("when its weights are not safetensors", async () => {
     const page = "<!doctype html><title>Sign in</title>";
     await expectRefusal(
       { "model.safetensors": page },

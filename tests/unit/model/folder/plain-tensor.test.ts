@@ -37,7 +37,7 @@ const patterns = (largest: number) => {
   return Uint16Array.from([...positive, ...positive.map((bits) => bits | 0x8000)]);
 };
 
-test("F16 passes as it is, every finite number of it, no bit changed", async () => {
+test("every finite F16 number passes without a changed bit", async () => {
   const bits = patterns(0x7c00);
   const rows = bits.length / 1024;
   const tensor = await open("F16", [rows, 1024], bits);
@@ -47,7 +47,7 @@ test("F16 passes as it is, every finite number of it, no bit changed", async () 
   expect(await tensor.values(1, 2, never)).toEqual(f16ToF32(bits.subarray(1024, 2048)));
 });
 
-test("BF16 becomes f16; what is lost are digits of numbers below 2^-17, and it is counted", async () => {
+test("BF16 becomes f16, and the error, in numbers below 2^-17 only, is measured", async () => {
   const bits = patterns(0x4780).filter(
     (pattern) => Math.abs(bf16ToF32(Uint16Array.of(pattern))[0]!) <= 65504,
   );
@@ -82,13 +82,13 @@ test("F32 stays f32, and vectors of every dtype are f32", async () => {
   }
 });
 
-test("rows of an odd width are f32, which has no pairs", async () => {
+test("rows of odd width are f32, which has no pairs", async () => {
   const odd = await open("F16", [3, 5], new Uint16Array(15).fill(0x3c00));
   expect(odd.kept).toEqual({ format: "f32", rows: 3, cols: 5 });
   expect((await kept(odd)).values).toEqual(new Float32Array(15).fill(1));
 });
 
-describe("refused, with file and tensor", () => {
+describe("a tensor is refused with file and name:", () => {
   const where = 'm.safetensors, tensor "w"';
 
   test.each(["F64", "I32", "U8", "BOOL", "I64"] as const)("numbers of %s", async (dtype) => {
@@ -100,7 +100,7 @@ describe("refused, with file and tensor", () => {
     });
   });
 
-  test("a BF16 beyond f16, with the way out", async () => {
+  test("a BF16 outside the range of f16, with the remedy", async () => {
     const bits = new Uint16Array(32);
     bits[13] = 0x4780; // 65536
     await expect(kept(await open("BF16", [4, 8], bits))).rejects.toMatchObject({
@@ -111,7 +111,7 @@ describe("refused, with file and tensor", () => {
     });
   });
 
-  test.each([0x7c00, 0xfc00, 0x7e01])("an F16 that is no number (%i)", async (pattern) => {
+  test.each([0x7c00, 0xfc00, 0x7e01])("an F16 that is not finite (%i)", async (pattern) => {
     const bits = new Uint16Array(32);
     bits[30] = pattern;
     await expect(kept(await open("F16", [4, 8], bits))).rejects.toMatchObject({
@@ -121,7 +121,7 @@ describe("refused, with file and tensor", () => {
     });
   });
 
-  test("an F32 that is no number", async () => {
+  test("an F32 that is not finite", async () => {
     const data = new Float32Array(32).fill(NaN, 9, 10);
     await expect(kept(await open("F32", [4, 8], data))).rejects.toMatchObject({
       code: "wrong-dtype",

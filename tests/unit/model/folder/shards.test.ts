@@ -47,12 +47,12 @@ describe("an index", () => {
     [two]: tensorFile([tensor("c", 3)]),
   };
 
-  test("says which file has which tensor", async () => {
+  test("maps tensors to files", async () => {
     const set = folder({ ...files, [indexName]: index({ a: one, b: one, c: two }) });
     expect(await valuesOf(set)).toEqual({ a: 1, b: 2, c: 3 });
   });
 
-  test("is the truth: files and tensors that it does not name are not there", async () => {
+  test("decides: files and tensors that it does not name are ignored", async () => {
     const set = folder({
       ...files,
       "consolidated.safetensors": tensorFile([tensor("a", 7), tensor("d", 7)]),
@@ -62,7 +62,7 @@ describe("an index", () => {
     expect(await valuesOf(set)).toEqual({ a: 1, c: 3 });
   });
 
-  test("may name files and tensors that are missing, if nobody needs them", async () => {
+  test("may name missing files and tensors that are not needed", async () => {
     const set = folder({
       [one]: files[one]!,
       [indexName]: index({ a: one, vision: one, c: two, "lm_head.weight": two }),
@@ -70,13 +70,13 @@ describe("an index", () => {
     expect(await valuesOf(set, (name) => name === "a")).toEqual({ a: 1 });
   });
 
-  test("may give any size, and more that is not asked for", async () => {
+  test("may contain a wrong size and unknown keys", async () => {
     const sizes = { total_size: 1.3476839e10, total_parameters: -1, ü: [null, true, "x"] };
     const set = folder({ ...files, [indexName]: index({ a: one }, sizes) });
     expect(await valuesOf(set)).toEqual({ a: 1 });
   });
 
-  test("of a model in one file, as mlx-lm writes it", async () => {
+  test("of a model in one file, as from mlx-lm, is read", async () => {
     const set = folder({
       "model.safetensors": tensorFile([tensor("a", 5)]),
       [indexName]: index({ a: "model.safetensors" }),
@@ -84,7 +84,7 @@ describe("an index", () => {
     expect(await valuesOf(set)).toEqual({ a: 5 });
   });
 
-  test("is a leftover beside a model in one file", async () => {
+  test("is ignored next to a model in one file", async () => {
     const set = folder({
       "model.safetensors": tensorFile([tensor("a", 5)]),
       "model.fp16.safetensors": tensorFile([tensor("a", 6)]),
@@ -93,7 +93,7 @@ describe("an index", () => {
     expect(await valuesOf(set)).toEqual({ a: 5 });
   });
 
-  test("is read with the headers alone", async () => {
+  test("needs only the headers of its files", async () => {
     const set = folder({ ...files, [indexName]: index({ a: one, b: one, c: two }) });
     let readBytes = 0;
     const counted = (source: ByteSource): ByteSource => ({
@@ -129,7 +129,7 @@ describe("an index is refused", () => {
     ["that is a list", "[]", /not a JSON object/],
     ["that is a web page", "<!doctype html>", /"<" where a value belongs/],
     [
-      "that goes on behind its end",
+      "that continues after its end",
       '{"weight_map":{"a":"b.safetensors"}} x',
       /where the end belongs/,
     ],
@@ -178,11 +178,11 @@ describe("an index is refused", () => {
   });
 });
 
-describe("files and index that disagree", () => {
+describe("files that contradict the index are refused when", () => {
   const refused = (files: Record<string, Blob | string>) =>
     expect(openShards(folder(files), all)).rejects;
 
-  test("a file is missing: all that are, by name", async () => {
+  test("files are missing, with all their names", async () => {
     const files = { [one]: tensorFile([tensor("a")]), [indexName]: index({ a: one, b: two }) };
     await refused(files).toMatchObject({
       code: "missing-file",
@@ -191,7 +191,7 @@ describe("files and index that disagree", () => {
     });
   });
 
-  test("a tensor is in no file that it names", async () => {
+  test("a tensor is in no file of the index", async () => {
     const files = { [one]: tensorFile([tensor("a")]), [indexName]: index({ a: one, b: one }) };
     await refused(files).toMatchObject({
       code: "missing-tensor",
@@ -229,7 +229,7 @@ describe("files and index that disagree", () => {
     expect(await valuesOf(folder(files), (name) => name !== "b")).toEqual({ a: 1, c: 1 });
   });
 
-  test("a file that it names is something else, or cut off", async () => {
+  test("a file of the index is not safetensors, or truncated", async () => {
     const whole = new Uint8Array(await tensorFile([tensor("a")]).arrayBuffer());
     const cases = [
       ["not-safetensors", "version https://git-lfs.github.com/spec/v1\n"],
@@ -242,7 +242,7 @@ describe("files and index that disagree", () => {
   });
 });
 
-test("a look-up that is no longer wanted ends with its signal", async () => {
+test("an aborted look-up ends with its signal", async () => {
   const abort = new AbortController();
   abort.abort();
   const set = folder({ [one]: tensorFile([tensor("a")]) });

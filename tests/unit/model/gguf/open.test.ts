@@ -160,12 +160,12 @@ describe("a file of kind", () => {
     expect(found.sort()).toEqual(expected.sort());
   });
 
-  test("smollm3 goes without RoPE in every fourth layer", async () => {
+  test("smollm3 has no RoPE in every fourth layer", async () => {
     const { parsed } = await configOf("smollm3");
     expect(parsed.layers.map(({ hasRope }) => hasRope)).toEqual([true, true, true, false]);
   });
 
-  test("gemma2 slides in every other layer, gemma3 in five of six", async () => {
+  test("gemma2 has sliding attention in every other layer, gemma3 in five of six", async () => {
     const sliding = async (kind: string, layers: number) => {
       const blocks = Object.entries(tensorsOfKind(kind)).filter(([name]) =>
         name.startsWith("blk.0."),
@@ -186,7 +186,7 @@ describe("a file of kind", () => {
     expect(await sliding("gemma3", 12)).toBe("111110111110");
   });
 
-  test("gemma3 turns its sliding layers by a frequency of their own", async () => {
+  test("gemma3 has a separate RoPE in its sliding layers", async () => {
     const { parsed } = await configOf("gemma3", {
       metadata: {
         "gemma3.attention.sliding_window": number("u32", 512),
@@ -199,14 +199,14 @@ describe("a file of kind", () => {
     expect(parsed.slidingRope).toEqual({ theta: 10_000, scaling: null });
   });
 
-  test("llama with a window is Mistral", async () => {
+  test("llama with a sliding window is Mistral", async () => {
     const { parsed } = await configOf("llama", {
       metadata: { "llama.attention.sliding_window": number("u32", 512) },
     });
     expect(parsed).toMatchObject({ architecture: "MistralForCausalLM", slidingWindow: 512 });
   });
 
-  test("llama with a head of its own is not tied", async () => {
+  test("llama with an output tensor has an untied head", async () => {
     const { parsed, tensors } = await configOf("llama", {
       tensors: { "output.weight": [hidden, vocab] },
     });
@@ -214,7 +214,7 @@ describe("a file of kind", () => {
     expect(tensors.get("lm_head.weight")?.shape).toEqual([vocab, hidden]);
   });
 
-  test("gemma2 has 1 less in its norms than the file", async () => {
+  test("gemma2 has norms that are 1 lower than in the file", async () => {
     const ones = f32Tensor("", [hidden], new Float32Array(hidden).fill(1.25));
     const { tensors } = await configOf("gemma2", { tensors: { "output_norm.weight": ones } });
     const values = await tensors.get("model.norm.weight")!.values(0, 1, signal);
@@ -274,7 +274,7 @@ describe("RoPE's divisors", () => {
   });
 });
 
-test("the golden file is read as transformers reads it, to the bit", async () => {
+test("the golden file has the same values as in transformers, to the bit", async () => {
   const folder = new URL("../../../golden/gguf/", import.meta.url);
   const golden = JSON.parse(await readFile(new URL("tiny.json", folder), "utf8")) as {
     tensors: Record<string, { shape: number[]; sha256: string }>;
@@ -292,7 +292,7 @@ test("the golden file is read as transformers reads it, to the bit", async () =>
   expect(found).toEqual(golden.tensors);
 });
 
-describe("in words is refused", () => {
+describe("a GGUF file is refused with a reason:", () => {
   const u32 = (value: number) => number("u32", value);
   test.each<[string, string, Changes, ErrorCode, string]>([
     [
@@ -366,14 +366,14 @@ describe("in words is refused", () => {
       "Keys have 32 dimensions and values 16",
     ],
     [
-      "heads that turn in part",
+      "heads that RoPE rotates in part",
       "qwen2",
       { metadata: { "qwen2.rope.dimension_count": u32(16) } },
       "bad-config",
       "RoPE rotates only 16 of 32 dimensions",
     ],
     [
-      "heads of no whole width",
+      "heads of a fractional size",
       "llama",
       {
         metadata: {
@@ -432,7 +432,7 @@ describe("in words is refused", () => {
       "The type IQ4_XS is not supported",
     ],
     [
-      "rows that are no whole heads",
+      "rows that are not a multiple of the head size",
       "llama",
       { tensors: { "blk.0.attn_q.weight": [64, 100] } },
       "wrong-shape",

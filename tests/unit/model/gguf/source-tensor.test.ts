@@ -92,7 +92,7 @@ describe.each(Object.keys(kept))("%s", (name) => {
   const { data, values } = goldenRows(name);
   const written: WrittenTensor = { name: "w", ne: [32, 16], type: typeIds[name]!, data };
 
-  test("is packed to the very values of gguf-py", async () => {
+  test("is packed to exactly the values of gguf-py", async () => {
     const tensor = await sourceTensor(written);
     expect(tensor).toMatchObject({
       shape: [16, 32],
@@ -105,7 +105,7 @@ describe.each(Object.keys(kept))("%s", (name) => {
     expect([...(await tensor.values(0, 16, signal))]).toEqual([...values]);
   });
 
-  test("comes with the rows of heads in the model's order, packed and not", async () => {
+  test("has the rows of heads in the model's order, packed and as numbers", async () => {
     const tensor = await sourceTensor(written, halvesOfHeads(8));
     // Two heads of 8 rows: the file has their halves in turns.
     const order = [0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15];
@@ -168,7 +168,7 @@ test.each([
   ["Q4_K", 144, 8],
   ["Q5_K", 176, 16],
   ["Q6_K", 210, 0],
-])("%s is quantised anew to q8, which loses little", async (name, blockBytes, middle) => {
+])("%s is requantised to q8 with a small error", async (name, blockBytes, middle) => {
   const bytes = Buffer.from(types[name]!.blocks, "base64");
   const data = weightLike(bytes, blockBytes, middle);
   const tensor = await sourceTensor({ name: "w", ne: [256, 16], type: typeIds[name]!, data });
@@ -202,7 +202,7 @@ test("F32 matrices are kept as f32, F16 and BF16 as f16, vectors as f32", async 
   expect(await shapeOf(8, [32], 34)).toEqual(["f32", true, false]);
 });
 
-test("F16 is packed as it is, and refused where it is not finite", async () => {
+test("F16 is copied unchanged, and refused where it is not finite", async () => {
   const halves = Uint16Array.from({ length: 16 }, (_, i) => 0x3c00 + i);
   const written: WrittenTensor = { name: "w", ne: [4, 4], type: 1, data: bytesOf(halves) };
   const tensor = await sourceTensor(written);
@@ -212,7 +212,7 @@ test("F16 is packed as it is, and refused where it is not finite", async () => {
   await expect(packedValues(broken)).rejects.toThrow("A value in row 2 is not a finite number");
 });
 
-test("biases are put in the order of their rows, and a shift is taken off again", async () => {
+test("biases are reordered like their rows, and the shift of norms is subtracted", async () => {
   const data = bytesOf(Float32Array.from({ length: 8 }, (_, i) => i + 1.5));
   const bias = await sourceTensor({ name: "w", ne: [8], type: 0, data }, halvesOfHeads(4));
   expect([...(await bias.values(0, 1, signal))]).toEqual([1.5, 3.5, 2.5, 4.5, 5.5, 7.5, 6.5, 8.5]);
@@ -220,7 +220,7 @@ test("biases are put in the order of their rows, and a shift is taken off again"
   expect([...(await norm.values(0, 1, signal))]).toEqual([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5]);
 });
 
-test("rows are read by themselves, or with the head they lie in", async () => {
+test("without an order only the wanted rows are read, with one the whole head", async () => {
   const rows = 1024;
   const ranges: number[] = [];
   const watch = (begin: number, end: number) => ranges.push(end - begin);
@@ -242,14 +242,14 @@ test("rows are read by themselves, or with the head they lie in", async () => {
   }
 });
 
-test("a type that is not decoded is refused by name", async () => {
+test("a type that is not supported is refused by name", async () => {
   const data = new Uint8Array(136);
   await expect(sourceTensor({ name: "w", ne: [256], type: 23, data })).rejects.toThrow(
     'model.gguf, tensor "w": The type IQ4_XS is not supported. Supported: F32, F16, BF16, Q4_0',
   );
 });
 
-test("an aborted signal ends the reading", async () => {
+test("an aborted signal ends the read", async () => {
   const { data } = goldenRows("Q8_0");
   const tensor = await sourceTensor({ name: "w", ne: [32, 16], type: 8, data });
   await expect(tensor.values(0, 1, AbortSignal.abort())).rejects.toThrow("aborted");

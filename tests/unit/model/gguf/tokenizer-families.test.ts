@@ -41,7 +41,7 @@ async function differences(family: string, json: Record<string, unknown>): Promi
   return texts.filter((text, i) => String(pipeline.encode(text, false)) !== String(ids[i]));
 }
 
-describe("from GGUF, every text has the ids of the model's own tokenizer in", () => {
+describe("a tokenizer converted from GGUF gives the ids of the model's tokenizer.json:", () => {
   test.each([
     ["llama3", "llama", "llama-bpe"],
     ["qwen3", "qwen3", "qwen2"],
@@ -51,7 +51,7 @@ describe("from GGUF, every text has the ids of the model's own tokenizer in", ()
     expect(await differences(family, json)).toEqual([]);
   });
 
-  test("llama2, with the very merges of its tokenizer.json", async () => {
+  test("llama2, with exactly the merges of its tokenizer.json", async () => {
     const published = await publishedTokenizer("llama2");
     const json = reread("llama", sentencePieceEntries(published));
     expect(json["model"]).toMatchObject({ merges: mergePairs(published) });

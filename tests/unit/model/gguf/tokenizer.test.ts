@@ -52,8 +52,8 @@ function encode(entries: Changes, changes: Changes, text: string): number[] {
   return readPipeline(new Field(read(entries, changes).json, "model.gguf"), 100).encode(text, true);
 }
 
-describe("sentencepiece's own ids", () => {
-  test("are those of every text, in a vocabulary it has trained and gguf-py has written", async () => {
+describe("a vocabulary that sentencepiece trained and gguf-py wrote", () => {
+  test("gives sentencepiece's ids for every text", async () => {
     const folder = new URL("../../../golden/gguf/", import.meta.url);
     const { texts } = JSON.parse(await readFile(new URL("tiny.json", folder), "utf8")) as {
       texts: { text: string; ids: number[] }[];
@@ -72,11 +72,11 @@ describe("sentencepiece's own ids", () => {
 });
 
 describe("a byte-level vocabulary", () => {
-  test("is split into words, merged, and its own tokens found whole", () => {
+  test("splits into words, merges, and matches added tokens whole", () => {
     expect(encode(bytes, {}, "ab a<|end|>b<note>")).toEqual([95, 94, 64, 96, 65, 97]);
   });
 
-  test("begins and ends texts where the file says so", () => {
+  test("adds begin and end tokens where the file says so", () => {
     const both = { add_bos_token: true, add_eos_token: true, bos_token_id: 0 };
     expect(encode(bytes, both, "a")).toEqual([0, 64, 96]);
     expect(encode(bytes, { pre: "llama-bpe" }, "a")).toEqual([96, 64]);
@@ -84,7 +84,7 @@ describe("a byte-level vocabulary", () => {
     expect(encode(bytes, { pre: "llama-bpe", bos_token_id: undefined }, "a")).toEqual([64]);
   });
 
-  test("keeps digits apart where the file names such a tokenizer", () => {
+  test("separates digits where the pre-tokenizer of the file does", () => {
     const tokens = [...(bytes["tokens"] as string[]), "11"];
     const types = Int32Array.from(tokens, () => 1);
     const pair = { tokens, token_type: types, merges: ["a b", "1 1"] };
@@ -94,25 +94,25 @@ describe("a byte-level vocabulary", () => {
 });
 
 describe("a SentencePiece vocabulary", () => {
-  test("has a space in front of texts unless the file says no", () => {
+  test("prepends a space to texts unless the file says no", () => {
     expect(encode(pieces, {}, "ab")).toEqual([1, 7]);
     expect(encode(pieces, { add_space_prefix: false }, "ab")).toEqual([1, 6]);
     expect(encode(pieces, { add_bos_token: false }, "ab")).toEqual([7]);
   });
 
-  test("merges a token of spaces instead of looking for it", () => {
+  test("merges to a token of spaces instead of matching it as added", () => {
     const { json } = read(pieces);
     expect(json["model"]).toMatchObject({ vocab: { "\u2581\u2581\u2581": 8 } });
     expect(JSON.stringify(json["added_tokens"])).not.toContain('"   "');
   });
 
-  test("takes Llama 2's ids for what the file leaves out", () => {
+  test("uses Llama 2's special ids where the file omits them", () => {
     const { config, stopTokens } = read(pieces);
     expect(config).toMatchObject({ bos_token: "<s>", eos_token: "</s>", unk_token: "<unk>" });
     expect(stopTokens).toEqual([2]);
   });
 
-  test("drops white space behind the tokens of Phi-3", () => {
+  test("drops white space after the tokens of Phi-3", () => {
     const rstrip = ({ json }: ReturnType<typeof read>) =>
       (json["added_tokens"] as { content: string; rstrip: boolean }[])
         .filter((token) => token.rstrip)
@@ -122,14 +122,14 @@ describe("a SentencePiece vocabulary", () => {
   });
 });
 
-test("generation ends at the end of text, of turn, and at tokens that are known to end one", () => {
+test("generation ends at the end-of-text and end-of-turn tokens, named by key or known by text", () => {
   expect(read(bytes).stopTokens).toEqual([96]);
   expect(read(bytes, { eos_token_id: 0, eot_token_id: 1, eom_token_id: 2 }).stopTokens).toEqual([
     0, 1, 2, 96,
   ]);
 });
 
-test("one chat template is text, several are a list with names", () => {
+test("one chat template is a string, several are a list with names", () => {
   const main = { "tokenizer.chat_template": "main" };
   expect(read(bytes).config).not.toHaveProperty("chat_template");
   expect(read(bytes, main).config["chat_template"]).toBe("main");
@@ -140,7 +140,7 @@ test("one chat template is text, several are a list with names", () => {
   ]);
 });
 
-test('a token called "__proto__" is a token like any other', () => {
+test('a token called "__proto__" is an ordinary token', () => {
   const tokens = ["<unk>", "<s>", "</s>", "__proto__"];
   const { json } = read(pieces, {
     tokens,
@@ -152,7 +152,7 @@ test('a token called "__proto__" is a token like any other', () => {
   expect(Object.getPrototypeOf(vocab)).toBe(Object.prototype);
 });
 
-describe("in words is refused", () => {
+describe("a broken vocabulary is refused with the key", () => {
   test.each<[string, Changes, Changes, string]>([
     [
       "a missing kind of tokenizer",

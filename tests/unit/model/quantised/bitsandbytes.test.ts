@@ -16,7 +16,7 @@ const open = async (name: string, shape: readonly number[]) => {
   };
 };
 
-describe("double-quantised blocks of 64 are held exactly", () => {
+describe("double-quantised blocks of 64 are kept exactly", () => {
   test.each([
     ["nf4_double", [40, 512], "nf4"],
     ["nf4_double_bf16", [8, 192], "nf4"],
@@ -50,7 +50,7 @@ describe("anything else is read as numbers and kept as f16", () => {
   });
 });
 
-describe("refused, with file and tensor", () => {
+describe("a weight is refused with file and tensor:", () => {
   const state = (changes: object = {}) =>
     new TextEncoder().encode(
       JSON.stringify({
@@ -82,7 +82,7 @@ describe("refused, with file and tensor", () => {
   const where = (name: string) => `m.safetensors, tensor "x.${name}"`;
   const saying = (message: RegExp) => expect.stringMatching(message) as string;
 
-  test("nothing, as it stands: all codes 0 of a map of zeros are the offset times 0", async () => {
+  test("none without a change (all codes 0 of a map of zeros)", async () => {
     expect(await packedValues(await openWith({}))).toEqual(new Float32Array(256));
   });
 
@@ -161,7 +161,7 @@ describe("refused, with file and tensor", () => {
     });
   });
 
-  test("a table that holds no number, when the weight is read", async () => {
+  test("a table with a value that is not finite, when the weight is read", async () => {
     const data = new Float32Array(16).fill(NaN, 5, 6);
     const tensor = await openWith({ "weight.quant_map": { dtype: "F32", shape: [16], data } });
     await expect(packedValues(tensor)).rejects.toMatchObject({

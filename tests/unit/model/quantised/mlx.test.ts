@@ -49,7 +49,7 @@ describe.each(cases)(
       return { tensor, numbers, values: await floatsOf(part("values")) };
     };
 
-    test("are held exactly: packed or read as numbers, each is scale * code + bias", async () => {
+    test("are kept exactly: packed or read as numbers, each is scale * code + bias", async () => {
       const { tensor, values } = await open();
       expect(tensor.kept).toEqual({
         ...{ format: bits <= 4 ? "q4" : "q8", rows: 3, cols: 256, groupSize },
@@ -63,7 +63,7 @@ describe.each(cases)(
       expect(new Set(values).size).toBeGreaterThan(Math.min(2 ** bits, 128));
     });
 
-    test("give what mx.dequantize gives, once product and sum are rounded to the scales' type", async () => {
+    test("equal mx.dequantize after rounding product and sum to the type of the scales", async () => {
       const { tensor, numbers } = await open();
       const { weight } = await packedBytes(tensor);
       const keptBits = bits <= 4 ? 4 : 8;
@@ -84,7 +84,7 @@ describe.each(cases)(
   },
 );
 
-describe("refused, with file and tensor", () => {
+describe("a weight is refused with file and tensor:", () => {
   const tensor = (
     name: string,
     dtype: TensorData["dtype"],
@@ -114,7 +114,7 @@ describe("refused, with file and tensor", () => {
   };
   const where = 'm.safetensors, tensor "x.weight"';
 
-  test("nothing, as it stands", async () => {
+  test("none without a change", async () => {
     expect((await open({})).shape).toEqual([2, 64]);
   });
 
@@ -174,14 +174,14 @@ describe("refused, with file and tensor", () => {
     });
   });
 
-  test("a config.json with other bits than the codes have", async () => {
+  test("a config.json with another number of bits than the codes", async () => {
     await expect(open({}, { bits: 8, groupSize: 32 })).rejects.toMatchObject({
       code: "wrong-shape",
       where,
     });
   });
 
-  test("a scale that is no number, when it is read", async () => {
+  test("a scale that is not finite, when it is read", async () => {
     const scales = halves(4);
     scales[3] = 0x7e00;
     const broken = await open({ scales: tensor("x.scales", "F16", [2, 2], scales) });

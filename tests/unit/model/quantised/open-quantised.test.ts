@@ -112,7 +112,7 @@ describe("a folder that MLX quantised", () => {
     { quantization, quantization_config: quantization },
   );
 
-  test("is held as it is, embedding and single layers by rules of their own", async () => {
+  test("is kept exactly, with separate rules for the embedding and single layers", async () => {
     const model = await expectValues(folder.set, folder.values);
     expect(model.dtype).toBe("affine 4-bit / 64");
     expect(model.sizeBytes).toBe(folder.stored.reduce((sum, { data }) => sum + data.byteLength, 0));
@@ -124,7 +124,7 @@ describe("a folder that MLX quantised", () => {
     expect(choicesFor(model.tensors)).toEqual([{ format: "stored" }]);
   });
 
-  test("has a head of its own, quantised, only where it is not tied", async () => {
+  test("has a quantised head only where it is not tied", async () => {
     const head = asMlx({ ...linears[0]!, name: "lm_head.weight" }, 4, 64);
     const tied = await openModel(
       tinyFolder({
@@ -169,7 +169,7 @@ describe("a folder that MLX quantised", () => {
     });
   });
 
-  test("is refused when the groups make other columns than config.json has", async () => {
+  test("is refused when its groups give other columns than config.json", async () => {
     const other = JSON.stringify({ ...wide, quantization: { group_size: 128, bits: 4 } });
     const set = tinyFolder({
       "config.json": other,
@@ -186,7 +186,7 @@ describe("a folder that bitsandbytes quantised", () => {
     quantization_config: { ...quantization_config, llm_int8_skip_modules: ["v_proj"] },
   });
 
-  test("is held as it is, and layers that were skipped are what they were", async () => {
+  test("is kept exactly, and skipped layers stay plain", async () => {
     const model = await expectValues(folder.set, folder.values);
     expect(model.tensors.get("model.layers.0.mlp.up_proj.weight")?.dtype).toBe("nf4");
     expect(model.weights.shapes.get("model.layers.0.mlp.up_proj.weight")?.format).toBe("nf4");
@@ -208,7 +208,7 @@ describe("a folder that bitsandbytes quantised", () => {
   });
 });
 
-test("a model in parts is read by its index, over ranges, headers alone", async () => {
+test("opening a sharded model reads its index and headers only", async () => {
   const half = Math.floor(plain.length / 2);
   const [first, second] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
   const weightMap = Object.fromEntries(
@@ -246,7 +246,7 @@ describe("GGUF files", () => {
     files: new Map(sources.map((source) => [source.name, source])),
   });
 
-  test("several in one folder are refused, by name", async () => {
+  test("in one folder are refused by name when there are several", async () => {
     await expect(openModel(setOf(file("a.gguf"), file("b.gguf")))).rejects.toMatchObject({
       code: "missing-file",
       message: expect.stringContaining("2 GGUF files") as string,
@@ -254,7 +254,7 @@ describe("GGUF files", () => {
     });
   });
 
-  test("one is read as GGUF, unless there are other weights", async () => {
+  test("are read unless the folder has other weights", async () => {
     await expect(openModel(setOf(file("a.gguf", "x".repeat(64))))).rejects.toMatchObject({
       code: "not-gguf",
       where: "a.gguf",

@@ -13,20 +13,20 @@ const mlx = (quantization: object) => {
   return parsed as Extract<typeof parsed, { kind: "mlx" }>;
 };
 
-test("nothing said, or null, is nothing quantised", () => {
+test("a config without quantisation, or with null, is not quantised", () => {
   expect(parse({})).toEqual({ kind: "none" });
   expect(parse({ quantization: null, quantization_config: null })).toEqual({ kind: "none" });
 });
 
-describe("MLX", () => {
-  test("says bits and group size for all modules, twice", () => {
+describe("the scheme of MLX", () => {
+  test("has bits and group size for all modules, under both keys", () => {
     const scheme = { group_size: 64, bits: 4 };
     const parsed = parse({ quantization: scheme, quantization_config: scheme });
     expect(parsed).toMatchObject({ kind: "mlx", affine: { bits: 4, groupSize: 64 } });
     expect(parse({ quantization_config: scheme })).toEqual(parsed);
   });
 
-  test("says it of single modules, in part or not at all", () => {
+  test("may differ for single modules, in part or in whole", () => {
     const parsed = mlx({
       ...{ group_size: 64, bits: 4, mode: "affine" },
       "model.embed_tokens": { group_size: 32, bits: 6 },
@@ -42,7 +42,7 @@ describe("MLX", () => {
   });
 });
 
-test("transformers says bitsandbytes 4-bit", () => {
+test("quantization_config of transformers names bitsandbytes 4-bit", () => {
   const parsed = parse({
     quantization_config: {
       ...{ quant_method: "bitsandbytes", load_in_4bit: true, load_in_8bit: false },
@@ -53,7 +53,7 @@ test("transformers says bitsandbytes 4-bit", () => {
   expect(parsed).toEqual({ kind: "bitsandbytes" });
 });
 
-describe("refused, naming the key", () => {
+describe("a scheme is refused with the key:", () => {
   test.each([
     [{ quantization: 4 }, "bad-config", /quantization is 4, but must be an object/],
     [{ quantization: [] }, "bad-config", /quantization is \[\]/],

@@ -47,7 +47,7 @@ async function tokenizerJson(name: string, source: string): Promise<unknown> {
   return { ...(json as object), ...variant?.changes };
 }
 
-test("there are at least 200 different texts", () => {
+test("the goldens have at least 200 different texts", () => {
   expect(new Set(strings).size).toBeGreaterThanOrEqual(200);
 });
 
@@ -67,21 +67,21 @@ describe.each(families)("the tokenizer %s", async (name) => {
     expect(wrong).toEqual([]);
   });
 
-  test("puts around a text what Python puts around it", () => {
+  test("adds the special tokens that Python adds", () => {
     for (const [index, text] of strings.entries()) {
       const ids = golden.ids[index]!;
       expect(tokenizer.encode(text, true)).toEqual([...golden.before, ...ids, ...golden.after]);
     }
   });
 
-  test("gives texts back as Python does", () => {
+  test("decodes texts as Python does", () => {
     for (const [index, text] of strings.entries()) {
       const back = tokenizer.decode(golden.ids[index]!, false);
       expect({ text, back }).toEqual({ text, back: golden.decoded[index] ?? text });
     }
   });
 
-  test("decodes lists of ids that no text gives, with and without special tokens", () => {
+  test("decodes arbitrary ids as Python does, with and without special tokens", () => {
     for (const { ids, text, plain } of golden.lists) {
       expect({ ids, text: tokenizer.decode(ids, false) }).toEqual({ ids, text });
       expect({ ids, text: tokenizer.decode(ids, true) }).toEqual({ ids, text: plain });
@@ -94,7 +94,7 @@ describe.each(families)("the tokenizer %s", async (name) => {
     );
   });
 
-  test("was asked about the same texts", async () => {
+  test("has goldens of the same texts", async () => {
     const text = await readFile(new URL("strings.json", folder), "utf8");
     expect(createHash("sha256").update(text).digest("hex")).toBe(golden.stringsSha256);
   });

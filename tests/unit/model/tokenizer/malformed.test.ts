@@ -186,7 +186,7 @@ describe("a tokenizer.json is refused for", () => {
     );
   });
 
-  test("a list that contains itself, as parsed values can", () => {
+  test("a list that contains itself", () => {
     const normalizer: Json = { type: "Sequence" };
     normalizer["normalizers"] = [normalizer];
     const parts = { tokenizer: { ...good, normalizer }, file: "model.gguf" };
@@ -195,7 +195,7 @@ describe("a tokenizer.json is refused for", () => {
     );
   });
 
-  test("a vocabulary larger than the embedding, by both numbers", () => {
+  test("a vocabulary larger than the embedding, with both numbers", () => {
     expect(() => parse(text, 300)).toThrow(
       expect.objectContaining({
         code: "vocabulary-mismatch",
@@ -215,14 +215,14 @@ describe("a tokenizer.json is refused for", () => {
 });
 
 describe("a text is refused when", () => {
-  test("normalizers blow it up", () => {
+  test("normalizers expand it beyond the limit", () => {
     const double = { type: "Replace", pattern: { String: "a" }, content: "aa" };
     const normalizer = { type: "Sequence", normalizers: Array.from({ length: 60 }, () => double) };
     const tokenizer = parse(withPart({ normalizer }));
     expect(() => tokenizer.encode("a")).toThrow(/Its normalizer makes \d+ characters of 1/);
   });
 
-  test("a Unigram model has no token for it, and none for the unknown", () => {
+  test("a Unigram model has neither a token for it nor an unknown token", () => {
     const model = { ...tinyUnigram, unk_id: null };
     const [tokens, added_tokens] = [[["</s>", -3], ...model.vocab], []];
     const json = {
@@ -235,8 +235,8 @@ describe("a text is refused when", () => {
   });
 });
 
-describe("keys of every object's prototype", () => {
-  test("are tokens like any other and change no object", () => {
+describe("keys of JavaScript's prototypes", () => {
+  test("are ordinary tokens and modify no object", () => {
     const evil = text
       .replace('"vocab":{', '"vocab":{"__proto__":320,"constructor":321,"toString":322,')
       .replace('"version"', '"__proto__":{"polluted":true},"version"');
@@ -246,7 +246,7 @@ describe("keys of every object's prototype", () => {
     expect(tokenizer.decode(tokenizer.encode("__proto__ toString"))).toBe("__proto__ toString");
   });
 
-  test("are no special tokens", () => {
+  test("are not special tokens", () => {
     const files = { "special_tokens_map.json": '{"__proto__": {"bos_token": "x"}}' };
     const texts = new Map(Object.entries({ "tokenizer.json": text, ...files }));
     const parts = readTokenizerFiles(texts, [1]);

@@ -6,7 +6,7 @@ import { compilePattern } from "../../../../src/model/tokenizer/pattern.ts";
 
 const matches = (pattern: string, text: string) => text.match(compilePattern(pattern));
 
-describe("a pattern matches as Oniguruma's", () => {
+describe("a translated pattern matches as in Oniguruma:", () => {
   test.each([
     ["white space is Unicode's", String.raw`\s+`, "a\u0085\ufeff\u00a0b", ["\u0085", "\u00a0"]],
     ["so are digits", String.raw`\d+`, "1\u0662\u00b2", ["1\u0662"]],
@@ -52,7 +52,7 @@ describe("a pattern matches as Oniguruma's", () => {
   });
 });
 
-describe("a pattern is refused that", () => {
+describe("a pattern is refused when it", () => {
   test.each([
     ["is not closed", "(a", /a group is not closed/],
     ["closes nothing", "a)", /\) at 1 closes nothing/],

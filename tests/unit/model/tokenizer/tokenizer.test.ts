@@ -35,21 +35,21 @@ function parse(given: Given, size = vocabSize): ModelTokenizer {
 const request = { messages: chat, addGenerationPrompt: true };
 
 describe("a tokenizer", () => {
-  test("knows its end token, and adds its own special tokens to a text", () => {
+  test("knows its end token and adds its special tokens to a text", () => {
     const tokenizer = parse({});
     expect(tokenizer).toMatchObject({ eosText: "</s>", eosId: 1, hasChatTemplate: true });
     expect(tokenizer.encode("")).toEqual([0]);
     expect(tokenizer.encode("</s>")).toEqual([0, 1]);
   });
 
-  test("gives a text back without special tokens, and a single token with them", () => {
+  test("decodes a text without special tokens, and a single token with them", () => {
     const tokenizer = parse({});
     const text = "Größe: 12345 日本語 👩‍🚀\n  two  spaces";
     expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
     expect(tokenizer.decodeToken(1)).toBe("</s>");
   });
 
-  test("takes an end token written as an object", () => {
+  test("accepts an end token written as an object", () => {
     const config = { eos_token: { __type: "AddedToken", content: "</s>", special: true } };
     expect(parse({ config })).toMatchObject({ eosText: "</s>", eosId: 1 });
   });
@@ -67,13 +67,13 @@ describe("the chat template", () => {
   const rendered = async (given: Given) => (await parse(given).renderChats([request]))[0];
   const named = (name: string) => ({ name, template: name });
 
-  test("is chat_template.jinja before the one of the config", async () => {
+  test("is chat_template.jinja rather than the one of the config", async () => {
     const files = { "chat_template.jinja": "{{ messages[0].content }}!" };
     expect(await rendered({ files })).toBe("Hi!");
     expect(await rendered({})).toBe("<s>[INST] Hi [/INST]");
   });
 
-  test("is found in chat_template.json, as processors keep it", async () => {
+  test("is found in chat_template.json, the file of processors", async () => {
     const files = { "chat_template.json": JSON.stringify({ chat_template: "of the processor" }) };
     expect(await rendered({ config: { chat_template: null }, files })).toBe("of the processor");
     const list = { chat_template: [named("tool_use"), named("default")] };
@@ -82,7 +82,7 @@ describe("the chat template", () => {
     );
   });
 
-  test("is the one called default, in a list or among files, whatever else there is", async () => {
+  test("is the one called default, in a list or among files", async () => {
     const chat_template = [named("tool_use"), named("default")];
     expect(await rendered({ config: { chat_template } })).toBe("default");
     const files = { "additional_chat_templates/tool_use.jinja": "x", "rag.jinja": "y" };
@@ -104,7 +104,7 @@ describe("the chat template", () => {
     },
   );
 
-  test("may be broken as long as there is no chat", async () => {
+  test("may be broken as long as no chat is rendered", async () => {
     const tokenizer = parse({ files: { "chat_template.jinja": "{% for" } });
     expect(tokenizer.encode("Hi").length).toBeGreaterThan(1);
     await expect(tokenizer.renderChats([request])).rejects.toThrow(/could not be parsed/);
@@ -114,14 +114,14 @@ describe("the chat template", () => {
 describe("the end token", () => {
   const nameless = { eos_token: null };
 
-  test("is that of special_tokens_map.json where tokenizer_config.json names none, or is not there", () => {
+  test("comes from special_tokens_map.json where tokenizer_config.json is missing or names none", () => {
     const map = JSON.stringify({ eos_token: { content: "</s>" } });
     const files = { "special_tokens_map.json": map };
     expect(parse({ config: nameless, files })).toMatchObject({ eosText: "</s>", eosId: 1 });
     expect(parse({ config: null, files })).toMatchObject({ eosText: "</s>", eosId: 1 });
   });
 
-  test("is that of the model's config where no file of the tokenizer names one", () => {
+  test("comes from the model's config where no tokenizer file names one", () => {
     expect(parse({ config: null, eosIds: [1, 0] })).toMatchObject({ eosText: "</s>", eosId: 1 });
     expect(parse({ eosIds: [0] })).toMatchObject({ eosText: "</s>", eosId: 1 });
   });

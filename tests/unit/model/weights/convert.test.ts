@@ -62,7 +62,7 @@ function lostOf(values: Float32Array, stored: Float32Array) {
   return { relative: norm(errors) / norm(values), largest: Math.max(...errors.map(Math.abs)) };
 }
 
-describe("the report says what a conversion lost", () => {
+describe("the conversion report", () => {
   const layouts: [WeightFormat, number?][] = [
     ["f16"],
     ["q8", 32],
@@ -73,7 +73,7 @@ describe("the report says what a conversion lost", () => {
     ["nf4"],
   ];
 
-  test.each(layouts)("%s in groups of %s", async (format, groupSize) => {
+  test.each(layouts)("has the error of %s in groups of %s", async (format, groupSize) => {
     const [rows, cols] = [41, 512];
     const tensor = drawnTensor(rows, cols);
     const wanted = { format, rows, cols, ...(groupSize !== undefined && { groupSize }) };
@@ -86,7 +86,7 @@ describe("the report says what a conversion lost", () => {
     expect(error.largest).toBeLessThan(truth.largest * (format === "nf4" ? 1.2 : 1 + 1e-6));
   });
 
-  test("f32 loses nothing, and a tensor that is all zeros has no relative error", async () => {
+  test("has no error for f32, and no relative error for a tensor of zeros", async () => {
     const exact = await converted(drawnTensor(3, 64), { format: "f32", rows: 3, cols: 64 });
     expect(exact.error.squaredError).toBe(0);
     const zeros: SourceTensor = {
@@ -98,7 +98,7 @@ describe("the report says what a conversion lost", () => {
     }
   });
 
-  test("the model's is over all its converted tensors, each counted once", async () => {
+  test("sums the errors of all converted tensors, each counted once", async () => {
     const report = new ConversionReport();
     const tensors = new Map(
       [3, 5].map((rows) => [`w${rows}`, { ...drawnTensor(rows, 64), name: `w${rows}` }]),
@@ -119,7 +119,7 @@ describe("the report says what a conversion lost", () => {
     expect(report.overall.largest).toBe(Math.max(...errors.map(({ largest }) => largest)));
   });
 
-  test("in words", () => {
+  test("is written in words", () => {
     const error = new EncodingError();
     Object.assign(error, { squaredError: 0.0049, squaredNorm: 1, largest: 0.01234 });
     expect(conversionWords({ format: "q4", groupSize: 64 }, error)).toBe(
@@ -131,7 +131,7 @@ describe("the report says what a conversion lost", () => {
   });
 });
 
-describe("a piece at a time", () => {
+describe("a conversion piece by piece", () => {
   // 4.3 million values: a piece and a little more.
   const [rows, cols] = [2100, 2048];
 
@@ -155,7 +155,7 @@ describe("a piece at a time", () => {
     },
   );
 
-  test("ends between pieces when it is no longer wanted", async () => {
+  test("ends between pieces when it is aborted", async () => {
     const abort = new AbortController();
     const tensor = drawnTensor(rows, cols, () => {
       abort.abort();
@@ -166,12 +166,12 @@ describe("a piece at a time", () => {
   });
 });
 
-describe("a choice", () => {
+describe("a weight choice", () => {
   const config = parseModelConfig(
     JSON.stringify({ ...tinyConfig, hidden_size: 96, intermediate_size: 256 }),
   );
 
-  test("of a format is one for all matrices; vectors are f32, broken groups f16", () => {
+  test("of a format applies to all matrices; vectors are f32, incomplete groups f16", () => {
     const shapes = weightShapes(config, { format: "q4", groupSize: 64 });
     const of = (name: string) => shapes.get(name);
     expect(of("model.norm.weight")).toEqual({ format: "f32", rows: 1, cols: 96 });
@@ -181,7 +181,7 @@ describe("a choice", () => {
     });
   });
 
-  test("of what is stored is each tensor's own", async () => {
+  test("of the stored format gives each tensor its own format", async () => {
     const { config, tensors, weights } = await openModel(tinyFolder());
     const shapes = weightShapes(config, { format: "stored" }, tensors);
     expect(shapes).toEqual(weights.shapes);
@@ -217,7 +217,7 @@ describe("a choice", () => {
   });
 });
 
-test("what a store gives is what the format holds of the file's values", async () => {
+test("a weight store gives the values of the file in the precision of the format", async () => {
   const config = { ...tinyConfig, hidden_size: 64, intermediate_size: 128 };
   const folder = tinyFolder({
     "config.json": JSON.stringify(config),

@@ -18,8 +18,8 @@ const half = (value: number) => f32ToF16(Float32Array.of(value))[0]!;
 const matrix = (rows: number, cols: number, seed = 5) =>
   Float32Array.from(uniforms(seed, 0, rows * cols), (value) => (2 * value - 1) ** 3);
 
-describe("by hand", () => {
-  test("f16 lies in pairs, low half first", () => {
+describe("the layout computed by hand", () => {
+  test("f16 is stored in pairs, low half first", () => {
     const stored = encodeWeight(
       { format: "f16", rows: 1, cols: 4 },
       Float32Array.of(1, -2, 0.5, 0),
@@ -47,11 +47,11 @@ describe("by hand", () => {
   });
 });
 
-describe("as MLX quantises", () => {
+describe("affine quantisation equals MLX's", () => {
   // mlx 0.32.4: mx.quantize(w, 64, bits) of these values; scale and bias happen to be exact in f16.
   const values = Float32Array.from({ length: 64 }, (_, i) => (((i * 37) % 101) - 50) / 64);
 
-  test("4 bits", () => {
+  test("in 4 bits", () => {
     const stored = encodeWeight({ format: "q4", rows: 1, cols: 64, groupSize: 64 }, values);
     expect(words(stored.weight!)).toEqual([
       0x7d38e4af, 0x8e4af5b1, 0x9f5b06c2, 0xa06c28d3, 0xb17d39f4, 0xc28e4af5, 0xe39f5b17,
@@ -60,7 +60,7 @@ describe("as MLX quantises", () => {
     expect(words(stored.scales!)).toEqual([(half(0.78125) << 16) | half(-0.09765625)]);
   });
 
-  test("8 bits", () => {
+  test("in 8 bits", () => {
     const stored = encodeWeight({ format: "q8", rows: 1, cols: 64, groupSize: 64 }, values);
     expect(words(stored.weight!)).toEqual([
       0xe643a1ff, 0x6ecd2988, 0xf854b30f, 0x80df3b9a, 0x0866c521, 0x92f14dac, 0x1a78d733,
@@ -71,8 +71,8 @@ describe("as MLX quantises", () => {
   });
 });
 
-describe("as bitsandbytes quantises", () => {
-  test("the tables", () => {
+describe("nf4 quantisation equals bitsandbytes'", () => {
+  test("in its tables", () => {
     expect(nf4Values).toHaveLength(16);
     expect([nf4Values[0], nf4Values[7], nf4Values[15]]).toEqual([-1, 0, 1]);
     expect(nf4Values[1]).toBe(-0.6961928009986877);
@@ -87,7 +87,7 @@ describe("as bitsandbytes quantises", () => {
 
   // bitsandbytes 0.50.2: quantize_4bit(w, blocksize=64, compress_statistics=True, quant_type="nf4")
   // of these values.
-  test("codes, absmax bytes, offset, nested maximum and values", () => {
+  test("in codes, absmax bytes, offset, nested maximum and values", () => {
     const shape: WeightShape = { format: "nf4", rows: 2, cols: 128 };
     const values = Float32Array.from(
       { length: 256 },
@@ -154,13 +154,13 @@ describe("GGUF blocks of 32 are affine groups of 32, exactly", () => {
     expect([...decoded]).toEqual(Array.from(signed, (code) => scale * code + 0));
   });
 
-  test("a Q4_0 block that uses its whole range comes back from f32 unchanged", () => {
+  test("a Q4_0 block that uses its whole range survives a round trip through f32", () => {
     const values = Float32Array.from({ length: 32 }, (_, i) => scale * (((i * 5) % 16) - 8));
     expect(decodeWeight(shape("q4"), encodeWeight(shape("q4"), values))).toEqual(values);
   });
 });
 
-describe("how near they come", () => {
+describe("the error of a format", () => {
   const rows = 7;
   const cols = 256;
   const values = matrix(rows, cols);
@@ -191,7 +191,7 @@ describe("how near they come", () => {
     }
   });
 
-  test("nf4: within half of the widest gap between its values, and the error of absmax", () => {
+  test("nf4: is within half the widest gap of its values plus the error of absmax", () => {
     const shape: WeightShape = { format: "nf4", rows, cols };
     const decoded = decodeWeight(shape, encodeWeight(shape, values));
     for (let first = 0; first < values.length; first += 64) {
@@ -205,7 +205,7 @@ describe("how near they come", () => {
     expect(decoded.subarray(64, 256).every((value) => value === 0)).toBe(true);
   });
 
-  test("f16: the nearest half; f32: the same", () => {
+  test("f16: is that of rounding to the nearest half; f32 is exact", () => {
     const f16: WeightShape = { format: "f16", rows, cols };
     expect(decodeWeight(f16, encodeWeight(f16, values))).toEqual(f16ToF32(f32ToF16(values)));
     const f32: WeightShape = { format: "f32", rows, cols };
@@ -222,7 +222,7 @@ test.each(["f32", "f16", "q8", "q4", "nf4"] as const)(
   },
 );
 
-describe("refused", () => {
+describe("the encoder", () => {
   const encode = (format: WeightShape["format"], value: number) => {
     const values = new Float32Array(5 * 64);
     values[3 * 64 + 7] = value;
@@ -241,7 +241,7 @@ describe("refused", () => {
     expect(encode(format, value)).toThrow(`k_proj: Row 3, column 7 is ${value}`);
   });
 
-  test("the largest half passes; nf4 takes any finite number", () => {
+  test("accepts the largest half, and in nf4 any finite number", () => {
     expect(encode("f16", -65504)).not.toThrow();
     expect(encode("q4", 65504)).not.toThrow();
     expect(encode("nf4", 1e30)).not.toThrow();
@@ -250,7 +250,7 @@ describe("refused", () => {
     expect(decodeWeight(shape, encodeWeight(shape, largest)).every(Number.isFinite)).toBe(true);
   });
 
-  test("missing and extra rows are bugs", () => {
+  test("throws an error for missing and extra rows", () => {
     const encoder = new WeightEncoder("k_proj", { format: "f16", rows: 2, cols: 4 });
     encoder.rows(new Float32Array(4));
     expect(() => encoder.finish()).toThrow("1 of 2 rows");
@@ -258,7 +258,7 @@ describe("refused", () => {
   });
 });
 
-test("what a matrix gets: norms f32, rows of broken groups f16", () => {
+test("norms are f32, and rows that are not whole groups are f16", () => {
   expect(formatFor("q4", 1, 576, 64)).toBe("f32");
   expect(formatFor("q4", 192, 576, 64)).toBe("q4");
   expect(formatFor("q4", 192, 576, 128)).toBe("f16");
@@ -268,7 +268,7 @@ test("what a matrix gets: norms f32, rows of broken groups f16", () => {
   expect(() => formatFor("q8", 192, 576)).toThrow("groups of undefined");
 });
 
-test("bytes of each binding", () => {
+test("every binding has the expected bytes", () => {
   expect(weightBytes({ format: "f32", rows: 3, cols: 64 })).toEqual({ weight: 768 });
   expect(weightBytes({ format: "f16", rows: 3, cols: 64 })).toEqual({ weight: 384 });
   expect(weightBytes({ format: "q8", rows: 3, cols: 64, groupSize: 32 })).toEqual({
