@@ -1,5 +1,5 @@
-// Before tests in Node: WebGPU as a browser has it, from Dawn. Which adapter, its driver's own
-// variables decide.
+// Setup of tests in Node: provides WebGPU from Dawn. The driver's environment variables choose the
+// adapter.
 import { create, globals } from "webgpu";
 
 Object.assign(globalThis, globals);

@@ -1,6 +1,6 @@
-// Writes small GGUF files, right and wrong: each part can be given as bytes of one's own.
+// Writes small GGUF files, valid or not: each part can be replaced by arbitrary bytes.
 
-/** A metadata value with its type in front, as it stands in a file. */
+/** A metadata value with its type before it, as stored in a file. */
 export type Typed = Uint8Array;
 
 export interface WrittenTensor {
@@ -10,14 +10,14 @@ export interface WrittenTensor {
   /** Number of the type in the file. */
   type: number;
   data: Uint8Array;
-  /** Counted from the start of the data; where it really lies unless told otherwise. */
+  /** Offset from the start of the data; the correct one by default. */
   offset?: bigint;
 }
 
 export interface Parts {
   magic?: string;
   version?: number;
-  /** Counts in the header; the real ones unless told otherwise. */
+  /** Counts in the header; the correct ones by default. */
   tensorCount?: bigint;
   keyCount?: bigint;
   metadata?: readonly (readonly [key: string, value: Typed])[];

@@ -1,5 +1,4 @@
-// Replays a PyTorch + PEFT golden on an engine. Works wherever `read` can get at the fixture's
-// files.
+// Replays a PyTorch + PEFT golden on an engine, in Node or in a browser: `read` loads its files.
 import { blobSource } from "../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { adapterShapes, type LoraConfig } from "../../src/adapter/lora.ts";
@@ -134,7 +133,7 @@ export async function goldenEngine(
   return engine;
 }
 
-/** The same run on the compiled engine, its weights kept as f32. */
+/** The same run on the compiled engine, with f32 weights. */
 export async function compiledGoldenEngine(
   golden: Golden,
   opened: OpenDevice,
@@ -156,7 +155,7 @@ export async function compiledGoldenEngine(
   return engine;
 }
 
-/** Right-padded rows with unshifted labels to the engine's batch. */
+/** Converts right-padded rows with unshifted labels to the engine's batch. */
 export function toBatch({
   rows,
   length,
@@ -183,7 +182,7 @@ export interface Replay {
   state: AdapterState;
 }
 
-/** Every step of the golden; `from` and `until` count optimizer steps from 0. */
+/** Replays the steps of the golden; `from` and `until` count optimizer steps from 0. */
 export async function replay(
   golden: Golden,
   engine: Engine,
@@ -216,7 +215,7 @@ export function relativeError(actual: readonly number[], expected: readonly numb
   );
 }
 
-/** Largest distance of two states over the largest value, per kind of vector. */
+/** Largest difference of two states relative to the largest value, per kind of vector. */
 export function stateError(
   actual: AdapterState,
   expected: AdapterState,

@@ -1,27 +1,23 @@
-// Measures the JavaScript memory of a page and its workers while something happens in them: heaps
-// and array buffers.
+// Samples the JavaScript memory of a page and its workers: heaps and array buffers.
 import type { CDPSession, Page } from "playwright";
 
-/** What Runtime.getHeapUsage answers, as far as it is JavaScript's own. */
+/** The fields of Runtime.getHeapUsage that count JavaScript memory. */
 interface HeapUsage {
   usedSize: number;
-  /**
-   * Array buffers and external strings, which lie outside the heap; garbage counts until it is
-   * collected.
-   */
+  /** Array buffers and external strings, outside the heap; includes uncollected garbage. */
   backingStorageSize: number;
 }
 
 export interface HeapPeak {
   /** Largest sum of heaps and buffers in one sample. */
   totalBytes: number;
-  /** Largest of each by itself. */
+  /** Largest of each separately. */
   heapBytes: number;
   bufferBytes: number;
   samples: number;
 }
 
-/** Samples from `attach` to `stop`. Workers that workers start are not counted. */
+/** Samples from `attach` to `stop`. Workers started by workers are not counted. */
 export class HeapWatch {
   readonly #session: CDPSession;
   /** Protocol sessions of the page's workers. */
@@ -58,7 +54,7 @@ export class HeapWatch {
       flatten: false,
     });
     watch.#sampling = watch.#sample(everyMs);
-    // `stop` tells of it; a test that fails before closes the page under it
+    // `stop` reports the error; a test that fails earlier closes the page first
     watch.#sampling.catch(() => undefined);
     return watch;
   }

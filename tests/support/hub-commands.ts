@@ -1,31 +1,31 @@
-// The hub server for tests that run in a browser: opened, set and asked about through Vitest's
-// commands.
+// The hub server for tests that run in a browser, controlled through Vitest's commands.
 import { madeUpBytes } from "./made-up-bytes.ts";
-import { openHubServer, lfsFile, repoOf, type HubServer } from "./hub-server.ts";
+import { lfsFile, repoOf } from "./hub-repo.ts";
+import { openHubServer, type HubServer } from "./hub-server.ts";
 
-/** What the tests see of a request. */
+/** A request, as the tests see it. */
 export interface SeenRequest {
   origin: "hub" | "bytes";
   method: string;
   range: string | null;
-  /** Which of the hub's redirects led there, counted up; 0 for the hub itself. */
+  /** Number of the redirect that led to it, from 1; 0 for requests to the hub. */
   redirect: number;
   authorization: string | null;
 }
 
-/** Faults of all requests for bytes, as far as they are plain data. */
+/** Faults of all requests for large files, as data that a command can carry. */
 export interface PlainFault {
   flipByte?: number;
-  /** Waits so long before each answer. */
+  /** Delay of each answer. */
   delayMs?: number;
 }
 
 declare module "vitest/internal/browser" {
   interface BrowserCommands {
-    /** Opens a hub with org/a and org/b, both of this content. @returns its address */
+    /** Opens a hub with org/a and org/b of the same content. @returns its address */
     openHub: (sizeBytes: number, token: string | null) => Promise<string>;
     setHubFault: (fault: PlainFault | null) => Promise<void>;
-    /** The requests so far, which are then forgotten. */
+    /** Returns the requests so far and clears the record. */
     takeHubRequests: () => Promise<SeenRequest[]>;
     closeHub: () => Promise<void>;
   }

@@ -1,7 +1,5 @@
-// A server that speaks the Hub's API on 127.0.0.1, with a second origin for the bytes as the Hub
-// has one, every request on record, and faults by switch. After huggingface_hub 1.x and the Hub's
-// answers as its clients read them.
-import { createHash } from "node:crypto";
+// A server on 127.0.0.1 with the Hub's API, a second origin for large files as the Hub has one, a
+// record of all requests, and faults. After huggingface_hub 1.x and the answers its clients read.
 import {
   createServer,
   type IncomingMessage,
@@ -10,53 +8,16 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
-
-export interface HubFile {
-  bytes: Uint8Array;
-  /** Large files: SHA-256 in the list and a redirect to the other origin. */
-  isLfs: boolean;
-}
-
-export interface HubRepo {
-  /** By commit (40 hex digits), then by path. */
-  commits: Map<string, Map<string, HubFile>>;
-  /** Branches and tags. */
-  refs: Map<string, string>;
-  licence?: string;
-  gated: false | "auto" | "manual";
-  isPrivate: boolean;
-}
-
-/** Decides on one request; what it does not mention goes as usual. */
-export interface Fault {
-  /** Answers with this status instead. */
-  status?: number;
-  headers?: Record<string, string>;
-  /** Body of such an answer, or of a 200 in place of the real one. */
-  body?: string;
-  /** Ends the connection after so many bytes of the body. */
-  cutAfter?: number;
-  /** Flips the lowest bit of this byte of the file. */
-  flipByte?: number;
-  /** Sends whole files with 200, whatever range was asked for. */
-  ignoreRange?: boolean;
-  /** Adds bytes, or with a negative number leaves some out while saying that they are all. */
-  extraBytes?: number;
-  /** Waits before it answers. */
-  delay?: Promise<unknown>;
-  contentRange?: string;
-}
-
-export interface Recorded {
-  /** `hub`, or `bytes` for the other origin. */
-  origin: "hub" | "bytes";
-  method: string;
-  /** Path and query. */
-  url: string;
-  headers: IncomingMessage["headers"];
-  /** Bytes of body that went out. */
-  sentBytes: number;
-}
+import { gitOid, sha256Of, type HubFile, type HubRepo } from "./hub-repo.ts";
+import {
+  exposedHeaders,
+  preflight,
+  refuse,
+  sendBytes,
+  sendJson,
+  type Fault,
+  type RecordedRequest,
+} from "./hub-response.ts";
 
 export interface HubServer {
   /** Address of the hub. */
@@ -64,24 +25,17 @@ export interface HubServer {
   /** Address of the other origin. */
   readonly bytesOrigin: string;
   readonly repos: Map<string, HubRepo>;
-  readonly requests: Recorded[];
+  readonly requests: RecordedRequest[];
   /** Called for each request that is not a preflight; null for none. */
-  fault: ((request: Recorded) => Fault | undefined) | null;
-  /** The only token that is accepted, and whether its account may read gated models. */
+  fault: ((request: RecordedRequest) => Fault | undefined) | null;
+  /** The only accepted token, and whether its account may read gated models. */
   token: { value: string; mayReadGated: boolean } | null;
   /** Entries on a page of the file list. */
   pageSize: number;
-  /**
-   * Origin in the link to the next page, where it is not the hub's own: a mirror may hand on what
-   * it was given.
-   */
+  /** Origin of the link to the next page; null for the hub's. A mirror may copy another's link. */
   linkOrigin: string | null;
   close(): Promise<void>;
 }
-
-/** What the Hub lets other sites' pages read. */
-const exposed =
-  "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Hash";
 
 export async function openHubServer(): Promise<HubServer> {
   const hub = new Hub();
@@ -104,64 +58,27 @@ export async function openHubServer(): Promise<HubServer> {
   return hub;
 }
 
-/** A repository with one commit, `main` on it. */
-export function repoOf(files: Record<string, HubFile>, options: Partial<HubRepo> = {}): HubRepo {
-  const repo: HubRepo = {
-    commits: new Map(),
-    refs: new Map(),
-    gated: false,
-    isPrivate: false,
-    ...options,
-  };
-  addCommit(repo, files);
-  return repo;
-}
-
-/** A new commit, to which `main` moves. @returns its hash */
-export function addCommit(repo: HubRepo, files: Record<string, HubFile>): string {
-  const commit = createHash("sha1").update(`commit ${repo.commits.size}`).digest("hex");
-  repo.commits.set(commit, new Map(Object.entries(files)));
-  repo.refs.set("main", commit);
-  return commit;
-}
-
-export function textFile(text: string): HubFile {
-  return { bytes: new TextEncoder().encode(text), isLfs: false };
-}
-
-export function lfsFile(bytes: Uint8Array): HubFile {
-  return { bytes, isLfs: true };
-}
-
-const hashes = new WeakMap<Uint8Array, string>();
-
-export function sha256Of(bytes: Uint8Array): string {
-  const known = hashes.get(bytes) ?? createHash("sha256").update(bytes).digest("hex");
-  hashes.set(bytes, known);
-  return known;
-}
-
-function gitOid(bytes: Uint8Array): string {
-  return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
-}
-
 class Hub {
   endpoint = "";
   bytesOrigin = "";
   readonly repos = new Map<string, HubRepo>();
-  readonly requests: Recorded[] = [];
+  readonly requests: RecordedRequest[] = [];
   fault: HubServer["fault"] = null;
   token: HubServer["token"] = null;
   pageSize = 1000;
   linkOrigin: string | null = null;
   close = (): Promise<void> => Promise.resolve();
-  /** What the other origin has, by SHA-256: whatever the hub has sent somebody there for. */
+  /** Files on the other origin, by SHA-256: those that the hub has redirected to. */
   readonly #stored = new Map<string, Uint8Array>();
   #redirects = 0;
 
-  answer(origin: Recorded["origin"], request: IncomingMessage, response: ServerResponse): void {
+  answer(
+    origin: RecordedRequest["origin"],
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
     const { method = "GET", url = "/", headers } = request;
-    const recorded: Recorded = { origin, method, url, headers, sentBytes: 0 };
+    const recorded: RecordedRequest = { origin, method, url, headers, sentBytes: 0 };
     this.requests.push(recorded);
     if (method === "OPTIONS") {
       preflight(origin, response);
@@ -173,9 +90,9 @@ class Hub {
     });
   }
 
-  #respond(recorded: Recorded, response: ServerResponse, fault: Fault): void {
+  #respond(recorded: RecordedRequest, response: ServerResponse, fault: Fault): void {
     response.setHeader("Access-Control-Allow-Origin", "*");
-    response.setHeader("Access-Control-Expose-Headers", exposed);
+    response.setHeader("Access-Control-Expose-Headers", exposedHeaders);
     if (fault.status !== undefined || fault.body !== undefined) {
       response.writeHead(fault.status ?? 200, fault.headers).end(fault.body ?? "");
       return;
@@ -207,7 +124,7 @@ class Hub {
     name: string,
     isTree: boolean,
     revision: string,
-    recorded: Recorded,
+    recorded: RecordedRequest,
     response: ServerResponse,
   ): void {
     const repo = this.#find(name, recorded, response);
@@ -246,7 +163,7 @@ class Hub {
     name: string,
     revision: string,
     path: string,
-    recorded: Recorded,
+    recorded: RecordedRequest,
     response: ServerResponse,
     fault: Fault,
   ): void {
@@ -278,7 +195,12 @@ class Hub {
     response.writeHead(302, { Location: location }).end();
   }
 
-  #sendStored(path: string, recorded: Recorded, response: ServerResponse, fault: Fault): void {
+  #sendStored(
+    path: string,
+    recorded: RecordedRequest,
+    response: ServerResponse,
+    fault: Fault,
+  ): void {
     const bytes = this.#stored.get(path.slice(1));
     if (bytes === undefined) {
       response.writeHead(403).end();
@@ -288,8 +210,8 @@ class Hub {
     sendBytes(bytes, recorded, response, fault);
   }
 
-  /** Private and missing repositories look the same to strangers. */
-  #find(name: string, recorded: Recorded, response: ServerResponse): HubRepo | undefined {
+  /** Without a token, private and missing repositories get the same answer. */
+  #find(name: string, recorded: RecordedRequest, response: ServerResponse): HubRepo | undefined {
     const given = recorded.headers.authorization;
     if (given !== undefined && given !== `Bearer ${this.token?.value ?? ""}`) {
       refuse(response, 401, null, "Invalid credentials in Authorization header");
@@ -318,7 +240,7 @@ class Hub {
     return commit;
   }
 
-  #mayReadGated({ headers }: Recorded, response: ServerResponse): boolean {
+  #mayReadGated({ headers }: RecordedRequest, response: ServerResponse): boolean {
     const isKnown = headers.authorization !== undefined;
     if (isKnown && this.token?.mayReadGated === true) {
       return true;
@@ -342,104 +264,6 @@ function treeEntry(path: string, { bytes, isLfs }: HubFile): object {
     path,
     ...(isLfs && { lfs: { oid: sha256Of(bytes), size: bytes.length, pointerSize } }),
   };
-}
-
-function sendJson(response: ServerResponse, value: unknown): void {
-  response.writeHead(200, { "Content-Type": "application/json; charset=utf-8" });
-  response.end(JSON.stringify(value));
-}
-
-function refuse(
-  response: ServerResponse,
-  status: number,
-  code: string | null,
-  message: string,
-): void {
-  response.writeHead(status, {
-    ...(code !== null && { "X-Error-Code": code }),
-    "X-Error-Message": message,
-    "Content-Type": "application/json; charset=utf-8",
-  });
-  response.end(JSON.stringify({ error: message }));
-}
-
-/** The Hub answers preflights; the origin of the bytes, like the Hub's, refuses them. */
-function preflight(origin: Recorded["origin"], response: ServerResponse): void {
-  if (origin === "bytes") {
-    response.writeHead(403).end();
-    return;
-  }
-  response
-    .writeHead(204, {
-      "Access-Control-Allow-Origin": "*",
-      "Access-Control-Allow-Methods": "GET, HEAD",
-      "Access-Control-Allow-Headers": "Authorization",
-    })
-    .end();
-}
-
-function sendBytes(
-  whole: Uint8Array,
-  recorded: Recorded,
-  response: ServerResponse,
-  fault: Fault,
-): void {
-  const asked = /^bytes=(\d+)-(\d+)$/.exec(recorded.headers.range ?? "");
-  const isPart = asked !== null && fault.ignoreRange !== true;
-  const begin = isPart ? Number(asked[1]) : 0;
-  const end = isPart ? Math.min(Number(asked[2]) + 1, whole.length) : whole.length;
-  if (isPart && begin >= whole.length) {
-    response.writeHead(416, { "Content-Range": `bytes */${whole.length}` }).end();
-    return;
-  }
-  let body = Buffer.from(whole.subarray(begin, end));
-  const { flipByte, extraBytes = 0, cutAfter } = fault;
-  if (flipByte !== undefined && flipByte >= begin && flipByte < end) {
-    body[flipByte - begin]! ^= 1;
-  }
-  body =
-    extraBytes > 0
-      ? Buffer.concat([body, Buffer.alloc(extraBytes)])
-      : body.subarray(0, body.length + extraBytes);
-  response.writeHead(isPart ? 206 : 200, {
-    "Content-Type": "application/octet-stream",
-    "Content-Length": body.length,
-    ...(fault.ignoreRange !== true && { "Accept-Ranges": "bytes" }),
-    ...(isPart && {
-      "Content-Range": fault.contentRange ?? `bytes ${begin}-${end - 1}/${whole.length}`,
-    }),
-  });
-  void send(body, cutAfter, recorded, response);
-}
-
-/** In pieces, so that what went out of a broken connection can be counted. */
-async function send(
-  body: Uint8Array,
-  cutAfter: number | undefined,
-  recorded: Recorded,
-  response: ServerResponse,
-): Promise<void> {
-  const end = Math.min(cutAfter ?? body.length, body.length);
-  const pieceBytes = 64 * 1024;
-  for (let at = 0; at < end && !response.destroyed; at += pieceBytes) {
-    const piece = body.subarray(at, Math.min(at + pieceBytes, end));
-    if (!response.write(piece)) {
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          response.off("drain", go).off("close", go);
-          resolve();
-        };
-        response.on("drain", go).on("close", go);
-      });
-    }
-    recorded.sentBytes += piece.length;
-  }
-  if (cutAfter !== undefined) {
-    // What was written must reach the client first, or the cut would be at another byte.
-    setTimeout(() => response.destroy(), 20);
-    return;
-  }
-  response.end();
 }
 
 async function listen(listener: RequestListener): Promise<Server> {

@@ -1,5 +1,5 @@
-// Runs dispatches on a real device for the proofs of kernels: inputs up, one submit, outputs down,
-// no error let through.
+// Runs dispatches on a device for the tests of kernels: uploads inputs, submits once, reads outputs
+// and fails on any GPU error.
 import { expect } from "vitest";
 import { openDevice } from "../../src/gpu/device.ts";
 import type { Dispatch, Program, Tensor } from "../../src/gpu/plan.ts";
@@ -13,24 +13,24 @@ type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<
 
 let shared: Promise<OpenDevice> | null = null;
 
-/** One device for all proofs of a file. */
+/** One device for all tests of a file. */
 export async function testDevice(): Promise<OpenDevice> {
   shared ??= openDevice(navigator.gpu);
   return await shared;
 }
 
-/** A tensor with values of its own; one of the inputs of `runOnGpu`. */
+/** An input of `runOnGpu`: a tensor with initial values. */
 export class TestTensors {
   readonly #values = new Map<Tensor, Values>();
 
-  /** Holds these values when the dispatches begin. */
+  /** The values before the dispatches run. */
   given(label: string, values: Values): Tensor {
     const tensor = persistent(label, Math.max(1, values.length));
     this.#values.set(tensor, values);
     return tensor;
   }
 
-  /** Holds NaN when the dispatches begin, so that an element that is never written is found. */
+  /** Filled with NaN before the dispatches run, to detect elements that are never written. */
   output(label: string, elements: number): Tensor {
     return this.given(label, new Float32Array(elements).fill(NaN));
   }
@@ -56,9 +56,7 @@ export const stepOfTest: StepScalars = {
   isFirstPass: 1,
 };
 
-/**
- * Runs the dispatches in order and reads `outputs`. Fails on anything the device complains about.
- */
+/** Runs the dispatches in order and reads `outputs`. @throws Error for any GPU error */
 export async function runOnGpu(
   dispatches: readonly Dispatch[],
   tensors: TestTensors,
@@ -93,12 +91,12 @@ export async function runOnGpu(
   }
 }
 
-/** Seeded numbers, uniform in [-1, 1). */
+/** Seeded random numbers, uniform in [-1, 1). */
 export function randoms(count: number, seed: number): Float32Array<ArrayBuffer> {
   return Float32Array.from(uniforms(seed, 99, count), (value) => 2 * value - 1);
 }
 
-/** Largest distance, over the largest expected magnitude: one number for a whole tensor. */
+/** Largest difference relative to the largest expected magnitude, over a whole tensor. */
 export function distance(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);
   let scale = 1e-30;

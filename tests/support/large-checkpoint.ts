@@ -1,5 +1,4 @@
-// Writes a checkpoint of TinyLlama's shape with random weights, for what only size shows: 1.1 B
-// parameters, 2.2 GB in two files.
+// Writes a model of TinyLlama's shape with random weights: 1.1 B parameters, 2.2 GB in two files.
 import { closeSync, copyFileSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +7,7 @@ import { parseModelConfig } from "../../src/model/config/parse.ts";
 import { tensorsOf, type TensorSpec } from "../../src/model/tensors.ts";
 import { uniforms } from "../../src/util/random.ts";
 
-/** As TinyLlama-1.1B's config.json has it. */
+/** From config.json of TinyLlama-1.1B. */
 const config = {
   architectures: ["LlamaForCausalLM"],
   model_type: "llama",
@@ -28,12 +27,12 @@ const config = {
 
 const demoFolder = fileURLToPath(new URL("../../public/demo/model/", import.meta.url));
 
-/** Random values repeat after so many, an odd number that no row's length divides. */
+/** Period of the random values: an odd number that no row length divides. */
 const periodValues = 2 ** 22 + 1;
 
 export interface LargeCheckpoint {
   parameters: number;
-  /** Of the weights, as stored. */
+  /** Bytes of the stored weights. */
   sizeBytes: number;
   largestTensorBytes: number;
 }
@@ -66,7 +65,7 @@ export function writeLargeCheckpoint(folder: string): LargeCheckpoint {
   return { parameters, sizeBytes: 2 * parameters, largestTensorBytes: 2 * largest };
 }
 
-/** Uniform numbers of standard deviation 0.02, the last bits of f32 cut off. */
+/** Uniform numbers of standard deviation 0.02 in bf16, truncated from f32. */
 function randomBf16(count: number): Uint16Array {
   const values = uniforms(1, 2, periodValues).map((value) => (value - 0.5) * 0.0693);
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -78,7 +77,7 @@ function randomBf16(count: number): Uint16Array {
   return pool;
 }
 
-/** Every tensor begins elsewhere in the random numbers. */
+/** Each tensor starts at another offset of the random numbers. */
 function tensorFrom(pool: Uint16Array, spec: TensorSpec, place: number): TensorData {
   const begin = (place * 65_537) % periodValues;
   const { name, shape } = spec;

@@ -1,4 +1,4 @@
-// Bytes that do not repeat, the same for a seed wherever they are made.
+// Pseudo-random bytes of a seed, the same on every machine.
 
 /** The upper bits of a linear congruential generator. */
 export function madeUpBytes(count: number, seed = 1): Uint8Array<ArrayBuffer> {

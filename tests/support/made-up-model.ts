@@ -1,5 +1,4 @@
-// Small models with random weights and random batches, for comparing engines where no golden is
-// needed.
+// Small models with random weights, and random batches, to compare engines without a golden.
 import { initialAdapter, type LoraConfig } from "../../src/adapter/lora.ts";
 import { loraTargets } from "../../src/adapter/targets.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
@@ -42,7 +41,7 @@ const base: ModelConfig = {
   tieWordEmbeddings: true,
 };
 
-/** Every layer attends to all before it and turns, unless `layers` says otherwise. */
+/** Every layer has full attention and RoPE, unless `layers` says otherwise. */
 export function madeUpConfig(given: Partial<ModelConfig> = {}): ModelConfig {
   const { headDim, numHiddenLayers } = { ...base, ...given };
   const layers = Array.from({ length: numHiddenLayers }, () => ({
@@ -52,10 +51,7 @@ export function madeUpConfig(given: Partial<ModelConfig> = {}): ModelConfig {
   return { ...base, layers, attentionScale: 1 / Math.sqrt(headDim), ...given };
 }
 
-/**
- * Weights of a usual size: what norms multiply by around 1, biases around 0, matrices around 1 /
- * sqrt(in).
- */
+/** Weights of usual magnitude: norm scales near 1, biases near 0, matrices about 1 / sqrt(in). */
 export function madeUpWeights(
   config: ModelConfig,
   choice: WeightChoice = { format: "f32" },
@@ -75,7 +71,7 @@ export function madeUpWeights(
   });
 }
 
-/** A and B both away from zero, so that every gradient is. */
+/** A and B are both non-zero, so that every gradient is. */
 export function madeUpAdapter(config: ModelConfig, lora: LoraConfig, seed = 3): AdapterState {
   const { tensors } = initialAdapter(loraTargets(config, lora), lora.rank, seed);
   return {
@@ -91,7 +87,7 @@ export function madeUpAdapter(config: ModelConfig, lora: LoraConfig, seed = 3): 
   };
 }
 
-/** @param rows lengths of the segments of each row; what is left of `length` is padding */
+/** @param rows lengths of the segments of each row; the rest of `length` is padding */
 export function madeUpBatch(
   { vocabSize }: ModelConfig,
   rows: readonly (readonly number[])[],

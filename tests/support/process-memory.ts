@@ -1,8 +1,8 @@
-// What the browser's processes take of the machine's memory. Linux only: figures come from /proc.
+// Resident memory of the browser's processes. Linux only: reads /proc.
 import { readFileSync } from "node:fs";
 import type { Browser } from "playwright";
 
-/** Now, or at most since the process began. */
+/** Resident now, and the most since the process started. */
 type Figure = "VmRSS" | "VmHWM";
 
 /** Ids of the browser's processes of one type, e.g. `GPU` or `renderer`. */
@@ -20,7 +20,7 @@ export function residentBytes(pid: number, figure: Figure = "VmRSS"): number {
   return Number(kilobytes ?? 0) * 1024;
 }
 
-/** The most that the pages' and the GPU's processes have had resident, each type's largest. */
+/** Peak resident bytes of the largest page process and of the largest GPU process. */
 export async function peakResidentBytes(
   browser: Browser,
 ): Promise<{ rendererBytes: number; gpuBytes: number }> {

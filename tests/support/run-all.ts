@@ -1,4 +1,4 @@
-// `npm test`: unit tests, GPU tests and stories one after the other, then one line with the sums.
+// `npm test`: runs unit tests, GPU tests and stories in turn, then prints one line with the totals.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ interface Runner {
   name: string;
   /** Script and arguments for Node. */
   command: string[];
-  /** How the runner is told where to leave its report. */
+  /** Environment variables that set the path of the report. */
   env?: Record<string, string>;
   /** Reads that report. */
   count: (report: unknown) => Counts;
@@ -74,7 +74,7 @@ function run({ name, command, env, count }: Runner): Counts {
   const counts = existsSync(path)
     ? count(JSON.parse(readFileSync(path, "utf8")))
     : { passed: 0, failed: 0 };
-  // A file that cannot be loaded, or a runner that does not start, fails without a failed test.
+  // A file or a runner that fails to load has no failed test, but fails.
   return status === 0 ? counts : { ...counts, failed: Math.max(counts.failed, 1) };
 }
 

@@ -1,6 +1,5 @@
-// The Origin Private File System in memory, as far as Anneal uses it, with its errors: exclusive
-// handles, a quota, and an end at any operation, by kill (what was written stays) or by power cut
-// (only what was flushed stays).
+// The Origin Private File System in memory, as far as Anneal uses it: exclusive handles, a quota,
+// and an end at any operation, by a kill (written bytes stay) or a power cut (flushed bytes stay).
 import type {
   OpenFile,
   StorageFile,
@@ -9,7 +8,7 @@ import type {
 
 interface FileNode {
   bytes: Uint8Array<ArrayBuffer>;
-  /** As the disk has it: the content at the last flush. */
+  /** The content at the last flush, as a disk keeps it. */
   flushed: Uint8Array<ArrayBuffer>;
   isOpen: boolean;
 }
@@ -22,7 +21,7 @@ class Folder {
 
 export class MemoryStorage {
   quotaBytes = Infinity;
-  /** Operations until the end; Infinity for none. */
+  /** Operations until the kill or power cut; Infinity for none. */
   operationsLeft = Infinity;
   /** All operations so far. */
   operations = 0;
@@ -32,16 +31,13 @@ export class MemoryStorage {
     return this.#folder(this.#root);
   }
 
-  /**
-   * The tab is gone: handles are closed and what was written is there, in part or as far as it was
-   * flushed.
-   */
+  /** Ends the tab: closes all handles and keeps the written or only the flushed bytes. */
   reopen(after: "kill" | "power cut" = "kill"): void {
     this.operationsLeft = Infinity;
     for (const file of this.#files(this.#root)) {
       file.isOpen = false;
       if (after === "power cut") {
-        // The length is kept, as file systems may, without the bytes.
+        // Keeps the length without the bytes, as some file systems do.
         const bytes = new Uint8Array(file.bytes.length);
         bytes.set(file.flushed.subarray(0, bytes.length));
         file.bytes = bytes;
@@ -59,7 +55,7 @@ export class MemoryStorage {
     return listPaths(this.#root, "").toSorted();
   }
 
-  /** The content itself, to be damaged. */
+  /** The content, which a test can damage. */
   bytesAt(path: string): Uint8Array {
     return this.#fileAt(path).bytes;
   }

@@ -1,4 +1,4 @@
-// One made-up run on either engine: the compiled one is held to the reference.
+// One made-up run on each engine, to compare the compiled engine with the reference.
 import type { LoraConfig } from "../../src/adapter/lora.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
 import type { TokenBatch } from "../../src/data/batch.ts";
@@ -24,7 +24,7 @@ export interface Setting {
 /** Tokens of a row. */
 export const length = 24;
 
-/** The first step is not clipped; the rate warms up for five. */
+/** Step 1 is not clipped; the learning rate warms up over five steps. */
 export const hyper = (step: number): StepHyper => ({
   step,
   learningRate: 2e-3 * Math.min(1, step / 5),
@@ -36,7 +36,7 @@ export const hyper = (step: number): StepHyper => ({
   seed: 11,
 });
 
-/** Four different steps, over and over. */
+/** Four different steps, repeated. */
 export function batchesOf({ config, rows, microBatches }: Setting, step: number): TokenBatch[] {
   return Array.from({ length: microBatches }, (_, index) =>
     madeUpBatch(config, rows, length, 100 * (step % 4) + index),

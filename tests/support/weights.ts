@@ -1,4 +1,4 @@
-// A matrix in a format, as the bytes of each binding, put together the way a loader does it.
+// A matrix in a weight format, as the bytes of each binding, joined as the loader joins them.
 import { expect } from "vitest";
 import { WeightEncoder } from "../../src/model/weight-format/encode.ts";
 import {
@@ -7,7 +7,7 @@ import {
   type WeightShape,
 } from "../../src/model/weight-format/format.ts";
 
-/** Encodes some rows at a time and joins the parts. @param label as errors name the tensor */
+/** Encodes some rows at a time and joins the parts. @param label name of the tensor in errors */
 export function encodeWeight(
   shape: WeightShape,
   values: Float32Array<ArrayBuffer>,

@@ -4,13 +4,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
 import { choose, useHub, waitUntilReady } from "../../../tools/support/page.ts";
-import {
-  lfsFile,
-  openHubServer,
-  repoOf,
-  textFile,
-  type HubServer,
-} from "../../support/hub-server.ts";
+import { lfsFile, repoOf, textFile } from "../../support/hub-repo.ts";
+import { openHubServer, type HubServer } from "../../support/hub-server.ts";
 import { expect, siteUrl, smallRecipe, start, test } from "../support/story.ts";
 
 const demoFolder = fileURLToPath(new URL("../../../public/demo/model/", import.meta.url));

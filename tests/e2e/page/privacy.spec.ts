@@ -6,7 +6,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { BrowserContext, Page, Worker } from "@playwright/test";
-import { lfsFile, openHubServer, repoOf, textFile } from "../../support/hub-server.ts";
+import { lfsFile, repoOf, textFile } from "../../support/hub-repo.ts";
+import { openHubServer } from "../../support/hub-server.ts";
 import {
   choose,
   madeFile,

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { deleteDownloads, download } from "../../../src/sources/hub/download.ts";
 import type { RemoteFile } from "../../../src/sources/hub/remote-file.ts";
 import { uniforms } from "../../../src/util/random.ts";
-import { lfsFile, openHubServer, repoOf, type HubServer } from "../../support/hub-server.ts";
+import { lfsFile, repoOf } from "../../support/hub-repo.ts";
+import { openHubServer, type HubServer } from "../../support/hub-server.ts";
 import { MemoryStorage } from "../../support/storage.ts";
 import { madeUpBytes } from "../../support/made-up-bytes.ts";
 import { expectBytes, never, openFrom } from "./hub.ts";

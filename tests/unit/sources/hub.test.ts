@@ -3,15 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import type { HubNotice } from "../../../src/sources/hub/hub-request.ts";
 import { textOf } from "../../../src/sources/files.ts";
 import { openHub } from "../../../src/sources/hub/hub.ts";
-import {
-  addCommit,
-  lfsFile,
-  openHubServer,
-  repoOf,
-  textFile,
-  type HubFile,
-  type HubServer,
-} from "../../support/hub-server.ts";
+import { addCommit, lfsFile, repoOf, textFile, type HubFile } from "../../support/hub-repo.ts";
+import { openHubServer, type HubServer } from "../../support/hub-server.ts";
 import { madeUpBytes } from "../../support/made-up-bytes.ts";
 import { expectBytes, modelFiles, never, openFrom, quick, weights } from "./hub.ts";
 

@@ -3,7 +3,8 @@ import { expect } from "vitest";
 import { openHub, type HubOptions } from "../../../src/sources/hub/hub.ts";
 import { parseHubName } from "../../../src/sources/hub/hub-name.ts";
 import { madeUpBytes } from "../../support/made-up-bytes.ts";
-import { lfsFile, textFile, type HubFile, type HubServer } from "../../support/hub-server.ts";
+import { lfsFile, textFile, type HubFile } from "../../support/hub-repo.ts";
+import type { HubServer } from "../../support/hub-server.ts";
 
 export const never = new AbortController().signal;
 /** Three quick tries. */

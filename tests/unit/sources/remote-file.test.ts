@@ -3,14 +3,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { HubNotice } from "../../../src/sources/hub/hub-request.ts";
 import { textOf } from "../../../src/sources/files.ts";
-import {
-  openHubServer,
-  repoOf,
-  sha256Of,
-  type Fault,
-  type HubServer,
-  type Recorded,
-} from "../../support/hub-server.ts";
+import { repoOf, sha256Of } from "../../support/hub-repo.ts";
+import type { Fault, RecordedRequest } from "../../support/hub-response.ts";
+import { openHubServer, type HubServer } from "../../support/hub-server.ts";
 import { expectBytes, modelFiles, never, openFrom, weights } from "./hub.ts";
 
 let server: HubServer;
@@ -44,7 +39,7 @@ function faults(...list: Fault[]): HubServer["fault"] {
   return ({ origin }) => (origin === "bytes" ? left.shift() : undefined);
 }
 
-const rangesOf = (requests: Recorded[]) =>
+const rangesOf = (requests: RecordedRequest[]) =>
   requests.filter(({ origin }) => origin === "bytes").map(({ headers }) => headers.range);
 
 describe("a broken connection", () => {
