@@ -1,13 +1,11 @@
-// The main job without hands: trains in headless Chromium on the production build and writes the
-// adapter and checkpoint. Options: --steps, --reload-every, --out, --model, --data, --adapter,
-// --recipe, --engine, --profile, --stop-at, --resume,
-// --show.
+// `npm run demo`: trains the production build in headless Chromium, then writes the adapter and the
+// checkpoint.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { chromium, type BrowserContext, type Page } from "playwright";
-import { browserArguments, findBrowser } from "../support/browser.ts";
+import type { BrowserContext, Page } from "playwright";
+import { browserArguments, firstPage, openBrowser } from "../support/browser.ts";
 import { choose, download, EventLog } from "../support/page.ts";
 import { openSite } from "../support/site.ts";
 import type { EngineName } from "../../src/engine/contract.ts";
@@ -22,37 +20,36 @@ const { values: options } = parseArgs({
     data: { type: "string" },
     adapter: { type: "string" },
     recipe: { type: "string" },
-    /** webgpu (compiled, the page's own choice where there is WebGPU) or tfjs (reference). */
+    /** webgpu (compiled, the default with WebGPU) or tfjs (reference). */
     engine: { type: "string" },
-    /** Browser profile to use and keep, so that another process can resume the run. */
+    /** Folder of a browser profile to keep, so that a later call can resume the run. */
     profile: { type: "string" },
     /** Stop and save after this step. */
     "stop-at": { type: "string" },
-    /** Take up the saved run of the profile. */
+    /** Resume the saved run of the profile. */
     resume: { type: "boolean", default: false },
-    /** Open a visible window and use this machine's own GPU. */
+    /** Show the browser window and use this machine's GPU. */
     show: { type: "boolean", default: false },
   },
 });
 
 const engine = readEngine();
+/** Arguments left out to use the GPU of this machine. */
 const softwareGpu = new Set(["--use-webgpu-adapter=swiftshader"]);
 const profilePort = 4199;
-/** A software GPU takes minutes where a real one takes seconds. */
-const longestRunMs = 6 * 3600_000;
+/** Long enough for a software GPU. */
+const timeoutMs = 6 * 3600_000;
 
 await main();
 
 async function main(): Promise<void> {
-  // Saved runs belong to an origin, port included: a kept profile must find them again.
+  // Saved runs belong to an origin, port included: a kept profile needs the same port.
   const port = options.profile === undefined ? 0 : profilePort;
   const site = await openSite({ rebuild: true, port });
   const profile = options.profile ?? mkdtempSync(join(tmpdir(), "anneal-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: findBrowser(),
+  const context = await openBrowser(profile, {
     headless: !options.show,
     args: browserArguments.filter((argument) => !options.show || !softwareGpu.has(argument)),
-    acceptDownloads: true,
   });
   try {
     const summary = await trainAndDownload(context, site.url);
@@ -67,23 +64,23 @@ async function main(): Promise<void> {
 }
 
 async function trainAndDownload(context: BrowserContext, url: string): Promise<object> {
-  const page = context.pages()[0] ?? (await context.newPage());
+  const page = await firstPage(context);
   page.setDefaultTimeout(120_000);
   const events = await EventLog.attach(page);
   page.on("pageerror", (error) => {
     console.error(error);
   });
   await page.goto(url);
-  await (options.resume ? takeUp(page) : begin(page));
+  await (options.resume ? resume(page) : start(page));
   printProgress(events);
-  await stopWhenAsked(page, events);
-  const end = await events.waitForEnd(longestRunMs);
+  await stopAtStep(page, events);
+  const end = await events.waitForEnd(timeoutMs);
   const step = end.phase.name === "done" ? end.phase.step : 0;
   await saveFiles(page, step);
   return summarize(events);
 }
 
-async function begin(page: Page): Promise<void> {
+async function start(page: Page): Promise<void> {
   await choose(page, {
     model: options.model,
     data: options.data,
@@ -94,7 +91,7 @@ async function begin(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Start training" }).click();
 }
 
-async function takeUp(page: Page): Promise<void> {
+async function resume(page: Page): Promise<void> {
   await choose(page, { engine });
   await page
     .getByRole("region", { name: "Saved run" })
@@ -102,7 +99,7 @@ async function takeUp(page: Page): Promise<void> {
     .click();
 }
 
-/** The recipe file with the command line's steps and reloads on top. */
+/** The recipe file, with --steps and --reload-every taking precedence. */
 function readRecipe(): object {
   const file =
     options.recipe === undefined
@@ -119,7 +116,7 @@ function readRecipe(): object {
 function readEngine(): EngineName | undefined {
   const { engine: name } = options;
   if (name !== undefined && name !== "webgpu" && name !== "tfjs") {
-    throw new Error(`--engine is webgpu or tfjs, not ${name}.`);
+    throw new Error(`--engine must be webgpu or tfjs, not ${name}.`);
   }
   return name;
 }
@@ -138,7 +135,7 @@ function printProgress(events: EventLog): void {
       }
       return false;
     },
-    longestRunMs,
+    timeoutMs,
   );
 }
 
@@ -171,9 +168,9 @@ function lineOf(event: SessionEvent): string | null {
   }
 }
 
-async function stopWhenAsked(page: Page, events: EventLog): Promise<void> {
+async function stopAtStep(page: Page, events: EventLog): Promise<void> {
   if (options["stop-at"] !== undefined) {
-    await events.waitForStep(Number(options["stop-at"]), longestRunMs);
+    await events.waitForStep(Number(options["stop-at"]), timeoutMs);
     await page.getByRole("button", { name: "Stop and save" }).click();
   }
 }

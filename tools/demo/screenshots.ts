@@ -1,11 +1,11 @@
-// Takes the README's pictures: the page during the demo's run and after it, and with --all in dark
-// and at phone width.
+// Takes the screenshots of the README: the page before, during and after a run of the demo; with
+// --all also in dark and at phone width.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { chromium, type Page } from "playwright";
-import { browserArguments, findBrowser } from "../support/browser.ts";
+import type { Page } from "playwright";
+import { firstPage, openBrowser } from "../support/browser.ts";
 import { choose, EventLog } from "../support/page.ts";
 import { openSite } from "../support/site.ts";
 
@@ -19,18 +19,14 @@ const { values: options } = parseArgs({
 
 const desktop = { width: 1440, height: 900 };
 const phone = { width: 390, height: 844 };
-const longestMs = 3600_000;
+const timeoutMs = 3600_000;
 
 const site = await openSite({ rebuild: true });
 const profile = mkdtempSync(join(tmpdir(), "anneal-"));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath: findBrowser(),
-  args: [...browserArguments],
-  viewport: desktop,
-});
+const context = await openBrowser(profile, { viewport: desktop });
 try {
   mkdirSync(options.out, { recursive: true });
-  const page = context.pages()[0] ?? (await context.newPage());
+  const page = await firstPage(context);
   const events = await EventLog.attach(page);
   await page.goto(site.url);
   await choose(page, {});
@@ -38,10 +34,10 @@ try {
   const steps = Number(options.steps);
   await choose(page, { recipe: { maxSteps: steps, reloadEverySteps: 20 } });
   await page.getByRole("button", { name: "Start training" }).click();
-  await events.waitForStep(Math.round(steps * 0.7), longestMs);
+  await events.waitForStep(Math.round(steps * 0.7), timeoutMs);
   await take(page, "running");
-  await events.waitForEnd(longestMs);
-  await page.waitForTimeout(1500); // the export's files are being written
+  await events.waitForEnd(timeoutMs);
+  await page.waitForTimeout(1500); // the page writes the files of the export
   await take(page, "done");
 } finally {
   await context.close();

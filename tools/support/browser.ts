@@ -1,13 +1,9 @@
-// Finds a Chromium for the tests and the demo, and says with which switches it gives WebGPU without
-// a GPU.
+// Finds a Chromium for tests and tools, and starts it with WebGPU on a software GPU.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { chromium } from "playwright";
+import { chromium, type BrowserContext, type Page } from "playwright";
 
-/**
- * Software WebGPU (SwiftShader); no background traffic, so that a request log holds only the page's
- * own.
- */
+/** Software WebGPU (SwiftShader), and no background traffic, which request logs would contain. */
 export const browserArguments = [
   "--no-sandbox",
   "--enable-unsafe-webgpu",
@@ -28,22 +24,19 @@ const installedPaths = [
   "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
 ];
 
-/**
- * Path of a Chromium or Chrome that is there: `CHROMIUM_PATH`, an installed one, Playwright's own;
- * else null.
- */
+/** Path of `CHROMIUM_PATH`, an installed Chromium or Chrome, or Playwright's; null without one. */
 export function installedBrowser(): string | null {
   const chosen = process.env["CHROMIUM_PATH"];
   if (chosen) {
     if (!existsSync(chosen)) {
-      throw new Error(`CHROMIUM_PATH is ${chosen}, but there is no such file.`);
+      throw new Error(`CHROMIUM_PATH is ${chosen}: no such file.`);
     }
     return chosen;
   }
   return [...installedPaths, chromium.executablePath()].find((path) => existsSync(path)) ?? null;
 }
 
-/** As installedBrowser, but installs Chromium with apt where that can be done (Debian, as root). */
+/** As installedBrowser, but installs Chromium with apt on Debian. @throws Error without root */
 export function findBrowser(): string {
   const found = installedBrowser();
   if (found !== null) {
@@ -57,8 +50,27 @@ export function findBrowser(): string {
     return "/usr/bin/chromium";
   }
   throw new Error(
-    "No Chromium was found: install Chromium or Chrome, or set CHROMIUM_PATH to its executable.",
+    "No Chromium found: install Chromium or Chrome, or set CHROMIUM_PATH to its executable.",
   );
+}
+
+/** Starts a browser on the profile in this folder. Options override the defaults. */
+export async function openBrowser(
+  profile: string,
+  options: Parameters<typeof chromium.launchPersistentContext>[1] = {},
+): Promise<BrowserContext> {
+  return await chromium.launchPersistentContext(profile, {
+    executablePath: findBrowser(),
+    headless: true,
+    args: [...browserArguments],
+    acceptDownloads: true,
+    ...options,
+  });
+}
+
+/** The tab that a browser opens with. */
+export async function firstPage(context: BrowserContext): Promise<Page> {
+  return context.pages()[0] ?? (await context.newPage());
 }
 
 function isDebian(): boolean {

@@ -1,4 +1,4 @@
-// Drives the page as a visitor would: its buttons, its file inputs, its downloads; and follows its
+// Drives the page as a visitor does, by its buttons, file inputs and downloads, and records its
 // events.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -8,12 +8,12 @@ import type { SessionEvent } from "../../src/session/protocol.ts";
 
 export type EventOf<Kind extends SessionEvent["kind"]> = Extract<SessionEvent, { kind: Kind }>;
 
-/** The events of a page since it was opened, in order. */
+/** The events of a page since it opened, in order. */
 export class EventLog {
   readonly all: SessionEvent[] = [];
   readonly #watchers = new Set<() => void>();
 
-  /** To be called before the page is opened. */
+  /** Must be called before the page opens. */
   static async attach(page: Page): Promise<EventLog> {
     const log = new EventLog();
     await page.exposeFunction("annealEvent", (event: SessionEvent) => {
@@ -36,7 +36,7 @@ export class EventLog {
     return this.all.filter((event): event is EventOf<Kind> => event.kind === kind);
   }
 
-  /** The first event that fits, past or to come. */
+  /** Waits for the first matching event, past or future. @param what named in the timeout error */
   async wait(
     what: string,
     fits: (event: SessionEvent) => boolean,
@@ -54,7 +54,7 @@ export class EventLog {
         done();
         reject(new Error(`Waited ${timeoutMs} ms for ${what}; last: ${this.#last()}`));
       }, timeoutMs);
-      timer.unref(); // a script that is through must not wait for it
+      timer.unref(); // must not keep a finished script running
       const done = () => {
         clearTimeout(timer);
         this.#watchers.delete(check);
@@ -72,7 +72,7 @@ export class EventLog {
     );
   }
 
-  /** The end of the run. @throws Error with the message of a failed one */
+  /** Waits for the end of the run. @throws Error with the message of a failed run */
   async waitForEnd(timeoutMs?: number): Promise<EventOf<"run">> {
     const isEnd = (event: SessionEvent) =>
       event.kind === "run" && (event.phase.name === "done" || event.phase.name === "failed");
@@ -89,12 +89,12 @@ export class EventLog {
   }
 }
 
-/** Waits until model and data are there and the run can be started. */
+/** Waits until model and data are loaded and the run can start. */
 export async function waitUntilReady(page: Page): Promise<void> {
   await startButton(page).waitFor({ timeout: 120_000 });
 }
 
-/** Chooses a hub, as one does a mirror: the page reloads under another policy. */
+/** Sets the hub address, after which the page reloads. */
 export async function useHub(page: Page, endpoint: string): Promise<void> {
   await waitUntilReady(page);
   await page.getByText("Token and mirror").click();
@@ -114,13 +114,13 @@ export interface Choices {
   adapter?: string | undefined;
   /** The JSON recipe. */
   recipe?: object | undefined;
-  /** Left as the page has it when none is given. */
+  /** The page's choice when undefined. */
   engine?: EngineName | undefined;
 }
 
 /**
- * Puts the visitor's own files, recipe and engine in place of the demo's. @throws Error with what
- * the page refuses
+ * Replaces the model, data, adapter, recipe and engine of the demo. @throws Error with the error
+ * that the page shows
  */
 export async function choose(page: Page, choices: Choices): Promise<void> {
   await waitUntilReady(page);
@@ -131,7 +131,7 @@ export async function choose(page: Page, choices: Choices): Promise<void> {
   if (choices.model !== undefined) {
     await put("Choose files", filesIn(choices.model));
   }
-  // A recipe is read over the defaults for the model.
+  // After the model: a recipe overrides the model's defaults.
   if (choices.recipe !== undefined) {
     await put("Load recipe", madeFile("recipe.json", JSON.stringify(choices.recipe)));
   }
@@ -144,10 +144,10 @@ export async function choose(page: Page, choices: Choices): Promise<void> {
   if (choices.engine !== undefined) {
     await selectEngine(page, choices.engine);
   }
-  await waitUntilTaken(page);
+  await waitUntilPlanned(page);
 }
 
-/** Where the page offers one, so where there is WebGPU. */
+/** Works only with WebGPU: without it the page offers no choice. */
 async function selectEngine(page: Page, engine: EngineName): Promise<void> {
   const select = page.getByRole("combobox", { name: "Engine", exact: true });
   if (!(await select.isVisible())) {
@@ -156,7 +156,7 @@ async function selectEngine(page: Page, engine: EngineName): Promise<void> {
   await select.selectOption(engine);
 }
 
-/** A file that exists in memory only. */
+/** A file in memory. */
 export interface MadeFile {
   name: string;
   mimeType: string;
@@ -168,7 +168,7 @@ export function madeFile(name: string, content: string | Uint8Array): MadeFile {
   return { name, mimeType, buffer: Buffer.from(content as Uint8Array) };
 }
 
-/** Saves what a link or button of that name downloads. */
+/** Clicks the link or button of that name and saves the download. */
 export async function download(
   page: Page,
   name: string,
@@ -180,11 +180,11 @@ export async function download(
   await (await downloading).saveAs(path);
 }
 
-async function waitUntilTaken(page: Page): Promise<void> {
-  await page.waitForTimeout(300); // plans are made 250 ms after a change
+async function waitUntilPlanned(page: Page): Promise<void> {
+  await page.waitForTimeout(300); // the page plans 250 ms after a change
   const alert = page.getByRole("alert").first();
   await startButton(page).or(alert).first().waitFor({ timeout: 120_000 });
-  // The error of a plan that is being made anew goes away by itself.
+  // The error of an outdated plan disappears with the next plan.
   await startButton(page)
     .waitFor({ timeout: 10_000 })
     .catch(() => null);
@@ -194,7 +194,7 @@ async function waitUntilTaken(page: Page): Promise<void> {
   await waitUntilReady(page);
 }
 
-/** Only while it can be pressed. */
+/** Matches only while the button is enabled. */
 function startButton(page: Page): Locator {
   return page.getByRole("button", { name: "Start training" }).and(page.locator(":enabled"));
 }

@@ -1,4 +1,4 @@
-// The production build on 127.0.0.1, as any static host would serve it.
+// Serves the production build on 127.0.0.1, as a static host does.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build, preview } from "vite";
@@ -10,7 +10,7 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Builds when asked to or when there is no build yet, and serves on a free port. */
+/** Builds when asked, or when no build exists, and serves on `port`; 0 picks a free one. */
 export async function openSite({
   rebuild,
   port = 0,
@@ -28,7 +28,7 @@ export async function openSite({
   });
   const url = server.resolvedUrls?.local[0];
   if (url === undefined) {
-    throw new Error("The preview server has no address.");
+    throw new Error("vite preview reported no address.");
   }
   return { url, close: () => server.close() };
 }

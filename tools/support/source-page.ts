@@ -1,5 +1,5 @@
-// Runs a module of the source tree in a real page on WebGPU, for what the product's page has no
-// button for.
+// Runs a module of the source tree in a page with WebGPU, for tools that need more than the app's
+// buttons.
 import { fileURLToPath } from "node:url";
 import { chromium, type Browser } from "playwright";
 import { createServer } from "vite";
@@ -8,9 +8,9 @@ import { browserArguments, findBrowser } from "./browser.ts";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /**
- * Imports `module` (from the root, with a leading slash) and answers what its export `name` returns
- * for `argument`; both travel as JSON. `onLine` hears what the page logs meanwhile, `atEnd` sees
- * the browser before it is closed.
+ * Imports `module` (a path from the root, with a leading slash) in a page and calls its export
+ * `name` with `argument`. Argument and result are passed as JSON. `onLine` receives the console
+ * log, `atEnd` the browser before it closes. @returns the result of the call
  */
 export async function inSourcePage<Result>(
   module: string,
@@ -25,7 +25,7 @@ export async function inSourcePage<Result>(
     cacheDir: "node_modules/.vite-source-page",
     logLevel: "warn",
     server: { host: "127.0.0.1", port: 5299, hmr: false, watch: null },
-    // All dependencies are found anew before the page opens: one that is found later reloads it.
+    // Vite must find all dependencies before the page opens: one found later reloads the page.
     optimizeDeps: { entries: [module.slice(1)], force: true },
   });
   const browser = await chromium.launch({
@@ -41,7 +41,7 @@ export async function inSourcePage<Result>(
       }
     });
     page.on("pageerror", (error) => {
-      console.error(`The page says: ${error.message}`);
+      console.error(`Error in the page: ${error.message}`);
     });
     await page.goto(`${server.resolvedUrls?.local[0] ?? ""}tests/support/blank.html`);
     const call = `import(${JSON.stringify(module)}).then((page) => page.${name}(${JSON.stringify(argument)}))`;

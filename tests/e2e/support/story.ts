@@ -4,9 +4,9 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test as base, chromium, type BrowserContext, type Page } from "@playwright/test";
+import { test as base, type BrowserContext, type Page } from "@playwright/test";
 import type { Recipe } from "../../../src/recipe/recipe.ts";
-import { browserArguments, findBrowser } from "../../../tools/support/browser.ts";
+import { browserArguments, firstPage, openBrowser } from "../../../tools/support/browser.ts";
 import { choose, download, EventLog } from "../../../tools/support/page.ts";
 import type { SessionEvent } from "../../../src/session/protocol.ts";
 
@@ -68,7 +68,7 @@ export const test = base.extend<Stories, Shared>({
   visit: async ({ profile }, use) => {
     const contexts: BrowserContext[] = [];
     await use(async (options = {}) => {
-      const visit = await openBrowser({ profile, ...options });
+      const visit = await openVisit({ profile, ...options });
       contexts.push(visit.context);
       return visit;
     });
@@ -89,17 +89,12 @@ export const test = base.extend<Stories, Shared>({
   ],
 });
 
-async function openBrowser({
+async function openVisit({
   profile,
   browserArguments: args = browserArguments,
 }: VisitOptions & { profile: string }): Promise<Visit> {
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: findBrowser(),
-    headless: true,
-    args: [...args],
-    acceptDownloads: true,
-  });
-  const page = context.pages()[0] ?? (await context.newPage());
+  const context = await openBrowser(profile, { args: [...args] });
+  const page = await firstPage(context);
   return { context, page, events: await openPage(page) };
 }
 
@@ -153,7 +148,7 @@ export async function adapterSha256(page: Page): Promise<string> {
 
 async function runUndisturbed(folder: string): Promise<Undisturbed> {
   const profile = newFolder();
-  const { context, page, events } = await openBrowser({ profile });
+  const { context, page, events } = await openVisit({ profile });
   await start(page);
   await events.waitForEnd();
   const checkpoint = join(folder, "checkpoint-4.safetensors");
