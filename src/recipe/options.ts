@@ -1,6 +1,9 @@
 // The table of options: every option of a recipe once. Type, parser, form, model card,
 // docs/recipe.md and the migrations of checkpoints derive from it, so an option is added here only.
 //
+// Checkpoints name every option. A new one needs `since`: the schema after the present one
+// (checkpoint/file/migrate.ts), and the value that earlier runs trained with.
+//
 // Defaults suit models of 100 M parameters and more: TRL's and Unsloth's usual choices. The order
 // is that of saved recipes; the form and the docs sort it by group.
 import { choice, count, list, number, toggle } from "./option.ts";
