@@ -1,20 +1,25 @@
-// Which of several programs that compute the same is the fastest on this device: measured once,
-// then remembered.
+// Chooses the fastest of several programs that compute the same on this device: measures once, then
+// remembers.
+//
+// Samples are wall-clock times of submit to idle: timestamp queries are optional and quantised. The
+// work grows until a sample is long against the clock's resolution. Candidates are then measured in
+// alternating rounds, so that a change of GPU clock favours none, and each counts by its fastest
+// sample: noise only ever adds time. A candidate must beat the safe one by a clear gain.
 import { sha256Hex } from "../util/bytes.ts";
 import { hasCode } from "../util/errors.ts";
 import type { Program } from "./plan.ts";
 import { Runner } from "./runner.ts";
 import type { OpenDevice } from "./open-device.ts";
 
-/** What was found before, on any adapter; lasts as long as whoever gives it can make it last. */
+/** Earlier choices, on any adapter. */
 export interface ChoiceCache {
   get(key: string): Promise<unknown>;
   set(key: string, choice: string): Promise<void>;
 }
 
-export interface Candidate<Name extends string> {
+export interface TuningCandidate<Name extends string> {
   name: Name;
-  /** The same kernels with more and more work; the first is done in no time on any GPU. */
+  /** The same kernels with growing work; the first is short on any GPU. */
   programs: readonly Program[];
 }
 
@@ -25,16 +30,16 @@ export interface Tuning {
 }
 
 /**
- * The fastest candidate: as remembered, else measured until `deadlineMs` (of performance.now()) and
- * then remembered. The first is the safe one: it stays where others are not clearly faster, do not
- * compile, or time is up.
- * @param shapeClass what besides adapter and code decides which is fastest
+ * The fastest candidate: remembered, else measured until `deadlineMs` (of performance.now()) and
+ * then remembered. The first is the safe one: it is chosen where the others are not clearly faster,
+ * do not compile, or time is up.
+ * @param shapeClass what decides which is fastest besides the adapter and the code
  * @throws UserError "device-lost"; the signal's AbortError
  */
 export async function autotune<Name extends string>(
   tuning: Tuning,
   shapeClass: string,
-  candidates: readonly Candidate<Name>[],
+  candidates: readonly TuningCandidate<Name>[],
   deadlineMs: number,
 ): Promise<Name> {
   const { opened, cache } = tuning;
@@ -52,7 +57,7 @@ export async function autotune<Name extends string>(
 async function choiceKey(
   { vendor, architecture, description }: GPUAdapterInfo,
   shapeClass: string,
-  candidates: readonly Candidate<string>[],
+  candidates: readonly TuningCandidate<string>[],
 ): Promise<string> {
   const code = candidates.map(({ name, programs }) => {
     const kernels = programs.flatMap(({ dispatches }) => dispatches.map(({ kernel }) => kernel));
@@ -64,13 +69,13 @@ async function choiceKey(
 
 async function measure<Name extends string>(
   { opened, signal }: Tuning,
-  candidates: readonly Candidate<Name>[],
+  candidates: readonly TuningCandidate<Name>[],
   deadlineMs: number,
 ): Promise<Name> {
   const safe = first(candidates);
   signal.throwIfAborted();
   const programs = candidates.flatMap((candidate) => candidate.programs);
-  const runner = await createIfRoom(opened, programs);
+  const runner = await createIfMemoryAllows(opened, programs);
   if (runner === null) {
     return safe.name;
   }
@@ -82,10 +87,11 @@ async function measure<Name extends string>(
   }
 }
 
-/**
- * What is tuned can go on without: where there is no room to measure, there is none to fail for.
- */
-async function createIfRoom(opened: OpenDevice, programs: Program[]): Promise<Runner | null> {
+/** A runner, or null where there is no memory to measure in: tuning is never a reason to fail. */
+async function createIfMemoryAllows(
+  opened: OpenDevice,
+  programs: Program[],
+): Promise<Runner | null> {
   try {
     return await Runner.create(opened, programs);
   } catch (error) {
@@ -96,22 +102,19 @@ async function createIfRoom(opened: OpenDevice, programs: Program[]): Promise<Ru
   }
 }
 
-/**
- * Browsers round time to 0.1 ms and answer late by about as much: a sample takes many times that.
- */
+/** Browsers round time to 0.1 ms and resolve about as much too late; a sample is much longer. */
 const sampleMs = 8;
-/** Where the least work takes this long, the rest would take too long. */
+/** A device that needs longer for the least work is too slow to measure on. */
 const slowMs = 60;
-/** Candidates take turns, so that a clock that speeds up or down favours none. */
-const turns = 4;
-/** One that is this much slower after a turn is left out of the next. */
-const hopeless = 1.5;
-/** How much less time than the safe one's is a gain rather than noise. */
+const rounds = 4;
+/** A candidate slower than the fastest by this factor is left out of the next round. */
+const hopelessFactor = 1.5;
+/** Share of the safe candidate's time below which a difference is a gain, not noise. */
 const clearGain = 0.95;
 
 interface Runnable<Name extends string> {
-  candidate: Candidate<Name>;
-  /** The least of its samples. */
+  candidate: TuningCandidate<Name>;
+  /** Its fastest sample. */
   bestMs: number;
 }
 
@@ -128,7 +131,7 @@ class Race {
     this.#deadlineMs = deadlineMs;
   }
 
-  async run<Name extends string>(candidates: readonly Candidate<Name>[]): Promise<Name> {
+  async run<Name extends string>(candidates: readonly TuningCandidate<Name>[]): Promise<Name> {
     const safe = first(candidates);
     const isReady = await this.#compile(safe, this.#deadlineMs);
     const level = isReady ? await this.#enoughWork(safe) : null;
@@ -142,7 +145,7 @@ class Race {
       ),
     );
     const field = compiled.flat().map((candidate) => ({ candidate, bestMs: Infinity }));
-    await this.#takeTurns(field, level);
+    await this.#runRounds(field, level);
     const [winner] = field.toSorted((a, b) => a.bestMs - b.bestMs);
     const safeMs = field.find(({ candidate }) => candidate === safe)?.bestMs ?? Infinity;
     return winner !== undefined && winner.bestMs < safeMs * clearGain
@@ -150,8 +153,8 @@ class Race {
       : safe.name;
   }
 
-  /** Whether it is ready to run by then. A compiler's refusal concerns this candidate alone. */
-  async #compile({ programs }: Candidate<string>, byMs: number): Promise<boolean> {
+  /** Whether it is ready to run by then. A candidate the compiler refuses is left out. */
+  async #compile({ programs }: TuningCandidate<string>, byMs: number): Promise<boolean> {
     const { device, isLost } = this.#opened;
     device.pushErrorScope("validation");
     device.pushErrorScope("internal");
@@ -164,25 +167,21 @@ class Race {
         return false;
       },
     );
-    // The scopes end here, not when the compiler has answered: they would cover what others do
-    // meanwhile.
+    // Pop now, not when the compiler is done: the scopes would also cover other work meanwhile.
     const faults = Promise.all([device.popErrorScope(), device.popErrorScope()]);
     faults.catch(() => null); // of a lost device
-    const tooLate = new Promise<false>((resolve) => {
+    const timeout = new Promise<false>((resolve) => {
       setTimeout(resolve, Math.max(0, byMs - performance.now()), false);
     });
-    const isReady = await Promise.race([prepared, tooLate]);
+    const isReady = await Promise.race([prepared, timeout]);
     this.#signal.throwIfAborted();
     return isReady;
   }
 
-  /**
-   * The least work that takes as long as a sample should, or the most there is; null when the
-   * device is too slow.
-   */
-  async #enoughWork({ programs }: Candidate<string>): Promise<number | null> {
+  /** The least work that makes a sample long enough, else the most; null on a slow device. */
+  async #enoughWork({ programs }: TuningCandidate<string>): Promise<number | null> {
     for (const [level, program] of programs.entries()) {
-      await this.#time(program); // the first time, memory is cleared and caches are cold
+      await this.#time(program); // the first run clears memory and meets cold caches
       const ms = await this.#time(program);
       if (performance.now() > this.#deadlineMs || (level === 0 && ms > slowMs)) {
         return null;
@@ -194,14 +193,14 @@ class Race {
     return programs.length - 1;
   }
 
-  /** Fills in `bestMs` until each had its turns or time is up. */
-  async #takeTurns(field: Runnable<string>[], level: number): Promise<void> {
+  /** Fills in `bestMs` until all rounds are done or time is up. */
+  async #runRounds(field: Runnable<string>[], level: number): Promise<void> {
     for (const { candidate } of field) {
       await this.#time(first(candidate.programs));
     }
-    for (let turn = 0; turn < turns; turn++) {
+    for (let round = 0; round < rounds; round++) {
       const leastMs = Math.min(...field.map(({ bestMs }) => bestMs));
-      for (const runnable of field.filter(({ bestMs }) => !(bestMs > hopeless * leastMs))) {
+      for (const runnable of field.filter(({ bestMs }) => !(bestMs > hopelessFactor * leastMs))) {
         if (performance.now() > this.#deadlineMs) {
           return;
         }

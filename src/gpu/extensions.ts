@@ -1,24 +1,24 @@
-// Which WGSL extensions kernels use on a device. Each kernel that can use one also does without.
+// WGSL extensions that kernels use on a device. Every kernel also has a module without them.
 import { defineKernel, type Extension } from "./kernel.ts";
 import { dispatch, persistent } from "./plan.ts";
 import { Runner } from "./runner.ts";
 import subgroupOrder from "./subgroup-order.wgsl?raw";
 import type { OpenDevice } from "./open-device.ts";
 
-/** WebGPU's features by WGSL's names. */
+/** WebGPU's feature of each WGSL extension. */
 export const featureOf = { f16: "shader-f16", subgroups: "subgroups" } as const satisfies Record<
   Extension,
   GPUFeatureName
 >;
 
-/** Features to ask a device for. */
+/** Features to request with a device. */
 export function offeredFeatures({ features }: Pick<GPUAdapter, "features">): GPUFeatureName[] {
   return Object.values(featureOf).filter((feature) => features.has(feature));
 }
 
 /**
- * Sums by subgroups are faster on all that was measured; f16 is used once it was measured to be
- * (kernels/matmul/tune.ts).
+ * Adds the extensions to use. Subgroups: sums are faster on every GPU measured. f16 is added later,
+ * where it measures faster (kernels/matmul/tune.ts).
  */
 export async function findExtensions(opened: OpenDevice): Promise<void> {
   const { device, extensions } = opened;
@@ -49,9 +49,7 @@ const orderKernel = defineKernel({
   bindings: { flags: { use: "out", element: "u32" } },
 });
 
-/**
- * Whether a subgroup is so many threads side by side: all GPUs do it, but no specification says so.
- */
+/** Whether subgroups are runs of consecutive threads: all GPUs do it, no specification says so. */
 async function areSubgroupsInOrder(opened: OpenDevice): Promise<boolean> {
   const flags = persistent("flags", threads);
   const program = {

@@ -1,4 +1,4 @@
-// A kernel as plain data: WGSL with what is prepended to it. No device is needed to make one.
+// A kernel as plain data: WGSL with its declarations. Defining one needs no device.
 import { invariant } from "../util/assert.ts";
 import {
   uniformDeclaration,
@@ -8,9 +8,9 @@ import {
 } from "./uniform-struct.ts";
 
 /**
- * How a dispatch uses a bound tensor. `constant` is bound read-only: weights, adapters, tables. All
- * others may lie in one arena side by side, where WebGPU allows only one usage per buffer and
- * dispatch, so they are all bound read_write.
+ * How a dispatch uses a bound tensor. `constant` is bound read-only: weights, adapters, tables. The
+ * others may share an arena, and WebGPU allows one usage per buffer and dispatch, so they are all
+ * bound read_write.
  */
 export type Use = "constant" | "in" | "out" | "inout";
 
@@ -20,21 +20,21 @@ export interface Binding {
   element: string;
 }
 
-/** What WGSL must enable, and where it is worth it: see extensions.ts. */
+/** A WGSL extension; extensions.ts decides where it is used. */
 export type Extension = "f16" | "subgroups";
 
-/** The same computation by means of an extension: what it has instead of the spec's. */
+/** The same computation with an extension: the parts that replace the spec's. */
 export interface Extended {
   extension: Extension;
   definitions: string;
-  /** WGSL types of bindings' elements, for the same bytes. */
+  /** WGSL element types by binding, for the same bytes. */
   elements?: Readonly<Record<string, string>>;
 }
 
 export interface KernelSpec {
   /** For labels and messages. */
   name: string;
-  /** WGSL body with the entry point `main`. Names below are declared before it. */
+  /** WGSL with the entry point `main`. The names below are declared before it. */
   source: string;
   /**
    * Storage bindings in order, by the name WGSL knows them by. At most 8, WebGPU's default limit.
@@ -102,7 +102,7 @@ export function extendedOnly(kernel: Kernel): Kernel {
   return { ...kernel, code: kernel.extended.code, extended: null };
 }
 
-/** Joins the parts: constants, bindings, params, what changes per run, definitions, source. */
+/** Joins constants, bindings, params, the per-run struct, definitions and source. */
 function moduleOf({ constants = {}, definitions = "", source, ...spec }: KernelSpec) {
   const bindings = Object.entries(spec.bindings);
   const uniforms = uniformsOf({ params: paramsOf(spec), perRun: spec.perRun ?? null });
@@ -124,9 +124,7 @@ function extendedModuleOf(spec: KernelSpec, { extension, definitions, elements =
   return `enable ${extension};\n${moduleOf(changed)}`;
 }
 
-/**
- * Defines each variant once: the plan of a model asks for the same few kernels thousands of times.
- */
+/** Defines each variant once: a model's programs use the same few kernels thousands of times. */
 export function onePerVariant<Variant extends readonly (string | number | boolean | undefined)[]>(
   define: (...variant: Variant) => Kernel,
 ): (...variant: Variant) => Kernel {

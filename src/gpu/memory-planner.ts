@@ -1,12 +1,18 @@
-// Gives every arena tensor of every program a place: tensors that are never alive together share
-// bytes.
+// Plans arena memory: tensors of a program that are never alive together share bytes.
+//
+// Greedy by size for offset calculation (Pisarchyk and Lee 2020, arXiv:2001.03288): the largest
+// tensor first, each at the lowest offset that is free for its whole life. A large tensor placed
+// late would find only gaps too small for it. Lifetimes are exact, not estimated: a program is a
+// fixed list of dispatches, so first and last use are known before anything is allocated. The plan
+// is then the allocation, byte for byte. On training passes it is within 1 % of the peak of live
+// bytes, which no plan can beat (tests/unit/gpu/memory-planner.test.ts).
 import { invariant } from "../util/assert.ts";
 import { alignmentBytes, type Program, type Tensor } from "./plan.ts";
 
-/** WebGPU's maxBufferSize by default: an arena of this size can be made on every device. */
+/** WebGPU's default maxBufferSize: every device can create an arena of this size. */
 export const defaultArenaBytes = 256 * 1024 ** 2;
 
-export interface Place {
+export interface ArenaPlace {
   /** Index of the arena. */
   arena: number;
   offsetBytes: number;
@@ -15,17 +21,17 @@ export interface Place {
 export interface MemoryLayout {
   /** Bytes of each arena. */
   arenas: readonly number[];
-  places: ReadonlyMap<Tensor, Place>;
-  /** Tensors with a buffer of their own. */
+  places: ReadonlyMap<Tensor, ArenaPlace>;
+  /** Persistent tensors, one buffer each. */
   buffers: readonly Tensor[];
   totalBytes: number;
 }
 
-/** What one program needs of each arena, and of buffers. */
+/** The arenas and buffers that one program uses. */
 interface ProgramLayout {
   arenaBytes: number;
   arenas: readonly number[];
-  places: ReadonlyMap<Tensor, Place>;
+  places: ReadonlyMap<Tensor, ArenaPlace>;
   buffers: ReadonlySet<Tensor>;
 }
 
@@ -51,15 +57,15 @@ interface Arena {
 }
 
 /**
- * Programs run one after the other and share all arenas. A tensor larger than `arenaBytes` gets an
- * arena of its own size; no other arena is larger than `arenaBytes`.
+ * Plans for programs that run one after the other and share all arenas. A tensor larger than
+ * `arenaBytes` makes its arena as large as itself; no other arena exceeds `arenaBytes`.
  */
 export function planMemory(
   programs: readonly Program[],
   arenaBytes: number = defaultArenaBytes,
 ): MemoryLayout {
   const arenas: number[] = [];
-  const places = new Map<Tensor, Place>();
+  const places = new Map<Tensor, ArenaPlace>();
   const buffers = new Set<Tensor>();
   for (const program of programs) {
     const own = layoutOf(program, arenaBytes);
@@ -78,9 +84,7 @@ export function planMemory(
   return { arenas, places, buffers: [...buffers], totalBytes };
 }
 
-/**
- * Programs do not change, and a search for the best recipe asks for many of them again and again.
- */
+/** Layouts by program: programs never change, and a search for the best recipe repeats them. */
 const known = new WeakMap<Program, ProgramLayout>();
 
 function layoutOf(program: Program, arenaBytes: number): ProgramLayout {
@@ -94,13 +98,10 @@ function layoutOf(program: Program, arenaBytes: number): ProgramLayout {
   return layout;
 }
 
-/**
- * Largest tensors first, each at the lowest offset that is free for its whole life, in the first
- * arena that has one.
- */
+/** Largest first, each at the lowest free offset in the first arena that has one. */
 function placeAll(lifetimes: Lifetime[], arenaBytes: number) {
   const arenas: Arena[] = [];
-  const places = new Map<Tensor, Place>();
+  const places = new Map<Tensor, ArenaPlace>();
   lifetimes.sort((a, b) => b.tensor.sizeBytes - a.tensor.sizeBytes || a.first - b.first);
   for (const lifetime of lifetimes) {
     const size = alignUp(lifetime.tensor.sizeBytes);
@@ -123,7 +124,10 @@ export function alignUp(sizeBytes: number): number {
   return Math.ceil(sizeBytes / alignmentBytes) * alignmentBytes;
 }
 
-/** A tensor read before anything wrote it is a mistake of whoever built the program. */
+/**
+ * Lifetimes of arena tensors, and the buffers.
+ * @throws Error when a tensor is read before it is written: a mistake in the program
+ */
 function usesOf({ name, dispatches }: Program): { lifetimes: Lifetime[]; buffers: Set<Tensor> } {
   const lifetimes = new Map<Tensor, Lifetime>();
   const buffers = new Set<Tensor>();

@@ -5,12 +5,11 @@ import { alignUp, type MemoryLayout } from "./memory-planner.ts";
 import type { Program, Tensor, View } from "./plan.ts";
 import { packUniforms, type UniformStruct } from "./uniform-struct.ts";
 
-/**
- * WebGPU's minUniformBufferOffsetAlignment by default: each dispatch's params lie this far apart.
- */
+/** WebGPU's default minUniformBufferOffsetAlignment: the distance between dispatches' params. */
 export const paramsStride = 256;
 
-export interface Memory {
+/** All buffers of a runner. */
+export interface DeviceMemory {
   arenas: readonly GPUBuffer[];
   /** Of persistent tensors. */
   buffers: ReadonlyMap<Tensor, GPUBuffer>;
@@ -49,14 +48,14 @@ function perRunOf(programs: readonly Program[]): UniformStruct | null {
 }
 
 /**
- * Makes every buffer, zeroed, and writes all params.
- * @throws UserError "out-of-memory" when the device has not enough; then nothing is held
+ * Creates every buffer, zeroed, and writes all params.
+ * @throws UserError "out-of-memory" when the device refuses; then nothing is held
  */
 export async function allocate(
   device: GPUDevice,
   layout: MemoryLayout,
   programs: readonly Program[],
-): Promise<Memory> {
+): Promise<DeviceMemory> {
   const made: GPUBuffer[] = [];
   const make = (label: string, sizeBytes: number, usage: GPUBufferUsageFlags) => {
     const buffer = device.createBuffer({ label, size: sizeBytes, usage });
@@ -112,12 +111,16 @@ function writeParams(
       slot++;
     }
   }
-  device.queue.writeBuffer(buffer, 0, bytes.buffer); // Dawn in Node takes no DataView
+  device.queue.writeBuffer(buffer, 0, bytes.buffer); // Dawn in Node rejects a DataView
   return slots;
 }
 
-/** Where a view lies on the device. */
-export function placeOf(view: View, memory: Memory, layout: MemoryLayout): GPUBufferBinding {
+/** The buffer binding of a view. */
+export function bufferBindingOf(
+  view: View,
+  memory: DeviceMemory,
+  layout: MemoryLayout,
+): GPUBufferBinding {
   const place = layout.places.get(view.tensor);
   const buffer = place === undefined ? memory.buffers.get(view.tensor) : memory.arenas[place.arena];
   if (buffer === undefined) {
@@ -132,7 +135,7 @@ export function placeOf(view: View, memory: Memory, layout: MemoryLayout): GPUBu
 
 function outOfMemory(totalBytes: number, why: string): UserError {
   const need = (totalBytes / 1e9).toFixed(2);
-  return new UserError("out-of-memory", `The GPU has no room for ${need} GB: ${why}`, {
+  return new UserError("out-of-memory", `The GPU cannot allocate ${need} GB: ${why}`, {
     remedy: "Choose a smaller batchSize, maxLength or rank, or a smaller model.",
   });
 }

@@ -1,13 +1,13 @@
-// An open WebGPU device: what every part of the machine holds.
+// An open WebGPU device, shared by everything that computes on it.
 import type { Extension } from "./kernel.ts";
 
 export interface OpenDevice {
   device: GPUDevice;
   adapterInfo: GPUAdapterInfo;
   name: string;
-  /** What kernels may use of extensions here: what is offered, works and is worth it. */
+  /** Extensions that kernels use here: offered, working and faster. */
   extensions: Set<Extension>;
-  /** Resolves once the device is gone, for whatever reason. */
+  /** Resolves once the device is lost, for whatever reason. */
   lost: Promise<GPUDeviceLostInfo>;
   isLost: () => boolean;
   /**

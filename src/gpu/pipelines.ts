@@ -1,5 +1,4 @@
-// Compiles kernels off the main path, each distinct module once per device, with layouts said
-// rather than inferred.
+// Compiles kernels asynchronously, each distinct module once per device, with explicit layouts.
 import { uniformsOf, type Kernel } from "./kernel.ts";
 import type { OpenDevice } from "./open-device.ts";
 
@@ -8,10 +7,7 @@ export interface CompiledKernel {
   layout: GPUBindGroupLayout;
 }
 
-/**
- * Compiled kernels of one device. Explicit layouts: with "auto", a binding the code does not use is
- * an error.
- */
+/** Compiled kernels of one device. With an "auto" layout an unused binding would be an error. */
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #extensions: OpenDevice["extensions"];
@@ -24,7 +20,7 @@ export class Pipelines {
   }
 
   /**
-   * Compiles it for what the device uses of extensions.
+   * Compiles the module for the device's extensions.
    * @throws Error with the compiler's messages and the lines they point to
    */
   async compile(kernel: Kernel): Promise<CompiledKernel> {

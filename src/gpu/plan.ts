@@ -1,15 +1,12 @@
-// A plan is data: tensors, and the dispatches that use them in order. What it needs of a GPU is
-// known without one.
+// Programs as data: tensors, and the dispatches that use them in order. Their memory and work are
+// known without a GPU.
 import { invariant } from "../util/assert.ts";
 import type { Kernel } from "./kernel.ts";
 
-/** WebGPU's minStorageBufferOffsetAlignment by default: where views and arena tensors may begin. */
+/** WebGPU's default minStorageBufferOffsetAlignment: offsets of views and arena tensors. */
 export const alignmentBytes = 256;
 
-/**
- * Bytes with a name. `arena`: alive from first to last use in a program; `buffer`: kept, in a
- * GPUBuffer of its own.
- */
+/** Named bytes. `arena`: alive from first to last use. `buffer`: kept in a GPUBuffer. */
 export interface Tensor {
   readonly label: string;
   readonly sizeBytes: number;
@@ -33,7 +30,7 @@ export interface Dispatch {
   readonly params: readonly number[];
   /** Workgroups. */
   readonly grid: Grid;
-  /** Multiply-adds, roughly: how long it takes beside others. */
+  /** Multiply-adds, roughly: its duration relative to others. */
   readonly work: number;
   /** Left out of a run over at most this many items (see Runner.run); -1 is always done. */
   readonly skipUpToCount: number;
@@ -46,7 +43,7 @@ export interface Program {
   readonly marks?: Readonly<Record<string, number>>;
 }
 
-/** A tensor that lives from its first use in a program to its last. @param elements of 4 bytes */
+/** A tensor that is alive from its first to its last use. @param elements of 4 bytes */
 export function scratch(label: string, elements: number): Tensor {
   return makeTensor(label, elements * 4, "arena");
 }
@@ -88,7 +85,7 @@ export interface DispatchParts {
   skipUpToCount?: number;
 }
 
-/** A call of a kernel, checked: every binding and every param is given, nothing else is. */
+/** A call of a kernel. @throws Error unless exactly its bindings and params are given */
 export function dispatch(kernel: Kernel, parts: DispatchParts): Dispatch {
   const { tensors, params = {}, grid, work, skipUpToCount = -1 } = parts;
   requireNames(kernel, "tensors", kernel.bindings, tensors);
@@ -130,13 +127,13 @@ function asView(value: Tensor | View | undefined): View {
   return "tensor" in value ? value : { tensor: value, offsetBytes: 0, sizeBytes: value.sizeBytes };
 }
 
-/** WebGPU's maxComputeWorkgroupsPerDimension by default. */
+/** WebGPU's default maxComputeWorkgroupsPerDimension. */
 export const maxWorkgroups = 65535;
 
 /**
- * A grid of at least `groups` workgroups for kernels that count in one dimension: beyond 65535 it
- * folds into y, and WGSL takes `workgroup_id.y * num_workgroups.x + workgroup_id.x` and stops past
- * the end.
+ * A grid of at least `groups` workgroups for kernels that count in one dimension. Beyond 65535 it
+ * folds into y: the group is `workgroup_id.y * num_workgroups.x + workgroup_id.x`, and groups past
+ * the end return.
  */
 export function flatGrid(groups: number): Grid {
   const rows = Math.ceil(groups / maxWorkgroups);

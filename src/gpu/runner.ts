@@ -1,8 +1,7 @@
-// Runs programs on a device: everything they need is made once, and a run makes nothing but command
-// buffers.
+// Runs programs on a device: creates all they need once, so that a run only encodes commands.
 import { invariant } from "../util/assert.ts";
 import { uniformsOf } from "./kernel.ts";
-import { allocate, paramsStride, placeOf, type Memory } from "./memory.ts";
+import { allocate, paramsStride, bufferBindingOf, type DeviceMemory } from "./memory.ts";
 import { planMemory, type MemoryLayout } from "./memory-planner.ts";
 import { Pipelines, type CompiledKernel } from "./pipelines.ts";
 import type { Dispatch, Program, Tensor, View } from "./plan.ts";
@@ -10,24 +9,22 @@ import { Submitter, type Command } from "./submitter.ts";
 import { packUniforms, type UniformStruct } from "./uniform-struct.ts";
 import type { OpenDevice } from "./open-device.ts";
 
-/** Dispatches of a program, from the one of index `from` up to, but without, `to`. */
+/** Dispatches of a program from index `from` to before `to`. */
 export interface ProgramPart {
   from: number;
   to: number;
 }
 
-/**
- * The programs of one engine on one device. They run one after the other and share their arenas.
- */
+/** The programs of one engine on one device, which run one after the other and share arenas. */
 export class Runner {
   readonly #opened: OpenDevice;
   readonly #layout: MemoryLayout;
-  readonly #memory: Memory;
+  readonly #memory: DeviceMemory;
   readonly #pipelines: Pipelines;
   readonly #submitter: Submitter;
   readonly #commands = new Map<Program, readonly Command[]>();
 
-  private constructor(opened: OpenDevice, layout: MemoryLayout, memory: Memory) {
+  private constructor(opened: OpenDevice, layout: MemoryLayout, memory: DeviceMemory) {
     this.#opened = opened;
     this.#layout = layout;
     this.#memory = memory;
@@ -36,8 +33,8 @@ export class Runner {
   }
 
   /**
-   * Allocates the memory of all programs, zeroed; `prepare` readies them to run.
-   * @throws UserError "out-of-memory" when the device has not enough; then nothing is held
+   * Allocates the memory of all programs, zeroed. Call `prepare` before `run`.
+   * @throws UserError "out-of-memory" when the device refuses; then nothing is held
    */
   static async create(opened: OpenDevice, programs: readonly Program[]): Promise<Runner> {
     const layout = planMemory(programs);
@@ -46,8 +43,8 @@ export class Runner {
   }
 
   /**
-   * Compiles and binds programs that are not ready yet. @throws Error when a kernel does not
-   * compile
+   * Compiles and binds programs that are not ready yet.
+   * @throws Error when a kernel does not compile
    */
   async prepare(programs: readonly Program[]): Promise<void> {
     const unready = programs.filter((candidate) => !this.#commands.has(candidate));
@@ -66,12 +63,12 @@ export class Runner {
     }
   }
 
-  /** Bytes of all buffers that exist for these programs. */
+  /** Bytes of all buffers of these programs. */
   get createdBytes(): number {
     return this.#memory.createdBytes() + this.#submitter.createdBytes;
   }
 
-  /** What is written is seen by every run after this. @param offsetBytes a multiple of 4 */
+  /** Writes values for every later run. @param offsetBytes a multiple of 4 */
   write(tensor: Tensor, values: ArrayBufferView<ArrayBuffer>, offsetBytes = 0): void {
     const { buffer, byteOffset, byteLength } = values;
     const { queue } = this.#opened.device;
@@ -100,7 +97,7 @@ export class Runner {
   /**
    * Encodes and submits.
    * @param count items of this run; a dispatch whose `skipUpToCount` is not exceeded is left out
-   * @param part for work from elsewhere in between; the arenas hold only until another program runs
+   * @param part for other work in between; arenas keep their data until another program runs
    */
   run(program: Program, count = Infinity, part?: ProgramPart): void {
     const commands = this.#commands.get(program);
@@ -111,19 +108,19 @@ export class Runner {
     this.#submitter.submit(wanted, count);
   }
 
-  /** Tells how long some work took, which decides how much goes into one submit. */
+  /** Sets the size of a submit from the time some work took. */
   learnPace(work: number, durationMs: number): void {
     this.#submitter.learnPace(work, durationMs);
   }
 
-  /** The bytes of a persistent tensor, or of a part of it, after all that was submitted. */
+  /** The bytes of a persistent tensor or a view of one, after all submitted work. */
   async read(source: View | Tensor): Promise<ArrayBuffer> {
     const { tensor, offsetBytes, sizeBytes } =
       "tensor" in source ? source : { tensor: source, offsetBytes: 0, sizeBytes: source.sizeBytes };
     return await this.#submitter.read(this.bufferOf(tensor), offsetBytes, sizeBytes);
   }
 
-  /** Resolves when all that was submitted is done. */
+  /** Resolves when all submitted work is done. */
   async idle(): Promise<void> {
     await this.#submitter.idle();
   }
@@ -132,7 +129,7 @@ export class Runner {
   bufferOf(tensor: Tensor): GPUBuffer {
     const buffer = this.#memory.buffers.get(tensor);
     if (buffer === undefined) {
-      throw new Error(`${tensor.label} has no buffer of its own.`);
+      throw new Error(`${tensor.label} is not a persistent tensor of these programs.`);
     }
     return buffer;
   }
@@ -149,7 +146,7 @@ export class Runner {
     const { kernel, views, grid, work, skipUpToCount } = dispatch;
     const { params, perRun } = this.#memory;
     const resources: GPUBufferBinding[] = [
-      ...views.map((view) => placeOf(view, this.#memory, this.#layout)),
+      ...views.map((view) => bufferBindingOf(view, this.#memory, this.#layout)),
       ...uniformsOf(kernel).map((struct) =>
         struct === perRun?.struct
           ? { buffer: perRun.buffer }

@@ -1,5 +1,4 @@
-// Sends commands to the queue in portions short enough for the page's compositor, and reads results
-// back.
+// Submits commands in portions short enough for the page's compositor, and reads results back.
 import type { OpenDevice } from "./open-device.ts";
 
 export interface Command {
@@ -12,16 +11,14 @@ export interface Command {
   skipUpToCount: number;
 }
 
-/** Work of one submit until its pace is known: 0.1 s on a GPU of 40 GFLOP/s. */
+/** Work of one submit before any is measured: 0.1 s on a GPU of 40 GFLOP/s. */
 const firstPortion = 2e9;
-/**
- * How long a submit should take: well below what starves a compositor or trips Metal's watchdog.
- */
+/** Duration of a submit: far below what starves a compositor or trips Metal's watchdog. */
 const portionMs = 60;
-/** Readback buffers of this size are kept in a ring; larger reads get one of their own. */
+/** Size of the readback buffers that are kept in a ring; a larger read creates one. */
 const ringBytes = 1024;
 const ringLength = 3;
-/** All that is kept for reading back. */
+/** Bytes that are kept for reading back. */
 export const readbackBytes = ringBytes * ringLength;
 
 export class Submitter {
@@ -40,7 +37,7 @@ export class Submitter {
     return this.#ring.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Encodes and submits those that a run over `count` items needs. */
+  /** Encodes and submits the commands that a run over `count` items needs. */
   submit(commands: readonly Command[], count: number): void {
     let encoder: GPUCommandEncoder | null = null;
     let pass: GPUComputePassEncoder | null = null;
@@ -77,12 +74,12 @@ export class Submitter {
     flush();
   }
 
-  /** Sets how much work a submit holds from how long some work took. */
+  /** Sets the work of a submit from the time some work took. */
   learnPace(work: number, durationMs: number): void {
     this.#portion = Math.max(firstPortion / 100, (work / durationMs) * portionMs);
   }
 
-  /** Bytes of a buffer after all that was submitted. */
+  /** Bytes of a buffer after all submitted work. */
   async read(buffer: GPUBuffer, offsetBytes: number, sizeBytes: number): Promise<ArrayBuffer> {
     const { device } = this.#opened;
     const size = Math.ceil(sizeBytes / 4) * 4;

@@ -1,15 +1,13 @@
-// How much memory a device grants: WebGPU tells no figure, so buffers are asked for, and given back
-// at once.
+// Trial allocation: WebGPU reports no free memory, so buffers are created and released at once.
 import type { OpenDevice } from "./open-device.ts";
 
 const largestPiece = 2 ** 30;
-/** What is smaller than this decides nothing about a model. */
+/** Smaller pieces do not decide whether a model fits. */
 const smallestPiece = 64 * 2 ** 20;
 
 /**
- * Bytes of storage buffers that could be had at once, of those wanted. Nothing is written to them,
- * so a system that promises more than it has is believed; what is refused is certain.
- * @returns `wantedBytes`, or less where the device refused
+ * Bytes of storage buffers that the device grants together, up to `wantedBytes`. Nothing is written
+ * to them: a system that overcommits is not found out, but a refusal is certain.
  */
 export async function grantedBytes(opened: OpenDevice, wantedBytes: number): Promise<number> {
   const { device } = opened;

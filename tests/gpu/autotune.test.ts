@@ -1,7 +1,7 @@
 // Proofs of the autotuner: it takes the faster candidate, asks the cache first, and neither time,
 // abort, a compiler's refusal nor a lost device leaves anything behind.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { autotune, type Candidate, type ChoiceCache } from "../../src/gpu/autotune.ts";
+import { autotune, type TuningCandidate, type ChoiceCache } from "../../src/gpu/autotune.ts";
 import { openDevice } from "../../src/gpu/device.ts";
 import { defineKernel } from "../../src/gpu/kernel.ts";
 import { dispatch, persistent } from "../../src/gpu/plan.ts";
@@ -54,7 +54,7 @@ fn main(@builtin(global_invocation_id) id : vec3u) {
     name: `${name} ${groups}`,
     dispatches: [dispatch(kernel, { tensors: { y }, grid: [groups, 1, 1], work: groups })],
   }));
-  return { name, programs } satisfies Candidate<string>;
+  return { name, programs } satisfies TuningCandidate<string>;
 }
 
 const slow = candidate("slow", 20_000);
@@ -121,7 +121,7 @@ describe("what was found before", () => {
     const cache = new Memory();
     const late = { opened, cache, signal: never };
     const other = { ...opened, adapterInfo: adapterWith({ vendor: "other" }) };
-    const ofNone: [typeof late, string, Candidate<string>[]][] = [
+    const ofNone: [typeof late, string, TuningCandidate<string>[]][] = [
       [late, "any", [slow, fast]],
       [late, "another", [slow, fast]],
       [late, "any", [slow, candidate("fast", 201)]],

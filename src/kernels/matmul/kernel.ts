@@ -1,17 +1,19 @@
 // Matrix products with a frozen weight of any format and, in the same sum, its LoRA adapter:
-// forward y = x W^T + s h B^T and backward dx = dy W + s u A. One template (template.ts), a few
-// tiles (tile.ts).
-import { defineKernel, type Binding, type Kernel } from "../../gpu/kernel.ts";
+// forward y = x W^T + s h B^T, backward dx = dy W + s u A, with h = x A^T and u = dy B. template.ts
+// writes the WGSL for the tiles of tile.ts.
+import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import {
   nativeReader,
   weightBindings,
   weightReader,
+  type ScaleType,
+  type WeightFormat,
   type WeightLayout,
 } from "../weight-format/format.ts";
 import { matmulSource, type Addend, type Orientation } from "./template.ts";
-import { tiles, tileSpan, type Tile, type TileName } from "./tile.ts";
+import { defaultTile, tiles, tileSpan, type TileName } from "./tile.ts";
 
 /** A matrix [rows, cols] in a format: a frozen weight, or a LoRA matrix as f32. */
 export interface Matrix extends WeightLayout {
@@ -23,7 +25,7 @@ export interface Matrix extends WeightLayout {
 
 /** The adapter's part of the sum: scaling * low matrix^T, or scaling * low matrix. */
 export interface LoraPart {
-  /** [rows, rank], rank a multiple of 4. */
+  /** [rows, rank], rank a multiple of 4: forward h = x A^T, backward u = dy B. */
   low: Tensor;
   /** Forward B [out, rank], backward A [rank, in]. */
   matrix: View;
@@ -33,13 +35,13 @@ export interface LoraPart {
 
 export interface MatmulParts {
   /**
-   * [rows, width], width the contraction's length rounded up to a multiple of 4; what is past the
-   * length is zero.
+   * [rows, width], width the contraction's length rounded up to a multiple of 4. Columns past the
+   * length hold zeros.
    */
   x: Tensor;
   weight: Matrix;
   /**
-   * [rows, width], width the product's columns rounded up to a multiple of 4; what is past them is
+   * [rows, width], width the product's columns rounded up to a multiple of 4. Columns past them are
    * undefined.
    */
   y: Tensor;
@@ -63,61 +65,68 @@ export function linearBackward(rows: number, parts: MatmulParts): Dispatch {
 
 function product(orientation: Orientation, rows: number, parts: MatmulParts): Dispatch {
   const { x, weight, y, lora, residual, skipUpToCount = -1 } = parts;
+  const { format, groupSize, scaleType } = weight;
   const [inner, outer] =
     orientation === "byRows" ? [weight.cols, weight.rows] : [weight.rows, weight.cols];
-  const tileName = parts.tile ?? (outer <= 64 ? "narrow" : "registers8");
-  const addend = residual === undefined ? "none" : residual === y ? "itself" : "residual";
-  const kernel = kernelFor(orientation, weight, tileName, lora !== undefined, addend);
-  const span = tileSpan(tiles[tileName]);
-  const quads = (size: number) => Math.ceil(size / 4);
-  requireSize(x, rows * quads(inner) * 4);
-  requireSize(y, rows * quads(outer) * 4);
-  return dispatch(kernel, {
-    tensors: {
-      x,
-      ...weight.tensors,
-      ...(lora !== undefined && { low: lora.low, lora: lora.matrix }),
-      ...(addend === "residual" && residual !== undefined && { residual }),
-      y,
+  const [innerQuads, outerQuads] = [Math.ceil(inner / 4), Math.ceil(outer / 4)];
+  requireSize(x, rows * innerQuads * 4);
+  requireSize(y, rows * outerQuads * 4);
+  const tile = parts.tile ?? (outer <= 64 ? "narrow" : defaultTile);
+  const span = tileSpan(tiles[tile]);
+  const addend = addendOf(parts);
+  const rank = lora?.rank ?? 0;
+  return dispatch(
+    kernelOf(orientation, format, groupSize, scaleType, tile, lora !== undefined, addend),
+    {
+      tensors: {
+        x,
+        ...weight.tensors,
+        ...(lora && { low: lora.low, lora: lora.matrix }),
+        ...(residual && addend === "residual" && { residual }),
+        y,
+      },
+      params: {
+        rows,
+        inner,
+        outer,
+        innerQuads,
+        outerQuads,
+        rankQuads: Math.ceil(rank / 4),
+        scaling: lora?.scaling ?? 0,
+      },
+      grid: [Math.ceil(outer / span.cols), Math.ceil(rows / span.rows), 1],
+      work: rows * outer * (inner + rank),
+      skipUpToCount,
     },
-    params: {
-      rows,
-      inner,
-      outer,
-      innerQuads: quads(inner),
-      outerQuads: quads(outer),
-      xQuads: quads(inner),
-      yQuads: quads(outer),
-      rankQuads: quads(lora?.rank ?? 0),
-      scaling: lora?.scaling ?? 0,
-    },
-    grid: [Math.ceil(outer / span.cols), Math.ceil(rows / span.rows), 1],
-    work: rows * outer * (inner + (lora?.rank ?? 0)),
-    skipUpToCount,
-  });
+  );
+}
+
+function addendOf({ residual, y }: MatmulParts): Addend {
+  if (residual === undefined) {
+    return "none";
+  }
+  return residual === y ? "itself" : "residual";
 }
 
 function requireSize({ label, sizeBytes }: Tensor, elements: number): void {
   invariant(sizeBytes >= elements * 4, `${label} has ${sizeBytes} bytes, ${elements * 4} are used`);
 }
 
-const kernels = new Map<string, Kernel>();
+const vectors = (use: Binding["use"]): Binding => ({ use, element: "vec4f" });
 
-function kernelFor(
-  orientation: Orientation,
-  { format, groupSize, scaleType }: Matrix,
-  tileName: TileName,
-  hasLora: boolean,
-  addend: Addend,
-): Kernel {
-  const key = [orientation, format, groupSize, scaleType, tileName, hasLora, addend].join();
-  const tile: Tile = tiles[tileName];
-  const vectors = (use: Binding["use"]): Binding => ({ use, element: "vec4f" });
-  const kernel =
-    kernels.get(key) ??
+const kernelOf = onePerVariant(
+  (
+    orientation: Orientation,
+    format: WeightFormat,
+    groupSize: number | undefined,
+    scaleType: ScaleType | undefined,
+    tile: TileName,
+    hasLora: boolean,
+    addend: Addend,
+  ) =>
     defineKernel({
-      name: `${orientation === "byRows" ? "linear" : "linear-backward"} ${format} ${tile.name}`,
-      source: matmulSource({ orientation, tile, hasLora, addend }),
+      name: `${orientation === "byRows" ? "linear" : "linear-backward"} ${format} ${tile}`,
+      source: matmulSource({ orientation, tile: tiles[tile], hasLora, addend }),
       definitions: weightReader({ format, groupSize, scaleType }),
       ...nativeReader(format),
       bindings: {
@@ -133,12 +142,8 @@ function kernelFor(
         outer: "u32",
         innerQuads: "u32",
         outerQuads: "u32",
-        xQuads: "u32",
-        yQuads: "u32",
         rankQuads: "u32",
         scaling: "f32",
       },
-    });
-  kernels.set(key, kernel);
-  return kernel;
-}
+    }),
+);

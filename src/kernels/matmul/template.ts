@@ -1,8 +1,23 @@
-// Writes the WGSL of a matrix product for a tile. Outputs of a thread are named variables, unrolled
-// here: an array indexed by a loop would leave the registers on compilers that do not unroll.
+// Writes the WGSL of a matrix product for a tile.
 //
-// Every tile adds the same products to an output in the same order, each by one fma: the choice of
-// a tile changes no bit.
+// Register tiling (Volkov and Demmel 2008; step by step in https://siboehm.com/articles/22/CUDA-MMM):
+// a thread computes a block of outputs and keeps their sums in registers. Each step of the
+// contraction is one quad q, four values of k. It loads one quad for each row of the block and a
+// 4 x 4 block of the weight for each quad of columns, and adds an outer product:
+//
+//   tile         sums of a thread   quads loaded   fma    fma per load
+//   4 x 1 quad   4 vec4f            4 + 4          64     8
+//   8 x 2 quads  16 vec4f           8 + 8          256    16
+//
+// `registerProduct` loads operands from memory and leaves reuse between threads to the caches.
+// `sharedProduct` stages `stagedQuads` quads of both operands in workgroup memory first, so that a
+// workgroup loads each element once, at two barriers per stage (see tile.ts for the layout).
+//
+// The sums are named variables, unrolled here: an array indexed by a loop would leave the registers
+// on compilers that do not unroll. A quantised weight is decoded where it is loaded, by load_quad.
+//
+// Every tile adds the same products to an output in the same order, each by one fma, the weight's
+// first and the adapter's after: the choice of a tile changes no bit.
 import { sharedLayout, stagedQuads, tileThreads, type Tile } from "./tile.ts";
 
 /**
@@ -39,7 +54,7 @@ interface Operands {
 const components = ["x", "y", "z", "w"];
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-/** The module's source; see kernel.ts for bindings and params. */
+/** The WGSL of the entry point; see kernel.ts for bindings and params. */
 export function matmulSource(options: TemplateOptions): string {
   const { tile, hasLora } = options;
   const { threadsX, threadsY, rows, quads } = tile;
@@ -75,8 +90,8 @@ function header({ orientation, hasLora, addend }: TemplateOptions): string {
 }
 
 /**
- * Neighbouring threads take neighbouring rows and columns, so that their loads fall together and no
- * two on one bank.
+ * Rows of a thread are `threadsY` apart and its quads `threadsX` apart: neighbouring threads then
+ * hold neighbouring rows and quads, so their loads coalesce and meet no bank twice.
  */
 function rowOf({ threadsY }: Tile, i: number): string {
   return `local.y + ${i * threadsY}u`;
@@ -100,7 +115,7 @@ function outputs({ rows, quads }: Tile): Output[] {
 
 function weightOperands({ orientation }: TemplateOptions): Operands {
   return {
-    left: (row, q) => `x[${row} * params.xQuads + ${q}]`,
+    left: (row, q) => `x[${row} * params.innerQuads + ${q}]`,
     right: (index) => `load_quad(${index})`,
     quads: "params.innerQuads",
     lastRow: orientation === "byRows" ? "params.outer - 1u" : "params.inner - 1u",
@@ -119,11 +134,11 @@ function loraOperands({ orientation }: TemplateOptions): Operands {
 }
 
 /**
- * Where the right operand's quads of a 4 x 4 block lie: what the loop over the contraction does not
- * change, and the rest. Columns past the end are clamped; a contraction past its end meets zeros on
- * the left, so it may read anything there.
+ * Indices of the right operand's quads of a 4 x 4 block: the part that is constant in the loop over
+ * the contraction, and the rest. Columns past the end are clamped. A contraction past its end meets
+ * zeros on the left, so it may read anything there.
  */
-function rightPlaces(options: TemplateOptions, { lastRow, rowQuads }: Operands) {
+function rightIndices(options: TemplateOptions, { lastRow, rowQuads }: Operands) {
   const { quads } = options.tile;
   if (options.orientation === "byRows") {
     const declare = (c: number, s: number) =>
@@ -142,8 +157,8 @@ function rightPlaces(options: TemplateOptions, { lastRow, rowQuads }: Operands) 
 }
 
 /**
- * The 4 x 4 block that meets a left quad: `columns` are what each of its four values is multiplied
- * by.
+ * The 4 x 4 block that meets a left quad: `columns` are the four vectors its values are multiplied
+ * by. Rows of the weight hold four k of one output, so `byRows` transposes the block in registers.
  */
 function blockOf({ orientation }: TemplateOptions, c: number, load: (s: number) => string) {
   const loaded = range(4).map((s) => `b${c}_${s}`);
@@ -157,7 +172,7 @@ function blockOf({ orientation }: TemplateOptions, c: number, load: (s: number) 
   return { lines: [...loads, ...transposed], columns: components.map((k) => `t${c}_${k}`) };
 }
 
-/** All sums of a thread += left quads times blocks, one step of the contraction after the other. */
+/** Every sum of a thread += left quads times blocks, in the order of the contraction. */
 function addProducts({ tile }: TemplateOptions, left: (i: number) => string, blocks: string[][]) {
   return range(tile.rows).map((i) => {
     const steps = blocks.flatMap((columns, c) =>
@@ -170,7 +185,7 @@ function addProducts({ tile }: TemplateOptions, left: (i: number) => string, blo
 }
 
 function registerProduct(options: TemplateOptions, operands: Operands): string {
-  const { before, inside, index } = rightPlaces(options, operands);
+  const { before, inside, index } = rightIndices(options, operands);
   const blocks = range(options.tile.quads).map((c) =>
     blockOf(options, c, (s) => operands.right(index(c, s))),
   );
@@ -195,10 +210,7 @@ function sharedDeclarations(tile: Tile): string {
   return `var<workgroup> left : array<vec4f, ${leftQuads}>;\nvar<workgroup> right : array<vec4f, ${rightQuads}>;`;
 }
 
-/**
- * Both operands are staged `stagedQuads` quads deep; each element is read from memory once per
- * workgroup.
- */
+/** Stages both operands `stagedQuads` quads deep; a workgroup reads each element once. */
 function sharedProduct(options: TemplateOptions, operands: Operands): string {
   const { rows, quads, threadsX, threadsY } = options.tile;
   const threads = tileThreads(options.tile);
@@ -232,16 +244,14 @@ function sharedProduct(options: TemplateOptions, operands: Operands): string {
   ].join("\n");
 }
 
-/**
- * Neighbouring threads read neighbouring quads of a weight row, whichever way the contraction runs.
- */
+/** In both orientations neighbouring threads read neighbouring quads of a weight row. */
 function stageRight({ orientation, tile }: TemplateOptions, operands: Operands): string {
   const { quads, threadsX } = tile;
   const { rightStride, rowStride } = sharedLayout(tile);
   const spanQuads = quads * threadsX;
   const total = stagedQuads * 4 * spanQuads;
   const { lastRow, rowQuads } = operands;
-  const place =
+  const copy =
     orientation === "byRows"
       ? [
           `      let q = i % ${stagedQuads}u;`,
@@ -257,13 +267,13 @@ function stageRight({ orientation, tile }: TemplateOptions, operands: Operands):
         ];
   return [
     `    for (var i = local.y * ${threadsX}u + local.x; i < ${total}u; i += ${tileThreads(tile)}u) {`,
-    ...place,
+    ...copy,
     "    }",
   ].join("\n");
 }
 
 function store({ addend }: TemplateOptions, { name, row, quad }: Output): string {
-  const at = `row${row} * params.yQuads + col${quad}`;
+  const at = `row${row} * params.outerQuads + col${quad}`;
   const added = { none: "", residual: ` + residual[${at}]`, itself: ` + y[${at}]` }[addend];
-  return `  if (row${row} < params.rows && col${quad} < params.yQuads) { y[${at}] = ${name}${added}; }`;
+  return `  if (row${row} < params.rows && col${quad} < params.outerQuads) { y[${at}] = ${name}${added}; }`;
 }

@@ -1,6 +1,6 @@
-// Tile presets of the matrix products: how many outputs a thread computes, and where operands wait.
-// Which is fastest differs between GPUs, so the choice is measured (tune.ts); `defaultTile` is safe
-// everywhere.
+// Tile presets of the matrix products: the outputs of a thread, the threads of a workgroup, and
+// whether operands pass through workgroup memory. Which is fastest differs between GPUs, so the
+// choice is measured (tune.ts); `defaultTile` works everywhere.
 import { invariant } from "../../util/assert.ts";
 
 export interface Tile {
@@ -11,13 +11,15 @@ export interface Tile {
   /** Threads of a workgroup across columns and rows. */
   threadsX: number;
   threadsY: number;
-  /**
-   * true: operands pass through workgroup memory; false: each thread reads its own, and the caches
-   * share.
-   */
+  /** Operands pass through workgroup memory; else each thread loads its own, through the caches. */
   shared: boolean;
 }
 
+/**
+ * Registers of a thread: rows * quads vec4f of sums, quads * 4 of a weight block and one left quad.
+ * That is 64 + 32 + 4 numbers for 8 rows of 2 quads, which leaves a GPU of 256 registers per thread
+ * (NVIDIA, AMD) space for addresses, and 16 + 16 + 4 for 4 rows of 1 quad.
+ */
 export const tiles = {
   /** For products of few columns, such as x A^T: more threads, fewer outputs each. */
   narrow: { name: "narrow", rows: 4, quads: 1, threadsX: 4, threadsY: 16, shared: false },
@@ -34,7 +36,7 @@ export type TileName = keyof typeof tiles;
 /** Needs neither workgroup memory nor more than 64 threads. */
 export const defaultTile: TileName = "registers8";
 
-/** What a workgroup covers. */
+/** Outputs of a workgroup. */
 export function tileSpan({ rows, quads, threadsX, threadsY }: Tile): {
   rows: number;
   cols: number;
@@ -45,12 +47,12 @@ export function tileSpan({ rows, quads, threadsX, threadsY }: Tile): {
 /** Quads of the contraction that are staged in workgroup memory at a time. */
 export const stagedQuads = 4;
 
-/** How staged operands lie in workgroup memory, counted in quads. */
+/** The layout of staged operands in workgroup memory, counted in quads. */
 export interface SharedLayout {
   /** From one quad of the contraction to the next, left and right. */
   leftStride: number;
   rightStride: number;
-  /** From one of the four right-hand quads that meet a left quad to the next. */
+  /** Between the four right-hand quads that meet a left quad. */
   rowStride: number;
   leftQuads: number;
   rightQuads: number;
@@ -61,9 +63,15 @@ const workgroupBytes = 16384;
 const workgroupThreads = 256;
 
 /**
- * Strides are padded so that eight threads side by side store to eight different quads of the 32
- * banks: what they stage, four quads of two rows, lies at 2 q + row by the remainders of the
- * strides.
+ * Pads the strides against bank conflicts. Workgroup memory has 32 banks of 4 bytes. A quad covers
+ * four of them, so eight threads access it at once if their indices differ modulo 8.
+ *
+ * Stores: eight neighbouring threads stage quads q = 0..3 of two neighbouring rows. `rows` and
+ * `cols / 4` are multiples of 8, so leftStride = rightStride = 2 and rowStride = 1 modulo 8. The
+ * eight indices are 2 q + {0, 1}: all different.
+ *
+ * Loads: neighbouring threads read neighbouring right-hand quads, and the same left quad, which is
+ * a broadcast.
  */
 export function sharedLayout(tile: Tile): SharedLayout {
   const { rows, cols } = tileSpan(tile);

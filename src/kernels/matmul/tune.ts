@@ -1,5 +1,5 @@
 // Chooses the tiles of an engine's products by measuring them on a slice of its largest layer.
-import { autotune, type Candidate, type Tuning } from "../../gpu/autotune.ts";
+import { autotune, type TuningCandidate, type Tuning } from "../../gpu/autotune.ts";
 import { featureOf } from "../../gpu/extensions.ts";
 import { extendedOnly } from "../../gpu/kernel.ts";
 import { persistent, type Program } from "../../gpu/plan.ts";
@@ -14,15 +14,12 @@ export interface TunedLayer extends WeightLayout {
   outFeatures: number;
 }
 
-/**
- * For all the tuning, compilers included. What runs when time is up is waited for: that, too, ends
- * within two seconds.
- */
+/** Time for all tuning, compilers included. With the last sample it ends within two seconds. */
 const tuningLimitMs = 1600;
 
-/** What is measured is cut to this, which is enough to fill a large GPU and takes some 30 MB. */
+/** The measured part of a layer: enough to fill a large GPU, in some 30 MB. */
 const slice = { tokens: 1024, features: 2048 };
-/** Columns of the product, and how often it is made: growing work for `Candidate.programs`. */
+/** Columns of the product and its repeats: growing work for `TuningCandidate.programs`. */
 const levels = [
   { columns: 64, repeats: 1 },
   { columns: 256, repeats: 1 },
@@ -32,10 +29,10 @@ const levels = [
 ];
 
 /**
- * The fastest tiles forward and backward, as remembered or measured; each gives the same bits, so a
- * run does not depend on it. Where f16 is read faster as WGSL's own type, the device's kernels do
- * so from here on. A software adapter keeps the default: compiling the others takes it longer than
- * they could ever save.
+ * The fastest tiles forward and backward, remembered or measured. Each gives the same bits, so a
+ * run does not depend on the choice. Adds the extension f16 to the device where reading f16 as
+ * WGSL's own type is faster. A software adapter keeps the default: compiling the others costs more
+ * time than they could save.
  * @throws UserError "device-lost"; the signal's AbortError
  */
 export async function tuneTiles(tuning: Tuning, layer: TunedLayer): Promise<TileChoice> {
@@ -61,7 +58,9 @@ export async function tuneTiles(tuning: Tuning, layer: TunedLayer): Promise<Tile
 type Reader = "unpacked" | "native";
 
 /** The same product with f16 unpacked from u32, and read as WGSL's own type. */
-function readerCandidates(products: readonly Candidate<TileName>[]): Candidate<Reader>[] {
+function readerCandidates(
+  products: readonly TuningCandidate<TileName>[],
+): TuningCandidate<Reader>[] {
   const extended = ({ name, dispatches }: Program): Program => ({
     name: `native ${name}`,
     dispatches: dispatches.map((one) => ({ ...one, kernel: extendedOnly(one.kernel) })),
@@ -72,10 +71,7 @@ function readerCandidates(products: readonly Candidate<TileName>[]): Candidate<R
   ]);
 }
 
-/**
- * Layers of one class share a choice: token counts up to the same power of two, and the cut of the
- * layer.
- */
+/** Layers of one class share a choice: token counts up to a power of two, and the cut sizes. */
 function shapeClass({ tokens, format, groupSize, scaleType, ...layer }: TunedLayer): string {
   const rows = 2 ** Math.ceil(Math.log2(Math.min(tokens, slice.tokens)));
   const [inner, outer] = [cut(layer.inFeatures), cut(layer.outFeatures)];
@@ -86,10 +82,10 @@ function cut(features: number): number {
   return Math.min(features, slice.features);
 }
 
-/** All tiles but the one for few columns, the default first. */
+/** All tiles except the one for few columns, the default first. */
 export function tileCandidates(layer: TunedLayer): {
-  forward: Candidate<TileName>[];
-  backward: Candidate<TileName>[];
+  forward: TuningCandidate<TileName>[];
+  backward: TuningCandidate<TileName>[];
 } {
   const { format, groupSize, scaleType } = layer;
   const tokens = Math.min(layer.tokens, slice.tokens);
@@ -124,7 +120,7 @@ function candidate(
   name: TileName,
   width: number,
   product: (columns: number) => Program["dispatches"][number],
-): Candidate<TileName> {
+): TuningCandidate<TileName> {
   const programs = levels.map(({ columns, repeats }) => ({
     name: `${name} ${columns} x ${repeats}`,
     dispatches: Array.from({ length: repeats }, () => product(Math.min(columns, width))),

@@ -10,8 +10,6 @@ struct Params {
   outer : u32,
   innerQuads : u32,
   outerQuads : u32,
-  xQuads : u32,
-  yQuads : u32,
   rankQuads : u32,
   scaling : f32,
 }
@@ -77,7 +75,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let q = start + i % 4u;
       let row = min(first_row + i / 4u, params.rows - 1u);
       var value = vec4f();
-      if (q < params.innerQuads) { value = x[row * params.xQuads + q]; }
+      if (q < params.innerQuads) { value = x[row * params.innerQuads + q]; }
       left[(i % 4u) * 130u + i / 4u] = value;
     }
     for (var i = local.y * 8u + local.x; i < 256u; i += 128u) {
@@ -142,20 +140,20 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
     }
     workgroupBarrier();
   }
-  if (row0 < params.rows && col0 < params.yQuads) { y[row0 * params.yQuads + col0] = sum0_0 + y[row0 * params.yQuads + col0]; }
-  if (row0 < params.rows && col1 < params.yQuads) { y[row0 * params.yQuads + col1] = sum0_1 + y[row0 * params.yQuads + col1]; }
-  if (row1 < params.rows && col0 < params.yQuads) { y[row1 * params.yQuads + col0] = sum1_0 + y[row1 * params.yQuads + col0]; }
-  if (row1 < params.rows && col1 < params.yQuads) { y[row1 * params.yQuads + col1] = sum1_1 + y[row1 * params.yQuads + col1]; }
-  if (row2 < params.rows && col0 < params.yQuads) { y[row2 * params.yQuads + col0] = sum2_0 + y[row2 * params.yQuads + col0]; }
-  if (row2 < params.rows && col1 < params.yQuads) { y[row2 * params.yQuads + col1] = sum2_1 + y[row2 * params.yQuads + col1]; }
-  if (row3 < params.rows && col0 < params.yQuads) { y[row3 * params.yQuads + col0] = sum3_0 + y[row3 * params.yQuads + col0]; }
-  if (row3 < params.rows && col1 < params.yQuads) { y[row3 * params.yQuads + col1] = sum3_1 + y[row3 * params.yQuads + col1]; }
-  if (row4 < params.rows && col0 < params.yQuads) { y[row4 * params.yQuads + col0] = sum4_0 + y[row4 * params.yQuads + col0]; }
-  if (row4 < params.rows && col1 < params.yQuads) { y[row4 * params.yQuads + col1] = sum4_1 + y[row4 * params.yQuads + col1]; }
-  if (row5 < params.rows && col0 < params.yQuads) { y[row5 * params.yQuads + col0] = sum5_0 + y[row5 * params.yQuads + col0]; }
-  if (row5 < params.rows && col1 < params.yQuads) { y[row5 * params.yQuads + col1] = sum5_1 + y[row5 * params.yQuads + col1]; }
-  if (row6 < params.rows && col0 < params.yQuads) { y[row6 * params.yQuads + col0] = sum6_0 + y[row6 * params.yQuads + col0]; }
-  if (row6 < params.rows && col1 < params.yQuads) { y[row6 * params.yQuads + col1] = sum6_1 + y[row6 * params.yQuads + col1]; }
-  if (row7 < params.rows && col0 < params.yQuads) { y[row7 * params.yQuads + col0] = sum7_0 + y[row7 * params.yQuads + col0]; }
-  if (row7 < params.rows && col1 < params.yQuads) { y[row7 * params.yQuads + col1] = sum7_1 + y[row7 * params.yQuads + col1]; }
+  if (row0 < params.rows && col0 < params.outerQuads) { y[row0 * params.outerQuads + col0] = sum0_0 + y[row0 * params.outerQuads + col0]; }
+  if (row0 < params.rows && col1 < params.outerQuads) { y[row0 * params.outerQuads + col1] = sum0_1 + y[row0 * params.outerQuads + col1]; }
+  if (row1 < params.rows && col0 < params.outerQuads) { y[row1 * params.outerQuads + col0] = sum1_0 + y[row1 * params.outerQuads + col0]; }
+  if (row1 < params.rows && col1 < params.outerQuads) { y[row1 * params.outerQuads + col1] = sum1_1 + y[row1 * params.outerQuads + col1]; }
+  if (row2 < params.rows && col0 < params.outerQuads) { y[row2 * params.outerQuads + col0] = sum2_0 + y[row2 * params.outerQuads + col0]; }
+  if (row2 < params.rows && col1 < params.outerQuads) { y[row2 * params.outerQuads + col1] = sum2_1 + y[row2 * params.outerQuads + col1]; }
+  if (row3 < params.rows && col0 < params.outerQuads) { y[row3 * params.outerQuads + col0] = sum3_0 + y[row3 * params.outerQuads + col0]; }
+  if (row3 < params.rows && col1 < params.outerQuads) { y[row3 * params.outerQuads + col1] = sum3_1 + y[row3 * params.outerQuads + col1]; }
+  if (row4 < params.rows && col0 < params.outerQuads) { y[row4 * params.outerQuads + col0] = sum4_0 + y[row4 * params.outerQuads + col0]; }
+  if (row4 < params.rows && col1 < params.outerQuads) { y[row4 * params.outerQuads + col1] = sum4_1 + y[row4 * params.outerQuads + col1]; }
+  if (row5 < params.rows && col0 < params.outerQuads) { y[row5 * params.outerQuads + col0] = sum5_0 + y[row5 * params.outerQuads + col0]; }
+  if (row5 < params.rows && col1 < params.outerQuads) { y[row5 * params.outerQuads + col1] = sum5_1 + y[row5 * params.outerQuads + col1]; }
+  if (row6 < params.rows && col0 < params.outerQuads) { y[row6 * params.outerQuads + col0] = sum6_0 + y[row6 * params.outerQuads + col0]; }
+  if (row6 < params.rows && col1 < params.outerQuads) { y[row6 * params.outerQuads + col1] = sum6_1 + y[row6 * params.outerQuads + col1]; }
+  if (row7 < params.rows && col0 < params.outerQuads) { y[row7 * params.outerQuads + col0] = sum7_0 + y[row7 * params.outerQuads + col0]; }
+  if (row7 < params.rows && col1 < params.outerQuads) { y[row7 * params.outerQuads + col1] = sum7_1 + y[row7 * params.outerQuads + col1]; }
 }

@@ -10,8 +10,6 @@ struct Params {
   outer : u32,
   innerQuads : u32,
   outerQuads : u32,
-  xQuads : u32,
-  yQuads : u32,
   rankQuads : u32,
   scaling : f32,
 }
@@ -85,14 +83,14 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let b1_1 = load_quad(row_1 + at1);
       let b1_2 = load_quad(row_2 + at1);
       let b1_3 = load_quad(row_3 + at1);
-      { let a = x[from0 * params.xQuads + q]; sum0_0 = fma(vec4f(a.x), b0_0, sum0_0); sum0_0 = fma(vec4f(a.y), b0_1, sum0_0); sum0_0 = fma(vec4f(a.z), b0_2, sum0_0); sum0_0 = fma(vec4f(a.w), b0_3, sum0_0); sum0_1 = fma(vec4f(a.x), b1_0, sum0_1); sum0_1 = fma(vec4f(a.y), b1_1, sum0_1); sum0_1 = fma(vec4f(a.z), b1_2, sum0_1); sum0_1 = fma(vec4f(a.w), b1_3, sum0_1); }
-      { let a = x[from1 * params.xQuads + q]; sum1_0 = fma(vec4f(a.x), b0_0, sum1_0); sum1_0 = fma(vec4f(a.y), b0_1, sum1_0); sum1_0 = fma(vec4f(a.z), b0_2, sum1_0); sum1_0 = fma(vec4f(a.w), b0_3, sum1_0); sum1_1 = fma(vec4f(a.x), b1_0, sum1_1); sum1_1 = fma(vec4f(a.y), b1_1, sum1_1); sum1_1 = fma(vec4f(a.z), b1_2, sum1_1); sum1_1 = fma(vec4f(a.w), b1_3, sum1_1); }
-      { let a = x[from2 * params.xQuads + q]; sum2_0 = fma(vec4f(a.x), b0_0, sum2_0); sum2_0 = fma(vec4f(a.y), b0_1, sum2_0); sum2_0 = fma(vec4f(a.z), b0_2, sum2_0); sum2_0 = fma(vec4f(a.w), b0_3, sum2_0); sum2_1 = fma(vec4f(a.x), b1_0, sum2_1); sum2_1 = fma(vec4f(a.y), b1_1, sum2_1); sum2_1 = fma(vec4f(a.z), b1_2, sum2_1); sum2_1 = fma(vec4f(a.w), b1_3, sum2_1); }
-      { let a = x[from3 * params.xQuads + q]; sum3_0 = fma(vec4f(a.x), b0_0, sum3_0); sum3_0 = fma(vec4f(a.y), b0_1, sum3_0); sum3_0 = fma(vec4f(a.z), b0_2, sum3_0); sum3_0 = fma(vec4f(a.w), b0_3, sum3_0); sum3_1 = fma(vec4f(a.x), b1_0, sum3_1); sum3_1 = fma(vec4f(a.y), b1_1, sum3_1); sum3_1 = fma(vec4f(a.z), b1_2, sum3_1); sum3_1 = fma(vec4f(a.w), b1_3, sum3_1); }
-      { let a = x[from4 * params.xQuads + q]; sum4_0 = fma(vec4f(a.x), b0_0, sum4_0); sum4_0 = fma(vec4f(a.y), b0_1, sum4_0); sum4_0 = fma(vec4f(a.z), b0_2, sum4_0); sum4_0 = fma(vec4f(a.w), b0_3, sum4_0); sum4_1 = fma(vec4f(a.x), b1_0, sum4_1); sum4_1 = fma(vec4f(a.y), b1_1, sum4_1); sum4_1 = fma(vec4f(a.z), b1_2, sum4_1); sum4_1 = fma(vec4f(a.w), b1_3, sum4_1); }
-      { let a = x[from5 * params.xQuads + q]; sum5_0 = fma(vec4f(a.x), b0_0, sum5_0); sum5_0 = fma(vec4f(a.y), b0_1, sum5_0); sum5_0 = fma(vec4f(a.z), b0_2, sum5_0); sum5_0 = fma(vec4f(a.w), b0_3, sum5_0); sum5_1 = fma(vec4f(a.x), b1_0, sum5_1); sum5_1 = fma(vec4f(a.y), b1_1, sum5_1); sum5_1 = fma(vec4f(a.z), b1_2, sum5_1); sum5_1 = fma(vec4f(a.w), b1_3, sum5_1); }
-      { let a = x[from6 * params.xQuads + q]; sum6_0 = fma(vec4f(a.x), b0_0, sum6_0); sum6_0 = fma(vec4f(a.y), b0_1, sum6_0); sum6_0 = fma(vec4f(a.z), b0_2, sum6_0); sum6_0 = fma(vec4f(a.w), b0_3, sum6_0); sum6_1 = fma(vec4f(a.x), b1_0, sum6_1); sum6_1 = fma(vec4f(a.y), b1_1, sum6_1); sum6_1 = fma(vec4f(a.z), b1_2, sum6_1); sum6_1 = fma(vec4f(a.w), b1_3, sum6_1); }
-      { let a = x[from7 * params.xQuads + q]; sum7_0 = fma(vec4f(a.x), b0_0, sum7_0); sum7_0 = fma(vec4f(a.y), b0_1, sum7_0); sum7_0 = fma(vec4f(a.z), b0_2, sum7_0); sum7_0 = fma(vec4f(a.w), b0_3, sum7_0); sum7_1 = fma(vec4f(a.x), b1_0, sum7_1); sum7_1 = fma(vec4f(a.y), b1_1, sum7_1); sum7_1 = fma(vec4f(a.z), b1_2, sum7_1); sum7_1 = fma(vec4f(a.w), b1_3, sum7_1); }
+      { let a = x[from0 * params.innerQuads + q]; sum0_0 = fma(vec4f(a.x), b0_0, sum0_0); sum0_0 = fma(vec4f(a.y), b0_1, sum0_0); sum0_0 = fma(vec4f(a.z), b0_2, sum0_0); sum0_0 = fma(vec4f(a.w), b0_3, sum0_0); sum0_1 = fma(vec4f(a.x), b1_0, sum0_1); sum0_1 = fma(vec4f(a.y), b1_1, sum0_1); sum0_1 = fma(vec4f(a.z), b1_2, sum0_1); sum0_1 = fma(vec4f(a.w), b1_3, sum0_1); }
+      { let a = x[from1 * params.innerQuads + q]; sum1_0 = fma(vec4f(a.x), b0_0, sum1_0); sum1_0 = fma(vec4f(a.y), b0_1, sum1_0); sum1_0 = fma(vec4f(a.z), b0_2, sum1_0); sum1_0 = fma(vec4f(a.w), b0_3, sum1_0); sum1_1 = fma(vec4f(a.x), b1_0, sum1_1); sum1_1 = fma(vec4f(a.y), b1_1, sum1_1); sum1_1 = fma(vec4f(a.z), b1_2, sum1_1); sum1_1 = fma(vec4f(a.w), b1_3, sum1_1); }
+      { let a = x[from2 * params.innerQuads + q]; sum2_0 = fma(vec4f(a.x), b0_0, sum2_0); sum2_0 = fma(vec4f(a.y), b0_1, sum2_0); sum2_0 = fma(vec4f(a.z), b0_2, sum2_0); sum2_0 = fma(vec4f(a.w), b0_3, sum2_0); sum2_1 = fma(vec4f(a.x), b1_0, sum2_1); sum2_1 = fma(vec4f(a.y), b1_1, sum2_1); sum2_1 = fma(vec4f(a.z), b1_2, sum2_1); sum2_1 = fma(vec4f(a.w), b1_3, sum2_1); }
+      { let a = x[from3 * params.innerQuads + q]; sum3_0 = fma(vec4f(a.x), b0_0, sum3_0); sum3_0 = fma(vec4f(a.y), b0_1, sum3_0); sum3_0 = fma(vec4f(a.z), b0_2, sum3_0); sum3_0 = fma(vec4f(a.w), b0_3, sum3_0); sum3_1 = fma(vec4f(a.x), b1_0, sum3_1); sum3_1 = fma(vec4f(a.y), b1_1, sum3_1); sum3_1 = fma(vec4f(a.z), b1_2, sum3_1); sum3_1 = fma(vec4f(a.w), b1_3, sum3_1); }
+      { let a = x[from4 * params.innerQuads + q]; sum4_0 = fma(vec4f(a.x), b0_0, sum4_0); sum4_0 = fma(vec4f(a.y), b0_1, sum4_0); sum4_0 = fma(vec4f(a.z), b0_2, sum4_0); sum4_0 = fma(vec4f(a.w), b0_3, sum4_0); sum4_1 = fma(vec4f(a.x), b1_0, sum4_1); sum4_1 = fma(vec4f(a.y), b1_1, sum4_1); sum4_1 = fma(vec4f(a.z), b1_2, sum4_1); sum4_1 = fma(vec4f(a.w), b1_3, sum4_1); }
+      { let a = x[from5 * params.innerQuads + q]; sum5_0 = fma(vec4f(a.x), b0_0, sum5_0); sum5_0 = fma(vec4f(a.y), b0_1, sum5_0); sum5_0 = fma(vec4f(a.z), b0_2, sum5_0); sum5_0 = fma(vec4f(a.w), b0_3, sum5_0); sum5_1 = fma(vec4f(a.x), b1_0, sum5_1); sum5_1 = fma(vec4f(a.y), b1_1, sum5_1); sum5_1 = fma(vec4f(a.z), b1_2, sum5_1); sum5_1 = fma(vec4f(a.w), b1_3, sum5_1); }
+      { let a = x[from6 * params.innerQuads + q]; sum6_0 = fma(vec4f(a.x), b0_0, sum6_0); sum6_0 = fma(vec4f(a.y), b0_1, sum6_0); sum6_0 = fma(vec4f(a.z), b0_2, sum6_0); sum6_0 = fma(vec4f(a.w), b0_3, sum6_0); sum6_1 = fma(vec4f(a.x), b1_0, sum6_1); sum6_1 = fma(vec4f(a.y), b1_1, sum6_1); sum6_1 = fma(vec4f(a.z), b1_2, sum6_1); sum6_1 = fma(vec4f(a.w), b1_3, sum6_1); }
+      { let a = x[from7 * params.innerQuads + q]; sum7_0 = fma(vec4f(a.x), b0_0, sum7_0); sum7_0 = fma(vec4f(a.y), b0_1, sum7_0); sum7_0 = fma(vec4f(a.z), b0_2, sum7_0); sum7_0 = fma(vec4f(a.w), b0_3, sum7_0); sum7_1 = fma(vec4f(a.x), b1_0, sum7_1); sum7_1 = fma(vec4f(a.y), b1_1, sum7_1); sum7_1 = fma(vec4f(a.z), b1_2, sum7_1); sum7_1 = fma(vec4f(a.w), b1_3, sum7_1); }
     }
   }
   {
@@ -121,20 +119,20 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       { let a = (params.scaling * low[from7 * params.rankQuads + q]); sum7_0 = fma(vec4f(a.x), b0_0, sum7_0); sum7_0 = fma(vec4f(a.y), b0_1, sum7_0); sum7_0 = fma(vec4f(a.z), b0_2, sum7_0); sum7_0 = fma(vec4f(a.w), b0_3, sum7_0); sum7_1 = fma(vec4f(a.x), b1_0, sum7_1); sum7_1 = fma(vec4f(a.y), b1_1, sum7_1); sum7_1 = fma(vec4f(a.z), b1_2, sum7_1); sum7_1 = fma(vec4f(a.w), b1_3, sum7_1); }
     }
   }
-  if (row0 < params.rows && col0 < params.yQuads) { y[row0 * params.yQuads + col0] = sum0_0 + y[row0 * params.yQuads + col0]; }
-  if (row0 < params.rows && col1 < params.yQuads) { y[row0 * params.yQuads + col1] = sum0_1 + y[row0 * params.yQuads + col1]; }
-  if (row1 < params.rows && col0 < params.yQuads) { y[row1 * params.yQuads + col0] = sum1_0 + y[row1 * params.yQuads + col0]; }
-  if (row1 < params.rows && col1 < params.yQuads) { y[row1 * params.yQuads + col1] = sum1_1 + y[row1 * params.yQuads + col1]; }
-  if (row2 < params.rows && col0 < params.yQuads) { y[row2 * params.yQuads + col0] = sum2_0 + y[row2 * params.yQuads + col0]; }
-  if (row2 < params.rows && col1 < params.yQuads) { y[row2 * params.yQuads + col1] = sum2_1 + y[row2 * params.yQuads + col1]; }
-  if (row3 < params.rows && col0 < params.yQuads) { y[row3 * params.yQuads + col0] = sum3_0 + y[row3 * params.yQuads + col0]; }
-  if (row3 < params.rows && col1 < params.yQuads) { y[row3 * params.yQuads + col1] = sum3_1 + y[row3 * params.yQuads + col1]; }
-  if (row4 < params.rows && col0 < params.yQuads) { y[row4 * params.yQuads + col0] = sum4_0 + y[row4 * params.yQuads + col0]; }
-  if (row4 < params.rows && col1 < params.yQuads) { y[row4 * params.yQuads + col1] = sum4_1 + y[row4 * params.yQuads + col1]; }
-  if (row5 < params.rows && col0 < params.yQuads) { y[row5 * params.yQuads + col0] = sum5_0 + y[row5 * params.yQuads + col0]; }
-  if (row5 < params.rows && col1 < params.yQuads) { y[row5 * params.yQuads + col1] = sum5_1 + y[row5 * params.yQuads + col1]; }
-  if (row6 < params.rows && col0 < params.yQuads) { y[row6 * params.yQuads + col0] = sum6_0 + y[row6 * params.yQuads + col0]; }
-  if (row6 < params.rows && col1 < params.yQuads) { y[row6 * params.yQuads + col1] = sum6_1 + y[row6 * params.yQuads + col1]; }
-  if (row7 < params.rows && col0 < params.yQuads) { y[row7 * params.yQuads + col0] = sum7_0 + y[row7 * params.yQuads + col0]; }
-  if (row7 < params.rows && col1 < params.yQuads) { y[row7 * params.yQuads + col1] = sum7_1 + y[row7 * params.yQuads + col1]; }
+  if (row0 < params.rows && col0 < params.outerQuads) { y[row0 * params.outerQuads + col0] = sum0_0 + y[row0 * params.outerQuads + col0]; }
+  if (row0 < params.rows && col1 < params.outerQuads) { y[row0 * params.outerQuads + col1] = sum0_1 + y[row0 * params.outerQuads + col1]; }
+  if (row1 < params.rows && col0 < params.outerQuads) { y[row1 * params.outerQuads + col0] = sum1_0 + y[row1 * params.outerQuads + col0]; }
+  if (row1 < params.rows && col1 < params.outerQuads) { y[row1 * params.outerQuads + col1] = sum1_1 + y[row1 * params.outerQuads + col1]; }
+  if (row2 < params.rows && col0 < params.outerQuads) { y[row2 * params.outerQuads + col0] = sum2_0 + y[row2 * params.outerQuads + col0]; }
+  if (row2 < params.rows && col1 < params.outerQuads) { y[row2 * params.outerQuads + col1] = sum2_1 + y[row2 * params.outerQuads + col1]; }
+  if (row3 < params.rows && col0 < params.outerQuads) { y[row3 * params.outerQuads + col0] = sum3_0 + y[row3 * params.outerQuads + col0]; }
+  if (row3 < params.rows && col1 < params.outerQuads) { y[row3 * params.outerQuads + col1] = sum3_1 + y[row3 * params.outerQuads + col1]; }
+  if (row4 < params.rows && col0 < params.outerQuads) { y[row4 * params.outerQuads + col0] = sum4_0 + y[row4 * params.outerQuads + col0]; }
+  if (row4 < params.rows && col1 < params.outerQuads) { y[row4 * params.outerQuads + col1] = sum4_1 + y[row4 * params.outerQuads + col1]; }
+  if (row5 < params.rows && col0 < params.outerQuads) { y[row5 * params.outerQuads + col0] = sum5_0 + y[row5 * params.outerQuads + col0]; }
+  if (row5 < params.rows && col1 < params.outerQuads) { y[row5 * params.outerQuads + col1] = sum5_1 + y[row5 * params.outerQuads + col1]; }
+  if (row6 < params.rows && col0 < params.outerQuads) { y[row6 * params.outerQuads + col0] = sum6_0 + y[row6 * params.outerQuads + col0]; }
+  if (row6 < params.rows && col1 < params.outerQuads) { y[row6 * params.outerQuads + col1] = sum6_1 + y[row6 * params.outerQuads + col1]; }
+  if (row7 < params.rows && col0 < params.outerQuads) { y[row7 * params.outerQuads + col0] = sum7_0 + y[row7 * params.outerQuads + col0]; }
+  if (row7 < params.rows && col1 < params.outerQuads) { y[row7 * params.outerQuads + col1] = sum7_1 + y[row7 * params.outerQuads + col1]; }
 }

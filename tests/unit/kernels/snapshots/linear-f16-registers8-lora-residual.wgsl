@@ -10,8 +10,6 @@ struct Params {
   outer : u32,
   innerQuads : u32,
   outerQuads : u32,
-  xQuads : u32,
-  yQuads : u32,
   rankQuads : u32,
   scaling : f32,
 }
@@ -88,14 +86,14 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let t1_y = vec4f(b1_0.y, b1_1.y, b1_2.y, b1_3.y);
       let t1_z = vec4f(b1_0.z, b1_1.z, b1_2.z, b1_3.z);
       let t1_w = vec4f(b1_0.w, b1_1.w, b1_2.w, b1_3.w);
-      { let a = x[from0 * params.xQuads + q]; sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); sum0_1 = fma(vec4f(a.x), t1_x, sum0_1); sum0_1 = fma(vec4f(a.y), t1_y, sum0_1); sum0_1 = fma(vec4f(a.z), t1_z, sum0_1); sum0_1 = fma(vec4f(a.w), t1_w, sum0_1); }
-      { let a = x[from1 * params.xQuads + q]; sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); sum1_1 = fma(vec4f(a.x), t1_x, sum1_1); sum1_1 = fma(vec4f(a.y), t1_y, sum1_1); sum1_1 = fma(vec4f(a.z), t1_z, sum1_1); sum1_1 = fma(vec4f(a.w), t1_w, sum1_1); }
-      { let a = x[from2 * params.xQuads + q]; sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); sum2_1 = fma(vec4f(a.x), t1_x, sum2_1); sum2_1 = fma(vec4f(a.y), t1_y, sum2_1); sum2_1 = fma(vec4f(a.z), t1_z, sum2_1); sum2_1 = fma(vec4f(a.w), t1_w, sum2_1); }
-      { let a = x[from3 * params.xQuads + q]; sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); sum3_1 = fma(vec4f(a.x), t1_x, sum3_1); sum3_1 = fma(vec4f(a.y), t1_y, sum3_1); sum3_1 = fma(vec4f(a.z), t1_z, sum3_1); sum3_1 = fma(vec4f(a.w), t1_w, sum3_1); }
-      { let a = x[from4 * params.xQuads + q]; sum4_0 = fma(vec4f(a.x), t0_x, sum4_0); sum4_0 = fma(vec4f(a.y), t0_y, sum4_0); sum4_0 = fma(vec4f(a.z), t0_z, sum4_0); sum4_0 = fma(vec4f(a.w), t0_w, sum4_0); sum4_1 = fma(vec4f(a.x), t1_x, sum4_1); sum4_1 = fma(vec4f(a.y), t1_y, sum4_1); sum4_1 = fma(vec4f(a.z), t1_z, sum4_1); sum4_1 = fma(vec4f(a.w), t1_w, sum4_1); }
-      { let a = x[from5 * params.xQuads + q]; sum5_0 = fma(vec4f(a.x), t0_x, sum5_0); sum5_0 = fma(vec4f(a.y), t0_y, sum5_0); sum5_0 = fma(vec4f(a.z), t0_z, sum5_0); sum5_0 = fma(vec4f(a.w), t0_w, sum5_0); sum5_1 = fma(vec4f(a.x), t1_x, sum5_1); sum5_1 = fma(vec4f(a.y), t1_y, sum5_1); sum5_1 = fma(vec4f(a.z), t1_z, sum5_1); sum5_1 = fma(vec4f(a.w), t1_w, sum5_1); }
-      { let a = x[from6 * params.xQuads + q]; sum6_0 = fma(vec4f(a.x), t0_x, sum6_0); sum6_0 = fma(vec4f(a.y), t0_y, sum6_0); sum6_0 = fma(vec4f(a.z), t0_z, sum6_0); sum6_0 = fma(vec4f(a.w), t0_w, sum6_0); sum6_1 = fma(vec4f(a.x), t1_x, sum6_1); sum6_1 = fma(vec4f(a.y), t1_y, sum6_1); sum6_1 = fma(vec4f(a.z), t1_z, sum6_1); sum6_1 = fma(vec4f(a.w), t1_w, sum6_1); }
-      { let a = x[from7 * params.xQuads + q]; sum7_0 = fma(vec4f(a.x), t0_x, sum7_0); sum7_0 = fma(vec4f(a.y), t0_y, sum7_0); sum7_0 = fma(vec4f(a.z), t0_z, sum7_0); sum7_0 = fma(vec4f(a.w), t0_w, sum7_0); sum7_1 = fma(vec4f(a.x), t1_x, sum7_1); sum7_1 = fma(vec4f(a.y), t1_y, sum7_1); sum7_1 = fma(vec4f(a.z), t1_z, sum7_1); sum7_1 = fma(vec4f(a.w), t1_w, sum7_1); }
+      { let a = x[from0 * params.innerQuads + q]; sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); sum0_1 = fma(vec4f(a.x), t1_x, sum0_1); sum0_1 = fma(vec4f(a.y), t1_y, sum0_1); sum0_1 = fma(vec4f(a.z), t1_z, sum0_1); sum0_1 = fma(vec4f(a.w), t1_w, sum0_1); }
+      { let a = x[from1 * params.innerQuads + q]; sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); sum1_1 = fma(vec4f(a.x), t1_x, sum1_1); sum1_1 = fma(vec4f(a.y), t1_y, sum1_1); sum1_1 = fma(vec4f(a.z), t1_z, sum1_1); sum1_1 = fma(vec4f(a.w), t1_w, sum1_1); }
+      { let a = x[from2 * params.innerQuads + q]; sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); sum2_1 = fma(vec4f(a.x), t1_x, sum2_1); sum2_1 = fma(vec4f(a.y), t1_y, sum2_1); sum2_1 = fma(vec4f(a.z), t1_z, sum2_1); sum2_1 = fma(vec4f(a.w), t1_w, sum2_1); }
+      { let a = x[from3 * params.innerQuads + q]; sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); sum3_1 = fma(vec4f(a.x), t1_x, sum3_1); sum3_1 = fma(vec4f(a.y), t1_y, sum3_1); sum3_1 = fma(vec4f(a.z), t1_z, sum3_1); sum3_1 = fma(vec4f(a.w), t1_w, sum3_1); }
+      { let a = x[from4 * params.innerQuads + q]; sum4_0 = fma(vec4f(a.x), t0_x, sum4_0); sum4_0 = fma(vec4f(a.y), t0_y, sum4_0); sum4_0 = fma(vec4f(a.z), t0_z, sum4_0); sum4_0 = fma(vec4f(a.w), t0_w, sum4_0); sum4_1 = fma(vec4f(a.x), t1_x, sum4_1); sum4_1 = fma(vec4f(a.y), t1_y, sum4_1); sum4_1 = fma(vec4f(a.z), t1_z, sum4_1); sum4_1 = fma(vec4f(a.w), t1_w, sum4_1); }
+      { let a = x[from5 * params.innerQuads + q]; sum5_0 = fma(vec4f(a.x), t0_x, sum5_0); sum5_0 = fma(vec4f(a.y), t0_y, sum5_0); sum5_0 = fma(vec4f(a.z), t0_z, sum5_0); sum5_0 = fma(vec4f(a.w), t0_w, sum5_0); sum5_1 = fma(vec4f(a.x), t1_x, sum5_1); sum5_1 = fma(vec4f(a.y), t1_y, sum5_1); sum5_1 = fma(vec4f(a.z), t1_z, sum5_1); sum5_1 = fma(vec4f(a.w), t1_w, sum5_1); }
+      { let a = x[from6 * params.innerQuads + q]; sum6_0 = fma(vec4f(a.x), t0_x, sum6_0); sum6_0 = fma(vec4f(a.y), t0_y, sum6_0); sum6_0 = fma(vec4f(a.z), t0_z, sum6_0); sum6_0 = fma(vec4f(a.w), t0_w, sum6_0); sum6_1 = fma(vec4f(a.x), t1_x, sum6_1); sum6_1 = fma(vec4f(a.y), t1_y, sum6_1); sum6_1 = fma(vec4f(a.z), t1_z, sum6_1); sum6_1 = fma(vec4f(a.w), t1_w, sum6_1); }
+      { let a = x[from7 * params.innerQuads + q]; sum7_0 = fma(vec4f(a.x), t0_x, sum7_0); sum7_0 = fma(vec4f(a.y), t0_y, sum7_0); sum7_0 = fma(vec4f(a.z), t0_z, sum7_0); sum7_0 = fma(vec4f(a.w), t0_w, sum7_0); sum7_1 = fma(vec4f(a.x), t1_x, sum7_1); sum7_1 = fma(vec4f(a.y), t1_y, sum7_1); sum7_1 = fma(vec4f(a.z), t1_z, sum7_1); sum7_1 = fma(vec4f(a.w), t1_w, sum7_1); }
     }
   }
   {
@@ -134,20 +132,20 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       { let a = (params.scaling * low[from7 * params.rankQuads + q]); sum7_0 = fma(vec4f(a.x), t0_x, sum7_0); sum7_0 = fma(vec4f(a.y), t0_y, sum7_0); sum7_0 = fma(vec4f(a.z), t0_z, sum7_0); sum7_0 = fma(vec4f(a.w), t0_w, sum7_0); sum7_1 = fma(vec4f(a.x), t1_x, sum7_1); sum7_1 = fma(vec4f(a.y), t1_y, sum7_1); sum7_1 = fma(vec4f(a.z), t1_z, sum7_1); sum7_1 = fma(vec4f(a.w), t1_w, sum7_1); }
     }
   }
-  if (row0 < params.rows && col0 < params.yQuads) { y[row0 * params.yQuads + col0] = sum0_0 + residual[row0 * params.yQuads + col0]; }
-  if (row0 < params.rows && col1 < params.yQuads) { y[row0 * params.yQuads + col1] = sum0_1 + residual[row0 * params.yQuads + col1]; }
-  if (row1 < params.rows && col0 < params.yQuads) { y[row1 * params.yQuads + col0] = sum1_0 + residual[row1 * params.yQuads + col0]; }
-  if (row1 < params.rows && col1 < params.yQuads) { y[row1 * params.yQuads + col1] = sum1_1 + residual[row1 * params.yQuads + col1]; }
-  if (row2 < params.rows && col0 < params.yQuads) { y[row2 * params.yQuads + col0] = sum2_0 + residual[row2 * params.yQuads + col0]; }
-  if (row2 < params.rows && col1 < params.yQuads) { y[row2 * params.yQuads + col1] = sum2_1 + residual[row2 * params.yQuads + col1]; }
-  if (row3 < params.rows && col0 < params.yQuads) { y[row3 * params.yQuads + col0] = sum3_0 + residual[row3 * params.yQuads + col0]; }
-  if (row3 < params.rows && col1 < params.yQuads) { y[row3 * params.yQuads + col1] = sum3_1 + residual[row3 * params.yQuads + col1]; }
-  if (row4 < params.rows && col0 < params.yQuads) { y[row4 * params.yQuads + col0] = sum4_0 + residual[row4 * params.yQuads + col0]; }
-  if (row4 < params.rows && col1 < params.yQuads) { y[row4 * params.yQuads + col1] = sum4_1 + residual[row4 * params.yQuads + col1]; }
-  if (row5 < params.rows && col0 < params.yQuads) { y[row5 * params.yQuads + col0] = sum5_0 + residual[row5 * params.yQuads + col0]; }
-  if (row5 < params.rows && col1 < params.yQuads) { y[row5 * params.yQuads + col1] = sum5_1 + residual[row5 * params.yQuads + col1]; }
-  if (row6 < params.rows && col0 < params.yQuads) { y[row6 * params.yQuads + col0] = sum6_0 + residual[row6 * params.yQuads + col0]; }
-  if (row6 < params.rows && col1 < params.yQuads) { y[row6 * params.yQuads + col1] = sum6_1 + residual[row6 * params.yQuads + col1]; }
-  if (row7 < params.rows && col0 < params.yQuads) { y[row7 * params.yQuads + col0] = sum7_0 + residual[row7 * params.yQuads + col0]; }
-  if (row7 < params.rows && col1 < params.yQuads) { y[row7 * params.yQuads + col1] = sum7_1 + residual[row7 * params.yQuads + col1]; }
+  if (row0 < params.rows && col0 < params.outerQuads) { y[row0 * params.outerQuads + col0] = sum0_0 + residual[row0 * params.outerQuads + col0]; }
+  if (row0 < params.rows && col1 < params.outerQuads) { y[row0 * params.outerQuads + col1] = sum0_1 + residual[row0 * params.outerQuads + col1]; }
+  if (row1 < params.rows && col0 < params.outerQuads) { y[row1 * params.outerQuads + col0] = sum1_0 + residual[row1 * params.outerQuads + col0]; }
+  if (row1 < params.rows && col1 < params.outerQuads) { y[row1 * params.outerQuads + col1] = sum1_1 + residual[row1 * params.outerQuads + col1]; }
+  if (row2 < params.rows && col0 < params.outerQuads) { y[row2 * params.outerQuads + col0] = sum2_0 + residual[row2 * params.outerQuads + col0]; }
+  if (row2 < params.rows && col1 < params.outerQuads) { y[row2 * params.outerQuads + col1] = sum2_1 + residual[row2 * params.outerQuads + col1]; }
+  if (row3 < params.rows && col0 < params.outerQuads) { y[row3 * params.outerQuads + col0] = sum3_0 + residual[row3 * params.outerQuads + col0]; }
+  if (row3 < params.rows && col1 < params.outerQuads) { y[row3 * params.outerQuads + col1] = sum3_1 + residual[row3 * params.outerQuads + col1]; }
+  if (row4 < params.rows && col0 < params.outerQuads) { y[row4 * params.outerQuads + col0] = sum4_0 + residual[row4 * params.outerQuads + col0]; }
+  if (row4 < params.rows && col1 < params.outerQuads) { y[row4 * params.outerQuads + col1] = sum4_1 + residual[row4 * params.outerQuads + col1]; }
+  if (row5 < params.rows && col0 < params.outerQuads) { y[row5 * params.outerQuads + col0] = sum5_0 + residual[row5 * params.outerQuads + col0]; }
+  if (row5 < params.rows && col1 < params.outerQuads) { y[row5 * params.outerQuads + col1] = sum5_1 + residual[row5 * params.outerQuads + col1]; }
+  if (row6 < params.rows && col0 < params.outerQuads) { y[row6 * params.outerQuads + col0] = sum6_0 + residual[row6 * params.outerQuads + col0]; }
+  if (row6 < params.rows && col1 < params.outerQuads) { y[row6 * params.outerQuads + col1] = sum6_1 + residual[row6 * params.outerQuads + col1]; }
+  if (row7 < params.rows && col0 < params.outerQuads) { y[row7 * params.outerQuads + col0] = sum7_0 + residual[row7 * params.outerQuads + col0]; }
+  if (row7 < params.rows && col1 < params.outerQuads) { y[row7 * params.outerQuads + col1] = sum7_1 + residual[row7 * params.outerQuads + col1]; }
 }

@@ -10,8 +10,6 @@ struct Params {
   outer : u32,
   innerQuads : u32,
   outerQuads : u32,
-  xQuads : u32,
-  yQuads : u32,
   rankQuads : u32,
   scaling : f32,
 }
@@ -65,7 +63,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let q = start + i % 4u;
       let row = min(first_row + i / 4u, params.rows - 1u);
       var value = vec4f();
-      if (q < params.innerQuads) { value = x[row * params.xQuads + q]; }
+      if (q < params.innerQuads) { value = x[row * params.innerQuads + q]; }
       left[(i % 4u) * 66u + i / 4u] = value;
     }
     for (var i = local.y * 16u + local.x; i < 256u; i += 256u) {
@@ -91,8 +89,8 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
     }
     workgroupBarrier();
   }
-  if (row0 < params.rows && col0 < params.yQuads) { y[row0 * params.yQuads + col0] = sum0_0 + residual[row0 * params.yQuads + col0]; }
-  if (row1 < params.rows && col0 < params.yQuads) { y[row1 * params.yQuads + col0] = sum1_0 + residual[row1 * params.yQuads + col0]; }
-  if (row2 < params.rows && col0 < params.yQuads) { y[row2 * params.yQuads + col0] = sum2_0 + residual[row2 * params.yQuads + col0]; }
-  if (row3 < params.rows && col0 < params.yQuads) { y[row3 * params.yQuads + col0] = sum3_0 + residual[row3 * params.yQuads + col0]; }
+  if (row0 < params.rows && col0 < params.outerQuads) { y[row0 * params.outerQuads + col0] = sum0_0 + residual[row0 * params.outerQuads + col0]; }
+  if (row1 < params.rows && col0 < params.outerQuads) { y[row1 * params.outerQuads + col0] = sum1_0 + residual[row1 * params.outerQuads + col0]; }
+  if (row2 < params.rows && col0 < params.outerQuads) { y[row2 * params.outerQuads + col0] = sum2_0 + residual[row2 * params.outerQuads + col0]; }
+  if (row3 < params.rows && col0 < params.outerQuads) { y[row3 * params.outerQuads + col0] = sum3_0 + residual[row3 * params.outerQuads + col0]; }
 }

@@ -10,8 +10,6 @@ struct Params {
   outer : u32,
   innerQuads : u32,
   outerQuads : u32,
-  xQuads : u32,
-  yQuads : u32,
   rankQuads : u32,
   scaling : f32,
 }
@@ -63,10 +61,10 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let t0_y = vec4f(b0_0.y, b0_1.y, b0_2.y, b0_3.y);
       let t0_z = vec4f(b0_0.z, b0_1.z, b0_2.z, b0_3.z);
       let t0_w = vec4f(b0_0.w, b0_1.w, b0_2.w, b0_3.w);
-      { let a = x[from0 * params.xQuads + q]; sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); }
-      { let a = x[from1 * params.xQuads + q]; sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); }
-      { let a = x[from2 * params.xQuads + q]; sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); }
-      { let a = x[from3 * params.xQuads + q]; sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); }
+      { let a = x[from0 * params.innerQuads + q]; sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); }
+      { let a = x[from1 * params.innerQuads + q]; sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); }
+      { let a = x[from2 * params.innerQuads + q]; sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); }
+      { let a = x[from3 * params.innerQuads + q]; sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); }
     }
   }
   {
@@ -89,8 +87,8 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       { let a = (params.scaling * low[from3 * params.rankQuads + q]); sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); }
     }
   }
-  if (row0 < params.rows && col0 < params.yQuads) { y[row0 * params.yQuads + col0] = sum0_0; }
-  if (row1 < params.rows && col0 < params.yQuads) { y[row1 * params.yQuads + col0] = sum1_0; }
-  if (row2 < params.rows && col0 < params.yQuads) { y[row2 * params.yQuads + col0] = sum2_0; }
-  if (row3 < params.rows && col0 < params.yQuads) { y[row3 * params.yQuads + col0] = sum3_0; }
+  if (row0 < params.rows && col0 < params.outerQuads) { y[row0 * params.outerQuads + col0] = sum0_0; }
+  if (row1 < params.rows && col0 < params.outerQuads) { y[row1 * params.outerQuads + col0] = sum1_0; }
+  if (row2 < params.rows && col0 < params.outerQuads) { y[row2 * params.outerQuads + col0] = sum2_0; }
+  if (row3 < params.rows && col0 < params.outerQuads) { y[row3 * params.outerQuads + col0] = sum3_0; }
 }
