@@ -24,6 +24,35 @@ export function sampleToken(
   return nucleus.at(-1)?.token ?? 0;
 }
 
+/** The model of a conversation so far, to sample from. */
+export interface TokenSource {
+  /** Picks the next token. @param index tokens sampled before */
+  pick: (index: number) => Promise<number>;
+  /** Appends a sampled token. @param index of it among the sampled ones */
+  append: (token: number, index: number) => void;
+}
+
+/**
+ * The loop of generation, for both engines: new tokens one by one, without the stop token.
+ * @throws the signal's AbortError before the next token
+ */
+export async function* sampleTokens(
+  { maxNewTokens, stopTokens, signal }: SamplingOptions,
+  { pick, append }: TokenSource,
+): AsyncGenerator<number> {
+  for (let index = 0; index < maxNewTokens; index++) {
+    const token = await pick(index);
+    signal?.throwIfAborted();
+    if (stopTokens.includes(token)) {
+      return;
+    }
+    yield token;
+    if (index + 1 < maxNewTokens) {
+      append(token, index);
+    }
+  }
+}
+
 interface RankedToken {
   token: number;
   /** Probability, up to a common factor. */

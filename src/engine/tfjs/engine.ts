@@ -21,12 +21,12 @@ import type {
 import { labelSmoothing } from "../label-smoothing.ts";
 import { refuseNonFinite } from "../non-finite.ts";
 import type { Objective } from "../objective.ts";
-import { sampleToken } from "../sampling.ts";
+import { sampleToken, sampleTokens } from "../sampling.ts";
 import { adamW, clipByNorm, globalNorm } from "./adamw.ts";
 import { estimateBytes } from "./estimate.ts";
 import { FlatAdapter } from "./flat-adapter.ts";
 import type { Linear } from "./decoder.ts";
-import { startGeneration } from "./generation.ts";
+import { Generation } from "./generation.ts";
 import { frozenLinear, loraLinear, type DropoutDraw } from "./lora-linear.ts";
 import { lossSumOf } from "./objective.ts";
 import { loadWeights, type FrozenWeights } from "./weights.ts";
@@ -121,40 +121,28 @@ export class TfjsEngine implements Engine {
   }
 
   async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
-    const { maxNewTokens, stopTokens, useAdapter, signal } = options;
-    const tensors = useAdapter ? this.#adapter.tensors() : [];
-    const linear = useAdapter ? this.#adapted(tensors, null) : frozenLinear(this.#weights);
-    const capacity = prompt.length + maxNewTokens;
-    const generation = startGeneration(this.#config, this.#weights, linear, capacity);
+    const { maxNewTokens, useAdapter } = options;
+    const { generation, dispose } = this.#startGeneration(prompt.length + maxNewTokens, useAdapter);
     try {
       let logits = generation.prefill(prompt);
-      for (let index = 0; index < maxNewTokens; index++) {
-        const token = sampleToken(await this.#take(logits), options, index);
-        signal?.throwIfAborted();
-        if (stopTokens.includes(token)) {
-          return;
-        }
-        yield token;
-        if (index + 1 < maxNewTokens) {
+      yield* sampleTokens(options, {
+        pick: async (index) => sampleToken(await this.#take(logits), options, index),
+        append: (token, index) => {
           logits = generation.next(token, prompt.length + index);
-        }
-      }
+        },
+      });
     } finally {
-      generation.dispose();
-      tf.dispose(tensors);
+      dispose();
     }
   }
 
   /** Logits [V] for the token after the prompt: what generation samples from. */
   async nextLogits(prompt: readonly number[], useAdapter: boolean): Promise<Float32Array> {
-    const tensors = useAdapter ? this.#adapter.tensors() : [];
-    const linear = useAdapter ? this.#adapted(tensors, null) : frozenLinear(this.#weights);
-    const generation = startGeneration(this.#config, this.#weights, linear, prompt.length);
+    const { generation, dispose } = this.#startGeneration(prompt.length, useAdapter);
     try {
       return await this.#take(generation.prefill(prompt));
     } finally {
-      generation.dispose();
-      tf.dispose(tensors);
+      dispose();
     }
   }
 
@@ -177,6 +165,18 @@ export class TfjsEngine implements Engine {
   dispose(): void {
     this.#weights.dispose();
     this.#adapter.dispose();
+  }
+
+  /** @param capacity tokens of prompt and answer together */
+  #startGeneration(capacity: number, useAdapter: boolean) {
+    const tensors = useAdapter ? this.#adapter.tensors() : [];
+    const linear = useAdapter ? this.#adapted(tensors, null) : frozenLinear(this.#weights);
+    const generation = new Generation(this.#config, this.#weights, linear, capacity);
+    const dispose = () => {
+      generation.dispose();
+      tf.dispose(tensors);
+    };
+    return { generation, dispose };
   }
 
   #lossAndGradient(

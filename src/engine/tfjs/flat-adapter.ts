@@ -1,7 +1,7 @@
-// The adapter and its AdamW moments as three flat vectors: one update for all tensors instead of
-// one for each.
+// The adapter and its AdamW moments as three flat vectors, so that one update serves all tensors.
 import * as tf from "@tensorflow/tfjs-core";
-import type { AdapterState, AdapterTensor } from "../../adapter/state.ts";
+import type { AdapterState } from "../../adapter/state.ts";
+import { requireSameTensors, type AdapterVector } from "../adapter-order.ts";
 import { invariant } from "../../util/assert.ts";
 import type { Moments } from "./adamw.ts";
 
@@ -25,7 +25,7 @@ export class FlatAdapter {
     return this.#moments;
   }
 
-  /** The matrices in order, A and B alternating; the caller (or its tidy) disposes them. */
+  /** The matrices in the adapter's order; the caller (or its tidy) disposes them. */
   tensors(): tf.Tensor[] {
     return tf.tidy(() =>
       tf
@@ -41,22 +41,20 @@ export class FlatAdapter {
   }
 
   write(state: AdapterState): void {
-    const names = state.tensors.map(({ name, shape }) => `${name} ${shape.join("x")}`);
-    const own = this.#parts.map(({ name, shape }) => `${name} ${shape.join("x")}`);
-    invariant(names.join() === own.join(), "the state's tensors are not the engine's");
-    const join = (pick: (tensor: AdapterTensor) => Float32Array) => {
+    requireSameTensors(state, this.#parts);
+    const join = (vector: AdapterVector) => {
       const flat = new Float32Array(this.#sizes.reduce((sum, size) => sum + size, 0));
       let offset = 0;
       for (const tensor of state.tensors) {
-        flat.set(pick(tensor), offset);
-        offset += pick(tensor).length;
+        flat.set(tensor[vector], offset);
+        offset += tensor[vector].length;
       }
       return tf.tensor1d(flat);
     };
     this.replace({
-      values: join(({ values }) => values),
-      moment1: join(({ moment1 }) => moment1),
-      moment2: join(({ moment2 }) => moment2),
+      values: join("values"),
+      moment1: join("moment1"),
+      moment2: join("moment2"),
     });
   }
 

@@ -2,6 +2,7 @@
 // a step can be replayed.
 import * as tf from "@tensorflow/tfjs-core";
 import type { LoraTarget } from "../../adapter/targets.ts";
+import { pairOf } from "../adapter-order.ts";
 import { streams, substream, uniforms } from "../../util/random.ts";
 import type { Linear } from "./decoder.ts";
 import { timesFrozen, timesTransposed } from "./products.ts";
@@ -21,7 +22,7 @@ export interface DropoutDraw {
 }
 
 /**
- * @param tensors A and B of each target, alternating: [rank, in], [out, rank]
+ * @param tensors A [rank, in] and B [out, rank] of each target, in the adapter's order
  * @param dropout null leaves it off
  */
 export function loraLinear(
@@ -39,8 +40,7 @@ export function loraLinear(
     if (index === undefined) {
       return base;
     }
-    const loraA = tensors[2 * index] as tf.Tensor2D;
-    const loraB = tensors[2 * index + 1] as tf.Tensor2D;
+    const { a: loraA, b: loraB } = pairOf(tensors as readonly tf.Tensor2D[], index);
     const input: tf.Tensor2D =
       dropout === null ? x : tf.mul(x, dropoutMask(x.shape, dropout, index));
     const inner = timesTransposed(input, loraA);

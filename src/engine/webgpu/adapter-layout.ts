@@ -1,18 +1,24 @@
-// Where the LoRA matrices lie in the flat vectors of the device: values, gradients and both AdamW
-// moments alike.
+// The layout of the LoRA matrices in the flat vectors of the device: values, gradients and both
+// AdamW moments alike.
 import { adapterShapes, scalingOf, type LoraConfig } from "../../adapter/lora.ts";
 import { loraTargets, type LoraTarget } from "../../adapter/targets.ts";
-import type { AdapterState, AdapterTensor } from "../../adapter/state.ts";
+import type { AdapterState } from "../../adapter/state.ts";
 import { alignmentBytes, persistent, viewOf, type Tensor, type View } from "../../gpu/plan.ts";
-import { invariant } from "../../util/assert.ts";
+import {
+  adapterVectors,
+  isLoraA,
+  pairOf,
+  requireSameTensors,
+  type AdapterVector,
+} from "../adapter-order.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 
-/** Matrices begin where a binding may begin. */
+/** Matrices begin where a binding may begin, in elements. */
 const alignment = alignmentBytes / 4;
 
 /** One adapted linear layer on the device. */
 export interface PlacedTarget extends LoraTarget {
-  /** Its number among the targets: dropout draws from a stream of its own. */
+  /** Its index among the targets, which selects the stream that dropout draws from. */
   index: number;
   /** [rank, in] and [out, rank] of the values, with the device's rank. */
   a: View;
@@ -52,7 +58,7 @@ export class AdapterLayout {
     this.scaling = scalingOf(lora);
     let offset = 0;
     this.#parts = adapterShapes(targets, lora.rank).map(({ name, shape }, index) => {
-      const isA = index % 2 === 0;
+      const isA = isLoraA(index);
       const size = this.rank * (isA ? shape[1] : shape[0]);
       const part = { name, shape, isA, offset, size };
       offset += Math.ceil(size / alignment) * alignment;
@@ -68,27 +74,22 @@ export class AdapterLayout {
     );
   }
 
-  /** One of the three vectors of a state, as it lies on the device. */
-  pack(
-    state: AdapterState,
-    pick: (tensor: AdapterTensor) => Float32Array,
-  ): Float32Array<ArrayBuffer> {
-    const own = this.#parts.map(({ name, shape }) => `${name} ${shape.join("x")}`);
-    const given = state.tensors.map(({ name, shape }) => `${name} ${shape.join("x")}`);
-    invariant(own.join() === given.join(), "the state's tensors are not the engine's");
+  /** One of the three vectors of a state in the device's layout. */
+  pack(state: AdapterState, vector: AdapterVector): Float32Array<ArrayBuffer> {
+    requireSameTensors(state, this.#parts);
     const flat = new Float32Array(this.elements);
     this.#parts.forEach((part, index) => {
       const tensor = state.tensors[index];
       if (tensor !== undefined) {
-        widen(pick(tensor), part, this.rank, flat);
+        widen(tensor[vector], part, this.rank, flat);
       }
     });
     return flat;
   }
 
   /**
-   * The state that the device's vectors hold. They are read one after the other, so that only one
-   * is there twice.
+   * The state that the device's vectors hold. They are read one after the other, so that the host
+   * holds a second copy of one only.
    */
   async unpack(read: (vector: Tensor) => Promise<Float32Array>): Promise<AdapterState> {
     const none: Float32Array = new Float32Array(0);
@@ -96,7 +97,7 @@ export class AdapterLayout {
       const { name, shape } = part;
       return { part, tensor: { name, shape, values: none, moment1: none, moment2: none } };
     });
-    for (const vector of ["values", "moment1", "moment2"] as const) {
+    for (const vector of adapterVectors) {
       const flat = await read(this[vector]);
       for (const { part, tensor } of places) {
         tensor[vector] = narrow(flat, part, this.rank);
@@ -106,8 +107,7 @@ export class AdapterLayout {
   }
 
   #place(target: LoraTarget, index: number): PlacedTarget {
-    const [a, b] = [this.#parts[2 * index], this.#parts[2 * index + 1]];
-    invariant(a !== undefined && b !== undefined, `${target.module} has no place`);
+    const { a, b } = pairOf(this.#parts, index);
     const view = (tensor: Tensor, { offset, size }: PlacedMatrix) => viewOf(tensor, offset, size);
     return {
       ...target,
@@ -120,7 +120,7 @@ export class AdapterLayout {
   }
 }
 
-/** A gains rows at its end, B gains a few columns in every row. */
+/** Pads to the device's rank: A gains rows at its end, B a few columns in every row. */
 function widen(
   source: Float32Array,
   { shape, isA, offset }: PlacedMatrix,

@@ -14,6 +14,7 @@ import type { WeightStore } from "../../model/weights/store.ts";
 import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
 import { streams, substream } from "../../util/random.ts";
+import { adapterVectors } from "../adapter-order.ts";
 import type {
   BatchShape,
   Engine,
@@ -205,18 +206,9 @@ export class WebGpuEngine implements Engine {
 
   writeState(state: AdapterState): void {
     const { adapter } = this.#design.model;
-    this.#runner.write(
-      adapter.values,
-      adapter.pack(state, ({ values }) => values),
-    );
-    this.#runner.write(
-      adapter.moment1,
-      adapter.pack(state, ({ moment1 }) => moment1),
-    );
-    this.#runner.write(
-      adapter.moment2,
-      adapter.pack(state, ({ moment2 }) => moment2),
-    );
+    for (const vector of adapterVectors) {
+      this.#runner.write(adapter[vector], adapter.pack(state, vector));
+    }
     this.#hasAdapter = true;
   }
 

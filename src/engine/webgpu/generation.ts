@@ -4,7 +4,7 @@ import type { Runner } from "../../gpu/runner.ts";
 import { noScalars, stepScalars } from "../../kernels/step-scalars.ts";
 import { UserError } from "../../util/errors.ts";
 import type { SamplingOptions } from "../contract.ts";
-import { sampleToken } from "../sampling.ts";
+import { sampleToken, sampleTokens } from "../sampling.ts";
 import type { BatchTables } from "./batch-tables.ts";
 import type { GenerationPrograms } from "./design.ts";
 
@@ -22,21 +22,16 @@ export class Generation {
    * capacity
    */
   async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
-    const { maxNewTokens, stopTokens, useAdapter, signal } = options;
+    const { maxNewTokens, useAdapter } = options;
     this.#requireRoom(prompt.length + maxNewTokens);
     await this.#prepare(useAdapter);
     this.#prefill(prompt, useAdapter);
-    for (let index = 0; index < maxNewTokens; index++) {
-      const token = await this.#nextToken(options, index);
-      signal?.throwIfAborted();
-      if (stopTokens.includes(token)) {
-        return;
-      }
-      yield token;
-      if (index + 1 < maxNewTokens) {
+    yield* sampleTokens(options, {
+      pick: (index) => this.#nextToken(options, index),
+      append: (token, index) => {
         this.#take([token], prompt.length + index, useAdapter);
-      }
-    }
+      },
+    });
   }
 
   /** Logits [vocabulary] after the prompt. */

@@ -1,6 +1,6 @@
-// The next token from logits: greedy, or one seeded draw from the most likely ones.
+// Sampling: the next token from logits, greedy or by one seeded draw, and the loop of generation.
 import { describe, expect, test } from "vitest";
-import { sampleToken } from "../../../src/engine/sampling.ts";
+import { sampleToken, sampleTokens } from "../../../src/engine/sampling.ts";
 
 const probabilities = [0.05, 0.4, 0.15, 0.3, 0.1];
 const logits = Float32Array.from(probabilities, (share) => Math.log(share) + 3);
@@ -26,39 +26,37 @@ function expectShares(actual: readonly number[], expected: readonly number[]) {
   });
 }
 
-describe("temperature 0", () => {
-  test("takes the most likely token, the first of equal ones, whatever the seed", () => {
+describe("sampling", () => {
+  test("at temperature 0 picks the most likely token, the first of equals, for any seed", () => {
     const greedy = (values: number[], seed = 7) =>
       sampleToken(Float32Array.from(values), { ...options, temperature: 0, seed }, 0);
     expect(greedy([...logits])).toBe(1);
     expect([1, 2, 3].map((seed) => greedy([-5, 2, 2, -1], seed))).toEqual([1, 1, 1]);
     expect(greedy([-1e30, -1e38])).toBe(0);
   });
-});
 
-describe("a draw", () => {
-  test("follows the probabilities", () => {
+  test("at temperature 1 follows the probabilities", () => {
     expectShares(sharesOf({}), probabilities);
   });
 
-  test.each([0.5, 2])("at temperature %f follows their powers", (temperature) => {
+  test.each([0.5, 2])("at temperature %f follows powers of the probabilities", (temperature) => {
     const powers = probabilities.map((share) => share ** (1 / temperature));
     expectShares(sharesOf({ temperature }), powers);
   });
 
-  test("with top-p is from the fewest tokens that reach it, their proportions kept", () => {
+  test("with top-p draws from the fewest tokens that reach it, in their proportions", () => {
     expectShares(sharesOf({ topP: 0.6 }), [0, 0.4, 0, 0.3, 0]);
     expectShares(sharesOf({ topP: 0.75 }), [0, 0.4, 0.15, 0.3, 0]);
     expectShares(sharesOf({ topP: 0.96 }), probabilities);
   });
 
-  test("with a small top-p or temperature is the most likely token", () => {
+  test("with a small top-p or temperature picks the most likely token", () => {
     expect(sharesOf({ topP: 0.001 })[1]).toBeCloseTo(1);
     expect(sharesOf({ topP: 0 })[1]).toBeCloseTo(1);
     expect(sharesOf({ temperature: 0.001 })[1]).toBeCloseTo(1);
   });
 
-  test("depends on seed and place alone", () => {
+  test("depends on the seed and the index alone", () => {
     const text = (seed: number) =>
       Array.from({ length: 40 }, (_, index) => sampleToken(logits, { ...options, seed }, index));
     expect(text(7)).toEqual(text(7));
@@ -66,10 +64,48 @@ describe("a draw", () => {
     expect(new Set(text(7)).size).toBeGreaterThan(2);
   });
 
-  test("does not mind logits that are huge, far apart or minus infinity", () => {
+  test("accepts logits that are huge, far apart or minus infinity", () => {
     const values = Float32Array.of(3e38, -3e38, -Infinity);
     for (let index = 0; index < 50; index++) {
       expect(sampleToken(values, options, index)).toBe(0);
     }
+  });
+});
+
+describe("the loop of generation", () => {
+  const run = async (given: {
+    maxNewTokens: number;
+    stopTokens?: number[];
+    signal?: AbortSignal;
+  }) => {
+    const appended: number[] = [];
+    const sampling = { ...options, stopTokens: [], useAdapter: true, ...given };
+    const source = {
+      pick: (index: number) => Promise.resolve(10 + index),
+      append: (token: number, index: number) => appended.push(token, index),
+    };
+    const tokens: number[] = [];
+    for await (const token of sampleTokens(sampling, source)) {
+      tokens.push(token);
+    }
+    return { tokens, appended };
+  };
+
+  test("ends at maxNewTokens, and does not append the last token", async () => {
+    expect(await run({ maxNewTokens: 3 })).toEqual({
+      tokens: [10, 11, 12],
+      appended: [10, 0, 11, 1],
+    });
+    expect(await run({ maxNewTokens: 0 })).toEqual({ tokens: [], appended: [] });
+  });
+
+  test("ends at a stop token, which it leaves out", async () => {
+    const { tokens } = await run({ maxNewTokens: 9, stopTokens: [12] });
+    expect(tokens).toEqual([10, 11]);
+  });
+
+  test("ends with the signal's error", async () => {
+    const running = run({ maxNewTokens: 9, signal: AbortSignal.abort() });
+    await expect(running).rejects.toThrow("aborted");
   });
 });

@@ -120,7 +120,7 @@ function flatAdapter({ adapter }: ModelTensors, { adapter: given }: BlockInputs)
     moment1: moments(values.length),
     moment2: moments(values.length),
   }));
-  return adapter.pack({ tensors }, ({ values }) => values);
+  return adapter.pack({ tensors }, "values");
 }
 
 /** One causal sequence from position 0 on. */
