@@ -1,14 +1,25 @@
-// What the trainer needs of an engine, and nothing else. Two engines keep this contract with the
-// same numbers: engine/webgpu (compiled) and engine/tfjs (the reference).
+// The contract between the trainer and an engine. Two engines keep it with the same numbers:
+// engine/webgpu (compiled) and engine/tfjs (the reference).
+//
+// The trainer owns the order of the data, the schedule and the counter of steps; the engine owns
+// the device, the adapter and the optimizer. A step is a pure function of adapter, moments, batches
+// and `StepHyper`: dropout is drawn by counter, so a step repeated after a restart has equal bits.
 import type { AdapterState } from "../adapter/state.ts";
 import type { TokenBatch } from "../data/batch.ts";
 
-/** What changes from one optimizer step to the next. */
+/**
+ * Hyperparameters of one optimizer step: AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) in
+ * PyTorch's order of operations (torch/optim/adamw.py), after clipping by global norm
+ * (torch.nn.utils.clip_grad_norm_).
+ */
 export interface StepHyper {
-  /** Optimizer step being made, from 1; also the counter of the bias correction and of dropout. */
+  /** Optimizer step, from 1; also the counter of the bias correction and of dropout. */
   step: number;
+  /** Of this step, after warm-up and decay. */
   learningRate: number;
+  /** Decay of the first moment, [0, 1). */
   beta1: number;
+  /** Decay of the second moment, [0, 1). */
   beta2: number;
   /** Added to the root of the second moment. */
   epsilon: number;
@@ -22,8 +33,8 @@ export interface StepHyper {
 
 export interface StepMetrics {
   /**
-   * The objective, cross-entropy if no other is chosen, summed over the supervised tokens of every
-   * micro-batch, in nats.
+   * The objective, by default cross-entropy, summed over the supervised tokens of all
+   * micro-batches, in nats.
    */
   lossSum: number;
   supervisedTokens: number;
@@ -39,10 +50,14 @@ export interface LossSum {
 
 export interface SamplingOptions {
   maxNewTokens: number;
-  /** 0 picks the most likely token. */
+  /** Divides the logits; 0 picks the most likely token. */
   temperature: number;
-  /** Keep the smallest set of tokens whose probabilities add up to this; 1 keeps all. */
+  /**
+   * Keeps the smallest set of tokens whose probabilities add up to this; 1 keeps all (nucleus
+   * sampling: Holtzman et al. 2020, arXiv:1904.09751).
+   */
   topP: number;
+  /** With the index of a token it decides its draw. */
   seed: number;
   stopTokens: readonly number[];
   /** false runs the frozen base model. */
@@ -51,7 +66,7 @@ export interface SamplingOptions {
 }
 
 export interface EngineMemory {
-  /** Bytes a run of this shape was said to need before it began. */
+  /** Bytes of the plan, made before anything was allocated. */
   plannedBytes: number;
   /** Bytes of device buffers that exist now, in use or pooled. */
   allocatedBytes: number;
@@ -59,21 +74,20 @@ export interface EngineMemory {
 
 export interface Engine {
   /**
-   * One optimizer step over all micro-batches, normalised by the supervised tokens of the whole
-   * step. A loss or norm that is not finite throws `non-finite-loss` and leaves the adapter as it
-   * was.
+   * One optimizer step. The gradient is the sum over all micro-batches, divided by the supervised
+   * tokens of the whole step, so that the split into micro-batches does not change the result.
+   * @throws UserError "non-finite-loss" when loss or norm is not finite; the adapter is unchanged
    */
   step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics>;
   /**
-   * Cross-entropy of a batch, whatever training minimises, with the adapter on and dropout off;
-   * changes nothing.
+   * Cross-entropy of a batch, whatever the objective of training, with the adapter on and dropout
+   * off. Changes nothing.
    */
   evaluate(batch: TokenBatch): Promise<LossSum>;
-  /** New tokens one by one, the stop token left out. */
+  /** New tokens one by one, without the stop token. */
   generate(prompt: readonly number[], options: SamplingOptions): AsyncIterable<number>;
   /**
-   * Adapter and optimizer moments on the host. Throws on a lost device: a copy is whole or it is
-   * not made.
+   * Adapter and optimizer moments on the host. Throws on a lost device, so a copy is never partial.
    */
   readState(): Promise<AdapterState>;
   /** Replaces adapter and moments; names and shapes must be the engine's own. */
@@ -87,18 +101,19 @@ export interface Engine {
 export type EngineName = "webgpu" | "tfjs";
 
 /**
- * An engine on the device, and what it does to fit: both change the time a step takes, never what
- * is learned.
+ * The engine of a run, and how it fits the device. Both change the duration of a step, never its
+ * result.
  */
 export interface EngineReport {
-  /** What runs, which is the reference where the compiled engine has no kernels for the model. */
+  /** The reference where the compiled engine has no kernels for the model. */
   engine: EngineName;
   plannedBytes: number;
   layers: number;
-  /** Layers that compute their activations twice rather than keep them. */
+  /** Layers that recompute their activations in backward instead of keeping them. */
   recomputedLayers: number;
-  /** Rows of a micro-batch, and how many of them go through the device at a time. */
+  /** Rows of a micro-batch. */
   rows: number;
+  /** Rows of it that the device computes at a time. */
   rowsPerPass: number;
 }
 
@@ -109,5 +124,5 @@ export interface BatchShape {
   length: number;
 }
 
-/** What tfjs computes on, for the reference engine. */
+/** The tfjs backend of the reference engine. */
 export type BackendName = "webgpu" | "wasm" | "cpu";

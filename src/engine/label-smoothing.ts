@@ -1,5 +1,5 @@
-// Cross-entropy against softened answers: the right token gets a little less than all, every other
-// one a little more than nothing.
+// Cross-entropy with label smoothing (Szegedy et al. 2016, arXiv:1512.00567): part of the target's
+// probability is spread over the vocabulary.
 import * as tf from "@tensorflow/tfjs-core";
 import type { Objective } from "./objective.ts";
 
@@ -10,8 +10,7 @@ import type { Objective } from "./objective.ts";
  */
 export function labelSmoothing(smoothing: number): Objective {
   return (logits, targets, weights) => {
-    // Integers: as floats they would be asked for in vain on WASM, whose kernel writes integers
-    // whatever it is told.
+    // Without a dtype: the kernel of the WASM backend writes integers for every dtype.
     const answers = tf.oneHot(targets, logits.shape[1]);
     return tf.losses.softmaxCrossEntropy(answers, logits, weights, smoothing, tf.Reduction.SUM);
   };

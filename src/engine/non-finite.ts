@@ -1,4 +1,4 @@
-// What both engines say when a step's numbers are not numbers.
+// The error of both engines for a step whose loss or gradient is not finite.
 import { UserError } from "../util/errors.ts";
 import type { StepHyper } from "./contract.ts";
 

@@ -1,8 +1,15 @@
-// Picks the next token from logits, on the host. Temperature, then top-p, then one seeded draw.
+// Sampling of tokens, on the host: temperature, then top-p, then one seeded draw, in the order of
+// transformers (generation/utils.py, _get_logits_processor). The draw depends on the seed and the
+// token's index alone, so both engines continue a prompt alike.
 import { streams, substream, uniforms } from "../util/random.ts";
 import type { SamplingOptions } from "./contract.ts";
 
-/** @param index how many tokens were sampled before; together with the seed it decides the draw */
+/**
+ * The next token. With temperature t, token i has probability proportional to exp(logit_i / t); of
+ * those the fewest most likely ones whose probabilities reach top-p can be drawn, in proportion.
+ * @param logits [vocabulary]
+ * @param index tokens sampled before
+ */
 export function sampleToken(
   logits: Float32Array,
   { temperature, topP, seed }: Pick<SamplingOptions, "temperature" | "topP" | "seed">,
@@ -55,7 +62,7 @@ export async function* sampleTokens(
 
 interface RankedToken {
   token: number;
-  /** Probability, up to a common factor. */
+  /** Proportional to its probability. */
   weight: number;
 }
 
@@ -77,7 +84,7 @@ function rank(logits: Float32Array, temperature: number): RankedToken[] {
   })).sort((a, b) => b.weight - a.weight);
 }
 
-/** The fewest candidates whose probabilities reach topP; never none. */
+/** The fewest tokens, from the top, whose probabilities reach topP; at least one. */
 function takeNucleus(ranked: readonly RankedToken[], topP: number): RankedToken[] {
   const total = ranked.reduce((sum, { weight }) => sum + weight, 0);
   const nucleus: RankedToken[] = [];

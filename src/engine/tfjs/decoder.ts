@@ -1,6 +1,9 @@
-// The decoder in plain tfjs ops, as its config's data say. Letters: B rows, T tokens, N = B*T, D
-// hidden, H heads, K key/value heads, G = H/K, d head size, F MLP width, V vocabulary, S places
-// attended to.
+// The decoder in plain tfjs ops, driven by ModelConfig: one file for every architecture, in the
+// order of transformers' models/*/modeling_*.py (pre-norm decoder with RMSNorm, RoPE, grouped-query
+// attention and a gated MLP; Llama's by default). tfjs differentiates it, so it has no backward.
+//
+// Letters: B rows, T tokens, N = B*T, D hidden, H heads, K key/value heads, G = H/K, d head size,
+// F MLP width, V vocabulary, S places attended to.
 import * as tf from "@tensorflow/tfjs-core";
 import { embeddingName, finalNormName, headName } from "../../model/tensors.ts";
 import { attentionFactor, inverseFrequencies } from "../../model/config/rope-frequencies.ts";
@@ -8,7 +11,7 @@ import { times, timesFrozen, timesTransposed } from "./products.ts";
 import type { FrozenWeights } from "./weights.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 
-/** y = x W^T, with or without an adapter: [N, in] -> [N, out]. The seam where LoRA comes in. */
+/** y = x W^T: [N, in] -> [N, out], with or without LoRA (lora-linear.ts). */
 export type Linear = (x: tf.Tensor2D, module: string) => tf.Tensor2D;
 
 /** Heads of one layer after RoPE. */
@@ -59,7 +62,11 @@ export function forward(decoder: Decoder, tokens: tf.Tensor2D, ropes: Ropes): tf
   return softcapped(timesFrozen(normed, weights.get(headName)), config.logitSoftcap);
 }
 
-/** @param rope null for a layer without RoPE */
+/**
+ * x + attention(norm(x)), then the same with the MLP: [N, D] -> [N, D]. With sandwich norms (Gemma
+ * 2 and 3) each branch also ends in a norm.
+ * @param rope null for a layer without RoPE (SmolLM3)
+ */
 export function decoderLayer(
   decoder: Decoder,
   x: tf.Tensor2D,
@@ -133,7 +140,7 @@ function projections({ config, weights, linear }: Decoder, x: tf.Tensor2D, modul
   return [projected("q_proj"), projected("k_proj"), projected("v_proj")];
 }
 
-/** down(activation(gate(x)) * up(x)) */
+/** down(activation(gate(x)) * up(x)): SwiGLU or GeGLU (Shazeer 2020, arXiv:2002.05202). */
 function gatedMlp({ config, linear }: Decoder, x: tf.Tensor2D, module: string): tf.Tensor2D {
   const [gate, up] = (
     config.isFused

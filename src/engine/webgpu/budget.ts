@@ -1,4 +1,9 @@
-// How much device memory a run takes, known without a device, and how to make it take less.
+// The device memory of a run, computed without a device, and the choice of memory for speed.
+//
+// A design is every program of a run with every tensor, so its bytes follow from the memory planner
+// alone. Two choices trade speed for bytes, neither changes the numbers (MemoryChoice): layers that
+// recompute instead of keeping their activations, and rows of a micro-batch per pass. Rows come
+// first: as many as fit with every layer recomputed, then as many kept layers as still fit.
 import { uniformBytes } from "../../gpu/memory.ts";
 import { planMemory } from "../../gpu/memory-planner.ts";
 import type { Program, Tensor } from "../../gpu/plan.ts";
@@ -13,18 +18,18 @@ export interface PlannedBytes {
   adapterBytes: number;
   /** Both moments. */
   optimizerBytes: number;
-  /** What layers keep from forward to backward. */
+  /** Activations alive where backward begins. */
   activationsBytes: number;
-  /** The rest: working memory, that of an objective included, caches of generation, tables. */
+  /** The rest: working memory, also of an objective; caches of generation; tables. */
   scratchBytes: number;
   totalBytes: number;
-  /** Layers that compute their activations twice. */
+  /** Layers that recompute their activations in backward. */
   recomputedLayers: number;
 }
 
 /**
- * Device bytes of a design: to the byte what `Runner.create` will allocate, its readback included,
- * and an estimate of what tfjs takes for an objective.
+ * Device bytes of a design: to the byte what `Runner.create` allocates, readback included, plus an
+ * estimate of tfjs's buffers for an objective.
  */
 export function bytesOf(design: Design): PlannedBytes {
   const { model, training, memoryChoice } = design;
@@ -74,13 +79,13 @@ function tensorsOf(dispatches: Program["dispatches"]): Tensor[] {
 /**
  * The fastest memory choice whose plan stays within the budget: as many rows at a time as fit, then
  * as many kept layers.
- * @returns the smallest there is where none fits
+ * @returns the smallest choice where none fits
  */
 export function chooseMemory(options: DesignOptions, budgetBytes: number): MemoryChoice {
   return bestDesign(options, budgetBytes).memoryChoice;
 }
 
-/** `bytesOf` the design that `chooseMemory` chooses: what a run needs, before it runs. */
+/** `bytesOf` the design of `chooseMemory`: the bytes of a run, before it begins. */
 export function planBytes(options: DesignOptions, budgetBytes: number): PlannedBytes {
   return bytesOf(bestDesign(options, budgetBytes));
 }
@@ -113,7 +118,8 @@ function sized(design: Design): SizedDesign {
 }
 
 /**
- * Between one that fits and one that does not. Each layer takes about as much, so few are tried.
+ * Searches between a design that fits and one that does not, by interpolation: layers need about
+ * the same bytes each, so few designs are tried.
  */
 function mostKept(
   fitting: SizedDesign,

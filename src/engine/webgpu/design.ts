@@ -1,4 +1,6 @@
-// What a run is made of: every program and every tensor, known without a device.
+// The design of a run: every program and every tensor it uses, as data. It needs no device: bytes
+// are known before anything is downloaded or allocated (budget.ts), and the engine allocates
+// exactly these.
 import type { LoraConfig } from "../../adapter/lora.ts";
 import type { Program } from "../../gpu/plan.ts";
 import { defaultTiles, type TileChoice } from "../../kernels/matmul/tile.ts";
@@ -12,11 +14,11 @@ import { describeModelTensors, type ModelTensors } from "./model-tensors.ts";
 import { evaluationPass, trainingPass, updatePass } from "./programs.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 
-/** Choices that trade speed for memory; none changes what is learned. */
+/** Choices that trade speed for memory; none changes a result. */
 export interface MemoryChoice {
-  /** Rows of a micro-batch that go through the GPU at a time. */
+  /** Rows of a micro-batch that the GPU computes at a time. */
   rowsPerPass: number;
-  /** Layers that keep their activations for backward; the others compute them twice. */
+  /** Layers, from the top, that keep their activations for backward; the others recompute them. */
   keptLayers: number;
 }
 
@@ -29,14 +31,15 @@ export interface Design {
   generation: GenerationPrograms;
   programs: readonly Program[];
   memoryChoice: MemoryChoice;
-  /** With an objective in tfjs ops. */
+  /** Only with an objective in tfjs ops. */
   exchange?: Exchange;
 }
 
 export interface GenerationPrograms {
   state: GenerationState;
-  /** A piece of a prompt at a time. */
+  /** Of prefill: a piece of a prompt. */
   pieceTables: BatchTables;
+  /** Of decode: one token. */
   tokenTables: BatchTables;
   /** With the adapter and without. */
   adapted: { prefill: Program; decode: Program };
@@ -47,14 +50,14 @@ export interface DesignOptions {
   config: ModelConfig;
   lora: LoraConfig;
   shape: BatchShape;
-  /** How each frozen tensor is kept. */
+  /** Weight format of each frozen tensor. */
   weightShapes: ReadonlyMap<string, WeightShape>;
-  /** Whether the loss is an objective in tfjs ops; else it is cross-entropy by a kernel. */
+  /** Whether tfjs computes the loss; else it is cross-entropy by a kernel. */
   hasObjective?: boolean;
   tiles?: TileChoice;
 }
 
-/** Tokens of prompt and answer that generation has room for, as far as the model reads so many. */
+/** Capacity of the caches in tokens, prompt and answer together, unless the model reads fewer. */
 const generationTokens = 512;
 const promptPiece = 32;
 
@@ -63,11 +66,11 @@ export function designRun(options: DesignOptions, memoryChoice: MemoryChoice): D
   return designer(options)(memoryChoice);
 }
 
-/** Designs of one run by memory choice. What they have in common is made once. */
+/** Designs of one run by memory choice. Their common parts are made once. */
 export function designer(options: DesignOptions): (memoryChoice: MemoryChoice) => Design {
   const { config, lora, shape, weightShapes, tiles = defaultTiles } = options;
   const capacity = Math.min(config.maxPositionEmbeddings, Math.max(generationTokens, shape.length));
-  // One position more: where padding of a prompt's last piece goes.
+  // One position more than the capacity, for the padding of a prompt's last piece.
   const model = describeModelTensors(config, lora, weightShapes, capacity + 1, tiles);
   const update = updatePass(model);
   const generation = generationPrograms(model, capacity);
