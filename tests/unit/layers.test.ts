@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { circlesOf, graphOf, importsOf, readSources } from "../../tools/layers/graph.ts";
+import { linkFaults } from "../../tools/layers/links.ts";
 import { drawFloors, withPicture } from "../../tools/layers/picture.ts";
 import { commentFaults, faultsOf, faultsOfAll, folderFaults } from "../../tools/layers/rules.ts";
 
@@ -141,7 +142,7 @@ describe("the checker finds", () => {
     expect(check("app/made-up.ts", code)).toEqual([]);
   });
 
-  test.each(["document.title", "const { title } = window", "globalThis.window?.close()"])(
+  test.each(["document.title", "globalThis.window?.close()", "localStorage.clear()"])(
     "the page in a worker: %s",
     (code) => {
       expect(check("gpu/made-up.ts", code)).toHaveLength(1);
@@ -161,5 +162,21 @@ describe("the checker finds", () => {
     expect(check("util/made-up.ts", `// ${"TO" + "DO"}: later`)).toHaveLength(1);
     expect(check("util/made-up.ts", `// ${"FIX" + "ME"}`)).toHaveLength(1);
     expect(check("helpers/made-up.ts", "")).toHaveLength(1);
+  });
+
+  test("a link, a heading or a path that is not there, in a page of the docs", () => {
+    const files = new Map([["docs/a.md", "# One thing, two"]]);
+    const repository = {
+      has: (path: string) => files.has(path) || path === "src/a.ts",
+      read: (path: string) => files.get(path) ?? null,
+    };
+    const faults = (text: string) => linkFaults({ path: "docs/b.md", text }, repository);
+    expect(faults("[a](a.md) [a](a.md#one-thing-two) [w](https://a.b) `src/a.ts` `src/a`")).toEqual(
+      [],
+    );
+    expect(faults("[c](c.md)")).toEqual(["docs/b.md: c.md is not there"]);
+    expect(faults("[a](a.md#three)")).toHaveLength(1);
+    expect(faults("`src/c.ts`")).toHaveLength(1);
+    expect(faults("```\n[c](c.md)\n```\n")).toEqual([]);
   });
 });

@@ -89,11 +89,12 @@ function importFaults(path: string, target: string, values: readonly string[]): 
   return isOpen ? [] : fault;
 }
 
-/** A worker has no page. */
+/** What a worker does not have; the compiler knows them, since the page is in the same project. */
+const pageNames = ["document", "window", "localStorage", "sessionStorage", "HTMLElement", "alert"];
+
 function pageFaults(nodes: readonly ts.Node[]): string[] {
-  return ["document", "window"]
-    .filter((name) => nodes.some((node) => ts.isIdentifier(node) && node.text === name))
-    .map((name) => `uses ${name}`);
+  const used = new Set(nodes.filter(ts.isIdentifier).map(({ text }) => text));
+  return pageNames.filter((name) => used.has(name)).map((name) => `uses ${name}`);
 }
 
 const maxCommentColumns = 100;
