@@ -23,9 +23,9 @@ python_with() {
     PY=$WORK/venv/bin/python
     # torch goes first and alone, so that nothing else chooses its build.
     for pin in "$@"; do
-      case $pin in torch==*) "$PY" -m pip install -q "$pin" >pip.log 2>&1 || show_log pip.log ;; esac
+      case $pin in torch==*) pip_install "$pin" ;; esac
     done
-    "$PY" -m pip install -q "$@" >pip.log 2>&1 || show_log pip.log
+    pip_install "$@"
   fi
   "$PY" - "$@" <<'END'
 import re, sys
@@ -37,6 +37,10 @@ for pin in sys.argv[1:]:
         sys.exit(f"changed: {name} is {have}, this finding is about {want}")
     print(f"package: {name} {have}")
 END
+}
+
+pip_install() {
+  "$PY" -m pip install -q "$@" >pip.log 2>&1 || show_log pip.log
 }
 
 # npm_with NAME@VERSION...: installs into the working folder, runs no install script.

@@ -51,7 +51,9 @@ for name in ("plain", "use_rslora", "alpha_pattern"):
           % (name, float(open(name + ".scale").read()), alpha, rank, alpha / rank))
 print("tensors of the three GGUF files equal:",
       files["plain"] == files["use_rslora"] == files["alpha_pattern"])
-words = open("converter.log").read().replace("use_rslora.gguf", "").replace("alpha_pattern.gguf", "")
+words = open("converter.log").read()
+for name in files:
+    words = words.replace(name + ".gguf", "")
 said = [w for w in ("rslora", "alpha_pattern") if w in words]
 print("converter's words about rslora or alpha_pattern:", ", ".join(said) or "none")
 END
