@@ -43,9 +43,9 @@ export interface OpenedModel extends BaseModel {
 }
 
 export interface OpenOptions {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Renders chat templates. They are foreign code, so the page runs them in a separate worker. */
-  render?: RenderChats;
+  render?: RenderChats | undefined;
 }
 
 /** The contents of the files, each checked alone but not yet against each other. */

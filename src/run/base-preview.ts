@@ -8,7 +8,7 @@ import type { PlainError } from "../util/errors.ts";
 import type { DeviceEngine } from "../engine/open.ts";
 import { rebuild, releaseEngine, type DeviceEnginePlan } from "./device-engine.ts";
 import { answer, type Prompting } from "./prompting.ts";
-import { WaitWatch } from "./stall-watch.ts";
+import { StallWatch } from "./stall-watch.ts";
 
 /** An engine always has an adapter; this one is the smallest there is, and it stays off. */
 function unusedLora({ config }: BaseModel): LoraConfig {
@@ -18,7 +18,7 @@ function unusedLora({ config }: BaseModel): LoraConfig {
 export class Preview {
   readonly #model: BaseModel;
   readonly #where: Pick<DeviceEnginePlan, "engine" | "backend" | "wasmPaths">;
-  readonly #watch: WaitWatch;
+  readonly #watch: StallWatch;
   #device: DeviceEngine | null = null;
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -29,7 +29,7 @@ export class Preview {
   ) {
     this.#model = model;
     this.#where = where;
-    this.#watch = new WaitWatch(onWait);
+    this.#watch = new StallWatch(onWait);
   }
 
   /** One answer after the other. */

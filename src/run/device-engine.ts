@@ -1,17 +1,41 @@
 // A device with an engine on it: opened, rebuilt and released in one way, for a start, a planned
 // rebuild, a lost device and a resume.
 import type { AdapterState } from "../adapter/state.ts";
+import { batchLength } from "../data/batch.ts";
+import type { Dataset } from "../data/dataset.ts";
 import {
   openEngine,
   type DeviceEngine,
   type EnginePlan,
   type EngineProgress,
+  type WasmPaths,
 } from "../engine/open.ts";
+import { engineFor } from "../engine/run-bytes.ts";
 import type { BaseModel } from "../model/open.ts";
+import type { DeviceInfo } from "../models/facts.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 
 /** An engine's plan with the whole model, which prompts and checkpoints need as well. */
 export interface DeviceEnginePlan extends EnginePlan {
   model: BaseModel;
+}
+
+/** The engine that a recipe needs for a model and its data set, on the device of this browser. */
+export function enginePlanOf(
+  model: BaseModel,
+  { longestRow }: Pick<Dataset, "longestRow">,
+  recipe: Recipe,
+  { device, wasmPaths }: { device: DeviceInfo; wasmPaths: WasmPaths },
+): DeviceEnginePlan {
+  return {
+    engine: engineFor(device.engine, model),
+    backend: device.backend,
+    wasmPaths,
+    model,
+    lora: recipe,
+    shape: { rows: recipe.batchSize, length: batchLength(longestRow) },
+    labelSmoothing: recipe.labelSmoothing,
+  };
 }
 
 /** A rebuilt device, with the bytes before and after, as the page shows them. */

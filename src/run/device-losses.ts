@@ -1,25 +1,24 @@
-// How often the device was lost, and what follows: it is tried again, after longer and longer
-// waits; a browser that gives no device blocks the GPU for this site, which Chromium does for 120 s
-// after two crashes within two minutes.
+// Losses of a run's device and the wait after each, which doubles without progress. Chromium
+// blocks the GPU for this site for 120 s after two crashes within two minutes.
 import { UserError } from "../util/errors.ts";
 
-/** Chromium's kBlockedDomainExpirationPeriod is two minutes; two seconds more to be past it. */
+/** Chromium's kBlockedDomainExpirationPeriod of two minutes, and two seconds more. */
 const blockMs = 122_000;
 
-/** A crashed GPU process takes 43 to 153 ms to announce itself and some more to come back. */
+/** A crashed GPU process announces itself within 43 to 153 ms and takes a while to restart. */
 const settleMs = 300;
 
-/** Waits in a row after which only a person can help. */
+/** Refusals in a row after which only a person can help. */
 const maxRefusals = 3;
 
-/** Losses at one step, the last after ten seconds' wait, after which it will not get beyond it. */
+/** Losses at one step after which the run is given up; the last wait is ten seconds. */
 const maxLosses = 6;
 
-/** Losses at one step after which less is asked of the device. */
-const patientLosses = 2;
+/** Losses at one step after which a smaller memory choice is made. */
+const lossesBeforeSmaller = 2;
 
-export interface Loss {
-  /** Milliseconds until it is tried again. */
+export interface DeviceLoss {
+  /** Until the next try. */
   waitMs: number;
   message: string;
   error: UserError;
@@ -31,12 +30,12 @@ export class DeviceLosses {
   #refusals = 0;
 
   /**
-   * A device that was computing is gone.
-   * @param safeStep the run goes back to; one beyond the last loss's is progress, and all is well
-   * again
-   * @throws UserError "device-lost-twice" when it was lost too often without progress
+   * Counts the loss of a device that was computing.
+   * @param safeStep step that the run goes back to; a later one than before is progress, and the
+   * count starts again
+   * @throws UserError "device-lost-twice" after too many losses without progress
    */
-  add(error: UserError, safeStep: number): Loss {
+  add(error: UserError, safeStep: number): DeviceLoss {
     this.#losses = safeStep === this.#safeStep ? this.#losses + 1 : 1;
     this.#safeStep = safeStep;
     this.#refusals = 0;
@@ -46,29 +45,32 @@ export class DeviceLosses {
     return { waitMs: settleMs * 2 ** (this.#losses - 1), message: error.message, error };
   }
 
-  /** Whether it was lost so often without progress that less should be asked of the device. */
+  /** Whether the losses without progress call for a smaller memory choice. */
   get isRepeated(): boolean {
-    return this.#losses > patientLosses;
+    return this.#losses > lossesBeforeSmaller;
   }
 
-  /** No new device was to be had. @throws UserError "device-lost-twice" after the third wait */
-  addRefusal(error: UserError): Loss {
+  /**
+   * Counts a refusal: the browser has no device to give.
+   * @throws UserError "device-lost-twice" after the third wait
+   */
+  addRefusal(error: UserError): DeviceLoss {
     this.#refusals++;
     if (this.#refusals > maxRefusals) {
-      throw heldBack(error);
+      throw blockedGpu(error);
     }
-    const blocked = heldBack();
+    const blocked = blockedGpu();
     return { waitMs: blockMs, message: blocked.message, error: blocked };
   }
 }
 
-function heldBack(cause?: UserError): UserError {
+function blockedGpu(cause?: UserError): UserError {
   return new UserError(
     "device-lost-twice",
-    "The GPU process stopped twice within two minutes, so the browser holds the GPU back from this site for a while.",
+    "The GPU process stopped twice within two minutes, so the browser blocks the GPU for this site for two minutes.",
     {
       remedy:
-        "Wait for the countdown, or reload the page with the browser's own button and press Resume. A smaller batchSize or maxLength asks less of the GPU.",
+        "Wait for the countdown, or reload the page with the browser's own button and press Resume. A smaller batchSize or maxLength uses less of the GPU.",
       cause,
     },
   );

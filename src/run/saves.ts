@@ -1,84 +1,114 @@
-// What of a run is safe: the newest state known to be good, in this tab, and the step of it that
-// the database has.
+// The saves of a run: the safe state that a failure goes back to, which this tab holds, and the
+// newest step that the database has.
 import type { AdapterState } from "../adapter/state.ts";
 import type { RunState } from "../checkpoint/file/run-state.ts";
-import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
+import type { CheckpointStore } from "../checkpoint/store.ts";
 import { hasCode, toPlain, type PlainError } from "../util/errors.ts";
 import type { LoadedData } from "./data-file.ts";
+import type { RunEvent, SaveReason } from "./events.ts";
 import { isStillSaved, listedInTime, newestSaved } from "./saved-step.ts";
-import type { WaitWatch } from "./stall-watch.ts";
-import type { SaveReason, RunEvent } from "./events.ts";
+import type { StallWatch } from "./stall-watch.ts";
 
 export interface SaveParts {
-  /** Of the run, as it goes on. */
+  /** The live state of the run. */
   state: RunState;
   data: LoadedData;
   store: CheckpointStore;
   /**
-   * Does what writes to the store. @throws UserError "other-tab" when this tab must not write any
-   * more
+   * Does work that writes to the store.
+   * @throws UserError "other-tab" when another tab has the run by now; the work is not begun then
    */
   write: <T>(work: () => Promise<T>) => Promise<T>;
   emit: (event: RunEvent) => void;
 }
 
-/** Reads the adapter with its moments from the device. */
-type ReadAdapter = () => Promise<AdapterState>;
+/** Reads the adapter with its moments from the device. Throws where the device is lost. */
+export type ReadAdapter = () => Promise<AdapterState>;
 
 export class RunSaves {
   readonly #parts: SaveParts;
-  readonly #watch: WaitWatch;
+  readonly #read: ReadAdapter;
+  readonly #watch: StallWatch;
   #safe: RunState;
-  /** -1 when there is none. */
+  /** -1 when no step is saved. */
   #savedStep: number;
+  #isRequested = false;
 
-  constructor(parts: SaveParts, watch: WaitWatch) {
+  constructor(parts: SaveParts, read: ReadAdapter, watch: StallWatch) {
     this.#parts = parts;
+    this.#read = read;
     this.#watch = watch;
-    this.#safe = asItStands(parts.state);
+    this.#safe = snapshotOf(parts.state);
     const { step } = parts.state.trainer;
     this.#savedStep = step > 0 ? step : -1; // past step 0 it comes from a checkpoint
   }
 
-  /** Where the run stands, as far as it was remembered. */
-  get standing(): { step: number; isSaved: boolean } {
+  /** The step of the live state, and whether it is saved, as far as this tab knows. */
+  get latest(): { step: number; isSaved: boolean } {
     const { step } = this.#parts.state.trainer;
     return { step, isSaved: step === this.#savedStep };
   }
 
-  /** Makes what the device has now what a lost device goes back to. */
-  async keep(read: ReadAdapter): Promise<void> {
-    const { state } = this.#parts;
-    state.adapter = await read();
-    this.#safe = asItStands(state);
+  /** Whether the live state is safe, as a sentence for the person. */
+  get safetyWords(): string {
+    const { step, isSaved } = this.latest;
+    return isSaved || step === 0
+      ? `Your run is safe at step ${step}.`
+      : `Your run is at step ${step}, which only this tab holds: it is not saved.`;
   }
 
-  /** Puts the run back to its safe state. */
+  /** Makes the state that the device has now the safe state, without saving it. */
+  async holdState(): Promise<void> {
+    const { state } = this.#parts;
+    state.adapter = await this.#read();
+    this.#safe = snapshotOf(state);
+  }
+
+  /** Resets the live state to the safe state. */
   goBack(): void {
-    Object.assign(this.#parts.state, asItStands(this.#safe));
+    Object.assign(this.#parts.state, snapshotOf(this.#safe));
+  }
+
+  /** Makes the next `saveWhenDue` a save, because the page is being hidden. */
+  request(): void {
+    this.#isRequested = true;
+  }
+
+  /** Saves after a step where that was requested, or where the recipe saves after this step. */
+  async saveWhenDue(): Promise<void> {
+    const { recipe, trainer } = this.#parts.state;
+    const { step, totalSteps } = trainer;
+    const isDue = recipe.saveSteps > 0 && step > 0 && step % recipe.saveSteps === 0;
+    if (this.#isRequested) {
+      await this.save("hidden");
+    } else if (isDue && step < totalSteps) {
+      await this.save("steps");
+    }
+    this.#isRequested = false;
   }
 
   /**
-   * Saves the run where it stands, unless that is saved. What is safe is not read from the device,
-   * which may be gone. A save that fails for want of room leaves the run going, in memory.
-   * @throws UserError "non-finite-loss", "other-tab", and what `read` throws
+   * Saves the live state unless it is saved. The adapter of the safe state is not read from the
+   * device again, which may be gone. A save that fails leaves the state safe in memory; the run
+   * continues.
+   * @throws UserError "non-finite-loss", "other-tab", and what reading the adapter throws
    */
-  async save(reason: SaveReason, read: ReadAdapter): Promise<void> {
+  async save(reason: SaveReason): Promise<void> {
     if (await this.#isSaved()) {
       return;
     }
     const { state, store, write, emit } = this.#parts;
     const { step } = state.trainer;
     if (this.#safe.trainer.step !== step) {
-      state.adapter = await read();
+      state.adapter = await this.#read();
     }
-    const snapshot = asItStands(state);
+    const snapshot = snapshotOf(state);
     try {
       const saved = await this.#watch.during("save", () => write(() => this.#store()));
       this.#safe = snapshot;
       this.#savedStep = step;
-      // The save is done, whether or not the browser lists it now.
+      // The save is done, whether or not the browser can list it now.
       const checkpoints = await listedInTime(store);
       emit({ kind: "saved", reason, ...saved, checkpoints });
     } catch (error) {
@@ -92,43 +122,39 @@ export class RunSaves {
 
   /**
    * Goes back to the safe state of a run that failed, and saves it unless it is saved.
-   * @returns the newest step that is saved, as the database has it: it may be gone by now
+   * @returns the newest saved step by the database's own account: it may have been deleted since
    */
   async rescue(failure: unknown): Promise<number | null> {
     this.goBack();
     const { state, store } = this.#parts;
     if (!hasCode(failure, "other-tab") && state.trainer.step > 0) {
-      const { adapter } = state;
-      // What made the run fail is to be told, not this.
-      await this.save("stop", () => Promise.resolve(adapter)).catch(() => undefined);
+      // The person needs to see `failure`, not an error of this save.
+      await this.save("stop").catch(() => undefined);
     }
     return await newestSaved(store, state.runId, this.#savedStep >= 0 ? this.#savedStep : null);
   }
 
-  /** What was saved may have been deleted since. */
+  /** A saved step may have been deleted since. */
   async #isSaved(): Promise<boolean> {
-    const { step, isSaved } = this.standing;
+    const { step, isSaved } = this.latest;
     if (isSaved && !(await isStillSaved(this.#parts.store, this.#parts.state.runId, step))) {
       this.#savedStep = -1;
     }
-    return this.standing.isSaved;
+    return this.latest.isSaved;
   }
 
-  /** A data set that finds no room is no reason to lose the run: its file can be chosen again. */
+  /** Saves the run even where its data set does not fit: that file can be chosen again. */
   async #store(): Promise<{ checkpoint: CheckpointSummary; dataError: PlainError | null }> {
     const { state, data, store } = this.#parts;
     const dataError = await store.saveDataFile(state.data, data.blob).then(() => null, toPlain);
     const checkpoint = await store.saveCheckpoint(state);
-    // The save is done; what cannot be thinned out now is after the next one.
+    // The save is done; checkpoints that cannot be deleted now are deleted after the next one.
     await store.retain(state.runId, state.recipe.saveTotalLimit).catch(() => undefined);
     return { checkpoint, dataError };
   }
 }
 
-/**
- * A copy that further steps leave alone. It shares the adapter, which is replaced and never written
- * into.
- */
-export function asItStands({ adapter, ...rest }: RunState): RunState {
+/** A copy of the state. It shares the adapter, which is replaced and never written into. */
+export function snapshotOf({ adapter, ...rest }: RunState): RunState {
   return { ...structuredClone(rest), adapter };
 }

@@ -1,16 +1,14 @@
-// Notices that the GPU or the database keeps a run waiting far longer than usual. Nothing tells a
-// hang from a slow answer but time, so nothing is given up here: it is told, and when the answer
-// comes after all that is told as well.
+// Watches the waits of a run for the GPU and the database. Only time tells a hang from a slow
+// answer, so nothing is given up: a wait far longer than usual is reported, and so is its end.
 import type { Engine, SamplingOptions } from "../engine/contract.ts";
 import { toPlain, UserError, type PlainError } from "../util/errors.ts";
 
-/** What is waited for; each kind has its own pace. */
+/** What a run waits for; each kind has its own usual duration. */
 export type WaitKind = "device" | "step" | "evaluation" | "token" | "state" | "save";
 
 /**
- * Seconds that are borne where nothing is known of the pace: the first of a kind on a device
- * compiles, and a software GPU takes a quarter of a minute for a device, and some seconds for a
- * small step.
+ * Seconds before a wait is reported while its usual duration is unknown. The first wait of a kind
+ * on a device compiles. A software GPU needs 15 s for a device and some seconds for a small step.
  */
 const firstLimitSeconds: Record<WaitKind, number> = {
   device: 60,
@@ -21,34 +19,31 @@ const firstLimitSeconds: Record<WaitKind, number> = {
   save: 10,
 };
 
-/** Else this much, and so many times what it usually takes. */
+/** Later waits are reported after this, plus ten times their usual duration. */
 const slackSeconds = 5;
 const usualTimes = 10;
 /**
- * Waits that make up the usual one, which is their median: one that compiled, or was held up, does
+ * The usual duration is the median of this many waits: a single one that compiled, or hung, does
  * not count.
  */
 const rememberedWaits = 5;
 
-/**
- * Seconds counted one by one, not by a clock: a machine that slept, or a page that was frozen, has
- * waited for none.
- */
+/** Ticks are counted, not a clock's time: a machine that slept has waited for none. */
 const tickMs = 1000;
 
-export class WaitWatch {
+export class StallWatch {
   readonly #onChange: (fault: PlainError | null) => void;
   readonly #durations = new Map<WaitKind, number[]>();
 
-  /** @param onChange hears of a wait that goes on and on, and with null of its end */
+  /** @param onChange hears of a wait that takes too long, and with null of its end */
   constructor(onChange: (fault: PlainError | null) => void) {
     this.#onChange = onChange;
   }
 
   /**
-   * Does the task, and tells when it is waited for too long.
-   * @param task what it calls counts as a sign of life: the wait begins anew
-   * @param isFirst of its kind on a device, which may take longer than the usual
+   * Does the task, and reports when it takes too long.
+   * @param task each call of `alive` is progress, which restarts the wait
+   * @param isFirst for the first wait of its kind on a device, which may take longer than usual
    */
   async during<T>(
     what: WaitKind,
@@ -56,21 +51,21 @@ export class WaitWatch {
     isFirst = false,
   ): Promise<T> {
     const limit = this.#limitSeconds(what, isFirst);
-    let begunAt = performance.now();
+    let startedAt = performance.now();
     let seconds = 0;
-    let isTold = false;
+    let isReported = false;
     const alive = () => {
       seconds = 0;
-      begunAt = performance.now();
-      if (isTold) {
-        isTold = false;
+      startedAt = performance.now();
+      if (isReported) {
+        isReported = false;
         this.#onChange(null);
       }
     };
     const timer = setInterval(() => {
       seconds += 1;
-      if (seconds > limit && !isTold) {
-        isTold = true;
+      if (seconds > limit && !isReported) {
+        isReported = true;
         this.#onChange(toPlain(noAnswer(what, seconds)));
       }
     }, tickMs);
@@ -78,12 +73,12 @@ export class WaitWatch {
       return await task(alive);
     } finally {
       clearInterval(timer);
-      this.#remember(what, performance.now() - begunAt);
+      this.#remember(what, performance.now() - startedAt);
       alive();
     }
   }
 
-  /** The same engine, each of its waits watched. */
+  /** An engine that does the same, with each of its waits watched. */
   watched(engine: Engine): Engine {
     const begun = new Set<WaitKind>();
     const during = <T>(what: WaitKind, task: () => Promise<T>) => {
@@ -106,7 +101,7 @@ export class WaitWatch {
     };
   }
 
-  /** Before its first token an answer takes in the prompt, which may be long. */
+  /** The first token waits for the prompt, which may be long. */
   async *#tokens(
     engine: Engine,
     prompt: readonly number[],
@@ -145,7 +140,6 @@ export class WaitWatch {
 function noAnswer(what: WaitKind, seconds: number): UserError {
   const who = what === "save" ? "The browser's database" : "The GPU";
   return new UserError("unexpected", `${who} has not answered for ${seconds} seconds.`, {
-    remedy:
-      "It may be busy and go on by itself. If it does not, start the engine anew; if that does not help, the browser.",
+    remedy: "It may be busy and continue. If it does not, restart the engine, then the browser.",
   });
 }

@@ -23,7 +23,7 @@ export async function exportAdapter(
 }
 
 async function newestOf(run: Run | null, store: CheckpointStore): Promise<RunState> {
-  const standing = run?.standing ?? null;
+  const standing = run?.restingState ?? null;
   const saved = run && standing === null ? await store.loadNewestValid(run.state.runId) : null;
   const newest = standing ?? saved?.run;
   if (newest === undefined) {

@@ -1,24 +1,24 @@
-// The session's hold on the browser's one run: taken when work needs it, let go when no run does,
-// lost to another tab.
+// The session's handle on the browser's one run: acquired when work needs the run, released when
+// no run of this tab can continue, lost when another tab takes the run over.
 import { invariant } from "../util/assert.ts";
 import type { UserError } from "../util/errors.ts";
-import { takeTabLock, type TabLock } from "./tab-lock.ts";
+import { acquireTabLock, type TabLock } from "./tab-lock.ts";
 
 export class RunLock {
   readonly #onLost: (reason: UserError) => void;
   #lock: TabLock | null = null;
 
-  /** @param onLost hears of another tab's taking the run over */
+  /** @param onLost hears that another tab has taken the run over */
   constructor(onLost: (reason: UserError) => void) {
     this.#onLost = onLost;
   }
 
-  /** Nothing happens when this tab has it. @throws UserError as `takeTabLock` */
-  async take(takeOver = false): Promise<void> {
+  /** Nothing happens when this tab has the lock. @throws UserError as `acquireTabLock` */
+  async acquire(options: { takeOver?: boolean } = {}): Promise<void> {
     if (this.#lock !== null && !this.#lock.lost.aborted) {
       return;
     }
-    const lock = await takeTabLock(takeOver);
+    const lock = await acquireTabLock(options);
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => {
       this.#onLost(lock.lost.reason as UserError);
@@ -31,8 +31,8 @@ export class RunLock {
   }
 
   /**
-   * Does what writes to the run. @throws UserError "other-tab" when another tab has it by now;
-   * nothing is begun then
+   * Does work that writes to the run.
+   * @throws UserError "other-tab" when another tab has the run by now; the work is not begun then
    */
   async write<T>(work: () => Promise<T>): Promise<T> {
     invariant(this.#lock !== null, "a run writes only while its tab holds the lock");

@@ -1,196 +1,72 @@
-// Answers the page's calls: what is loaded, what is running, what is saved.
-import { initialAdapter } from "../adapter/lora.ts";
-import { loraTargets } from "../adapter/targets.ts";
-import type { AdapterState } from "../adapter/state.ts";
+// Answers the page's calls about the run of this tab: starting, resuming, stopping, prompting.
+// Models and data are in inputs.ts, saved runs in saved-calls.ts.
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
-import { batchLength } from "../data/batch.ts";
-import type { WasmPaths } from "../engine/open.ts";
-import type { RenderChats } from "../model/chat-template/render.ts";
-import type { Recipe } from "../recipe/recipe.ts";
-import { initialState } from "../train/trainer.ts";
-import { UserError } from "../util/errors.ts";
-import { engineFor } from "../engine/run-bytes.ts";
-import { checkAdapter } from "../run/check-adapter.ts";
-import { exportAdapter } from "./adapter-files.ts";
-import { listedModels } from "../models/catalogue-offers.ts";
-import { readStartAdapter } from "../run/start-adapter.ts";
-import { describeData, identityOf, loadData, openData, type LoadedData } from "../run/data-file.ts";
-import { datasetFor, planRun, refuseNoTarget, samplePromptOf } from "../run/plan.ts";
-import type { Calls, SessionEvent } from "./protocol.ts";
-import { Preview } from "../run/base-preview.ts";
-import { readRecipeFile } from "./recipe-file.ts";
-import type { DeviceEnginePlan } from "../run/device-engine.ts";
-import { Run, type RunParts } from "../run/run.ts";
-import { noticesOf, SavedCalls } from "./saved-calls.ts";
-import { ModelLibrary } from "../models/library.ts";
-import { RunLock } from "./run-lock.ts";
-import type { DeviceInfo, KeptModel, ListedModel, ModelInfo, ModelOffer } from "../models/facts.ts";
-import type { RestoredRun } from "../run/events.ts";
-import type { LoadedModel } from "../models/loaded-model.ts";
 import { describeModel } from "../models/describe.ts";
+import type { LoadedModel } from "../models/loaded-model.ts";
+import { checkAdapter } from "../run/check-adapter.ts";
+import { describeData } from "../run/data-file.ts";
+import { enginePlanOf } from "../run/device-engine.ts";
+import type { RestoredRun } from "../run/events.ts";
+import { newRun } from "../run/new-run.ts";
+import { datasetFor, samplePromptOf } from "../run/plan.ts";
+import { Run, type RunParts } from "../run/run.ts";
+import { UserError } from "../util/errors.ts";
+import { exportAdapter } from "./adapter-files.ts";
+import { Generations } from "./generations.ts";
+import { Inputs, type InputsParts } from "./inputs.ts";
+import type { Calls } from "./protocol.ts";
+import { RunLock } from "./run-lock.ts";
+import { noticesOf, SavedCalls } from "./saved-calls.ts";
 
-export interface SessionParts {
+export interface SessionParts extends Omit<InputsParts, "store" | "refuseWhileActive"> {
   store: CheckpointStore;
-  device: DeviceInfo;
-  demoBase: URL;
-  wasmPaths: WasmPaths;
-  /** Where chat templates run; where the session runs unless given. */
-  render?: RenderChats;
-  emit: (event: SessionEvent) => void;
 }
 
 export class Session {
-  /** Saved runs, but for taking one up. */
+  /** Calls on saved runs, except resuming one. */
   readonly saved: SavedCalls;
+  /** Calls on the engine, model and data of the next run. */
+  readonly inputs: Inputs;
   readonly #parts: SessionParts;
-  #device: DeviceInfo;
-  #model: LoadedModel | null = null;
-  readonly #library: ModelLibrary;
-  /** Calls off the look-up or load under way. */
-  #loadAbort: AbortController | null = null;
-  #data: LoadedData | null = null;
-  #run: Run | null = null;
-  #preview: Preview | null = null;
-  readonly #tab = new RunLock((reason) => {
+  readonly #generations = new Generations();
+  readonly #lock = new RunLock((reason) => {
     void this.#surrender(reason);
   });
+  #run: Run | null = null;
+  /** Whether a run is being prepared or saved under the lock. */
   #isHolding = false;
-  readonly #generations = new Map<number, AbortController>();
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    this.#device = parts.device;
     this.saved = new SavedCalls(parts.store);
-    const report = (doing: string, doneBytes: number, totalBytes: number | null) => {
-      parts.emit({ kind: "loading", doing, doneBytes, totalBytes });
-    };
-    const { demoBase, render } = parts;
-    const onDamaged = (model: LoadedModel) => {
-      this.#model = this.#model === model ? null : this.#model;
-    };
-    this.#library = new ModelLibrary({
-      demoBase,
-      report,
-      onDamaged,
-      ...(render !== undefined && { render }),
+    this.inputs = new Inputs({
+      ...parts,
+      refuseWhileActive: () => {
+        this.#refuseWhileActive();
+      },
     });
   }
 
   async open(): Promise<Calls["open"]["result"]> {
     const { store, emit } = this.#parts;
-    emit({ kind: "device", device: this.#device });
+    const { device } = this.inputs;
+    emit({ kind: "device", device });
     const report = await store.open();
-    return { device: this.#device, checkpoints: report.checkpoints, notices: noticesOf(report) };
-  }
-
-  async chooseEngine({ engine }: Calls["chooseEngine"]["params"]): Promise<DeviceInfo> {
-    this.#refuseWhileRunning();
-    if (engine === "webgpu" && this.#device.backend !== "webgpu") {
-      throw new UserError("unexpected", "The compiled engine needs WebGPU.", {
-        remedy: "Use a browser with WebGPU, or stay with the reference engine.",
-      });
-    }
-    await this.#closePreview();
-    this.#device = { ...this.#device, engine };
-    this.#parts.emit({ kind: "device", device: this.#device });
-    return this.#device;
-  }
-
-  async lookUpModel({ source, recipe }: Calls["lookUpModel"]["params"]): Promise<ModelOffer> {
-    return await this.#abortable((signal) =>
-      this.#library.lookUp(source, recipe, this.#device, signal),
-    );
-  }
-
-  async loadModel({ source }: Calls["loadModel"]["params"]): Promise<ModelInfo> {
-    this.#refuseWhileRunning();
-    const model = await this.#abortable((signal) => this.#library.load(source, signal));
-    await this.#closePreview();
-    this.#model = model;
-    return describeModel(model);
-  }
-
-  cancelLoad(): null {
-    this.#loadAbort?.abort();
-    return null;
-  }
-
-  async listModels({ recipe }: Calls["listModels"]["params"]): Promise<ListedModel[]> {
-    this.#refuseWhileRunning();
-    return await listedModels(recipe, this.#library.memory, this.#device);
-  }
-
-  async listKeptModels(): Promise<KeptModel[]> {
-    return await this.#library.kept();
-  }
-
-  async deleteKeptModel({ key }: Calls["deleteKeptModel"]["params"]): Promise<KeptModel[]> {
-    return await this.#library.deleteKept(key);
-  }
-
-  async #abortable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const abort = new AbortController();
-    this.#loadAbort = abort;
-    try {
-      return await work(abort.signal);
-    } finally {
-      this.#loadAbort = this.#loadAbort === abort ? null : this.#loadAbort;
-    }
-  }
-
-  async loadData({ source }: Calls["loadData"]["params"]): Promise<Calls["loadData"]["result"]> {
-    this.#refuseWhileRunning();
-    const data = await this.#abortable((signal) => loadData(source, this.#parts.demoBase, signal));
-    this.#data = data;
-    return describeData(data);
-  }
-
-  async readRecipe({ file }: Calls["readRecipe"]["params"]): Promise<Recipe> {
-    return await readRecipeFile(file, this.#model);
-  }
-
-  async plan({ recipe }: Calls["plan"]["params"]): Promise<Calls["plan"]["result"]> {
-    return await planRun(this.#loadedModel(), this.#loadedData(), recipe, this.#device.engine);
+    return { device, checkpoints: report.checkpoints, notices: noticesOf(report) };
   }
 
   async start(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {
-    this.#refuseWhileRunning();
+    this.#refuseWhileActive();
     this.#refuseToDropUnsaved();
-    return await this.#holding(() => this.#begin(params));
-  }
-
-  async #begin(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {
-    const model = this.#loadedModel();
-    const data = this.#loadedData();
-    const { recipe, adapter } = await this.#startingPoint(model, params);
-    const startedAt = Date.now();
-    const dataset = await datasetFor(model, data, recipe, startedAt);
-    const trainer = initialState(dataset, recipe);
-    const state: RunState = {
-      runId: crypto.randomUUID(),
-      startedAt,
-      recipe,
-      base: {
-        source: model.source,
-        name: model.name,
-        revision: model.revision,
-        indexSha256: model.indexSha256,
-        weightFormat: model.format,
-        licence: model.licence,
-      },
-      data: identityOf(data, dataset),
-      trainer,
-      adapter,
-    };
-    const run = await this.#openRun(state, {
-      model,
-      data,
-      dataset,
-      samplePrompt: params.samplePrompt,
+    return await this.#holdingLock(async () => {
+      const { model, data } = this.inputs;
+      const { state, dataset } = await newRun(model, data, params);
+      const { samplePrompt } = params;
+      const run = await this.#openRun(state, model, { data, dataset, samplePrompt });
+      run.begin();
+      return { runId: state.runId, totalSteps: state.trainer.totalSteps };
     });
-    run.go();
-    return { runId: state.runId, totalSteps: trainer.totalSteps };
   }
 
   async pause(): Promise<null> {
@@ -200,52 +76,17 @@ export class Session {
 
   async resume(): Promise<null> {
     const run = this.#currentRun();
-    this.#refuseWhileRunning();
-    await this.#holding(() => {
-      run.go();
+    this.#refuseWhileActive();
+    await this.#holdingLock(() => {
+      run.begin();
     });
     return null;
   }
 
-  async takeOver(): Promise<null> {
-    this.#refuseWhileRunning();
-    await this.#tab.take(true);
-    return null;
-  }
-
-  /**
-   * Does what needs this browser's run, one at a time; other tabs may have it again when no run of
-   * this one can go on afterwards.
-   */
-  async #holding<T>(work: () => T | Promise<T>): Promise<T> {
-    if (this.#isHolding) {
-      throw new UserError("busy", "A run is being prepared or saved.", {
-        remedy: "Wait until that is done, then try again.",
-      });
-    }
-    this.#isHolding = true;
-    try {
-      await this.#tab.take();
-      return await work();
-    } finally {
-      this.#isHolding = false;
-      if (this.#run === null || this.#run.isOver) {
-        this.#tab.release();
-      }
-    }
-  }
-
-  /** Another tab has the run: what is held in memory here is soon out of date. */
-  async #surrender(reason: UserError): Promise<void> {
-    const run = this.#run;
-    this.#run = null;
-    await run?.surrender(reason);
-  }
-
   async stop(): Promise<null> {
     const run = this.#currentRun();
-    // A run that goes on holds it.
-    await (run.isGoing ? run.interrupt("stop") : this.#holding(() => run.interrupt("stop")));
+    // An active run holds the lock already.
+    await (run.isActive ? run.interrupt("stop") : this.#holdingLock(() => run.interrupt("stop")));
     return null;
   }
 
@@ -254,30 +95,39 @@ export class Session {
     return null;
   }
 
-  async restore({ key }: Calls["restore"]["params"]): Promise<RestoredRun> {
-    this.#refuseWhileRunning();
-    this.#refuseToDropUnsaved();
-    // Held before it is read: a run in another tab may have thinned the checkpoint out by now.
-    return await this.#holding(() => this.#takeUp(key));
+  async takeOver(): Promise<null> {
+    this.#refuseWhileActive();
+    await this.#lock.acquire({ takeOver: true });
+    return null;
   }
 
-  async #takeUp(key: string): Promise<RestoredRun> {
-    const state = await this.#parts.store.loadCheckpoint(key);
-    const model = await this.#modelOf(state);
-    const data = await this.#dataOf(state);
-    const dataset = await datasetFor(model, data, state.recipe, state.startedAt);
-    const samplePrompt = samplePromptOf(data.examples, dataset);
-    await this.#openRun(state, { model, data, dataset, samplePrompt });
-    const { runId, recipe, trainer } = state;
-    return {
-      runId,
-      recipe,
-      step: trainer.step,
-      totalSteps: trainer.totalSteps,
-      log: trainer.log,
-      model: describeModel(model),
-      data: describeData(data),
-    };
+  /**
+   * Opens a saved run, paused. The order matters: the lock comes first, because a run in another
+   * tab may delete the checkpoint; then the checkpoint, which names model and data by hash; then
+   * both of these, and the data set, tokenised for the day on which the run was started. What is
+   * loaded stays when it fails.
+   */
+  async restore({ key }: Calls["restore"]["params"]): Promise<RestoredRun> {
+    this.#refuseWhileActive();
+    this.#refuseToDropUnsaved();
+    return await this.#holdingLock(async () => {
+      const state = await this.#parts.store.loadCheckpoint(key);
+      const model = await this.inputs.modelOf(state);
+      const data = await this.inputs.dataOf(state);
+      const dataset = await datasetFor(model, data, state.recipe, state.startedAt);
+      const samplePrompt = samplePromptOf(data.examples, dataset);
+      await this.#openRun(state, model, { data, dataset, samplePrompt });
+      const { runId, recipe, trainer } = state;
+      return {
+        runId,
+        recipe,
+        step: trainer.step,
+        totalSteps: trainer.totalSteps,
+        log: trainer.log,
+        model: describeModel(model),
+        data: describeData(data),
+      };
+    });
   }
 
   async exportAdapter({
@@ -286,154 +136,79 @@ export class Session {
     return await exportAdapter(key, this.#run, this.#parts.store);
   }
 
-  async generate({ requestId, ...prompting }: Calls["generate"]["params"]): Promise<string> {
-    const abort = new AbortController();
-    this.#generations.set(requestId, abort);
+  async generate({ requestId, ...question }: Calls["generate"]["params"]): Promise<string> {
     const onText = (text: string) => {
       this.#parts.emit({ kind: "token", requestId, text });
     };
-    try {
-      return this.#run === null
-        ? await this.#answerBase(prompting, onText, abort.signal)
-        : await this.#run.answer(prompting, onText, abort.signal);
-    } finally {
-      this.#generations.delete(requestId);
-    }
-  }
-
-  /** Before any run there is only the model as it came. */
-  async #answerBase(
-    prompting: Omit<Calls["generate"]["params"], "requestId">,
-    onText: (text: string) => void,
-    signal: AbortSignal,
-  ): Promise<string> {
-    if (prompting.useAdapter) {
-      throw new UserError("no-adapter", "There is no adapter yet.", {
-        remedy: "Train or resume a run, or switch the adapter off.",
-      });
-    }
-    const model = this.#loadedModel();
-    const { emit, wasmPaths } = this.#parts;
-    const { backend } = this.#device;
-    const engine = engineFor(this.#device.engine, model);
-    this.#preview ??= new Preview(model, { engine, backend, wasmPaths }, (fault) => {
-      emit({ kind: "waiting", fault });
-    });
-    const isChat = this.#data?.examples[0]?.kind === "chat";
-    return await this.#preview.answer({ ...prompting, isChat, seed: 0 }, onText, signal);
-  }
-
-  async #closePreview(): Promise<void> {
-    await this.#preview?.release();
-    this.#preview = null;
+    return await this.#generations.during(requestId, (signal) =>
+      this.#run === null
+        ? this.inputs.answerBase(question, onText, signal)
+        : this.#run.answer(question, onText, signal),
+    );
   }
 
   cancelGenerate({ requestId }: Calls["cancelGenerate"]["params"]): null {
-    this.#generations.get(requestId)?.abort();
+    this.#generations.cancel(requestId);
     return null;
   }
 
-  /**
-   * A fresh adapter, or the one the visitor starts from: its rank, alpha and modules then win over
-   * the recipe's.
-   */
-  async #startingPoint(
-    model: LoadedModel,
-    { recipe, adapter }: Calls["start"]["params"],
-  ): Promise<{ recipe: Recipe; adapter: AdapterState }> {
-    if (adapter !== null) {
-      return await readStartAdapter(adapter, model.config, recipe);
-    }
-    const targets = loraTargets(model.config, recipe);
-    refuseNoTarget(model, recipe, targets.length);
-    return { recipe, adapter: initialAdapter(targets, recipe.rank, recipe.seed) };
-  }
-
-  /** To be called while this tab holds the run. */
+  /** Replaces the current run; to be called under the lock. */
   async #openRun(
     state: RunState,
-    {
-      model,
-      ...given
-    }: Pick<RunParts, "data" | "dataset" | "samplePrompt"> & { model: LoadedModel },
+    model: LoadedModel,
+    given: Pick<RunParts, "data" | "dataset" | "samplePrompt">,
   ): Promise<Run> {
     checkAdapter(state, model);
-    await this.#closePreview();
+    await this.inputs.closePreview();
     await this.#run?.release();
     const { store, wasmPaths } = this.#parts;
-    const { recipe } = state;
-    const enginePlan: DeviceEnginePlan = {
-      engine: engineFor(this.#device.engine, model),
-      backend: this.#device.backend,
-      wasmPaths,
-      model,
-      lora: recipe,
-      shape: { rows: recipe.batchSize, length: batchLength(given.dataset.longestRow) },
-      labelSmoothing: recipe.labelSmoothing,
-    };
+    const { device } = this.inputs;
     const run = new Run({
       ...given,
       state,
-      enginePlan,
+      enginePlan: enginePlanOf(model, given.dataset, state.recipe, { device, wasmPaths }),
       store,
-      write: (work) => this.#tab.write(work),
+      write: (work) => this.#lock.write(work),
       emit: (event) => {
         // Other tabs may train once this run is over, unless the next one has begun here.
         if (event.kind === "run" && run.isOver && this.#run === run) {
-          this.#tab.release();
+          this.#lock.release();
         }
         this.#parts.emit(event);
       },
     });
-    this.#tab.requireHeld();
+    this.#lock.requireHeld();
     this.#run = run;
     return run;
   }
 
-  async #modelOf({ base }: RunState): Promise<LoadedModel> {
-    const isLoaded = () =>
-      this.#model !== null &&
-      [this.#model.indexSha256, this.#model.formerSha256].includes(base.indexSha256) &&
-      this.#model.format === base.weightFormat;
-    if (!isLoaded() && base.source === "demo") {
-      await this.loadModel({ source: { kind: "demo" } });
-    } else if (!isLoaded()) {
-      const recalled = await this.#library.recall(base.indexSha256, base.weightFormat);
-      await this.#closePreview();
-      this.#model = recalled ?? this.#model;
+  /**
+   * Does work on the browser's one run under the lock, one at a time. The lock is released where
+   * this tab has no run to resume afterwards.
+   */
+  async #holdingLock<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.#isHolding) {
+      throw new UserError("busy", "A run is being prepared or saved.", {
+        remedy: "Wait until that is done, then try again.",
+      });
     }
-    if (this.#model === null || !isLoaded()) {
-      throw new UserError(
-        "wrong-base-model",
-        `This run trains ${base.name}; that model is not loaded.`,
-        { where: base.name, remedy: `Choose the folder of ${base.name} under Model, then resume.` },
-      );
+    this.#isHolding = true;
+    try {
+      await this.#lock.acquire();
+      return await work();
+    } finally {
+      this.#isHolding = false;
+      if (this.#run === null || this.#run.isOver) {
+        this.#lock.release();
+      }
     }
-    return this.#model;
   }
 
-  async #dataOf({ data }: RunState): Promise<LoadedData> {
-    if (this.#data?.sha256 === data.sha256) {
-      return this.#data;
-    }
-    const kept = await this.#parts.store.loadDataFile(data.sha256);
-    if (kept !== null) {
-      const source = data.source === "demo" ? "demo" : "file";
-      this.#data = await openData(source, data.name, kept);
-    } else if (data.source === "demo") {
-      await this.loadData({ source: { kind: "demo" } });
-    }
-    if (this.#data?.sha256 !== data.sha256) {
-      throw new UserError(
-        "wrong-data",
-        `This run trains on ${data.name}; that file is not loaded.`,
-        {
-          where: data.name,
-          remedy: `Choose ${data.name} (${data.rows} rows, unchanged) under Data, then resume.`,
-        },
-      );
-    }
-    return this.#data;
+  /** Another tab has the run: the state in memory here is soon out of date. */
+  async #surrender(reason: UserError): Promise<void> {
+    const run = this.#run;
+    this.#run = null;
+    await run?.surrender(reason);
   }
 
   #currentRun(): Run {
@@ -445,32 +220,18 @@ export class Session {
     return this.#run;
   }
 
-  #refuseWhileRunning(): void {
-    if (this.#run?.isGoing) {
-      throw new UserError("busy", "A run is going on.", { remedy: "Pause or stop it first." });
+  #refuseWhileActive(): void {
+    if (this.#run?.isActive) {
+      throw new UserError("busy", "A run is in progress.", { remedy: "Pause or stop it first." });
     }
   }
 
-  /** The next run takes the place of the one before. */
+  /** The next run replaces the current one. */
   #refuseToDropUnsaved(): void {
     if (this.#run?.isUnsaved) {
       throw new UserError("busy", "The last run is not saved.", {
-        remedy: "Make room and save it first, or reload the page to give it up.",
+        remedy: "Free some storage and save it, or reload the page to discard it.",
       });
     }
-  }
-
-  #loadedModel(): LoadedModel {
-    if (this.#model === null) {
-      throw new UserError("missing-file", "No model is loaded.", { remedy: "Choose a model." });
-    }
-    return this.#model;
-  }
-
-  #loadedData(): LoadedData {
-    if (this.#data === null) {
-      throw new UserError("empty-data", "No data is loaded.", { remedy: "Choose a data file." });
-    }
-    return this.#data;
   }
 }

@@ -1,42 +1,41 @@
-// One run in one tab: a Web Lock keeps a second tab from training, and this tab from being frozen
-// while it does. Another tab may take the run over; from then on this one cannot write.
+// The Web Lock of the browser's one run: a second tab cannot train, and the browser does not freeze
+// the tab that does. Another tab may take the run over; from then on the first cannot write.
 import { UserError } from "../util/errors.ts";
 
 const lockName = "anneal-run";
-/**
- * Held by whoever writes, so that a tab that takes over sees the last write of the other whole, or
- * not begun.
- */
+/** Held during a write: a tab that takes over sees the other's last write whole, or not begun. */
 const writeName = "anneal-run write";
 /**
- * Each holder has one of its own: that it is held says who holds the run, whatever events are still
- * on their way.
+ * Each holder of the run holds a lock under this prefix. The list of held locks says who has the
+ * run, even while the event of its loss is still to come.
  */
 const ownerPrefix = "anneal-run owner ";
-/** How long a write of the other tab is waited for. */
-const lastWriteMs = 5000;
+/** Limit for the other tab's last write. */
+const lastWriteTimeoutMs = 5000;
 
 export interface TabLock {
   /** Aborts, with a UserError "other-tab" as its reason, when another tab takes the run over. */
   readonly lost: AbortSignal;
   /**
-   * Does what writes to the run. @throws UserError "other-tab" when another tab has it by now;
-   * nothing is begun then
+   * Does work that writes to the run.
+   * @throws UserError "other-tab" when another tab has the run by now; the work is not begun then
    */
   write<T>(work: () => Promise<T>): Promise<T>;
   release(): void;
 }
 
 /**
- * The lock of this browser's one run.
+ * Acquires the lock of this browser's one run.
  * @param takeOver takes it from the tab that has it, after that tab's last write
- * @throws UserError "other-tab" when another tab has it and is to keep it, or takes it over
- *   meanwhile; "busy" when the other tab's last write does not end
+ * @throws UserError "other-tab" when another tab has it, or takes it over meanwhile; "busy" when the
+ *   other tab's last write does not end
  */
-export async function takeTabLock(takeOver = false): Promise<TabLock> {
+export async function acquireTabLock({
+  takeOver = false,
+}: { takeOver?: boolean } = {}): Promise<TabLock> {
   const lost = new AbortController();
   const owner = ownerPrefix + crypto.randomUUID();
-  // Before the run itself: a third tab that takes it over at once has to find whom to disown.
+  // Before the run's own lock: a third tab that takes over at once has to find this owner.
   const releaseOwner = await hold(owner, {}, () => undefined);
   let releaseRun: () => void = () => undefined;
   try {
@@ -63,7 +62,7 @@ export async function takeTabLock(takeOver = false): Promise<TabLock> {
   };
 }
 
-/** Answers what releases the lock. */
+/** Acquires a lock. @returns the function that releases it */
 async function hold(name: string, options: LockOptions, onStolen: () => void): Promise<() => void> {
   return await new Promise((resolve, reject) => {
     const holding = navigator.locks.request(name, options, async (lock) => {
@@ -94,12 +93,12 @@ async function disownOthers(self: string): Promise<void> {
 
 /** Waits until no tab writes. */
 async function lastWrite(): Promise<void> {
-  const signal = AbortSignal.timeout(lastWriteMs);
+  const signal = AbortSignal.timeout(lastWriteTimeoutMs);
   try {
     await navigator.locks.request(writeName, { signal }, () => undefined);
   } catch (cause) {
-    throw new UserError("busy", "The other tab is saving and does not come to an end.", {
-      remedy: "Close the other tab and try again. What was saved is untouched.",
+    throw new UserError("busy", "The other tab has not finished saving.", {
+      remedy: "Close the other tab and try again. Saved checkpoints are intact.",
       cause,
     });
   }
@@ -116,13 +115,13 @@ async function writeAs<T>(owner: string, work: () => Promise<T>): Promise<T> {
 }
 
 function inOtherTab(): UserError {
-  return new UserError("other-tab", "A run is going on in another tab of this browser.", {
-    remedy: "Go on there, close that tab and try again, or take the run over.",
+  return new UserError("other-tab", "A run is in progress in another tab of this browser.", {
+    remedy: "Continue there, close that tab and try again, or take the run over.",
   });
 }
 
 function takenOver(): UserError {
   return new UserError("other-tab", "Another tab of this browser has taken the run over.", {
-    remedy: "Go on there, or take it over from here. Nothing that was saved is lost.",
+    remedy: "Continue there, or take it over from here. Nothing that was saved is lost.",
   });
 }

@@ -47,25 +47,25 @@ function perform(session: Session, { name, params }: Command): unknown {
     case "open":
       return session.open();
     case "chooseEngine":
-      return session.chooseEngine(params);
+      return session.inputs.chooseEngine(params);
     case "lookUpModel":
-      return session.lookUpModel(params);
+      return session.inputs.lookUpModel(params);
     case "cancelLoad":
-      return session.cancelLoad();
+      return session.inputs.cancelLoad();
     case "listModels":
-      return session.listModels(params);
+      return session.inputs.listModels(params);
     case "listKeptModels":
-      return session.listKeptModels();
+      return session.inputs.listKeptModels();
     case "deleteKeptModel":
-      return session.deleteKeptModel(params);
+      return session.inputs.deleteKeptModel(params);
     case "loadModel":
-      return session.loadModel(params);
+      return session.inputs.loadModel(params);
     case "loadData":
-      return session.loadData(params);
+      return session.inputs.loadData(params);
     case "readRecipe":
-      return session.readRecipe(params);
+      return session.inputs.readRecipe(params);
     case "plan":
-      return session.plan(params);
+      return session.inputs.plan(params);
     case "start":
       return session.start(params);
     case "pause":

@@ -19,7 +19,7 @@ export interface HubModel extends FileSet {
 
 export interface HubOptions {
   /** Of a mirror; huggingface.co unless given. */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** Access token, kept in memory and sent to the endpoint's origin alone. */
   readonly token?: string | null;
   readonly onNotice?: (notice: HubNotice) => void;

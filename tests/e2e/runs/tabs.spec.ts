@@ -16,11 +16,11 @@ test("a second tab is refused a run while the first trains, and can train once t
   const run = second.getByRole("region", { name: "Run", exact: true });
   const offer = second.getByRole("region", { name: "Saved run" });
   await offer.getByRole("button", { name: "Resume" }).click();
-  await expect(offer.getByRole("alert")).toContainText("going on in another tab");
+  await expect(offer.getByRole("alert")).toContainText("in progress in another tab");
 
   await offer.getByRole("button", { name: "Not now" }).click();
   await second.getByRole("button", { name: "Start training" }).click();
-  await expect(run.getByRole("alert")).toContainText("A run is going on in another tab");
+  await expect(run.getByRole("alert")).toContainText("A run is in progress in another tab");
   await expect(run.getByRole("alert")).toContainText("close that tab");
 
   const steps = events.of("step").length;
@@ -49,7 +49,7 @@ test("a second tab takes over the run, and the first one stops and saves nothing
   await expect(note).toContainText("Another tab of this browser has taken the run over.");
   await expect(note.getByRole("button", { name: "Take over again" })).toBeEnabled();
   await page.getByRole("button", { name: "Start training" }).click();
-  const refusal = note.filter({ hasText: "A run is going on in another tab" });
+  const refusal = note.filter({ hasText: "A run is in progress in another tab" });
   await expect(refusal.getByRole("button", { name: "Stop it there and start here" })).toBeEnabled();
   await refusal.getByRole("button", { name: "Dismiss" }).click();
   const savedByFirst = events.of("saved");
@@ -62,7 +62,7 @@ test("a second tab takes over the run, and the first one stops and saves nothing
   await page.getByRole("tab", { name: "Checkpoints" }).click();
   const resume = panel.getByRole("button", { name: /^Resume step/ }).first();
   await resume.click();
-  await expect(panel.getByRole("alert")).toContainText("going on in another tab");
+  await expect(panel.getByRole("alert")).toContainText("in progress in another tab");
   await panel.getByRole("button", { name: "Take over the run" }).click();
   await expect(panel.getByRole("alert")).toBeHidden();
   await secondEvents.wait(

@@ -50,7 +50,7 @@ test("a replaced worker that cannot resume shows no model and no data as loaded"
     .catch(() => null);
   await page.getByRole("button", { name: /^Restart and resume/ }).click();
   const run = page.getByRole("region", { name: "Run", exact: true });
-  await expect(run.getByRole("alert")).toContainText("going on in another tab");
+  await expect(run.getByRole("alert")).toContainText("in progress in another tab");
   await expect(run.getByRole("alert")).toBeInViewport();
   for (const title of ["Model", "Data"]) {
     await expect(page.getByRole("region", { name: title, exact: true })).toContainText("none yet");

@@ -4,7 +4,7 @@ import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
 import { RunSaves } from "../../../src/run/saves.ts";
-import { WaitWatch } from "../../../src/run/stall-watch.ts";
+import { StallWatch } from "../../../src/run/stall-watch.ts";
 import { syntheticRun } from "./synthetic-run.ts";
 
 export class LargeRun {
@@ -43,10 +43,11 @@ export class LargeRun {
           }
         },
       },
-      new WaitWatch(() => undefined),
+      () => Promise.resolve(this.#onDevice),
+      new StallWatch(() => undefined),
     );
     this.#state.trainer.step = 1;
-    await saves.save("steps", () => Promise.resolve(this.#onDevice));
+    await saves.save("steps");
     if (faults.length > 0) {
       throw new Error(faults.map(({ message }) => message).join("; "));
     }

@@ -102,8 +102,8 @@ async function digestOf({ adapter, trainer }: RunState): Promise<Digest> {
 const answers: Answers = {
   async start({ recipe }) {
     const open = await session;
-    await open.loadModel({ source: { kind: "demo" } });
-    await open.loadData({ source: { kind: "demo" } });
+    await open.inputs.loadModel({ source: { kind: "demo" } });
+    await open.inputs.loadData({ source: { kind: "demo" } });
     const whole = { ...demoRecipe, ...recipe };
     return await open.start({ recipe: whole, adapter: null, samplePrompt: "" });
   },

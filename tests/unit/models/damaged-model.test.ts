@@ -38,13 +38,13 @@ test("a weight that is not what was stored deletes the model, and loading it aga
   damageWeight();
   Tab.closeAll();
   tab = new Tab("damaged model");
-  const [{ key } = { key: "" }] = await tab.session.listKeptModels();
-  await tab.session.loadModel({ source: { kind: "kept", key } });
-  await tab.session.loadData({ source: { kind: "file", file: tinyData } });
+  const [{ key } = { key: "" }] = await tab.session.inputs.listKeptModels();
+  await tab.session.inputs.loadModel({ source: { kind: "kept", key } });
+  await tab.session.inputs.loadData({ source: { kind: "file", file: tinyData } });
   await expect(train()).rejects.toThrow(/damaged-file.*choose it again under Model/);
-  expect(await tab.session.listKeptModels()).toEqual([]);
+  expect(await tab.session.inputs.listKeptModels()).toEqual([]);
   await expect(tab.start()).rejects.toMatchObject({ code: "missing-file" });
   await tab.loadTiny();
-  expect(await tab.session.listKeptModels()).toHaveLength(1);
+  expect(await tab.session.inputs.listKeptModels()).toHaveLength(1);
   await train();
 });

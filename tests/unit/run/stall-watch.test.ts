@@ -1,7 +1,7 @@
 // A GPU that hangs without being lost, and a database that does: told in time, no false alarm for
 // what is only slow, and over when the answer comes.
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { WaitWatch } from "../../../src/run/stall-watch.ts";
+import { StallWatch } from "../../../src/run/stall-watch.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
 import { devices, openFragile } from "../session/world/fragile-machine.ts";
 import { setUpBrowser, Tab } from "../session/world/tab.ts";
@@ -27,12 +27,12 @@ afterEach(() => {
 
 describe("a watch", () => {
   let told: (PlainError | null)[];
-  let watch: WaitWatch;
+  let watch: StallWatch;
 
   beforeEach(() => {
     vi.useFakeTimers();
     told = [];
-    watch = new WaitWatch((fault) => told.push(fault));
+    watch = new StallWatch((fault) => told.push(fault));
   });
 
   const step = async (seconds: number, isFirst = false) => {

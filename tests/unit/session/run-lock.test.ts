@@ -18,7 +18,7 @@ beforeEach(async () => {
   const done = tab.untilPhase("done");
   await tab.start({ maxSteps: 2 });
   await done;
-});
+}, 60_000);
 
 /** Starts in the other tab, which fails where this one has the run. */
 async function expectFreeForOther(): Promise<void> {
@@ -52,12 +52,12 @@ test("a hold that another tab took over is taken anew, not thought to be there",
   const reasons: unknown[] = [];
   const hold = new RunLock((reason) => reasons.push(reason));
   const thief = new RunLock(() => undefined);
-  await hold.take();
-  await thief.take(true);
+  await hold.acquire();
+  await thief.acquire({ takeOver: true });
   expect(reasons).toMatchObject([{ code: "other-tab" }]);
-  await expect(hold.take()).rejects.toMatchObject({ code: "other-tab" });
+  await expect(hold.acquire()).rejects.toMatchObject({ code: "other-tab" });
   thief.release();
   await new Promise((resolve) => setTimeout(resolve));
-  await hold.take();
+  await hold.acquire();
   expect(await hold.write(() => Promise.resolve(1))).toBe(1);
 });

@@ -105,11 +105,11 @@ describe("a call is refused", () => {
     await tab.start(recipe);
     await expect(tab.loadFiles(tinyFiles())).rejects.toThrow(code("busy"));
     await expect(
-      tab.session.loadData({ source: { kind: "file", file: tinyData } }),
+      tab.session.inputs.loadData({ source: { kind: "file", file: tinyData } }),
     ).rejects.toThrow(code("busy"));
     await expect(tab.start()).rejects.toThrow(code("busy"));
     await expect(tab.session.resume()).rejects.toThrow(code("busy"));
-    await expect(tab.session.chooseEngine({ engine: "tfjs" })).rejects.toThrow(code("busy"));
+    await expect(tab.session.inputs.chooseEngine({ engine: "tfjs" })).rejects.toThrow(code("busy"));
     await expect(tab.session.restore({ key: "any" })).rejects.toThrow(code("busy"));
     await expect(other.start()).rejects.toThrow(/another tab/);
     await done;
@@ -130,22 +130,26 @@ describe("a call is refused", () => {
     await expect(session.start(given)).rejects.toThrow(code("missing-file"));
     await empty.loadFiles(tinyFiles());
     await expect(session.start(given)).rejects.toThrow(code("empty-data"));
-    await expect(session.plan({ recipe: shortRecipe })).rejects.toThrow(code("empty-data"));
+    await expect(session.inputs.plan({ recipe: shortRecipe })).rejects.toThrow(code("empty-data"));
     expect(session.save()).toBeNull();
   });
 
   test("when it is called off: the data loaded before stay", async () => {
-    const rows = (await tab.session.plan({ recipe: shortRecipe })).trainRows;
-    const loading = tab.session.loadData({ source: { kind: "demo" } });
-    tab.session.cancelLoad();
+    const rows = (await tab.session.inputs.plan({ recipe: shortRecipe })).trainRows;
+    const loading = tab.session.inputs.loadData({ source: { kind: "demo" } });
+    tab.session.inputs.cancelLoad();
     await expect(loading).rejects.toMatchObject({ name: "AbortError" });
-    expect((await tab.session.plan({ recipe: shortRecipe })).trainRows).toBe(rows);
+    expect((await tab.session.inputs.plan({ recipe: shortRecipe })).trainRows).toBe(rows);
   });
 
   test("for the compiled engine without WebGPU, and the reference stays", async () => {
-    await expect(tab.session.chooseEngine({ engine: "webgpu" })).rejects.toThrow(/needs WebGPU/);
+    await expect(tab.session.inputs.chooseEngine({ engine: "webgpu" })).rejects.toThrow(
+      /needs WebGPU/,
+    );
     expect((await tab.session.open()).device.engine).toBe("tfjs");
-    expect(await tab.session.chooseEngine({ engine: "tfjs" })).toMatchObject({ engine: "tfjs" });
+    expect(await tab.session.inputs.chooseEngine({ engine: "tfjs" })).toMatchObject({
+      engine: "tfjs",
+    });
     expect(tab.eventsOf("device")).toHaveLength(2);
   });
 
@@ -153,7 +157,7 @@ describe("a call is refused", () => {
     const look = (endpoint: string) => {
       const name = "https://mirror.example/hub/org/small";
       const source = { kind: "hub", name, endpoint, token: null } as const;
-      return tab.session.lookUpModel({ source, recipe: shortRecipe });
+      return tab.session.inputs.lookUpModel({ source, recipe: shortRecipe });
     };
     await expect(look("https://mirror.example/hub")).rejects.toMatchObject({ code: "network" });
     await expect(look("no address")).rejects.toMatchObject({
@@ -164,7 +168,7 @@ describe("a call is refused", () => {
 
   test("with a recipe that is no JSON, by the file's name", async () => {
     const file = new File(["rank: 4"], "recipe.yaml");
-    await expect(tab.session.readRecipe({ file })).rejects.toMatchObject({
+    await expect(tab.session.inputs.readRecipe({ file })).rejects.toMatchObject({
       code: "bad-recipe",
       where: "recipe.yaml",
     });
@@ -173,7 +177,7 @@ describe("a call is refused", () => {
 
 test("a recipe file is read over the defaults of the loaded model", async () => {
   const file = new File([JSON.stringify({ rank: 3 })], "recipe.json");
-  expect(await tab.session.readRecipe({ file })).toEqual({ ...defaultRecipe, rank: 3 });
-  await tab.session.loadModel({ source: { kind: "demo" } });
-  expect(await tab.session.readRecipe({ file })).toEqual({ ...demoRecipe, rank: 3 });
+  expect(await tab.session.inputs.readRecipe({ file })).toEqual({ ...defaultRecipe, rank: 3 });
+  await tab.session.inputs.loadModel({ source: { kind: "demo" } });
+  expect(await tab.session.inputs.readRecipe({ file })).toEqual({ ...demoRecipe, rank: 3 });
 });

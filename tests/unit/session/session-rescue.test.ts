@@ -96,7 +96,7 @@ describe("a run that loses its device past its last save", () => {
     expect(
       tab.eventsOf("run").flatMap(({ phase }) => ("message" in phase ? phase.message : [])),
     ).toEqual([
-      "The GPU process stopped. Your run is at step 3, which this tab holds and has not saved.",
+      "The GPU process stopped. Your run is at step 3, which only this tab holds: it is not saved.",
     ]);
     expect(await steps()).toEqual([3]);
   });
@@ -184,7 +184,7 @@ test("a prompt that cannot be answered keeps no run from its end", async () => {
 
 test("a run that is taken over while it is prepared does not begin", async () => {
   const rows = `${await tinyData.text()}\n`.repeat(500);
-  await tab.session.loadData({
+  await tab.session.inputs.loadData({
     source: { kind: "file", file: new File([rows], tinyData.name) },
   });
   const starting = expect(tab.start(recipe)).rejects.toMatchObject({ code: "other-tab" });
@@ -210,7 +210,7 @@ test("a checkpoint that was deleted is not called saved, but saved again", async
 
 test("a data file that is edited after it was chosen is kept as it was", async () => {
   const file = new File([tinyData], tinyData.name);
-  await tab.session.loadData({ source: { kind: "file", file } });
+  await tab.session.inputs.loadData({ source: { kind: "file", file } });
   for (const read of ["arrayBuffer", "slice", "stream", "text"] as const) {
     vi.spyOn(file, read).mockImplementation(() => {
       throw new DOMException("It was changed.", "NotReadableError");

@@ -1,7 +1,7 @@
 // One run in one tab: who holds it, who takes it over, and that a tab which lost it cannot write
 // any more.
 import { beforeEach, expect, test, vi } from "vitest";
-import { takeTabLock, type TabLock } from "../../../src/session/tab-lock.ts";
+import { acquireTabLock, type TabLock } from "../../../src/session/tab-lock.ts";
 import { Locks } from "./world/locks.ts";
 
 beforeEach(() => {
@@ -11,17 +11,17 @@ beforeEach(() => {
 const otherTab = expect.objectContaining({ code: "other-tab" }) as Error;
 
 test("a second tab is refused until the first lets go", async () => {
-  const first = await takeTabLock();
-  await expect(takeTabLock()).rejects.toThrow(otherTab);
+  const first = await acquireTabLock();
+  await expect(acquireTabLock()).rejects.toThrow(otherTab);
   first.release();
   await new Promise((resolve) => setTimeout(resolve));
-  await (await takeTabLock()).write(() => Promise.resolve());
+  await (await acquireTabLock()).write(() => Promise.resolve());
 });
 
 test("a tab that lost the run is told and can begin no write", async () => {
-  const first = await takeTabLock();
+  const first = await acquireTabLock();
   await first.write(() => Promise.resolve());
-  const second = await takeTabLock(true);
+  const second = await acquireTabLock({ takeOver: true });
   expect(first.lost.aborted).toBe(true);
   expect(first.lost.reason).toEqual(otherTab);
   const work = vi.fn();
@@ -31,7 +31,7 @@ test("a tab that lost the run is told and can begin no write", async () => {
 });
 
 test("whoever takes over waits for the write that has begun", async () => {
-  const first = await takeTabLock();
+  const first = await acquireTabLock();
   const order: string[] = [];
   let finish: () => void = () => undefined;
   const writing = first.write(async () => {
@@ -44,7 +44,7 @@ test("whoever takes over waits for the write that has begun", async () => {
     const { held } = await navigator.locks.query();
     expect(held?.map(({ name }) => name)).toContain("anneal-run write");
   });
-  const taking = takeTabLock(true).then(() => order.push("taken"));
+  const taking = acquireTabLock({ takeOver: true }).then(() => order.push("taken"));
   await new Promise((resolve) => setTimeout(resolve, 20));
   finish();
   await Promise.all([writing, taking]);
@@ -61,12 +61,12 @@ function beginWrite(lock: TabLock) {
 }
 
 test("a write that waits while the run is taken over is not begun", async () => {
-  const first = await takeTabLock();
+  const first = await acquireTabLock();
   const { writing, finish } = beginWrite(first);
   const work = vi.fn();
   const refused = expect(first.write(work)).rejects.toThrow(otherTab);
   await new Promise((resolve) => setTimeout(resolve, 20));
-  const taking = takeTabLock(true);
+  const taking = acquireTabLock({ takeOver: true });
   await new Promise((resolve) => setTimeout(resolve, 20));
   finish();
   await Promise.all([writing, taking]);
@@ -75,22 +75,22 @@ test("a write that waits while the run is taken over is not begun", async () => 
 });
 
 test("of two tabs that take the run over during one write only the last can write", async () => {
-  const first = await takeTabLock();
+  const first = await acquireTabLock();
   const { writing, finish } = beginWrite(first);
   await new Promise((resolve) => setTimeout(resolve, 20));
-  const second = expect(takeTabLock(true)).rejects.toThrow(otherTab);
+  const second = expect(acquireTabLock({ takeOver: true })).rejects.toThrow(otherTab);
   await new Promise((resolve) => setTimeout(resolve, 20));
-  const third = takeTabLock(true);
+  const third = acquireTabLock({ takeOver: true });
   await new Promise((resolve) => setTimeout(resolve, 20));
   finish();
   await Promise.all([writing, second]);
   expect(await (await third).write(() => Promise.resolve(3))).toBe(3);
-  await expect(takeTabLock()).rejects.toThrow(otherTab);
+  await expect(acquireTabLock()).rejects.toThrow(otherTab);
 });
 
 test("a tab that is refused leaves nothing behind", async () => {
-  const first = await takeTabLock();
-  await expect(takeTabLock()).rejects.toThrow(otherTab);
+  const first = await acquireTabLock();
+  await expect(acquireTabLock()).rejects.toThrow(otherTab);
   first.release();
   await new Promise((resolve) => setTimeout(resolve));
   expect((await navigator.locks.query()).held).toEqual([]);

@@ -10,7 +10,7 @@ describe("a UserError", () => {
     const error = new UserError("bad-row", "It is broken.", { where: "a.jsonl, line 4", remedy });
     expect(error.message).toBe("a.jsonl, line 4: It is broken.");
     expect(error).toMatchObject({ name: "UserError", where: "a.jsonl, line 4", remedy });
-    expect(new UserError("busy", "A run is going on.", { remedy }).where).toBeUndefined();
+    expect(new UserError("busy", "A run is in progress.", { remedy }).where).toBeUndefined();
   });
 
   test.each([{ where: "model.safetensors", remedy }, { remedy }])(

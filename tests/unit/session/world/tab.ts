@@ -92,21 +92,21 @@ export class Tab {
   }
 
   async loadDemo(): Promise<void> {
-    await this.session.loadModel({ source: { kind: "demo" } });
-    await this.session.loadData({ source: { kind: "demo" } });
+    await this.session.inputs.loadModel({ source: { kind: "demo" } });
+    await this.session.inputs.loadData({ source: { kind: "demo" } });
   }
 
   /** Files as a visitor chooses them: looked up, then loaded as they are stored. */
   async loadFiles(files: PickedFile[]): Promise<ModelInfo> {
     const source = { kind: "files", files } as const;
-    const { id } = await this.session.lookUpModel({ source, recipe: shortRecipe });
-    return await this.session.loadModel({ source: { kind: "offer", id, format: "stored" } });
+    const { id } = await this.session.inputs.lookUpModel({ source, recipe: shortRecipe });
+    return await this.session.inputs.loadModel({ source: { kind: "offer", id, format: "stored" } });
   }
 
   /** The visitor's own files: a model of a few hundred values, whose steps take milliseconds. */
   async loadTiny(): Promise<void> {
     await this.loadFiles(tinyFiles());
-    await this.session.loadData({ source: { kind: "file", file: tinyData } });
+    await this.session.inputs.loadData({ source: { kind: "file", file: tinyData } });
   }
 
   /** Starts what is loaded with the short recipe and no sample. */

@@ -1,0 +1,64 @@
+// The state of a run before its first step: identity, data set, and a fresh adapter or the one
+// that the person starts from.
+import { initialAdapter, loraTargets } from "../adapter/lora.ts";
+import type { AdapterState } from "../adapter/state.ts";
+import type { RunState } from "../checkpoint/file/run-state.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { LoadedModel } from "../models/loaded-model.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { initialState } from "../train/trainer.ts";
+import { identityOf, type LoadedData } from "./data-file.ts";
+import { datasetFor, refuseNoTarget } from "./plan.ts";
+import { readStartAdapter } from "./start-adapter.ts";
+
+export interface RunBeginning {
+  recipe: Recipe;
+  /** Files of a PEFT adapter to start from; null for a fresh adapter. */
+  adapter: File[] | null;
+}
+
+/**
+ * A run under a new id. A fresh adapter has A at random from the recipe's seed and B at zero, as
+ * PEFT initialises LoRA.
+ * @throws UserError as `readStartAdapter` and `datasetFor`; "bad-recipe" when the model has none of
+ *   the target modules
+ */
+export async function newRun(
+  model: LoadedModel,
+  data: LoadedData,
+  beginning: RunBeginning,
+): Promise<{ state: RunState; dataset: Dataset }> {
+  const { recipe, adapter } = await adapterOf(model, beginning);
+  const startedAt = Date.now();
+  const dataset = await datasetFor(model, data, recipe, startedAt);
+  const state: RunState = {
+    runId: crypto.randomUUID(),
+    startedAt,
+    recipe,
+    base: {
+      source: model.source,
+      name: model.name,
+      revision: model.revision,
+      indexSha256: model.indexSha256,
+      weightFormat: model.format,
+      licence: model.licence,
+    },
+    data: identityOf(data, dataset),
+    trainer: initialState(dataset, recipe),
+    adapter,
+  };
+  return { state, dataset };
+}
+
+/** Rank, alpha and target modules of an adapter to start from replace the recipe's. */
+async function adapterOf(
+  model: LoadedModel,
+  { recipe, adapter }: RunBeginning,
+): Promise<{ recipe: Recipe; adapter: AdapterState }> {
+  if (adapter !== null) {
+    return await readStartAdapter(adapter, model.config, recipe);
+  }
+  const targets = loraTargets(model.config, recipe);
+  refuseNoTarget(model, recipe, targets.length);
+  return { recipe, adapter: initialAdapter(targets, recipe.rank, recipe.seed) };
+}

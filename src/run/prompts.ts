@@ -1,0 +1,79 @@
+// The prompts of a run: questions of a person, and the two samples that compare the base model
+// before the first step made here with the adapter after the last.
+import type { RunState } from "../checkpoint/file/run-state.ts";
+import { hasCode, toPlain, type PlainError } from "../util/errors.ts";
+import type { LoadedData } from "./data-file.ts";
+import type { DeviceEnginePlan } from "./device-engine.ts";
+import type { DeviceKeeper } from "./device-keeper.ts";
+import type { RunEvent } from "./events.ts";
+import { answer, type Prompting } from "./prompting.ts";
+
+/** What is asked of the model; a run adds its seed and the form of its data. */
+export type Question = Omit<Prompting, "seed" | "isChat">;
+
+type Which = "before" | "after";
+
+export interface RunPromptsParts {
+  state: RunState;
+  data: LoadedData;
+  enginePlan: DeviceEnginePlan;
+  /** Prompt of the samples; empty for none. */
+  samplePrompt: string;
+  emit: (event: RunEvent) => void;
+}
+
+const sampleTokens = 48;
+
+export class RunPrompts {
+  readonly #parts: RunPromptsParts;
+  readonly #keeper: DeviceKeeper;
+  readonly #claimed = new Set<Which>();
+
+  constructor(parts: RunPromptsParts, keeper: DeviceKeeper) {
+    this.#parts = parts;
+    this.#keeper = keeper;
+  }
+
+  /**
+   * Answers on the device that is open.
+   * @throws UserError "too-long"; what the engine throws; the signal's reason
+   */
+  async answer(
+    question: Question,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { data, enginePlan, state } = this.#parts;
+    const isChat = data.examples[0]?.kind === "chat";
+    const prompting = { ...question, isChat, seed: state.recipe.seed };
+    return await answer(this.#keeper.engine, enginePlan.model, prompting, onText, signal);
+  }
+
+  /** Whether this sample is to be made; true at most once, so that none is made again. */
+  claimSample(which: Which): boolean {
+    const isDue = this.#parts.samplePrompt !== "" && !this.#claimed.has(which);
+    this.#claimed.add(which);
+    return isDue;
+  }
+
+  /**
+   * Emits a sample, or why there is none: a prompt that does not fit is no reason to stop a run.
+   * @throws as `answer`, except for a prompt that does not fit
+   */
+  async sample(which: Which, signal: AbortSignal): Promise<void> {
+    const { samplePrompt: prompt, emit } = this.#parts;
+    const useAdapter = which === "after";
+    const question = { prompt, useAdapter, maxNewTokens: sampleTokens, temperature: 0 };
+    let text = "";
+    let error: PlainError | null = null;
+    try {
+      text = await this.answer(question, () => undefined, signal);
+    } catch (fault) {
+      if (!hasCode(fault, "too-long") && !hasCode(fault, "bad-tokenizer")) {
+        throw fault;
+      }
+      error = toPlain(fault);
+    }
+    emit({ kind: "sample", which, prompt, text, error });
+  }
+}

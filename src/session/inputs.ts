@@ -1,0 +1,240 @@
+// The inputs of the next run: engine, model and data as the page chooses them, and the preview of
+// the base model on them.
+import type { RunState } from "../checkpoint/file/run-state.ts";
+import type { CheckpointStore } from "../checkpoint/store.ts";
+import type { WasmPaths } from "../engine/open.ts";
+import { engineFor } from "../engine/run-bytes.ts";
+import type { RenderChats } from "../model/chat-template/render.ts";
+import { listedModels } from "../models/catalogue-offers.ts";
+import { describeModel } from "../models/describe.ts";
+import type { DeviceInfo, KeptModel, ListedModel, ModelInfo, ModelOffer } from "../models/facts.ts";
+import { ModelLibrary } from "../models/library.ts";
+import type { LoadedModel } from "../models/loaded-model.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { Preview } from "../run/base-preview.ts";
+import { describeData, loadData, openData, type LoadedData } from "../run/data-file.ts";
+import type { DataInfo, RunPlan } from "../run/events.ts";
+import { planRun } from "../run/plan.ts";
+import { UserError } from "../util/errors.ts";
+import type { Calls, SessionEvent } from "./protocol.ts";
+import { readRecipeFile } from "./recipe-file.ts";
+
+export interface InputsParts {
+  store: Pick<CheckpointStore, "loadDataFile">;
+  device: DeviceInfo;
+  demoBase: URL;
+  wasmPaths: WasmPaths;
+  /** Renders chat templates; in this thread where it is left out. */
+  render?: RenderChats | undefined;
+  emit: (event: SessionEvent) => void;
+  /** Throws UserError "busy" while a run is active, which keeps its inputs. */
+  refuseWhileActive: () => void;
+}
+
+export class Inputs {
+  readonly #parts: InputsParts;
+  readonly #library: ModelLibrary;
+  #device: DeviceInfo;
+  #model: LoadedModel | null = null;
+  #data: LoadedData | null = null;
+  #preview: Preview | null = null;
+  /** Cancels the look-up or load under way. */
+  #loadAbort: AbortController | null = null;
+
+  constructor(parts: InputsParts) {
+    const { demoBase, render, device, emit } = parts;
+    this.#parts = parts;
+    this.#device = device;
+    this.#library = new ModelLibrary({
+      demoBase,
+      render,
+      report: (doing, doneBytes, totalBytes) => {
+        emit({ kind: "loading", doing, doneBytes, totalBytes });
+      },
+      onDamaged: (model) => {
+        this.#model = this.#model === model ? null : this.#model;
+      },
+    });
+  }
+
+  get device(): DeviceInfo {
+    return this.#device;
+  }
+
+  /** @throws UserError "missing-file" while none is loaded */
+  get model(): LoadedModel {
+    if (this.#model === null) {
+      throw new UserError("missing-file", "No model is loaded.", { remedy: "Choose a model." });
+    }
+    return this.#model;
+  }
+
+  /** @throws UserError "empty-data" while none is loaded */
+  get data(): LoadedData {
+    if (this.#data === null) {
+      throw new UserError("empty-data", "No data is loaded.", { remedy: "Choose a data file." });
+    }
+    return this.#data;
+  }
+
+  async chooseEngine({ engine }: Calls["chooseEngine"]["params"]): Promise<DeviceInfo> {
+    this.#parts.refuseWhileActive();
+    if (engine === "webgpu" && this.#device.backend !== "webgpu") {
+      throw new UserError("unexpected", "The compiled engine needs WebGPU.", {
+        remedy: "Use a browser with WebGPU, or keep the reference engine.",
+      });
+    }
+    await this.closePreview();
+    this.#device = { ...this.#device, engine };
+    this.#parts.emit({ kind: "device", device: this.#device });
+    return this.#device;
+  }
+
+  async lookUpModel({ source, recipe }: Calls["lookUpModel"]["params"]): Promise<ModelOffer> {
+    return await this.#cancellable((signal) =>
+      this.#library.lookUp(source, recipe, this.#device, signal),
+    );
+  }
+
+  async loadModel({ source }: Calls["loadModel"]["params"]): Promise<ModelInfo> {
+    this.#parts.refuseWhileActive();
+    const model = await this.#cancellable((signal) => this.#library.load(source, signal));
+    await this.closePreview();
+    this.#model = model;
+    return describeModel(model);
+  }
+
+  async loadData({ source }: Calls["loadData"]["params"]): Promise<DataInfo> {
+    this.#parts.refuseWhileActive();
+    const { demoBase } = this.#parts;
+    const data = await this.#cancellable((signal) => loadData(source, demoBase, signal));
+    this.#data = data;
+    return describeData(data);
+  }
+
+  cancelLoad(): null {
+    this.#loadAbort?.abort();
+    return null;
+  }
+
+  async listModels({ recipe }: Calls["listModels"]["params"]): Promise<ListedModel[]> {
+    this.#parts.refuseWhileActive();
+    return await listedModels(recipe, this.#library.memory, this.#device);
+  }
+
+  async listKeptModels(): Promise<KeptModel[]> {
+    return await this.#library.kept();
+  }
+
+  async deleteKeptModel({ key }: Calls["deleteKeptModel"]["params"]): Promise<KeptModel[]> {
+    return await this.#library.deleteKept(key);
+  }
+
+  async readRecipe({ file }: Calls["readRecipe"]["params"]): Promise<Recipe> {
+    return await readRecipeFile(file, this.#model);
+  }
+
+  async plan({ recipe }: Calls["plan"]["params"]): Promise<RunPlan> {
+    return await planRun(this.model, this.data, recipe, this.#device.engine);
+  }
+
+  /**
+   * Loads the model that a saved run trains, the demo's or a kept one, where another is loaded.
+   * @throws UserError "wrong-base-model" when the person has to choose it
+   */
+  async modelOf({ base }: RunState): Promise<LoadedModel> {
+    if (!isModelOf(base, this.#model) && base.source === "demo") {
+      await this.loadModel({ source: { kind: "demo" } });
+    } else if (!isModelOf(base, this.#model)) {
+      const kept = await this.#library.recall(base.indexSha256, base.weightFormat);
+      await this.closePreview();
+      this.#model = kept ?? this.#model;
+    }
+    if (!isModelOf(base, this.#model)) {
+      throw new UserError(
+        "wrong-base-model",
+        `This run trains ${base.name}; that model is not loaded.`,
+        { where: base.name, remedy: `Choose the folder of ${base.name} under Model, then resume.` },
+      );
+    }
+    return this.#model;
+  }
+
+  /**
+   * Loads the data that a saved run trains on, the demo's or the copy saved with the run, where
+   * other data is loaded.
+   * @throws UserError "wrong-data" when the person has to choose the file
+   */
+  async dataOf({ data }: RunState): Promise<LoadedData> {
+    if (this.#data?.sha256 === data.sha256) {
+      return this.#data;
+    }
+    const kept = await this.#parts.store.loadDataFile(data.sha256);
+    if (kept !== null) {
+      const source = data.source === "demo" ? "demo" : "file";
+      this.#data = await openData(source, data.name, kept);
+    } else if (data.source === "demo") {
+      await this.loadData({ source: { kind: "demo" } });
+    }
+    if (this.#data?.sha256 !== data.sha256) {
+      throw new UserError(
+        "wrong-data",
+        `This run trains on ${data.name}; that file is not loaded.`,
+        {
+          where: data.name,
+          remedy: `Choose ${data.name} (${data.rows} rows, unchanged) under Data, then resume.`,
+        },
+      );
+    }
+    return this.#data;
+  }
+
+  /**
+   * Prompts the base model while there is no run. Its device is opened once and kept.
+   * @throws UserError "no-adapter" for a prompt with the adapter
+   */
+  async answerBase(
+    prompting: Omit<Calls["generate"]["params"], "requestId">,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    if (prompting.useAdapter) {
+      throw new UserError("no-adapter", "There is no adapter yet.", {
+        remedy: "Train or resume a run, or switch the adapter off.",
+      });
+    }
+    const { model } = this;
+    const { emit, wasmPaths } = this.#parts;
+    const { backend } = this.#device;
+    const engine = engineFor(this.#device.engine, model);
+    this.#preview ??= new Preview(model, { engine, backend, wasmPaths }, (fault) => {
+      emit({ kind: "waiting", fault });
+    });
+    const isChat = this.#data?.examples[0]?.kind === "chat";
+    return await this.#preview.answer({ ...prompting, isChat, seed: 0 }, onText, signal);
+  }
+
+  /** Releases the device of the preview, before a run needs it or another model is loaded. */
+  async closePreview(): Promise<void> {
+    await this.#preview?.release();
+    this.#preview = null;
+  }
+
+  async #cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const abort = new AbortController();
+    this.#loadAbort = abort;
+    try {
+      return await work(abort.signal);
+    } finally {
+      this.#loadAbort = this.#loadAbort === abort ? null : this.#loadAbort;
+    }
+  }
+}
+
+function isModelOf(base: RunState["base"], model: LoadedModel | null): model is LoadedModel {
+  return (
+    model !== null &&
+    [model.indexSha256, model.formerSha256].includes(base.indexSha256) &&
+    model.format === base.weightFormat
+  );
+}
