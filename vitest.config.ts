@@ -17,6 +17,7 @@ export default defineConfig({
           environment: "node",
           include: ["tests/unit/**/*.test.ts"],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
           maxWorkers: "100%", // one core would be left out otherwise, of two
           // tfjs ships ES modules that Node takes for CommonJS.
           server: { deps: { inline: [/@tensorflow/] } },

@@ -1,5 +1,5 @@
-// Opens a machine with one of the two engines on it. Only here is the reference engine chosen and
-// its code fetched.
+// Opens a device with one of the two engines on it. The reference engine is chosen, and its code
+// fetched, only here.
 import type { LoraConfig } from "../adapter/lora.ts";
 import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
 import { openTuningCache } from "../gpu/tuning-cache.ts";
@@ -18,33 +18,32 @@ export interface EnginePlan {
   /** Of the reference engine. */
   backend: BackendName;
   wasmPaths: WasmPaths;
-  /** Of the model no more than what is trained. */
+  /** The parts of the model that are trained. */
   model: Pick<BaseModel, "config" | "weights">;
   lora: LoraConfig;
   shape: BatchShape;
-  /** Share of each answer that is spread over the vocabulary; 0 trains by plain cross-entropy. */
+  /** Probability spread over the vocabulary, from 0 (plain cross-entropy) to below 1. */
   labelSmoothing: number;
   /** Of the compiled engine, where the device could not bear what the budget would choose. */
-  memoryChoice?: MemoryChoice;
+  memoryChoice?: MemoryChoice | undefined;
 }
 
-/** An engine on its machine. */
+/** An engine on its device. */
 export interface DeviceEngine {
   machine: AnyMachine;
   engine: Engine;
   report: EngineReport;
-  /**
-   * What asks less of the device for the same numbers; null where there is nothing left to save.
-   */
+  /** The next smaller memory choice, for the same numbers; null for the smallest. */
   smaller: MemoryChoice | null;
 }
 
 export type EngineProgress = (doneBytes: number, totalBytes: number) => void;
 
 /**
- * @param progress bytes of weights on the device so far, of all
- * @throws UserError "device-lost" when the browser gives no device, and what allocation throws;
- * then nothing is held
+ * Opens a device and compiles the engine for it, with all weights uploaded.
+ * @param progress hears of the weight bytes on the device so far
+ * @throws UserError "device-lost" when the browser has no device to give; "out-of-memory"; the
+ *   signal's reason. No device is held then.
  */
 export async function openEngine(
   plan: EnginePlan,
@@ -71,8 +70,7 @@ async function openCompiled(
     const objective = await objectiveOf(labelSmoothing);
     const training = { config, lora, shape, objective };
     const tiles = await tilesFor(config, weights.shapes, shape, { opened, cache: tuned, signal });
-    const given = wanted === undefined ? {} : { memoryChoice: wanted };
-    const parts = { opened, ...training, ...given, weights, tiles, progress, signal };
+    const parts = { opened, ...training, memoryChoice: wanted, weights, tiles, progress, signal };
     const engine = await createWebGpuEngine(parts);
     const release = async () => {
       await machine.release();
@@ -131,14 +129,15 @@ async function objectiveOf(labelSmoothing: number): Promise<Objective | null> {
   return module.labelSmoothing(labelSmoothing);
 }
 
-/** tfjs is loaded only where it is wanted. */
+/** tfjs is loaded only where it is used. */
 function fetchReference() {
   return Promise.all([import("./tfjs/backend.ts"), import("./tfjs/engine.ts")]);
 }
 
 /**
- * Fetches the code of both engines, so that a later run needs no network. The compiled engine comes
- * with the worker; tfjs comes apart, for the reference engine and for objectives in its ops.
+ * Fetches the code of both engines, so that a later run needs no network. The compiled engine is
+ * part of the worker's script; tfjs is separate, for the reference engine and objectives in its
+ * ops.
  */
 export async function fetchEngines(backend: BackendName): Promise<void> {
   const backends = {

@@ -1,5 +1,4 @@
-// What a run takes of its device, by the engine that it would run on: for the plan, the offer and
-// the list alike.
+// The device bytes of a run by engine: the one estimate behind the plan, the offers and the list.
 import { estimateBytes } from "./tfjs/estimate.ts";
 import { planBytes } from "./webgpu/budget.ts";
 import { defaultBudgetBytes } from "./webgpu/engine.ts";
@@ -10,16 +9,16 @@ import type { WeightShape } from "../model/weight-format/format.ts";
 import type { BatchShape, EngineName } from "./contract.ts";
 import type { ModelConfig } from "../model/config/model-config.ts";
 
-/** The compiled engine where it has kernels for the model, else the reference. */
+/** The compiled engine where it is chosen and has kernels for the model, else the reference. */
 export function engineFor(chosen: EngineName, { config }: Pick<BaseModel, "config">): EngineName {
   return chosen === "webgpu" && isSupported(config) ? "webgpu" : "tfjs";
 }
 
 /**
- * Bytes by the shape of a micro-batch and a budget, which the compiled engine tries to stay within.
- * It never goes beyond its own, however much a device has.
- * @param weightShapes as a format keeps them; the reference engine keeps them all as f32
- * @param chosen the engine that was asked for
+ * Bytes of a run as a function of micro-batch shape and budget. The compiled engine tries to stay
+ * within the budget, and within its own default where that is smaller.
+ * @param weightShapes in the weight format; the reference engine holds all weights as f32
+ * @param chosen engine; the reference is used where `engineFor` says so
  */
 export function bytesTaken(
   config: ModelConfig,

@@ -1,4 +1,4 @@
-// The models that train well here, priced by their sizes alone: nothing is asked of any server.
+// Prices the models of the catalogue by their sizes alone, without a request to any server.
 import { parseModelSizes } from "../model/config/parse.ts";
 import { packedChoices } from "../model/weights/choice.ts";
 import { weightShapes, type WeightChoice } from "../model/weights/store.ts";
@@ -11,28 +11,28 @@ import type { DeviceInfo, ListedModel } from "./facts.ts";
 import type { EngineName } from "../engine/contract.ts";
 import { recipeModulesOf } from "../adapter/targets.ts";
 
-interface Price extends Pick<ListedModel, "format" | "neededBytes"> {
+interface CataloguePrice extends Pick<ListedModel, "format" | "neededBytes"> {
   shapes: FormatCandidate["shapes"];
 }
 
 /**
- * Each in the first format that fits this device, or else the last; memory is tried up to the
- * largest of them.
+ * The models of the catalogue, each in the first format that fits on this device, or else the
+ * smallest. The device's memory is tried up to the largest of them.
  */
 export async function listedModels(
   recipe: Recipe,
   memory: MemoryProbe,
   { backend, engine }: DeviceInfo,
 ): Promise<ListedModel[]> {
-  const stored: { entry: CatalogueModel; price: Price }[] = [];
+  const stored: { entry: CatalogueModel; price: CataloguePrice }[] = [];
   for (const entry of catalogue) {
     const price = priceOf(entry, storedChoice(entry), recipe, engine);
     stored.push({ entry, price: { ...price, format: null } });
-    await new Promise((resolve) => setTimeout(resolve)); // the page wants answers meanwhile
+    await new Promise((resolve) => setTimeout(resolve)); // so that other calls are answered
   }
   const largest = Math.max(...stored.map(({ price }) => price.neededBytes));
   const allowed = await memory.upTo(largest, backend);
-  const fits = ({ neededBytes, shapes }: Price) =>
+  const fits = ({ neededBytes, shapes }: CataloguePrice) =>
     neededBytes <= allowed.totalBytes && oversizedOf(shapes, allowed.bindingBytes) === null;
   return stored.map(({ entry, price }) => {
     const { name, licence, isGated, parameters, downloadBytes } = entry;
@@ -48,21 +48,21 @@ export async function listedModels(
   });
 }
 
-/** The least that a run can do with. */
+/** The price at the smallest memory choice. */
 function priceOf(
   { config: fields }: CatalogueModel,
   choice: WeightChoice,
   recipe: Recipe,
   engine: EngineName,
-): Price {
+): CataloguePrice {
   const config = parseModelSizes(JSON.stringify(fields));
   const length = Math.min(recipe.maxLength, config.maxPositionEmbeddings);
   const shapes = weightShapes(config, choice);
   const ownRecipe = { ...recipe, targetModules: recipeModulesOf(config) };
-  const takes = bytesTaken(config, shapes, ownRecipe, engine);
+  const bytesOf = bytesTaken(config, shapes, ownRecipe, engine);
   return {
     format: choice.format,
-    neededBytes: takes({ rows: recipe.batchSize, length }, 0),
+    neededBytes: bytesOf({ rows: recipe.batchSize, length }, 0),
     shapes,
   };
 }
@@ -71,7 +71,7 @@ function isPacked({ config }: CatalogueModel): boolean {
   return config["quantization"] !== undefined;
 }
 
-/** As the files of the list are kept: f16 for bf16, or MLX's groups of four bits. */
+/** The stored format of a listed model: f16 for bf16, or MLX's groups of four bits. */
 function storedChoice(entry: CatalogueModel): WeightChoice {
   const { group_size: groupSize } = (entry.config["quantization"] ?? {}) as Record<string, number>;
   return groupSize === undefined ? { format: "f16" } : { format: "q4", groupSize };

@@ -3,6 +3,7 @@ import { recipeModulesOf } from "../adapter/targets.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import type { ModelInfo } from "./facts.ts";
 
+/** The facts of a loaded model that the page shows. */
 export function describeModel(model: LoadedModel): ModelInfo {
   const { config } = model;
   return {

@@ -1,5 +1,5 @@
-// Brings a hub's weights into the page's storage, one file after the other, so that they can be
-// read in any order.
+// Downloads a hub's weight files into the browser's storage, one after the other, so that they can
+// be read in any order.
 import { blobSource, type ByteSource } from "../formats/byte-source.ts";
 import type { OpenedModel } from "../model/open.ts";
 import { download, type StoredFile } from "../sources/hub/download.ts";
@@ -8,17 +8,17 @@ import type { HubModel } from "../sources/hub/hub.ts";
 import type { StorageFolder } from "../sources/storage/private-files.ts";
 import type { ReportProgress } from "./loaded-model.ts";
 
-/** The same model with its files at hand. */
+/** The files of a model on this device. */
 export interface LocalModel {
   set: FileSet;
-  /** Lets what was downloaded be deleted. */
+  /** Closes the downloaded files, so that they can be deleted. */
   close: () => Promise<void>;
 }
 
 /**
- * What was downloaded stays when it ends early, and is gone on from.
- * @param model as it was opened: which files are needed, and the small ones, which are not fetched
- * twice
+ * Downloads the weight files; the small files come from memory. A download that ends early stays,
+ * and the next one resumes it.
+ * @param model as opened from the hub
  * @throws what `download` throws
  */
 export async function downloadWeights(

@@ -1,10 +1,10 @@
-// Facts about models and the device that the page shows: plain data that crosses between worker and
+// Facts about models and the device that the page shows: plain data, posted between worker and
 // page.
 import type { PickedFile } from "../sources/files.ts";
 import type { EngineName } from "../engine/contract.ts";
 import type { TargetModule } from "../recipe/options.ts";
 
-/** Where a model comes from that the visitor chooses. */
+/** The source of a model that the person chooses. */
 export type ModelSource =
   /** A picked or dropped folder, or a GGUF file. */
   { kind: "files"; files: PickedFile[] } | HubSource;
@@ -13,7 +13,7 @@ export interface HubSource {
   kind: "hub";
   /** `org/name`, with `@revision` if it is not the main branch. */
   name: string;
-  /** Of a mirror; null is huggingface.co. */
+  /** Of a mirror; null for huggingface.co. */
   endpoint: string | null;
   /** For gated models; held in memory only. */
   token: string | null;
@@ -24,22 +24,22 @@ export interface DeviceInfo {
   /** The engine that runs use. */
   engine: EngineName;
   backend: "webgpu" | "wasm" | "cpu";
-  /** For people, e.g. "Apple M2" or "SwiftShader". */
+  /** For display, e.g. "Apple M2" or "SwiftShader". */
   name: string;
   /** Why it is not WebGPU; null when it is. */
   fallbackReason: string | null;
 }
 
 export interface ModelInfo {
-  /** `kept` is a place, not a source: what is kept came from a hub or from files. */
+  /** A kept model has the source that it was stored from. */
   source: "demo" | "files" | "hub";
   name: string;
-  /** Commit, of a hub's model. */
+  /** Commit of a hub's model. */
   revision: string | null;
   licence: string | null;
   architecture: string;
   parameters: number;
-  /** Weights as stored. */
+  /** Of the weights as published. */
   sizeBytes: number;
   dtype: string;
   layers: number;
@@ -48,13 +48,13 @@ export interface ModelInfo {
   contextLength: number;
   /** Linear layers that can carry an adapter, by PEFT's names. */
   targetModules: TargetModule[];
-  /** How the weights are kept on the device, e.g. `q4/64`; `stored` where nothing was converted. */
+  /** Weight format on the device, e.g. `q4/64`; `stored` where nothing was converted. */
   format: string;
-  /** ||w - w'|| / ||w|| over all converted weights; null where every value is the file's. */
+  /** ||w - w'|| / ||w|| over all converted weights; null where none changed. */
   conversionError: number | null;
 }
 
-/** One way to keep a model's weights, and what a run would take with it. */
+/** A weight format, and what a run needs with it. */
 export interface FormatOffer {
   /** What `loadModel` is called with. */
   format: string;
@@ -62,13 +62,13 @@ export interface FormatOffer {
   weightsBytes: number;
   neededBytes: number;
   fits: boolean;
-  /** Needed, allowed, and what to change where it does not fit. */
+  /** Bytes needed and available, and what to change where it does not fit. */
   words: string;
 }
 
-/** What is known of a model before its weights are read. */
+/** A model before its weights are read. */
 export interface ModelOffer {
-  /** For `loadModel`; an offer lasts until the next one. */
+  /** For `loadModel`; valid until the next offer. */
   id: number;
   name: string;
   revision: string | null;
@@ -76,14 +76,14 @@ export interface ModelOffer {
   architecture: string;
   parameters: number;
   dtype: string;
-  /** Bytes to fetch; 0 for files that are here. */
+  /** Bytes to download; 0 for local files. */
   downloadBytes: number;
   formats: FormatOffer[];
-  /** The format chosen for the visitor: the best that fits. */
+  /** The suggested format: the best that fits. */
   suggested: string;
 }
 
-/** A model whose converted weights lie in this browser's storage. */
+/** A model whose converted weights are in this browser's storage. */
 export interface KeptModel {
   key: string;
   name: string;
@@ -94,19 +94,19 @@ export interface KeptModel {
   lastUsedAt: number;
 }
 
-/** A model that is known to train well here. */
+/** A model of the catalogue, which trains well in a browser. */
 export interface ListedModel {
   name: string;
   licence: string;
-  /** Whether its authors ask for an account and an accepted licence first. */
+  /** Whether its authors require an account and an accepted licence. */
   isGated: boolean;
   parameters: number;
   downloadBytes: number;
-  /** What its weights would be kept as, the first that fits; null as stored. */
+  /** The first weight format that fits; null for the stored one. */
   format: string | null;
-  /** The least that a run with the present recipe takes in that format. */
+  /** Bytes of a run by the current recipe in that format, at the smallest memory choice. */
   neededBytes: number;
-  /** Whether this device grants that. */
+  /** Whether this device has that. */
   fits: boolean;
 }
 

@@ -1,54 +1,55 @@
-// What a model costs on this device in each weight format, before a byte of it is downloaded, and
-// what to change where none fits.
+// The fit of a model on this device in a weight format: bytes of a run, before any weight is
+// downloaded, and what to change where it does not fit.
 import type { BatchShape } from "../engine/contract.ts";
 import { storedBytes } from "../model/weights/store.ts";
 import { weightBytes, type WeightShape } from "../model/weight-format/format.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
 
-/** Tokens of a row are offered in steps of this. */
+/** The longest row that fits is a multiple of this many tokens. */
 const lengthStep = 64;
 
-/** What a device allows. */
+/** The memory of a device, found by trial. */
 export interface DeviceMemory {
-  /** Bytes in all that it grants. */
+  /** Bytes that it granted in total. */
   totalBytes: number;
-  /** Whether it refused more, or was just not asked for more. */
+  /** Whether it refused more; false where no more was tried. */
   isLimit: boolean;
-  /** Bytes of one buffer as a kernel sees it. */
+  /** Largest buffer that a kernel can bind, in bytes. */
   bindingBytes: number;
 }
 
-/** A run as it would be now, with the weights kept in one way. */
+/** A run by the current recipe, with the weights in one format. */
 export interface FormatCandidate {
   shapes: ReadonlyMap<string, WeightShape>;
-  /** One micro-batch. */
+  /** Of a micro-batch. */
   shape: BatchShape;
-  /** The model's, in tokens. */
+  /** Of the model, in tokens. */
   contextLength: number;
   /** Device bytes of a run of another shape, which tries to stay within the budget. */
-  takes: (shape: BatchShape, budgetBytes: number) => number;
+  bytesOf: (shape: BatchShape, budgetBytes: number) => number;
 }
 
-/** What a run of some shape takes with the weights kept in one way. */
+/** What a run needs on the device with the weights in one format. */
 export interface Fit {
   weightsBytes: number;
-  /** Weights, adapter, optimizer, activations and working memory, as the planner makes them fit. */
+  /** Weights, adapter, optimizer, activations and scratch, as the memory planner fits them. */
   neededBytes: number;
   fits: boolean;
   /**
-   * Tokens of the longest row that fits, at most the model's context; 0 when none does. Plans some
-   * ten runs.
+   * Tokens of the longest row that fits, at most the model's context; 0 when none does. Slow: plans
+   * about ten runs.
    */
   largestLength: () => number;
-  /** The tensor that is too large for one buffer, and its bytes; null as a rule. */
+  /** The first tensor that is too large for one buffer, and its bytes; usually null. */
   oversized: { name: string; sizeBytes: number } | null;
 }
 
+/** Plans the run of a candidate and compares its bytes with the device's memory. */
 export function fitOf(candidate: FormatCandidate, memory: DeviceMemory): Fit {
-  const { shapes, shape, takes } = candidate;
+  const { shapes, shape, bytesOf } = candidate;
   const weightsBytes = storedBytes(shapes);
   const oversized = oversizedOf(shapes, memory.bindingBytes);
-  const neededBytes = takes(shape, memory.totalBytes);
+  const neededBytes = bytesOf(shape, memory.totalBytes);
   const fits = oversized === null && neededBytes <= memory.totalBytes;
   return {
     weightsBytes,
@@ -59,13 +60,13 @@ export function fitOf(candidate: FormatCandidate, memory: DeviceMemory): Fit {
   };
 }
 
-/** Bisects the least that one row at a time takes. */
-function longestRow({ takes, contextLength }: FormatCandidate, totalBytes: number): number {
+/** Bisects over the smallest memory choice with one row at a time. */
+function longestRow({ bytesOf, contextLength }: FormatCandidate, totalBytes: number): number {
   const steps = Math.floor(contextLength / lengthStep);
   let [low, high] = [0, Math.min(steps, 512) + 1];
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
-    if (takes({ rows: 1, length: middle * lengthStep }, 0) <= totalBytes) {
+    if (bytesOf({ rows: 1, length: middle * lengthStep }, 0) <= totalBytes) {
       low = middle;
     } else {
       high = middle;
@@ -74,7 +75,7 @@ function longestRow({ takes, contextLength }: FormatCandidate, totalBytes: numbe
   return low * lengthStep;
 }
 
-/** The first tensor that one buffer cannot hold. */
+/** The first tensor that one buffer cannot hold; null when all fit. */
 export function oversizedOf(
   shapes: ReadonlyMap<string, WeightShape>,
   bindingBytes: number,
@@ -88,14 +89,14 @@ export function oversizedOf(
   return null;
 }
 
-/** One way to keep a model's weights, by the name that the person chooses it under. */
+/** The fit of one format, with the label that the person chooses it by. */
 export interface NamedFit extends Fit {
   label: string;
 }
 
 /**
- * "Needs 1.90 GB of 8.00 GB. Fits." or "Needs 9.30 GB of 8.00 GB. Choose q4 (needs 5.10 GB) or rows
- * of at most 256 tokens."
+ * A fit in words: "Needs 1.90 GB of 8.00 GB. Fits." or "Needs 9.30 GB of 8.00 GB. Choose q4 (needs
+ * 5.10 GB) or rows of at most 256 tokens."
  * @param others the other formats of the same model
  */
 export function fitWords(
@@ -106,10 +107,10 @@ export function fitWords(
   const allowed = memory.isLimit ? ` of ${formatBytes(memory.totalBytes)}` : "";
   const needs = `Needs ${formatBytes(neededBytes)}${allowed}.`;
   if (fits) {
-    return memory.isLimit ? `${needs} Fits.` : `${needs} Fits: this device grants it.`;
+    return memory.isLimit ? `${needs} Fits.` : `${needs} Fits on this device.`;
   }
   if (oversized === null && !memory.isLimit) {
-    return `${needs} More than was tried on this device.`;
+    return `${needs} Larger than this device was tested for.`;
   }
   const smaller = others.filter((other) => other.fits).toSorted(byNeed)[0];
   const length = largestLength();
@@ -122,7 +123,7 @@ export function fitWords(
   const why =
     oversized === null
       ? needs
-      : `${oversized.name} takes ${formatBytes(oversized.sizeBytes)}, more than one buffer holds here (${formatBytes(memory.bindingBytes)}).`;
+      : `${oversized.name} needs ${formatBytes(oversized.sizeBytes)}; a buffer holds at most ${formatBytes(memory.bindingBytes)} here.`;
   return ways.length === 0
     ? `${why} Choose a smaller model.`
     : `${why} Choose ${ways.join(" or ")}.`;
@@ -132,8 +133,8 @@ function byNeed(a: Fit, b: Fit): number {
   return b.neededBytes - a.neededBytes;
 }
 
-/** The largest that fits, or the smallest there is. */
+/** The largest format that fits, or the smallest where none does. */
 export function bestOf<F extends Fit>(fits: readonly F[]): F | undefined {
   const sorted = fits.toSorted(byNeed);
-  return sorted.find(({ fits: does }) => does) ?? sorted.at(-1);
+  return sorted.find((each) => each.fits) ?? sorted.at(-1);
 }

@@ -1,5 +1,5 @@
-// A converted model in the page's storage: put there once, opened from there for every start and
-// every rebuilt device.
+// A converted model in the browser's storage: written once, then read for every start and every
+// rebuilt device.
 import { openDescription } from "../model/description.ts";
 import type { RenderChats } from "../model/chat-template/render.ts";
 import type { BaseModel, OpenedModel } from "../model/open.ts";
@@ -19,13 +19,13 @@ import { hasCode } from "../util/errors.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { formatName } from "../model/weights/choice.ts";
 
-/** Raised whenever the bytes of a format change their meaning. */
+/** Raised when the bytes of a format change their meaning. */
 const encodingVersion = 1;
 
 const factsName = "anneal.json";
 
-/** What is known of a model only while its source is at hand. */
-interface Facts extends Pick<
+/** Facts that need the source of a model, stored with its weights. */
+interface StoredFacts extends Pick<
   BaseModel,
   "parameters" | "sizeBytes" | "dtype" | "indexSha256" | "formerSha256"
 > {
@@ -35,7 +35,7 @@ interface Facts extends Pick<
   shapes: [name: string, shape: WeightShape][];
 }
 
-/** Where a model in some format lies, or would lie. */
+/** The cache key of a model in a format. */
 export async function keyOf(
   { indexSha256 }: Pick<BaseModel, "indexSha256">,
   format: string,
@@ -44,8 +44,8 @@ export async function keyOf(
 }
 
 /**
- * Converts a model tensor by tensor into the cache. What was begun and not ended leaves nothing.
- * @param progress bytes in the wanted format so far, of all
+ * Converts a model tensor by tensor into the cache. A conversion that ends early leaves nothing.
+ * @param progress hears of the bytes written so far, in the wanted format
  * @throws UserError "quota", "busy", or what the source throws; the signal's AbortError
  */
 export async function keepModel(
@@ -88,7 +88,7 @@ export async function keepModel(
       }
     }
     const { parameters, sizeBytes, dtype, indexSha256, formerSha256 } = model;
-    const facts: Facts = {
+    const facts: StoredFacts = {
       parameters,
       sizeBytes,
       dtype,
@@ -107,19 +107,20 @@ export async function keepModel(
   }
 }
 
-/** Null for what is less than f32 itself rounds: bf16 numbers below f16's smallest, say. */
+/** Null below the rounding of f32, which bf16 values below the smallest f16 are. */
 function conversionErrorOf({ overall }: ConversionReport): number | null {
   return overall.relative < 2 ** -23 ? null : overall.relative;
 }
 
-/** A kept model, ready for an engine; `close` lets it be deleted. */
+/** A stored model that is open; it cannot be deleted before `close`. */
 export interface OpenKept {
   model: LoadedModel;
   close: () => Promise<void>;
 }
 
 /**
- * @param onDamaged called once, when a weight turns out to be damaged as it is read
+ * Opens a stored model. Weights are read, and verified, when an engine wants them.
+ * @param onDamaged called once, when a weight turns out to be damaged
  * @throws UserError "missing-file", "damaged-file" or "busy"
  */
 export async function openKept(
@@ -131,7 +132,7 @@ export async function openKept(
   const reader = await cache.open(key);
   try {
     const set = await reader.files();
-    const facts = JSON.parse(await textOf(set, factsName)) as Facts;
+    const facts = JSON.parse(await textOf(set, factsName)) as StoredFacts;
     const { shapes, ...known } = facts;
     const model: LoadedModel = {
       ...known,
@@ -148,7 +149,7 @@ export async function openKept(
   }
 }
 
-/** Reads every binding piece by piece, as it was written. */
+/** A store that reads every binding in the pieces in which it was written. */
 function storeOf(
   reader: CacheReader,
   shapes: ReadonlyMap<string, WeightShape>,

@@ -6,11 +6,11 @@ import type { ModelInfo } from "./facts.ts";
 export interface LoadedModel extends BaseModel {
   source: ModelInfo["source"];
   revision: string | null;
-  /** How its weights are kept: `stored`, or a format by name. */
+  /** Weight format by name, or `stored`. */
   format: string;
-  /** Relative error of all converted weights; null where none was. */
+  /** Relative error of all converted weights; null where none changed. */
   conversionError: number | null;
 }
 
-/** Says what is being done and how far it is. */
+/** Reports what is being loaded, and how much of it is done; the total is null while unknown. */
 export type ReportProgress = (doing: string, doneBytes: number, totalBytes: number | null) => void;

@@ -1,28 +1,30 @@
-// What this device allows a run, found out when it is first asked for: limits, and memory by trial.
+// Probes the memory of this device at first use: limits by query, bytes by trial allocation.
 import { openGpuMachine } from "../gpu/gpu-machine.ts";
 import { grantedBytes } from "../gpu/trial-allocation.ts";
 import type { DeviceMemory } from "./fit.ts";
 import type { DeviceInfo } from "./facts.ts";
 
 /**
- * What tfjs can address on the processor: WebAssembly's memory ends at 4 GB, and the page lives
- * beside it. A software GPU is held to the same: it would fill every byte of a trial, for half a
- * minute.
+ * Memory of tfjs on the CPU: WebAssembly addresses 4 GB, and the page needs some of it. A software
+ * GPU gets the same limit, because it writes every byte of a trial, for half a minute.
  */
 const processorBytes = 3e9;
 
-/** Beyond this no model on offer goes, so no more is tried. */
+/** No listed model needs more, so no more is tried. */
 const largestTrialBytes = 64e9;
 
 export class MemoryProbe {
   #bindingBytes: number | null = null;
   #grantedBytes = 0;
   /** Whether the device refused more than was granted. */
-  #isWhole = false;
-  /** One trial at a time: two would take the memory from each other. */
+  #isLimit = false;
+  /** One trial at a time: two would compete for the memory. */
   #queue: Promise<unknown> = Promise.resolve();
 
-  /** @param wantedBytes memory is tried up to here; what was granted before is not tried again */
+  /**
+   * The memory of the device, tried up to `wantedBytes` where less was granted before.
+   * @throws UserError "device-lost" when the browser has no device to give
+   */
   async upTo(wantedBytes: number, backend: DeviceInfo["backend"]): Promise<DeviceMemory> {
     const found = this.#queue.then(() => this.#find(wantedBytes, backend));
     this.#queue = found.catch(() => undefined);
@@ -34,17 +36,17 @@ export class MemoryProbe {
       return { totalBytes: processorBytes, bindingBytes: processorBytes, isLimit: true };
     }
     const wanted = Math.min(wantedBytes, largestTrialBytes);
-    if (this.#bindingBytes === null || (!this.#isWhole && this.#grantedBytes < wanted)) {
+    if (this.#bindingBytes === null || (!this.#isLimit && this.#grantedBytes < wanted)) {
       await this.#try(wanted);
     }
     return {
       totalBytes: this.#grantedBytes,
       bindingBytes: this.#bindingBytes ?? 0,
-      isLimit: this.#isWhole,
+      isLimit: this.#isLimit,
     };
   }
 
-  /** A device of its own: a refusal can take the device with it. */
+  /** A trial needs a separate device: a refused allocation can lose it. */
   async #try(wanted: number): Promise<void> {
     const machine = await openGpuMachine();
     try {
@@ -54,7 +56,7 @@ export class MemoryProbe {
       this.#grantedBytes = adapterInfo.isFallbackAdapter
         ? Math.min(wanted, processorBytes)
         : await grantedBytes(machine.opened, wanted);
-      this.#isWhole = this.#grantedBytes < wanted;
+      this.#isLimit = this.#grantedBytes < wanted;
     } finally {
       await machine.release();
     }

@@ -1,5 +1,5 @@
-// Prices a model before its weights are read: what a run takes in each format, and which of them
-// fit this device.
+// Prices a model before its weights are read: the bytes of a run in each format, and which formats
+// fit on this device.
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import type { OpenedModel } from "../model/open.ts";
 import { choicesFor, formatName, formatWords } from "../model/weights/choice.ts";
@@ -11,7 +11,7 @@ import { bestOf, fitOf, fitWords, type FormatCandidate, type NamedFit } from "./
 import type { MemoryProbe } from "./memory-probe.ts";
 import type { DeviceInfo, ModelOffer } from "./facts.ts";
 
-export interface Priced {
+export interface OfferParts {
   id: number;
   set: FileSet;
   model: OpenedModel;
@@ -19,8 +19,9 @@ export interface Priced {
   device: DeviceInfo;
 }
 
+/** The offer of a model in every format that its weights can have. */
 export async function offerOf(
-  { id, set, model, recipe, device }: Priced,
+  { id, set, model, recipe, device }: OfferParts,
   memory: MemoryProbe,
 ): Promise<ModelOffer> {
   const candidates = choicesFor(model.tensors).map((choice) => ({
@@ -28,10 +29,9 @@ export async function offerOf(
     label: formatWords(choice),
     ...formatCandidate(model, weightShapes(model.config, choice, model.tensors), recipe, device),
   }));
-  // What an engine would take of a device that had it; f32, the way out for a few models, is not
-  // worth the trial.
+  // The bytes of a run without memory limits. f32 is for a few models only and not worth a trial.
   const tried = candidates.filter(({ format }) => format !== "f32");
-  const wanted = Math.max(...tried.map(({ takes, shape }) => takes(shape, defaultBudgetBytes)));
+  const wanted = Math.max(...tried.map(({ bytesOf, shape }) => bytesOf(shape, defaultBudgetBytes)));
   const allowed = await memory.upTo(wanted, device.backend);
   const fits = candidates.map(({ format, label, ...candidate }) => ({
     format,
@@ -68,13 +68,10 @@ function formatCandidate(
 ): FormatCandidate {
   const contextLength = config.maxPositionEmbeddings;
   const shape = { rows: recipe.batchSize, length: Math.min(recipe.maxLength, contextLength) };
-  return { shapes, shape, contextLength, takes: bytesTaken(config, shapes, recipe, engine) };
+  return { shapes, shape, contextLength, bytesOf: bytesTaken(config, shapes, recipe, engine) };
 }
 
-/**
- * As it is stored where that fits. f32 is for models that f16 cannot hold, which a person then
- * chooses.
- */
+/** The stored format where it fits. f32, for models beyond the range of f16, is never suggested. */
 function suggestionOf(fits: readonly (NamedFit & { format: string })[]): string {
   const stored = fits.find(({ format }) => format === "stored");
   const smaller = fits.filter(({ format }) => format !== "f32");
@@ -85,7 +82,7 @@ function without<T extends NamedFit>(fits: readonly T[], one: T): T[] {
   return fits.filter((other) => other !== one);
 }
 
-/** Of the files that are still to come: the small ones were read to make the offer. */
+/** Bytes of the files to download; the small ones were read to make the offer. */
 function weightBytesOf({ files }: FileSet, { weightFiles }: OpenedModel): number {
   return weightFiles.reduce((sum, name) => sum + (files.get(name)?.sizeBytes ?? 0), 0);
 }

@@ -1,5 +1,5 @@
-// The base model on a device of its own, to be prompted before any run; it makes way when one
-// begins.
+// The preview of the base model on its own device: it answers prompts before any run, and is
+// released when a run begins.
 import { initialAdapter, type LoraConfig } from "../adapter/lora.ts";
 import { loraTargets } from "../adapter/targets.ts";
 import type { BaseModel } from "../model/open.ts";
@@ -10,7 +10,7 @@ import { rebuild, releaseEngine, type DeviceEnginePlan } from "./device-engine.t
 import { answer, type Prompting } from "./prompting.ts";
 import { StallWatch } from "./stall-watch.ts";
 
-/** An engine always has an adapter; this one is the smallest there is, and it stays off. */
+/** An engine always has an adapter; this one is the smallest, and it is never switched on. */
 function unusedLora({ config }: BaseModel): LoraConfig {
   return { rank: 1, alpha: 1, dropout: 0, targetModules: targetModulesOf(config).slice(0, 1) };
 }
@@ -32,7 +32,10 @@ export class Preview {
     this.#watch = new StallWatch(onWait);
   }
 
-  /** One answer after the other. */
+  /**
+   * Answers one prompt after the other. Its device is opened at the first.
+   * @throws UserError "too-long", "device-lost", "out-of-memory"; the signal's reason
+   */
   async answer(
     prompting: Prompting,
     onText: (text: string) => void,
@@ -46,6 +49,7 @@ export class Preview {
     return await answered;
   }
 
+  /** Releases the device after the answers under way. */
   async release(): Promise<void> {
     await this.#queue;
     await releaseEngine(this.#device);

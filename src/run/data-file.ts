@@ -1,4 +1,4 @@
-// Loads a data file, the demo's or the visitor's own, and describes it for the page.
+// Loads a data file, the demo's or the person's own, and describes it for the page.
 import type { DataIdentity } from "../checkpoint/file/run-state.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { parseExamples, type Example } from "../data/rows.ts";
@@ -7,7 +7,7 @@ import { sha256Hex } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
 import type { DataInfo, DataSource } from "./events.ts";
 
-/** Rows are tokenised in memory; a larger file would not train in a tab in any reasonable time. */
+/** Rows are tokenised in memory; a larger file does not train in a tab in reasonable time. */
 const maxDataBytes = 512 * 2 ** 20;
 
 export interface LoadedData {
@@ -18,6 +18,7 @@ export interface LoadedData {
   examples: Example[];
 }
 
+/** @throws UserError as `openData`, "network" for the demo; the signal's AbortError */
 export async function loadData(
   source: DataSource,
   demoBase: URL,
@@ -31,24 +32,31 @@ export async function loadData(
   return data;
 }
 
-/** Parses a data file. @throws UserError naming the file and its lines */
+/**
+ * Parses a data file and copies it, so that the copy can be saved with the run.
+ * @throws UserError "bad-row" or another of `parseExamples`, naming the file and its lines
+ */
 export async function openData(
   source: DataSource["kind"],
   name: string,
   blob: Blob,
 ): Promise<LoadedData> {
   if (blob.size > maxDataBytes) {
-    throw new UserError("bad-row", `The file has ${blob.size} bytes, more than ${maxDataBytes}.`, {
-      where: name,
-      remedy: "Choose a smaller file or a part of it.",
-    });
+    throw new UserError(
+      "bad-row",
+      `The file has ${blob.size} bytes; the limit is ${maxDataBytes}.`,
+      {
+        where: name,
+        remedy: "Choose a smaller file or a part of it.",
+      },
+    );
   }
   const bytes = new Uint8Array(await blob.arrayBuffer());
   const text = decodeUtf8(bytes, name);
   return {
     source,
     name,
-    // Its own copy: the file may be edited or deleted before the run is saved.
+    // A copy: the file may be edited or deleted before the run is saved.
     blob: new Blob([bytes]),
     sha256: await sha256Hex(bytes),
     examples: parseExamples(text, name),
@@ -67,10 +75,12 @@ function decodeUtf8(bytes: Uint8Array, name: string): string {
   }
 }
 
+/** The facts of a data file that the page shows. */
 export function describeData({ source, name, blob, examples }: LoadedData): DataInfo {
   return { source, name, rows: examples.length, sizeBytes: blob.size };
 }
 
+/** The facts of a data file that a checkpoint keeps: its hash, and which lines are held out. */
 export function identityOf(data: LoadedData, dataset: Dataset): DataIdentity {
   return {
     source: data.source,

@@ -1,4 +1,4 @@
-// Events and facts of a run: plain data that crosses between worker and page.
+// Events and facts of a run: plain data that is posted from the worker to the page.
 import type { Recipe } from "../recipe/recipe.ts";
 import type { LogEntry } from "../train/state.ts";
 import type { ModelInfo } from "../models/facts.ts";
@@ -17,20 +17,20 @@ export interface DataInfo {
 
 export interface PreviewToken {
   text: string;
-  /** Whether the loss counts this token. */
+  /** Whether the loss includes this token. */
   trained: boolean;
 }
 
-/** What a recipe means for the loaded model and data, before anything runs. */
+/** A run's plan: what a recipe means for the loaded model and data, before anything runs. */
 export interface RunPlan {
   trainRows: number;
   heldOutRows: number;
-  /** Tokens the loss counts in one epoch. */
+  /** Tokens in the loss, in one epoch. */
   trainedTokens: number;
   longestRowTokens: number;
   /** Rows cut to maxLength. */
   truncatedRows: number;
-  /** Rows left out because cutting left no trained token. */
+  /** Rows left out because the cut leaves no trained token. */
   droppedRows: number;
   totalSteps: number;
   trainableParameters: number;
@@ -42,7 +42,7 @@ export interface RunPlan {
   samplePrompt: string;
 }
 
-/** What the page draws after a run has been taken up again. */
+/** What the page draws after a saved run was opened. */
 export interface RestoredRun {
   runId: string;
   step: number;
@@ -64,30 +64,24 @@ export type RunPhase =
   | { name: "preparing"; doing: string }
   | { name: "running" }
   | { name: "pausing" }
-  /** Not saved where the save failed: it is in memory alone. */
+  /** Not saved where the save failed: the state is only in this tab's memory. */
   | { name: "paused"; step: number; isSaved: boolean }
-  /**
-   * The device was lost; the run is safe at `safeStep` and goes on in `waitMs`, counted from this
-   * event.
-   */
+  /** The device is lost. The run is back at `safeStep` and tries again after `waitMs`. */
   | { name: "recovering"; message: string; safeStep: number; waitMs: number; error: PlainError }
   | { name: "done"; step: number; stoppedEarly: boolean; isSaved: boolean }
-  /** Saved up to `safeStep`. Not saved where this tab holds a later `step` that found no room. */
+  /** Saved up to `safeStep`. Not saved where only this tab holds a later `step`. */
   | { name: "failed"; error: PlainError; safeStep: number | null; step: number; isSaved: boolean };
 
-/** What a run tells of itself. */
+/** What a run reports. */
 export type RunEvent =
   | { kind: "engine"; report: EngineReport }
   /**
-   * Bytes of a model or data set on its way; total is null while unknown. `doing` is e.g.
-   * "Downloading model.safetensors".
+   * Progress of a model or data set; total is null while unknown. `doing` is e.g. "Downloading
+   * model.safetensors".
    */
   | { kind: "loading"; doing: string; doneBytes: number; totalBytes: number | null }
   | { kind: "run"; phase: RunPhase }
-  /**
-   * The GPU or the database keeps the run waiting, far longer than usual; null when it has answered
-   * after all.
-   */
+  /** The GPU or the database has not answered for far longer than usual; null once it has. */
   | { kind: "waiting"; fault: PlainError | null }
   | {
       kind: "step";
@@ -104,24 +98,24 @@ export type RunEvent =
       kind: "saved";
       reason: SaveReason;
       checkpoint: CheckpointSummary;
-      /** Why the data set is not kept beside it; null when it is. */
+      /** Why the data set is not saved with it; null when it is. */
       dataError: PlainError | null;
-      /** Null when the browser could not list them just now. */
+      /** Null when the browser could not list them now. */
       checkpoints: CheckpointSummary[] | null;
     }
-  /** Saving failed; the run goes on in memory. */
+  /** A save failed; the run continues in memory. */
   | { kind: "saveFailed"; step: number; error: PlainError }
   | {
       kind: "rebuilt";
       step: number;
       reason: RebuildReason;
       beforeBytes: number;
-      /** Bytes right after the old device was given up. */
+      /** Bytes still allocated right after the old device was released. */
       releasedBytes: number;
       afterBytes: number;
       durationMs: number;
     }
-  /** `error` says why there is no answer to the prompt. */
+  /** The answer to the sample prompt; `error` says why there is none. */
   | {
       kind: "sample";
       which: "before" | "after";

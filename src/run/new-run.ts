@@ -1,7 +1,8 @@
 // The state of a run before its first step: identity, data set, and a fresh adapter or the one
 // that the person starts from.
-import { initialAdapter, loraTargets } from "../adapter/lora.ts";
+import { initialAdapter } from "../adapter/lora.ts";
 import type { AdapterState } from "../adapter/state.ts";
+import { loraTargets } from "../adapter/targets.ts";
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";

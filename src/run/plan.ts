@@ -1,5 +1,5 @@
-// What a recipe means for the loaded model and data: rows, tokens, steps, bytes, and the first rows
-// token by token.
+// The plan of a run: rows, tokens, steps and bytes that a recipe means for the loaded model and
+// data, and the first rows token by token.
 import { countTrainable, loraTargets } from "../adapter/targets.ts";
 import { batchLength } from "../data/batch.ts";
 import { buildDataset, type Dataset } from "../data/dataset.ts";
@@ -20,8 +20,8 @@ import type { PreviewToken, RunPlan } from "./events.ts";
 const previewRows = 3;
 
 /**
- * @param startedAt when the run was started, in milliseconds since 1970: the day that a chat
- * template may print
+ * Tokenises and splits the data for a run.
+ * @param startedAt start of the run in milliseconds since 1970: a chat template may print its day
  * @throws UserError "too-long" when maxLength exceeds the model's context; those of buildDataset
  */
 export async function datasetFor(
@@ -40,13 +40,14 @@ export async function datasetFor(
   if (dataset.longestExample > context) {
     throw new UserError(
       "too-long",
-      `The longest row has ${dataset.longestExample} tokens, but the model reads at most ${context}.`,
+      `The longest row has ${dataset.longestExample} tokens; the model's context is ${context}.`,
       { remedy: `Set maxLength to ${context} or less; longer rows are then cut and counted.` },
     );
   }
   return dataset;
 }
 
+/** @throws UserError as `datasetFor`; "bad-recipe" when the model has no target module of it */
 export async function planRun(
   model: BaseModel,
   data: LoadedData,
@@ -74,7 +75,7 @@ export async function planRun(
 }
 
 /**
- * Noon, here, of what day it was in UTC: a run that goes on elsewhere, or on another day, has the
+ * Local noon of the UTC day, so that a run resumed in another time zone, or on another day, has the
  * same tokens.
  */
 function dayOf(startedAt: number): Date {
@@ -82,13 +83,17 @@ function dayOf(startedAt: number): Date {
   return new Date(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate(), 12);
 }
 
-/** As PEFT: names that a model lacks are passed over, but one must be there. */
+/**
+ * As in PEFT, target modules that a model lacks are ignored, but one must exist.
+ * @param count modules that the recipe targets in this model
+ * @throws UserError "bad-recipe" when it is 0
+ */
 export function refuseNoTarget({ config, name }: BaseModel, recipe: Recipe, count: number): void {
   if (count === 0) {
     throw new UserError(
       "bad-recipe",
       `${name} has no layer named ${recipe.targetModules.join(", ")}.`,
-      { where: "targetModules", remedy: `Choose of ${targetModulesOf(config).join(", ")}.` },
+      { where: "targetModules", remedy: `Choose from: ${targetModulesOf(config).join(", ")}.` },
     );
   }
 }
@@ -100,10 +105,10 @@ function previewOf({ tokens, isTrained }: TokenizedExample, model: BaseModel): P
   }));
 }
 
-/** A held-out row's prompt where there is one, so that the sample shows more than memory. */
+/** The prompt of a held-out row where there is one, so that the sample is not from memory. */
 export function samplePromptOf(examples: readonly Example[], { heldOut, train }: Dataset): string {
   const line = (heldOut[0] ?? train[0])?.line;
-  const example = examples.find((candidate) => candidate.line === line);
+  const example = examples.find((each) => each.line === line);
   if (example === undefined) {
     return "";
   }

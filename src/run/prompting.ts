@@ -1,4 +1,4 @@
-// Prompts the engine in words: the text as the model expects it, the answer as it comes.
+// Prompts the engine with text: encodes the prompt, decodes the answer token by token.
 import type { Engine } from "../engine/contract.ts";
 import type { BaseModel } from "../model/open.ts";
 import type { ModelTokenizer } from "../model/tokenizer/tokenizer.ts";
@@ -7,7 +7,7 @@ import { yieldToEvents } from "../util/yield-to-events.ts";
 
 export interface Prompting {
   prompt: string;
-  /** The prompt is a user's message and goes through the chat template. */
+  /** Whether the prompt is a user's message, rendered by the chat template. */
   isChat: boolean;
   useAdapter: boolean;
   maxNewTokens: number;
@@ -15,7 +15,13 @@ export interface Prompting {
   seed: number;
 }
 
-/** The whole answer; each new piece of text goes to `onText` as it is decoded. */
+/**
+ * Generates the answer to a prompt, by nucleus sampling with top-p 0.95.
+ * @param onText gets each new piece of text as it is decoded
+ * @returns the whole answer
+ * @throws UserError "too-long" for a prompt that is empty or leaves no space in the context;
+ *   "bad-tokenizer" when its chat template fails; what the engine throws; the signal's reason
+ */
 export async function answer(
   engine: Engine,
   { tokenizer, stopTokens, config }: BaseModel,
@@ -26,8 +32,8 @@ export async function answer(
   const promptTokens = isChat
     ? tokenizer.encodeRendered(await renderPrompt(tokenizer, prompt, signal))
     : tokenizer.encode(prompt);
-  const room = config.maxPositionEmbeddings - promptTokens.length;
-  if (promptTokens.length === 0 || room < 1) {
+  const freeTokens = config.maxPositionEmbeddings - promptTokens.length;
+  if (promptTokens.length === 0 || freeTokens < 1) {
     throw new UserError(
       "too-long",
       `The prompt has ${promptTokens.length} tokens; the model reads 1 to ${config.maxPositionEmbeddings - 1}.`,
@@ -38,7 +44,7 @@ export async function answer(
   let text = "";
   for await (const token of engine.generate(promptTokens, {
     ...options,
-    maxNewTokens: Math.min(options.maxNewTokens, room),
+    maxNewTokens: Math.min(options.maxNewTokens, freeTokens),
     topP: 0.95,
     stopTokens,
     signal,
@@ -46,7 +52,7 @@ export async function answer(
     tokens.push(token);
     await yieldToEvents();
     const decoded = tokenizer.decode(tokens);
-    // A character of several bytes may still be incomplete; it is shown once it is whole.
+    // The last character may be incomplete: its other bytes are in the next token.
     if (!decoded.endsWith("\ufffd")) {
       onText(decoded.slice(text.length));
       text = decoded;

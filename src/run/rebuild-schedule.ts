@@ -1,12 +1,12 @@
-// Whether a run's device has lived long enough: a planned rebuild gives back what a driver has
-// piled up.
+// The schedule of planned rebuilds, which release the memory that a driver has accumulated.
 import type { Recipe } from "../recipe/recipe.ts";
 import type { RebuildReason } from "./events.ts";
 
 /**
- * @param step the last one made; before the first there is nothing to give back
+ * @param step the last one made; at 0 no rebuild is due
  * @param ageMs of the device
- * @returns null when it is not due
+ * @param allocatedBytes on the device
+ * @returns why a rebuild is due; null when none is
  */
 export function rebuildDue(
   {

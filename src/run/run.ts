@@ -25,8 +25,8 @@ export interface RunParts extends SaveParts, RunPromptsParts {
  * together.
  *
  * Resuming (after a pause, a failure, or from a checkpoint in a new tab) restores, in this order:
- * the recipe, model and data that the checkpoint names by hash (session.ts); the data set, tokenised
- * again for the day on which the run was started; step, data cursor and log (`state.trainer`); a
+ * recipe, model and data that the checkpoint names by hash (session.ts); the data set, tokenised
+ * again for the day of the run's start; step, data cursor and log (`state.trainer`); a
  * new device with the frozen weights; the adapter with both moments, as f32. Dropout masks, data
  * order and learning rate are functions of seed and step, and no random state is kept elsewhere. So
  * a resumed run has the bits of the run in one piece.
@@ -75,7 +75,7 @@ export class Run {
     return (phase.name === "done" || phase.name === "failed") && phase.isSaved;
   }
 
-  /** The state of a resting run, saved or not; null while it is active and before its first step. */
+  /** The state of a resting run, saved or not; null while active and before the first step. */
   get restingState(): RunState | null {
     return this.isActive || this.state.trainer.step === 0 ? null : snapshotOf(this.state);
   }

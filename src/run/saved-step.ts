@@ -1,23 +1,23 @@
-// Which steps of a run the database has: what was saved may have been deleted since, here or in
-// another tab.
+// The steps of a run that the database still has: a saved one may have been deleted since, here or
+// in another tab.
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import { wait } from "../util/wait.ts";
 
 type Listing = Pick<CheckpointStore, "listCheckpoints">;
 
-/** How long a run that comes to stand waits for the database to say what is saved. */
-const lookMs = 2000;
+/** Limit for the database's answer, so that a hung one does not keep a run from resting. */
+const listTimeoutMs = 2000;
 
-/** Whether a step is still there; so it counts when the database does not say in time. */
+/** Whether a step is still saved; true when the database does not answer within 2 s. */
 export async function isStillSaved(store: Listing, runId: string, step: number): Promise<boolean> {
   const isListed = stepsOf(store, runId).then((steps) => steps.includes(step));
-  return await inTime(isListed, true);
+  return await withTimeout(isListed, true);
 }
 
 /**
- * The newest step that is saved, null when none is; `remembered` when the database does not say in
- * time.
+ * The newest saved step, null when there is none; `remembered` when the database does not answer
+ * within 2 s.
  */
 export async function newestSaved(
   store: Listing,
@@ -27,17 +27,17 @@ export async function newestSaved(
   const newest = stepsOf(store, runId).then((steps) =>
     steps.length > 0 ? Math.max(...steps) : null,
   );
-  return await inTime(newest, remembered);
+  return await withTimeout(newest, remembered);
 }
 
-/** All checkpoints, null when the database does not list them in time. */
+/** All checkpoints; null when the database does not list them within 2 s. */
 export async function listedInTime(store: Listing): Promise<CheckpointSummary[] | null> {
-  return await inTime<CheckpointSummary[] | null>(store.listCheckpoints(), null);
+  return await withTimeout<CheckpointSummary[] | null>(store.listCheckpoints(), null);
 }
 
-async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {
-  const late = wait(lookMs, new AbortController().signal).then(() => otherwise);
-  return await Promise.race([look, late]).catch(() => otherwise);
+async function withTimeout<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+  const late = wait(listTimeoutMs, new AbortController().signal).then(() => otherwise);
+  return await Promise.race([answer, late]).catch(() => otherwise);
 }
 
 async function stepsOf(store: Listing, runId: string): Promise<number[]> {

@@ -1,4 +1,4 @@
-// A run that starts from an existing PEFT adapter: its matrices, with fresh optimizer moments.
+// Reads a PEFT adapter to start a run from: its matrices, with both optimizer moments at zero.
 import { adapterShapes } from "../adapter/lora.ts";
 import { loraTargets } from "../adapter/targets.ts";
 import type { AdapterState } from "../adapter/state.ts";
@@ -12,7 +12,8 @@ const configName = "adapter_config.json";
 const weightsName = "adapter_model.safetensors";
 
 /**
- * The adapter's rank, alpha and target modules replace the recipe's.
+ * Reads `adapter_config.json` and `adapter_model.safetensors`. The adapter's rank, alpha and target
+ * modules replace the recipe's.
  * @throws UserError "no-adapter" when a file is missing, "bad-adapter" or "wrong-shape" when it
  * cannot be trained on
  */
@@ -22,7 +23,7 @@ export async function readStartAdapter(
   recipe: Recipe,
 ): Promise<{ recipe: Recipe; adapter: AdapterState }> {
   const find = (name: string) => {
-    const file = files.find((candidate) => candidate.name === name);
+    const file = files.find((each) => each.name === name);
     if (file === undefined) {
       throw new UserError("no-adapter", "The file is missing.", {
         where: name,
@@ -57,7 +58,7 @@ export async function readStartAdapter(
   if (peft.tensors.size > tensors.length) {
     throw new UserError(
       "wrong-shape",
-      `The adapter has ${peft.tensors.size} tensors, but this model with these modules takes ${tensors.length}.`,
+      `The adapter has ${peft.tensors.size} tensors, but this model with these modules needs ${tensors.length}.`,
       { where: weightsName, remedy: "Choose an adapter that was made for this base model." },
     );
   }

@@ -1,8 +1,39 @@
-// The events of a step: its log entry, with speed, time left and memory, and its held-out loss.
+// Reports of a run's steps: speed and remaining time, smoothed over the last steps, and the events
+// of a step.
 import type { EngineMemory } from "../engine/contract.ts";
 import type { TrainedStep } from "../train/trainer.ts";
 import type { RunEvent } from "./events.ts";
-import { PaceMeter } from "./speed.ts";
+
+/** Weight of the newest step in the exponential averages. */
+const newest = 0.2;
+
+export interface Pace {
+  tokensPerSecond: number;
+  remainingMs: number;
+}
+
+export class PaceMeter {
+  #msPerStep: number | null = null;
+  #tokensPerMs: number | null = null;
+
+  /**
+   * Counts a step.
+   * @param tokens fed in the step, padding left out
+   * @param durationMs wall time of the step
+   */
+  add(tokens: number, durationMs: number, stepsLeft: number): Pace {
+    this.#msPerStep = blend(this.#msPerStep, durationMs);
+    this.#tokensPerMs = blend(this.#tokensPerMs, tokens / durationMs);
+    return {
+      tokensPerSecond: this.#tokensPerMs * 1000,
+      remainingMs: this.#msPerStep * stepsLeft,
+    };
+  }
+}
+
+function blend(average: number | null, value: number): number {
+  return average === null ? value : average + newest * (value - average);
+}
 
 export class StepReports {
   readonly #pace = new PaceMeter();

@@ -1,4 +1,4 @@
-// The adapter of a run as files to download: of a checkpoint, or of where the run stands.
+// The adapter of a run as files to download: from a checkpoint, or the newest state of the run.
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import { adapterFiles, adapterZip } from "../export/bundle.ts";
@@ -7,8 +7,8 @@ import type { Calls } from "./protocol.ts";
 import type { Run } from "../run/run.ts";
 
 /**
- * @param key of a checkpoint; null for the newest state of the current run, which a standing run
- * may not have saved
+ * @param key of a checkpoint; null for the newest state of the current run, which may not be saved
+ * where the run is at rest
  * @throws UserError "no-adapter" when there is none yet; those of loading a checkpoint
  */
 export async function exportAdapter(
@@ -23,9 +23,9 @@ export async function exportAdapter(
 }
 
 async function newestOf(run: Run | null, store: CheckpointStore): Promise<RunState> {
-  const standing = run?.restingState ?? null;
-  const saved = run && standing === null ? await store.loadNewestValid(run.state.runId) : null;
-  const newest = standing ?? saved?.run;
+  const resting = run?.restingState ?? null;
+  const saved = run && resting === null ? await store.loadNewestValid(run.state.runId) : null;
+  const newest = resting ?? saved?.run;
   if (newest === undefined) {
     throw new UserError("no-adapter", "There is no adapter to export yet.", {
       remedy: "Start a run, or import a checkpoint; the first save makes an adapter.",

@@ -1,5 +1,5 @@
-// The page's typed handle on the worker: calls become promises, events go to one listener, and a
-// worker that is gone is noticed and can be replaced.
+// The page's typed client of the worker: calls become promises, events go to one listener. It
+// notices a worker that is gone or hangs, and can replace it.
 import { startModuleWorker } from "../util/start-worker.ts";
 import { fromPlain, UserError } from "../util/errors.ts";
 import workerUrl from "./worker.ts?worker&url";
@@ -13,7 +13,7 @@ interface Waiting {
 
 export interface SessionListener {
   onEvent: (event: SessionEvent) => void;
-  /** The worker broke down or does not answer; null when it answers after all. */
+  /** The worker failed or does not answer; null once it answers again. */
   onFault: (fault: UserError | null) => void;
 }
 
@@ -51,22 +51,22 @@ export class SessionClient {
     });
   }
 
-  /**
-   * Ends the worker, whatever it does, and starts another that knows of nothing but what is saved.
-   */
+  /** Terminates the worker and starts another, which has only what is saved. */
   restart(): void {
     this.#worker.terminate();
-    this.#rejectAll(new UserError("aborted", "The engine was started anew.", { remedy: "Again." }));
+    this.#rejectAll(
+      new UserError("aborted", "The engine was restarted.", { remedy: "Try again." }),
+    );
     this.#worker = this.#start();
   }
 
   #start(): Worker {
     const worker = this.#open();
     worker.onmessage = ({ data }: MessageEvent<Message>) => {
-      this.#take(data);
+      this.#receive(data);
     };
     worker.onerror = ({ message }) => {
-      const fault = brokenDown(message);
+      const fault = failed(message);
       this.#rejectAll(fault);
       this.#listener.onFault(fault);
     };
@@ -74,7 +74,7 @@ export class SessionClient {
     return worker;
   }
 
-  #take(message: Message): void {
+  #receive(message: Message): void {
     switch (message.kind) {
       case "event":
         this.#listener.onEvent(message.event);
@@ -113,21 +113,19 @@ export class SessionClient {
 
 function silent(): UserError {
   return new UserError("unexpected", "The engine has not answered for five seconds.", {
-    remedy:
-      "It may be busy and answer after all. If it does not, start it anew; if that does not help, the browser.",
+    remedy: "It may be busy and continue. If it does not, restart the engine, then the browser.",
   });
 }
 
-function brokenDown(message: string): UserError {
-  return new UserError("unexpected", `The engine broke down (${message || "no reason given"}).`, {
-    remedy: "Start it anew. If it happens again, report it with this message.",
+function failed(message: string): UserError {
+  return new UserError("unexpected", `The engine failed (${message || "no reason given"}).`, {
+    remedy: "Restart the engine. If it fails again, report this message.",
   });
 }
 
 /** Starts the session's worker. */
 export function startSession(listener: SessionListener): SessionClient {
-  // A worker only knows its script's address; its name tells it where the page, and so the demo,
-  // lies.
+  // A worker only knows its script's address; its name is the page's, where the demo is.
   const page = new URL(".", location.href).href;
   const script = new URL(workerUrl, location.href).href;
   return new SessionClient(() => startModuleWorker(script, page), listener);

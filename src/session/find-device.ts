@@ -1,16 +1,14 @@
-// Which backend this browser can offer, best first, and why it is not WebGPU.
+// Finds the best backend that this browser offers, and why it is not WebGPU.
 import { findAdapter } from "../gpu/device.ts";
 import { UserError } from "../util/errors.ts";
 import type { DeviceInfo } from "../models/facts.ts";
 
-/**
- * @throws UserError where the browser withholds WebGPU, hashing and locks from the page altogether
- */
+/** @throws UserError on a page without a secure context, which has no WebGPU, hashes or locks */
 export async function findDevice(): Promise<DeviceInfo> {
   if (!isSecureContext) {
     throw new UserError("unexpected", "This page was opened over plain http.", {
       remedy:
-        "Open it over https or as http://localhost: to any other address browsers give neither WebGPU nor what keeps a run safe.",
+        "Open it over https or as http://localhost: browsers offer WebGPU and safe storage nowhere else.",
     });
   }
   const gpu = navigator.gpu as GPU | undefined;

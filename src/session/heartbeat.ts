@@ -1,8 +1,8 @@
-// Whether the worker still answers: a question each second, asked from the page.
+// The heartbeat of the worker: the page asks every second whether it still answers.
 
 const intervalMs = 1000;
-/** Seconds counted one by one, not by a clock: a machine that slept has missed none. */
-const patience = 4;
+/** Ticks are counted, not a clock's time: a machine that slept has missed none. */
+const maxMissedTicks = 4;
 
 export class Heartbeat {
   readonly #ask: () => void;
@@ -11,7 +11,7 @@ export class Heartbeat {
   #missed = 0;
   #isSilent = false;
 
-  /** @param onChange hears of a silence within 5 s of its beginning, and of its end */
+  /** @param onChange hears of a silence within 5 s, and of its end */
   constructor(ask: () => void, onChange: (isSilent: boolean) => void) {
     this.#ask = ask;
     this.#onChange = onChange;
@@ -30,7 +30,7 @@ export class Heartbeat {
     clearInterval(this.#timer);
   }
 
-  /** To be called for each answer. */
+  /** Counts an answer. */
   answered(): void {
     this.#missed = 0;
     if (this.#isSilent) {
@@ -40,7 +40,7 @@ export class Heartbeat {
   }
 
   #tick(): void {
-    if (this.#missed === patience && !this.#isSilent) {
+    if (this.#missed === maxMissedTicks && !this.#isSilent) {
       this.#isSilent = true;
       this.#onChange(true);
     }

@@ -1,5 +1,5 @@
-// The words between page and worker: calls with one answer each, and events. Closed unions; both
-// sides switch exhaustively.
+// The protocol between page and worker: calls with one answer each, and events. All unions are
+// closed, and both sides switch exhaustively.
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import type { Usage } from "../checkpoint/usage.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -47,7 +47,7 @@ export interface AdapterFile {
   blob: Blob;
 }
 
-/** Every call with its parameters and its answer. */
+/** Every call with its parameters and its result. */
 export interface Calls {
   /** First call: finds the device and lists what is saved. */
   open: {
@@ -55,24 +55,22 @@ export interface Calls {
     result: {
       device: DeviceInfo;
       checkpoints: CheckpointSummary[];
-      /** What was lost or damaged since the last time, a sentence each. */
+      /** Data losses and damage since the last time, a sentence each. */
       notices: string[];
     };
   };
-  /** The notices of `open` were read. */
+  /** The person has read the notices of `open`. */
   dismissDataLosses: { params: undefined; result: null };
-  /**
-   * Chooses the engine of runs to come; refused during a run, and the compiled one without WebGPU.
-   */
+  /** Chooses the engine of later runs. Refused during a run; the compiled one needs WebGPU. */
   chooseEngine: { params: { engine: EngineName }; result: DeviceInfo };
-  /** Reads what a model is and what it costs here, but no weight. */
+  /** Opens a model's description and prices it on this device, without its weights. */
   lookUpModel: {
     params: { source: ModelSource; recipe: Recipe };
     result: ModelOffer;
   };
-  /** Loads the demo, a kept model, or the offer of this id in one of its formats. */
+  /** Loads the demo, a stored model, or the offer with this id in one of its formats. */
   loadModel: { params: { source: LoadSource }; result: ModelInfo };
-  /** Ends the look-up or load under way; what was downloaded stays and is gone on from. */
+  /** Cancels the look-up or load under way; a later download resumes what is there. */
   cancelLoad: { params: undefined; result: null };
   listModels: { params: { recipe: Recipe }; result: ListedModel[] };
   /** Newest use first. */
@@ -82,49 +80,33 @@ export interface Calls {
   /** Parses a recipe file over the defaults for the loaded model. */
   readRecipe: { params: { file: File }; result: Recipe };
   plan: { params: { recipe: Recipe }; result: RunPlan };
-  /**
-   * Starts a new run; answers when it has set out. `adapter` starts from an existing PEFT adapter's
-   * files.
-   */
+  /** Starts a new run; answers when it is active. `adapter`: a PEFT adapter to start from. */
   start: {
     params: { recipe: Recipe; adapter: File[] | null; samplePrompt: string };
     result: { runId: string; totalSteps: number };
   };
-  /** Answers when the run stands still and is saved. */
+  /** Answers when the run is paused and saved. */
   pause: { params: undefined; result: null };
   resume: { params: undefined; result: null };
-  /**
-   * Takes the run of this browser from the tab that has it: that one stops and saves nothing more.
-   */
+  /** Takes the browser's run over from the tab that has it, which stops and saves nothing more. */
   takeOver: { params: undefined; result: null };
-  /**
-   * Ends the run after the step being made and saves it; tries the save again where a run that is
-   * done is not saved.
-   */
+  /** Ends the run after the current step and saves it; tries again where the end is not saved. */
   stop: { params: undefined; result: null };
-  /** Saves after the step being made; nothing happens when no run is going. */
+  /** Saves after the current step; nothing happens when no run is active. */
   save: { params: undefined; result: null };
   listCheckpoints: { params: undefined; result: CheckpointSummary[] };
-  /**
-   * Takes a saved run up, loading the demo's model and data by itself; the run is then paused: call
-   * `resume`.
-   */
+  /** Opens a saved run, with model and data where this browser has them. `resume` continues it. */
   restore: { params: { key: string }; result: RestoredRun };
   deleteCheckpoint: { params: { key: string }; result: CheckpointSummary[] };
-  /** Keeps a checkpoint whatever the retention rule says, or no longer. */
+  /** Pins a checkpoint, which retention then never deletes, or unpins it. */
   pinCheckpoint: { params: { key: string; isPinned: boolean }; result: CheckpointSummary[] };
   savedUsage: { params: undefined; result: Usage };
-  /**
-   * Reads every stored byte against its hash and mends what can be mended; answers what was found.
-   */
+  /** Verifies every stored byte against its hash and repairs what it can; answers the findings. */
   repairSaved: {
     params: undefined;
     result: { words: string[]; checkpoints: CheckpointSummary[] };
   };
-  /**
-   * All runs and their data in one file, and back; each says in sentences what was left out or came
-   * in.
-   */
+  /** Exports all runs with their data as one file, and imports it; `words` says what it did. */
   exportAllRuns: { params: undefined; result: { file: AdapterFile; words: string[] } };
   importAllRuns: {
     params: { file: File };
@@ -132,12 +114,12 @@ export interface Calls {
   };
   downloadCheckpoint: { params: { key: string }; result: AdapterFile };
   importCheckpoint: { params: { file: File }; result: CheckpointSummary };
-  /** The PEFT files of a checkpoint; null takes the newest state of the current run. */
+  /** The PEFT files of a checkpoint; null for the newest state of the current run. */
   exportAdapter: {
     params: { key: string | null };
     result: { files: AdapterFile[]; zip: AdapterFile };
   };
-  /** Text goes out as `token` events with this id; the answer is the whole text. */
+  /** Prompts the model. Text comes as `token` events with this id; the result is the whole text. */
   generate: {
     params: {
       requestId: number;
@@ -157,7 +139,7 @@ export type Command = {
   [Name in CallName]: { id: number; name: Name; params: Calls[Name]["params"] };
 }[CallName];
 
-/** Asks whether the worker still hears; it answers at once with a pong. */
+/** Asks whether the worker still answers; it answers at once with a pong. */
 export interface Ping {
   name: "ping";
 }

@@ -1,4 +1,4 @@
-// A recipe in a file, completed with what suits the model that is loaded.
+// Reads a recipe file over the defaults for the loaded model.
 import { parseRecipe } from "../recipe/parse.ts";
 import { defaultRecipe, demoRecipe, type Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
@@ -13,7 +13,7 @@ export async function readRecipeFile(file: File, model: LoadedModel | null): Pro
   try {
     value = JSON.parse(await file.text());
   } catch (cause) {
-    throw new UserError("bad-recipe", `It is not JSON (${(cause as Error).message}).`, {
+    throw new UserError("bad-recipe", `The file is not JSON (${(cause as Error).message}).`, {
       where: file.name,
       remedy: "Choose a JSON file with recipe options.",
       cause,

@@ -1,5 +1,5 @@
-// What the page asks of saved runs beside taking one up: which there are, what was lost, what they
-// weigh, checking, keeping, deleting, files out and in.
+// Answers the page's calls about saved runs: list, sizes, repair, pins, deletion, import, export,
+// and the notices of data losses.
 import type { Backup } from "../checkpoint/backup.ts";
 import { checkpointFileName } from "../checkpoint/file/container.ts";
 import { describeDataLoss, type StoreReport } from "../checkpoint/store-report.ts";
@@ -38,7 +38,7 @@ export class SavedCalls {
     return await this.#store.importCheckpoint(file, file.name);
   }
 
-  /** The losses that the page told of are not told again. */
+  /** The person has read the notices of data losses; they are not shown again. */
   async dismissDataLosses(): Promise<null> {
     await this.#store.dismissDataLosses();
     return null;
@@ -53,11 +53,11 @@ export class SavedCalls {
     return await this.#store.usage();
   }
 
-  /** Reads every stored byte, mends what can be mended, and says in sentences what was found. */
+  /** Verifies every stored byte and repairs what it can; `words` has a sentence per finding. */
   async repair(): Promise<Calls["repairSaved"]["result"]> {
     const actions = await this.#store.repair();
     const words = actions.map(repairWords);
-    const found = words.length === 0 ? ["Every byte is as it was saved."] : words;
+    const found = words.length === 0 ? ["All data is intact."] : words;
     return { words: found, checkpoints: await this.list() };
   }
 
@@ -72,7 +72,7 @@ export class SavedCalls {
     return { file: { name, blob }, words };
   }
 
-  /** A run that goes on may thin its checkpoints out under the reader, who then begins anew. */
+  /** An active run may delete a checkpoint that is being read; the export then starts again. */
   async #readAll(tries: number): Promise<Pick<Backup, "name" | "skippedKeys"> & { blob: Blob }> {
     const { name, stream, skippedKeys } = await this.#store.exportAll();
     try {
@@ -90,12 +90,12 @@ export class SavedCalls {
   }: Calls["importAllRuns"]["params"]): Promise<Calls["importAllRuns"]["result"]> {
     const { imported, alreadyHere } = await this.#store.importAll(file, file.name);
     const came = `${formatCountOf(imported.length, "checkpoint")} imported.`;
-    const words = alreadyHere === 0 ? came : `${came} ${alreadyHere} were here before.`;
+    const words = alreadyHere === 0 ? came : `${came} ${alreadyHere} already existed.`;
     return { words: [words], checkpoints: await this.list() };
   }
 }
 
-/** What opening the store found, a sentence each. */
+/** A sentence for each data loss that opening the store found, and one for all damage. */
 export function noticesOf({ lost, damage }: Pick<StoreReport, "lost" | "damage">): string[] {
   return [
     ...lost.map(describeDataLoss),
@@ -110,18 +110,18 @@ export function noticesOf({ lost, damage }: Pick<StoreReport, "lost" | "damage">
 function repairWords(action: RepairAction): string {
   switch (action.kind) {
     case "entry-restored":
-      return `The entry of step ${action.step} was put right.`;
+      return `The entry of step ${action.step} was repaired.`;
     case "checkpoint-removed":
-      return `Step ${action.step} was damaged and is deleted; step ${action.fallsBackToStep} is sound.`;
+      return `Step ${action.step} was damaged and is deleted; step ${action.fallsBackToStep} is intact.`;
     case "checkpoint-left":
       return action.state === "unreadable"
-        ? `Step ${action.step} cannot be read just now and is left as it is. Check again later.`
-        : `Step ${action.step} is damaged, and nothing sound is left of its run.`;
+        ? `Step ${action.step} cannot be read now and is kept. Check again later.`
+        : `Step ${action.step} is damaged, and its run has no intact checkpoint.`;
     case "data-left":
-      return "A kept data set cannot be read just now. Check again later; if it stays, its file has to be chosen again.";
+      return "A saved data set cannot be read now. Check again later; if that does not help, choose its file again.";
     case "data-removed":
-      return "A kept data set was damaged: its file has to be chosen again.";
+      return "A saved data set was damaged and is deleted: choose its file again.";
     case "leftovers-removed":
-      return `${formatCountOf(action.pieces, "piece")} that no checkpoint needs ${action.pieces === 1 ? "was" : "were"} cleared away.`;
+      return `${formatCountOf(action.pieces, "piece")} that no checkpoint uses ${action.pieces === 1 ? "was" : "were"} deleted.`;
   }
 }

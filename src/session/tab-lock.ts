@@ -27,8 +27,8 @@ export interface TabLock {
 /**
  * Acquires the lock of this browser's one run.
  * @param takeOver takes it from the tab that has it, after that tab's last write
- * @throws UserError "other-tab" when another tab has it, or takes it over meanwhile; "busy" when the
- *   other tab's last write does not end
+ * @throws UserError "other-tab" when another tab has it, or takes it over meanwhile; "busy" when
+ *   the other tab's last write does not end
  */
 export async function acquireTabLock({
   takeOver = false,

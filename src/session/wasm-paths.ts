@@ -1,4 +1,4 @@
-// Where the build puts tfjs's WebAssembly: on this page's own origin.
+// The addresses of tfjs's WebAssembly files, which the build puts on this page's origin.
 import plain from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url";
 import simd from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url";
 import threaded from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url";

@@ -1,4 +1,4 @@
-// Messages to the session and back. Nothing else.
+// The worker's messages: calls to the session, answers and events back to the page.
 import { openStore } from "../checkpoint/store.ts";
 import { toPlain } from "../util/errors.ts";
 import { findDevice } from "./find-device.ts";
@@ -15,7 +15,7 @@ const emit = (event: SessionEvent) => {
   post({ kind: "event", event });
 };
 
-/** The client names the worker after the page's folder. */
+/** The client names the worker after the folder of the page. */
 const demoBase = new URL("demo/", self.name);
 
 const opening = findDevice().then((device) => {
@@ -41,7 +41,7 @@ self.onmessage = ({ data }: MessageEvent<Command | Ping>) => {
     );
 };
 
-/** One call, one method. */
+/** Passes each call to its method. */
 function perform(session: Session, { name, params }: Command): unknown {
   switch (name) {
     case "open":

@@ -47,7 +47,7 @@ export interface WebGpuEngineOptions {
   /** Device bytes to stay within where recomputation allows it. */
   budgetBytes?: number;
   /** Overrides what the budget would choose. */
-  memoryChoice?: MemoryChoice;
+  memoryChoice?: MemoryChoice | undefined;
   tiles?: TileChoice;
   /** Bytes of weights on the device so far. */
   progress: (doneBytes: number, totalBytes: number) => void;

@@ -58,7 +58,7 @@ test("a hub model shows its memory, downloads, trains, and is usable later witho
   const offer = page.getByRole("group", { name: "Model looked up" });
   await expect(offer).toContainText("LlamaForCausalLM");
   await expect(offer).toContainText("licence apache-2.0");
-  await expect(offer).toContainText(/Needs [\d.]+ MB\. Fits: this device grants it\./);
+  await expect(offer).toContainText(/Needs [\d.]+ MB\. Fits on this device\./);
   const bytesAsked = () =>
     hub.requests
       .filter(({ origin }) => origin === "bytes")

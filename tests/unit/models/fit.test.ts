@@ -22,7 +22,7 @@ const candidate = (choice: WeightChoice): FormatCandidate => ({
   shapes: weightShapes(config, choice),
   shape: { rows: 1, length: 1024 },
   contextLength: config.maxPositionEmbeddings,
-  takes: (shape, budgetBytes) => bytes(choice, shape, budgetBytes),
+  bytesOf: (shape, budgetBytes) => bytes(choice, shape, budgetBytes),
 });
 const f16 = candidate({ format: "f16" });
 const q4 = candidate({ format: "q4", groupSize: 64 });
@@ -38,7 +38,7 @@ const named = (label: string, options: FormatCandidate, totalBytes: number): Nam
 
 describe("a model on a device", () => {
   test("needs what the planner plans, and fits where that is granted", () => {
-    const needed = f16.takes(f16.shape, 0);
+    const needed = f16.bytesOf(f16.shape, 0);
     expect(fitOf(f16, room(needed))).toMatchObject({ neededBytes: needed, fits: true });
     expect(fitOf(f16, room(needed - 1))).toMatchObject({ fits: false });
   });
@@ -49,9 +49,9 @@ describe("a model on a device", () => {
     const largestLength = fit.largestLength();
     expect(fit.fits).toBe(false);
     expect(largestLength).toBeGreaterThan(0);
-    const takes = (length: number) => bytes({ format: "f16" }, { rows: 1, length });
-    expect(takes(largestLength)).toBeLessThanOrEqual(totalBytes);
-    expect(takes(largestLength + 64)).toBeGreaterThan(totalBytes);
+    const bytesOf = (length: number) => bytes({ format: "f16" }, { rows: 1, length });
+    expect(bytesOf(largestLength)).toBeLessThanOrEqual(totalBytes);
+    expect(bytesOf(largestLength + 64)).toBeGreaterThan(totalBytes);
   });
 
   test("never has a row longer than its context", () => {
@@ -77,7 +77,7 @@ describe("the words about it", () => {
   test("do not call what was granted all there is", () => {
     const granted = { ...room(8e9), isLimit: false };
     expect(fitWords(named("f16", f16, 8e9), [], granted)).toMatch(
-      /^Needs [\d.]+ [MG]B\. Fits: this device grants it\.$/,
+      /^Needs [\d.]+ [MG]B\. Fits on this device\.$/,
     );
   });
 

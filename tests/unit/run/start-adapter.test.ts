@@ -81,6 +81,6 @@ describe("an adapter is refused", () => {
       parseModelConfig(JSON.stringify({ ...tinyConfig, num_hidden_layers: count }));
     const missing = /model\.layers\.2\.self_attn\.v_proj\.lora_A\.weight is missing/;
     await expectRefusal("wrong-shape", missing, {}, layers(3));
-    await expectRefusal("wrong-shape", /8 tensors, but this model .* takes 4/, {}, layers(1));
+    await expectRefusal("wrong-shape", /8 tensors, but this model .* needs 4/, {}, layers(1));
   });
 });

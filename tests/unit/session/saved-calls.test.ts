@@ -52,7 +52,7 @@ describe("saved runs", () => {
 
   test("that are sound are found to be", async () => {
     const { words, checkpoints } = await tab.session.saved.repair();
-    expect(words).toEqual(["Every byte is as it was saved."]);
+    expect(words).toEqual(["All data is intact."]);
     expect(checkpoints).toEqual(await tab.session.saved.list());
   });
 
@@ -68,7 +68,7 @@ describe("saved runs", () => {
     expect(first).toEqual([`${saved.length} checkpoints imported.`]);
     expect(await other.session.saved.importAll({ file })).toEqual({
       checkpoints,
-      words: [`0 checkpoints imported. ${saved.length} were here before.`],
+      words: [`0 checkpoints imported. ${saved.length} already existed.`],
     });
   });
 

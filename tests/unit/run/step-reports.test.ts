@@ -1,7 +1,7 @@
 // Speed and time left: the first step as it is, later ones smoothed, so that one slow step does not
 // jump.
 import { expect, test } from "vitest";
-import { PaceMeter } from "../../../src/run/speed.ts";
+import { PaceMeter } from "../../../src/run/step-reports.ts";
 
 test("the first step gives its own speed", () => {
   expect(new PaceMeter().add(500, 250, 8)).toEqual({ tokensPerSecond: 2000, remainingMs: 2000 });
