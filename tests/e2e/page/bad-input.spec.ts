@@ -104,7 +104,7 @@ const badData: Record<string, Refusal> = {
 const badRecipes: Record<string, Refusal> = {
   "an unknown option": {
     files: [madeFile("recipe.json", '{"lora_rank": 8}')],
-    says: ["recipe.json", 'no option "lora_rank"', "Correct these fields"],
+    says: ["recipe.json", 'no option "lora_rank"', "Correct these options"],
   },
   "a value out of range": {
     files: [madeFile("recipe.json", '{"rank": 0, "dropout": 2}')],
