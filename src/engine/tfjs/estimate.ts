@@ -1,5 +1,5 @@
-// What a run of the reference engine will take on the device, before anything is allocated. An
-// estimate: tfjs's tape keeps every activation and every gradient of one until the backward pass
+// The device bytes of a run of the reference engine, before anything is allocated. An estimate:
+// tfjs's tape keeps every activation and every gradient of one until the backward pass
 // ends.
 import type { LoraConfig } from "../../adapter/lora.ts";
 import { countTrainable, loraTargets } from "../../adapter/targets.ts";

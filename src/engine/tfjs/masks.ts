@@ -1,5 +1,5 @@
-// What is added to attention scores: 0 where a token may look, and a number so low elsewhere that
-// its share is exactly 0.
+// Attention masks, added to the scores: 0 where a token attends, and elsewhere a number so low that
+// its softmax is exactly 0.
 import * as tf from "@tensorflow/tfjs-core";
 import type { TokenBatch } from "../../data/batch.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";

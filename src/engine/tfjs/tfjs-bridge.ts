@@ -1,4 +1,4 @@
-// tfjs on a device of ours, so that its tensors and the buffers of plans are the same memory.
+// Runs tfjs on a device opened by gpu/: its tensors and the buffers of plans are the same memory.
 import * as tf from "@tensorflow/tfjs-core";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { invariant } from "../../util/assert.ts";

@@ -1,10 +1,10 @@
-// A micro-batch as the kernels read it: flat tables of tokens, positions, who sees whom, and which
-// rows are supervised.
+// A micro-batch as the kernels read it: flat tables of tokens, positions, attention ranges and
+// supervised rows.
 import { IGNORED, type TokenBatch } from "../../data/batch.ts";
 import { alignmentBytes, persistent, viewOf, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 
-/** Values per token of each table, in the order they lie in. */
+/** Values per token of each table, in the order of the buffer. */
 const widths = {
   tokens: 1,
   positions: 1,
@@ -69,7 +69,7 @@ export class BatchTables {
 
   /**
    * The tables of some rows of a batch; places without a token see and predict nothing.
-   * The array is written anew by the next call.
+   * The next call overwrites the array.
    * @returns also how many tokens are supervised
    */
   fill(

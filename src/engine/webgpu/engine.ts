@@ -1,5 +1,5 @@
-// The compiled engine: a step is a fixed list of dispatches over memory that was planned before it
-// was allocated.
+// The compiled engine: a step is a fixed list of dispatches over memory that is planned first, then
+// allocated.
 import type { LoraConfig } from "../../adapter/lora.ts";
 import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batch.ts";
@@ -44,9 +44,9 @@ export interface WebGpuEngineOptions {
   weights: WeightStore;
   /** What training minimises, in tfjs ops; null or left out, cross-entropy by a kernel. */
   objective?: Objective | null;
-  /** Device bytes to stay within where recomputation allows it. */
+  /** Device bytes that the memory choice aims at. */
   budgetBytes?: number;
-  /** Overrides what the budget would choose. */
+  /** Overrides the choice by the budget. */
   memoryChoice?: MemoryChoice | undefined;
   tiles?: TileChoice;
   /** Bytes of weights on the device so far. */
@@ -54,12 +54,12 @@ export interface WebGpuEngineOptions {
   signal: AbortSignal;
 }
 
-/** Half of the reference machine's 16 GB, less what a browser takes besides. */
+/** Half of the reference machine's 16 GB, less what the browser itself needs. */
 export const defaultBudgetBytes = 6e9;
 
 /**
  * Allocates, uploads the weights, compiles meanwhile, and waits for an adapter through
- * `writeState`. Where the device has no room, the next smaller memory choice is tried.
+ * `writeState`. Where that fails, the next smaller memory choice is tried.
  * @throws UserError "out-of-memory" when the smallest does not fit either; then nothing is held
  */
 export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<WebGpuEngine> {
@@ -71,7 +71,7 @@ export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<
   try {
     const { model } = design;
     const { weights, progress, signal, config } = options;
-    // At once: the compiler works in threads of its own.
+    // At the same time: the compiler has its own threads.
     await Promise.all([
       runner.prepare([design.training, design.evaluation, design.update]),
       uploadWeights(model.weights, weights, runner, progress, signal),
@@ -121,8 +121,7 @@ async function allocateSmaller(
 }
 
 /**
- * First all layers are computed twice, then fewer rows go through at a time; null when there is
- * nothing to save.
+ * First fewer kept layers, then fewer rows per pass; null where both are at their smallest.
  */
 export function nextSmaller({ rowsPerPass, keptLayers }: MemoryChoice): MemoryChoice | null {
   if (keptLayers > 0) {
@@ -148,7 +147,7 @@ export class WebGpuEngine implements Engine {
     this.#paused = paused;
   }
 
-  /** What was planned, in parts. */
+  /** The planned bytes, in parts. */
   get planned(): PlannedBytes {
     return this.#planned;
   }
@@ -225,8 +224,8 @@ export class WebGpuEngine implements Engine {
   }
 
   /**
-   * Runs a program over the rows of a batch, as many at a time as planned. Answers the work given
-   * to the GPU.
+   * Runs a program over the rows of a batch, as many at a time as planned.
+   * @returns the work submitted
    */
   #runPasses(
     program: Program,

@@ -1,4 +1,4 @@
-// Token by token: the prompt goes into the caches a piece at a time, then each new token alone.
+// Generates token by token: the prompt enters the caches piece by piece, then each new token alone.
 import type { Program } from "../../gpu/plan.ts";
 import type { Runner } from "../../gpu/runner.ts";
 import { noScalars, stepScalars } from "../../kernels/step-scalars.ts";
@@ -18,7 +18,7 @@ export class Generation {
   }
 
   /**
-   * New tokens one by one, the stop token left out. @throws UserError "too-long" beyond the cache's
+   * New tokens one by one, without the stop token. @throws UserError "too-long" beyond the cache's
    * capacity
    */
   async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
@@ -58,7 +58,7 @@ export class Generation {
     }
   }
 
-  /** Takes tokens into the caches, the first at `position`. */
+  /** Appends tokens to the caches, the first at `position`. */
   #take(tokens: readonly number[], position: number, useAdapter: boolean): void {
     const { pieceTables, tokenTables, state } = this.#programs;
     const { prefill, decode } = this.#of(useAdapter);
@@ -70,8 +70,8 @@ export class Generation {
   }
 
   /**
-   * The likeliest token is found on the GPU; other sampling draws on the host, as the reference
-   * engine does.
+   * The most likely token is found on the GPU; a draw is made on the host, as in the reference
+   * engine.
    */
   async #nextToken(options: SamplingOptions, index: number): Promise<number> {
     if (options.temperature > 0) {

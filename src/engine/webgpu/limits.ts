@@ -1,6 +1,6 @@
-// Whether each tensor of a design fits into one buffer and one binding of a device. No tensor is
-// split over several: Chrome grants 128 MiB, 1, 2 or 4 GiB, and from 1 GiB on every table of a
-// model that a browser can hold fits, that of Gemma 3 in f16 included.
+// Checks that each tensor of a design fits into one buffer and one binding. No tensor is split:
+// Chrome grants 128 MiB, 1, 2 or 4 GiB, and from 1 GiB on every table of a model that a browser can
+// hold fits, that of Gemma 3 in f16 included.
 import type { Program } from "../../gpu/plan.ts";
 import { UserError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";

@@ -1,4 +1,4 @@
-// Which of a model's layers the products are tuned for.
+// Chooses the layer of a model for which the products are tuned.
 import type { Tuning } from "../../gpu/autotune.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
 import { tuneTiles } from "../../kernels/matmul/tune.ts";
