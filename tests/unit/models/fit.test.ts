@@ -69,19 +69,19 @@ describe("a model on a device", () => {
 });
 
 describe("the words about it", () => {
-  test("say the figures and that it fits", () => {
+  test("the words of a fit give the figures and say that it fits", () => {
     const fit = named("f16", f16, 8e9);
     expect(fitWords(fit, [], room(8e9))).toMatch(/^Needs [\d.]+ [MG]B of 8(\.0+)? GB\. Fits\.$/);
   });
 
-  test("do not call what was granted all there is", () => {
+  test("the words of a fit do not call the granted bytes a limit", () => {
     const granted = { ...room(8e9), isLimit: false };
     expect(fitWords(named("f16", f16, 8e9), [], granted)).toMatch(
       /^Needs [\d.]+ [MG]B\. Fits on this device\.$/,
     );
   });
 
-  test("name the format and the row that would fit", () => {
+  test("the words of a misfit name the format and the row length that fit", () => {
     const totalBytes = 400e6;
     const [large, small] = [named("f16", f16, totalBytes), named("q4", q4, totalBytes)];
     expect(small.fits).toBe(true);
@@ -89,7 +89,7 @@ describe("the words about it", () => {
     expect(words).toMatch(/Choose q4 \(needs \d+ MB\) or rows of at most \d+ tokens\.$/);
   });
 
-  test("say so when nothing helps", () => {
+  test("the words of a misfit say so when only a smaller model fits", () => {
     const totalBytes = 50e6;
     const fits = [named("f16", f16, totalBytes), named("q4", q4, totalBytes)] as const;
     expect(fits.map(({ largestLength }) => largestLength())).toEqual([0, 0]);

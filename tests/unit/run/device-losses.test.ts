@@ -8,12 +8,12 @@ const error = new UserError("device-lost", "The GPU process stopped.", { remedy:
 const blockMs = 122_000;
 
 describe("a lost device", () => {
-  test("is tried again at once, with its own words", () => {
+  test("a lost device is tried again after 300 ms, with its own message", () => {
     const loss = new DeviceLosses().add(error, 3);
     expect(loss).toEqual({ waitMs: 300, message: "The GPU process stopped.", error });
   });
 
-  test("lost at one step over and over is waited for twice as long each time, and then given up", () => {
+  test("the wait doubles with each loss at one step, and the seventh loss fails the run", () => {
     const record = new DeviceLosses();
     const waits = [1, 2, 3, 4, 5, 6].map(() => record.add(error, 3).waitMs);
     expect(waits).toEqual([300, 600, 1200, 2400, 4800, 9600]);
@@ -22,7 +22,7 @@ describe("a lost device", () => {
     );
   });
 
-  test("lost three times at one step is asked for less", () => {
+  test("three losses at one step call for a smaller memory choice", () => {
     const record = new DeviceLosses();
     const asked = [1, 2, 3].map(() => {
       record.add(error, 3);
@@ -31,7 +31,7 @@ describe("a lost device", () => {
     expect(asked).toEqual([false, false, true]);
   });
 
-  test("lost again at a later step is a first loss", () => {
+  test("a loss at a later step counts as a first loss", () => {
     const record = new DeviceLosses();
     for (let step = 0; step < 100; step++) {
       expect(record.add(error, step).waitMs).toBe(300);
@@ -40,7 +40,7 @@ describe("a lost device", () => {
 });
 
 describe("a device that is not to be had", () => {
-  test("is waited for three times until the browser's block is over, and then given up", () => {
+  test("a refused device is waited for three times until the browser's block is over, and then fails the run", () => {
     const record = new DeviceLosses();
     record.add(error, 3);
     for (let wait = 0; wait < 3; wait++) {
@@ -53,7 +53,7 @@ describe("a device that is not to be had", () => {
     );
   });
 
-  test("is waited for three times again once a device has computed", () => {
+  test("a refused device is waited for three times again once a device has computed", () => {
     const record = new DeviceLosses();
     [1, 2, 3].forEach(() => record.addRefusal(error));
     record.add(error, 3);

@@ -34,7 +34,7 @@ const rowsFile = (...lines: object[]) =>
   openData("file", "own.jsonl", new Blob([lines.map((line) => JSON.stringify(line)).join("\n")]));
 
 describe("the plan of the demo", () => {
-  test("counts rows, steps and parameters", async () => {
+  test("a plan counts rows, steps and parameters", async () => {
     expect(await plan({ maxSteps: 60, rank: 8, heldOutRows: 40 })).toMatchObject({
       trainRows: rows.length - 40,
       heldOutRows: 40,
@@ -46,7 +46,7 @@ describe("the plan of the demo", () => {
     });
   });
 
-  test("counts the tokens of the training rows, the end token with them", async () => {
+  test("a plan counts the tokens of the training rows, end tokens included", async () => {
     const { trainedTokens, longestRowTokens } = await plan({ heldOutRows: 0 });
     const lengths = rows.map(({ prompt, completion }) => {
       const whole = model.tokenizer.encode(`${prompt}${completion}<|endoftext|>`).length;
@@ -56,19 +56,19 @@ describe("the plan of the demo", () => {
     expect(longestRowTokens).toBe(Math.max(...lengths.map(({ whole }) => whole)));
   });
 
-  test("takes as many steps as the epochs give when it is not told a number", async () => {
+  test("a plan without maxSteps has the steps of its epochs", async () => {
     const given = { maxSteps: 0, epochs: 2, batchSize: 8, gradientAccumulationSteps: 2 };
     expect((await plan(given)).totalSteps).toBe(2 * Math.ceil(35 / 2));
   });
 
-  test("with label smoothing has room for tfjs beside the compiled engine, but not beside itself", async () => {
+  test("label smoothing adds the memory of tfjs to the compiled engine, not to the reference engine", async () => {
     const bytes = async (labelSmoothing: number, engine: "webgpu" | "tfjs") =>
       (await planRun(model, data, { ...demoRecipe, labelSmoothing }, engine)).neededBytes;
     expect(await bytes(0.1, "webgpu")).toBeGreaterThan(await bytes(0, "webgpu"));
     expect(await bytes(0.1, "tfjs")).toBe(await bytes(0, "tfjs"));
   });
 
-  test("with packing has the steps of rows filled to maxLength, and the bytes of such rows", async () => {
+  test("packing plans the steps and bytes of rows filled to maxLength", async () => {
     const epoch = { maxSteps: 0, epochs: 1, shuffle: false, maxLength: 256 };
     const padded = await plan(epoch);
     const packed = await plan({ ...epoch, packing: true });
@@ -87,7 +87,7 @@ describe("the plan of the demo", () => {
     });
   });
 
-  test("says what a shorter maxLength cuts and leaves out", async () => {
+  test("a shorter maxLength counts the rows that it truncates and drops", async () => {
     const shorter = await plan({ maxLength: 24 });
     expect(shorter.longestRowTokens).toBe(24);
     expect(shorter.truncatedRows).toBeGreaterThan(200);
@@ -96,7 +96,7 @@ describe("the plan of the demo", () => {
     expect(none.trainRows + none.droppedRows).toBe(rows.length);
   });
 
-  test("needs more bytes for more rows, tokens and rank, and never less than the weights", async () => {
+  test("a run needs more bytes for more rows, tokens and rank, and at least the bytes of the weights", async () => {
     const needed = async (given: Partial<Recipe>) => (await plan(given)).neededBytes;
     const base = await needed({});
     expect(base).toBeGreaterThan(4 * model.parameters);
@@ -105,7 +105,7 @@ describe("the plan of the demo", () => {
     expect(await needed({ maxLength: 24 })).toBeLessThan(base);
   });
 
-  test("shows the first training rows token by token, and what is trained of them", async () => {
+  test("the preview shows the first training rows token by token, and which tokens are trained", async () => {
     const { preview } = await plan({ shuffle: false });
     expect(preview).toHaveLength(3);
     preview.forEach((tokens, index) => {
@@ -120,7 +120,7 @@ describe("the plan of the demo", () => {
     });
   });
 
-  test("samples a prompt that is held out, or a training row's without any", async () => {
+  test("the sample prompt is a held-out row's, or a training row's where none is held out", async () => {
     const { samplePrompt } = await plan({ shuffle: false, heldOutRows: 40 });
     expect(samplePrompt).toBe(rows.at(-40)?.prompt);
     expect((await plan({ shuffle: false, heldOutRows: 0 })).samplePrompt).toBe(rows[0]?.prompt);

@@ -6,14 +6,14 @@ import { rebuildDue } from "../../../src/run/rebuild-schedule.ts";
 const never = { reloadEverySteps: 0, reloadEveryMinutes: 0, reloadAboveBytes: 0 };
 
 test.each([
-  ["never, unless asked for", never, 8, 1e9, 1e12, null],
+  ["never unless the recipe asks for it", never, 8, 1e9, 1e12, null],
   ["not before its step", { ...never, reloadEverySteps: 8 }, 7, 0, 0, null],
   ["at its step", { ...never, reloadEverySteps: 8 }, 16, 0, 0, "every-steps"],
   ["not before its time", { ...never, reloadEveryMinutes: 2 }, 1, 119_999, 0, null],
   ["at its time", { ...never, reloadEveryMinutes: 2 }, 1, 120_000, 0, "every-minutes"],
   ["not at its size", { ...never, reloadAboveBytes: 100 }, 1, 0, 100, null],
   ["above its size", { ...never, reloadAboveBytes: 100 }, 1, 0, 101, "above-bytes"],
-] as const)("%s", (_, recipe, step, ageMs, bytes, reason) => {
+] as const)("a planned rebuild is due %s", (_, recipe, step, ageMs, bytes, reason) => {
   expect(rebuildDue(recipe, step, ageMs, bytes)).toBe(reason);
   expect(rebuildDue(recipe, 0, ageMs, bytes)).toBeNull();
 });

@@ -42,7 +42,7 @@ describe("a watch", () => {
     await stepped;
   };
 
-  test("bears a slow GPU: long first steps, steady ones, and some that take nine times as long", async () => {
+  test("a slow GPU is not reported: long first steps, steady ones, and some that take nine times as long", async () => {
     await step(118, true);
     for (const seconds of [20, 22, 19, 180, 21, 20, 180, 24, 200]) {
       await step(seconds);
@@ -51,7 +51,7 @@ describe("a watch", () => {
     expect(told).toEqual([]);
   });
 
-  test("bears ten times the usual and five seconds, tells once of more, and of the end", async () => {
+  test("a wait beyond ten times the usual plus five seconds is reported once, and so is its end", async () => {
     await step(2);
     await step(2);
     await step(25);
@@ -66,7 +66,7 @@ describe("a watch", () => {
     expect(told).toHaveLength(4);
   });
 
-  test("counts from the last sign of life, and tells of the end of work that throws", async () => {
+  test("a wait counts from the last progress, and the end of work that throws is reported", async () => {
     const lives: (() => void)[] = [];
     let fail = (): void => undefined;
     const loading = watch.during("device", async (alive) => {
@@ -131,7 +131,7 @@ describe("a run", () => {
     ["the state being read for a save", {}, 3, 5, 15],
     ["the first step", { saveSteps: 0, evalSteps: 0, heldOutRows: 0 }, 0, 120, 121],
     ["the first evaluation", { saveSteps: 0 }, 0, 120, 121],
-  ])("tells that a GPU hangs in %s, and goes on when it comes back", async (...given) => {
+  ])("a run reports that a GPU hangs in %s, and continues when it answers", async (...given) => {
     const [, changes, step, borneSeconds, toldSeconds] = given;
     const hang = makeHang();
     tab.within(
@@ -164,7 +164,7 @@ describe("a run", () => {
     }
   });
 
-  test("tells that the database hangs in a save, and goes on when it answers", async () => {
+  test("a run reports that the database hangs in a save, and continues when it answers", async () => {
     const hang = makeHang();
     const { store } = tab;
     const save = store.saveCheckpoint.bind(store);
@@ -184,7 +184,7 @@ describe("a run", () => {
     await expectSameRun(tab, runId, whole);
   });
 
-  test("tells that a GPU hangs while the model is tried before any run", async () => {
+  test("a hung GPU is reported while the base model is prompted before any run", async () => {
     const hang = makeHang();
     devices.hang = hang.wait;
     const prompting = { prompt: "sun ", useAdapter: false, maxNewTokens: 2, temperature: 0 };

@@ -41,7 +41,7 @@ async function expectRefusal(code: string, message: RegExp, ...given: Parameters
 }
 
 describe("an adapter to start from", () => {
-  test("brings its matrices in the engine's order, with moments at zero", async () => {
+  test("an adapter to start from has its matrices in the engine's order, with moments at zero", async () => {
     const { adapter } = await read({ weights: tensors.toReversed() });
     expect(adapter.tensors.map(({ name }) => name)).toEqual(tensors.map(({ name }) => name));
     adapter.tensors.forEach(({ shape, values, moment1, moment2 }, index) => {
@@ -52,7 +52,7 @@ describe("an adapter to start from", () => {
     });
   });
 
-  test("replaces rank, alpha and target modules of the recipe, and nothing else", async () => {
+  test("an adapter to start from replaces rank, alpha and target modules of the recipe, and nothing else", async () => {
     const { recipe } = await read();
     const replaced = { rank: 3, alpha: 5, targetModules: ["v_proj", "up_proj"] };
     expect(recipe).toEqual({ ...defaultRecipe, ...replaced });
@@ -60,23 +60,23 @@ describe("an adapter to start from", () => {
 });
 
 describe("an adapter is refused", () => {
-  test("without one of its two files, by name", async () => {
+  test("an adapter without one of its two files is refused by the file's name", async () => {
     await expectRefusal("no-adapter", /^adapter_config\.json: /, { config: null });
     await expectRefusal("no-adapter", /^adapter_model\.safetensors: /, { weights: null });
   });
 
-  test("when it is another kind of adapter", async () => {
+  test("an adapter of another kind is refused", async () => {
     await expectRefusal("bad-adapter", /./, { config: { ...peft, use_dora: true } });
     await expectRefusal("bad-adapter", /./, { config: { ...peft, peft_type: "IA3" } });
   });
 
-  test("when it was made for a model of another width", async () => {
+  test("an adapter for a model of another width is refused", async () => {
     const wider = parseModelConfig(JSON.stringify({ ...tinyConfig, hidden_size: 16, head_dim: 4 }));
     const message = /v_proj\.lora_A\.weight is \[3, 8\], needed is \[3, 16\]/;
     await expectRefusal("wrong-shape", message, {}, wider);
   });
 
-  test("when it was made for a model of more or fewer layers", async () => {
+  test("an adapter for a model of more or fewer layers is refused", async () => {
     const layers = (count: number) =>
       parseModelConfig(JSON.stringify({ ...tinyConfig, num_hidden_layers: count }));
     const missing = /model\.layers\.2\.self_attn\.v_proj\.lora_A\.weight is missing/;

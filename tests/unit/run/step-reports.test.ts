@@ -7,7 +7,7 @@ test("the first step gives its own speed", () => {
   expect(new PaceMeter().add(500, 250, 8)).toEqual({ tokensPerSecond: 2000, remainingMs: 2000 });
 });
 
-test("a later step counts a fifth", () => {
+test("a later step counts a fifth of the average", () => {
   const meter = new PaceMeter();
   meter.add(100, 100, 9);
   const pace = meter.add(100, 200, 8);
@@ -15,7 +15,7 @@ test("a later step counts a fifth", () => {
   expect(pace.remainingMs).toBeCloseTo((100 + 0.2 * 100) * 8);
 });
 
-test("a new pace is reached after some steps, and nothing is left after the last", () => {
+test("a new pace is reached after some steps, and no time is left after the last", () => {
   const meter = new PaceMeter();
   meter.add(100, 1000, 100);
   let pace = meter.add(100, 100, 99);

@@ -31,13 +31,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("a worker that answers is asked each second and nothing is told", () => {
+test("a worker that answers is asked every second, and nothing is reported", () => {
   vi.advanceTimersByTime(60_000);
   expect(asked).toBe(60);
   expect(changes).toEqual([]);
 });
 
-test("silence is told once, within five seconds, whenever it begins", () => {
+test("a silent worker is reported once, within five seconds, whenever it falls silent", () => {
   for (const begun of [0, 15, 500, 990]) {
     heartbeat.start();
     isAlive = true;
@@ -51,7 +51,7 @@ test("silence is told once, within five seconds, whenever it begins", () => {
   }
 });
 
-test("a worker that was busy is told to be back", () => {
+test("a worker that was busy is reported as back", () => {
   isAlive = false;
   vi.advanceTimersByTime(8000);
   isAlive = true;

@@ -28,14 +28,14 @@ async function expectFreeForOther(): Promise<void> {
   await done;
 }
 
-test("a complete run that is opened again is in nobody's way", async () => {
+test("a complete run that is opened again does not block another tab", async () => {
   const [newest] = await tab.session.saved.list();
   const { step, totalSteps } = await tab.session.restore({ key: newest!.key });
   expect(step).toBe(totalSteps);
   await expectFreeForOther();
 });
 
-test("a run that could not be taken up after taking over is in nobody's way", async () => {
+test("a run that cannot be opened after a take-over does not block another tab", async () => {
   await tab.session.takeOver();
   await expect(tab.session.restore({ key: "gone" })).rejects.toMatchObject({
     code: "bad-checkpoint",
@@ -43,12 +43,12 @@ test("a run that could not be taken up after taking over is in nobody's way", as
   await expectFreeForOther();
 });
 
-test("a start that fails is in nobody's way", async () => {
+test("a start that fails does not block another tab", async () => {
   await expect(tab.start({}, { adapter: [] })).rejects.toMatchObject({ code: "no-adapter" });
   await expectFreeForOther();
 });
 
-test("a hold that another tab took over is taken anew, not thought to be there", async () => {
+test("a lock that another tab took over is acquired again before the next write", async () => {
   const reasons: unknown[] = [];
   const hold = new RunLock((reason) => reasons.push(reason));
   const thief = new RunLock(() => undefined);

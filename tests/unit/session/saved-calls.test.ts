@@ -20,7 +20,7 @@ beforeEach(async () => {
   await done;
 });
 
-test("each damaged thing found at the opening counts, also beside what was put right", () => {
+test("each damaged checkpoint or data set found at opening is counted", () => {
   const damaged = { key: "a", kind: "damaged-entry", runId: null, step: null } as const;
   expect(noticesOf({ lost: [], damage: [damaged] })).toEqual([
     "1 checkpoint or data set is damaged. Check the saved runs under Checkpoints.",
@@ -28,21 +28,21 @@ test("each damaged thing found at the opening counts, also beside what was put r
 });
 
 describe("saved runs", () => {
-  test("give no notice while nothing is lost", async () => {
+  test("no notice is shown while nothing is lost", async () => {
     Tab.closeAll();
     const { notices, checkpoints } = await new Tab(name).session.open();
     expect(notices).toEqual([]);
     expect(checkpoints.length).toBeGreaterThanOrEqual(2);
   });
 
-  test("weigh what their bytes are", async () => {
+  test("the usage of saved runs covers the bytes of their checkpoints", async () => {
     const { totalBytes, runs } = await tab.session.saved.usage();
     const sizes = (await tab.session.saved.list()).map(({ sizeBytes }) => sizeBytes);
     expect(totalBytes).toBeGreaterThanOrEqual(sizes.reduce((sum, size) => sum + size, 0));
     expect(runs).toHaveLength(1);
   });
 
-  test("are kept and let go", async () => {
+  test("a checkpoint is pinned and unpinned", async () => {
     const [newest] = await tab.session.saved.list();
     const pinned = await tab.session.saved.pin({ key: newest!.key, isPinned: true });
     expect(pinned.find(({ key }) => key === newest!.key)?.isPinned).toBe(true);
@@ -50,13 +50,13 @@ describe("saved runs", () => {
     expect(loose.every(({ isPinned }) => !isPinned)).toBe(true);
   });
 
-  test("that are sound are found to be", async () => {
+  test("a repair of intact runs finds all data intact", async () => {
     const { words, checkpoints } = await tab.session.saved.repair();
     expect(words).toEqual(["All data is intact."]);
     expect(checkpoints).toEqual(await tab.session.saved.list());
   });
 
-  test("go into one file and out of it in another browser", async () => {
+  test("saved runs are exported to one file and imported in another browser", async () => {
     const saved = await tab.session.saved.list();
     const { file: exported, words } = await tab.session.saved.exportAll();
     expect(words).toEqual([]);
@@ -72,7 +72,7 @@ describe("saved runs", () => {
     });
   });
 
-  test("go into the file without one that is thinned out while it is written", async () => {
+  test("an export leaves out a checkpoint that is deleted while it is written", async () => {
     const { store } = tab;
     const before = await store.listCheckpoints();
     const exportAll = store.exportAll.bind(store);

@@ -34,7 +34,7 @@ describe("a prompt", () => {
   const answerOf = async (given: Partial<typeof prompting> = {}) =>
     await tab.session.generate({ ...prompting, ...given });
 
-  test("is answered token by token, between two steps of a going run", async () => {
+  test("a prompt is answered token by token, between two steps of an active run", async () => {
     const done = tab.untilPhase("done");
     let answer: Promise<string> | undefined;
     tab.withinStep(2, () => {
@@ -61,7 +61,7 @@ describe("a prompt", () => {
     expect(tab.losses()).toEqual(whole.losses);
   });
 
-  test("is answered by the adapter or the base model, before a run by the latter alone", async () => {
+  test("a prompt is answered by the adapter or the base model, and before a run only by the base model", async () => {
     const base = await answerOf({ useAdapter: false });
     await expect(answerOf()).rejects.toMatchObject({ code: "no-adapter" });
     const done = tab.untilPhase("done");
@@ -71,14 +71,14 @@ describe("a prompt", () => {
     expect(await answerOf()).not.toBe(base);
   });
 
-  test("longer than the model reads is refused with both numbers", async () => {
+  test("a prompt longer than the context is refused with both numbers", async () => {
     await expect(answerOf({ useAdapter: false, prompt: "x ".repeat(64) })).rejects.toMatchObject({
       code: "too-long",
       message: expect.stringMatching(/has \d+ tokens; the model reads 1 to 63/) as string,
     });
   });
 
-  test("that is cancelled ends as an abort, and the run goes on", async () => {
+  test("a prompt that is cancelled ends as an abort, and the run continues", async () => {
     const paused = tab.untilPhase("paused");
     tab.withinStep(1, () => void tab.session.pause());
     await tab.start(recipe);
@@ -98,7 +98,7 @@ describe("a prompt", () => {
 describe("a call is refused", () => {
   const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
 
-  test("as busy while a run is going, in this tab and in another", async () => {
+  test("calls that change a run's inputs are refused as busy while a run is active, in this tab and in another", async () => {
     const other = new Tab("another");
     await other.loadTiny();
     const done = tab.untilPhase("done");
@@ -119,7 +119,7 @@ describe("a call is refused", () => {
     expect(tab.losses()).toEqual(whole.losses);
   });
 
-  test("before there is a run, a model or data", async () => {
+  test("calls that need a run, a model or data are refused before there is one", async () => {
     const empty = new Tab("empty");
     const { session } = empty;
     for (const call of [() => session.pause(), () => session.resume(), () => session.stop()]) {
@@ -134,7 +134,7 @@ describe("a call is refused", () => {
     expect(session.save()).toBeNull();
   });
 
-  test("when it is called off: the data loaded before stay", async () => {
+  test("a load that is cancelled leaves the data loaded before", async () => {
     const rows = (await tab.session.inputs.plan({ recipe: shortRecipe })).trainRows;
     const loading = tab.session.inputs.loadData({ source: { kind: "demo" } });
     tab.session.inputs.cancelLoad();
@@ -142,7 +142,7 @@ describe("a call is refused", () => {
     expect((await tab.session.inputs.plan({ recipe: shortRecipe })).trainRows).toBe(rows);
   });
 
-  test("for the compiled engine without WebGPU, and the reference stays", async () => {
+  test("the compiled engine is refused without WebGPU, and the reference engine stays", async () => {
     await expect(tab.session.inputs.chooseEngine({ engine: "webgpu" })).rejects.toThrow(
       /needs WebGPU/,
     );
@@ -153,7 +153,7 @@ describe("a call is refused", () => {
     expect(tab.eventsOf("device")).toHaveLength(2);
   });
 
-  test("with a page's address on the chosen mirror, for what the mirror says", async () => {
+  test("an address on the chosen mirror is looked up there, and an address that is none is refused", async () => {
     const look = (endpoint: string) => {
       const name = "https://mirror.example/hub/org/small";
       const source = { kind: "hub", name, endpoint, token: null } as const;
@@ -166,7 +166,7 @@ describe("a call is refused", () => {
     });
   });
 
-  test("with a recipe that is no JSON, by the file's name", async () => {
+  test("a recipe file that is not JSON is refused by the file's name", async () => {
     const file = new File(["rank: 4"], "recipe.yaml");
     await expect(tab.session.inputs.readRecipe({ file })).rejects.toMatchObject({
       code: "bad-recipe",

@@ -66,7 +66,7 @@ test("a complete run is saved without its device", async () => {
   await expectSameRun(tab, runId, whole);
 });
 
-test("a complete run that is not saved keeps its tab's hold until it is", async () => {
+test("a complete run that is not saved keeps its tab's lock until it is", async () => {
   await finishUnsaved();
   const other = new Tab("other");
   await other.loadTiny();
@@ -89,7 +89,7 @@ describe("a run that loses its device past its last save", () => {
     tab.within(({ kind }) => kind === "run", act);
   };
 
-  test("says that it is not saved, and saves what it had when it is stopped", async () => {
+  test("a run that loses its device past its last save says that it is not saved, and is saved when it is stopped", async () => {
     const done = tab.untilPhase("done");
     await startPastRebuild(loseDevice(() => void tab.session.stop()));
     expect(await done).toMatchObject({ step: 3, isSaved: true, stoppedEarly: true });
@@ -101,7 +101,7 @@ describe("a run that loses its device past its last save", () => {
     expect(await steps()).toEqual([3]);
   });
 
-  test("goes on from there after a pause", async () => {
+  test("a run that loses its device past its last save resumes from there after a pause", async () => {
     const paused = tab.untilPhase("paused");
     const runId = await startPastRebuild(loseDevice(() => void tab.session.pause()));
     expect(await paused).toMatchObject({ step: 3, isSaved: true });
@@ -114,7 +114,7 @@ describe("a run that loses its device past its last save", () => {
 });
 
 describe("a run that fails past its last save", () => {
-  test("is saved where it was rebuilt, and can be resumed", async () => {
+  test("a run that fails past its last save is saved at its last rebuild, and can be resumed", async () => {
     const failed = tab.untilPhase("failed");
     const runId = await startPastRebuild(() => {
       devices.fault = deviceFull();
@@ -127,7 +127,7 @@ describe("a run that fails past its last save", () => {
     expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
   });
 
-  test("saves again what was deleted since it was saved", async () => {
+  test("a run that fails saves again what was deleted since it was saved", async () => {
     const runId = await startAndPauseAt(2);
     await deleteNewest();
     const failed = tab.untilPhase("failed");
@@ -148,7 +148,7 @@ describe("a run that fails past its last save", () => {
     expect(await failed).toMatchObject({ safeStep: null, step: 3, isSaved: false });
   }
 
-  test("holds nothing any more once another tab has taken it over, and says so", async () => {
+  test("a failed run that another tab takes over has nothing to save any more, and says so", async () => {
     await failUnsaved();
     const told = tab.untilPhase("failed");
     await new Tab("other").session.takeOver();
@@ -156,7 +156,7 @@ describe("a run that fails past its last save", () => {
     await expect(tab.start()).rejects.toMatchObject({ code: "other-tab" });
   });
 
-  test("holds what finds no room, until there is some", async () => {
+  test("a failed run that could not be saved stays in memory until it can", async () => {
     await failUnsaved();
     await expect(tab.start()).rejects.toThrow("The last run is not saved");
     await tab.session.stop();
@@ -165,13 +165,13 @@ describe("a run that fails past its last save", () => {
   });
 });
 
-test("a run that could not be saved gives its adapter to export nevertheless", async () => {
+test("a run that could not be saved can still export its adapter", async () => {
   await finishUnsaved();
   const { zip } = await tab.session.exportAdapter({ key: null });
   expect(zip.name).toMatch(/-lora-step-5\.zip$/);
 });
 
-test("a prompt that cannot be answered keeps no run from its end", async () => {
+test("a sample prompt that does not fit does not stop a run", async () => {
   const done = tab.untilPhase("done");
   await tab.start({ ...recipe, maxSteps: 1 }, { samplePrompt: "sun ".repeat(1000) });
   expect(await done).toMatchObject({ step: 1, isSaved: true });
@@ -222,7 +222,7 @@ test("a data file that is edited after it was chosen is kept as it was", async (
   expect(await (await tab.store.loadDataFile(data.sha256))?.text()).toBe(await tinyData.text());
 });
 
-test("a run is not started while another is taken up", async () => {
+test("a run is not started while another is being opened", async () => {
   await startAndPauseAt(1);
   const [newest] = await tab.session.saved.list();
   const restored = tab.session.restore({ key: newest!.key });

@@ -25,7 +25,7 @@ describe("a saved run", () => {
   }
   const refusal = (code: string, where: string) => ({ code, where });
 
-  test("is refused without its model and with another, and taken with it", async () => {
+  test("a saved run is refused without its model and with another, and opened with its own", async () => {
     const key = await saveOne();
     Tab.closeAll();
     const next = new Tab(`saved ${databases - 1}`);
@@ -44,7 +44,7 @@ describe("a saved run", () => {
     expect(await session.restore({ key })).toMatchObject({ step: 1 });
   });
 
-  test("from elsewhere is refused without its data and with other data, and taken with it", async () => {
+  test("an imported run is refused without its data and with other data, and opened with its own", async () => {
     const { blob, name } = await tab.session.saved.download({ key: await saveOne() });
     Tab.closeAll();
     const next = new Tab(`saved elsewhere ${databases}`);
@@ -60,7 +60,7 @@ describe("a saved run", () => {
     expect(await session.restore({ key })).toMatchObject({ step: 1 });
   });
 
-  test("whose adapter is not the one of its recipe is refused", async () => {
+  test("a saved run whose adapter does not match its recipe is refused", async () => {
     await saveOne();
     const [newest] = await tab.session.saved.list();
     const run = await newestOf(tab, newest!.runId);
@@ -70,7 +70,7 @@ describe("a saved run", () => {
     await expect(tab.session.restore({ key })).rejects.toMatchObject({ code: "wrong-shape" });
   });
 
-  test("that is not there any more is refused", async () => {
+  test("a saved run that was deleted is refused", async () => {
     const key = await saveOne();
     await tab.session.saved.delete({ key });
     await expect(tab.session.restore({ key })).rejects.toMatchObject({ code: "bad-checkpoint" });

@@ -47,7 +47,7 @@ describe("a run of the demo", () => {
     final = (await tab.store.loadNewestValid(runId))!.run;
   }, 60_000);
 
-  test("tells everything in its order", () => {
+  test("a run of the demo emits its events in order", () => {
     const words = tab.events.map(wordOf).filter((word, i, all) => word !== all[i - 1]);
     expect(words).toEqual([
       "device",
@@ -73,7 +73,7 @@ describe("a run of the demo", () => {
     });
   });
 
-  test("tells with each step how fast, how long, how large", () => {
+  test("each step reports speed, remaining time and memory", () => {
     const steps = tab.eventsOf("step");
     expect(steps.map(({ totalSteps }) => totalSteps)).toEqual([3, 3, 3]);
     for (const { tokensPerSecond, plannedBytes, allocatedBytes } of steps) {
@@ -84,7 +84,7 @@ describe("a run of the demo", () => {
     expect(steps.map(({ remainingMs }) => remainingMs > 0)).toEqual([true, true, false]);
   });
 
-  test("lists its checkpoints, newest first, the best marked", async () => {
+  test("the checkpoints of a run are listed newest first, with the best marked", async () => {
     const { checkpoints } = await tab.session.open();
     expect(checkpoints.map(({ step }) => step)).toEqual([3, 2, 1]);
     const losses = tab.losses().map(([, loss]) => loss);
@@ -103,7 +103,7 @@ describe("a run of the demo", () => {
     expect(tab.eventsOf("saved").at(-1)?.checkpoints).toEqual(checkpoints);
   });
 
-  test("keeps what it is: recipe, model, data, log", () => {
+  test("a checkpoint keeps recipe, model, data and log", () => {
     expect(final).toMatchObject({
       runId,
       recipe: shortRecipe,
@@ -115,7 +115,7 @@ describe("a run of the demo", () => {
     expect(final.trainer.log.map(({ step }) => step)).toEqual([0, 1, 2, 3]);
   });
 
-  test("exports the adapter of its last step, file by file and as an archive", async () => {
+  test("the adapter of the last step is exported as files and as an archive", async () => {
     const { files, zip } = await tab.session.exportAdapter({ key: null });
     expect(files.map(({ name }) => name)).toEqual([
       "adapter_config.json",
@@ -133,7 +133,7 @@ describe("a run of the demo", () => {
     expect(zip.blob.size).toBeGreaterThan(weights!.blob.size);
   });
 
-  test("exports the adapter of an earlier step", async () => {
+  test("the adapter of an earlier step is exported from its checkpoint", async () => {
     const first = (await tab.session.saved.list()).find(({ step }) => step === 1)!;
     const { zip, files } = await tab.session.exportAdapter({ key: first.key });
     expect(zip.name).toBe("anneal-demo-1m-lora-step-1.zip");
@@ -142,7 +142,7 @@ describe("a run of the demo", () => {
     expect((await bytesOf(files[1]!)).equals(await bytesOf(newest.files[1]!))).toBe(false);
   });
 
-  test("goes on from its first checkpoint in a new tab and ends bit for bit as in one piece", async () => {
+  test("a run resumed from its first checkpoint in a new tab ends with the bits of the run in one piece", async () => {
     Tab.closeAll();
     const next = new Tab("demo");
     const { key } = (await next.session.saved.list()).find(
@@ -169,7 +169,7 @@ describe("a run of the demo", () => {
     expect(again.startedAt).toBe(final.startedAt);
   });
 
-  test("downloads a checkpoint as the file that another browser imports and goes on from", async () => {
+  test("a downloaded checkpoint is imported and resumed in another browser", async () => {
     Tab.closeAll();
     const [newest] = await tab.session.saved.list();
     const { name, blob } = await tab.session.saved.download({ key: newest!.key });

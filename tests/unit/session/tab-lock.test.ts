@@ -10,7 +10,7 @@ beforeEach(() => {
 
 const otherTab = expect.objectContaining({ code: "other-tab" }) as Error;
 
-test("a second tab is refused until the first lets go", async () => {
+test("a second tab is refused until the first releases the lock", async () => {
   const first = await acquireTabLock();
   await expect(acquireTabLock()).rejects.toThrow(otherTab);
   first.release();
@@ -18,7 +18,7 @@ test("a second tab is refused until the first lets go", async () => {
   await (await acquireTabLock()).write(() => Promise.resolve());
 });
 
-test("a tab that lost the run is told and can begin no write", async () => {
+test("a tab that lost the run hears of it and can begin no write", async () => {
   const first = await acquireTabLock();
   await first.write(() => Promise.resolve());
   const second = await acquireTabLock({ takeOver: true });
@@ -30,7 +30,7 @@ test("a tab that lost the run is told and can begin no write", async () => {
   expect(await second.write(() => Promise.resolve(1))).toBe(1);
 });
 
-test("whoever takes over waits for the write that has begun", async () => {
+test("a tab that takes over waits for the write under way", async () => {
   const first = await acquireTabLock();
   const order: string[] = [];
   let finish: () => void = () => undefined;
