@@ -1,6 +1,10 @@
 // Gradients of the LoRA matrices, added to the flat gradient buffer: dA = s u^T x with u = dy B,
-// and dB = s dy^T h with h = x A^T. Many tokens are summed in slices side by side, and the slices
-// in their order afterwards.
+// and dB = s dy^T h with h = x A^T.
+//
+// The result [rank, width] is small and the sum over tokens long: one thread per 8 x 4 outputs
+// would leave a GPU idle. So slices of the tokens are summed in parallel into `partials`, and
+// reduce.wgsl adds the slices in their order. Order and slices depend on the shape alone, so equal
+// inputs give equal bits, which atomic adds would not.
 import { defineKernel, type Kernel } from "../../gpu/kernel.ts";
 import { dispatch, scratch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { elementwise, gridOver } from "../elementwise.ts";
@@ -9,7 +13,7 @@ import reduceSource from "./reduce.wgsl?raw";
 
 /** Threads of a workgroup, across columns. */
 const columns = 32;
-/** Tokens of a slice: fewer would cost more in adding up than they win in threads. */
+/** Tokens of a slice: with fewer, the second pass costs more than the added threads gain. */
 const sliceTokens = 256;
 
 /** A [rank, in] lies as narrow by wide. */

@@ -1,6 +1,15 @@
-// Flash attention (Dao et al. 2022): forward and backward without ever holding a query x key
-// matrix. Who sees whom comes as tables of ranges (see ranges.ts), so segments, sliding windows and
-// caches are all the same to the kernels.
+// FlashAttention (Dao et al. 2022, arXiv:2205.14135; FlashAttention-2, Dao 2023, arXiv:2307.08691):
+// forward and backward without a query x key matrix in memory.
+//
+// Forward keeps o and, per row and head, lse = log(sum of exp(s)). Backward recomputes the scores s
+// from q and k, tile by tile, and p = exp(s - lse) needs no second maximum or sum. The gradient of
+// softmax, dS = p * (dP - sum_j p dP), needs one more number a row: sum_j p dP = dot(o, dO), which
+// row-stats.wgsl writes next to lse. So memory is linear in the length.
+//
+// Backward is two kernels, one per query tile for dQ and one per key tile for dK and dV: each sums
+// its own rows in a fixed order, where one kernel would need atomics. The price: both compute
+// s and dP, seven products of queries and keys, five in the paper, two in forward. Visibility comes
+// as tables of ranges (ranges.ts): segments, sliding windows and caches are one case.
 import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import { gridOver } from "../elementwise.ts";
@@ -30,7 +39,7 @@ export interface AttentionShape {
   kvHeads: number;
   /** A multiple of 4 from 8 to 256. */
   headDim: number;
-  /** What scores are multiplied by, 1 / sqrt(headDim) as a rule. */
+  /** What scores are multiplied by, usually 1 / sqrt(headDim). */
   scale: number;
   /** Scores become softcap * tanh(score / softcap); null for none. */
   softcap: number | null;

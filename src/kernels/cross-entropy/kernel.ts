@@ -1,5 +1,5 @@
-// Next-token cross-entropy of a chunk of supervised rows: losses, and the gradient in the logits'
-// own place.
+// Next-token cross-entropy of a chunk of supervised rows: the losses, and the gradient in place of
+// the logits. One sweep for maximum and sum (online softmax), one more for the gradient.
 import { defineKernel, onePerVariant } from "../../gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { withReduce } from "../reduce.ts";

@@ -112,7 +112,7 @@ test("eight storage bindings are WebGPU's limit", () => {
   expect(define(9)).toThrow("kernel wide binds 9 buffers");
 });
 
-test("a variant is defined once, another one anew", () => {
+test("each variant of a kernel is defined once", () => {
   const asked: string[] = [];
   const kernelOf = onePerVariant((size: number, groupSize: number | undefined) => {
     asked.push(`${size} ${String(groupSize)}`);
