@@ -42,7 +42,7 @@ describe.each([1, 3, 4, 5, 8, 16])("of rank %i", (rank) => {
   const layout = new AdapterLayout(config, lora);
   const state = stateOf(lora);
 
-  test("the state comes back from the device's vectors as it was", async () => {
+  test("the state unpacked from the device's vectors equals the packed one", async () => {
     const device = new Map([
       [layout.values, layout.pack(state, "values")],
       [layout.moment1, layout.pack(state, "moment1")],
@@ -52,7 +52,7 @@ describe.each([1, 3, 4, 5, 8, 16])("of rank %i", (rank) => {
     expect(await layout.unpack(read)).toEqual(state);
   });
 
-  test("nothing lies in the padding, where AdamW must find zeros", () => {
+  test("the padding is zero, as AdamW needs it", () => {
     const flat = layout.pack(state, "values");
     const trained = state.tensors.reduce((sum, { values }) => sum + values.length, 0);
     expect(flat.filter((value) => value !== 0)).toHaveLength(trained);

@@ -125,7 +125,7 @@ describe.each([
     expect(totalBytes).toBe(made.reduce((sum, size) => sum + size, 0));
   });
 
-  test("takes more the more layers are kept", () => {
+  test("needs more bytes for each kept layer", () => {
     byKept.slice(1).forEach((plan, index) => {
       const fewer = byKept[index]!;
       expect(plan.activationsBytes).toBeGreaterThan(fewer.activationsBytes);
@@ -135,7 +135,7 @@ describe.each([
     });
   });
 
-  test("keeps as many layers as a budget has room for, to the byte", () => {
+  test("keeps as many layers as fit the budget, to the byte", () => {
     byKept.forEach(({ totalBytes }, keptLayers) => {
       expect(chooseMemory(options, totalBytes)).toEqual({ rowsPerPass: 5, keptLayers });
       if (keptLayers > 0) {
@@ -145,14 +145,14 @@ describe.each([
     });
   });
 
-  test("takes fewer rows at a time where no layer can be kept", () => {
+  test("computes fewer rows at a time where no layer can be kept", () => {
     const smaller = chooseMemory(options, bytes(options, 5, 0).totalBytes - 1);
     expect(smaller.rowsPerPass).toBe(3);
     expect(chooseMemory(options, bytes(options, 3, 0).totalBytes - 1).rowsPerPass).toBe(2);
     expect(chooseMemory(options, bytes(options, 2, 0).totalBytes - 1).rowsPerPass).toBe(1);
   });
 
-  test("is as small as can be where nothing fits", () => {
+  test("gets the smallest choice where nothing fits", () => {
     expect(chooseMemory(options, 0)).toEqual({ rowsPerPass: 1, keptLayers: 0 });
     expect(planBytes(options, 0)).toEqual(bytes(options, 1, 0));
   });

@@ -1,5 +1,5 @@
-// What a model's description becomes: which models have kernels, how many tables of cos and sin
-// there are and who turns by which, and tensors too large for a device's bindings.
+// The tensors of a model: which models have kernels, how many tables of cos and sin there are and
+// which layer reads which, and tensors too large for a device's bindings.
 import { describe, expect, test } from "vitest";
 import { designRun } from "../../../../src/engine/webgpu/design.ts";
 import {
@@ -30,7 +30,7 @@ describe("tables of cos and sin", () => {
   const rope = { theta: 1e6, scaling: { kind: "linear", factor: 8 } } as const;
   const slidingRope = { theta: 1e4, scaling: null };
 
-  test("are one for all layers that turn alike, however often it is described", () => {
+  test("are one for all layers with equal RoPE parameters, even in separate objects", () => {
     const layers = [full, sliding, still];
     const config = { layers, slidingWindow: 4, slidingRope: { theta: 10000, scaling: null } };
     const model = modelTensorsOf(madeUpConfig({ ...config, numHiddenLayers: 3 }));
@@ -39,14 +39,14 @@ describe("tables of cos and sin", () => {
     expect(rotationOf(model, 2)).toBeNull();
   });
 
-  test("are two where sliding layers turn by frequencies of their own", () => {
+  test("are two where sliding layers have other frequencies", () => {
     const layers = [sliding, full];
     const model = modelTensorsOf(madeUpConfig({ layers, slidingWindow: 4, rope, slidingRope }));
     expect([0, 1].map((layer) => rotationOf(model, layer)?.rope)).toEqual([slidingRope, rope]);
     expect(model.rotations).toHaveLength(2);
   });
 
-  test("are none where no layer turns", () => {
+  test("are none where no layer has RoPE", () => {
     expect(modelTensorsOf(madeUpConfig({ layers: [still, still] })).rotations).toEqual([]);
   });
 });
@@ -59,7 +59,7 @@ describe("isSupported", () => {
     ["SmolLM2-135M", { hiddenSize: 576, headDim: 64, numAttentionHeads: 9, numKeyValueHeads: 3 }],
     ["Gemma-3-270M", { hiddenSize: 640, headDim: 256, numAttentionHeads: 4, numKeyValueHeads: 1 }],
     ["Phi-3-mini", { hiddenSize: 3072, headDim: 96, numAttentionHeads: 32, isFused: true }],
-  ])("takes the widths of %s", (_, given) => {
+  ])("accepts the widths of %s", (_, given) => {
     expect(isSupported(madeUpConfig(given))).toBe(true);
   });
 
@@ -110,7 +110,7 @@ describe("tensors beyond a device's bindings", () => {
     }).toThrow(/in q4/);
   });
 
-  test("are found in working memory too", () => {
+  test("are refused in working memory too", () => {
     const { programs } = designOf({ format: "q4", groupSize: 64 });
     expect(() => {
       requireRoomForTensors(programs, ofBytes(1e6));
