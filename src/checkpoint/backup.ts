@@ -1,5 +1,5 @@
-// Every saved run in one file: a zip of the checkpoints and their data sets, with an index that
-// says what each is and carries the SHA-256 of every piece. Made and read piece by piece.
+// Exports every saved run as one file and imports it: a zip of the checkpoints and their data sets,
+// with an index of their runs, steps and the SHA-256 of every chunk. Streamed chunk by chunk.
 import { blobSource } from "../formats/byte-source.ts";
 import { readZip, type ZipMember } from "../formats/zip-read.ts";
 import { zipStream, type ZipPart } from "../formats/zip.ts";
@@ -9,7 +9,7 @@ import { eachChunk, type ChunkRecord } from "./database/chunks.ts";
 import { checkpointFileName, decodeCheckpoint } from "./file/container.ts";
 import { loadDataFile, saveDataFile } from "./data-files.ts";
 import { deleteCheckpoint } from "./housekeeping.ts";
-import { hasKillPoints, reach } from "./database/kill-points.ts";
+import { reach } from "./database/kill-points.ts";
 import { sizeOf } from "./database/manifest.ts";
 import { bool, integer, listOf, parseJson, record, sha256, text } from "./file/parse.ts";
 import {
@@ -23,20 +23,20 @@ import { runsAmong, savedRuns, writeRun } from "./saved-runs.ts";
 import type { CheckpointSummary } from "./file/summary.ts";
 import type { VerifyOptions } from "./verify.ts";
 
-/** All runs on their way out. */
+/** An export of all runs. */
 export interface Backup {
   name: string;
   /** Exact. */
   sizeBytes: number;
-  /** Fails with UserError "bad-checkpoint" when a piece breaks while it is read. */
+  /** Fails with UserError "bad-checkpoint" when a chunk becomes unreadable meanwhile. */
   stream: ReadableStream<Uint8Array>;
-  /** Keys of what was left out because it is damaged. */
+  /** Keys of the damaged entries that were left out. */
   skippedKeys: string[];
 }
 
 export interface ImportedRuns {
   imported: CheckpointSummary[];
-  /** Checkpoints that were here before, sound as far as the browser could read them. */
+  /** Checkpoints that already existed, sound as far as the browser could read them. */
   alreadyHere: number;
 }
 
@@ -58,12 +58,12 @@ interface BackupIndex {
 const indexName = "anneal-runs.json";
 const format = "anneal-runs";
 const version = 1;
-/** 100,000 checkpoints with ten pieces each. */
+/** Enough for 100,000 checkpoints of ten chunks each. */
 const maxIndexBytes = 100_000_000;
 
 /**
- * The end of the year 9999. Every later save is later still, so no import may bring a time near the
- * end of numbers.
+ * The end of the year 9999. Each later save gets a later time, so an imported time must stay far
+ * below the largest safe integer.
  */
 const latestSavedAt = 253_402_300_799_999;
 
@@ -81,7 +81,7 @@ const parseIndex = record<BackupIndex>({
   data: listOf(record<IndexedData>({ ...indexedFile, sha256 })),
 });
 
-/** Reads everything once before the first byte goes out, so that nothing damaged is in it. */
+/** Verifies everything before the stream begins, so that the export contains nothing damaged. */
 export async function exportRuns(store: PayloadStore, signal?: AbortSignal): Promise<Backup> {
   const sound: Entry[] = [];
   const skippedKeys: string[] = [];
@@ -89,7 +89,7 @@ export async function exportRuns(store: PayloadStore, signal?: AbortSignal): Pro
     if ((await stateOfPayload(entry, store, signal)) === "sound") {
       sound.push(entry);
     } else if ((await findManifest(entry.id, store)) !== "missing") {
-      skippedKeys.push(entry.id); // else it was deleted meanwhile
+      skippedKeys.push(entry.id); // otherwise it was deleted meanwhile
     }
   }
   const index = indexOf(sound);
@@ -124,19 +124,19 @@ function indexOf(entries: readonly Entry[]): BackupIndex {
   };
 }
 
-/** Two saves of one run may be at one step, so the key is in the path. */
+/** The path contains the key, because two saves of a run can have the same step. */
 function fileNameOf({ id, manifest }: Entry): string {
   return manifest.kind === "checkpoint"
     ? `runs/${manifest.run.runId}/${id}/${checkpointFileName(manifest.run.step)}`
     : `data/${id}`;
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- one value, but a stream is asked for
+// eslint-disable-next-line @typescript-eslint/require-await -- one value, but the caller needs a stream
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   yield bytes;
 }
 
-/** What an export is read from. */
+/** An export that is being imported. */
 interface Archive {
   file: Blob;
   fileName: string;
@@ -144,10 +144,10 @@ interface Archive {
 }
 
 /**
- * Stores what is not here yet, or is damaged here, every byte checked first, with its times and
- * pins. What was imported stays when a later checkpoint fails.
- * @throws UserError "bad-header" when it is no archive, "bad-checkpoint" when something in it is
- *   missing, damaged or of another kind, "quota"; the signal's AbortError
+ * Stores what is missing or damaged here, with its times and pins, after checking every byte.
+ * Earlier imports stay when a later checkpoint fails.
+ * @throws UserError "bad-header" when it is not an archive, "bad-checkpoint" when something in it
+ *   is missing, damaged or of another kind, "quota"; the signal's AbortError
  */
 export async function importRuns(
   file: Blob,
@@ -183,9 +183,7 @@ export async function importRuns(
       if (twin !== undefined) {
         await deleteCheckpoint(twin.id, store);
       }
-      if (hasKillPoints) {
-        await reach("between-imports");
-      }
+      await reach?.("between-imports");
     }
     report(indexed);
   }
@@ -201,11 +199,12 @@ async function importData(
   const content = await contentOf(indexed, archive, signal);
   if ((await sha256Hex(new Uint8Array(await content.arrayBuffer()))) !== indexed.sha256) {
     throw badCheckpoint(
-      "It is not the data set that the index names.",
+      "It is not the data set that the index lists.",
       `${archive.fileName}, ${indexed.file}`,
     );
   }
-  await loadDataFile(indexed.sha256, store, signal); // drops a damaged one, which would pass for it
+  // Deletes a damaged copy, which would count as stored.
+  await loadDataFile(indexed.sha256, store, signal);
   const identity = { sha256: indexed.sha256, sizeBytes: content.size, name: indexed.file };
   await saveDataFile(identity, content, store, signal);
 }
@@ -226,11 +225,10 @@ async function importRun(
   }
   const { savedAt, isPinned } = indexed;
   const source = blobSource(content, indexed.file);
-  const options = { from: { savedAt, isPinned }, ...(signal !== undefined && { signal }) };
-  return await writeRun(source, run, store, options);
+  return await writeRun(source, run, store, { from: { savedAt, isPinned }, signal });
 }
 
-/** Not what the browser merely failed to read: that may pass. */
+/** False where the browser failed to read: that can be temporary. */
 async function isBroken(
   entry: Entry,
   store: PayloadStore,
@@ -244,7 +242,7 @@ async function readIndex({ file, fileName, members }: Archive): Promise<BackupIn
   const member = members.get(indexName);
   if (member === undefined || member.sizeBytes > maxIndexBytes) {
     throw badCheckpoint(
-      `This archive is no export of saved runs: it has no ${indexName}, or too large a one.`,
+      `This archive is not an export of saved runs: ${indexName} is missing or too large.`,
       fileName,
     );
   }
@@ -252,14 +250,14 @@ async function readIndex({ file, fileName, members }: Archive): Promise<BackupIn
   const index = parseJson(json, parseIndex, `${fileName}, ${indexName}`);
   if (index.format !== format || index.version !== version) {
     throw badCheckpoint(
-      `It is ${index.format} ${index.version}, where ${format} ${version} is read. Reload the page to update it.`,
+      `It is ${index.format} ${index.version}; this page reads ${format} ${version}. Reload the page to update it.`,
       `${fileName}, ${indexName}`,
     );
   }
   return index;
 }
 
-/** @throws UserError "bad-checkpoint" when it is not there or not what was exported */
+/** @throws UserError "bad-checkpoint" when it is missing or differs from what was exported */
 async function contentOf(
   { file: name, chunks }: IndexedFile,
   { file, fileName, members }: Archive,
@@ -279,7 +277,7 @@ async function contentOf(
       end > content.size ||
       (await sha256Hex(await source.read(begin, end, signal))) !== expected
     ) {
-      throw badCheckpoint(`Bytes ${begin} to ${end} are not what was exported.`, where);
+      throw badCheckpoint(`Bytes ${begin} to ${end} differ from what was exported.`, where);
     }
     begin = end;
   }

@@ -1,4 +1,5 @@
-// Data sets kept for their runs, so that a run on one's own file goes on after the tab was closed.
+// Stores data sets for their runs, so that a run on a person's own file can resume after the tab
+// was closed.
 import { blobSource } from "../formats/byte-source.ts";
 import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
@@ -16,13 +17,10 @@ import {
 import type { DataIdentity } from "./file/run-state.ts";
 import { DatabaseFault } from "./database/database-fault.ts";
 
-/**
- * A data set is saved before the first checkpoint of its run: for a day nothing needs to refer to
- * it.
- */
+/** A data set is saved before the first checkpoint of its run: it may be unreferenced for a day. */
 const graceMs = 24 * 3600 * 1000;
 
-/** Stores a data set unless it is there. The caller made `identity` of this very file. */
+/** Stores a data set unless it is stored. The identity must be that of `file`. */
 export async function saveDataFile(
   { sha256, sizeBytes, name }: Pick<DataIdentity, "sha256" | "sizeBytes" | "name">,
   file: Blob,
@@ -44,15 +42,14 @@ export async function saveDataFile(
         signal,
       );
     } else if (createdAt - kept.manifest.createdAt > graceMs / 2) {
-      // Its run may come only now, and its day be over.
+      // Its run may start only now, after its day has passed.
       await putManifest({ ...kept, manifest: { ...kept.manifest, createdAt } }, store.use);
     }
   });
 }
 
 /**
- * A kept data set, verified; null when there is none, or when it cannot be read. A damaged one is
- * dropped.
+ * A stored data set, verified; null when it is missing or unreadable. A damaged one is deleted.
  * @throws UserError when the database does not answer
  */
 export async function loadDataFile(
@@ -70,8 +67,7 @@ export async function loadDataFile(
     if (!(error instanceof UserError) || error instanceof DatabaseFault) {
       throw error;
     }
-    // A damaged copy has the same way out as none, the person's own file, and must not stand in its
-    // way.
+    // The remedy for a damaged copy is the person's own file, which a stored copy would block.
     const state = await stateOfPayload(entry, store, signal);
     if (state === "damaged" || state === "missing") {
       await store.lock(() => collectGarbage(store, () => [entry]));
@@ -81,8 +77,8 @@ export async function loadDataFile(
 }
 
 /**
- * Deletes what a killed save left behind, and data sets that no checkpoint refers to.
- * To be called under the write lock.
+ * Deletes what a killed save has left, and data sets that no checkpoint refers to. Requires the
+ * write lock.
  */
 export async function collectUnused(store: PayloadStore): Promise<void> {
   const newest = Date.now() - graceMs;

@@ -1,6 +1,7 @@
-// What makes room: retention, deletion, and the pin that keeps a checkpoint from the first.
+// Deletes checkpoints: by retention or by request. Pins exempt a checkpoint from retention.
 import { invariant } from "../util/assert.ts";
-import { hasKillPoints, reach } from "./database/kill-points.ts";
+import { bestEffort } from "../util/best-effort.ts";
+import { reach } from "./database/kill-points.ts";
 import { mirrorDeletion, mirrorRuns } from "./mirror/mirror-sync.ts";
 import {
   collectGarbage,
@@ -13,12 +14,12 @@ import { expendableKeys } from "./retention.ts";
 import { findRun, newestFirst, ofRun, runsAmong, savedRuns, summariesOf } from "./saved-runs.ts";
 import type { SavedRun } from "./database/payload-store.ts";
 
-/** Two, so that damage to the newest leaves one to fall back to. */
+/** Two, so that damage to the newest leaves one to resume from. */
 const soundGenerations = 2;
 
 /**
- * Deletes all of a run but the newest `limit` (from 1), the best and the pinned, and never so many
- * that fewer than two stay that were read back whole.
+ * Deletes all checkpoints of a run but the newest `limit` (from 1), the best and the pinned. At
+ * least two that were read back and verified stay.
  */
 export async function thinOut(
   runId: string,
@@ -37,20 +38,16 @@ export async function thinOut(
     }
     const kept = generations.filter(({ id }) => !keys.has(id));
     const expendable = generations.filter(({ id }) => keys.has(id));
-    if (hasKillPoints) {
-      await reach("before-retention");
-    }
+    await reach?.("before-retention");
     await spareSound([...kept, ...expendable], keys, store, signal);
     await collectGarbage(store, (all) => all.filter(({ id }) => keys.has(id)));
-    if (hasKillPoints) {
-      await reach("after-retention");
-    }
+    await reach?.("after-retention");
   });
 }
 
 /**
- * Takes from `keys` what is needed so that two sound ones stay. Each checkpoint is read back once
- * in a store's life.
+ * Removes from `keys` what is needed so that two sound checkpoints stay. Each checkpoint is read
+ * back once in a store's life.
  */
 async function spareSound(
   candidates: readonly SavedRun[],
@@ -91,13 +88,13 @@ function deleteWhere(isDropped: (entry: SavedRun) => boolean, store: PayloadStor
     const saved = await savedRuns(store);
     const dropped = saved.filter(isDropped);
     const kept = saved.filter((entry) => !isDropped(entry));
-    // If the record cannot be written, the person's wish is still done.
-    await mirrorDeletion(kept, runIdsOf(dropped), store).catch(() => undefined);
+    const mirroring = mirrorDeletion(kept, runIdsOf(dropped), store);
+    await bestEffort("without a mirror the request is still carried out", mirroring);
     await collectGarbage(store, (all) => withTheirData(dropped, all));
   });
 }
 
-/** The payloads, and the data sets that only they refer to. */
+/** The dropped checkpoints, and the data sets that only they refer to. */
 function withTheirData(dropped: readonly SavedRun[], all: readonly Entry[]): Entry[] {
   const ids = new Set(dropped.map(({ id }) => id));
   const needed = new Set(
@@ -119,8 +116,8 @@ function runIdsOf(entries: readonly SavedRun[]): Set<string> {
 }
 
 /**
- * Keeps a checkpoint from retention, or no longer.
- * @throws UserError "bad-checkpoint" when it is not there or damaged
+ * Exempts a checkpoint from retention, or no longer.
+ * @throws UserError "bad-checkpoint" when it is missing or damaged
  */
 export function setPinned(key: string, isPinned: boolean, store: PayloadStore): Promise<void> {
   return store.lock(async () => {
@@ -128,6 +125,6 @@ export function setPinned(key: string, isPinned: boolean, store: PayloadStore): 
     const pinned = { id: key, manifest: { ...manifest, isPinned } };
     await putManifest(pinned, store.use);
     const saved = await savedRuns(store);
-    await mirrorRuns(newestFirst(saved), store).catch(() => undefined);
+    await bestEffort("the next save mirrors it", mirrorRuns(newestFirst(saved), store));
   });
 }

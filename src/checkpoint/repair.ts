@@ -1,8 +1,9 @@
-// Puts the store in order and says what was done: entries are restored, what is broken is taken
-// away, and what is good stays. A broken checkpoint is deleted only where its run has a sound one;
-// what the browser failed to read is left.
+// Repairs the store and reports each action: restores entries, deletes broken payloads, keeps sound
+// ones. A broken checkpoint is deleted only where its run has a sound one; what the browser failed
+// to read is kept.
+import { bestEffort } from "../util/best-effort.ts";
 import { payloadOfChunk } from "./database/chunks.ts";
-import { hasKillPoints, reach } from "./database/kill-points.ts";
+import { reach } from "./database/kill-points.ts";
 import { mirrorDeletion } from "./mirror/mirror-sync.ts";
 import {
   collectGarbage,
@@ -25,22 +26,22 @@ interface Subject {
 }
 
 export type RepairAction =
-  /** Its entry was damaged or gone; the record outside of the database had a copy. */
+  /** Its entry was damaged or gone; the mirror had a copy. */
   | ({ kind: "entry-restored" } & Subject)
-  /** Broken; the run goes back to `fallsBackToStep`, its newest sound step. */
+  /** Broken; the run resumes from `fallsBackToStep`, its newest sound step. */
   | ({ kind: "checkpoint-removed"; state: PayloadState; fallsBackToStep: number } & Subject)
-  /** Broken or unreadable, but nothing better is there, or it may pass. */
+  /** Broken with no sound checkpoint in its run, or unreadable, which can be temporary. */
   | ({ kind: "checkpoint-left"; state: PayloadState } & Subject)
-  /** A data set that the browser cannot read just now. */
+  /** A data set that the browser failed to read, which can be temporary. */
   | { kind: "data-left"; key: string }
-  /** A data set: its file has to be chosen again. */
+  /** A broken data set: the person must choose the file again. */
   | { kind: "data-removed"; key: string; state: PayloadState }
-  /** Entries that cannot be read and pieces that belong to nothing. */
+  /** Unreadable entries, and chunks without an entry. */
   | { kind: "leftovers-removed"; entries: number; pieces: number };
 
 /**
- * Reads every byte, so it takes as long as `verifyPayloads`.
- * @throws the signal's AbortError; what was done until then is sound
+ * Reads every byte, so it is as slow as `verifyPayloads`.
+ * @throws the signal's AbortError; the store is sound then too
  */
 export function repairStore(store: PayloadStore, options: VerifyOptions): Promise<RepairAction[]> {
   return store.lock(async () => {
@@ -110,11 +111,10 @@ async function remove(
   const runIds = new Set(removed.flatMap((action) => ("runId" in action ? [action.runId] : [])));
   const kept = runs.filter(({ id }) => !keys.has(id));
   if (runIds.size > 0) {
-    await mirrorDeletion(kept, runIds, store).catch(() => undefined);
+    const mirroring = mirrorDeletion(kept, runIds, store);
+    await bestEffort("the next save mirrors what is left", mirroring);
   }
-  if (hasKillPoints) {
-    await reach("in-repair");
-  }
+  await reach?.("in-repair");
   await collectGarbage(store, (all: readonly Entry[]) => all.filter(({ id }) => keys.has(id)));
 }
 

@@ -1,14 +1,10 @@
-// Which checkpoints of a run stay: the newest generations, the best by held-out loss, and those
-// that are pinned.
+// Selects the checkpoints of a run to keep: the newest, the best by held-out loss, and the pinned.
 import type { CheckpointSummary } from "./file/summary.ts";
 
 type Generation = Pick<CheckpointSummary, "key" | "step" | "heldOutLoss"> &
   Partial<Pick<CheckpointSummary, "isPinned">>;
 
-/**
- * The key of the lowest held-out loss, the newer of two equal ones; null when nothing was
- * evaluated.
- */
+/** The key of the lowest held-out loss, the newer of two equal; null when none was evaluated. */
 export function bestKey(newestFirst: readonly Generation[]): string | null {
   let best: { key: string; heldOutLoss: number } | null = null;
   for (const { key, heldOutLoss } of newestFirst) {

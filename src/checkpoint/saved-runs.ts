@@ -1,10 +1,11 @@
-// Checkpoints among the stored payloads: written as the newest, listed and found again.
+// Writes, lists and reads the checkpoints among the stored payloads.
 import type { ByteSource } from "../formats/byte-source.ts";
+import { bestEffort } from "../util/best-effort.ts";
 import { UserError } from "../util/errors.ts";
 import { badCheckpoint } from "./file/bad-checkpoint.ts";
 import { checkpointFileName, decodeCheckpoint } from "./file/container.ts";
 import { collectUnused } from "./data-files.ts";
-import { hasKillPoints, reach } from "./database/kill-points.ts";
+import { reach } from "./database/kill-points.ts";
 import { sizeOf, type CheckpointManifest } from "./database/manifest.ts";
 import { mirrorRuns } from "./mirror/mirror-sync.ts";
 import {
@@ -25,27 +26,31 @@ import type { SavedRun } from "./database/payload-store.ts";
 export interface LoadedRun {
   key: string;
   run: RunState;
-  /** Newer checkpoints of the run that were passed over because they are damaged. */
+  /** Newer checkpoints of the run that were skipped because they are damaged. */
   damagedKeys: string[];
 }
 
-/** What a checkpoint brings along when it comes from elsewhere. */
+/** What an imported checkpoint keeps from where it was saved. */
 export interface Provenance {
   /** Milliseconds since 1970. */
   savedAt: number;
   isPinned: boolean;
 }
 
-/**
- * Stores the file of a run, as its newest checkpoint unless it says when it was saved; then
- * collects garbage.
- * @param confirm is called when all of the file was stored; what it throws undoes the save
- */
+interface WriteOptions {
+  /** Called when the whole file is stored; an error that it throws undoes the save. */
+  confirm?: () => void;
+  /** Given for an imported checkpoint, which keeps its time. */
+  from?: Provenance;
+  signal?: AbortSignal | undefined;
+}
+
+/** Stores the file of a run, as its newest checkpoint by default, then collects garbage. */
 export function writeRun(
   file: ByteSource,
   run: RunState,
   store: PayloadStore,
-  { confirm, from, signal }: { confirm?: () => void; from?: Provenance; signal?: AbortSignal } = {},
+  { confirm, from, signal }: WriteOptions,
 ): Promise<CheckpointSummary> {
   const facts = { kind: "checkpoint", dataSha256: run.data.sha256, run: summarize(run) } as const;
   return store.lock(async () => {
@@ -63,20 +68,15 @@ export function writeRun(
       signal,
     );
     const all = newestFirst([saved, ...older]);
-    // The save is done; what cannot be recorded or collected now is after the next one.
-    await mirrorRuns(all, store).catch(() => undefined);
-    if (hasKillPoints) {
-      await reach("before-collect");
-    }
-    await collectUnused(store).catch(() => undefined);
-    if (hasKillPoints) {
-      await reach("after-collect");
-    }
+    await bestEffort("the save is done, the next one mirrors it", mirrorRuns(all, store));
+    await reach?.("before-collect");
+    await bestEffort("the next save collects it", collectUnused(store));
+    await reach?.("after-collect");
     return summaryOf(saved, all);
   });
 }
 
-/** Later than all others, also than those that are lost, even when the clock was set back. */
+/** Later than all others, lost ones included, even when the clock was set back. */
 async function timeOfNewest(older: readonly SavedRun[], { mirror }: PayloadStore): Promise<number> {
   const times = [
     ...older.map(({ manifest }) => manifest.createdAt),
@@ -95,7 +95,7 @@ export function summariesOf(entries: readonly SavedRun[]): CheckpointSummary[] {
   return entries.map((entry) => summaryOf(entry, entries));
 }
 
-/** @throws UserError "bad-checkpoint" when it is not there or damaged */
+/** @throws UserError "bad-checkpoint" when it is missing or damaged */
 export async function readRunFile(
   key: string,
   store: PayloadStore,
@@ -104,7 +104,7 @@ export async function readRunFile(
   return readPayload(await findRun(key, store), store, signal);
 }
 
-/** @throws UserError "bad-checkpoint" when it is not there or damaged */
+/** @throws UserError "bad-checkpoint" when it is missing or damaged */
 export async function readRun(
   key: string,
   store: PayloadStore,
@@ -117,7 +117,7 @@ export async function readRun(
 
 /**
  * The newest checkpoint of a run that verifies; null when the run has none.
- * @throws UserError "bad-checkpoint" when it has some and every one is damaged
+ * @throws UserError "bad-checkpoint" when all of its checkpoints are damaged
  */
 export async function readNewestValid(
   runId: string,
@@ -148,7 +148,7 @@ export async function readNewestValid(
   );
 }
 
-/** Every sound entry of a checkpoint, newest first. */
+/** Every checkpoint with a sound manifest, newest first. */
 export async function savedRuns(store: PayloadStore): Promise<SavedRun[]> {
   return newestFirst(runsAmong(await listEntries(store)));
 }
@@ -165,17 +165,17 @@ export function ofRun(entries: readonly SavedRun[], runId: string): SavedRun[] {
   return entries.filter(({ manifest }) => manifest.run.runId === runId);
 }
 
-/** @throws UserError "bad-checkpoint" when it is not there or damaged */
+/** @throws UserError "bad-checkpoint" when it is missing or damaged */
 export async function findRun(key: string, store: PayloadStore): Promise<SavedRun> {
   const manifest = await findManifest(key, store);
   if (manifest === "foreign") {
-    throw badCheckpoint("It was made by a newer Anneal: reload the page.", "Saved checkpoint");
+    throw badCheckpoint("A newer version of Anneal made it: reload the page.", "Saved checkpoint");
   }
   if (manifest === "damaged") {
     throw badCheckpoint("Its entry in the browser's storage is damaged.", "Saved checkpoint");
   }
   if (manifest === "missing" || manifest.kind !== "checkpoint") {
-    throw badCheckpoint("It is not in the browser's storage any more.", "Saved checkpoint");
+    throw badCheckpoint("It is no longer in the browser's storage.", "Saved checkpoint");
   }
   return { id: key, manifest };
 }

@@ -1,5 +1,5 @@
-// What there is to know when the page opens: the saved checkpoints, what is wrong with them, and
-// what was lost.
+// Reports the state of the store when the page opens: saved checkpoints, damage and data losses.
+import { bestEffort } from "../util/best-effort.ts";
 import { mirrorRuns } from "./mirror/mirror-sync.ts";
 import type { MirrorEntry } from "./mirror/mirror.ts";
 import { soundEntries, type PayloadStore } from "./database/payload-store.ts";
@@ -9,42 +9,34 @@ import type { CheckpointSummary } from "./file/summary.ts";
 import { quickCheck, type Damage } from "./verify.ts";
 import type { SavedRun } from "./database/payload-store.ts";
 
-/**
- * A run whose newest checkpoint was saved for good and is not there any more, though nobody deleted
- * it.
- */
+/** A run whose newest checkpoint was durable and is gone, though nobody deleted it. */
 export interface LostRun {
   runId: string;
   modelName: string;
   dataName: string;
-  /** The last step that was saved, and when, in milliseconds since 1970. */
+  /** The last saved step, and when it was saved, in milliseconds since 1970. */
   step: number;
   savedAt: number;
   sizeBytes: number;
-  /** Newest step of the run that is left; null when none is. */
+  /** Newest step of the run that is left; null when none is left. */
   remainingStep: number | null;
-  /**
-   * Whether the database holds no checkpoint at all: it was cleared, evicted or broken as a whole.
-   */
+  /** Whether the database has no checkpoint at all: it was cleared, evicted or broken. */
   isDatabaseGone: boolean;
-  /** Chromium's reason for having made an empty database; null when it gave none. */
+  /** Chromium's reason for creating an empty database; null when it reported none. */
   browserSays: string | null;
 }
 
 export interface StoreReport {
   /** Newest first. */
   checkpoints: CheckpointSummary[];
-  /** Until they are forgotten by `dismissDataLosses`. */
+  /** Data losses that `dismissDataLosses` has not dismissed. */
   lost: LostRun[];
   damage: Damage[];
-  /** Checkpoints whose damaged entry was put right just now. */
+  /** Checkpoints whose damaged entry was restored now. */
   restoredKeys: string[];
 }
 
-/**
- * Opens the store: restores what the mirror can, checks manifests and pieces, compares with the
- * mirror.
- */
+/** Restores manifests from the mirror, checks manifests and chunks, compares with the mirror. */
 export function storeReport(
   store: PayloadStore,
   dataLossMessage: () => string | null,
@@ -54,8 +46,8 @@ export function storeReport(
     const { opened, damage } = await quickCheck(store);
     const saved = newestFirst(runsAmong(soundEntries(opened)));
     const mirrored = await store.mirror.read();
-    // Runs that were saved before there was a mirror, or while it could not be written.
-    await mirrorRuns(saved, store).catch(() => undefined);
+    // Adds runs that were saved without a mirror.
+    await bestEffort("the next save mirrors them", mirrorRuns(saved, store));
     return {
       checkpoints: summariesOf(saved),
       lost: dataLossesOf(mirrored, saved, dataLossMessage()),
@@ -83,7 +75,7 @@ function dataLossesOf(
   });
 }
 
-/** A loss as one sentence. */
+/** A data loss as one sentence for the page. */
 export function describeDataLoss({
   modelName,
   dataName,

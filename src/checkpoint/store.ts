@@ -1,14 +1,13 @@
-// The checkpoints of every run, and the data sets they were trained on, in the browser's IndexedDB.
-// A save is durable before anything older is deleted, and what is read is verified byte for byte.
+// Stores the checkpoints of every run and the data sets they were trained on in IndexedDB.
 import { blobSource } from "../formats/byte-source.ts";
 import { exportRuns, importRuns, type Backup, type ImportedRuns } from "./backup.ts";
 import { maxChunkBytes } from "./database/chunks.ts";
 import { checkpointFile, decodeCheckpoint } from "./file/container.ts";
 import { loadDataFile, saveDataFile } from "./data-files.ts";
 import { deleteCheckpoint, deleteRun, setPinned, thinOut } from "./housekeeping.ts";
-import { hasKillPoints, reach } from "./database/kill-points.ts";
+import { reach } from "./database/kill-points.ts";
 import { fileSlots } from "./mirror/mirror-file.ts";
-import { mirrorIn, type MirrorSlots } from "./mirror/mirror.ts";
+import { Mirror, type MirrorSlots } from "./mirror/mirror.ts";
 import { mirrorOnly } from "./mirror/mirror-sync.ts";
 import { storeReport, type StoreReport } from "./store-report.ts";
 import type { PayloadStore } from "./database/payload-store.ts";
@@ -23,98 +22,110 @@ import {
   writeRun,
   type LoadedRun,
 } from "./saved-runs.ts";
-import { strictStore, type DatabaseTimeouts } from "./database/strict-store.ts";
+import { StrictStore, type DatabaseTimeouts } from "./database/strict-store.ts";
 import type { CheckpointSummary } from "./file/summary.ts";
 import { usageOf, type Usage } from "./usage.ts";
 import { verifyPayloads, type Verdict, type VerifyOptions } from "./verify.ts";
 import { writeLock } from "./database/write-lock.ts";
 
+/**
+ * A payload (a checkpoint file or a data set) is stored as chunks, each in its own transaction and
+ * with its SHA-256, then a manifest that lists them. The manifest comes last because a transaction
+ * of a whole payload would need several times its size in memory: a payload exists once its
+ * manifest is durable, so a killed save leaves chunks without a manifest, which the next save
+ * collects, and every older checkpoint is untouched.
+ *
+ * A reader may assume that what it gets is byte for byte what was saved: every chunk is compared
+ * with its hash on each read. It must not assume that a listed checkpoint can be read: browsers
+ * lose and damage data, and only reading finds a damaged chunk.
+ */
 export interface CheckpointStore {
   /**
-   * To be called once, first: restores what it can, and says what is saved, what is damaged and
-   * what was lost. Reads no payload, so it is quick.
+   * Must be called once, first: restores what it can and reports what is saved, damaged or lost.
+   * Fast, because it reads no payload.
    */
   open(): Promise<StoreReport>;
-  /** The losses of `open` were told: they are not reported again. */
+  /** Dismisses the data losses that `open` reported: they are not reported again. */
   dismissDataLosses(): Promise<void>;
   /**
-   * Stores a run as its newest checkpoint. When it resolves, the checkpoint survives a power cut.
-   * All but the tensors is copied before the call returns; the tensors must not change until it
-   * resolves.
-   * @throws UserError "non-finite-loss", "quota", "busy" when the database does not answer; nothing
-   *   is stored then and older checkpoints are untouched. Error when a tensor changed, the same.
+   * Stores a run as its newest checkpoint, which survives a power cut once the promise resolves.
+   * Everything but the tensors is copied before the call returns; the tensors must not change until
+   * it resolves.
+   * @throws UserError "non-finite-loss", "quota", "busy" when the database does not answer; Error
+   *   when a tensor changed. Nothing is stored then, and older checkpoints are untouched.
    */
   saveCheckpoint(run: RunState, signal?: AbortSignal): Promise<CheckpointSummary>;
   /**
-   * Newest first. One whose manifest is damaged is left out; a damaged payload is found when it is
+   * Newest first, without those whose manifest is damaged. A damaged payload is found when it is
    * read.
    */
   listCheckpoints(): Promise<CheckpointSummary[]>;
-  /** @throws UserError "bad-checkpoint" when it is not there or damaged */
+  /** @throws UserError "bad-checkpoint" when it is missing or damaged */
   loadCheckpoint(key: string, signal?: AbortSignal): Promise<RunState>;
   /**
    * The newest checkpoint of a run that verifies; null when the run has none.
-   * @throws UserError "bad-checkpoint" when it has some and every one is damaged
+   * @throws UserError "bad-checkpoint" when all of its checkpoints are damaged
    */
   loadNewestValid(runId: string, signal?: AbortSignal): Promise<LoadedRun | null>;
   /**
-   * The file for a download (its name: `checkpointFileName` in container.ts), verified.
-   * @throws UserError "bad-checkpoint" when it is not there or damaged
+   * The verified file for a download (for its name see `checkpointFileName` in container.ts).
+   * @throws UserError "bad-checkpoint" when it is missing or damaged
    */
   readCheckpointBlob(key: string, signal?: AbortSignal): Promise<Blob>;
   /**
-   * Stores a checkpoint file as it is, after all of it was read and checked.
+   * Stores a checkpoint file unchanged, after all of it was read and checked.
    * @throws UserError as `decodeCheckpoint`, or "quota"; nothing is stored then
    */
   importCheckpoint(file: Blob, fileName: string, signal?: AbortSignal): Promise<CheckpointSummary>;
   /**
-   * Deletes a checkpoint, pinned or not, and its data set when no other refers to it. Nothing
-   * happens when it is not there.
+   * Deletes a checkpoint, pinned or not, and its data set when no other checkpoint refers to it.
+   * Without effect when it is missing.
    */
   deleteCheckpoint(key: string): Promise<void>;
   /**
-   * Deletes all of a run, pinned checkpoints too, and its data set when no other run refers to it.
+   * Deletes all checkpoints of a run, also pinned ones, and its data set when no other run refers
+   * to it.
    */
   deleteRun(runId: string): Promise<void>;
   /**
-   * Keeps a checkpoint whatever the retention rules say, or no longer.
-   * @throws UserError "bad-checkpoint" when it is not there or damaged
+   * Pins a checkpoint, which exempts it from retention, or unpins it.
+   * @throws UserError "bad-checkpoint" when it is missing or damaged
    */
   setPinned(key: string, isPinned: boolean): Promise<void>;
   /**
-   * Deletes all of a run but the newest `saveTotalLimit` (from 1), the best by held-out loss and
-   * the pinned; of two at one step the older goes. At least two that were read back whole stay. To
-   * be called after a save.
+   * Deletes all checkpoints of a run but the newest `saveTotalLimit` (from 1), the best by held-out
+   * loss and the pinned; of two at one step the older is deleted. At least two that were read back
+   * and verified stay. To be called after a save.
    */
   retain(runId: string, saveTotalLimit: number, signal?: AbortSignal): Promise<void>;
-  /** Sizes by run and in all, by our own account. */
+  /** Sizes of each run and in total, summed from the manifests. */
   usage(): Promise<Usage>;
   /**
    * Compares every stored byte with its SHA-256.
-   * @param which keys of checkpoints, or `all`, data sets too
-   * @throws UserError "bad-checkpoint" when one of the keys is not there; the signal's AbortError
+   * @param which keys of checkpoints, or `all`, which includes data sets
+   * @throws UserError "bad-checkpoint" when one of the keys is missing; the signal's AbortError
    */
   verify(which: readonly string[] | "all", options?: VerifyOptions): Promise<Verdict[]>;
   /**
-   * Verifies everything, restores what it can, deletes what is broken where something sound is
-   * left.
+   * Verifies everything, restores what it can, and deletes a broken checkpoint where its run has a
+   * sound one.
    */
   repair(options?: VerifyOptions): Promise<RepairAction[]>;
-  /** All runs and their data sets in one file; what is damaged is left out and named. */
+  /** All runs and their data sets in one file; damaged ones are left out and named. */
   exportAll(signal?: AbortSignal): Promise<Backup>;
   /**
-   * Stores what is not here yet of such a file, with times and pins.
-   * @throws UserError "bad-header", "bad-checkpoint", "quota"; what was imported until then stays
+   * Stores what is missing here from such a file, with times and pins.
+   * @throws UserError "bad-header", "bad-checkpoint", "quota"; earlier imports stay
    */
   importAll(file: Blob, fileName: string, options?: VerifyOptions): Promise<ImportedRuns>;
   /**
-   * Keeps a data set. Nothing happens when it is there, so it can be called before every save.
+   * Stores a data set. Without effect when it is stored, so it can be called before every save.
    * @throws UserError "quota"
    */
   saveDataFile(identity: DataIdentity, file: Blob, signal?: AbortSignal): Promise<void>;
   /**
-   * A kept data set, verified; null when there is none or it was damaged: the person has to choose
-   * the file.
+   * A stored data set, verified; null when it is missing or damaged: the person must choose the
+   * file again.
    */
   loadDataFile(sha256: string, signal?: AbortSignal): Promise<Blob | null>;
   /** Ends the connection; the next call opens a new one. */
@@ -122,32 +133,38 @@ export interface CheckpointStore {
 }
 
 export interface StoreOptions {
-  /** Size of the pieces payloads are stored in. */
+  /** Size of the chunks of a payload. */
   chunkBytes?: number;
-  /** Where the record outside of the database lies. */
+  /** Storage of the mirror, which is outside of the database. */
   mirrorSlots?: MirrorSlots;
   timeouts?: DatabaseTimeouts;
 }
 
 /**
- * The store of this name; the database is opened at the first call.
- * @param options for tests; the defaults are right everywhere else
+ * The store with this name; the database is opened by the first call.
+ * @param options for tests; the page uses the defaults
  */
 export function openStore(databaseName: string, options: StoreOptions = {}): CheckpointStore {
   const { chunkBytes = maxChunkBytes, mirrorSlots = fileSlots(databaseName) } = options;
-  const { use, close, dataLossMessage } = strictStore(databaseName, options.timeouts);
+  const database = new StrictStore(databaseName, options.timeouts);
   const lock = writeLock(`${databaseName} writer`);
-  const mirror = mirrorIn(mirrorSlots);
-  const store: PayloadStore = { use, lock, chunkBytes, mirror, verifiedIds: new Set() };
+  const mirror = new Mirror(mirrorSlots);
+  const store: PayloadStore = {
+    use: database.use,
+    lock,
+    chunkBytes,
+    mirror,
+    verifiedIds: new Set(),
+  };
   return {
-    open: () => storeReport(store, dataLossMessage),
+    open: () => storeReport(store, () => database.dataLossMessage),
     dismissDataLosses: () => lock(async () => mirrorOnly(await savedRuns(store), store)),
     async saveCheckpoint(run, signal) {
       const file = checkpointFile(run);
       const confirm = () => {
         file.checkUnchanged();
       };
-      return writeRun(file, run, store, { confirm, ...given(signal) });
+      return writeRun(file, run, store, { confirm, signal });
     },
     listCheckpoints: () => listRuns(store),
     loadCheckpoint: (key, signal) => readRun(key, store, signal),
@@ -155,10 +172,8 @@ export function openStore(databaseName: string, options: StoreOptions = {}): Che
     readCheckpointBlob: (key, signal) => readRunFile(key, store, signal),
     async importCheckpoint(file, fileName, signal) {
       const run = await decodeCheckpoint(file, fileName, signal);
-      if (hasKillPoints) {
-        await reach("import-checked");
-      }
-      return writeRun(blobSource(file, fileName), run, store, given(signal));
+      await reach?.("import-checked");
+      return writeRun(blobSource(file, fileName), run, store, { signal });
     },
     deleteCheckpoint: (key) => deleteCheckpoint(key, store),
     deleteRun: (runId) => deleteRun(runId, store),
@@ -171,10 +186,6 @@ export function openStore(databaseName: string, options: StoreOptions = {}): Che
     importAll: (file, fileName, importOptions) => importRuns(file, fileName, store, importOptions),
     saveDataFile: (identity, file, signal) => saveDataFile(identity, file, store, signal),
     loadDataFile: (sha256, signal) => loadDataFile(sha256, store, signal),
-    close,
+    close: () => database.close(),
   };
-}
-
-function given(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }

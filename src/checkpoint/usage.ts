@@ -1,5 +1,5 @@
-// What the saved runs take, by our own account: browsers report figures that have little to do with
-// the disk.
+// Sums up the storage of the saved runs from their manifests: the browsers' own estimates differ
+// widely from the disk.
 import { sizeOf } from "./database/manifest.ts";
 import { listEntries, type PayloadStore } from "./database/payload-store.ts";
 import { newestFirst, runsAmong } from "./saved-runs.ts";
@@ -14,16 +14,16 @@ export interface RunUsage {
   /** Milliseconds since 1970. */
   savedAt: number;
   checkpointBytes: number;
-  /** Of its data set, which other runs may share; 0 when it is not kept. */
+  /** Size of its data set, which other runs may share; 0 when it is not stored. */
   dataBytes: number;
   isDataShared: boolean;
 }
 
 export interface Usage {
-  /** The run saved last comes first. */
+  /** The run that was saved last is first. */
   runs: RunUsage[];
   checkpointBytes: number;
-  /** Every kept data set once. */
+  /** Size of the stored data sets, each counted once. */
   dataBytes: number;
   totalBytes: number;
 }
@@ -36,8 +36,8 @@ export async function usageOf(store: PayloadStore): Promise<Usage> {
       manifest.kind === "data" ? [[manifest.dataSha256, sizeOf(manifest)]] : [],
     ),
   );
-  const runsBySha256 = grouped(saved, ({ manifest }) => manifest.dataSha256);
-  const runs = [...grouped(saved, ({ manifest }) => manifest.run.runId)].flatMap(
+  const runsBySha256 = groupBy(saved, ({ manifest }) => manifest.dataSha256);
+  const runs = [...groupBy(saved, ({ manifest }) => manifest.run.runId)].flatMap(
     ([runId, generations]): RunUsage[] => {
       const newest = generations[0]?.manifest;
       if (newest === undefined) {
@@ -69,8 +69,8 @@ function sum(sizes: readonly number[]): number {
   return sizes.reduce((total, size) => total + size, 0);
 }
 
-/** As Map.groupBy, which not every supported browser has. */
-function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+/** Map.groupBy, which some supported browsers lack. */
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {
     groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);

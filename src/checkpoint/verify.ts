@@ -1,5 +1,4 @@
-// Whether what is stored is what was stored: a quick look at every opening, and every byte on
-// demand.
+// Verifies stored payloads: a quick check of manifests at every opening, every byte on demand.
 import { chunkKey } from "./database/chunks.ts";
 import { sizeOf } from "./database/manifest.ts";
 import {
@@ -14,20 +13,17 @@ import {
 } from "./database/payload-store.ts";
 import { findRun } from "./saved-runs.ts";
 
-/** What the quick look found wrong with a payload. */
+/** A fault that the quick check found. */
 export interface Damage {
   key: string;
-  /**
-   * `damaged-entry`: its manifest fails its hash; `missing-pieces`: fewer pieces than the manifest
-   * says.
-   */
+  /** `damaged-entry`: its manifest fails its hash; `missing-pieces`: a listed chunk is missing. */
   kind: "damaged-entry" | "missing-pieces";
-  /** Null when the manifest cannot be read, or when it is a data set. */
+  /** Null for a damaged manifest or a data set. */
   runId: string | null;
   step: number | null;
 }
 
-/** One payload, every byte of it compared. */
+/** The result for one payload after all its bytes were compared. */
 export interface Verdict {
   key: string;
   kind: "checkpoint" | "data";
@@ -39,11 +35,11 @@ export interface Verdict {
 }
 
 export interface VerifyOptions {
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   progress?: (doneBytes: number, totalBytes: number) => void;
 }
 
-/** Manifests by their hash, pieces by their presence; reads no payload. */
+/** Checks manifests by their hash and chunks by their presence; reads no payload. */
 export async function quickCheck(
   store: PayloadStore,
 ): Promise<{ opened: StoredManifest[]; damage: Damage[] }> {
@@ -66,9 +62,9 @@ function damageOf({ id, manifest }: StoredManifest, present: ReadonlySet<string>
 }
 
 /**
- * Reads every byte.
- * @param which keys of checkpoints, or `all`, data sets too
- * @throws UserError "bad-checkpoint" when one of the keys is not there; the signal's AbortError
+ * Reads every byte and compares it with its SHA-256.
+ * @param which keys of checkpoints, or `all`, which includes data sets
+ * @throws UserError "bad-checkpoint" when one of the keys is missing; the signal's AbortError
  */
 export async function verifyPayloads(
   which: readonly string[] | "all",

@@ -1,5 +1,5 @@
-// A file whose bytes can be had in ranges, wherever it lies: a Blob, the page's own storage, a
-// model hub.
+// A file that is read in ranges, wherever it is stored: a Blob, the page's own storage, a model
+// hub.
 import { UserError } from "../util/errors.ts";
 
 export interface ByteSource {
@@ -7,9 +7,8 @@ export interface ByteSource {
   readonly name: string;
   readonly sizeBytes: number;
   /**
-   * Bytes `begin` to `end` (exclusive), in a buffer of their own; exactly as many as asked for.
-   * @throws UserError "unreadable-file", or what the place it lies in throws; the signal's
-   * AbortError
+   * Bytes `begin` to `end` (exclusive), all of them, in a separate buffer.
+   * @throws UserError "unreadable-file" and the errors of the source; the signal's AbortError
    */
   read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -46,7 +45,7 @@ async function readBlob(
     throw unreadable(`Bytes ${begin} to ${end} cannot be read (${String(cause)}).`, name, cause);
   }
   if (bytes.length !== end - begin) {
-    throw unreadable(`Bytes ${begin} to ${end} gave only ${bytes.length}.`, name);
+    throw unreadable(`Reading bytes ${begin} to ${end} returned only ${bytes.length}.`, name);
   }
   return bytes;
 }

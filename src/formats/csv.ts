@@ -1,11 +1,12 @@
-// CSV with a header row, through Papa Parse. Comma, tab or semicolon, whichever the header uses.
+// Parses CSV with a header row, through Papa Parse. The header decides between comma, tab and
+// semicolon.
 import Papa from "papaparse";
 import { UserError } from "../util/errors.ts";
 import { maxRowLength, RowCollector, withoutByteOrderMark, type ParsedRow } from "./rows.ts";
 
 const remedy = "Correct the file and load it again.";
 
-/** One line of the table as Papa Parse gives it. */
+/** One row of the table, as Papa Parse returns it. */
 interface CsvRecord {
   readonly fields: readonly string[];
   /** Where it begins, from 1. A quoted field can hold line breaks, so a record can span lines. */
@@ -15,8 +16,8 @@ interface CsvRecord {
 }
 
 /**
- * Parses the whole text, or reports its broken rows together. All values are strings; line breaks
- * become "\n".
+ * Parses the whole text, or reports all its broken rows in one error. All values are strings; line
+ * breaks become "\n".
  * @throws UserError "bad-row" for a header with empty or repeated names, rows with another number
  *   of fields than the header, broken quotes, rows longer than 1 MiB, and past 1,000,000 rows;
  *   "empty-data" when there is no row
@@ -65,7 +66,7 @@ function quoteFaultOf(errors: readonly Papa.ParseError[]): string | undefined {
   }
   return error.code === "MissingQuotes"
     ? "a quoted field that is never closed"
-    : "text behind a closing quote; a quote inside a quoted field is written twice";
+    : "text after a closing quote; write a quote inside a quoted field twice";
 }
 
 function countLineBreaks(text: string, start: number, end: number): number {
@@ -81,7 +82,7 @@ function parseHeader(header: CsvRecord, fileName: string): readonly string[] {
   if (fault !== undefined) {
     throw new UserError("bad-row", `The header is broken: ${fault}. Nothing was loaded.`, {
       where: `${fileName}, line ${header.line}`,
-      remedy: "Give every column its own name in the first line, then load the file again.",
+      remedy: "Give every column a unique name in the first line, then load the file again.",
     });
   }
   return header.fields;
@@ -114,7 +115,7 @@ function findFault(record: CsvRecord, columns: readonly string[]): string | unde
     : `fields: ${record.fields.length}, columns in the header: ${columns.length}`;
 }
 
-/** fromEntries defines properties and never sets them, so a column "__proto__" is harmless. */
+/** fromEntries defines properties, never sets them, so a column "__proto__" is harmless. */
 function toRow(columns: readonly string[], fields: readonly string[]): ParsedRow["row"] {
   return Object.fromEntries(columns.map((name, i) => [name, fields[i]]));
 }

@@ -1,7 +1,7 @@
-// Names what a file is that was taken for weights. Most "corrupt models" are one of these.
+// Identifies files that were mistaken for weights. Most "corrupt models" are one of these.
 
 interface ForeignKind {
-  /** With its article. */
+  /** A noun with its article. */
   readonly what: string;
   readonly remedy: string;
 }
@@ -9,7 +9,7 @@ interface ForeignKind {
 const kinds: readonly (ForeignKind & { readonly opening: RegExp })[] = [
   {
     opening: /^version https:\/\/git-lfs/,
-    what: "a Git LFS pointer, a few lines of text that stand for the real file",
+    what: "a Git LFS pointer, a few lines of text in place of the real file",
     remedy: 'Run "git lfs pull" in the folder of the model, or download the file from its page.',
   },
   {
@@ -35,10 +35,7 @@ const kinds: readonly (ForeignKind & { readonly opening: RegExp })[] = [
   },
 ];
 
-/**
- * What the first bytes of a file give away, or undefined when they say nothing. Asked only of
- * broken files.
- */
+/** The kind that the first bytes of a broken file suggest; undefined when they suggest none. */
 export function foreignKind(opening: Uint8Array): ForeignKind | undefined {
   const text = new TextDecoder("windows-1252").decode(opening);
   return kinds.find((kind) => kind.opening.test(text));

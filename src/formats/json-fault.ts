@@ -1,15 +1,15 @@
-// Finds where a text stops being JSON. JSON.parse tells it differently in every browser, and in
-// some not at all. Grammar: RFC 8259.
+// Finds the position where a text stops being JSON. JSON.parse reports it differently in every
+// browser, and in some not at all. Grammar: RFC 8259.
 
-/** Deeper text is left to the words of JSON.parse: a scan that deep could exhaust the stack. */
+/** Deeper text is reported by JSON.parse alone: a deeper scan could exhaust the stack. */
 const maxDepth = 500;
 
 const literal = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null/y;
 const escape = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 
 /**
- * Index of the first character that cannot stand where it does, or the length of the text when it
- * ends too early. Undefined when it is JSON, or nests too deep to tell.
+ * Index of the first unexpected character, or the length of the text when it ends too early;
+ * undefined when it is JSON or nests too deep to scan.
  */
 export function findJsonFault(text: string): number | undefined {
   const scan = new Scan(text);
@@ -112,7 +112,7 @@ class Scan {
     this.#at = pattern.lastIndex;
   }
 
-  /** The next character behind white space; empty at the end. */
+  /** The next character after white space; empty at the end. */
   #peek(): string {
     while (" \t\n\r".includes(this.#text[this.#at] ?? "end")) {
       this.#at++;

@@ -1,10 +1,10 @@
-// JSON Lines: one object on every line. Blank lines, a byte order mark and any line ending are
-// fine.
+// Parses JSON Lines: one object on every line. Blank lines, a byte order mark and any line ending
+// are allowed.
 import { findJsonFault } from "./json-fault.ts";
 import { maxRowLength, RowCollector, withoutByteOrderMark, type ParsedRow } from "./rows.ts";
 
 /**
- * Parses the whole text, or reports its broken lines together.
+ * Parses the whole text, or reports all its broken lines in one error.
  * @throws UserError "bad-row" for lines that are not one object or are longer than 1 MiB, and past
  *   1,000,000 rows; "empty-data" when there is no row
  */
@@ -21,10 +21,7 @@ export function parseJsonl(text: string, fileName: string): ParsedRow[] {
   return rows.finish("Write one JSON object on each line, then load the file again.");
 }
 
-/**
- * Every line that is not blank, with its number from 1; one at a time, so that no list of lines is
- * built.
- */
+/** Every line that is not blank, with its number from 1, without building a list of lines. */
 function* filledLines(text: string): Generator<[line: number, text: string]> {
   const ending = /\r\n|\n|\r|$/g;
   for (let line = 1, start = 0; start < text.length; line++) {
@@ -39,7 +36,7 @@ function* filledLines(text: string): Generator<[line: number, text: string]> {
   }
 }
 
-/** The row, or in words why there is none. */
+/** The row, or what is wrong with the line. */
 function parseLine(text: string): Record<string, unknown> | string {
   if (text.length > maxRowLength) {
     return `${text.length} characters long, the limit is ${maxRowLength}`;
@@ -56,7 +53,7 @@ function parseLine(text: string): Record<string, unknown> | string {
 function describeFault(text: string, error: unknown): string {
   const at = findJsonFault(text);
   if (at === undefined) {
-    return String(error); // for example a nesting this engine cannot follow
+    return String(error); // for example nesting too deep for this browser
   }
   const codePoint = text.codePointAt(at);
   return codePoint === undefined
@@ -64,7 +61,7 @@ function describeFault(text: string, error: unknown): string {
     : `unexpected ${visible(String.fromCodePoint(codePoint))} at column ${at + 1}`;
 }
 
-/** Control characters as escapes, all others as they are. */
+/** Control characters as escapes, all others unchanged. */
 function visible(character: string): string {
   return character < " " ? JSON.stringify(character).slice(1, -1) : character;
 }

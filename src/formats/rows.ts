@@ -1,15 +1,15 @@
-// What JSONL and CSV share: the row, its limits, and one report of every broken line.
+// The shared part of JSONL and CSV: rows, their limits, and one error for all broken lines.
 import { UserError } from "../util/errors.ts";
 
 /** A row of a data file. */
 export interface ParsedRow {
   readonly row: Readonly<Record<string, unknown>>;
-  /** Where it begins in the file, from 1. */
+  /** The line where it begins in the file, from 1. */
   readonly line: number;
 }
 
 /**
- * What is wrong with a row; `what` is a clause without a full stop, `text` the row as it stands.
+ * A fault of a row: `what` is a clause without a full stop, `text` the row as it is in the file.
  */
 export interface RowFault {
   readonly line: number;
@@ -18,7 +18,7 @@ export interface RowFault {
 }
 
 /**
- * 1 MiB of text is some 250,000 tokens: longer than any context, so it is a mistake or an attack.
+ * 1 MiB of text is some 250,000 tokens, longer than any context: a mistake or an attack.
  */
 export const maxRowLength = 1024 * 1024;
 
@@ -39,12 +39,12 @@ export class RowCollector {
     this.#fileName = fileName;
   }
 
-  /** @throws UserError "bad-row" past the limit of rows */
+  /** @throws UserError "bad-row" beyond the limit of rows */
   add(row: ParsedRow): void {
     if (this.#rows.length === maxRows) {
       throw new UserError("bad-row", `The file has more than ${maxRows} rows.`, {
         where: `${this.#fileName}, line ${row.line}`,
-        remedy: "Take a sample of it, or split it into several runs.",
+        remedy: "Use a sample of it, or split it into several runs.",
       });
     }
     this.#rows.push(row);
@@ -95,7 +95,7 @@ export class RowCollector {
   }
 }
 
-/** The text without the byte order mark that Windows editors put in front. */
+/** The text without the byte order mark that Windows editors add. */
 export function withoutByteOrderMark(text: string): string {
   return text.startsWith("\uFEFF") ? text.slice(1) : text;
 }

@@ -1,6 +1,4 @@
-// The header of a safetensors file as checked values: no hole, no overlap, no trailing byte, no
-// unknown field. The rules are those of the Rust reader (safetensors-layout.ts), and stricter on
-// duplicates and unknown fields.
+// Parses and checks the header of a safetensors file, a JSON object after a u64 with its length.
 import { UserError } from "../util/errors.ts";
 import {
   dtypes,
@@ -18,7 +16,7 @@ import {
   type StrictObject,
 } from "./strict-json.ts";
 
-/** What the header says. */
+/** A checked header. */
 export interface SafetensorsHeader {
   /** By name, in the order of the data. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
@@ -27,12 +25,22 @@ export interface SafetensorsHeader {
 
 const metadataKey = "__metadata__";
 const entryFields = ["dtype", "shape", "data_offsets"];
-const downloadAgain = "Download the file again; if it stays so, ask who made it.";
+const downloadAgain = "Download the file again. If that does not help, ask its author.";
 
 /**
  * Parses and checks a header.
- * @param bytes the header alone, without the length in front
- * @param dataBytes how many bytes follow the header in the file
+ *
+ *   { "__metadata__": { "format": "pt" },
+ *     "wte": { "dtype": "F16", "shape": [4, 8], "data_offsets": [0, 64] } }
+ *
+ * The rules are those of the Rust reader (safetensors-layout.ts), so that no file is accepted here
+ * and rejected elsewhere: tensors cover the data without a hole, an overlap or a trailing byte. Two
+ * rules are stricter. Duplicate keys are rejected, because parsers disagree on which one counts;
+ * unknown fields too, because a reader that ignores them may misread the tensor. Limits on the
+ * header, its tensors, ranks and names (safetensors-layout.ts) bound the memory that a malformed
+ * file can claim before any of its data is read.
+ * @param bytes the header, without its length
+ * @param dataBytes number of bytes after the header in the file
  * @throws UserError "bad-header" at the first fault, with file and tensor
  */
 export function parseSafetensorsHeader(
@@ -66,7 +74,7 @@ function parseRoot(bytes: Uint8Array, fileName: string): StrictObject {
 
 function decodeUtf8(bytes: Uint8Array, fileName: string): string {
   try {
-    // A byte order mark is kept, so that it is refused as the Rust reader refuses it.
+    // A byte order mark is kept, so that it is rejected as in the Rust reader.
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw badHeader("The header is not UTF-8 text.", fileName);
@@ -116,7 +124,7 @@ function parseTensor(name: string, entry: StrictJson, fileName: string): TensorI
   if (needed !== end - begin) {
     const size = needed === undefined ? "more than 2^53 bytes" : `${needed} bytes`;
     throw badHeader(
-      `${dtype} [${shape.join(", ")}] takes ${size}, but its data_offsets span ${end - begin}.`,
+      `${dtype} [${shape.join(", ")}] needs ${size}, but its data_offsets span ${end - begin}.`,
       where,
     );
   }
@@ -157,7 +165,7 @@ function parseNumbers(value: StrictJson | undefined, field: string, where: strin
   });
 }
 
-/** Every byte behind the header belongs to exactly one tensor, so nothing can hide in the file. */
+/** Requires that every byte after the header belongs to exactly one tensor: nothing is hidden. */
 function checkCoverage(tensors: readonly TensorInfo[], dataBytes: number, fileName: string): void {
   let covered = 0;
   for (const { name, begin, end } of tensors) {
@@ -173,8 +181,8 @@ function checkCoverage(tensors: readonly TensorInfo[], dataBytes: number, fileNa
   if (covered !== dataBytes) {
     throw badHeader(
       covered > dataBytes
-        ? `The file is cut off: ${covered} bytes of tensors are announced, ${dataBytes} are there.`
-        : `The tensors end at byte ${covered}, but the data goes on to byte ${dataBytes}.`,
+        ? `The file is cut off: its tensors need ${covered} bytes, but it has ${dataBytes}.`
+        : `The tensors end at byte ${covered}, but the data continues to byte ${dataBytes}.`,
       fileName,
     );
   }

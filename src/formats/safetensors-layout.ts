@@ -1,7 +1,7 @@
-// What reader and writer of safetensors share: the dtypes, the limits and the size of a tensor.
+// The layout that the safetensors reader and writer share: dtypes, limits, tensor sizes.
 // Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs.
 
-/** In the order of the Rust enum, which is the order of rising alignment the writer sorts by. */
+/** In the order of the Rust enum, by rising alignment: the writer sorts by it. */
 const bytesByDtype = {
   BOOL: 1,
   U8: 1,
@@ -29,16 +29,16 @@ export interface TensorInfo {
   readonly dtype: Dtype;
   /** Row-major; empty for a scalar. */
   readonly shape: readonly number[];
-  /** First byte, counted from the start of the data behind the header. */
+  /** First byte, counted from the start of the data after the header. */
   readonly begin: number;
   /** One past the last byte. */
   readonly end: number;
 }
 
-/** Bytes of the u64 in front of the header. */
+/** Bytes of the u64 before the header. */
 export const lengthBytes = 8;
 
-/** The limit of the Rust reader, so that no file of ours is refused elsewhere. */
+/** The limit of the Rust reader, so that no file of ours is rejected elsewhere. */
 export const maxHeaderBytes = 100_000_000;
 
 /** The largest published models have about 92,000 tensors, over more than a hundred files. */
@@ -55,7 +55,7 @@ export function isDtype(name: string): name is Dtype {
   return Object.hasOwn(bytesByDtype, name);
 }
 
-/** Bytes of a tensor, or undefined when a product on the way leaves the exact integers (2^53). */
+/** Bytes of a tensor, or undefined when a product exceeds the exact integers (2^53). */
 export function tensorBytes(dtype: Dtype, shape: readonly number[]): number | undefined {
   let size: number = bytesByDtype[dtype];
   for (const dimension of shape) {

@@ -1,5 +1,5 @@
-// Writes safetensors, byte for byte as the Rust library does: sorted by dtype and name, header
-// padded to 8. Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (prepare,
+// Writes safetensors, byte for byte like the Rust library: sorted by dtype and name, header padded
+// to 8 bytes. Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (prepare,
 // serialize).
 import { invariant } from "../util/assert.ts";
 import { concatBytes } from "../util/bytes.ts";
@@ -23,8 +23,8 @@ export interface TensorData {
 }
 
 /**
- * The whole file. The order of `tensors` does not matter; `metadata` keeps its own.
- * @throws Error for a name that repeats, data that does not fill its shape, or text no reader takes
+ * The whole file. The order of `tensors` does not matter; `metadata` keeps its order.
+ * @throws Error for a repeated name, data that does not fill its shape, or text without UTF-8
  */
 export function encodeSafetensors(
   tensors: readonly TensorData[],
@@ -34,8 +34,7 @@ export function encodeSafetensors(
 }
 
 /**
- * The file in the parts that follow one another: the header, then a view of each tensor's bytes,
- * copied nowhere.
+ * The file in consecutive parts: the header, then a view of each tensor's bytes, without a copy.
  * @throws Error as {@link encodeSafetensors}
  */
 export function safetensorsParts(
@@ -50,7 +49,7 @@ export function safetensorsParts(
 }
 
 /**
- * By falling dtype, then by the UTF-8 bytes of the name, which JavaScript's `<` does not compare.
+ * Sorts by falling dtype, then by the UTF-8 bytes of the name; `<` would compare UTF-16 units.
  */
 function sortAsRust(tensors: readonly TensorData[]): TensorData[] {
   const encoder = new TextEncoder();
@@ -85,7 +84,7 @@ function encodeHeader(
   const padded = new Uint8Array(Math.ceil(json.length / lengthBytes) * lengthBytes).fill(0x20);
   invariant(
     padded.length <= maxHeaderBytes,
-    `the header has ${padded.length} bytes; readers take ${maxHeaderBytes}`,
+    `the header has ${padded.length} bytes; readers accept ${maxHeaderBytes}`,
   );
   padded.set(json);
   return padded;
@@ -114,7 +113,7 @@ function checkTensor(
   const needed = tensorBytes(dtype, shape);
   invariant(
     needed === data.byteLength && shape.every((dimension) => dimension >= 0),
-    `${name} is ${dtype} [${shape.join(", ")}], which takes ${needed ?? "over 2^53"} bytes, not ${data.byteLength}`,
+    `${name} is ${dtype} [${shape.join(", ")}], which needs ${needed ?? "over 2^53"} bytes, not ${data.byteLength}`,
   );
 }
 

@@ -1,5 +1,5 @@
-// Reads safetensors: the header at once, a tensor or a part of it when it is asked for, never the
-// whole file. Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (read_metadata).
+// Reads safetensors: the header at once, a tensor or a part of it on demand, never the whole file.
+// Source: huggingface/safetensors 24b0b28, safetensors/src/tensor.rs (read_metadata).
 import { invariant } from "../util/assert.ts";
 import { bf16ToF32, f16ToF32 } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
@@ -8,7 +8,7 @@ import { foreignKind } from "./foreign-kind.ts";
 import { parseSafetensorsHeader } from "./safetensors-header.ts";
 import { lengthBytes, maxHeaderBytes, type Dtype, type TensorInfo } from "./safetensors-layout.ts";
 
-/** Long enough to see through leading white space of a saved web page. */
+/** Long enough to recognise a saved web page after leading white space. */
 const openingBytes = 512;
 
 const toFloat32By: Partial<Record<Dtype, (data: ArrayBuffer) => Float32Array<ArrayBuffer>>> = {
@@ -17,14 +17,14 @@ const toFloat32By: Partial<Record<Dtype, (data: ArrayBuffer) => Float32Array<Arr
   BF16: (data) => bf16ToF32(new Uint16Array(data)),
 };
 
-/** An open file; it holds its source and no tensor. */
+/** An open file; it keeps its source and no tensor in memory. */
 export interface SafetensorsFile {
   /** By name, in the order of the data. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** `__metadata__`, empty when the file has none. */
   readonly metadata: ReadonlyMap<string, string>;
   /**
-   * The bytes of a tensor, little-endian and row-major, in a buffer of their own.
+   * The bytes of a tensor, little-endian and row-major, in a separate buffer.
    * @throws UserError "missing-tensor", "unreadable-file"; the signal's AbortError
    */
   readBytes(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
@@ -76,7 +76,7 @@ export async function openSafetensors(
     const { dtype } = findTensor(header.tensors, name, fileName);
     const toFloat32 = toFloat32By[dtype];
     if (toFloat32 === undefined) {
-      throw new UserError("wrong-dtype", `It is ${dtype}, where F32, F16 or BF16 is needed.`, {
+      throw new UserError("wrong-dtype", `It is ${dtype}, but must be F32, F16 or BF16.`, {
         where: `${fileName}, tensor ${JSON.stringify(name)}`,
         remedy: "Choose a copy of the model in F32, F16 or BF16.",
       });
@@ -87,7 +87,7 @@ export async function openSafetensors(
   return { ...header, readBytes, readRange, readFloat32 };
 }
 
-/** The u64 in front of the header, compared as BigInt before it becomes a number. */
+/** The u64 before the header, compared as a BigInt before it becomes a number. */
 async function readHeaderLength(source: ByteSource, signal?: AbortSignal): Promise<number> {
   const { name: fileName, sizeBytes } = source;
   const opening = await source.read(0, Math.min(sizeBytes, openingBytes), signal);

@@ -1,29 +1,27 @@
-// The JSON of a safetensors header and nothing more: objects, arrays, strings and plain whole
-// numbers. JSON.parse keeps the last of two equal keys, rounds past 2^53 and takes 1e3, 1.0 and -0;
-// this refuses all of it. With `scalars: "any"` it takes every number, true, false and null as
-// well, for the index of a sharded model.
+// Parses the JSON of a safetensors header: only objects, arrays, strings and plain whole numbers.
+// JSON.parse keeps the last of two equal keys, rounds beyond 2^53 and accepts 1e3, 1.0 and -0; this
+// parser rejects them. With `scalars: "any"` it also accepts every number, true, false and null,
+// for the index of a sharded model.
 
 export type StrictJson = string | number | boolean | null | StrictJson[] | StrictObject;
 /** A Map, so that "__proto__" is a key like any other. */
 export type StrictObject = Map<string, StrictJson>;
 
-/**
- * What is wrong with the text, and where. The caller knows the file and turns it into a UserError.
- */
+/** A fault of the text and its position. The caller knows the file and throws a UserError. */
 export class StrictJsonError extends Error {
   override readonly name = "StrictJsonError";
 }
 
-/** A header nests three deep: file, entry, list. A bound keeps "[[[[..." off the stack. */
+/** A header nests three deep: file, entry, list. The limit keeps "[[[[..." from the stack. */
 const maxDepth = 3;
 
 /**
- * 100,000 tensors of rank 8 make 1.4 million. More could fill the worker's heap, which takes the
- * tab with it.
+ * 100,000 tensors of rank 8 have 1.4 million values. More could exhaust the worker's heap, which
+ * crashes the tab.
  */
 const maxValues = 2_000_000;
 
-/** 9,007,199,254,740,991 has 16 digits; more is refused before it is converted. */
+/** 9,007,199,254,740,991 has 16 digits; longer ones are rejected before conversion. */
 const maxDigits = 16;
 
 const quote = 0x22;
@@ -41,8 +39,8 @@ const escapes = new Map([
 ]);
 
 /**
- * Parses one object, with white space around it.
- * @param scalars what may stand where no string, list or object does
+ * Parses one object, with optional white space around it.
+ * @param scalars the values that are allowed besides strings, lists and objects
  * @throws StrictJsonError at the first fault, with the character position counted from 0
  */
 export function parseStrictObject(text: string, scalars: "whole" | "any" = "whole"): StrictObject {
@@ -143,7 +141,7 @@ class Reader {
     const isPlain = !/[-+.eE]/.test(next) && !/^0./.test(digits);
     const number = Number(digits);
     if (!isPlain || digits.length > maxDigits || !Number.isSafeInteger(number)) {
-      throw this.#fault(`${shown(digits + next)} where a whole number from 0 below 2^53 belongs`);
+      throw this.#fault(`${shown(digits + next)} instead of a whole number from 0 below 2^53`);
     }
     return number;
   }
@@ -193,7 +191,7 @@ class Reader {
     return character;
   }
 
-  /** One \uXXXX, or two that make a surrogate pair; half a pair is no character. */
+  /** One \uXXXX, or two that form a surrogate pair; half a pair is not a character. */
   #unicodeEscapes(): string {
     const pattern = /\\ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}|\\u(?!d[89a-f])[\da-f]{4}/iy;
     pattern.lastIndex = this.#at;
@@ -206,7 +204,7 @@ class Reader {
     return String.fromCharCode(...units.map((hex) => parseInt(hex, 16)));
   }
 
-  /** The next character behind white space; empty at the end. */
+  /** The next character after white space; empty at the end. */
   #peek(): string {
     while (isWhiteSpace(this.#text.charCodeAt(this.#at))) {
       this.#at++;
@@ -229,7 +227,7 @@ class Reader {
   #unexpected(wanted: string): StrictJsonError {
     const character = this.#text[this.#at];
     const found = character === undefined ? "the end of the text" : shown(character);
-    return this.#fault(`${found} where ${wanted} belongs`);
+    return this.#fault(`${found} instead of ${wanted}`);
   }
 
   #fault(what: string): StrictJsonError {

@@ -1,4 +1,4 @@
-// Where the files of a zip archive lie. Only what zip.ts writes: stored, not compressed, not
+// Locates the files of a zip archive. Supports only what zip.ts writes: stored, not compressed, not
 // encrypted, in one part. Source: PKWARE APPNOTE 6.3.10, sections 4.3.7 to 4.3.16 and 4.5.3
 // (zip64).
 import { UserError } from "../util/errors.ts";
@@ -17,9 +17,9 @@ const locatorBytes = 20;
 const end64Bytes = 56;
 const entryBytes = 46;
 const localBytes = 30;
-/** The end record may be followed by a comment of this length. */
+/** The longest comment after the end record. */
 const maxCommentBytes = 0xffff;
-/** A thousand runs of a hundred checkpoints; 64 MiB hold names of 600 bytes for each. */
+/** A thousand runs of a hundred checkpoints; 64 MiB fit names of 600 bytes for each. */
 const maxMembers = 100_000;
 const maxDirectoryBytes = 64 * 2 ** 20;
 
@@ -38,8 +38,8 @@ interface Directory {
 }
 
 /**
- * The files by their names, in the archive's order.
- * @throws UserError "bad-header" when it is no archive, or one of another kind; "unreadable-file";
+ * The files by name, in the archive's order.
+ * @throws UserError "bad-header" when it is not an archive, or of another kind; "unreadable-file";
  * the signal's AbortError
  */
 export async function readZip(
@@ -79,7 +79,7 @@ async function findDirectory(source: ByteSource, signal?: AbortSignal): Promise<
       return isLarge ? await findDirectory64(source, tailBegin + at, signal) : found;
     }
   }
-  throw fault(source, "no end record: it is no zip archive, or it is cut");
+  throw fault(source, "no end record: it is not a zip archive, or it is cut off");
 }
 
 async function findDirectory64(
@@ -105,7 +105,7 @@ interface DirectoryEntry {
   name: string;
   sizeBytes: number;
   local: number;
-  /** Where the next entry begins. */
+  /** Offset of the next entry. */
   next: number;
 }
 
@@ -121,7 +121,7 @@ function parseEntry(bytes: Uint8Array, at: number, source: ByteSource): Director
   const isPlain = view.getUint16(10, true) === 0 && (view.getUint16(8, true) & 1) === 0;
   check(isPlain, source, `the file ${name} compressed or encrypted`);
   const extra = zip64Numbers(bytes.subarray(at + extraBegin, at + extraBegin + extraLength));
-  // The extra field holds only what did not fit: the size twice, then the place.
+  // The extra field has only the numbers that did not fit: the size twice, then the offset.
   const number = (offset: number): number => {
     const value = view.getUint32(offset, true);
     return value === 0xffffffff ? exact(extra.shift() ?? -1n, source) : value;
@@ -131,7 +131,7 @@ function parseEntry(bytes: Uint8Array, at: number, source: ByteSource): Director
   return { name, sizeBytes, local: number(42), next: at + next };
 }
 
-/** The numbers of the zip64 extra field, in their order; none when there is no such field. */
+/** The numbers of the zip64 extra field, in order; empty without such a field. */
 function zip64Numbers(extra: Uint8Array): bigint[] {
   const view = viewOf(extra);
   for (let at = 0; at + 4 <= extra.length;) {
@@ -146,7 +146,7 @@ function zip64Numbers(extra: Uint8Array): bigint[] {
 }
 
 /**
- * The content begins behind the name and extra field of the local header, which need not be the
+ * The content begins after the name and extra field of the local header, which may differ from the
  * directory's.
  */
 async function locate(
@@ -180,6 +180,6 @@ function check(condition: boolean, source: ByteSource, found: string): asserts c
 function fault({ name }: ByteSource, found: string): UserError {
   return new UserError("bad-header", `This archive cannot be read: it has ${found}.`, {
     where: name,
-    remedy: "Choose the file as Anneal exported it, not unpacked and packed again.",
+    remedy: "Choose the file exactly as Anneal exported it, not a repacked copy.",
   });
 }

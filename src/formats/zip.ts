@@ -1,22 +1,22 @@
-// Zip archives, stored without compression: weights do not compress, and the text beside them is
+// Writes zip archives without compression: weights do not compress, and the texts next to them are
 // small.
 import { downloadZip, makeZip, predictLength } from "client-zip";
 import { invariant } from "../util/assert.ts";
 
-/** A file of an archive; folders are written into the name with "/". */
+/** A file of an archive; its name contains its folders, separated by "/". */
 export interface ZipEntry {
   readonly name: string;
   readonly bytes: Uint8Array;
 }
 
 /**
- * The first day a zip can name, in local time as zip means it: the same files give the same bytes
- * anywhere.
+ * The first day of the zip format, in local time as the format requires: the same files produce the
+ * same bytes everywhere.
  */
 const modified = new Date(1980, 0, 1);
 
 /**
- * One archive of the files, in their order.
+ * An archive of the files, in their order.
  * @throws Error when a name is empty or repeats
  */
 export function zipFiles(files: readonly ZipEntry[]): Promise<Blob> {
@@ -27,17 +27,17 @@ export function zipFiles(files: readonly ZipEntry[]): Promise<Blob> {
   ).blob();
 }
 
-/** A file of an archive that is made while it is read. */
+/** A file of a streamed archive. */
 export interface ZipPart {
   readonly name: string;
   readonly sizeBytes: number;
-  /** Its content, asked for once. */
+  /** Opens its content; called once. */
   readonly open: () => AsyncIterable<Uint8Array | ArrayBuffer>;
 }
 
 /**
- * An archive as a stream: one piece of one file in memory at a time.
- * @returns the stream, which fails with what a part throws, and its exact length
+ * An archive as a stream: one chunk of one file in memory at a time.
+ * @returns the stream, which fails with the error of a part, and its exact length
  */
 export function zipStream(parts: readonly ZipPart[]): {
   stream: ReadableStream<Uint8Array>;
@@ -48,7 +48,7 @@ export function zipStream(parts: readonly ZipPart[]): {
   return { stream: makeZip(opened(parts)), sizeBytes: Number(predictLength(sizes)) };
 }
 
-/** Each is opened when its turn comes. */
+/** Opens each part when the archive reaches it. */
 function* opened(parts: readonly ZipPart[]) {
   for (const { name, sizeBytes, open } of parts) {
     yield { name, size: sizeBytes, input: open(), lastModified: modified };

@@ -1,5 +1,5 @@
-// Models to begin with, as plain data: the list is shown, and what each needs is planned, before
-// any request.
+// The catalogue of suggested models as plain data: it is shown, and the memory of each model is
+// planned, before any request.
 
 export interface CatalogueModel {
   /** `org/name` on the Hub, at its default branch. */
@@ -9,9 +9,9 @@ export interface CatalogueModel {
   /** Whether the hub wants a licence accepted and a token. */
   readonly isGated: boolean;
   readonly parameters: number;
-  /** Weights and tokenizer, about. */
+  /** Approximate size of weights and tokenizer. */
   readonly downloadBytes: number;
-  /** The fields of its config.json that sizes depend on. */
+  /** The fields of its config.json that determine sizes. */
   readonly config: Readonly<Record<string, unknown>>;
 }
 
@@ -83,10 +83,10 @@ const gemma3 = {
 };
 
 /**
- * Smallest first. Sizes are those of each model's config.json; `parameters` is what transformers
- * 5.23 counts in a model of this config, tied tensors once. `downloadBytes` is 2 bytes a stored
- * value (Qwen3 stores its tied head too; 4.5 bits with groups of 64 for the quantised one) and the
- * tokenizer's files: the hub says exactly once the model is opened.
+ * Smallest first. Sizes are those of each model's config.json. `parameters` is what transformers
+ * 5.23 counts in a model of this config, with tied tensors counted once. `downloadBytes` is 2 bytes
+ * per stored value (Qwen3 stores its tied head too; 4.5 bits with groups of 64 for the quantised
+ * one) plus the tokenizer's files; the hub reports the exact size when the model is opened.
  */
 export const catalogue: readonly CatalogueModel[] = [
   {

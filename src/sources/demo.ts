@@ -46,11 +46,11 @@ async function fetchFile(url: URL, signal: AbortSignal): Promise<Blob> {
     fault = `The server answered ${response.status}.`;
   } catch (error) {
     signal.throwIfAborted();
-    fault = `The server did not send it (${(error as Error).message}).`;
+    fault = `The server did not send the file (${(error as Error).message}).`;
   }
   throw new UserError("missing-file", fault, {
     where: url.pathname,
     remedy:
-      "Check the connection and reload the page; if it stays, the site's demo folder is incomplete.",
+      "Check the connection and reload the page. If it happens again, the site's demo folder is incomplete.",
   });
 }

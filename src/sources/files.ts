@@ -1,5 +1,5 @@
-// A model as a set of files, whatever it came from: the bundled demo, a picked or dropped folder, a
-// hub, the cache.
+// A model as a set of files, from any source: the bundled demo, a chosen or dropped folder, a hub,
+// the cache.
 import { blobSource, textOfSource, type ByteSource } from "../formats/byte-source.ts";
 import { UserError } from "../util/errors.ts";
 
@@ -7,7 +7,7 @@ export interface FileSet {
   source: "demo" | "files" | "hub" | "cache";
   /** Name for people: the folder's, the demo's, or `org/name`. */
   name: string;
-  /** Commit of a hub's repository; absent or null where there is no such thing. */
+  /** Commit of a hub's repository; absent or null for other sources. */
   revision?: string | null;
   /** As its model card names it, e.g. `apache-2.0`; absent or null when unknown. */
   licence?: string | null;
@@ -18,25 +18,22 @@ export interface FileSet {
 /** Reports bytes read so far; total is null while unknown. */
 export type Progress = (doneBytes: number, totalBytes: number | null) => void;
 
-/**
- * A file with its place in the folder that was picked or dropped: `smol/config.json`; its name
- * alone if picked by itself.
- */
+/** A file and its path in the chosen or dropped folder, `smol/config.json`, or its name alone. */
 export interface PickedFile {
   file: File;
   path: string;
 }
 
-/** A picked file and the folder it lies in, `""` for none. */
-interface Placed {
+/** A picked file and its folder, `""` for none. */
+interface FileInFolder {
   file: File;
   folder: string;
 }
 
 /**
- * The files of one model, by base name: those of the shallowest folder that holds a config.json or
- * weights. Subfolders are left out: they hold other versions (`onnx/`, `original/`).
- * @param picked a folder with all that is in it, several files, or a single `.gguf`
+ * The files of one model, by base name: those of the shallowest folder with a config.json or
+ * weights. Subfolders are ignored: they contain other versions (`onnx/`, `original/`).
+ * @param picked a folder with all its contents, several files, or a single `.gguf`
  * @throws UserError "missing-file" when there is none, or several folders to choose from
  */
 export function fileSetOf(picked: readonly PickedFile[]): FileSet {
@@ -57,7 +54,7 @@ export async function textOf(set: FileSet, name: string, signal?: AbortSignal): 
   if (file === undefined) {
     throw new UserError("missing-file", `The file is missing from ${set.name}.`, {
       where: name,
-      remedy: `Choose all files of the model: config.json, tokenizer.json, tokenizer_config.json and the .safetensors files. Found: ${listed([...set.files.keys()])}.`,
+      remedy: `Choose all files of the model: config.json, tokenizer.json, tokenizer_config.json and the .safetensors files. Found: ${joinNames([...set.files.keys()])}.`,
     });
   }
   return await textOfSource(file, signal);
@@ -71,7 +68,7 @@ function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
-function shallowest(placed: readonly Placed[]): string {
+function shallowest(placed: readonly FileInFolder[]): string {
   const folders = [...new Set(placed.map(({ folder }) => folder))];
   const depth = Math.min(...folders.map(depthOf));
   const [folder, ...others] = folders.filter((path) => depthOf(path) === depth);
@@ -82,9 +79,9 @@ function shallowest(placed: readonly Placed[]): string {
     });
   }
   if (others.length > 0) {
-    throw new UserError("missing-file", `These are ${others.length + 1} models.`, {
+    throw new UserError("missing-file", `The folder contains ${others.length + 1} models.`, {
       where: folder,
-      remedy: `Choose the folder of one of them: ${listed([folder, ...others])}.`,
+      remedy: `Choose the folder of one of them: ${joinNames([folder, ...others])}.`,
     });
   }
   return folder;
@@ -94,10 +91,7 @@ function depthOf(folder: string): number {
   return folder === "" ? 0 : folder.split("/").length;
 }
 
-/**
- * A folder of the Hub's own cache is named by its commit; the model's name stands two folders
- * above.
- */
+/** The Hub's cache names a folder by its commit; the model's name is two folders above. */
 function nameOf(folder: string, files: readonly File[]): string {
   const [, organisation, name] =
     /(?:^|\/)models--(.+?)--(.+)\/snapshots\/[^/]+$/.exec(folder) ?? [];
@@ -109,6 +103,6 @@ function nameOf(folder: string, files: readonly File[]): string {
   return lastFolder || weights?.name.replace(/\.gguf$/, "") || "own-model";
 }
 
-function listed(names: readonly string[]): string {
+function joinNames(names: readonly string[]): string {
   return names.length > 8 ? `${names.slice(0, 8).join(", ")} and more` : names.join(", ");
 }

@@ -1,8 +1,8 @@
-// Checks of our own logic. A failure here is a bug in Anneal, never a fault of a file or a person:
-// those are UserError (util/errors.ts).
+// Checks our own logic. A failure is a bug in Anneal, never a fault of a file or a person: those
+// are UserErrors (util/errors.ts).
 
 /**
- * States what the code below relies on.
+ * States a condition that the code below relies on.
  * @throws Error when the condition does not hold
  */
 export function invariant(condition: boolean, message: string): asserts condition {

@@ -1,11 +1,11 @@
-// Half-precision floats, hashes and joins of bytes. Bits are moved as integers, so a NaN keeps its
-// payload and no value depends on how an engine rounds. Little-endian machines only, as every
-// WebGPU platform is.
+// Converts half-precision floats, hashes and joins bytes. Bits are moved as integers, so a NaN
+// keeps its payload and no value depends on an engine's rounding. Little-endian machines only, as
+// all WebGPU platforms are.
 
 /** Bits of the f32 of each of the 65,536 f16 patterns: 256 KiB, built on first use. */
 let f16Table: Uint32Array | undefined;
 
-/** IEEE binary16 patterns as f32, exact. One table lookup a value. */
+/** IEEE binary16 patterns as f32, exact; one table lookup per value. */
 export function f16ToF32(source: Uint16Array): Float32Array<ArrayBuffer> {
   f16Table ??= Uint32Array.from({ length: 0x10000 }, (_, half) => f32BitsOfF16(half));
   const bits = new Uint32Array(source.length);
@@ -16,8 +16,8 @@ export function f16ToF32(source: Uint16Array): Float32Array<ArrayBuffer> {
 }
 
 /**
- * f32 as IEEE binary16 patterns, to nearest, ties to even; past 65,519 becomes infinity, NaN stays
- * NaN.
+ * f32 as IEEE binary16 patterns, to nearest, ties to even; values from 65,520 become infinity, NaN
+ * stays NaN.
  */
 export function f32ToF16(source: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
@@ -57,7 +57,7 @@ export function hexOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The parts behind one another, in one new array. */
+/** The concatenated parts, in a new array. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let end = 0;
@@ -91,7 +91,7 @@ function f16BitsOfF32(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) {
-    return sign | 0x7e00 | ((magnitude >> 13) & 0x3ff); // NaN, made quiet
+    return sign | 0x7e00 | ((magnitude >> 13) & 0x3ff); // NaN, as a quiet one
   }
   if (magnitude >= 0x477ff000) {
     return sign | 0x7c00; // 65,520 and more round to infinity
@@ -112,7 +112,7 @@ function bf16BitsOfF32(bits: number): number {
 }
 
 /**
- * value / 2^shift to nearest, ties to even. A carry out of the fraction is the right next exponent.
+ * value / 2^shift to nearest, ties to even. A carry out of the fraction gives the next exponent.
  */
 function roundedShift(value: number, shift: number): number {
   const isOdd = (value >>> shift) & 1;

@@ -1,5 +1,5 @@
-// The one error a person can act on, in a form that crosses between worker and page.
-// A bug in Anneal is a plain Error (util/assert.ts); an AbortError is passed on untouched.
+// The error that a person can act on, in a form that crosses between worker and page. A bug in
+// Anneal is a plain Error (util/assert.ts); an AbortError is passed on unchanged.
 
 /** What went wrong, as a closed list: the page switches on it exhaustively. */
 export type ErrorCode =
@@ -39,13 +39,10 @@ export type ErrorCode =
   | "aborted"
   | "unexpected";
 
-/**
- * A UserError as plain data. Structured clone keeps only `message` of an Error, so this is what is
- * posted.
- */
+/** A UserError as plain data, for messages: structured clone keeps only `message` of an Error. */
 export interface PlainError {
   readonly code: ErrorCode;
-  /** Whole sentences, opening with the place. */
+  /** Whole sentences, after the place. */
   readonly message: string;
   /** File, tensor or line. */
   readonly where?: string;
@@ -54,8 +51,7 @@ export interface PlainError {
 }
 
 /**
- * A fault with its place and the way out. The message is put behind the place: "data.jsonl, line
- * 17: ...".
+ * A fault with its place and remedy. The place precedes the message: "data.jsonl, line 17: ...".
  */
 export class UserError extends Error {
   override readonly name = "UserError";
@@ -64,7 +60,7 @@ export class UserError extends Error {
   readonly remedy: string;
 
   /**
-   * @param message what went wrong, with the numbers
+   * @param message what went wrong, with its numbers
    * @param context.where file, tensor or line
    * @param context.remedy what the person can do
    */
@@ -88,7 +84,7 @@ export function hasCode(error: unknown, code: ErrorCode): error is UserError {
   return error instanceof UserError && error.code === code;
 }
 
-/** Any thrown value as plain data; what is not a UserError is "unexpected". */
+/** Any thrown value as plain data; anything but a UserError is "unexpected". */
 export function toPlain(error: unknown): PlainError {
   if (error instanceof UserError) {
     const { code, message, where, remedy } = error;
@@ -98,18 +94,18 @@ export function toPlain(error: unknown): PlainError {
     code: isAbortError(error) ? "aborted" : "unexpected",
     message: error instanceof Error ? error.message : String(error),
     remedy: isAbortError(error)
-      ? "Start it again if this was not meant."
+      ? "Start it again if this was not intended."
       : "Reload the page. If it happens again, report it with this message.",
   };
 }
 
-/** The other end of {@link toPlain}. */
+/** The inverse of {@link toPlain}. */
 export function fromPlain(plain: PlainError): UserError {
   return new UserError(plain.code, plain.message, plain);
 }
 
 function placed(message: string, where: string | undefined): string {
-  // A message that came through toPlain is placed already.
+  // A message from toPlain has its place already.
   return where === undefined || message.startsWith(where) ? message : `${where}: ${message}`;
 }
 

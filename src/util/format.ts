@@ -1,5 +1,5 @@
-// Figures for people: bytes in decimal units, durations, counts, rates, losses, times. Pure;
-// English only.
+// Formats figures for people: bytes in decimal units, durations, counts, rates, losses, times.
+// Pure; English only.
 
 const countFormat = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
@@ -76,7 +76,7 @@ export function formatPercent(share: number): string {
   return `${Math.floor(share * 100)} %`;
 }
 
-/** A setting as it is usually written: "16", "0.03", "2e-4". */
+/** A setting in its usual notation: "16", "0.03", "2e-4". */
 export function formatSetting(value: number): string {
   return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential() : String(value);
 }
@@ -118,7 +118,7 @@ function scaled(value: number, units: readonly string[]): string {
     figure /= 1000;
     index += 1;
   }
-  // Two decimals only for the large units, where the second still counts: "1.92 GB" but "6.1 MB".
+  // Two decimals only for large units, where the second matters: "1.92 GB" but "6.1 MB".
   const decimals = figure >= 99.95 ? 0 : figure < 9.995 && index >= 2 ? 2 : 1;
   return `${figure.toFixed(decimals)} ${units[index] ?? ""}`;
 }

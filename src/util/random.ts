@@ -44,7 +44,7 @@ function rotateLeft(word: number, bits: number): number {
 /**
  * `count` numbers, uniform in [0, 1), multiples of 2^-24 (exact in f32).
  * @param seed 32-bit
- * @param stream 32-bit: what they are for; see `streams` and `substream`
+ * @param stream 32-bit: their purpose; see `streams` and `substream`
  */
 export function uniforms(seed: number, stream: number, count: number): Float32Array {
   const values = new Float32Array(count);

@@ -1,6 +1,5 @@
-// Starts workers under the content security policy of whoever starts them. One that is loaded from
-// a URL goes by its own response's headers, of which a static host sends none; one that begins as a
-// blob inherits.
+// Starts workers under the content security policy of their creator. A worker from a URL has the
+// policy of its own response, and a static host sends none; a worker from a blob inherits.
 
 interface UrlPolicy {
   createScriptURL(url: string): string;
@@ -19,9 +18,7 @@ export function startModuleWorker(script: string, name: string): Worker {
   return new Worker(trusted(url), { type: "module", name });
 }
 
-/**
- * Where Trusted Types are enforced, the only script URLs that the page makes are the ones above.
- */
+/** Where Trusted Types are enforced, these are the only script URLs that the page creates. */
 function trusted(url: string): string {
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
   policy ??= trustedTypes?.createPolicy("anneal-worker", { createScriptURL: (given) => given });

@@ -1,4 +1,4 @@
-// Waiting that an abort ends.
+// Waits for a duration or until an abort.
 
 /** @throws the signal's reason */
 export async function wait(durationMs: number, signal: AbortSignal): Promise<void> {

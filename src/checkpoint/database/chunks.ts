@@ -1,16 +1,16 @@
-// Large values in pieces: each is one transaction and carries its SHA-256, because nothing in a
-// browser checks that the bytes it returns are the ones it was given.
+// Stores large values in chunks: each is one transaction and has its SHA-256, because browsers do
+// not check that the bytes they return are those they were given.
 import { get, set, type UseStore } from "idb-keyval";
 import type { ByteSource } from "../../formats/byte-source.ts";
 import { sha256Hex } from "../../util/bytes.ts";
 import { badCheckpoint } from "../file/bad-checkpoint.ts";
-import { hasKillPoints, reach } from "./kill-points.ts";
+import { reach } from "./kill-points.ts";
 import { BrowserFault } from "./database-fault.ts";
 
 /**
- * A put takes several times its size in memory, in the page's process and in the browser's: with 2
- * MiB a save stays far below 64 MB. (Chrome's SQLite back end refuses a value of 127 MiB.) What was
- * stored in larger pieces stays readable.
+ * A put needs several times its size in memory, in the page's process and in the browser's: with 2
+ * MiB a save stays far below 64 MB. (Chrome's SQLite back end rejects a value of 127 MiB.) Larger
+ * chunks of older versions stay readable.
  */
 export const maxChunkBytes = 2 * 2 ** 20;
 
@@ -19,7 +19,9 @@ export interface ChunkRecord {
   sha256: string;
 }
 
-/** A piece as it was found. `unreadable` may pass: the browser failed, the bytes were not seen. */
+/**
+ * A chunk that was read. `unreadable` can be temporary: the browser failed, the bytes may be sound.
+ */
 export type Chunk =
   { state: "sound"; bytes: ArrayBuffer } | { state: "missing" | "damaged" | "unreadable" };
 
@@ -33,12 +35,12 @@ export function chunkKey(payloadId: string, index: number): string {
   return `chunk/${payloadId}/${index}`;
 }
 
-/** The payload a stored key belongs to; null for a key of something else. */
+/** The payload that a stored key belongs to; null for any other key. */
 export function payloadOfChunk(key: string): string | null {
   return /^chunk\/([^/]+)\/\d+$/.exec(key)?.[1] ?? null;
 }
 
-/** Stores the pieces; whoever calls makes them count by a manifest afterwards. */
+/** Stores the chunks, which belong to no payload until the caller writes a manifest. */
 export async function writeChunks(
   source: ByteSource,
   payloadId: string,
@@ -50,20 +52,16 @@ export async function writeChunks(
   for (let begin = 0; begin < source.sizeBytes; begin += chunkBytes) {
     const end = Math.min(begin + chunkBytes, source.sizeBytes);
     const chunk = await source.read(begin, end, signal);
-    if (hasKillPoints) {
-      await reach("before-chunk");
-    }
+    await reach?.("before-chunk");
     await set(chunkKey(payloadId, records.length), chunk.buffer, store);
     records.push({ sizeBytes: chunk.length, sha256: await sha256Hex(chunk) });
-    if (hasKillPoints) {
-      await reach("after-chunk");
-    }
+    await reach?.("after-chunk");
   }
   signal?.throwIfAborted();
   return records;
 }
 
-/** One piece, compared with its record. */
+/** One chunk, compared with its record. */
 export async function readChunk(
   payloadId: string,
   index: number,
@@ -74,7 +72,7 @@ export async function readChunk(
   try {
     chunk = await getOrAgain(chunkKey(payloadId, index), store);
   } catch (error) {
-    // Chrome says so of a file of its own that is gone or cut short.
+    // Chrome fails so when a file of its database is gone or cut short.
     if (error instanceof BrowserFault) {
       return { state: "unreadable" };
     }
@@ -88,10 +86,7 @@ export async function readChunk(
   return isSound ? { state: "sound", bytes: chunk } : { state: "damaged" };
 }
 
-/**
- * Read once more where the browser failed: an older checkpoint is not to be taken for what may
- * pass.
- */
+/** Reads again after a failure of the browser: a temporary one must not cost the checkpoint. */
 async function getOrAgain(key: string, store: UseStore): Promise<unknown> {
   try {
     return await get<unknown>(key, store);
@@ -104,9 +99,8 @@ async function getOrAgain(key: string, store: UseStore): Promise<unknown> {
 }
 
 /**
- * The pieces in their order, every one verified, one at a time.
- * @throws UserError "bad-checkpoint" when a piece is missing, unreadable or differs from what was
- * written
+ * The chunks in order, each verified, one at a time.
+ * @throws UserError "bad-checkpoint" when a chunk is missing, unreadable or damaged
  */
 export async function* eachChunk(
   payloadId: string,
@@ -125,7 +119,7 @@ export async function* eachChunk(
 }
 
 /**
- * The value again.
+ * The whole value, verified.
  * @throws UserError "bad-checkpoint" as {@link eachChunk}
  */
 export async function readChunks(

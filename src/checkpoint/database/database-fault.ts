@@ -1,13 +1,10 @@
-// How the browser's database fails, as errors that a person can act on.
+// The failures of the browser's database, as errors that a person can act on.
 import { UserError } from "../../util/errors.ts";
 
-/** The database failed, or did not answer: nothing is known of what is stored. */
+/** The database failed or did not answer: the state of what is stored is unknown. */
 export class DatabaseFault extends UserError {}
 
-/**
- * The connection ended while it was in use: what was under way is undone, and trying again may
- * help.
- */
+/** The connection ended while it was in use: the transaction is undone, a retry may succeed. */
 export class ConnectionLost extends DatabaseFault {
   constructor(cause: unknown) {
     super("unexpected", `The browser closed the database of the saved runs (${String(cause)}).`, {
@@ -17,7 +14,7 @@ export class ConnectionLost extends DatabaseFault {
   }
 }
 
-/** The browser failed at it for a reason of its own, a DOMException, which is the cause. */
+/** The browser failed with a DOMException, which is the cause. */
 export class BrowserFault extends DatabaseFault {
   constructor(cause: unknown) {
     super("unexpected", `The browser's database of the saved runs failed (${String(cause)}).`, {
@@ -27,7 +24,7 @@ export class BrowserFault extends DatabaseFault {
   }
 }
 
-/** What the browser throws, as a sentence. An aborted transaction may come without any reason. */
+/** An error of the browser as a DatabaseFault. An aborted transaction may have no reason. */
 export function databaseErrorOf(reason: unknown): Error {
   if (isConnectionLoss(reason)) {
     return new ConnectionLost(reason);
@@ -35,10 +32,10 @@ export function databaseErrorOf(reason: unknown): Error {
   if (reason instanceof Error && !(reason instanceof DOMException)) {
     return reason;
   }
-  return new BrowserFault(reason ?? "a transaction was given up without a reason");
+  return new BrowserFault(reason ?? "a transaction was aborted without a reason");
 }
 
-/** Not the AbortError of a signal: none comes this deep. */
+/** An AbortError here is never that of a signal: no signal reaches the database. */
 function isConnectionLoss(reason: unknown): boolean {
   return (
     reason instanceof DOMException && ["AbortError", "InvalidStateError"].includes(reason.name)
@@ -46,8 +43,12 @@ function isConnectionLoss(reason: unknown): boolean {
 }
 
 export function newerDatabase(cause: DOMException): DatabaseFault {
-  return new DatabaseFault("busy", "A newer Anneal has the database of the saved runs.", {
-    remedy: "Reload the page. Nothing was lost.",
-    cause,
-  });
+  return new DatabaseFault(
+    "busy",
+    "A newer version of Anneal uses the database of the saved runs.",
+    {
+      remedy: "Reload the page. Nothing was lost.",
+      cause,
+    },
+  );
 }

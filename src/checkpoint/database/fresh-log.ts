@@ -1,21 +1,21 @@
-// Makes Chromium begin a new file for what it writes to IndexedDB. A browser killed in mid-write
-// leaves half a record at the end of LevelDB's log; Chromium goes on behind it, finds the log
-// broken at the opening after, and empties all databases of the page
+// Makes Chromium begin a new log file for IndexedDB. A browser killed during a write leaves half a
+// record at the end of LevelDB's log. Chromium appends after it, finds the log corrupt at the next
+// opening but one, and empties all databases of the page
 // (https://github.com/google/leveldb/issues/1287). Deleting a database begins a new log.
 import { promisifyRequest } from "idb-keyval";
-import { hasKillPoints, reach } from "./kill-points.ts";
+import { reach } from "./kill-points.ts";
 
 /**
- * To be called before a connection is opened. Takes some 10 ms; other browsers just make a database
- * and delete it.
- * @returns what Chromium says when it had lost the databases and made empty ones, which it tells
- *   whoever comes first; null when it says nothing
+ * Must be called before a connection is opened. Needs some 10 ms; other browsers create and delete
+ * a database without effect.
+ * @returns Chromium's message when it had lost the databases and created empty ones, which it
+ *   reports once, to the first connection; null without a message
  */
 export async function beginFreshLog(databaseName: string): Promise<string | null> {
   try {
     return await makeAndDelete(`${databaseName} fresh log`);
   } catch {
-    // There is no room for it, say: what is saved can be read all the same.
+    // For example a full disk: saved runs are still readable.
     return null;
   }
 }
@@ -27,14 +27,12 @@ async function makeAndDelete(databaseName: string): Promise<string | null> {
     dataLossMessage = dataLossMessageOf(event);
   };
   (await promisifyRequest(request)).close();
-  if (hasKillPoints) {
-    await reach("in-fresh-log");
-  }
+  await reach?.("in-fresh-log");
   await promisifyRequest(indexedDB.deleteDatabase(databaseName));
   return dataLossMessage;
 }
 
-/** Chromium alone tells, on the event that makes a new database. */
+/** Only Chromium reports it, on the event that creates a database. */
 function dataLossMessageOf(event: IDBVersionChangeEvent & { dataLoss?: string }): string | null {
   const { dataLoss, dataLossMessage } = event as { dataLoss?: string; dataLossMessage?: string };
   return dataLoss === "total" ? (dataLossMessage ?? "the data was lost") : null;

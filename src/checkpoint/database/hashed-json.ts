@@ -1,15 +1,15 @@
-// Small JSON texts behind their own SHA-256, because nothing in a browser checks what it returns.
+// Small JSON texts after their own SHA-256, because browsers do not check what they return.
 import { sha256Hex } from "../../util/bytes.ts";
 
 /** Hex digits of a SHA-256. */
 const hashLength = 64;
 
-/** The text to be stored. */
+/** The hash and the JSON as one text to store. */
 export async function encodeHashed(json: string): Promise<string> {
   return (await hashOf(json)) + json;
 }
 
-/** The JSON in a stored value; null when it is not what was sealed. */
+/** The JSON in a stored value; null when it does not match its hash. */
 export async function decodeHashed(value: unknown): Promise<string | null> {
   if (typeof value !== "string") {
     return null;

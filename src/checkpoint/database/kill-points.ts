@@ -1,12 +1,6 @@
-// Where the fault tests kill the browser. The shipped build has none of it: `hasKillPoints` is a
-// constant there, false, and Vite drops what stands behind it
+// Names the places where the fault tests kill the browser. The shipped build contains none of them:
+// `reach` is undefined there, and the bundler drops every optional call of it
 // (tests/unit/checkpoint/kill-points.test.ts looks for the names in a build).
-
-/**
- * True only in what `vite build --mode faults` builds; outside of Vite there is no
- * `import.meta.env`.
- */
-export const hasKillPoints = (import.meta.env as ImportMetaEnv | undefined)?.MODE === "faults";
 
 export type KillPoint =
   | "in-fresh-log"
@@ -30,8 +24,8 @@ export type KillPoint =
   | "in-repair";
 
 /**
- * What a fault test puts on the global scope of the worker. In a transaction it has to keep the
- * thread until it returns: a transaction commits by itself as soon as its task ends.
+ * The function that a fault test puts on the worker's global scope. Within a transaction it must
+ * block the thread until it returns: a transaction commits as soon as its task ends.
  */
 export type KillPointHook = (point: KillPoint, isInTransaction: boolean) => Promise<void> | void;
 
@@ -39,12 +33,21 @@ interface Hooked {
   annealKillPoint?: KillPointHook;
 }
 
-/** Says that the save path has come to a point. To be called behind `hasKillPoints`. */
-export async function reach(point: KillPoint): Promise<void> {
-  await (globalThis as Hooked).annealKillPoint?.(point, false);
-}
+/**
+ * Only `vite build --mode faults` sets this mode; outside of Vite there is no `import.meta.env`.
+ */
+const isFaultTest = (import.meta.env as ImportMetaEnv | undefined)?.MODE === "faults";
+
+/** Reports that the save path has reached a point; undefined outside of the fault tests. */
+export const reach = isFaultTest
+  ? async (point: KillPoint): Promise<void> => {
+      await (globalThis as Hooked).annealKillPoint?.(point, false);
+    }
+  : undefined;
 
 /** As {@link reach}, within a transaction that has not ended. */
-export function reachInTransaction(point: KillPoint): void {
-  void (globalThis as Hooked).annealKillPoint?.(point, true);
-}
+export const reachInTransaction = isFaultTest
+  ? (point: KillPoint): void => {
+      void (globalThis as Hooked).annealKillPoint?.(point, true);
+    }
+  : undefined;

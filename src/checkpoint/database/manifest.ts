@@ -1,5 +1,5 @@
-// What makes chunks a checkpoint or a data file: a manifest, written last, as JSON behind its own
-// SHA-256.
+// The manifest that makes chunks a checkpoint or a data file: JSON after its own SHA-256, written
+// last.
 import { UserError } from "../../util/errors.ts";
 import { badCheckpoint } from "../file/bad-checkpoint.ts";
 import type { ChunkRecord } from "./chunks.ts";
@@ -28,7 +28,7 @@ interface Stored {
 export interface CheckpointManifest extends Stored {
   kind: "checkpoint";
   run: RunSummary;
-  /** Kept by the person's wish: no rule deletes it. */
+  /** Pinned by the person: retention never deletes it. */
   isPinned: boolean;
 }
 
@@ -39,12 +39,12 @@ export interface DataManifest extends Stored {
 export type Manifest = CheckpointManifest | DataManifest;
 
 /**
- * A stored value read as a manifest. `damaged` fails its hash and can be collected; `foreign` is
- * whole but of a newer schema, so it is left alone.
+ * A decoded manifest. One that fails its hash is `damaged` and may be collected; a sound one of a
+ * newer schema is `foreign` and must be kept.
  */
 export type DecodedManifest = Manifest | "damaged" | "foreign";
 
-/** Written into every manifest. The first had no `isPinned`; any other is not read. */
+/** The current schema; the first had no `isPinned`. Any other schema is `foreign`. */
 const manifestSchema = "anneal-manifest-2";
 const firstSchema = "anneal-manifest-1";
 
@@ -84,7 +84,7 @@ export function manifestKey(id: string): string {
   return `manifest/${id}`;
 }
 
-/** The id in a manifest's key; null for a key of something else. */
+/** The id in a manifest's key; null for any other key. */
 export function idOfManifest(key: string): string | null {
   return /^manifest\/([^/]+)$/.exec(key)?.[1] ?? null;
 }
@@ -93,7 +93,7 @@ export function sizeOf({ chunks }: Manifest): number {
   return chunks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
-/** The value to be stored. */
+/** The manifest as a value to store. */
 export function encodeManifest({ kind, ...body }: Manifest): Promise<string> {
   return encodeHashed(JSON.stringify({ schema: manifestSchema, kind, body }));
 }

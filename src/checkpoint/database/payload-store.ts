@@ -1,8 +1,8 @@
-// Payloads with manifests in one IndexedDB database. A payload exists from the moment its manifest
-// is durable; chunks without one are what a killed save left behind, and are collected after the
-// next save.
+// Stores payloads with manifests in one IndexedDB database. A payload exists once its manifest is
+// durable. Chunks without a manifest are what a killed save has left; the next save collects them.
 import { get, getMany, keys, promisifyRequest, type UseStore } from "idb-keyval";
 import type { ByteSource } from "../../formats/byte-source.ts";
+import { bestEffort } from "../../util/best-effort.ts";
 import { UserError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
 import {
@@ -14,7 +14,7 @@ import {
   type Chunk,
   type ChunkRecord,
 } from "./chunks.ts";
-import { hasKillPoints, reach, reachInTransaction } from "./kill-points.ts";
+import { reach, reachInTransaction } from "./kill-points.ts";
 import {
   idOfManifest,
   manifestKey,
@@ -28,16 +28,16 @@ import { ConnectionLost, BrowserFault } from "./database-fault.ts";
 import type { WriteLock } from "./write-lock.ts";
 import type { CheckpointManifest } from "./manifest.ts";
 
-/** What every function on stored payloads works with. */
+/** The context of every function on stored payloads. */
 export interface PayloadStore {
   readonly use: UseStore;
-  /** Whoever writes or deletes holds it: the chunks of a save in progress look like garbage. */
+  /** Required to write or delete: the chunks of a save in progress look like garbage. */
   readonly lock: WriteLock;
-  /** Size of the pieces. */
+  /** Size of a chunk; the last one is smaller. */
   readonly chunkBytes: number;
-  /** The record outside of the database. */
+  /** The record of the newest checkpoints, outside of the database. */
   readonly mirror: Mirror;
-  /** Payloads that were read back whole since the store was opened. */
+  /** Payloads that were read back and verified since the store was opened. */
   readonly verifiedIds: Set<string>;
 }
 
@@ -49,8 +49,8 @@ export interface Entry<M extends Manifest = Manifest> {
 
 /**
  * Stores a payload: chunks first, each in its own transaction, the manifest last. A failed save
- * takes its chunks away again and touches nothing else. One that loses its database is made once
- * more, into the one that the browser opens instead.
+ * deletes its chunks and changes nothing else. A save that loses its connection is tried once more
+ * with the database that the browser opens then.
  * @throws UserError "quota" when the browser's storage is full; the signal's AbortError
  */
 export async function writePayload<M extends Manifest>(
@@ -79,36 +79,31 @@ async function tryToWrite<M extends Manifest>(
   const { sizeBytes } = source;
   try {
     const manifest = describe(await writeChunks(source, id, chunkBytes, use, signal));
-    if (hasKillPoints) {
-      await reach("before-manifest");
-    }
+    await reach?.("before-manifest");
     await putManifest({ id, manifest }, use);
-    if (hasKillPoints) {
-      await reach("after-manifest");
-    }
+    await reach?.("after-manifest");
     return { id, manifest };
   } catch (error) {
-    // If this fails too, the next save collects the chunks; the first error is the one to tell.
-    await deletePayload(id, Math.ceil(sizeBytes / chunkBytes), use).catch(() => undefined);
+    const deleting = deletePayload(id, Math.ceil(sizeBytes / chunkBytes), use);
+    await bestEffort("the next save collects the chunks", deleting);
     throw storageFault(error, sizeBytes);
   }
 }
 
 /**
- * Writes the manifest of chunks that are there, or writes it anew. That they are is looked up in
- * the same transaction: the database may have been deleted and made again since the first of them
- * was stored.
- * @throws ConnectionLost when one is not there
+ * Writes or replaces the manifest of stored chunks. The same transaction counts the chunks: the
+ * database may have been deleted and created again since the first of them was stored.
+ * @throws ConnectionLost when a chunk is missing
  */
 export async function putManifest({ id, manifest }: Entry, use: UseStore): Promise<void> {
-  const sealed = await encodeManifest(manifest);
-  await putEncodedManifest(id, sealed, manifest.chunks.length, use);
+  const encoded = await encodeManifest(manifest);
+  await putEncodedManifest(id, encoded, manifest.chunks.length, use);
 }
 
-/** As {@link putManifest}, of a manifest that is sealed. */
+/** As {@link putManifest}, for an encoded manifest. */
 export async function putEncodedManifest(
   id: string,
-  sealed: string,
+  encoded: string,
   chunkCount: number,
   use: UseStore,
 ): Promise<void> {
@@ -126,12 +121,9 @@ export async function putEncodedManifest(
           return;
         }
         try {
-          const put = values.put(sealed, manifestKey(id));
-          if (hasKillPoints) {
-            put.onsuccess = () => {
-              reachInTransaction("in-manifest");
-            };
-          }
+          values.put(encoded, manifestKey(id)).onsuccess = () => {
+            reachInTransaction?.("in-manifest");
+          };
         } catch (error) {
           abort(values, error);
         }
@@ -144,7 +136,7 @@ export async function putEncodedManifest(
 }
 
 /**
- * The bytes again, verified.
+ * The bytes of a payload, verified.
  * @throws UserError "bad-checkpoint" when a chunk is missing or damaged; the signal's AbortError
  */
 export function readPayload(
@@ -155,10 +147,10 @@ export function readPayload(
   return readChunks(id, manifest.chunks, use, signal);
 }
 
-/** `unreadable`: the browser failed to give the bytes, which may pass. */
+/** `unreadable`: the browser failed to read the bytes, which can be temporary. */
 export type PayloadState = Chunk["state"];
 
-/** The state of the first piece that is not sound, or `sound`; one piece in memory at a time. */
+/** The state of the first chunk that is not sound, else `sound`; one chunk in memory at a time. */
 export async function stateOfPayload(
   { id, manifest }: Entry,
   { use }: PayloadStore,
@@ -183,14 +175,14 @@ export async function findManifest(
   return value === undefined ? "missing" : decodeManifest(value);
 }
 
-/** Every sound manifest; one that fails its hash counts as not there. */
+/** Every sound manifest; damaged ones are left out. */
 export async function listEntries({ use }: PayloadStore): Promise<Entry[]> {
   return soundEntries(await readManifests(await storedKeys(use), use));
 }
 
 /**
- * Deletes in one transaction: damaged manifests, chunks that no manifest owns, and the payloads
- * named garbage. To be called under the write lock.
+ * Deletes damaged manifests, chunks without a manifest, and the payloads that `garbageOf` returns,
+ * in one transaction. Requires the write lock.
  */
 export async function collectGarbage(
   { use }: PayloadStore,
@@ -213,16 +205,13 @@ export async function collectGarbage(
   }
 }
 
-/** All of them or none. */
+/** Deletes all keys or none. */
 function deleteKeys(garbage: readonly string[], use: UseStore): Promise<void> {
   return use("readwrite", (values) => {
     const requests = garbage.map((key) => values.delete(key));
-    const last = requests.at(-1);
-    if (hasKillPoints && last !== undefined) {
-      last.onsuccess = () => {
-        reachInTransaction("in-delete");
-      };
-    }
+    requests.at(-1)?.addEventListener("success", () => {
+      reachInTransaction?.("in-delete");
+    });
     return promisifyRequest(values.transaction);
   });
 }
@@ -257,14 +246,14 @@ export async function readManifests(
   return Promise.all(ids.map(async (id, i) => ({ id, manifest: await decodeManifest(values[i]) })));
 }
 
-/** Those whose manifest can be read. */
+/** The entries whose manifest is sound. */
 export function soundEntries(opened: readonly StoredManifest[]): Entry[] {
   return opened.flatMap(({ id, manifest }) =>
     typeof manifest === "string" ? [] : [{ id, manifest }],
   );
 }
 
-/** A full disk as a UserError; anything else as it is. */
+/** A full disk as a UserError; any other error unchanged. */
 function storageFault(error: unknown, neededBytes: number): unknown {
   const reason = error instanceof BrowserFault ? error.cause : null;
   if (!(reason instanceof Error && reason.name === "QuotaExceededError")) {

@@ -1,12 +1,12 @@
-// A store for idb-keyval whose transactions are on the disk when they end. idb-keyval opens its own
-// with the browser's default, `relaxed`, which a power cut undoes; it awaits the transaction, not
-// the request, as it must.
+// An IndexedDB connection for idb-keyval whose transactions are on the disk when they end.
+// idb-keyval opens its own with the browser's default durability, `relaxed`, which a power cut
+// undoes.
 import type { UseStore } from "idb-keyval";
 import { databaseErrorOf, newerDatabase } from "./database-fault.ts";
 import { beginFreshLog } from "./fresh-log.ts";
 import { withTimeout } from "./timeout.ts";
 
-/** Its only object store. */
+/** The database's only object store. */
 const storeName = "values";
 
 /** How long the store waits for the database before it reports "busy". */
@@ -22,43 +22,82 @@ export interface DatabaseTimeouts {
 
 const defaultTimeouts: DatabaseTimeouts = { openingMs: 5000, transactionMs: 30_000 };
 
-export interface StrictStore {
+/** Opens the database on first use, and again after the browser has closed it. */
+export class StrictStore {
+  readonly #databaseName: string;
+  readonly #timeouts: DatabaseTimeouts;
+  #connection: Promise<IDBDatabase> | undefined;
+  #dataLossMessage: string | null = null;
+
+  constructor(databaseName: string, timeouts: DatabaseTimeouts = defaultTimeouts) {
+    this.#databaseName = databaseName;
+    this.#timeouts = timeouts;
+  }
+
   /**
-   * For the calls of idb-keyval. Opens the database on first use, and again when the browser has
-   * closed it.
+   * What Chromium reported when it had lost the database and created an empty one; null without a
+   * report.
    */
-  readonly use: UseStore;
+  get dataLossMessage(): string | null {
+    return this.#dataLossMessage;
+  }
+
   /**
-   * What Chromium said when it had lost the database and made an empty one; null when it said
-   * nothing.
+   * Runs a callback in one transaction, for the functions of idb-keyval.
+   * @throws DatabaseFault; "busy" when the database does not answer
    */
-  readonly dataLossMessage: () => string | null;
+  readonly use: UseStore = async (mode, callback) => {
+    try {
+      // Only microtasks separate the two: a transaction ends when a task ends without a request.
+      const begun = await this.#begin(mode);
+      const answer = answerOf(begun, callback);
+      return await withTimeout(answer, this.#timeouts.transactionMs, () => {
+        this.#forget();
+        return abort(begun);
+      });
+    } catch (error) {
+      throw databaseErrorOf(error);
+    }
+  };
+
   /** Ends the connection; `use` opens a new one. */
-  readonly close: () => Promise<void>;
-}
-
-export function strictStore(
-  databaseName: string,
-  timeouts: DatabaseTimeouts = defaultTimeouts,
-): StrictStore {
-  let connection: Promise<IDBDatabase> | undefined;
-  let dataLossMessage: string | null = null;
-
-  function forget(): void {
-    connection = undefined;
+  async close(): Promise<void> {
+    const connection = this.#connection;
+    this.#forget();
+    (await connection)?.close();
   }
 
-  async function openAfresh(): Promise<IDBDatabase> {
-    const said = await beginFreshLog(databaseName);
-    dataLossMessage ??= said;
-    return await openDatabase(databaseName, forget);
+  /**
+   * Begins a transaction. Safari closes connections without an event: then no transaction can
+   * begin, and a new connection helps.
+   */
+  async #begin(mode: IDBTransactionMode): Promise<IDBTransaction> {
+    const database = await this.#connect();
+    try {
+      return transaction(database, mode);
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === "InvalidStateError")) {
+        throw error;
+      }
+      this.#forget();
+      return transaction(await this.#connect(), mode);
+    }
   }
 
-  function open(): Promise<IDBDatabase> {
-    const opening = openAfresh();
-    return withTimeout(opening, timeouts.openingMs, () => {
-      // When it comes after all, it must not hold up whoever wants to upgrade or delete the
-      // database.
+  #connect(): Promise<IDBDatabase> {
+    if (this.#connection === undefined) {
+      this.#connection = this.#openBeforeTimeout();
+      this.#connection.catch(() => {
+        this.#forget();
+      });
+    }
+    return this.#connection;
+  }
+
+  #openBeforeTimeout(): Promise<IDBDatabase> {
+    const opening = this.#open();
+    return withTimeout(opening, this.#timeouts.openingMs, () => {
+      // A late connection must not block a tab that wants to upgrade or delete the database.
       opening.then(
         (database) => {
           database.close();
@@ -69,53 +108,17 @@ export function strictStore(
     });
   }
 
-  function connect(): Promise<IDBDatabase> {
-    if (connection === undefined) {
-      connection = open();
-      connection.catch(forget);
-    }
-    return connection;
+  async #open(): Promise<IDBDatabase> {
+    const message = await beginFreshLog(this.#databaseName);
+    this.#dataLossMessage ??= message;
+    return await openDatabase(this.#databaseName, () => {
+      this.#forget();
+    });
   }
 
-  /**
-   * Safari closes connections without telling: then no transaction can begin, and a new connection
-   * helps.
-   */
-  async function begin(mode: IDBTransactionMode): Promise<IDBTransaction> {
-    const database = await connect();
-    try {
-      return transaction(database, mode);
-    } catch (error) {
-      if (!(error instanceof DOMException && error.name === "InvalidStateError")) {
-        throw error;
-      }
-      forget();
-      return transaction(await connect(), mode);
-    }
+  #forget(): void {
+    this.#connection = undefined;
   }
-
-  return {
-    use: async (mode, callback) => {
-      try {
-        // Only microtasks lie between the two: a transaction ends by itself when a task ends
-        // without a request.
-        const begun = await begin(mode);
-        const answer = answerOf(begun, callback);
-        return await withTimeout(answer, timeouts.transactionMs, () => {
-          forget();
-          return abort(begun);
-        });
-      } catch (error) {
-        throw databaseErrorOf(error);
-      }
-    },
-    dataLossMessage: () => dataLossMessage,
-    async close() {
-      const open = connection;
-      forget();
-      (await open)?.close();
-    },
-  };
 }
 
 function openDatabase(databaseName: string, onLost: () => void): Promise<IDBDatabase> {
@@ -127,7 +130,7 @@ function openDatabase(databaseName: string, onLost: () => void): Promise<IDBData
     request.onsuccess = () => {
       const database = request.result;
       database.onclose = onLost;
-      // Another tab deletes or upgrades the database: it waits until this connection is gone.
+      // Another tab deletes or upgrades the database: it waits until this connection is closed.
       database.onversionchange = () => {
         database.close();
         onLost();
@@ -145,10 +148,7 @@ function transaction(database: IDBDatabase, mode: IDBTransactionMode): IDBTransa
   return database.transaction(storeName, mode, { durability: "strict" });
 }
 
-/**
- * A callback that fails half-way takes back what it began: else the transaction would commit the
- * first half.
- */
+/** Aborts when the callback throws: the transaction would commit its first half otherwise. */
 async function answerOf<T>(
   begun: IDBTransaction,
   callback: (store: IDBObjectStore) => T | PromiseLike<T>,
@@ -163,7 +163,7 @@ async function answerOf<T>(
   return await answer;
 }
 
-/** Aborts a transaction; false when it has ended, so that its answer is on the way. */
+/** Aborts a transaction; false when it has ended, so that its answer is about to arrive. */
 function abort(begun: IDBTransaction): boolean {
   try {
     begun.abort();

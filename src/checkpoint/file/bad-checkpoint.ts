@@ -1,4 +1,4 @@
-// The error of a checkpoint that cannot be used: one code, always with its file and field.
+// The error of an unusable checkpoint: always with its file and field.
 import { UserError } from "../../util/errors.ts";
 
 /**

@@ -1,6 +1,4 @@
-// A run as one safetensors file and back: complete, or an error. Adapter tensors have their PEFT
-// names, the moments of AdamW stand beside them (PyTorch's exp_avg and exp_avg_sq), everything else
-// is in the metadata.
+// Encodes a run as one safetensors file and decodes it: complete, or an error.
 import type { AdapterTensor } from "../../adapter/state.ts";
 import { blobSource, type ByteSource } from "../../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
@@ -8,35 +6,49 @@ import { safetensorsParts, type TensorData } from "../../formats/safetensors-wri
 import { invariant } from "../../util/assert.ts";
 import { concatBytes } from "../../util/bytes.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
-import { hasKillPoints, reach } from "../database/kill-points.ts";
+import { reach } from "../database/kill-points.ts";
 import { currentSchema } from "./migrate.ts";
 import { nonFinite, parseMetadata, writeMetadata } from "./metadata.ts";
 import type { RunState } from "./run-state.ts";
 
-/** The three tensors of one LoRA matrix, by field. */
+/**
+ * The prefixes of the three tensors of one LoRA matrix, by field of AdapterTensor.
+ *
+ * Each LoRA matrix has three F32 tensors of the same shape: the values under the PEFT name and the
+ * two moments of AdamW under PyTorch's names. Everything else is JSON text in the metadata, see
+ * metadata.ts. For one matrix of rank 8:
+ *
+ *   __metadata__: { format: "anneal-checkpoint", schema: "4", run, recipe, trainer, random, data,
+ *                   base, tensors: '["base_model.model...q_proj.lora_A.weight"]' }
+ *   base_model.model...q_proj.lora_A.weight                       F32 [8, 576]
+ *   optimizer.exp_avg.base_model.model...q_proj.lora_A.weight     F32 [8, 576]
+ *   optimizer.exp_avg_sq.base_model.model...q_proj.lora_A.weight  F32 [8, 576]
+ *
+ * `tensors` lists the names in the engine's order, because safetensors sorts them.
+ */
 const prefixes = {
   values: "",
   moment1: "optimizer.exp_avg.",
   moment2: "optimizer.exp_avg_sq.",
 } as const;
-type Part = keyof typeof prefixes;
-const parts: readonly Part[] = ["values", "moment1", "moment2"];
+type TensorField = keyof typeof prefixes;
+const tensorFields: readonly TensorField[] = ["values", "moment1", "moment2"];
 
 export function checkpointFileName(step: number): string {
   return `checkpoint-${step}.safetensors`;
 }
 
-/** A checkpoint's file, made piece by piece from the run's own tensors. */
+/** A checkpoint's file, encoded range by range from the run's own tensors. */
 export interface CheckpointFile extends ByteSource {
   /**
-   * To be called when all was read: the pieces are one file only if no tensor changed meanwhile.
-   * @throws Error when one did
+   * Must be called after the last read: the ranges form one file only if no tensor changed.
+   * @throws Error when a tensor changed
    */
   checkUnchanged(): void;
 }
 
 /**
- * The checkpoint of a run, all tensors F32. Everything but the tensors is copied at the call; the
+ * The checkpoint of a run, all tensors F32. Everything but the tensors is copied by the call; the
  * tensors must not change until the file was read.
  * @throws UserError "non-finite-loss" when a tensor or number of the run is NaN or infinite
  */
@@ -68,10 +80,10 @@ export function encodeCheckpoint(run: RunState): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads a checkpoint; the tensors come in the engine's order.
- * @throws UserError "not-safetensors", "bad-header" or "unreadable-file" when it is no sound
- *   safetensors file; "bad-checkpoint" when it is no complete checkpoint of a schema known here;
- *   the signal's AbortError
+ * Decodes a checkpoint; the tensors have the engine's order.
+ * @throws UserError "not-safetensors", "bad-header" or "unreadable-file" when it is not a sound
+ *   safetensors file; "bad-checkpoint" when it is not a complete checkpoint of a known schema; the
+ *   signal's AbortError
  */
 export async function decodeCheckpoint(
   blob: Blob,
@@ -80,8 +92,8 @@ export async function decodeCheckpoint(
 ): Promise<RunState> {
   const file = await openSafetensors(blobSource(blob, fileName));
   const { run, tensorNames } = parseMetadata(file.metadata, fileName);
-  if (hasKillPoints && file.metadata.get("schema") !== String(currentSchema)) {
-    await reach("in-migration");
+  if (file.metadata.get("schema") !== String(currentSchema)) {
+    await reach?.("in-migration");
   }
   refuseOthers(file, tensorNames, fileName);
   const tensors: AdapterTensor[] = [];
@@ -95,25 +107,25 @@ function partsOf(run: RunState): Uint8Array[] {
   invariant(run.adapter.tensors.length > 0, "a checkpoint without tensors");
   const fileName = checkpointFileName(run.trainer.step);
   const metadata = writeMetadata(run, fileName);
-  // What could not be read again is not written.
+  // A file that could not be decoded must not be written.
   parseMetadata(new Map(Object.entries(metadata)), fileName);
   return safetensorsParts(
     run.adapter.tensors.flatMap((tensor) =>
-      parts.map((part) => encodePart(tensor, part, fileName)),
+      tensorFields.map((field) => encodeField(tensor, field, fileName)),
     ),
     metadata,
   );
 }
 
-/** Bytes `begin` to `end` of parts that follow one another, copied. */
+/** A copy of bytes `begin` to `end` of the concatenated parts. */
 function sliceOf(
-  following: readonly Uint8Array[],
+  parts: readonly Uint8Array[],
   begin: number,
   end: number,
 ): Uint8Array<ArrayBuffer> {
   const slice = new Uint8Array(end - begin);
   let start = 0;
-  for (const part of following) {
+  for (const part of parts) {
     const from = Math.max(begin - start, 0);
     const to = Math.min(end - start, part.length);
     if (from < to) {
@@ -124,15 +136,12 @@ function sliceOf(
   return slice;
 }
 
-/**
- * A number that follows from every bit of every tensor: 32 bits, to find a mistake of ours, not
- * damage.
- */
+/** A 32-bit hash of all bits of all tensors: it detects a bug of ours, not damage. */
 function fingerprint(tensors: readonly AdapterTensor[]): number {
   let hash = 0;
   for (const tensor of tensors) {
-    for (const part of parts) {
-      const { buffer, byteOffset, length } = tensor[part];
+    for (const field of tensorFields) {
+      const { buffer, byteOffset, length } = tensor[field];
       const words = new Uint32Array(buffer, byteOffset, length);
       for (let i = 0; i < words.length; i++) {
         hash = Math.imul(hash ^ (words[i] ?? 0), 0x9e3779b1) ^ (hash >>> 15);
@@ -142,10 +151,10 @@ function fingerprint(tensors: readonly AdapterTensor[]): number {
   return hash;
 }
 
-function encodePart(tensor: AdapterTensor, part: Part, fileName: string): TensorData {
-  const name = prefixes[part] + tensor.name;
+function encodeField(tensor: AdapterTensor, field: TensorField, fileName: string): TensorData {
+  const name = prefixes[field] + tensor.name;
   const [rows, columns] = tensor.shape;
-  const data = tensor[part];
+  const data = tensor[field];
   invariant(
     data.length === rows * columns,
     `${name} is [${rows}, ${columns}] but has ${data.length} values`,
@@ -167,13 +176,13 @@ async function decodeTensor(
   return {
     name,
     shape,
-    values: await decodePart(file, name, shape, fileName, signal),
-    moment1: await decodePart(file, prefixes.moment1 + name, shape, fileName, signal),
-    moment2: await decodePart(file, prefixes.moment2 + name, shape, fileName, signal),
+    values: await decodeField(file, name, shape, fileName, signal),
+    moment1: await decodeField(file, prefixes.moment1 + name, shape, fileName, signal),
+    moment2: await decodeField(file, prefixes.moment2 + name, shape, fileName, signal),
   };
 }
 
-async function decodePart(
+async function decodeField(
   file: SafetensorsFile,
   name: string,
   [rows, columns]: readonly [number, number],
@@ -212,18 +221,20 @@ function matrixShape(
     columns === undefined
   ) {
     throw badCheckpoint(
-      `It is ${info.dtype} [${info.shape.join(", ")}], where an F32 matrix belongs.`,
+      `It is ${info.dtype} [${info.shape.join(", ")}], not an F32 matrix.`,
       place(fileName, name),
     );
   }
   return [rows, columns];
 }
 
-/** Every tensor of the file belongs to the adapter, and every name is said once. */
+/** Requires that every tensor of the file belongs to the adapter and every name is unique. */
 function refuseOthers(file: SafetensorsFile, tensorNames: readonly string[], fileName: string) {
-  const known = new Set(tensorNames.flatMap((name) => parts.map((part) => prefixes[part] + name)));
-  if (known.size !== tensorNames.length * parts.length || known.size === 0) {
-    throw badCheckpoint("It names no tensor, or one twice.", `${fileName}, metadata.tensors`);
+  const known = new Set(
+    tensorNames.flatMap((name) => tensorFields.map((field) => prefixes[field] + name)),
+  );
+  if (known.size !== tensorNames.length * tensorFields.length || known.size === 0) {
+    throw badCheckpoint("It lists no tensor, or one twice.", `${fileName}, metadata.tensors`);
   }
   const other = [...file.tensors.keys()].find((name) => !known.has(name));
   if (other !== undefined) {

@@ -1,6 +1,6 @@
-// The metadata of a checkpoint: every field of a run but its tensors, as JSON strings, and the
-// strict way back. Random state is seed and step alone: the generator is counter-based
-// (util/random.ts) and keeps nothing else.
+// The metadata of a checkpoint: every field of a run but its tensors, as JSON strings, with strict
+// parsers. The random state is seed and step alone: the generator is counter-based
+// (util/random.ts) and has no other state.
 import { parseRecipe } from "../../recipe/parse.ts";
 import { defaultRecipe, type Recipe } from "../../recipe/recipe.ts";
 import type { LogEntry, TrainerState } from "../../train/state.ts";
@@ -122,14 +122,14 @@ export function writeMetadata(run: RunState, place: string): Record<string, stri
 }
 
 /**
- * Reads the metadata back, from any schema up to the present one.
+ * Parses the metadata of any schema up to the current one.
  * @throws UserError "bad-checkpoint" with file and field: another format, a newer schema, a field
  *   that is missing, unknown or wrong, or fields that contradict each other
  */
 export function parseMetadata(metadata: Metadata, fileName: string): RunMetadata {
   if (metadata.get("format") !== checkpointFormat) {
     throw badCheckpoint(
-      "This safetensors file is not an Anneal checkpoint: its metadata does not say so.",
+      "This safetensors file is not an Anneal checkpoint: its metadata lacks the format.",
       `${fileName}, metadata.format`,
     );
   }
@@ -159,7 +159,7 @@ function field<Name extends keyof typeof fields>(
   if (json === undefined) {
     throw badCheckpoint("This field is missing.", place);
   }
-  // The compiler cannot follow that the parser at `name` gives the type at `name`.
+  // The compiler cannot infer that the parser at `name` returns the type at `name`.
   const parse = fields[name] as Parser<ReturnType<(typeof fields)[Name]>>;
   return parseJson(json, parse, place);
 }
@@ -172,7 +172,7 @@ function refuseUnknown(metadata: Metadata, fileName: string): void {
   }
 }
 
-/** What is said twice must be said the same, and no step lies beyond the one the run is at. */
+/** Requires that repeated fields agree and that no step is beyond the step of the run. */
 function checkAgreement(
   run: Omit<RunState, "adapter">,
   random: { seed: number; step: number },
@@ -205,10 +205,10 @@ function finiteJson(value: unknown, place: string): string {
   });
 }
 
-/** NaN or infinity in a run: nothing may be saved over a good checkpoint. */
+/** NaN or infinity in a run, which must never replace a good checkpoint. */
 export function nonFinite(message: string, where: string): UserError {
-  return new UserError("non-finite-loss", `${message} No checkpoint was made of it.`, {
+  return new UserError("non-finite-loss", `${message} No checkpoint was saved.`, {
     where,
-    remedy: "Go back to the last checkpoint and train on with a lower learning rate.",
+    remedy: "Resume from the last checkpoint with a lower learning rate.",
   });
 }

@@ -1,4 +1,4 @@
-// Migrates the metadata of older checkpoints to the present schema, one schema at a time.
+// Migrates the metadata of older checkpoints to the current schema, one schema at a time.
 // A new schema needs a test with a file of the schema before it (tests/golden/checkpoints).
 import type { OptionTable } from "../../recipe/option.ts";
 import { options } from "../../recipe/options.ts";
@@ -6,19 +6,17 @@ import { badCheckpoint } from "./bad-checkpoint.ts";
 
 export type Metadata = ReadonlyMap<string, string>;
 
-/**
- * Turns metadata of one schema into metadata of the next; the field `schema` is set by `migrate`.
- */
+/** Migrates metadata of one schema to the next; `migrate` sets the field `schema`. */
 export type Migration = (metadata: Metadata) => Metadata;
 
-/** What a schema brought besides options of the recipe, by the schema before it. */
+/** Migrations of fields other than recipe options, by the schema they start from. */
 const otherMigrations: ReadonlyMap<number, Migration> = new Map([
   [2, (metadata) => withFields(metadata, "base", { weightFormat: "stored", licence: null })],
 ]);
 
 /**
- * By the schema a migration starts from, 1 being the first: a migration adds the options that the
- * next schema brought (`since` in the table of options) with the values of older runs.
+ * The migrations, by the schema they start from, beginning with 1. Each adds the options of the next
+ * schema (`since` in the table of options) with the values of older runs.
  */
 export function migrationsOf(table: OptionTable): ReadonlyMap<number, Migration> {
   const newest = Object.values(table).map(({ since }) => since?.schema ?? 1);
@@ -33,7 +31,7 @@ export function migrationsOf(table: OptionTable): ReadonlyMap<number, Migration>
   );
 }
 
-/** What runs trained with before `schema` brought these options. */
+/** The values of runs from before `schema` added these options. */
 function valuesBefore(table: OptionTable, schema: number): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(table).flatMap(([name, { since }]) =>
@@ -47,9 +45,9 @@ export const migrations = migrationsOf(options);
 export const currentSchema = migrations.size + 1;
 
 /**
- * The metadata in the present schema.
- * @throws UserError "bad-checkpoint" when the schema is missing, is no number or is newer than this
- * program
+ * The metadata in the current schema.
+ * @throws UserError "bad-checkpoint" when the schema is missing, not a number, or newer than this
+ *   version of Anneal
  */
 export function migrate(
   metadata: Metadata,
@@ -60,7 +58,7 @@ export function migrate(
   const schema = parseSchema(metadata.get("schema"), fileName);
   if (schema > target) {
     throw badCheckpoint(
-      `This checkpoint was made by a newer Anneal (schema ${schema}; this one reads up to ${target}). Reload the page to update it.`,
+      `This checkpoint was made by a newer version of Anneal (schema ${schema}; this one reads up to ${target}). Reload the page to update it.`,
       fileName,
     );
   }
@@ -69,14 +67,14 @@ export function migrate(
   }
   const step = table.get(schema);
   if (step === undefined) {
-    throw badCheckpoint(`There is no way from schema ${schema} to ${schema + 1}.`, fileName);
+    throw badCheckpoint(`No migration from schema ${schema} to ${schema + 1}.`, fileName);
   }
   const next = new Map(step(metadata)).set("schema", String(schema + 1));
   return migrate(next, fileName, table, target);
 }
 
 function parseSchema(schema: string | undefined, fileName: string): number {
-  // Six digits: far more schemas than there will be, and no number that rounds.
+  // Six digits: more schemas than there will ever be, and exact as a number.
   if (schema === undefined || !/^[1-9]\d{0,5}$/.test(schema)) {
     throw badCheckpoint(
       `The schema must be a number from 1, not ${JSON.stringify(schema ?? null)}.`,
@@ -87,8 +85,8 @@ function parseSchema(schema: string | undefined, fileName: string): number {
 }
 
 /**
- * Adds what is not there. A part that is no JSON object, or cannot be written as one, stays as it
- * is: the reader behind says what is wrong.
+ * Adds missing fields. A part that is not a JSON object, or cannot be written as one, stays
+ * unchanged: the parser reports it.
  */
 function withFields(metadata: Metadata, part: string, missing: object): Metadata {
   const fields = parsed(metadata.get(part));
@@ -98,7 +96,7 @@ function withFields(metadata: Metadata, part: string, missing: object): Metadata
   try {
     return new Map(metadata).set(part, JSON.stringify({ ...missing, ...fields }));
   } catch {
-    return metadata; // nested deeper than JSON.stringify goes
+    return metadata; // nested too deep for JSON.stringify
   }
 }
 

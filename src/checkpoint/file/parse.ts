@@ -1,6 +1,6 @@
-// Parsers of JSON that may be damaged or foreign: each takes an unknown value and its place, and
-// gives a checked value or throws "bad-checkpoint" with that place. Unknown fields are refused: a
-// new field is a new schema.
+// Parsers of JSON that may be damaged or foreign: each receives an unknown value and its place, and
+// returns a checked value or throws "bad-checkpoint" with that place. Unknown fields are rejected:
+// a new field requires a new schema.
 import { badCheckpoint } from "./bad-checkpoint.ts";
 import { shortJson } from "../../util/short-json.ts";
 
@@ -60,7 +60,7 @@ export function listOf<T>(parse: Parser<T>): Parser<T[]> {
   };
 }
 
-/** An object with each of the `required` fields, any of the `optional` ones and no other. */
+/** An object with all `required` fields, any `optional` ones and no others. */
 export function record<Required extends object, Optional extends object = object>(
   required: Fields<Required>,
   optional?: Fields<Optional>,
@@ -88,7 +88,7 @@ export function record<Required extends object, Optional extends object = object
   };
 }
 
-/** Parses JSON text, then the value in it. */
+/** Parses JSON text and checks its value. */
 export function parseJson<T>(json: string, parse: Parser<T>, place: string): T {
   let value: unknown;
   try {

@@ -1,25 +1,25 @@
-// All that a run is: what one checkpoint holds, and what a rebuilt device or another machine needs
-// to go on.
+// The state of a run: the content of one checkpoint, and all that a rebuilt device or another
+// machine needs to resume.
 import type { AdapterState } from "../../adapter/state.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import type { TrainerState } from "../../train/state.ts";
 
-/** Which base model the adapter belongs to. */
+/** The base model that the adapter belongs to. */
 export interface BaseIdentity {
-  /** Where it came from: `demo`, `files` (the visitor's own) or `hub`. */
+  /** Its source: `demo`, `files` (the person's own) or `hub`. */
   source: string;
   /** Name for people and for `base_model_name_or_path`. */
   name: string;
   revision: string | null;
-  /** SHA-256 by which the same model is known again (model/identity.ts says of what). */
+  /** SHA-256 that identifies the model (model/identity.ts defines its input). */
   indexSha256: string;
-  /** Form the frozen weights are trained in: `stored` as the files have them, else e.g. `q4/64`. */
+  /** Format of the frozen weights: `stored` for that of the files, else e.g. `q4/64`. */
   weightFormat: string;
-  /** The model's licence as its card names it, e.g. `apache-2.0`; null when that is unknown. */
+  /** The licence named by the model card, e.g. `apache-2.0`; null when unknown. */
   licence: string | null;
 }
 
-/** Which data the run is trained on. */
+/** The data set of the run. */
 export interface DataIdentity {
   /** `demo` or `file`. */
   source: string;
@@ -28,17 +28,17 @@ export interface DataIdentity {
   sizeBytes: number;
   sha256: string;
   rows: number;
-  /** Line numbers (from 1) of the rows that are held out. */
+  /** Line numbers (from 1) of the held-out rows. */
   heldOutLines: number[];
 }
 
 /**
- * Random state is not here: random numbers follow from the recipe's seed and the trainer's step
+ * Contains no random state: random numbers depend on the recipe's seed and the trainer's step alone
  * (util/random.ts).
  */
 export interface RunState {
   runId: string;
-  /** Milliseconds since 1970, when the run was started. */
+  /** Start of the run in milliseconds since 1970. */
   startedAt: number;
   recipe: Recipe;
   base: BaseIdentity;

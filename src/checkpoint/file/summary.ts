@@ -1,22 +1,22 @@
-// What the page lists of a checkpoint without reading its tensors.
+// Summarises a checkpoint for the page's list, without its tensors.
 import type { RunState } from "./run-state.ts";
 
 export interface CheckpointSummary {
-  /** Opaque; names the checkpoint in calls. */
+  /** Opaque; identifies the checkpoint in calls. */
   key: string;
   runId: string;
   step: number;
   totalSteps: number;
-  /** Milliseconds since 1970, when it was saved here; a later save always has a greater one. */
+  /** When it was saved, in milliseconds since 1970; a later save always has a later time. */
   createdAt: number;
   sizeBytes: number;
-  /** Of the last step that has one, in nats. */
+  /** Loss of the last step that has one, in nats per token. */
   loss: number | null;
-  /** Measured at this very step, in nats per token; null when the run did not evaluate here. */
+  /** Measured at this step, in nats per token; null when the run did not evaluate at it. */
   heldOutLoss: number | null;
-  /** Whether it has the lowest held-out loss among the saved checkpoints of its run. */
+  /** Whether its held-out loss is the lowest of the saved checkpoints of its run. */
   isBest: boolean;
-  /** Kept by the person's wish: no rule deletes it. */
+  /** Pinned by the person: retention never deletes it. */
   isPinned: boolean;
   modelName: string;
   modelSource: string;
@@ -24,7 +24,7 @@ export interface CheckpointSummary {
   dataSource: string;
 }
 
-/** The part of a summary that the run itself says. */
+/** The part of a summary that depends on the run alone. */
 export type RunSummary = Omit<
   CheckpointSummary,
   "key" | "createdAt" | "sizeBytes" | "isBest" | "isPinned"

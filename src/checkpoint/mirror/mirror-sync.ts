@@ -1,38 +1,34 @@
-// Keeps the mirror in step with the database. What the mirror knows of runs that are not in the
-// database any more stays until the loss was told.
-import { hasKillPoints, reach } from "../database/kill-points.ts";
+// Updates the mirror with the database. Entries of runs that the database has lost stay until the
+// data loss was dismissed.
+import { reach } from "../database/kill-points.ts";
 import { encodeManifest, sizeOf } from "../database/manifest.ts";
 import type { MirrorEntry } from "./mirror.ts";
 import type { PayloadStore, SavedRun } from "../database/payload-store.ts";
 
 /**
- * Records the newest checkpoint of every run; after a save. To be called under the write lock.
+ * Records the newest checkpoint of every run, after a save. Requires the write lock.
  * @param newestFirst all checkpoints
  */
 export async function mirrorRuns(
   newestFirst: readonly SavedRun[],
   { mirror }: PayloadStore,
 ): Promise<void> {
-  if (hasKillPoints) {
-    await reach("before-mirror");
-  }
+  await reach?.("before-mirror");
   const known = await mirror.read();
   const present = await entriesOf(newestFirst);
   const saved = new Map(present.map((entry) => [entry.runId, entry]));
-  // A run that lost its newest steps is still to be told of, until it has trained past them.
+  // A run that lost its newest steps stays reported until it has trained past them.
   const lost = known.filter(({ runId, savedAt }) => (saved.get(runId)?.savedAt ?? 0) < savedAt);
   const lostIds = new Set(lost.map(({ runId }) => runId));
   await mirror.write([...present.filter(({ runId }) => !lostIds.has(runId)), ...lost]);
-  if (hasKillPoints) {
-    await reach("after-mirror");
-  }
+  await reach?.("after-mirror");
 }
 
 /**
- * Records what will be left of the runs; before a deletion, so that no kill makes it look like a
- * loss. To be called under the write lock.
+ * Records what will be left of the runs, before a deletion, so that a kill cannot make it look like
+ * a data loss. Requires the write lock.
  * @param kept all checkpoints that stay, newest first
- * @param runIds the runs of which something is deleted
+ * @param runIds the runs with deleted checkpoints
  */
 export async function mirrorDeletion(
   kept: readonly SavedRun[],
@@ -44,7 +40,9 @@ export async function mirrorDeletion(
   await mirror.write([...others, ...left]);
 }
 
-/** Forgets what is not there: the loss was told. To be called under the write lock. */
+/**
+ * Removes entries that the database lacks: the data loss was dismissed. Requires the write lock.
+ */
 export async function mirrorOnly(
   newestFirst: readonly SavedRun[],
   { mirror }: PayloadStore,

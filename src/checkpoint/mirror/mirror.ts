@@ -1,7 +1,5 @@
-// A small record of the newest checkpoint of every run outside of the database, so that its loss is
-// noticed and told: browsers put an empty database in the place of a broken one without a word. Two
-// slots take turns, each sealed: a torn write leaves the other. Saves write here last, deletions
-// first, so the record never claims more than was stored.
+// Mirrors the newest checkpoint of every run outside of the database, so that data loss is detected
+// and reported: browsers replace a broken database by an empty one without an event.
 import { listOf, integer, parseJson, record, text } from "../file/parse.ts";
 import { decodeHashed, encodeHashed } from "../database/hashed-json.ts";
 
@@ -15,26 +13,18 @@ export interface MirrorEntry {
   /** Milliseconds since 1970. */
   savedAt: number;
   sizeBytes: number;
-  /** Its sealed manifest, a few kilobytes: with it a damaged manifest is put right. */
+  /** Its encoded manifest, a few kilobytes. */
   manifest: string;
 }
 
 export type Slot = 0 | 1;
 
-/** Where the slots lie; null stands for one that was never written. */
+/** Storage of the slots. */
 export interface MirrorSlots {
+  /** Null for a slot that was never written. */
   read(slot: Slot): Promise<string | null>;
-  /** Resolves when it is on the disk. */
+  /** Resolves when the content is on the disk. */
   write(slot: Slot, content: string): Promise<void>;
-}
-
-export interface Mirror {
-  /**
-   * Empty when nothing was recorded, or nothing can be read: the record only ever adds knowledge.
-   */
-  read(): Promise<MirrorEntry[]>;
-  /** To be called under the write lock. */
-  write(entries: readonly MirrorEntry[]): Promise<void>;
 }
 
 interface Content {
@@ -58,27 +48,42 @@ const parseContent = record<Content>({
   ),
 });
 
-export function mirrorIn(slots: MirrorSlots): Mirror {
-  /** The newer sound slot. */
-  async function newest(): Promise<{ slot: Slot; content: Content } | null> {
-    const [first, second] = await Promise.all([readSlot(slots, 0), readSlot(slots, 1)]);
+/**
+ * The record of the newest checkpoints, in two slots.
+ * - The slots are written alternately, each with a hash and a sequence number: a torn write leaves
+ *   the other slot.
+ * - A save writes the mirror last, a deletion writes it first. The mirror therefore never claims
+ *   more than was stored: what it lists and the database lacks is lost.
+ * - Each entry has a copy of the manifest, from which a damaged manifest is restored.
+ */
+export class Mirror {
+  readonly #slots: MirrorSlots;
+
+  constructor(slots: MirrorSlots) {
+    this.#slots = slots;
+  }
+
+  /** The recorded checkpoints; empty when nothing was recorded or no slot is readable. */
+  async read(): Promise<MirrorEntry[]> {
+    return (await this.#newest())?.content.entries ?? [];
+  }
+
+  /** Replaces the record. Requires the write lock. */
+  async write(entries: readonly MirrorEntry[]): Promise<void> {
+    const last = await this.#newest();
+    const sequence = (last?.content.sequence ?? 0) + 1;
+    const content = await encodeHashed(JSON.stringify({ sequence, entries }));
+    await this.#slots.write(last?.slot === 0 ? 1 : 0, content);
+  }
+
+  /** The sound slot with the higher sequence number; null when neither is sound. */
+  async #newest(): Promise<{ slot: Slot; content: Content } | null> {
+    const [first, second] = await Promise.all([readSlot(this.#slots, 0), readSlot(this.#slots, 1)]);
     if (first === null || (second !== null && second.sequence > first.sequence)) {
       return second === null ? null : { slot: 1, content: second };
     }
     return { slot: 0, content: first };
   }
-
-  return {
-    read: async () => (await newest())?.content.entries ?? [],
-    async write(entries) {
-      const last = await newest();
-      const sequence = (last?.content.sequence ?? 0) + 1;
-      await slots.write(
-        last?.slot === 0 ? 1 : 0,
-        await encodeHashed(JSON.stringify({ sequence, entries })),
-      );
-    },
-  };
 }
 
 async function readSlot(slots: MirrorSlots, slot: Slot): Promise<Content | null> {
@@ -86,7 +91,7 @@ async function readSlot(slots: MirrorSlots, slot: Slot): Promise<Content | null>
     const json = await decodeHashed(await slots.read(slot));
     return json === null ? null : parseJson(json, parseContent, "mirror");
   } catch {
-    // Unreadable or of another version: as if it had not been written.
+    // Unreadable, or of another version: equal to a slot that was never written.
     return null;
   }
 }

@@ -1,12 +1,9 @@
-// Reads one value after the other from the part of a file that is at hand.
+// Reads consecutive values from the loaded part of a file.
 import { badHeader, cutOff } from "./fault.ts";
 
-/**
- * Thrown where a value goes on past the bytes at hand, though not past the file. Never leaves this
- * folder.
- */
+/** Thrown where a value extends beyond the loaded bytes but not beyond the file. */
 export class OutOfBytes extends Error {
-  /** First byte of the file that is not needed. */
+  /** End of the bytes that the value needs, as an offset in the file. */
   readonly end: number;
 
   constructor(end: number) {
@@ -16,7 +13,7 @@ export class OutOfBytes extends Error {
 }
 
 export class Cursor {
-  /** Where the values belong, for faults. */
+  /** The place of the values, for errors. */
   where: string;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -25,8 +22,8 @@ export class Cursor {
   #at = 0;
 
   /**
-   * @param bytes what is at hand
-   * @param start where in the file they begin
+   * @param bytes the loaded part
+   * @param start its offset in the file
    * @param fileBytes size of the whole file
    */
   constructor(bytes: Uint8Array, start: number, fileBytes: number, where: string) {
@@ -37,7 +34,7 @@ export class Cursor {
     this.where = where;
   }
 
-  /** Place in the file of the next byte. */
+  /** Offset in the file of the next byte. */
   get position(): number {
     return this.#start + this.#at;
   }
@@ -50,7 +47,7 @@ export class Cursor {
     return this.#view.getBigUint64(this.#take(8), true);
   }
 
-  /** A u64 that counts something. @throws UserError "bad-header" above the limit */
+  /** A u64 as a number. @throws UserError "bad-header" above the limit */
   count(what: string, limit: number): number {
     const value = this.u64();
     if (value > BigInt(limit)) {
@@ -62,13 +59,13 @@ export class Cursor {
     return Number(value);
   }
 
-  /** A copy of the next bytes, in a buffer of its own. */
+  /** A copy of the next bytes, in a separate buffer. */
   bytes(count: number): Uint8Array<ArrayBuffer> {
     const at = this.#take(count);
     return this.#bytes.slice(at, at + count);
   }
 
-  /** @throws UserError "bad-header" above the limit or for what is not UTF-8 */
+  /** @throws UserError "bad-header" above the limit or for text that is not UTF-8 */
   string(what: string, limit: number): string {
     const length = this.count(`bytes of ${what}`, limit);
     const at = this.#take(length);
@@ -93,5 +90,5 @@ export class Cursor {
   }
 }
 
-// A token may be a byte order mark, so that is text as well.
+// A token may be a byte order mark, so it must be kept.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,5 +1,4 @@
-// The values of whole blocks of a GGUF tensor, to the bit what gguf-py's `quants.dequantize` makes
-// of them.
+// Dequantises blocks of a GGUF tensor, bit-equal to gguf-py's `quants.dequantize`.
 import { bf16ToF32, f16ToF32 } from "../../util/bytes.ts";
 import { q2kBlock, q3kBlock, q4kBlock, q5kBlock, q6kBlock } from "./k-blocks.ts";
 import {
@@ -39,7 +38,7 @@ export function decodableName({ name }: TensorType): DecodableType | undefined {
   return decodableTypes.find((candidate) => candidate === name);
 }
 
-/** @param bytes whole blocks, in a buffer of their own */
+/** @param bytes whole blocks, in a separate buffer */
 export function dequantize(
   name: DecodableType,
   type: TensorType,

@@ -1,13 +1,13 @@
-// What is said of a GGUF file that breaks a rule of the format.
+// Errors of a GGUF file that breaks a rule of the format.
 import { UserError } from "../../util/errors.ts";
 
-/** Names out of a broken file may be of any length. */
+/** Names in a broken file can have any length. */
 const shownCharacters = 127;
 
 export function badHeader(message: string, where: string): UserError {
   return new UserError("bad-header", message, {
     where,
-    remedy: "Download the file again; if it stays so, ask who made it.",
+    remedy: "Download the file again. If that does not help, ask its author.",
   });
 }
 
@@ -18,7 +18,7 @@ export function cutOff(wantedEnd: number, sizeBytes: number, where: string): Use
   );
 }
 
-/** A name as a message shows it. */
+/** A name as messages show it: quoted and cut. */
 export function quoted(name: string): string {
   return JSON.stringify(name.slice(0, shownCharacters));
 }

@@ -1,5 +1,5 @@
-// Reads GGUF: the header in growing ranges, rows of a tensor when they are asked for, never the
-// whole file. Sources: ggml-org/ggml docs/gguf.md; the checks are those of ggml-org/llama.cpp
+// Reads GGUF: the header in growing ranges, rows of a tensor on demand, never the whole file.
+// Sources: ggml-org/ggml docs/gguf.md; the checks are those of ggml-org/llama.cpp
 // ggml/src/gguf.cpp, and stricter on text.
 import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
@@ -12,13 +12,13 @@ import { readEntry } from "./metadata.ts";
 import { alignUp, placeTensors, readTensorEntry, type GgufTensor } from "./tensor-info.ts";
 import { maxKeys, type GgufValue } from "./value-types.ts";
 
-/** Where rows of a file's tensors come from. */
+/** Reads rows of a file's tensors. */
 export interface RowSource {
-  /** Of the file, for errors. */
+  /** Name of the file, for errors. */
   readonly name: string;
   /**
-   * Bytes of rows `first` to `end` (exclusive), in a buffer of their own.
-   * @throws UserError "unreadable-file" and what else the source throws; the signal's AbortError
+   * Bytes of rows `first` to `end` (exclusive), in a separate buffer.
+   * @throws UserError "unreadable-file" and the errors of the source; the signal's AbortError
    */
   readonly readRows: (
     tensor: GgufTensor,
@@ -28,7 +28,7 @@ export interface RowSource {
   ) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** An open file; it holds its source, its metadata and no tensor. */
+/** An open file; it keeps its source and metadata in memory, and no tensor. */
 export interface GgufFile extends RowSource {
   readonly metadata: ReadonlyMap<string, GgufValue>;
   /** By name, in the order of the data. */
@@ -38,7 +38,7 @@ export interface GgufFile extends RowSource {
 const magic = "GGUF";
 /** Magic, version and two counts. */
 const openingBytes = 24;
-/** Long enough to see what else a file is. */
+/** Long enough to identify other kinds of files. */
 const foreignBytes = 512;
 const defaultAlignment = 32;
 /** As safetensors-layout.ts: the largest published models have about 92,000. */
@@ -47,7 +47,7 @@ const maxTensors = 100_000;
 /**
  * Reads and checks the header of a file of version 2 or 3, little-endian.
  * @throws UserError "not-gguf" when the file is something else, "bad-header" when a rule of the
- *   format is broken, "unreadable-file" and what else the source throws; the signal's AbortError
+ *   format is broken, "unreadable-file" and the errors of the source; the signal's AbortError
  */
 export async function openGgufFile(source: ByteSource, signal?: AbortSignal): Promise<GgufFile> {
   const { name: fileName, sizeBytes } = source;
@@ -81,7 +81,7 @@ async function refuseOthers(source: ByteSource, signal?: AbortSignal): Promise<v
   }
   const what =
     found === magic
-      ? `This is the beginning of a GGUF file, ${sizeBytes} bytes of it`
+      ? `This is only the beginning of a GGUF file, ${sizeBytes} bytes`
       : `This is ${foreignKind(opening)?.what ?? "not a GGUF file"}`;
   throw new UserError("not-gguf", `${what}.`, {
     where,
@@ -93,10 +93,13 @@ function readOpening(cursor: Cursor): { tensorCount: number; keyCount: number } 
   cursor.bytes(magic.length);
   const version = cursor.u32();
   if ((version & 0xffff) === 0) {
-    throw unreadableVersion("It is big-endian, made for other machines.", cursor.where);
+    throw unreadableVersion("It is big-endian, which is not supported.", cursor.where);
   }
   if (version !== 2 && version !== 3) {
-    throw unreadableVersion(`It is GGUF version ${version}; 2 and 3 are read.`, cursor.where);
+    throw unreadableVersion(
+      `It is GGUF version ${version}; versions 2 and 3 are supported.`,
+      cursor.where,
+    );
   }
   return {
     tensorCount: cursor.count("tensors", maxTensors),
@@ -111,7 +114,7 @@ async function readMetadata(header: HeaderWindow, keyCount: number, fileName: st
     const { key, type, value } = await header.next((cursor) => readEntry(cursor, index, fileName));
     const where = `${fileName}, key ${quoted(key)}`;
     if (metadata.has(key)) {
-      throw badHeader("This key has come before.", where);
+      throw badHeader("This key appears twice.", where);
     }
     metadata.set(key, value);
     if (key === "general.alignment") {
@@ -133,6 +136,6 @@ async function readMetadata(header: HeaderWindow, keyCount: number, fileName: st
 function unreadableVersion(message: string, where: string): UserError {
   return new UserError("bad-header", message, {
     where,
-    remedy: "Convert the model again with a current llama.cpp, or choose a newer file of it.",
+    remedy: "Convert the model again with a current llama.cpp, or choose a newer file.",
   });
 }

@@ -1,4 +1,4 @@
-// The part of a file's header that is at hand: fetched in growing ranges, dropped when it is read.
+// Loads a file's header in growing ranges and drops the part that was read.
 import { concatBytes } from "../../util/bytes.ts";
 import type { ByteSource } from "../byte-source.ts";
 import { Cursor, OutOfBytes } from "./cursor.ts";
@@ -6,7 +6,7 @@ import { badHeader } from "./fault.ts";
 
 /** Enough for a header without a tokenizer. */
 const firstBytes = 256 * 1024;
-/** Further than this no header goes: with the largest vocabularies in use it takes 15 MB. */
+/** No header is this large: with the largest vocabularies in use it has 15 MB. */
 const maxHeaderBytes = 128 * 1024 ** 2;
 
 export class HeaderWindow {
@@ -20,15 +20,15 @@ export class HeaderWindow {
     this.#signal = signal;
   }
 
-  /** Place in the file of the next item. */
+  /** Offset in the file of the next item. */
   get position(): number {
     return this.#start;
   }
 
   /**
-   * The next item. `parse` runs again from the item's start when it needs more bytes than are at
-   * hand, and twice as many are fetched each time, so that an item is read about twice at most.
-   * @throws UserError what `parse` throws, "unreadable-file"; the signal's AbortError
+   * The next item. `parse` runs again from the item's start when it needs more bytes than are
+   * loaded. The loaded part doubles each time, so that an item is parsed about twice at most.
+   * @throws UserError the errors of `parse`, "unreadable-file"; the signal's AbortError
    */
   async next<T>(parse: (cursor: Cursor) => T): Promise<T> {
     for (;;) {
@@ -51,10 +51,7 @@ export class HeaderWindow {
 
   async #extend(end: number, where: string): Promise<void> {
     if (end > maxHeaderBytes) {
-      throw badHeader(
-        `The header goes on past byte ${end}; the limit is ${maxHeaderBytes}.`,
-        where,
-      );
+      throw badHeader(`The header extends to byte ${end}; the limit is ${maxHeaderBytes}.`, where);
     }
     const { sizeBytes } = this.#source;
     const have = this.#start + this.#bytes.length;

@@ -1,7 +1,8 @@
-// K-quants: blocks of 256 values in groups of 16 or 32, whose scales are small integers times the
-// block's f16 scale. Source: ggml-org/llama.cpp ggml/src/ggml-quants.c (dequantize_row_q2_K to
-// _q6_K). Here a row of 32 values that share their bytes' shift is called a lane: 8 of them make a
-// block. Products and sums are exact in f64, so a value rounds once, as in f32 there.
+// Decodes K-quants: blocks of 256 values in groups of 16 or 32, whose scales are small integers
+// times the block's f16 scale. Source: ggml-org/llama.cpp ggml/src/ggml-quants.c
+// (dequantize_row_q2_K to _q6_K). Here a row of 32 values that share their bytes' shift is called a
+// lane: 8 of them make a block. Products and sums are exact in f64, so a value rounds once, as in
+// f32 there.
 import { halfAt } from "./half.ts";
 import type { BlockDecoder } from "./small-blocks.ts";
 

@@ -1,4 +1,4 @@
-// One entry of a GGUF file's metadata: its key and its value.
+// Reads one entry of a GGUF file's metadata: its key and its value.
 import { unreachable } from "../../util/assert.ts";
 import type { Cursor } from "./cursor.ts";
 import { badHeader, quoted } from "./fault.ts";
@@ -37,7 +37,7 @@ function readType(cursor: Cursor): ValueType {
   const id = cursor.u32();
   const type = valueTypeOf(id);
   if (type === undefined) {
-    throw badHeader(`Its type is ${id}; types go from 0 to 12.`, cursor.where);
+    throw badHeader(`Its type is ${id}; types range from 0 to 12.`, cursor.where);
   }
   return type;
 }
@@ -54,7 +54,7 @@ function readValue(cursor: Cursor, type: ValueType): GgufValue {
 function readArray(cursor: Cursor): GgufArray {
   const type = readType(cursor);
   if (type === "array") {
-    throw badHeader("It is an array of arrays, which ggml does not read either.", cursor.where);
+    throw badHeader("It is an array of arrays, which ggml does not support either.", cursor.where);
   }
   if (type !== "string") {
     return readFixed(cursor, type, cursor.count("items", maxItems));

@@ -1,7 +1,7 @@
-// Blocks of 32 values with one f16 scale, and in the _1 types an f16 minimum. Of 4 and 5 bits, the
-// low nibbles are the first 16 values and the high nibbles the last; the fifth bits are a u32
-// beside them. Source: ggml-org/llama.cpp ggml/src/ggml-quants.c (dequantize_row_q4_0 and so on).
-// Products are exact in f64, so a value rounds once, as in f32 there.
+// Decodes blocks of 32 values with one f16 scale, and in the _1 types an f16 minimum. Of 4 and 5
+// bits, the low nibbles are the first 16 values and the high nibbles the last; the fifth bits are a
+// u32 beside them. Source: ggml-org/llama.cpp ggml/src/ggml-quants.c (dequantize_row_q4_0 and so
+// on). Products are exact in f64, so a value rounds once, as in f32 there.
 import { halfAt } from "./half.ts";
 
 /** Writes the values of whole blocks. */
@@ -39,13 +39,13 @@ export const q5Block1 = nibbleBlocks(24, (bytes, at) => {
   return { scale: halfAt(bytes, at), zero: 0, minimum, nibbles: at + 8, fifths };
 });
 
-/** What stands in front of a block's nibbles. */
-interface Front {
+/** The part of a block before its nibbles. */
+interface BlockHeader {
   scale: number;
   /** Code of the value 0. */
   zero: number;
   minimum: number | null;
-  /** Where the nibbles begin. */
+  /** Offset of the nibbles. */
   nibbles: number;
   /** A fifth bit for each value. */
   fifths: number;
@@ -53,15 +53,15 @@ interface Front {
 
 function nibbleBlocks(
   blockBytes: number,
-  readFront: (bytes: Uint8Array, at: number) => Front,
+  readHeader: (bytes: Uint8Array, at: number) => BlockHeader,
 ): BlockDecoder {
   return (bytes, values) => {
     for (let out = 0, at = 0; out < values.length; out += size, at += blockBytes) {
-      const { scale, zero, minimum, nibbles, fifths } = readFront(bytes, at);
+      const { scale, zero, minimum, nibbles, fifths } = readHeader(bytes, at);
       for (let i = 0; i < size; i++) {
         const nibble = ((bytes[nibbles + (i & 15)] ?? 0) >> (i < 16 ? 0 : 4)) & 15;
         const product = scale * ((nibble | (((fifths >>> i) & 1) << 4)) - zero);
-        // Adding 0 where there is no minimum would turn -0 into 0.
+        // Adding 0 for a missing minimum would change -0 to 0.
         values[out + i] = minimum === null ? product : product + minimum;
       }
     }

@@ -1,5 +1,5 @@
-// What a GGUF header says of one tensor, and where its bytes lie.
-// Source: ggml-org/llama.cpp ggml/src/gguf.cpp (gguf_init_from_reader), whose rules these are.
+// Reads the header's entry of a GGUF tensor and finds the offset of its data.
+// Source: ggml-org/llama.cpp ggml/src/gguf.cpp (gguf_init_from_reader); the rules are the same.
 import type { Cursor } from "./cursor.ts";
 import { badHeader, quoted } from "./fault.ts";
 import { tensorTypeOf, type TensorType } from "./tensor-types.ts";
@@ -7,18 +7,18 @@ import { tensorTypeOf, type TensorType } from "./tensor-types.ts";
 export interface GgufTensor {
   readonly name: string;
   readonly type: TensorType;
-  /** As the file has them: the first is the length of a row. */
+  /** Dimensions in the order of the file: the first is the length of a row. */
   readonly ne: readonly number[];
-  /** Of the first dimension. */
+  /** Bytes of one row. */
   readonly rowBytes: number;
   readonly sizeBytes: number;
   /** First byte, counted from the start of the file. */
   readonly begin: number;
 }
 
-/** Before the place of the data is known. */
+/** A tensor before the offset of the data is known. */
 export interface TensorEntry extends Omit<GgufTensor, "begin"> {
-  /** Counted from the start of the data. */
+  /** Offset from the start of the data. */
   readonly offset: bigint;
 }
 
@@ -43,13 +43,13 @@ export function readTensorEntry(cursor: Cursor, index: number, fileName: string)
   const id = cursor.u32();
   const type = tensorTypeOf(id);
   if (type === undefined) {
-    throw badHeader(`Its type is ${id}, which ggml does not know (any more).`, where);
+    throw badHeader(`Its type is ${id}, which ggml does not know, or no longer.`, where);
   }
   return { name, type, ne, ...measure(ne, type, where), offset: cursor.u64() };
 }
 
 /**
- * Finds each tensor's place: they lie in the order of the header, without holes but for the
+ * Finds each tensor's offset: the data has the order of the header, without holes except for the
  * alignment.
  * @param dataStart first byte of the data
  * @throws UserError "bad-header"
@@ -66,7 +66,7 @@ export function placeTensors(
   for (const { offset, ...tensor } of entries) {
     const where = `${fileName}, tensor ${quoted(tensor.name)}`;
     if (tensors.has(tensor.name)) {
-      throw badHeader("A tensor of this name has come before.", where);
+      throw badHeader("A tensor of this name appears twice.", where);
     }
     if (offset !== BigInt(next)) {
       const fault = offset < BigInt(next) ? "it overlaps the one before" : "there is a hole";
@@ -85,7 +85,7 @@ export function placeTensors(
   return tensors;
 }
 
-/** To a multiple of a power of two; exact past 2^31. */
+/** Rounds up to a multiple of a power of two; exact beyond 2^31. */
 export function alignUp(value: number, alignment: number): number {
   return Math.ceil(value / alignment) * alignment;
 }
@@ -113,7 +113,7 @@ function measure(
   const rowBytes = (columns / blockSize) * blockBytes;
   const sizeBytes = others.reduce((product, size) => product * size, rowBytes);
   if (!Number.isSafeInteger(sizeBytes)) {
-    throw badHeader(`${name} [${ne.join(", ")}] takes more than 2^53 bytes.`, where);
+    throw badHeader(`${name} [${ne.join(", ")}] needs more than 2^53 bytes.`, where);
   }
   return { rowBytes, sizeBytes };
 }

@@ -1,11 +1,11 @@
-// The types a GGUF tensor can have: how many values share a block and how many bytes a block takes.
+// The types of GGUF tensors: the values and the bytes of a block.
 // Source: ggml-org/llama.cpp gguf-py/gguf/constants.py (GGMLQuantizationType, GGML_QUANT_SIZES),
 // gguf 0.19.
 
 export interface TensorType {
-  /** As ggml spells it, e.g. `Q4_K`. */
+  /** The name in ggml, e.g. `Q4_K`. */
   readonly name: string;
-  /** Values in a block; rows are whole blocks. */
+  /** Values in a block; a row consists of whole blocks. */
   readonly blockSize: number;
   readonly blockBytes: number;
 }
@@ -52,7 +52,7 @@ const typesById: ReadonlyMap<number, TensorType> = new Map(
   table.map(([id, name, blockSize, blockBytes]) => [id, { name, blockSize, blockBytes }]),
 );
 
-/** Undefined for a number that ggml does not use, or no longer. */
+/** Undefined for an id that ggml does not use, or no longer. */
 export function tensorTypeOf(id: number): TensorType | undefined {
   return typesById.get(id);
 }

@@ -1,7 +1,7 @@
-// What a metadata value of a GGUF file can be, and the limits on it.
+// The types of metadata values of a GGUF file, and their limits.
 // Source: ggml-org/ggml docs/gguf.md (gguf_metadata_value_type).
 
-/** By the number in the file. */
+/** By the id in the file. */
 const typesById = [
   "u8",
   "i8",
@@ -23,7 +23,7 @@ export type ValueType = (typeof typesById)[number];
 /** Numbers and booleans: of a fixed size. */
 export type FixedType = Exclude<ValueType, "string" | "array">;
 
-/** Booleans of an array are bytes of 0 and 1. */
+/** Booleans in an array are bytes 0 and 1. */
 export type GgufArray =
   | readonly string[]
   | Uint8Array
@@ -37,7 +37,7 @@ export type GgufArray =
   | BigUint64Array
   | BigInt64Array;
 
-/** A 64-bit integer is a bigint only where a number would not hold it exactly. */
+/** A 64-bit integer is a bigint only where a number would not be exact. */
 export type GgufValue = string | number | bigint | boolean | GgufArray;
 
 export const bytesByType: Readonly<Record<FixedType, number>> = {
@@ -54,14 +54,14 @@ export const bytesByType: Readonly<Record<FixedType, number>> = {
   f64: 8,
 };
 
-/** The format's own limit. */
+/** The limit of the format. */
 export const maxKeyBytes = 65_535;
 
-/** Chat templates stay under 100 kB; licences that some files carry whole, under 1 MB. */
+/** Chat templates are below 100 kB, the licence texts of some files below 1 MB. */
 export const maxStringBytes = 16 * 1024 ** 2;
 
 /**
- * Of numbers in an array. The header's size is the tighter limit; this one keeps byte counts exact.
+ * Numbers in an array. The header's size is the tighter limit; this one keeps byte counts exact.
  */
 export const maxItems = 2 ** 40;
 

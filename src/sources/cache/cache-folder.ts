@@ -1,4 +1,5 @@
-// One stored model's folder: `data`, `manifest` and `last-used`.
+// The folder of one stored model, with the files `data`, `manifest` and `last-used`.
+import { bestEffort } from "../../util/best-effort.ts";
 import {
   maxManifestBytes,
   decodeManifest,
@@ -18,12 +19,12 @@ export const dataName = "data";
 const manifestName = "manifest";
 const lastUsedName = "last-used";
 
-/** Web Lock of a stored model: shared by who reads it, exclusive for who writes or deletes it. */
+/** The Web Lock of a stored model: shared to read it, exclusive to write or delete it. */
 export function lockOf(key: string): string {
   return `anneal-model-${key}`;
 }
 
-/** The manifest of a folder; `missing` when a store was begun and not ended. */
+/** The manifest of a folder; `missing` when its writer never finished. */
 export async function readManifest(folder: StorageFolder): Promise<DecodedManifest | "missing"> {
   const blob = await blobOf(folder, manifestName);
   if (blob === null) {
@@ -34,32 +35,29 @@ export async function readManifest(folder: StorageFolder): Promise<DecodedManife
     : await decodeManifest(new Uint8Array(await blob.arrayBuffer()));
 }
 
-/** Makes the folder a stored model. Its data must be on the disk before. */
+/** Makes the folder a stored model. Its data must already be on the disk. */
 export async function writeManifest(folder: StorageFolder, manifest: CacheManifest): Promise<void> {
   await writeFile(folder, manifestName, await encodeManifest(manifest));
 }
 
-/** The data as it is now; null when there is none. */
+/** The data file; null when there is none. */
 export function readData(folder: StorageFolder): Promise<Blob | null> {
   return blobOf(folder, dataName);
 }
 
-/** When the model was last opened, milliseconds since 1970; null when that is not known. */
+/** When the model was last opened, milliseconds since 1970; null when unknown. */
 export async function readLastUsed(folder: StorageFolder): Promise<number | null> {
   const text = (await (await blobOf(folder, lastUsedName))?.slice(0, 20).text()) ?? "";
   return /^\d{13}$/.test(text) ? Number(text) : null;
 }
 
-/**
- * In a file of its own, so that the manifest is never touched again; a failure to note it stops
- * nothing.
- */
+/** Records when the model was opened, in a separate file, so that the manifest never changes. */
 export async function noteUse(folder: StorageFolder, timeMs: number): Promise<void> {
   const text = new TextEncoder().encode(String(timeMs));
-  await writeFile(folder, lastUsedName, text).catch(() => undefined);
+  await bestEffort("only the order of the list needs it", writeFile(folder, lastUsedName, text));
 }
 
-/** Deletes a model, its manifest first: what a kill leaves of it is no model any more. */
+/** Deletes a model, its manifest first: after a kill the rest is not a model. */
 export async function removeModel(models: StorageFolder, key: string): Promise<void> {
   try {
     await removeEntry(await models.getDirectoryHandle(key), manifestName);

@@ -1,7 +1,7 @@
-// What makes a folder a stored model: a manifest, written last, as JSON behind its own SHA-256.
+// The manifest that makes a folder a stored model: JSON after its own SHA-256, written last.
 import { sha256Hex } from "../../util/bytes.ts";
 
-/** What a stored model is, for people and for finding it again. */
+/** Describes a stored model, for people and for lookups. */
 export interface ModelDescription {
   /** For people: `org/name`, or a folder's name. */
   readonly name: string;
@@ -10,11 +10,11 @@ export interface ModelDescription {
   /** Commit of a hub's repository. */
   readonly revision: string | null;
   readonly licence: string | null;
-  /** How the weights are kept, for people: `q4, groups of 64`. */
+  /** The weight format, for people: `q4, groups of 64`. */
   readonly format: string;
 }
 
-/** A stretch of the data file. */
+/** A range of the data file. */
 export interface Piece {
   readonly begin: number;
   readonly sizeBytes: number;
@@ -32,18 +32,18 @@ export interface CacheManifest extends ModelDescription {
 }
 
 /**
- * `damaged` fails its hash and can be deleted; `foreign` is whole but of another version, so it is
- * left alone.
+ * A manifest that fails its hash is `damaged` and may be deleted; a sound one of another version is
+ * `foreign` and must be kept.
  */
 export type DecodedManifest = CacheManifest | "damaged" | "foreign";
 
-/** Another number is not read. */
+/** Any other schema is `foreign`. */
 const schema = "anneal-model-1";
 
 /** Hex digits of a SHA-256. */
 const hashLength = 64;
 
-/** A model of 10,000 tensors in 100,000 pieces stays below it. */
+/** Enough for a model of 10,000 tensors in 100,000 pieces. */
 export const maxManifestBytes = 32 * 2 ** 20;
 
 export async function encodeManifest(manifest: CacheManifest): Promise<Uint8Array<ArrayBuffer>> {
@@ -61,7 +61,7 @@ export async function decodeManifest(bytes: Uint8Array<ArrayBuffer>): Promise<De
   return parse(valueOf(json)) ?? "foreign";
 }
 
-/** Null for what is no JSON. */
+/** Null for text that is not JSON. */
 function valueOf(json: string): unknown {
   try {
     return JSON.parse(json);
@@ -72,7 +72,7 @@ function valueOf(json: string): unknown {
 
 type Fields = Partial<Record<keyof CacheManifest | "schema", unknown>>;
 
-/** Null for anything but this version's manifest. */
+/** Null for a manifest of another version. */
 function parse(value: unknown): CacheManifest | null {
   const fields: Fields = typeof value === "object" && value !== null ? value : {};
   const { name, source, revision, licence, format, createdAt, dataBytes } = fields;

@@ -1,4 +1,4 @@
-// Reads a stored model: every piece by its size always, and by its hash the first time.
+// Reads a stored model: checks the size of every piece always, its hash on the first read.
 import { blobSource, type ByteSource } from "../../formats/byte-source.ts";
 import { concatBytes, sha256Hex } from "../../util/bytes.ts";
 import { UserError } from "../../util/errors.ts";
@@ -7,60 +7,97 @@ import type { CacheManifest, Piece } from "./cache-manifest.ts";
 import type { FileSet, Progress } from "../files.ts";
 import type { Release } from "../storage/file-lock.ts";
 
-export interface CacheReader {
+export class CacheReader {
   /** Sizes of each blob's pieces in bytes, in order, by the blob's name. */
   readonly blobs: ReadonlyMap<string, readonly number[]>;
+  /** Releases the model, so that it can be deleted. */
+  readonly close: Release;
+  readonly #manifest: CacheManifest;
+  readonly #source: ByteSource;
+  readonly #verified: Set<number>;
+
+  /**
+   * @param verified first bytes of the pieces that passed their hash before; grows
+   * @param release of the model's lock, which the reader holds from now on
+   */
+  constructor(manifest: CacheManifest, data: Blob, verified: Set<number>, release: Release) {
+    this.blobs = new Map(
+      [...manifest.blobs].map(([name, pieces]) => [name, pieces.map(({ sizeBytes }) => sizeBytes)]),
+    );
+    this.close = release;
+    this.#manifest = manifest;
+    this.#source = blobSource(data, manifest.name);
+    this.#verified = verified;
+  }
+
   /**
    * One piece of a blob, in a buffer of its own.
-   * @throws UserError "damaged-file": the model is to be deleted and loaded again;
-   * "unreadable-file"; the signal's AbortError
+   * @throws UserError "damaged-file": delete the model and load it again; "unreadable-file"; the
+   *   signal's AbortError
    */
-  read(name: string, piece: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
-  /** The texts as the files of a model, under the model's own name. Throws as `read` does. */
-  files(): Promise<FileSet>;
-  /** Reads everything against its hash. Throws as `read` does. */
-  verify(progress: Progress, signal: AbortSignal): Promise<void>;
-  /** Lets the model be deleted. */
-  readonly close: Release;
-}
+  async read(name: string, index: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const piece = this.#manifest.blobs.get(name)?.[index];
+    if (piece === undefined) {
+      throw this.#damaged("It was not stored.", name);
+    }
+    return await this.#readPiece(piece, name, signal);
+  }
 
-/** @param verified where pieces begin that were found sound before; grows */
-export function openReader(
-  manifest: CacheManifest,
-  data: Blob,
-  verified: Set<number>,
-  release: Release,
-): CacheReader {
-  const source = blobSource(data, manifest.name);
+  /** The texts as the files of a model, under the model's name. Throws as `read` does. */
+  async files(): Promise<FileSet> {
+    const { name, revision, licence, texts } = this.#manifest;
+    const entries = [...texts].map(
+      async ([file, pieces]) => [file, await this.#textFile(file, pieces)] as const,
+    );
+    const files = new Map(await Promise.all(entries));
+    return { source: "cache", name, revision, licence, files };
+  }
 
-  async function readPiece(piece: Piece, name: string, signal?: AbortSignal) {
-    const bytes = await readBytes(source, piece, name, signal);
-    if (!verified.has(piece.begin)) {
-      if ((await sha256Hex(bytes)) !== piece.sha256) {
-        throw damaged(`${formatBytes(piece.sizeBytes)} of it are not what was stored.`, name);
+  /** Reads all pieces and checks their hashes. Throws as `read` does. */
+  async verify(progress: Progress, signal: AbortSignal): Promise<void> {
+    this.#verified.clear();
+    let doneBytes = 0;
+    for (const [name, pieces] of [...this.#manifest.texts, ...this.#manifest.blobs]) {
+      for (const piece of pieces) {
+        await this.#readPiece(piece, name, signal);
+        doneBytes += piece.sizeBytes;
+        progress(doneBytes, this.#manifest.dataBytes);
       }
-      verified.add(piece.begin);
+    }
+  }
+
+  async #textFile(name: string, pieces: readonly Piece[]): Promise<ByteSource> {
+    const parts = await Promise.all(pieces.map((piece) => this.#readPiece(piece, name)));
+    return blobSource(new Blob([concatBytes(parts)]), name);
+  }
+
+  async #readPiece(
+    piece: Piece,
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await this.#readBytes(piece, name, signal);
+    if (!this.#verified.has(piece.begin)) {
+      if ((await sha256Hex(bytes)) !== piece.sha256) {
+        throw this.#damaged(`${formatBytes(piece.sizeBytes)} differ from what was stored.`, name);
+      }
+      this.#verified.add(piece.begin);
     }
     return bytes;
   }
 
-  function damaged(reason: string, name: string, cause?: unknown): UserError {
-    return damagedModel(`${manifest.name}, ${name}`, reason, cause);
-  }
-
-  async function readBytes(
-    source: ByteSource,
+  async #readBytes(
     { begin, sizeBytes }: Piece,
     name: string,
     signal?: AbortSignal,
-  ) {
+  ): Promise<Uint8Array<ArrayBuffer>> {
     try {
-      return await source.read(begin, begin + sizeBytes, signal);
+      return await this.#source.read(begin, begin + sizeBytes, signal);
     } catch (error) {
       if (error instanceof UserError) {
-        throw new UserError("unreadable-file", "The stored model cannot be read just now.", {
-          where: `${manifest.name}, ${name}`,
-          remedy: "Try again. If it happens again, delete the model and load it anew.",
+        throw new UserError("unreadable-file", "The browser cannot read the stored model.", {
+          where: `${this.#manifest.name}, ${name}`,
+          remedy: "Try again. If it happens again, delete the model and reload it.",
           cause: error,
         });
       }
@@ -68,55 +105,16 @@ export function openReader(
     }
   }
 
-  async function textFile(name: string, pieces: readonly Piece[]): Promise<ByteSource> {
-    const parts = await Promise.all(pieces.map((piece) => readPiece(piece, name)));
-    return blobSource(new Blob([concatBytes(parts)]), name);
+  #damaged(reason: string, name: string): UserError {
+    return damagedModel(`${this.#manifest.name}, ${name}`, reason);
   }
-
-  return {
-    blobs: new Map(
-      [...manifest.blobs].map(([name, pieces]) => [name, pieces.map(({ sizeBytes }) => sizeBytes)]),
-    ),
-    async read(name, index, signal) {
-      const piece = manifest.blobs.get(name)?.[index];
-      if (piece === undefined) {
-        throw damaged("It was not stored.", name);
-      }
-      return await readPiece(piece, name, signal);
-    },
-    async files() {
-      const { name, revision, licence, texts } = manifest;
-      const entries = [...texts].map(
-        async ([file, pieces]) => [file, await textFile(file, pieces)] as const,
-      );
-      return {
-        source: "cache",
-        name,
-        revision,
-        licence,
-        files: new Map(await Promise.all(entries)),
-      };
-    },
-    async verify(progress, signal) {
-      verified.clear();
-      let doneBytes = 0;
-      for (const [name, pieces] of [...manifest.texts, ...manifest.blobs]) {
-        for (const piece of pieces) {
-          await readPiece(piece, name, signal);
-          doneBytes += piece.sizeBytes;
-          progress(doneBytes, manifest.dataBytes);
-        }
-      }
-    },
-    close: release,
-  };
 }
 
-export function damagedModel(where: string, reason: string, cause?: unknown): UserError {
+/** The error of a stored model that has to be deleted and loaded again. */
+export function damagedModel(where: string, reason: string): UserError {
   return new UserError("damaged-file", `The stored model is damaged: ${reason}`, {
     where,
     remedy:
-      "Close other tabs that use it, then choose it again under Model: it is loaded anew. If this happens often, check the disk.",
-    cause,
+      "Close other tabs that use it, then choose it again under Model to reload it. If this happens often, check the disk.",
   });
 }

@@ -1,112 +1,143 @@
-// Stores a model piece by piece. It exists from the moment its manifest is on the disk, and not
-// before.
+// Stores a model piece by piece. The model exists once its manifest is on the disk, not before.
 import { invariant } from "../../util/assert.ts";
+import { bestEffort } from "../../util/best-effort.ts";
 import { sha256Hex } from "../../util/bytes.ts";
 import { dataName, removeModel, writeManifest } from "./cache-folder.ts";
 import type { ModelDescription, Piece } from "./cache-manifest.ts";
 import type { Release } from "../storage/file-lock.ts";
 import { openFile, writeAll, type OpenFile, type StorageFolder } from "../storage/private-files.ts";
 
-export interface CacheWriter {
-  /**
-   * Adds bytes to a blob, which a first call begins; blobs may take turns.
-   * A failure ends the writer and takes what it wrote away.
-   * @throws UserError "quota"
-   */
-  write(name: string, bytes: Uint8Array): Promise<void>;
-  /** Stores a small file of the model as text, e.g. config.json. Throws as `write` does. */
-  text(name: string, text: string): Promise<void>;
-  /** Puts all of it on the disk and makes it a stored model. Throws as `write` does. */
-  commit(): Promise<void>;
-  /** Takes everything away again; without effect after an end. */
-  abort(): Promise<void>;
-}
-
-/** What is read, hashed and handed on at a time. */
+/** Bytes that are read, hashed and returned at once. */
 const pieceBytes = 16 * 2 ** 20;
 
-/** @param release of the model's lock, which the writer holds from now on */
-export async function openWriter(
-  models: StorageFolder,
-  key: string,
-  description: ModelDescription,
-  release: Release,
-): Promise<CacheWriter> {
-  let data: OpenFile | undefined;
-  let folder: StorageFolder;
-  const texts = new Map<string, Piece[]>();
-  const blobs = new Map<string, Piece[]>();
-  let end = 0;
-  let isOver = false;
+interface OpenModel {
+  readonly folder: StorageFolder;
+  readonly data: OpenFile;
+}
 
-  async function abort(): Promise<void> {
-    if (isOver) {
+/** A failed method deletes what was written and ends the writer. */
+export class CacheWriter {
+  readonly #models: StorageFolder;
+  readonly #key: string;
+  readonly #description: ModelDescription;
+  readonly #release: Release;
+  readonly #texts = new Map<string, Piece[]>();
+  readonly #blobs = new Map<string, Piece[]>();
+  #open: OpenModel | null = null;
+  #dataBytes = 0;
+  #hasEnded = false;
+
+  private constructor(
+    models: StorageFolder,
+    key: string,
+    description: ModelDescription,
+    release: Release,
+  ) {
+    this.#models = models;
+    this.#key = key;
+    this.#description = description;
+    this.#release = release;
+  }
+
+  /**
+   * Begins an empty model in place of any with this key.
+   * @param release of the model's lock, which the writer holds from now on
+   */
+  static async create(
+    models: StorageFolder,
+    key: string,
+    description: ModelDescription,
+    release: Release,
+  ): Promise<CacheWriter> {
+    const writer = new CacheWriter(models, key, description, release);
+    await writer.#orAbort(() => writer.#begin());
+    return writer;
+  }
+
+  /**
+   * Appends bytes to a blob, which the first call begins; calls may alternate between blobs.
+   * @throws UserError "quota"
+   */
+  async write(name: string, bytes: Uint8Array): Promise<void> {
+    await this.#orAbort(async () => {
+      const pieces = this.#blobs.get(name) ?? [];
+      this.#blobs.set(name, pieces);
+      await this.#append(pieces, bytes);
+    });
+  }
+
+  /** Stores a small file of the model as text, e.g. config.json. Throws as `write` does. */
+  async text(name: string, text: string): Promise<void> {
+    await this.#orAbort(async () => {
+      const pieces: Piece[] = [];
+      await this.#append(pieces, new TextEncoder().encode(text));
+      this.#texts.set(name, pieces);
+    });
+  }
+
+  /** Flushes the data and writes the manifest: the model exists then. Throws as `write` does. */
+  async commit(): Promise<void> {
+    await this.#orAbort(async () => {
+      const { folder, data } = this.#opened();
+      data.flush();
+      data.close();
+      this.#open = null;
+      await writeManifest(folder, {
+        ...this.#description,
+        createdAt: Date.now(),
+        dataBytes: this.#dataBytes,
+        texts: this.#texts,
+        blobs: this.#blobs,
+      });
+      this.#hasEnded = true;
+      await this.#release();
+    });
+  }
+
+  /** Deletes everything that was written; without effect on a writer that has ended. */
+  async abort(): Promise<void> {
+    if (this.#hasEnded) {
       return;
     }
-    isOver = true;
-    data?.close();
+    this.#hasEnded = true;
+    this.#open?.data.close();
     try {
-      await removeModel(models, key);
+      await removeModel(this.#models, this.#key);
     } finally {
-      await release();
+      await this.#release();
     }
   }
 
-  /** What fails must leave no torn model and no lock; the first error is the one to tell. */
-  async function orAbort<T>(task: () => Promise<T>): Promise<T> {
-    invariant(!isOver, "This model is stored or given up already.");
-    try {
-      return await task();
-    } catch (error) {
-      await abort().catch(() => undefined);
-      throw error;
-    }
+  async #begin(): Promise<void> {
+    await removeModel(this.#models, this.#key);
+    const folder = await this.#models.getDirectoryHandle(this.#key, { create: true });
+    this.#open = { folder, data: await openFile(folder, dataName) };
   }
 
-  async function append(pieces: Piece[], file: OpenFile, bytes: Uint8Array): Promise<void> {
+  async #append(pieces: Piece[], bytes: Uint8Array): Promise<void> {
+    const { data } = this.#opened();
     for (let at = 0; at < bytes.length; at += pieceBytes) {
       const piece = new Uint8Array(bytes.subarray(at, at + pieceBytes));
-      const begin = end;
-      end += piece.length;
-      await writeAll(file, piece, begin);
+      const begin = this.#dataBytes;
+      this.#dataBytes += piece.length;
+      await writeAll(data, piece, begin);
       pieces.push({ begin, sizeBytes: piece.length, sha256: await sha256Hex(piece) });
     }
   }
 
-  const file = await orAbort(async () => {
-    await removeModel(models, key);
-    folder = await models.getDirectoryHandle(key, { create: true });
-    data = await openFile(folder, dataName);
-    return data;
-  });
+  /** A failure must leave no torn model and no lock. */
+  async #orAbort(task: () => Promise<void>): Promise<void> {
+    invariant(!this.#hasEnded, "This model was committed or aborted.");
+    try {
+      await task();
+    } catch (error) {
+      await bestEffort("the first error is the one to report", this.abort());
+      throw error;
+    }
+  }
 
-  return {
-    write: (name, bytes) =>
-      orAbort(async () => {
-        await append(piecesOf(blobs, name), file, bytes);
-      }),
-    text: (name, text) =>
-      orAbort(async () => {
-        const pieces: Piece[] = [];
-        await append(pieces, file, new TextEncoder().encode(text));
-        texts.set(name, pieces);
-      }),
-    commit: () =>
-      orAbort(async () => {
-        file.flush();
-        file.close();
-        data = undefined;
-        const createdAt = Date.now();
-        await writeManifest(folder, { ...description, createdAt, dataBytes: end, texts, blobs });
-        isOver = true;
-        await release();
-      }),
-    abort,
-  };
-}
-
-function piecesOf(all: Map<string, Piece[]>, name: string): Piece[] {
-  const pieces = all.get(name) ?? [];
-  all.set(name, pieces);
-  return pieces;
+  #opened(): OpenModel {
+    invariant(this.#open !== null, "The model's data file is closed.");
+    return this.#open;
+  }
 }

@@ -1,6 +1,7 @@
 // Converted models in the page's own storage: the second start and every rebuild of a device read
 // from here.
 import { invariant } from "../../util/assert.ts";
+import { bestEffort } from "../../util/best-effort.ts";
 import { sha256Hex } from "../../util/bytes.ts";
 import { UserError } from "../../util/errors.ts";
 import {
@@ -12,8 +13,8 @@ import {
   removeModel,
 } from "./cache-folder.ts";
 import type { CacheManifest, ModelDescription } from "./cache-manifest.ts";
-import { damagedModel, openReader, type CacheReader } from "./cache-reader.ts";
-import { openWriter, type CacheWriter } from "./cache-writer.ts";
+import { CacheReader, damagedModel } from "./cache-reader.ts";
+import { CacheWriter } from "./cache-writer.ts";
 import { lockOrRefuse, tryLock } from "../storage/file-lock.ts";
 import { isMissing, type StorageFolder } from "../storage/private-files.ts";
 
@@ -25,49 +26,111 @@ export interface CachedModel extends ModelDescription {
   readonly lastUsedAt: number;
 }
 
-export interface ModelCache {
-  /** Most recently used first. */
-  list(): Promise<CachedModel[]>;
-  find(key: string): Promise<CachedModel | null>;
-  /**
-   * Begins to store a model in place of any that has this key.
-   * @throws UserError "busy" while a tab has it open; "quota"
-   */
-  create(key: string, description: ModelDescription): Promise<CacheWriter>;
-  /**
-   * Opens a stored model; no tab can delete it until it is closed.
-   * @throws UserError "missing-file" when there is none, "damaged-file", "busy" while a tab stores
-   * it
-   */
-  open(key: string): Promise<CacheReader>;
-  /** @throws UserError "busy" while a tab has it open */
-  delete(key: string): Promise<void>;
-  /**
-   * Bytes of all stored models, and of everything that this site stores where the browser says so.
-   */
-  usage(): Promise<{ modelsBytes: number; siteBytes: number | null }>;
-}
-
 const folderName = "models";
 
 /**
- * A key for everything that decides what the stored bytes are: source, revision, format, version of
- * the encoding.
+ * The key of everything that determines the stored bytes: source, revision, format, version of the
+ * encoding.
  */
 export async function cacheKey(parts: readonly (string | number | null)[]): Promise<string> {
   return await sha256Hex(new TextEncoder().encode(JSON.stringify(parts)));
 }
 
-/** Opens the store and clears away what stores that never ended have left. */
+/** Opens the cache and deletes what unfinished writers have left. */
 export async function openCache(root: StorageFolder): Promise<ModelCache> {
   const models = await root.getDirectoryHandle(folderName, { create: true });
-  /** Of pieces found sound since the page was opened, by key and time of storing. */
-  const verified = new Map<string, Set<number>>();
   await sweep(models);
+  return new ModelCache(models);
+}
 
-  async function find(key: string): Promise<Found | null> {
+interface StoredModel {
+  key: string;
+  folder: StorageFolder;
+  manifest: CacheManifest;
+}
+
+export class ModelCache {
+  readonly #models: StorageFolder;
+  /**
+   * First bytes of pieces that passed their hash since the page opened, by key and creation time.
+   */
+  readonly #verified = new Map<string, Set<number>>();
+
+  /** @param models the folder with one folder for each model */
+  constructor(models: StorageFolder) {
+    this.#models = models;
+  }
+
+  /** All models, the most recently used first. */
+  async list(): Promise<CachedModel[]> {
+    const keys = await keysOf(this.#models);
+    const stored = await Promise.all(keys.map((key) => this.#find(key)));
+    const all = await Promise.all(stored.filter((model) => model !== null).map(describe));
+    return all.toSorted((a, b) => b.lastUsedAt - a.lastUsedAt);
+  }
+
+  async find(key: string): Promise<CachedModel | null> {
+    const stored = await this.#find(key);
+    return stored === null ? null : await describe(stored);
+  }
+
+  /**
+   * Begins to store a model in place of any with this key.
+   * @throws UserError "busy" while a tab has it open; "quota"
+   */
+  async create(key: string, description: ModelDescription): Promise<CacheWriter> {
+    invariant(/^[0-9a-f]{64}$/.test(key), "A key comes from cacheKey.");
+    const reason = "Another tab stores or uses this model.";
+    const release = await lockOrRefuse(lockOf(key), "exclusive", reason);
+    return await CacheWriter.create(this.#models, key, description, release);
+  }
+
+  /**
+   * Opens a stored model; no tab can delete it until the reader is closed.
+   * @throws UserError "missing-file" when there is none, "damaged-file", "busy" while a tab stores
+   *   it
+   */
+  async open(key: string): Promise<CacheReader> {
+    const release = await lockOrRefuse(lockOf(key), "shared", "Another tab stores this model.");
     try {
-      const folder = await models.getDirectoryHandle(key);
+      const { folder, manifest } = (await this.#find(key)) ?? missing(key);
+      const data = await readData(folder);
+      if (data?.size !== manifest.dataBytes) {
+        const reason = `${data?.size ?? 0} of its ${manifest.dataBytes} bytes are left.`;
+        throw damagedModel(manifest.name, reason);
+      }
+      await noteUse(folder, Date.now());
+      const verified = this.#verifiedOf(`${key}/${manifest.createdAt}`);
+      return new CacheReader(manifest, data, verified, release);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  /** @throws UserError "busy" while a tab has it open */
+  async delete(key: string): Promise<void> {
+    const release = await lockOrRefuse(lockOf(key), "exclusive", "A tab uses this model.");
+    try {
+      await removeModel(this.#models, key);
+    } finally {
+      await release();
+    }
+  }
+
+  /**
+   * Bytes of all stored models, and of everything this site stores where the browser reports it.
+   */
+  async usage(): Promise<{ modelsBytes: number; siteBytes: number | null }> {
+    const modelsBytes = (await this.list()).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const { navigator } = globalThis as { navigator?: { storage?: StorageManager } };
+    const estimate = await navigator?.storage?.estimate();
+    return { modelsBytes, siteBytes: estimate?.usage ?? null };
+  }
+
+  async #find(key: string): Promise<StoredModel | null> {
+    try {
+      const folder = await this.#models.getDirectoryHandle(key);
       const manifest = await readManifest(folder);
       return typeof manifest === "string" ? null : { key, folder, manifest };
     } catch (error) {
@@ -78,72 +141,14 @@ export async function openCache(root: StorageFolder): Promise<ModelCache> {
     }
   }
 
-  async function list(): Promise<CachedModel[]> {
-    const found = await Promise.all((await keysOf(models)).map(find));
-    const all = await Promise.all(found.filter((entry) => entry !== null).map(modelOf));
-    return all.toSorted((a, b) => b.lastUsedAt - a.lastUsedAt);
+  #verifiedOf(id: string): Set<number> {
+    const verified = this.#verified.get(id) ?? new Set();
+    this.#verified.set(id, verified);
+    return verified;
   }
-
-  return {
-    list,
-    async find(key) {
-      const found = await find(key);
-      return found === null ? null : await modelOf(found);
-    },
-    async create(key, description) {
-      invariant(/^[0-9a-f]{64}$/.test(key), "A key comes from cacheKey.");
-      const release = await lockOrRefuse(
-        lockOf(key),
-        "exclusive",
-        "Another tab stores or uses this model.",
-      );
-      return await openWriter(models, key, description, release);
-    },
-    async open(key) {
-      const release = await lockOrRefuse(lockOf(key), "shared", "Another tab stores this model.");
-      try {
-        const { folder, manifest } = (await find(key)) ?? missing(key);
-        const data = await readData(folder);
-        if (data?.size !== manifest.dataBytes) {
-          throw damagedModel(
-            manifest.name,
-            `${data?.size ?? 0} of its ${manifest.dataBytes} bytes are left.`,
-          );
-        }
-        await noteUse(folder, Date.now());
-        const id = `${key}/${manifest.createdAt}`;
-        const sound = verified.get(id) ?? new Set();
-        verified.set(id, sound);
-        return openReader(manifest, data, sound, release);
-      } catch (error) {
-        await release();
-        throw error;
-      }
-    },
-    async delete(key) {
-      const release = await lockOrRefuse(lockOf(key), "exclusive", "A tab uses this model.");
-      try {
-        await removeModel(models, key);
-      } finally {
-        await release();
-      }
-    },
-    async usage() {
-      const modelsBytes = (await list()).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      const { navigator } = globalThis as { navigator?: { storage?: StorageManager } };
-      const estimate = await navigator?.storage?.estimate();
-      return { modelsBytes, siteBytes: estimate?.usage ?? null };
-    },
-  };
 }
 
-interface Found {
-  key: string;
-  folder: StorageFolder;
-  manifest: CacheManifest;
-}
-
-async function modelOf({ key, folder, manifest }: Found): Promise<CachedModel> {
+async function describe({ key, folder, manifest }: StoredModel): Promise<CachedModel> {
   const { name, source, revision, licence, format, createdAt, dataBytes } = manifest;
   const lastUsedAt = (await readLastUsed(folder)) ?? createdAt;
   return {
@@ -159,20 +164,18 @@ async function modelOf({ key, folder, manifest }: Found): Promise<CachedModel> {
   };
 }
 
-/** Deletes folders without a sound manifest, unless a tab is just filling them. */
+/** Deletes folders without a sound manifest, except those that a tab is writing. */
 async function sweep(models: StorageFolder): Promise<void> {
   for (const key of await keysOf(models)) {
     const release = await tryLock(lockOf(key), "exclusive");
     if (release !== null) {
-      // A folder that cannot be cleared away now can be the next time: it is no reason to go
-      // without the others.
-      await clearAway(models, key).catch(() => undefined);
+      await bestEffort("the next opening sweeps it again", removeUnfinished(models, key));
       await release();
     }
   }
 }
 
-async function clearAway(models: StorageFolder, key: string): Promise<void> {
+async function removeUnfinished(models: StorageFolder, key: string): Promise<void> {
   const manifest = await readManifest(await models.getDirectoryHandle(key));
   if (manifest === "missing" || manifest === "damaged") {
     await removeModel(models, key);

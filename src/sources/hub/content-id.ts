@@ -1,5 +1,5 @@
-// What a file must hash to: the Hub gives SHA-256 for large files (git LFS), git's own blob hash
-// for the others.
+// The hash a file must have: the Hub lists SHA-256 for large files (git LFS) and git's blob hash
+// for all others.
 import { createSHA1, createSHA256, type IHasher } from "hash-wasm";
 import { concatBytes, hexOf } from "../../util/bytes.ts";
 
@@ -10,7 +10,7 @@ export interface ContentId {
   readonly hex: string;
 }
 
-/** Whether a whole file in memory is the one that was named. */
+/** Whether a whole file in memory has this hash. */
 export async function isContent(bytes: Uint8Array<ArrayBuffer>, id: ContentId): Promise<boolean> {
   const [algorithm, hashed] =
     id.kind === "sha256"
@@ -21,8 +21,8 @@ export async function isContent(bytes: Uint8Array<ArrayBuffer>, id: ContentId): 
 }
 
 /**
- * A hash to be fed in order; `digest("hex")` is to equal the id's. WebCrypto takes whole values
- * only.
+ * A hash that is updated in order; its `digest("hex")` must equal the id's hex. WebCrypto hashes
+ * whole values only.
  */
 export async function contentHash({ kind }: ContentId, sizeBytes: number): Promise<IHasher> {
   const hash = await (kind === "sha256" ? createSHA256() : createSHA1());

@@ -1,32 +1,36 @@
-// How far a download has come: one SHA-256 for each window that is in the file, in order, behind
-// one another. Nothing in it is believed: a window counts when the bytes in the file have its hash.
-// So a torn or lost journal, or a file whose end never reached the disk, costs the windows
-// concerned and nothing else, and no order of flushes matters.
+// Records how far a download has come: one SHA-256 for each window in the file, in order. A record
+// alone proves nothing: a window counts when the bytes in the file have its hash. So a torn or lost
+// journal costs the windows concerned and nothing else, and the order of flushes does not matter.
 import { writeAll, type OpenFile } from "../storage/private-files.ts";
 
 const recordBytes = 32;
 
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+export class DownloadJournal {
+  readonly #file: OpenFile;
+
+  constructor(file: OpenFile) {
+    this.#file = file;
+  }
+
+  /** Records a window whose bytes are in the file. @throws UserError "quota" */
+  async record(index: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await writeAll(this.#file, await sha256(bytes), index * recordBytes);
+  }
+
+  /** Returns once the records are on the disk. */
+  flush(): void {
+    this.#file.flush();
+  }
+
+  /** Whether the window was recorded with exactly these bytes. */
+  async matches(index: number, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+    const recorded = new Uint8Array(recordBytes);
+    const length = this.#file.read(recorded, { at: index * recordBytes });
+    const hash = await sha256(bytes);
+    return length === recordBytes && hash.every((byte, i) => byte === recorded[i]);
+  }
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-}
-
-/** The record of a window; empty when the journal ends before it. */
-export function recordOf(journal: OpenFile, index: number): Uint8Array {
-  const record = new Uint8Array(recordBytes);
-  return record.subarray(0, journal.read(record, { at: index * recordBytes }));
-}
-
-export async function addRecord(journal: OpenFile, index: number, hash: Uint8Array): Promise<void> {
-  await writeAll(journal, hash, index * recordBytes);
-}
-
-/** Whether these are the bytes that the journal has on record for this window. */
-export async function isOnRecord(
-  journal: OpenFile,
-  index: number,
-  bytes: Uint8Array<ArrayBuffer>,
-): Promise<boolean> {
-  const record = recordOf(journal, index);
-  const hash = await sha256(bytes);
-  return record.length === recordBytes && hash.every((byte, i) => byte === record[i]);
 }

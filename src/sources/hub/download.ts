@@ -1,11 +1,12 @@
-// Brings a file of a hub into the page's own storage: under its hash, verified, and going on where
-// a killed tab left off.
+// Downloads a file of a hub into the page's own storage, verified, and resumes where a killed tab
+// stopped.
 import { blobSource, type ByteSource } from "../../formats/byte-source.ts";
 import { contentHash, type ContentId } from "./content-id.ts";
 import type { Progress } from "../files.ts";
-import { addRecord, isOnRecord, sha256 } from "./download-journal.ts";
+import { DownloadJournal } from "./download-journal.ts";
 import { tryLock, waitForLock, type Release } from "../storage/file-lock.ts";
-import { damagedOnTheWay, type RemoteFile } from "./remote-file.ts";
+import { corruptDownload } from "./hub-faults.ts";
+import type { RemoteFile } from "./remote-file.ts";
 import {
   openFile,
   removeEntry,
@@ -17,27 +18,31 @@ import {
 import { windowCount, windowsOf, type WindowOptions } from "./file-windows.ts";
 
 export interface DownloadOptions extends Partial<WindowOptions> {
-  /** Bytes that are stored and verified so far, and all of them. */
+  /** Receives the bytes stored and verified so far, and their total. */
   readonly progress?: Progress;
 }
 
-/** A file in storage. As long as it is open no tab deletes it. */
+/** A file in storage. No tab can delete it while it is open. */
 export interface StoredFile extends ByteSource {
-  /** Lets it be deleted, here or by another tab. */
+  /** Releases the file, so that this or another tab can delete it. */
   readonly close: Release;
 }
 
 /**
- * As many requests as browsers make of one server at a time (HTTP/1.1), and few enough bytes on
- * their way for any machine: 24 MiB is also the most that a killed tab fetches twice.
+ * Six is the number of connections browsers open to one server (HTTP/1.1). 24 MiB in flight fit any
+ * machine, and are the most that is fetched twice after a killed tab.
  */
-const usual: WindowOptions = { windowBytes: 4 * 2 ** 20, connections: 6 };
+const defaultOptions: WindowOptions = { windowBytes: 4 * 2 ** 20, connections: 6 };
 
 const folderName = "downloads";
 
 /**
- * The file out of storage; what is not there yet is fetched first. A file that fails its hash is
- * deleted and fetched anew once.
+ * The file from storage; missing windows are fetched first.
+ *
+ * Storage has two files for each download: the data, named by its content hash and at full size
+ * from the start, and a journal with the SHA-256 of each window. To resume, windows are read back
+ * and compared with the journal up to the first that differs; the rest is fetched. The hub's hash
+ * of the whole file decides in the end: a file that fails it is deleted and fetched again once.
  * @throws UserError "damaged-file", "quota", or what the hub's reads throw; the signal's AbortError
  */
 export async function download(
@@ -48,13 +53,13 @@ export async function download(
 ): Promise<StoredFile> {
   const folder = await root.getDirectoryHandle(folderName, { create: true });
   const name = nameOf(file.contentId);
-  const told = progress ?? (() => undefined);
+  const report = progress ?? (() => undefined);
   const close = await waitForLock(useLock(name), "shared", signal);
   try {
-    // Another tab may be downloading it: what that has got is taken over.
+    // Another tab may be downloading it: this one continues with what that tab has stored.
     const release = await waitForLock(fetchLock(name), "exclusive", signal);
     try {
-      await fetchSound(folder, file, { ...usual, ...options }, told, signal);
+      await fetchSound(folder, file, { ...defaultOptions, ...options }, report, signal);
     } finally {
       await release();
     }
@@ -67,8 +72,8 @@ export async function download(
 }
 
 /**
- * Deletes everything that was downloaded, whole or not, but for what a tab has open. @returns bytes
- * given back
+ * Deletes all downloads, complete or not, except those that a tab has open.
+ * @returns bytes freed
  */
 export async function deleteDownloads(root: StorageFolder): Promise<number> {
   const folder = await root.getDirectoryHandle(folderName, { create: true });
@@ -79,7 +84,7 @@ export async function deleteDownloads(root: StorageFolder): Promise<number> {
   return freedBytes;
 }
 
-/** @returns bytes given back */
+/** @returns bytes freed; 0 when a tab has the file open */
 async function deleteUnused(folder: StorageFolder, name: string): Promise<number> {
   const release = await tryLock(useLock(name), "exclusive");
   if (release === null) {
@@ -107,10 +112,10 @@ async function fetchSound(
     }
     await removeBoth(folder, nameOf(file.contentId));
   }
-  throw damagedOnTheWay(file.name);
+  throw corruptDownload(file.name);
 }
 
-/** Fills the file up. @returns whether all of it has the hash it must have */
+/** Downloads what is missing. @returns whether the whole file has its hash */
 async function fetchInto(
   folder: StorageFolder,
   file: RemoteFile,
@@ -120,21 +125,22 @@ async function fetchInto(
 ): Promise<boolean> {
   const data = await openFile(folder, nameOf(file.contentId));
   try {
-    const journal = await openFile(folder, nameOf(file.contentId) + journalSuffix);
+    const journalFile = await openFile(folder, nameOf(file.contentId) + journalSuffix);
     try {
       await reserve(data, file.sizeBytes);
-      return await fillUp(data, journal, file, options, progress, signal);
+      const journal = new DownloadJournal(journalFile);
+      return await fetchMissing(data, journal, file, options, progress, signal);
     } finally {
-      journal.close();
+      journalFile.close();
     }
   } finally {
     data.close();
   }
 }
 
-async function fillUp(
+async function fetchMissing(
   data: OpenFile,
-  journal: OpenFile,
+  journal: DownloadJournal,
   file: RemoteFile,
   options: WindowOptions,
   progress: Progress,
@@ -156,7 +162,7 @@ async function fillUp(
   if (stored < windowCount(sizeBytes, options.windowBytes)) {
     for await (const { index, bytes } of windowsOf(file, stored, options, signal)) {
       await writeAll(data, bytes, index * options.windowBytes);
-      await addRecord(journal, index, await sha256(bytes));
+      await journal.record(index, bytes);
       count(bytes);
     }
     data.flush();
@@ -165,10 +171,10 @@ async function fillUp(
   return whole.digest("hex") === contentId.hex;
 }
 
-/** The windows that are in the file already, up to the first that is not or was damaged. */
+/** The windows that the file has, up to the first that is missing or damaged. */
 async function* storedWindows(
   data: OpenFile,
-  journal: OpenFile,
+  journal: DownloadJournal,
   sizeBytes: number,
   { windowBytes }: WindowOptions,
   signal: AbortSignal,
@@ -179,7 +185,7 @@ async function* storedWindows(
     const begin = index * windowBytes;
     const bytes = buffer.subarray(0, Math.min(windowBytes, sizeBytes - begin));
     const read = data.read(bytes, { at: begin });
-    if (read !== bytes.length || !(await isOnRecord(journal, index, bytes))) {
+    if (read !== bytes.length || !(await journal.matches(index, bytes))) {
       return;
     }
     yield bytes;
@@ -205,12 +211,12 @@ function nameOf({ kind, hex }: ContentId): string {
   return `${kind}-${hex}`;
 }
 
-/** Held shared by whoever has the file open. */
+/** Held shared while a tab has the file open. */
 function useLock(name: string): string {
   return `anneal-download-use-${name}`;
 }
 
-/** Held by the tab that fetches it. */
+/** Held by the tab that downloads it. */
 function fetchLock(name: string): string {
   return `anneal-download-fetch-${name}`;
 }

@@ -1,8 +1,8 @@
-// A remote file in windows of equal size, in order, several on their way at once: memory is bounded
-// by how many those are.
+// Reads a remote file in windows of equal size, in order, with several requests in flight: their
+// number bounds the memory.
 import type { RemoteFile } from "./remote-file.ts";
 
-/** One piece of a file. `bytes` is only valid until the next one is asked for. */
+/** One piece of a file. `bytes` is valid until the next window is requested. */
 export interface FileWindow {
   index: number;
   bytes: Uint8Array<ArrayBuffer>;
@@ -10,7 +10,7 @@ export interface FileWindow {
 
 export interface WindowOptions {
   readonly windowBytes: number;
-  /** Requests at a time, and windows in memory. */
+  /** Concurrent requests, and windows in memory. */
   readonly connections: number;
 }
 
@@ -19,11 +19,11 @@ export function windowCount(sizeBytes: number, windowBytes: number): number {
 }
 
 /**
- * The windows from `first` on. Exactly `connections` buffers are made, whatever the file's size; a
- * window is asked for when an earlier one has been taken, so one slow request holds the others back
- * rather than pile them up.
+ * The windows from index `first` on. Allocates `connections` buffers, whatever the file's size. A
+ * window is requested when an earlier one was consumed, so a slow request holds the others back
+ * instead of filling the memory.
  * @throws UserError of the first request that fails; the signal's AbortError. All requests have
- * ended then.
+ *   ended then.
  */
 export async function* windowsOf(
   file: RemoteFile,
@@ -32,65 +32,84 @@ export async function* windowsOf(
   signal: AbortSignal,
 ): AsyncGenerator<FileWindow> {
   if (await file.acceptsRanges(signal)) {
-    yield* rangedWindows(file, first, options, signal);
+    yield* new RangedWindows(file, first, options).read(signal);
   } else {
     yield* streamedWindows(file, first, options, signal);
   }
 }
 
-async function* rangedWindows(
-  file: RemoteFile,
-  first: number,
-  { windowBytes, connections }: WindowOptions,
-  signal: AbortSignal,
-): AsyncGenerator<FileWindow> {
-  const count = windowCount(file.sizeBytes, windowBytes);
-  const stop = new AbortController();
-  const either = AbortSignal.any([signal, stop.signal]);
-  const free = Array.from(
-    { length: Math.min(connections, count - first) },
-    () => new Uint8Array(windowBytes),
-  );
-  const pending: { done: Promise<FileWindow>; buffer: Uint8Array<ArrayBuffer> }[] = [];
-  let next = first;
+interface PendingWindow {
+  result: Promise<FileWindow>;
+  buffer: Uint8Array<ArrayBuffer>;
+}
 
-  async function fetchWindow(index: number, buffer: Uint8Array<ArrayBuffer>): Promise<FileWindow> {
-    const begin = index * windowBytes;
-    const bytes = buffer.subarray(0, Math.min(windowBytes, file.sizeBytes - begin));
-    await file.readInto(bytes, begin, either);
-    return { index, bytes };
+/** One request for each window, `connections` at a time. */
+class RangedWindows {
+  readonly #file: RemoteFile;
+  readonly #windowBytes: number;
+  readonly #count: number;
+  readonly #free: Uint8Array<ArrayBuffer>[];
+  readonly #pending: PendingWindow[] = [];
+  #next: number;
+
+  constructor(file: RemoteFile, first: number, { windowBytes, connections }: WindowOptions) {
+    this.#file = file;
+    this.#windowBytes = windowBytes;
+    this.#count = windowCount(file.sizeBytes, windowBytes);
+    this.#free = Array.from(
+      { length: Math.min(connections, this.#count - first) },
+      () => new Uint8Array(windowBytes),
+    );
+    this.#next = first;
   }
 
-  function fillUp(): void {
-    while (next < count) {
-      const buffer = free.pop();
+  async *read(signal: AbortSignal): AsyncGenerator<FileWindow> {
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    try {
+      while (this.#next < this.#count || this.#pending.length > 0) {
+        this.#requestMore(either);
+        const head = this.#pending.shift();
+        if (head !== undefined) {
+          yield await head.result;
+          this.#free.push(head.buffer);
+        }
+      }
+    } finally {
+      stop.abort();
+      await Promise.allSettled(this.#pending.map(({ result }) => result));
+    }
+  }
+
+  /** Begins a request for each free buffer. */
+  #requestMore(signal: AbortSignal): void {
+    while (this.#next < this.#count) {
+      const buffer = this.#free.pop();
       if (buffer === undefined) {
         return;
       }
-      const done = fetchWindow(next, buffer);
-      // It is awaited when its turn comes; until then its failure must not count as unhandled.
-      done.catch(() => undefined);
-      pending.push({ done, buffer });
-      next += 1;
+      const result = this.#fetch(this.#next, buffer, signal);
+      // `read` awaits it later; until then its failure must not count as unhandled.
+      result.catch(() => undefined);
+      this.#pending.push({ result, buffer });
+      this.#next += 1;
     }
   }
 
-  try {
-    while (next < count || pending.length > 0) {
-      fillUp();
-      const [head] = pending.splice(0, 1);
-      if (head !== undefined) {
-        yield await head.done;
-        free.push(head.buffer);
-      }
-    }
-  } finally {
-    stop.abort();
-    await Promise.allSettled(pending.map(({ done }) => done));
+  async #fetch(
+    index: number,
+    buffer: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal,
+  ): Promise<FileWindow> {
+    const begin = index * this.#windowBytes;
+    const sizeBytes = Math.min(this.#windowBytes, this.#file.sizeBytes - begin);
+    const bytes = buffer.subarray(0, sizeBytes);
+    await this.#file.readInto(bytes, begin, signal);
+    return { index, bytes };
   }
 }
 
-/** One request for everything. What comes ahead of `first` is stored already and is passed over. */
+/** One request for the whole file. Bytes before the window `first` are skipped: they are stored. */
 async function* streamedWindows(
   file: RemoteFile,
   first: number,
@@ -100,12 +119,12 @@ async function* streamedWindows(
   const buffer = new Uint8Array(windowBytes);
   let at = 0;
   for await (const chunk of file.stream(signal)) {
-    for (let taken = 0; taken < chunk.length;) {
+    for (let consumed = 0; consumed < chunk.length;) {
       const index = Math.floor(at / windowBytes);
       const filled = at - index * windowBytes;
-      const part = chunk.subarray(taken, taken + windowBytes - filled);
+      const part = chunk.subarray(consumed, consumed + windowBytes - filled);
       buffer.set(part, filled);
-      taken += part.length;
+      consumed += part.length;
       at += part.length;
       const isFull = filled + part.length === windowBytes || at === file.sizeBytes;
       if (isFull && index >= first) {

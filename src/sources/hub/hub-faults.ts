@@ -1,24 +1,24 @@
-// A hub's answer that is not what was asked for, as words for the person. Source of the codes:
-// huggingface_hub 1.x, utils/_http.py (hf_raise_for_status, parse_ratelimit_headers).
+// Errors of a hub as messages for a person. Source of the codes: huggingface_hub 1.x,
+// utils/_http.py (hf_raise_for_status, parse_ratelimit_headers).
 import { UserError } from "../../util/errors.ts";
 import { formatDuration } from "../../util/format.ts";
 import { TransientFault } from "./retry.ts";
 
-/** No answer came at all. */
+/** The server did not respond. */
 export class Unreachable extends TransientFault {}
 
-/** What was asked for, to speak of it. */
+/** The request, as error messages describe it. */
 export interface RequestContext {
   /** `org/name`. */
   readonly model: string;
   readonly revision: string | null;
-  /** Null when it was the list of files or the model's page. */
+  /** Null for the list of files and the model's page. */
   readonly file: string | null;
   readonly endpoint: URL;
   readonly hasToken: boolean;
 }
 
-/** The fault of an answer whose status is not 2xx: passing where another try may help. */
+/** The error of a status other than 2xx: transient where another try may help. */
 export function faultOf(response: Response, context: RequestContext): UserError | TransientFault {
   const { status } = response;
   if (status === 429) {
@@ -33,20 +33,21 @@ export function faultOf(response: Response, context: RequestContext): UserError 
   if (status === 408 || status >= 500) {
     const error = new UserError("network", `${host(context)} answered ${status}.`, {
       where: place(context),
-      remedy: "The server has a fault of its own: try again in some minutes.",
+      remedy: "The server has a fault: try again in some minutes.",
     });
     return new TransientFault(error, askedWaitMs(response));
   }
-  return new UserError("network", `${host(context)} answered ${status}. ${said(response)}`.trim(), {
-    where: place(context),
-    remedy: "Check the model's name and the hub's address.",
-  });
+  return new UserError(
+    "network",
+    `${host(context)} answered ${status}. ${hubMessage(response)}`.trim(),
+    {
+      where: place(context),
+      remedy: "Check the model's name and the hub's address.",
+    },
+  );
 }
 
-/**
- * Nothing came back at all. A page is not told whether it is the network, an extension or the
- * server's CORS rules.
- */
+/** No response. Browsers hide whether the network, an extension or CORS rules stopped it. */
 export function unreachable(cause: unknown, context: RequestContext): Unreachable {
   const { navigator } = globalThis as { navigator?: { onLine?: boolean } };
   const isOffline = navigator?.onLine === false;
@@ -59,29 +60,38 @@ export function unreachable(cause: unknown, context: RequestContext): Unreachabl
       {
         where: place(context),
         remedy: isOffline
-          ? "Connect it and try again. Models that were loaded before can be used offline."
-          : "Check the connection, and that no extension blocks this address. A mirror must also let other sites' pages read from it (CORS).",
+          ? "Connect it and try again. Models that were loaded before work offline."
+          : "Check the connection, and that no extension blocks this address. A mirror must also allow requests from other sites (CORS).",
         cause,
       },
     ),
   );
 }
 
-/** A connection that ended or fell silent on the way. */
+/** A connection that broke or fell silent. */
 export function broken(reason: string, context: RequestContext): TransientFault {
   return new TransientFault(
     new UserError("network", reason, {
       where: place(context),
-      remedy: "Check the connection and try again: it goes on where it stopped.",
+      remedy: "Check the connection and try again: the download resumes where it stopped.",
     }),
   );
 }
 
-/** An answer that breaks the rules of HTTP or of the Hub's API. */
+/** A file whose bytes failed the hub's hash twice. */
+export function corruptDownload(where: string): UserError {
+  return new UserError("damaged-file", "The downloaded bytes do not match the hub's hash, twice.", {
+    where,
+    remedy:
+      "Something between the hub and this page changes files: try again later, or on another network.",
+  });
+}
+
+/** A response that breaks the rules of HTTP or of the Hub's API. */
 export function nonsense(reason: string, context: RequestContext): UserError {
   return new UserError("network", reason, {
     where: place(context),
-    remedy: `Something between this page and ${host(context)} changes its answers, or it is not a model hub: check its address, or try another network.`,
+    remedy: `Something between this page and ${host(context)} changes its responses, or it is not a model hub: check its address, or try another network.`,
   });
 }
 
@@ -96,7 +106,7 @@ function tooMany(response: Response, context: RequestContext): TransientFault {
       where: place(context),
       remedy: context.hasToken
         ? "Try again in some minutes."
-        : "Try again in some minutes, or give an access token: the hub allows more with one.",
+        : "Try again in some minutes, or enter an access token: the hub allows more requests with one.",
     },
   );
   return new TransientFault(error, waitMs);
@@ -107,26 +117,26 @@ function denied(response: Response, context: RequestContext): UserError {
   const isGated = response.headers.get("X-Error-Code") === "GatedRepo";
   const refuse = (message: string, remedy: string) =>
     new UserError("access-denied", message, { where: place(context), remedy });
-  if (isGated || (response.status === 403 && /gated/i.test(said(response)))) {
+  if (isGated || (response.status === 403 && /gated/i.test(hubMessage(response)))) {
     return context.hasToken
       ? refuse(
-          "The model is gated, and the account of this token has no access to it.",
+          "The model is gated, and this token's account has no access to it.",
           `Accept the licence on ${page} with that account, wait until access is granted, then try again. A fine-grained token must also allow reading gated models.`,
         )
       : refuse(
           "The model is gated: its authors ask you to accept a licence first.",
-          `Accept it on ${page}, then give an access token of your account.`,
+          `Accept it on ${page}, then enter an access token of your account.`,
         );
   }
   if (context.hasToken) {
     return refuse(
-      `The hub refuses this access token (${response.status}${after(said(response))}).`,
-      "Check that the token is complete, has not expired and may read this model; or go without a token if the model is public.",
+      `The hub refuses this access token (${response.status}${afterColon(hubMessage(response))}).`,
+      "Check that the token is complete, has not expired and may read this model; or remove the token if the model is public.",
     );
   }
   return refuse(
-    `The hub answered ${response.status}: there is no public model of this name.`,
-    "Check the name for a slip. If the model is private or gated, give an access token of an account that may read it.",
+    `The hub answered ${response.status}: there is no public model with this name.`,
+    "Check the spelling of the name. If the model is private or gated, enter an access token of an account that may read it.",
   );
 }
 
@@ -138,7 +148,7 @@ function notFound(response: Response, context: RequestContext): UserError {
       context.revision === null
         ? "The model has no files yet."
         : `The model has no revision ${JSON.stringify(context.revision)}.`,
-      { where: context.model, remedy: "Leave the revision out, or name a branch, tag or commit." },
+      { where: context.model, remedy: "Leave the revision out, or enter a branch, tag or commit." },
     );
   }
   if (context.file !== null && code !== "RepoNotFound") {
@@ -147,17 +157,17 @@ function notFound(response: Response, context: RequestContext): UserError {
       remedy: "Check that the model is complete on the hub, or choose another revision.",
     });
   }
-  return new UserError("bad-model-name", `${host(context)} has no model of this name.`, {
+  return new UserError("bad-model-name", `${host(context)} has no model with this name.`, {
     where: context.model,
     remedy: context.hasToken
-      ? "Check the name for a slip, and that the token may read it if it is private."
-      : "Check the name for a slip. If the model is private, give an access token.",
+      ? "Check the spelling of the name, and that the token may read it if it is private."
+      : "Check the spelling of the name. If the model is private, enter an access token.",
   });
 }
 
 /**
- * `Retry-After` in seconds or as a date, else the Hub's own `RateLimit: "api";r=0;t=55`; null when
- * neither can be read.
+ * `Retry-After` in seconds or as a date, else the Hub's `RateLimit: "api";r=0;t=55`; null when
+ * neither can be parsed.
  */
 function askedWaitMs({ headers }: Response): number | null {
   const retryAfter = headers.get("Retry-After")?.trim() ?? "";
@@ -173,12 +183,12 @@ function askedWaitMs({ headers }: Response): number | null {
   return left === "0" ? Number(seconds) * 1000 : null;
 }
 
-/** The Hub's own words; a foreign header, so cut short. */
-function said({ headers }: Response): string {
+/** The Hub's message, cut because it is a foreign header. */
+function hubMessage({ headers }: Response): string {
   return (headers.get("X-Error-Message") ?? "").slice(0, 200);
 }
 
-function after(text: string): string {
+function afterColon(text: string): string {
   return text === "" ? "" : `: ${text}`;
 }
 

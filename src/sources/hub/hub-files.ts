@@ -1,11 +1,11 @@
-// Which of a repository's files make up a model.
+// Chooses the files of a repository that make up a model.
 import { UserError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
 import type { ContentId } from "./content-id.ts";
 import { nonsense, type RequestContext } from "./hub-faults.ts";
 
 export interface HubEntry {
-  /** In the repository's top folder; subfolders hold other versions (`onnx/`, `original/`). */
+  /** In the repository's top folder; subfolders contain other versions (`onnx/`, `original/`). */
   readonly name: string;
   readonly sizeBytes: number;
   readonly contentId: ContentId;
@@ -22,10 +22,10 @@ const metadataNames = new Set([
   "model.safetensors.index.json",
 ]);
 
-/** Read whole into memory; Gemma's tokenizer.json has 33 MB. */
+/** These files are read into memory at once; Gemma's tokenizer.json has 33 MB. */
 const maxMetadataBytes = 128 * 2 ** 20;
 
-/** An entry of the Hub's list, checked; null for folders and for what lies in them. */
+/** An entry of the Hub's list, checked; null for folders and for the files in them. */
 export function parseEntry(entry: unknown, context: RequestContext): HubEntry | null {
   const { type, path, size, oid, lfs } = fieldsOf(entry);
   if (type !== "file" || typeof path !== "string" || path.includes("/")) {
@@ -44,11 +44,10 @@ export function parseEntry(entry: unknown, context: RequestContext): HubEntry | 
 }
 
 /**
- * The model's metadata with its weights: one `.gguf` when that is wanted or is all there is, else
- * safetensors.
- * @param wanted the file of weights that was asked for by name
- * @throws UserError "missing-file" when there are no weights that can be read, or several to choose
- * from
+ * The model's metadata with its weights: one `.gguf` when it was requested or there is
+ * nothing else, else safetensors.
+ * @param wanted the file of weights that was requested by name
+ * @throws UserError "missing-file" when there are no readable weights, or several to choose from
  */
 export function chooseFiles(
   entries: readonly HubEntry[],
@@ -74,7 +73,7 @@ function findWeights(
 ): HubEntry {
   const found = entries.find(({ name }) => name === wanted && isWeights(name));
   if (found === undefined) {
-    throw noWeights(`It has no weights named ${JSON.stringify(wanted)}.`, entries, context);
+    throw noWeights(`The model has no weights named ${JSON.stringify(wanted)}.`, entries, context);
   }
   return found;
 }
@@ -83,7 +82,7 @@ function chooseWeights(entries: readonly HubEntry[], context: RequestContext): H
   const safetensors = entries.filter(
     ({ name }) => name.endsWith(".safetensors") && !name.startsWith("adapter_"),
   );
-  // Mistral's repositories hold everything once more as consolidated.safetensors.
+  // Mistral's repositories contain everything a second time as consolidated.safetensors.
   const named = safetensors.filter(({ name }) => name.startsWith("model"));
   if (safetensors.length > 0) {
     return named.length > 0 ? named : safetensors;
@@ -92,7 +91,7 @@ function chooseWeights(entries: readonly HubEntry[], context: RequestContext): H
   if (ggufs.length !== 1) {
     throw ggufs.length > 1
       ? severalFiles(ggufs, context)
-      : noWeights("It has no .safetensors and no .gguf file.", entries, context);
+      : noWeights("The model has no .safetensors and no .gguf file.", entries, context);
   }
   return ggufs;
 }
@@ -102,10 +101,14 @@ function severalFiles(ggufs: readonly HubEntry[], { model }: RequestContext): Us
     .toSorted((a, b) => a.sizeBytes - b.sizeBytes)
     .slice(0, 12)
     .map(({ name, sizeBytes }) => `${name} (${formatBytes(sizeBytes)})`);
-  return new UserError("missing-file", `It has ${ggufs.length} .gguf files to choose from.`, {
-    where: model,
-    remedy: `Write one of them behind the name, as ${model}/file.gguf: ${shown.join(", ")}.`,
-  });
+  return new UserError(
+    "missing-file",
+    `The model has ${ggufs.length} .gguf files to choose from.`,
+    {
+      where: model,
+      remedy: `Add one of them to the name, as ${model}/file.gguf: ${shown.join(", ")}.`,
+    },
+  );
 }
 
 function noWeights(
@@ -117,7 +120,7 @@ function noWeights(
   return new UserError("missing-file", reason, {
     where: model,
     remedy: isPickled
-      ? "Its weights are in PyTorch's pickle format, which can run code and is not read here: choose a copy in .safetensors."
+      ? "Its weights are in PyTorch's pickle format, which can run code and is not supported: choose a copy in .safetensors."
       : "Choose a model with .safetensors or .gguf files in its top folder.",
   });
 }

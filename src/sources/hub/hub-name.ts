@@ -1,4 +1,4 @@
-// What a visitor types to name a model on a hub, as its parts.
+// Parses the name or address of a model on a hub.
 import { UserError } from "../../util/errors.ts";
 
 export const defaultEndpoint = "https://huggingface.co";
@@ -8,11 +8,11 @@ export interface HubName {
   readonly name: string;
   /** Branch, tag or commit; null for the default branch. */
   readonly revision: string | null;
-  /** One file that was asked for, e.g. a `.gguf` among several; null for the model as a whole. */
+  /** One requested file, e.g. a `.gguf` among several; null for the whole model. */
   readonly file: string | null;
 }
 
-/** Hosts whose page addresses are taken for names, beside the endpoint's own. */
+/** Hosts whose page addresses are accepted as names, besides the endpoint's. */
 const hubHosts = ["huggingface.co", "www.huggingface.co", "hf.co"];
 
 /**
@@ -26,7 +26,7 @@ const revisionPattern = /^(?!.*(\.\.|\/\/))[\w](?:[\w./+-]{0,198}[\w+-])?$/;
 /**
  * `org/name`, `org/name@revision`, `org/name/file.gguf[@revision]`, or the address of a model's
  * page: `https://huggingface.co/org/name[/tree/revision]`, `.../blob/revision/file.gguf`.
- * @param endpoint whose page addresses are understood too
+ * @param endpoint whose page addresses are accepted too
  * @throws UserError "bad-model-name"
  */
 export function parseHubName(text: string, endpoint = defaultEndpoint): HubName {
@@ -34,7 +34,7 @@ export function parseHubName(text: string, endpoint = defaultEndpoint): HubName 
   const parts = /^[a-z]+:\/\//i.test(typed) ? partsOfAddress(typed, endpoint) : partsOfName(typed);
   const { name, revision, file } = parts;
   if (!namePattern.test(name) || name.length > maxNameLength) {
-    throw badName(typed, "A model's name is an organisation and a name with a / between them.");
+    throw badName(typed, "A model's name is an organisation and a name, separated by a /.");
   }
   if (revision !== null && !revisionPattern.test(revision)) {
     throw badName(typed, `${JSON.stringify(revision)} cannot be a branch, a tag or a commit.`);
@@ -61,9 +61,9 @@ function partsOfAddress(typed: string, endpoint: string): HubName {
     address = new URL(typed);
     segments = address.pathname.split("/").filter(Boolean).map(decodeURIComponent);
   } catch {
-    throw badName(typed, "This address cannot be read.");
+    throw badName(typed, "This address cannot be parsed.");
   }
-  // An endpoint that is no address is refused where it is asked.
+  // openHub rejects an endpoint that is not an address.
   const { host, pathname } = new URL(URL.canParse(endpoint) ? endpoint : defaultEndpoint);
   if (address.host === host) {
     segments = segments.slice(pathname.split("/").filter(Boolean).length);
@@ -85,6 +85,6 @@ function badName(typed: string, reason: string): UserError {
   return new UserError("bad-model-name", reason, {
     where: JSON.stringify(typed.slice(0, 120)),
     remedy:
-      "Write it like HuggingFaceTB/SmolLM2-135M-Instruct, with @revision behind it if need be, or paste the address of the model's page.",
+      "Write it like HuggingFaceTB/SmolLM2-135M-Instruct, optionally with @revision after it, or paste the address of the model's page.",
   });
 }

@@ -1,12 +1,13 @@
-// One request to a hub: the token goes to the hub itself and nowhere else, and a failure is told as
-// what it is.
+// Sends one request to a hub: the token goes to the hub's origin alone, and every failure has its
+// own error.
+import { bestEffort } from "../../util/best-effort.ts";
 import { broken, faultOf, nonsense, unreachable, type RequestContext } from "./hub-faults.ts";
 import { RetryPolicy, type RetryLimits } from "./retry.ts";
 
-/** What a visitor should know while a request goes on. */
+/** A notice for the person while a request continues. */
 export type HubNotice =
   | { kind: "waiting"; waitMs: number; reason: string }
-  /** The server sends files only as a whole. */
+  /** The server sends whole files only. */
   | { kind: "slow"; reason: string };
 
 export interface HubAccess {
@@ -18,10 +19,10 @@ export interface HubAccess {
   readonly onNotice: (notice: HubNotice) => void;
 }
 
-/** A server may take its time to begin, but not for ever. */
-const longestSilenceMs = 60_000;
+/** The wait for a response to begin. */
+const responseTimeoutMs = 60_000;
 
-/** No list of files comes near this. */
+/** No list of files is this large. */
 const maxApiBytes = 32 * 2 ** 20;
 
 export function retryPolicyOf({ retryLimits, onNotice }: HubAccess): RetryPolicy {
@@ -31,9 +32,9 @@ export function retryPolicyOf({ retryLimits, onNotice }: HubAccess): RetryPolicy
 }
 
 /**
- * One try. Browsers drop the token by themselves where the hub redirects to another origin (Fetch,
+ * One try. Browsers drop the token where the hub redirects to another origin (Fetch,
  * HTTP-redirect fetch).
- * @returns an answer of status 2xx, its body unread
+ * @returns a response with status 2xx, its body unread
  * @throws TransientFault or UserError, see hub-faults.ts; the signal's AbortError
  */
 export async function ask(
@@ -46,16 +47,16 @@ export async function ask(
   signal.throwIfAborted();
   const silence = new AbortController();
   const timer = setTimeout(() => {
-    silence.abort(new Error(`no answer within ${longestSilenceMs / 1000} s`));
-  }, longestSilenceMs);
+    silence.abort(new Error(`no response within ${responseTimeoutMs / 1000} s`));
+  }, responseTimeoutMs);
   const isHub = url.origin === endpoint.origin;
   let response: Response;
   try {
     response = await fetch(url, {
       headers: { ...headers, ...(isHub && token !== null && { Authorization: `Bearer ${token}` }) },
       signal: AbortSignal.any([signal, silence.signal]),
-      // Weights would push everything else out of the HTTP cache, and a damaged answer must not
-      // come back from there.
+      // Weights would evict everything else from the HTTP cache, which must not return a damaged
+      // response either.
       cache: "no-store",
       credentials: "omit",
       referrerPolicy: "no-referrer",
@@ -67,15 +68,14 @@ export async function ask(
     clearTimeout(timer);
   }
   if (!response.ok) {
-    await response.body?.cancel().catch(() => undefined);
+    await bestEffort("its status is the error to report", response.body?.cancel());
     throw faultOf(response, context);
   }
   return response;
 }
 
 /**
- * A `fetch` for `@huggingface/hub`: tries again with patience, and only lets through what the
- * client can take.
+ * A `fetch` for `@huggingface/hub`: retries, and passes on only what the client can parse.
  * @throws UserError "network", "access-denied", "bad-model-name"; the signal's AbortError
  */
 export function apiFetch(
@@ -100,7 +100,7 @@ export function apiFetch(
   };
 }
 
-/** A mirror may hand on the hub's own links, but requests go to the address that was chosen. */
+/** A mirror may pass on the hub's links, but requests go to the chosen endpoint. */
 function onEndpoint(link: string, endpoint: URL): URL {
   const url = new URL(link);
   if (url.origin === endpoint.origin) {
@@ -118,14 +118,14 @@ async function jsonText(
 ): Promise<string> {
   const announced = Number(response.headers.get("Content-Length") ?? 0);
   if (announced > maxApiBytes) {
-    throw nonsense(`The answer has ${announced} bytes; the limit is ${maxApiBytes}.`, context);
+    throw nonsense(`The response has ${announced} bytes; the limit is ${maxApiBytes}.`, context);
   }
   let text: string;
   try {
     text = await response.text();
   } catch (cause) {
     signal.throwIfAborted();
-    throw broken(`The connection ended on the way (${String(cause)}).`, context);
+    throw broken(`The connection broke (${String(cause)}).`, context);
   }
   const value = parseJson(text, context);
   if (
@@ -133,7 +133,7 @@ async function jsonText(
     value === null ||
     Array.isArray(value) !== (answer === "a list")
   ) {
-    throw nonsense(`The answer is not ${answer}: ${JSON.stringify(text.slice(0, 40))}.`, context);
+    throw nonsense(`The response is not ${answer}: ${JSON.stringify(text.slice(0, 40))}.`, context);
   }
   return text;
 }
@@ -144,8 +144,8 @@ function parseJson(text: string, context: RequestContext): unknown {
   } catch {
     throw nonsense(
       /^\s*</.test(text)
-        ? "The answer is a web page, where JSON was asked for: a login page of the network, perhaps."
-        : `The answer is not JSON: it begins with ${JSON.stringify(text.slice(0, 40))}.`,
+        ? "The response is a web page instead of JSON: perhaps a login page of the network."
+        : `The response is not JSON: it begins with ${JSON.stringify(text.slice(0, 40))}.`,
       context,
     );
   }

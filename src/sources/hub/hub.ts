@@ -1,5 +1,5 @@
-// Opens a model on a Hugging Face Hub or a mirror of one: its files as ranges that are read when
-// they are needed.
+// Opens a model on the Hugging Face Hub or a mirror of it: its files are read in ranges, on
+// demand.
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { UserError } from "../../util/errors.ts";
 import type { FileSet } from "../files.ts";
@@ -8,7 +8,7 @@ import { chooseFiles, parseEntry, type HubEntry } from "./hub-files.ts";
 import { defaultEndpoint, type HubName } from "./hub-name.ts";
 import { apiFetch, type HubAccess, type HubNotice } from "./hub-request.ts";
 import { defaultRetryLimits, type RetryLimits } from "./retry.ts";
-import { remoteFile, type RemoteFile } from "./remote-file.ts";
+import { RemoteFile } from "./remote-file.ts";
 
 export interface HubModel extends FileSet {
   readonly source: "hub";
@@ -18,9 +18,9 @@ export interface HubModel extends FileSet {
 }
 
 export interface HubOptions {
-  /** Of a mirror; huggingface.co unless given. */
+  /** The address of a mirror; huggingface.co by default. */
   readonly endpoint?: string | undefined;
-  /** Access token, kept in memory and sent to the endpoint's origin alone. */
+  /** Access token, kept in memory and sent to the endpoint's origin only. */
   readonly token?: string | null;
   readonly onNotice?: (notice: HubNotice) => void;
   readonly retryLimits?: RetryLimits;
@@ -30,8 +30,8 @@ export interface HubOptions {
 const maxEntries = 20_000;
 
 /**
- * Resolves the revision once, lists the files and chooses those that a model needs. No weight is
- * read.
+ * Resolves the revision once, lists the files and chooses those that a model needs. Reads no
+ * weights.
  * @throws UserError "bad-model-name", "access-denied", "network" or "missing-file"; the signal's
  * AbortError
  */
@@ -65,8 +65,8 @@ export async function openHub(
     chosen.map((entry) => [entry.name, openEntry(entry, info.commit, context, access)]),
   );
   if (info.isGated) {
-    // The list is public, the files are not: said now rather than after the visitor has chosen
-    // everything.
+    // The list is public but the files are not: a missing licence is reported before the person
+    // configures a run.
     await files.get(chosen[0]?.name ?? "")?.read(0, chosen[0]?.sizeBytes === 0 ? 0 : 1, signal);
   }
   return {
@@ -78,7 +78,7 @@ export async function openHub(
   };
 }
 
-interface Info {
+interface ModelInfo {
   commit: string;
   licence: string | null;
   isGated: boolean;
@@ -88,7 +88,7 @@ async function fetchInfo(
   context: RequestContext,
   access: HubAccess,
   signal: AbortSignal,
-): Promise<Info> {
+): Promise<ModelInfo> {
   const { sha, cardData, gated } = await modelInfo({
     name: context.model,
     ...(context.revision !== null && { revision: context.revision }),
@@ -96,11 +96,11 @@ async function fetchInfo(
     hubUrl: hubUrlOf(access),
     fetch: apiFetch("an object", context, access, signal),
   });
-  // The client passes on what the hub sends, whatever its types say.
+  // The client passes on what the hub sends, unchecked against its own types.
   const commit: unknown = sha;
   const licence: unknown = (cardData as { license?: unknown } | null | undefined)?.license;
   if (typeof commit !== "string" || !/^[0-9a-f]{40}$/.test(commit)) {
-    throw nonsense(`The hub names no commit, but ${JSON.stringify(commit)}.`, context);
+    throw nonsense(`The hub did not name a commit but ${JSON.stringify(commit)}.`, context);
   }
   return {
     commit,
@@ -143,7 +143,7 @@ function openEntry(
 ): RemoteFile {
   const path = `${context.model}/resolve/${commit}/${encodeURIComponent(entry.name)}`;
   const url = new URL(`${hubUrlOf(access)}/${path}`);
-  return remoteFile(entry, url, { ...context, file: entry.name }, access);
+  return new RemoteFile(entry, url, { ...context, file: entry.name }, access);
 }
 
 function hubUrlOf({ endpoint }: HubAccess): string {
@@ -153,13 +153,9 @@ function hubUrlOf({ endpoint }: HubAccess): string {
 function parseEndpoint(text: string): URL {
   const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
   if (url === null || !/^https?:$/.test(url.protocol) || url.username || url.password) {
-    throw new UserError(
-      "network",
-      `${JSON.stringify(text.slice(0, 120))} is no address of a hub.`,
-      {
-        remedy: `Write it like ${defaultEndpoint}.`,
-      },
-    );
+    throw new UserError("network", `${JSON.stringify(text.slice(0, 120))} is not a hub address.`, {
+      remedy: `Write it like ${defaultEndpoint}.`,
+    });
   }
   return new URL(url.origin + url.pathname.replace(/\/+$/, ""));
 }
@@ -167,9 +163,13 @@ function parseEndpoint(text: string): URL {
 function parseToken(text: string): string {
   const token = text.trim();
   if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new UserError("access-denied", "The access token holds characters that none can have.", {
-      remedy: "Copy it again from the hub's settings; it begins with hf_.",
-    });
+    throw new UserError(
+      "access-denied",
+      "The access token contains characters that no token has.",
+      {
+        remedy: "Copy it again from the hub's settings; it begins with hf_.",
+      },
+    );
   }
   return token;
 }

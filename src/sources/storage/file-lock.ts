@@ -1,15 +1,12 @@
-// Web Locks over files: one tab writes, several may read, and a lock ends with its tab.
+// Web Locks for files: one tab writes or several read, and a lock ends with its tab.
 import { UserError } from "../../util/errors.ts";
 
-/**
- * Holds the lock until it is called. Until its promise resolves, others may still find the lock
- * held.
- */
+/** Releases a lock; others may find the lock held until the promise resolves. */
 export type Release = () => Promise<void>;
 
 const nothingHeld: Release = () => Promise.resolve();
 
-/** A Node process is alone with its files. */
+/** Undefined in Node, where no other process uses the files. */
 function lockManager(): LockManager | undefined {
   return (globalThis as { navigator?: { locks?: LockManager } }).navigator?.locks;
 }
@@ -33,7 +30,7 @@ export async function lockOrRefuse(name: string, mode: LockMode, reason: string)
   const release = await tryLock(name, mode);
   if (release === null) {
     throw new UserError("busy", reason, {
-      remedy: "Wait until the other tab is done with it, or close that tab.",
+      remedy: "Wait until the other tab has finished, or close that tab.",
     });
   }
   return release;

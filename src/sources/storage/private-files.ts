@@ -1,6 +1,7 @@
-// The part of the Origin Private File System that Anneal uses, and what its failures mean. Sync
-// access handles exist in dedicated workers alone, which is where the session runs; every browser
-// with WebGPU has them.
+// The part of the Origin Private File System that Anneal uses, and the errors of its failures. Sync
+// access handles exist in dedicated workers only, where the session runs; every browser with WebGPU
+// has them.
+import { bestEffort } from "../../util/best-effort.ts";
 import { UserError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
 
@@ -49,8 +50,8 @@ export async function openStorage(): Promise<StorageFolder | null> {
 }
 
 /**
- * A file opened for writing, made if need be. @throws UserError "busy" when another tab keeps it
- * open
+ * Opens a file for writing and creates it if it is missing.
+ * @throws UserError "busy" when another tab keeps it open
  */
 export async function openFile(folder: StorageFolder, name: string): Promise<OpenFile> {
   const file = await folder.getFileHandle(name, { create: true });
@@ -58,8 +59,8 @@ export async function openFile(folder: StorageFolder, name: string): Promise<Ope
 }
 
 /**
- * Deletes a file or a folder with all that is in it, if it is there. @throws UserError "busy" as
- * `openFile` does
+ * Deletes a file, or a folder with its contents; without effect when it is missing.
+ * @throws UserError "busy" as `openFile` does
  */
 export async function removeEntry(folder: StorageFolder, name: string): Promise<void> {
   try {
@@ -72,7 +73,7 @@ export async function removeEntry(folder: StorageFolder, name: string): Promise<
 }
 
 /**
- * Writes all of it.
+ * Writes all bytes from the offset `at` on.
  * @throws UserError "quota" when the storage is full
  */
 export async function writeAll(file: OpenFile, bytes: Uint8Array, at: number): Promise<void> {
@@ -82,16 +83,15 @@ export async function writeAll(file: OpenFile, bytes: Uint8Array, at: number): P
   } catch (error) {
     throw await storageFault(error, bytes.length);
   }
-  // In private windows Chromium throws nothing: the count is then that of an error.
+  // In private windows Chromium throws nothing and returns the count of an error.
   if (written !== bytes.length) {
     throw await fullStorage(bytes.length);
   }
 }
 
 /**
- * Gives the file its length ahead of its content: a full disk is told before the first byte is
- * fetched. A file that has it already is left untouched, for another tab may be reading it, and
- * could not any more.
+ * Sets the file's length before its content is fetched, so that a full disk is reported first. A
+ * file of that length is not touched: a change would invalidate what another tab reads from it.
  * @throws UserError "quota"
  */
 export async function reserve(file: OpenFile, sizeBytes: number): Promise<void> {
@@ -109,7 +109,7 @@ export async function reserve(file: OpenFile, sizeBytes: number): Promise<void> 
   }
 }
 
-/** A full disk as a UserError with the numbers; anything else as it is. */
+/** A full disk as a UserError with the numbers; any other error unchanged. */
 async function storageFault(error: unknown, neededBytes: number): Promise<unknown> {
   return error instanceof Error && error.name === "QuotaExceededError"
     ? await fullStorage(neededBytes, error)
@@ -120,7 +120,7 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Error && error.name === "NotFoundError";
 }
 
-/** Web Locks end with their tab, but the files that it had open may be closed a moment later. */
+/** A tab's Web Locks end with it, but the browser may close its open files a moment later. */
 async function onceFree<T>(name: string, task: () => Promise<T>): Promise<T> {
   for (let waitedMs = 0; ; waitedMs += stepMs) {
     try {
@@ -144,10 +144,7 @@ async function onceFree<T>(name: string, task: () => Promise<T>): Promise<T> {
 const stepMs = 50;
 const longestWaitMs = 5000;
 
-/**
- * Chrome says 10 GiB and what is in use whatever the disk has, so the quota is told and never
- * planned with.
- */
+/** The quota is only reported, never planned with: Chrome's is 10 GiB more than the usage. */
 async function fullStorage(neededBytes: number, cause?: unknown): Promise<UserError> {
   const { usage } = await estimate();
   const inUse = usage === undefined ? "" : `; ${formatBytes(usage)} are in use`;
@@ -164,5 +161,6 @@ async function fullStorage(neededBytes: number, cause?: unknown): Promise<UserEr
 
 async function estimate(): Promise<StorageEstimate> {
   const { navigator } = globalThis as { navigator?: { storage?: StorageManager } };
-  return (await navigator?.storage?.estimate().catch(() => undefined)) ?? {};
+  const estimating = navigator?.storage?.estimate();
+  return (await bestEffort("the error is reported without it", estimating)) ?? {};
 }

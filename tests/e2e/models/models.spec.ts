@@ -108,7 +108,7 @@ test("an unknown model name and a gated model are refused with what to do", asyn
   const { page } = await visit();
   await useHub(page, hub.endpoint);
   await lookUp(page, "anneal/nothing");
-  await expect(page.getByRole("alert")).toContainText("Check the name for a slip");
+  await expect(page.getByRole("alert")).toContainText("Check the spelling of the name");
   const [files] = hub.repos.get(name)?.commits.values() ?? [];
   hub.repos.set("anneal/gated", repoOf(Object.fromEntries(files ?? []), { gated: "manual" }));
   await lookUp(page, "anneal/gated");

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { decodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import { decodeManifest, encodeManifest } from "../../../src/checkpoint/database/manifest.ts";
 import { parseMetadata } from "../../../src/checkpoint/file/metadata.ts";
-import { mirrorIn } from "../../../src/checkpoint/mirror/mirror.ts";
+import { Mirror } from "../../../src/checkpoint/mirror/mirror.ts";
 import { decodeHashed, encodeHashed } from "../../../src/checkpoint/database/hashed-json.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { zipFiles } from "../../../src/formats/zip.ts";
@@ -103,7 +103,7 @@ export const checkpointFamilies: readonly Family[] = [
     run: async (input) => {
       const sealed = await encodeHashed(textOf(input));
       const slots = [sealed, textOf(input)];
-      const mirror = mirrorIn({
+      const mirror = new Mirror({
         read: (slot) => Promise.resolve(slots[slot] ?? null),
         write: () => Promise.resolve(),
       });

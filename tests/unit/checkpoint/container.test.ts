@@ -207,7 +207,7 @@ describe("decodeCheckpoint refuses", () => {
       decode(tensors, { ...metadata, schema: String(currentSchema + 1) }),
     );
     expect(fault.code).toBe("bad-checkpoint");
-    expect(fault.message).toContain("made by a newer Anneal");
+    expect(fault.message).toContain("made by a newer version of Anneal");
     for (const schema of ["0", "1.0", "-1", "", "x", "9999999"]) {
       expect((await faultOf(decode(tensors, { ...metadata, schema }))).code).toBe("bad-checkpoint");
     }

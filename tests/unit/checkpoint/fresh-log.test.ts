@@ -4,7 +4,7 @@ import "fake-indexeddb/auto";
 import { get, keys, set } from "idb-keyval";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { beginFreshLog } from "../../../src/checkpoint/database/fresh-log.ts";
-import { strictStore } from "../../../src/checkpoint/database/strict-store.ts";
+import { StrictStore } from "../../../src/checkpoint/database/strict-store.ts";
 
 let name = "";
 let databases = 0;
@@ -56,7 +56,7 @@ test("it ends before a connection is opened, each time", async () => {
     request.addEventListener("success", () => order.push(`deleted ${given}`));
     return request;
   });
-  const store = strictStore(name);
+  const store = new StrictStore(name);
   const connecting = [`open ${name} fresh log`, `deleted ${name} fresh log`, `open ${name}`];
   await set("a", 1, store.use);
   expect(order).toEqual(connecting);
@@ -66,7 +66,7 @@ test("it ends before a connection is opened, each time", async () => {
 });
 
 test("where there is no room for it, what is saved can be read", async () => {
-  await set("a", 1, strictStore(name).use);
+  await set("a", 1, new StrictStore(name).use);
   const open = indexedDB.open.bind(indexedDB);
   vi.spyOn(indexedDB, "open").mockImplementation((...given) => {
     if (given[0] !== name) {
@@ -74,12 +74,12 @@ test("where there is no room for it, what is saved can be read", async () => {
     }
     return open(...given);
   });
-  expect(await get("a", strictStore(name).use)).toBe(1);
+  expect(await get("a", new StrictStore(name).use)).toBe(1);
 });
 
 test("a browser that does not answer is given up in time", async () => {
   vi.spyOn(indexedDB, "open").mockReturnValue({} as IDBOpenDBRequest);
   await expect(
-    keys(strictStore(name, { openingMs: 50, transactionMs: 100 }).use),
+    keys(new StrictStore(name, { openingMs: 50, transactionMs: 100 }).use),
   ).rejects.toMatchObject({ code: "busy", message: expect.stringContaining("0.05 s") as string });
 });

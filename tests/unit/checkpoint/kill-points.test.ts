@@ -9,7 +9,7 @@ const source = new URL("../../../src/checkpoint/", import.meta.url);
 
 async function namesOf(): Promise<string[]> {
   const text = await readFile(new URL("database/kill-points.ts", source), "utf8");
-  const union = text.slice(text.indexOf("export type KillPoint ="), text.indexOf("/**\n * What a"));
+  const union = /export type KillPoint =[^;]*;/.exec(text)?.[0] ?? "";
   return [...union.matchAll(/"([a-z-]+)"/g)].map(([, name]) => name!);
 }
 

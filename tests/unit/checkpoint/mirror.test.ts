@@ -1,6 +1,6 @@
 // The record outside of the database survives a torn write, and never stands in the way.
 import { beforeEach, expect, test } from "vitest";
-import { mirrorIn, type Mirror, type MirrorEntry } from "../../../src/checkpoint/mirror/mirror.ts";
+import { Mirror, type MirrorEntry } from "../../../src/checkpoint/mirror/mirror.ts";
 import { MemorySlots } from "./test-store.ts";
 
 const entry = (step: number): MirrorEntry => ({
@@ -19,14 +19,14 @@ let mirror: Mirror;
 
 beforeEach(() => {
   slots = new MemorySlots();
-  mirror = mirrorIn(slots);
+  mirror = new Mirror(slots);
 });
 
 test("holds what was written last, also for the next page", async () => {
   expect(await mirror.read()).toEqual([]);
   for (const step of [1, 2, 3]) {
     await mirror.write([entry(step)]);
-    expect(await mirrorIn(slots).read()).toEqual([entry(step)]);
+    expect(await new Mirror(slots).read()).toEqual([entry(step)]);
   }
 });
 

@@ -205,7 +205,7 @@ test("a manifest of a newer Anneal is neither listed nor deleted", async () => {
   await store.saveCheckpoint(newer);
   expect(await raw.keys()).toEqual(expect.arrayContaining(["manifest/future", "chunk/future/0"]));
   expect(await store.listCheckpoints()).toHaveLength(2);
-  await expect(store.loadCheckpoint("future")).rejects.toThrow(/newer Anneal/);
+  await expect(store.loadCheckpoint("future")).rejects.toThrow(/newer version of Anneal/);
 });
 
 describe("the connection", () => {

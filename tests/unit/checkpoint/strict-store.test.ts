@@ -3,7 +3,7 @@
 import "fake-indexeddb/auto";
 import { get, keys, set } from "idb-keyval";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { strictStore, type StrictStore } from "../../../src/checkpoint/database/strict-store.ts";
+import { StrictStore } from "../../../src/checkpoint/database/strict-store.ts";
 
 const timeouts = { openingMs: 50, transactionMs: 100 };
 let name = "";
@@ -12,7 +12,7 @@ let databases = 0;
 
 beforeEach(() => {
   name = `strict ${databases++}`;
-  store = strictStore(name, timeouts);
+  store = new StrictStore(name, timeouts);
 });
 
 afterEach(() => {
@@ -135,11 +135,11 @@ test("what Chromium says of a loss is kept", async () => {
     Object.assign(event, { dataLoss: "total", dataLossMessage: "checksum mismatch" });
     upgrade.call(request, event);
   };
-  expect(store.dataLossMessage()).toBeNull();
+  expect(store.dataLossMessage).toBeNull();
   await listing;
-  expect(store.dataLossMessage()).toBe("checksum mismatch");
+  expect(store.dataLossMessage).toBe("checksum mismatch");
   await store.close();
   await keys(store.use);
-  expect(store.dataLossMessage()).toBe("checksum mismatch");
+  expect(store.dataLossMessage).toBe("checksum mismatch");
   expect(open).toHaveBeenCalledTimes(4); // each time the one for a new log first
 });

@@ -47,7 +47,7 @@ describe("parseCsv", () => {
     ],
     ["a,b\n1\n", "data.csv, line 2: fields: 1, columns in the header: 2"],
     ['a,b\n"x\ny",1\n1,"2\n', "data.csv, line 4: a quoted field that is never closed"],
-    ['a,b\n1,"2"x\n', "data.csv, line 2: text behind a closing quote"],
+    ['a,b\n1,"2"x\n', "data.csv, line 2: text after a closing quote"],
     [`a\n${"x".repeat(2 ** 20 + 1)}\n`, "the limit is 1048576"],
   ])("refuses %j", (text, says) => {
     expect(() => parseCsv(text, "data.csv")).toThrow(says);

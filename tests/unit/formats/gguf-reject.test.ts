@@ -77,13 +77,13 @@ const cases: Case[] = [
   foreign("a zip archive", "PK\u0003\u0004 model.gguf and so on, for long enough", "zip archive"),
   foreign("a GGML file from before GGUF", "lmggxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "not a GGUF file"),
   foreign("another magic number", writeGguf({ magic: "GGUG" }), "not a GGUF file"),
-  foreign("the magic number alone", "GGUF", "4 bytes of it"),
-  foreign("23 bytes of a header", goodFile.subarray(0, 23), "23 bytes of it"),
+  foreign("the magic number alone", "GGUF", "GGUF file, 4 bytes"),
+  foreign("23 bytes of a header", goodFile.subarray(0, 23), "GGUF file, 23 bytes"),
 
   // Version and counts
   broken("version 0", { version: 0 }, "big-endian"),
-  broken("version 1", { version: 1 }, "version 1; 2 and 3 are read"),
-  broken("version 4", { version: 4 }, "version 4; 2 and 3 are read"),
+  broken("version 1", { version: 1 }, "version 1; versions 2 and 3 are supported"),
+  broken("version 4", { version: 4 }, "version 4; versions 2 and 3 are supported"),
   broken("version 3 of a big-endian machine", { version: 0x03000000 }, "big-endian"),
   broken("2^64 - 1 tensors", { tensorCount: huge }, "18446744073709551615 tensors"),
   broken("100001 tensors", { tensorCount: 100_001n }, "the limit is 100000"),
@@ -105,7 +105,7 @@ const cases: Case[] = [
         ["k", bool(true)],
       ],
     },
-    'key "k": This key has come before',
+    'key "k": This key appears twice',
   ),
   broken(
     "a key of 65536 bytes",
@@ -198,7 +198,7 @@ const cases: Case[] = [
     {
       tensors: [f32Tensor("w", [1], new Float32Array(1)), f32Tensor("w", [1], new Float32Array(1))],
     },
-    "this name has come before",
+    "this name appears twice",
   ),
   broken(
     "tensors that overlap",

@@ -112,7 +112,7 @@ describe("openSafetensors", () => {
     expect(await opened.readFloat32("bf16")).toEqual(values);
     await expect(opened.readFloat32("i32")).rejects.toMatchObject({
       code: "wrong-dtype",
-      message: 'f.safetensors, tensor "i32": It is I32, where F32, F16 or BF16 is needed.',
+      message: 'f.safetensors, tensor "i32": It is I32, but must be F32, F16 or BF16.',
     });
   });
 
@@ -191,9 +191,9 @@ describe("encodeSafetensors", () => {
     ["two tensors are called w", [tensor("w"), tensor("w")]],
     ["cannot be the name of a tensor", [tensor("__metadata__")]],
     ["cannot be the name of a tensor", [tensor("\ud800")]],
-    ["takes 8 bytes, not 4", [{ name: "w", dtype: "F32", shape: [2], data: new Float32Array(1) }]],
-    ["takes 4 bytes, not 2", [{ name: "w", dtype: "F32", shape: [1], data: new Uint16Array(1) }]],
-    ["takes 1 bytes", [{ name: "w", dtype: "U8", shape: [-1, -1], data: new Uint8Array(1) }]],
+    ["needs 8 bytes, not 4", [{ name: "w", dtype: "F32", shape: [2], data: new Float32Array(1) }]],
+    ["needs 4 bytes, not 2", [{ name: "w", dtype: "F32", shape: [1], data: new Uint16Array(1) }]],
+    ["needs 1 bytes", [{ name: "w", dtype: "U8", shape: [-1, -1], data: new Uint8Array(1) }]],
     ["over 2^53", [{ name: "w", dtype: "U8", shape: [2 ** 53, 2], data: new Uint8Array(1) }]],
     ["half a surrogate pair", [], { note: "\udc00" }],
   ])("refuses what no reader takes: %s", (says, tensors, metadata) => {

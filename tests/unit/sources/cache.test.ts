@@ -121,7 +121,7 @@ describe("a stored model", () => {
     await writer.abort();
     await writer.abort();
     expect(storage.paths()).toEqual([]);
-    await expect(writer.commit()).rejects.toThrow("stored or given up");
+    await expect(writer.commit()).rejects.toThrow("committed or aborted");
   });
 });
 
@@ -227,7 +227,7 @@ describe("a damaged model", () => {
     storage.bytesAt(dataPath())[config.length + norm.length + 100_000]! ^= 1;
     const reader = await cache.open(key);
     expectBytes(await reader.read("proj/packed", 0), first);
-    await refused(reader.read("proj/packed", 1), /org\/small, proj\/packed.*50\.0 kB of it/);
+    await refused(reader.read("proj/packed", 1), /org\/small, proj\/packed.*50\.0 kB differ/);
     await refused(
       reader.verify(() => undefined, never),
       /proj\/packed/,

@@ -136,8 +136,7 @@ describe("the files of a model", () => {
     await expect(choose).rejects.toMatchObject({
       code: "missing-file",
       where: "org/other",
-      remedy:
-        "Write one of them behind the name, as org/other/file.gguf: b.gguf (10 B), a.gguf (20 B).",
+      remedy: "Add one of them to the name, as org/other/file.gguf: b.gguf (10 B), a.gguf (20 B).",
     });
   });
 
@@ -147,11 +146,11 @@ describe("the files of a model", () => {
       remedy: expect.stringContaining("pickle") as string,
     });
     await expect(namesOf({ "config.json": textFile("{}") })).rejects.toMatchObject({
-      message: "org/other: It has no .safetensors and no .gguf file.",
+      message: "org/other: The model has no .safetensors and no .gguf file.",
     });
     await expect(
       namesOf({ "a.gguf": lfsFile(madeUpBytes(9)) }, "org/other/b.gguf"),
-    ).rejects.toThrow('It has no weights named "b.gguf".');
+    ).rejects.toThrow('The model has no weights named "b.gguf".');
   });
 });
 
@@ -206,7 +205,7 @@ describe("a gated model", () => {
     await expect(openFrom(server, "org/gated")).rejects.toMatchObject({
       code: "access-denied",
       message: expect.stringContaining("accept a licence first") as string,
-      remedy: `Accept it on ${server.endpoint}/org/gated, then give an access token of your account.`,
+      remedy: `Accept it on ${server.endpoint}/org/gated, then enter an access token of your account.`,
     });
   });
 
@@ -228,7 +227,7 @@ describe("what is not there", () => {
   test("is told as a name that may be wrong or private, for the hub does not say which", async () => {
     await expect(openFrom(server, "org/nothing")).rejects.toMatchObject({
       code: "access-denied",
-      message: expect.stringContaining("no public model of this name") as string,
+      message: expect.stringContaining("no public model with this name") as string,
     });
     server.token = { value: "hf_good", mayReadGated: false };
     await expect(openFrom(server, "org/nothing", { token: "hf_good" })).rejects.toMatchObject({
@@ -283,7 +282,7 @@ describe("an address that is no hub", () => {
   });
 
   test.each([
-    ["no commit", "{}", /names no commit/],
+    ["no commit", "{}", /did not name a commit/],
     ["no object", "null", /not an object/],
     ["a list", "[]", /not an object/],
     ["no JSON", "<", /web page/],
@@ -322,7 +321,7 @@ describe("a device that is offline", () => {
     ).rejects.toMatchObject({
       code: "network",
       message: "org/small: This device is offline.",
-      remedy: expect.stringContaining("loaded before can be used offline") as string,
+      remedy: expect.stringContaining("loaded before work offline") as string,
     });
   });
 });

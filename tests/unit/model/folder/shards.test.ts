@@ -124,14 +124,14 @@ describe("an index is refused", () => {
   };
 
   test.each([
-    ["that is no JSON", "{", /the end of the text where a key belongs/],
-    ["that is empty", "", /the end of the text where a value belongs/],
+    ["that is no JSON", "{", /the end of the text instead of a key/],
+    ["that is empty", "", /the end of the text instead of a value/],
     ["that is a list", "[]", /not a JSON object/],
-    ["that is a web page", "<!doctype html>", /"<" where a value belongs/],
+    ["that is a web page", "<!doctype html>", /"<" instead of a value/],
     [
       "that continues after its end",
       '{"weight_map":{"a":"b.safetensors"}} x',
-      /where the end belongs/,
+      /instead of the end/,
     ],
     ["without weight_map", '{"metadata":{}}', /weight_map is not an object/],
     ["with a list for weight_map", '{"weight_map":["a"]}', /weight_map is not an object/],
