@@ -205,7 +205,7 @@ describe("what is damaged", () => {
   });
 });
 
-test("an import stops when it is told to", async () => {
+test("an import stops when its signal aborts", async () => {
   await made.save({ step: 10 });
   const file = await exported();
   await expect(

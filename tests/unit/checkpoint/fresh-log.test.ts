@@ -23,12 +23,12 @@ async function ownDatabases(): Promise<(string | undefined)[]> {
     .filter((databaseName) => databaseName?.startsWith(name));
 }
 
-test("nothing of it stays", async () => {
+test("the fresh log leaves no database behind", async () => {
   expect(await beginFreshLog(name)).toBeNull();
   expect(await ownDatabases()).toEqual([]);
 });
 
-test("what a kill left of it goes the next time", async () => {
+test("a fresh log deletes what a killed one has left", async () => {
   const half = indexedDB.open(`${name} fresh log`, 1);
   await new Promise((resolve) => {
     half.onsuccess = resolve;
@@ -38,12 +38,12 @@ test("what a kill left of it goes the next time", async () => {
   expect(await ownDatabases()).toEqual([]);
 });
 
-test("two tabs at once do not wait for each other", async () => {
+test("two tabs can begin a fresh log at once without waiting", async () => {
   await Promise.all([beginFreshLog(name), beginFreshLog(name)]);
   expect(await ownDatabases()).toEqual([]);
 });
 
-test("it ends before a connection is opened, each time", async () => {
+test("the fresh log ends before each connection is opened", async () => {
   const order: string[] = [];
   const open = indexedDB.open.bind(indexedDB);
   const deleteDatabase = indexedDB.deleteDatabase.bind(indexedDB);
@@ -65,7 +65,7 @@ test("it ends before a connection is opened, each time", async () => {
   expect(order).toEqual([...connecting, ...connecting]);
 });
 
-test("where there is no room for it, what is saved can be read", async () => {
+test("saved values can be read where a full disk prevents the fresh log", async () => {
   await set("a", 1, new StrictStore(name).use);
   const open = indexedDB.open.bind(indexedDB);
   vi.spyOn(indexedDB, "open").mockImplementation((...given) => {
@@ -77,7 +77,7 @@ test("where there is no room for it, what is saved can be read", async () => {
   expect(await get("a", new StrictStore(name).use)).toBe(1);
 });
 
-test("a browser that does not answer is given up in time", async () => {
+test("a browser that does not answer the fresh log times out", async () => {
   vi.spyOn(indexedDB, "open").mockReturnValue({} as IDBOpenDBRequest);
   await expect(
     keys(new StrictStore(name, { openingMs: 50, transactionMs: 100 }).use),

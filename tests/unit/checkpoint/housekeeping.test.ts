@@ -90,7 +90,7 @@ describe("a pin", () => {
   });
 });
 
-test("a deleted run takes its data set along unless another run is trained on it", async () => {
+test("deleting a run deletes its data set unless another run is trained on it", async () => {
   const own = identityOf("c", 3);
   const shared = identityOf("b", 4);
   await made.store.saveDataFile(own, new Blob(["own"]));

@@ -31,7 +31,7 @@ async function builtStore(mode: string): Promise<string> {
     .join("\n");
 }
 
-test("none is in the shipped build, all are in the one for the fault tests", async () => {
+test("the shipped build contains no kill point, the build for the fault tests all of them", async () => {
   const names = await namesOf();
   expect(names.length).toBeGreaterThan(15);
   const shipped = await builtStore("production");

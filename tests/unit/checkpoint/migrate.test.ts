@@ -11,7 +11,7 @@ const table = new Map([
   [2, rename("b", "c")],
 ]);
 
-test("each step runs once, in order, and the schema counts up", () => {
+test("each migration runs once, in order, and the schema counts up", () => {
   const metadata = new Map([
     ["schema", "1"],
     ["a", "x"],
@@ -24,7 +24,7 @@ test("each step runs once, in order, and the schema counts up", () => {
   expect(metadata.has("a")).toBe(true);
 });
 
-test("starts where the file is", () => {
+test("migration starts from the schema of the file", () => {
   const metadata = new Map([
     ["schema", "2"],
     ["a", "x"],
@@ -37,12 +37,12 @@ test("starts where the file is", () => {
   });
 });
 
-test("leaves the present schema alone", () => {
+test("metadata of the current schema is not migrated", () => {
   const metadata = new Map([["schema", String(currentSchema)]]);
   expect(migrate(metadata, "file")).toBe(metadata);
 });
 
-test("refuses a gap in the table and a newer schema", () => {
+test("migration rejects a gap in the table and a newer schema", () => {
   expect(() => migrate(new Map([["schema", "3"]]), "file", table, 4)).toThrow(
     /No migration from schema 3/,
   );
@@ -51,7 +51,7 @@ test("refuses a gap in the table and a newer schema", () => {
   );
 });
 
-test("every schema before the present one has its step", () => {
+test("every schema before the current one has a migration", () => {
   const steps = Array.from({ length: currentSchema - 1 }, (_, i) => i + 1);
   expect([...migrations.keys()].sort((a, b) => a - b)).toEqual(steps);
 });

@@ -22,7 +22,7 @@ beforeEach(() => {
   mirror = new Mirror(slots);
 });
 
-test("holds what was written last, also for the next page", async () => {
+test("the mirror returns what was written last, also on the next page", async () => {
   expect(await mirror.read()).toEqual([]);
   for (const step of [1, 2, 3]) {
     await mirror.write([entry(step)]);
@@ -30,7 +30,7 @@ test("holds what was written last, also for the next page", async () => {
   }
 });
 
-test("falls back to the write before when the last is torn at any place", async () => {
+test("the mirror returns the previous write when the last is torn at any byte", async () => {
   await mirror.write([entry(1)]);
   await mirror.write([entry(2)]);
   const whole = slots.contents[1]!;
@@ -42,7 +42,7 @@ test("falls back to the write before when the last is torn at any place", async 
   expect(await mirror.read()).toEqual([entry(3)]);
 });
 
-test("writes over the torn slot, not over the sound one", async () => {
+test("the mirror overwrites the torn slot, not the sound one", async () => {
   await mirror.write([entry(1)]);
   slots.contents[1] = "torn";
   await mirror.write([entry(2)]);
@@ -60,7 +60,7 @@ test.each([
   expect(await mirror.read()).toEqual([]);
 });
 
-test("is empty when it cannot be read", async () => {
+test("a mirror that cannot be read is empty", async () => {
   await mirror.write([entry(1)]);
   slots.isBroken = true;
   expect(await mirror.read()).toEqual([]);

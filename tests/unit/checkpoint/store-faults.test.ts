@@ -171,7 +171,7 @@ describe("a read that fails once", () => {
   });
 });
 
-test("a database that cannot be opened says so in a sentence", async () => {
+test("a database that cannot be opened throws an error in plain words", async () => {
   interceptOperations((name) => (name === "open" ? "UnknownError" : null));
   await expect(store.listCheckpoints()).rejects.toMatchObject({
     name: "UserError",
@@ -187,7 +187,7 @@ describe("a piece", () => {
   });
 });
 
-test("all generations damaged is an error, not an empty list", async () => {
+test("a run with only damaged checkpoints throws an error instead of returning none", async () => {
   for (const run of [older, newer]) {
     const { key } = await store.saveCheckpoint(run);
     await rawStore(name).set(`chunk/${key}/0`, new ArrayBuffer(chunkBytes));
@@ -195,7 +195,7 @@ test("all generations damaged is an error, not an empty list", async () => {
   await expect(store.loadNewestValid("run-1")).rejects.toThrow(/None of the 2 checkpoints/);
 });
 
-test("a manifest of a newer Anneal is neither listed nor deleted", async () => {
+test("a manifest of a newer version of Anneal is neither listed nor deleted", async () => {
   const json = JSON.stringify({ schema: "anneal-manifest-3", kind: "checkpoint", body: {} });
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(json));
   await store.saveCheckpoint(older);
@@ -274,7 +274,7 @@ describe("a signal", () => {
   });
 });
 
-test("saves that overlap are made one after the other", async () => {
+test("overlapping saves run one after the other", async () => {
   const runs = [10, 20, 30, 40].map((step) => exampleRun({ step }));
   await Promise.all(runs.map((run) => store.saveCheckpoint(run)));
   const listed = await store.listCheckpoints();

@@ -45,7 +45,7 @@ describe("a database that is gone", () => {
   });
 });
 
-test("a newest checkpoint that is gone is told with what is left", async () => {
+test("the report of a lost newest checkpoint says what is left", async () => {
   const [, newest] = await made.save({ step: 10 }, { step: 20 });
   const raw = made.raw;
   for (const key of (await raw.keys()).filter((name) => name.includes(newest!))) {
@@ -124,7 +124,7 @@ describe("a damaged entry of the newest checkpoint", () => {
   });
 });
 
-test("says which checkpoints lack pieces or have an unreadable entry", async () => {
+test("the report lists checkpoints with missing pieces or an unreadable entry", async () => {
   const [first, second] = await made.save({ step: 10 }, { step: 20 }, { step: 30 });
   await made.raw.set(`manifest/${first!}`, "damaged");
   await made.raw.delete(`chunk/${second!}/2`);

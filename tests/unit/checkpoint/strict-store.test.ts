@@ -19,7 +19,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test("what a failing callback began is taken back", async () => {
+test("a failing callback undoes its transaction", async () => {
   await set("a", 1, store.use);
   const broken = store.use("readwrite", (values) => {
     values.delete("a");
@@ -93,7 +93,7 @@ describe("a database that another tab is upgrading", () => {
   });
 });
 
-test("a transaction that does not end is given up in time, undone, and the next one works", async () => {
+test("a transaction that does not end times out and is undone, and the next one works", async () => {
   await set("a", 1, store.use);
   const endless = store.use(
     "readwrite",
@@ -110,7 +110,7 @@ test("a transaction that does not end is given up in time, undone, and the next 
   expect(await get("a", store.use)).toBe(1);
 });
 
-test("a transaction that is aborted by a closing connection says that the connection was lost", async () => {
+test("a transaction that a closing connection aborts reports a lost connection", async () => {
   const aborted = store.use("readwrite", (values) => {
     const { transaction } = values;
     const request = values.put(1, "a");
@@ -126,7 +126,7 @@ test("a transaction that is aborted by a closing connection says that the connec
   });
 });
 
-test("what Chromium says of a loss is kept", async () => {
+test("the store keeps Chromium's message of a data loss", async () => {
   const open = vi.spyOn(indexedDB, "open");
   const listing = keys(store.use);
   const request = open.mock.results[0]!.value as IDBOpenDBRequest;

@@ -42,14 +42,14 @@ describe("the values of", () => {
   });
 });
 
-test("every type with blocks that is decoded has a golden", () => {
+test("every supported block type has a golden", () => {
   const plain = ["F32", "F16", "BF16"];
   expect(Object.keys(types).sort()).toEqual(
     decodableTypes.filter((name) => !plain.includes(name)).sort(),
   );
 });
 
-test("a type that cannot be decoded has no decoder's name", () => {
+test("an unsupported type has no decoder", () => {
   const undecoded = tensorTypes.filter((type) => decodableName(type) === undefined);
   expect(undecoded.map(({ name }) => name)).toContain("IQ4_XS");
   expect(undecoded.length + decodableTypes.length).toBe(tensorTypes.length);

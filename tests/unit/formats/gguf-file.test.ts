@@ -49,7 +49,7 @@ describe("a metadata value", () => {
   });
 });
 
-test("tensors lie where the alignment of the file puts them", async () => {
+test("tensors are found at the offsets of the file's alignment", async () => {
   const values = Float32Array.of(1, 2, 3, 4, 5, 6);
   for (const alignment of [8, 32, 4096]) {
     const file = await openGgufFile(
@@ -71,7 +71,7 @@ test("tensors lie where the alignment of the file puts them", async () => {
   }
 });
 
-test("version 2 is read as version 3 is", async () => {
+test("GGUF version 2 is read like version 3", async () => {
   const { metadata } = await openGgufFile(sourceOf({ version: 2, metadata: [["key", str("v2")]] }));
   expect(metadata.get("key")).toBe("v2");
 });
@@ -103,7 +103,7 @@ test("a header larger than what is fetched at first is read in growing ranges", 
   expect(ranges.length).toBeLessThan(8);
 });
 
-test("an aborted signal ends the reading with its own error", async () => {
+test("an aborted signal ends reading with its error", async () => {
   const source = sourceOf({ metadata: [["key", str("x")]] });
   await expect(openGgufFile(source, AbortSignal.abort())).rejects.toThrow("aborted");
 });

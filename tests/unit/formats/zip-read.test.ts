@@ -28,7 +28,7 @@ async function faultOf(source: ByteSource): Promise<UserError> {
   throw error;
 }
 
-test("finds every file of an archive that Anneal made", async () => {
+test("readZip finds every file of an archive that Anneal wrote", async () => {
   const bytes = await archive();
   const members = [...(await readZip(sourceOf(bytes))).values()];
   expect(members.map(({ name }) => name)).toEqual(files.map(({ name }) => name));
@@ -37,7 +37,7 @@ test("finds every file of an archive that Anneal made", async () => {
   }
 });
 
-test("a stream gives the same files, and its length beforehand", async () => {
+test("a streamed archive has the same files and a length known in advance", async () => {
   const { stream, sizeBytes } = zipStream(
     files.map(({ name, bytes }) => ({
       name,
@@ -55,7 +55,7 @@ test("a stream gives the same files, and its length beforehand", async () => {
   expect([...(await readZip(sourceOf(streamed))).keys()]).toEqual(files.map(({ name }) => name));
 });
 
-test("takes a comment behind the archive", async () => {
+test("readZip accepts a comment after the archive", async () => {
   const bytes = await archive();
   new DataView(bytes.buffer).setUint16(bytes.length - 2, 5, true);
   const commented = new Uint8Array([...bytes, ...new TextEncoder().encode("hello")]);

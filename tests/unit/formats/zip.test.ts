@@ -13,7 +13,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("packs names and contents in their order", async () => {
+test("zipFiles writes names and contents in order", async () => {
   const zip = await zipFiles(files);
   expect(zip.type).toBe("application/zip");
   const text = Buffer.from(await bytesOf(zip)).toString("latin1");
@@ -22,7 +22,7 @@ test("packs names and contents in their order", async () => {
   expect(text).toContain(Buffer.from("é.bin").toString("latin1") + "\0\u0001\u0002");
 });
 
-test("dates every file 1 January 1980 and gives the same bytes at another time", async () => {
+test("zipFiles dates every file 1 January 1980 and returns the same bytes at any time", async () => {
   const first = await bytesOf(await zipFiles(files));
   const date = new DataView(first.buffer).getUint32(10, true);
   expect(date).toBe(((1 << 5) | 1) << 16);
@@ -30,10 +30,10 @@ test("dates every file 1 January 1980 and gives the same bytes at another time",
   expect(await bytesOf(await zipFiles(files))).toEqual(first);
 });
 
-test("packs nothing into an empty archive", async () => {
+test("zipFiles writes an empty archive for no files", async () => {
   expect((await zipFiles([])).size).toBe(22);
 });
 
-test("refuses two files of one name", () => {
+test("zipFiles rejects two files with the same name", () => {
   expect(() => zipFiles([...files, ...files])).toThrow("the same name");
 });

@@ -140,14 +140,14 @@ describe("bf16", () => {
   });
 });
 
-test("hashes with SHA-256 as the standard's example says", async () => {
+test("sha256Hex returns the hash of the standard's example", async () => {
   const abc = new TextEncoder().encode("abc");
   expect(await sha256Hex(abc)).toBe(
     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
   );
 });
 
-test("joins bytes in order", () => {
+test("concatBytes joins bytes in order", () => {
   expect([...concatBytes([Uint8Array.of(1), new Uint8Array(), Uint8Array.of(2, 3)])]).toEqual([
     1, 2, 3,
   ]);

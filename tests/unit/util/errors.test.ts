@@ -47,7 +47,7 @@ describe("any other thrown value is plain data too", () => {
   );
 });
 
-test("a broken invariant and an unhandled case are errors of ours, not of a person", () => {
+test("a broken invariant and an unhandled case are plain errors, not UserErrors", () => {
   const caught = (action: () => void): unknown => {
     try {
       action();

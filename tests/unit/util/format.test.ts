@@ -80,7 +80,7 @@ test.each([
   expect(formatDuration(ms)).toBe(words);
 });
 
-test("formatRemaining says that it is left", () => {
+test("formatRemaining adds the word left", () => {
   expect(formatRemaining(6 * minute)).toBe("6 min left");
 });
 
@@ -103,7 +103,7 @@ test.each([
   expect(formatLoss(loss)).toBe(words);
 });
 
-test("formatLoss takes fewer digits for the title", () => {
+test("formatLoss uses fewer digits when asked to", () => {
   expect(formatLoss(1.8324, 3)).toBe("1.83");
 });
 

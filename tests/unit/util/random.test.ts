@@ -38,7 +38,7 @@ describe("uniforms", () => {
   });
 });
 
-test("substreams of different parts differ, also in order", () => {
+test("substreams of different parts differ, also when only the order differs", () => {
   const all = [
     substream(3),
     substream(3, 1),
@@ -49,7 +49,7 @@ test("substreams of different parts differ, also in order", () => {
   expect(new Set(all).size).toBe(all.length);
 });
 
-test("a permutation holds every number once and follows its seed", () => {
+test("a permutation contains every number once and depends on its seed", () => {
   const order = permutation(5, streams.shuffle, 100);
   expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
   expect(permutation(5, streams.shuffle, 100)).toEqual(order);
