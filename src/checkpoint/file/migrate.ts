@@ -15,8 +15,8 @@ const otherMigrations: ReadonlyMap<number, Migration> = new Map([
 ]);
 
 /**
- * The migrations, by the schema they start from, beginning with 1. Each adds the options of the next
- * schema (`since` in the table of options) with the values of older runs.
+ * The migrations, by the schema they start from, beginning with 1. Each adds the options of the
+ * next schema (`since` in the table of options) with the values of older runs.
  */
 export function migrationsOf(table: OptionTable): ReadonlyMap<number, Migration> {
   const newest = Object.values(table).map(({ since }) => since?.schema ?? 1);
