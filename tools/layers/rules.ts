@@ -33,7 +33,7 @@ const order = Object.keys(floors);
 
 /** All that the page may know. */
 const openToApp = /^(app\/|util\/|recipe\/|session\/(client|protocol)\.ts$)/;
-const maxLines = 500;
+const maxLines = 400;
 const maxFilesOfFolder = 20;
 /** Folders that grew full once before. */
 const maxFilesOf: Readonly<Record<string, number>> = { session: 16 };
