@@ -1,10 +1,10 @@
-// sum_all and max_all for a kernel's WGSL: over workgroup memory, or by subgroups on devices that
-// have them.
+// Adds sum_all and max_all to a kernel's WGSL: by subgroups on devices that have them, elsewhere by
+// workgroup memory.
 import type { KernelSpec } from "../gpu/kernel.ts";
 import plain from "./reduce.wgsl?raw";
 import subgroups from "./reduce-subgroups.wgsl?raw";
 
-/** To be spread into a kernel's spec. @param own definitions of the kernel itself */
+/** The definitions to spread into a kernel's spec. @param own the kernel's other definitions */
 export function withReduce(own = ""): Pick<KernelSpec, "definitions" | "extended"> {
   return {
     definitions: `${plain}\n${own}`,

@@ -1,5 +1,5 @@
-// Parts of the columns of a matrix: what a fused projection makes is taken apart, and the gradients
-// of the parts put together.
+// Splits a matrix by columns and joins the parts: the outputs of a fused projection, and their
+// gradients.
 import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import { elementwise, gridOver } from "../elementwise.ts";
@@ -22,17 +22,17 @@ const taking = kernelOf("take-columns", "whole", "part[of_part] = whole[of_whole
 const putting = kernelOf("put-columns", "part", "whole[of_whole] = part[of_part];");
 
 /**
- * Parts side by side that together are the whole, in order; each [rows, width], the width a
+ * The parts of a matrix by columns, in order, without gaps; each [rows, width], the width a
  * multiple of 4.
  */
 export type Parts = readonly { tensor: Tensor; width: number }[];
 
-/** Writes each part from its columns of the whole: a dispatch for each. */
+/** Copies each part's columns out of the whole [rows, sum of widths], one dispatch per part. */
 export function splitColumns(rows: number, whole: Tensor, parts: Parts): Dispatch[] {
   return call(taking, rows, whole, parts);
 }
 
-/** Writes the whole [rows, sum of widths] from its parts. */
+/** Copies the parts into the whole [rows, sum of widths], one dispatch per part. */
 export function joinColumns(rows: number, whole: Tensor, parts: Parts): Dispatch[] {
   return call(putting, rows, whole, parts);
 }

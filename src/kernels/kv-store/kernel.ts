@@ -1,4 +1,4 @@
-// Puts new keys and values where they belong in a layer's cache, for generation.
+// Writes new keys and values to their positions in a layer's cache, for generation.
 import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import { elementwise, gridOver } from "../elementwise.ts";
@@ -31,7 +31,7 @@ export interface KvStoreTensors {
   k: Tensor | View;
   /** [rows, width] */
   v: Tensor | View;
-  /** u32 [rows], all different. */
+  /** u32 [rows], distinct. */
   positions: Tensor | View;
   /** [capacity, width] */
   cacheK: Tensor | View;
@@ -39,7 +39,7 @@ export interface KvStoreTensors {
   cacheV: Tensor | View;
 }
 
-/** Row i goes to row positions[i] of the caches, or nowhere when the cache ends before that. */
+/** cache[positions[i], :] = row i, for keys and values; drops positions past the capacity. */
 export function kvStore(
   { rows, width, capacity }: KvStoreShape,
   tensors: KvStoreTensors,

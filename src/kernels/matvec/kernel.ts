@@ -1,5 +1,5 @@
-// The product with a frozen weight for so few rows that it is no more than reading the weight once:
-// generation, token by token. Takes what the matrix product takes (matmul/kernel.ts), forward only.
+// The matrix-vector product with a frozen weight, for 1 to 4 rows: generation, where reading the
+// weight bounds the time. Same inputs as the matrix product (matmul/kernel.ts), forward only.
 import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
@@ -18,16 +18,16 @@ export interface MatvecParts {
   x: Tensor;
   weight: Matrix;
   /**
-   * [rows, width], width weight.rows rounded up to a multiple of 4; what is past them is left
-   * alone.
+   * [rows, width], width weight.rows rounded up to a multiple of 4; columns past weight.rows are
+   * not written.
    */
   y: Tensor;
   lora?: LoraPart;
-  /** Laid out as y, another tensor; added to the product. */
+  /** Added to the product; in the layout of y, and not the same tensor. */
   residual?: Tensor;
 }
 
-/** Rows of x that are worth it; more go to the matrix product. */
+/** The most rows of x; the matrix product is faster for more. */
 export const maxMatvecRows = 4;
 
 const rowsOfTeam = 4;
@@ -70,15 +70,15 @@ export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecPar
 }
 
 /**
- * Lanes for about eight laps each, within what still reads W in whole pieces. Few rows, as an
- * adapter's A has, are few teams: these are larger, or a long sum would leave a GPU idle.
+ * Lanes of a team: about eight quads of a row each; 8 to 32, so that W is read in whole pieces. Few
+ * rows, as in an adapter's A, are few teams; up to 128 lanes each keep the GPU busy.
  */
 function lanesFor(outer: number, inner: number): number {
   const most = outer <= 64 ? 128 : 32;
   return Math.min(most, Math.max(8, 2 ** Math.floor(Math.log2(inner / 32))));
 }
 
-/** Teams of a workgroup. */
+/** Teams in a workgroup. */
 function teamsOf(lanes: number): number {
   return Math.max(1, 64 / lanes);
 }
@@ -121,8 +121,8 @@ const noAdapter =
   "fn add_adapter(sums : TeamSums, rows : vec4u, lane : u32) -> TeamSums { return sums; }\n";
 
 /**
- * A quad of each row is a matrix of so many columns; its product with a quad of W is a vector of
- * their dot products.
+ * The WGSL types for `rows` rows. One quad per row forms a matrix of `rows` columns; a quad of W
+ * times that matrix is the vector of their dot products.
  */
 function rowTypes(rows: number): string {
   const [quads, sums, product, sum] =

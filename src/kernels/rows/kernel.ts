@@ -1,5 +1,5 @@
-// Moves whole rows: the supervised ones out to the head and their gradients back. And the plain
-// ones: add, add a bias, clear.
+// Moves rows: gathers the supervised ones for the head and scatters their gradients. Also adds
+// tensors, adds a bias and clears.
 import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import { elementwise, gridOver } from "../elementwise.ts";
@@ -67,9 +67,9 @@ const clearKernel = elementwise({
 });
 
 export interface RowChunk {
-  /** First entry of `rows` that is used. */
+  /** Index of the chunk's first entry in `rows`. */
   first: number;
-  /** Entries of the chunk; those from `step.supervisedRows` on name no row. */
+  /** Entries of the chunk; `rows` names no row from `step.supervisedRows` on. */
   count: number;
   /** A multiple of 4. */
   width: number;
@@ -83,14 +83,14 @@ export interface RowTensors {
 }
 
 /**
- * y[r, :] = x[rows[first + r], :], 0 past the supervised rows. Left out of a pass that has none in
- * this chunk.
+ * y[r, :] = x[rows[first + r], :], and 0 past the supervised rows. A pass without supervised rows
+ * in this chunk skips the dispatch.
  */
 export function gatherRows(chunk: RowChunk, tensors: RowTensors): Dispatch {
   return call(gatherKernel, chunk, tensors);
 }
 
-/** x[rows[first + r], :] += y[r, :], as far as rows are supervised. */
+/** x[rows[first + r], :] += y[r, :] for the supervised rows. Skipped like `gatherRows`. */
 export function scatterAddRows(chunk: RowChunk, tensors: RowTensors): Dispatch {
   return call(scatterKernel, chunk, tensors);
 }
@@ -107,7 +107,7 @@ function call(kernel: typeof gatherKernel, chunk: RowChunk, tensors: RowTensors)
   });
 }
 
-/** y += x. @param elements of both, a multiple of 4 */
+/** y += x. @param elements in each, a multiple of 4 */
 export function add(elements: number, tensors: { x: Tensor | View; y: Tensor | View }): Dispatch {
   return dispatch(addKernel, { tensors, ...overQuads(elements) });
 }
@@ -125,7 +125,7 @@ export function addBias(
   });
 }
 
-/** x = 0. @param elements of x, a multiple of 4 */
+/** x = 0. @param elements in x, a multiple of 4 */
 export function clear(elements: number, tensors: { x: Tensor | View }): Dispatch {
   return dispatch(clearKernel, { tensors, ...overQuads(elements) });
 }
