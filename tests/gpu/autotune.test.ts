@@ -95,10 +95,10 @@ function untouchable(): OpenDevice {
 
 test.each([
   ["the second is faster", [slow, fast], "fast"],
-  ["the first is", [fast, slow], "fast"],
+  ["the first is faster", [fast, slow], "fast"],
   ["another does not compile", [slow, refused, fast], "fast"],
   ["no other compiles", [slow, refused], "slow"],
-])("takes the fastest: %s", async (_, candidates, expected) => {
+])("autotune chooses the fastest candidate when %s", async (_, candidates, expected) => {
   const { opened: spied, living } = watched();
   const cache = new Memory();
   const tuning = { opened: spied, cache, signal: never };
@@ -108,7 +108,7 @@ test.each([
   expect(opened.fault()).toBeNull();
 });
 
-describe("what was found before", () => {
+describe("a remembered choice of autotune", () => {
   test("is taken without a use of the device", async () => {
     const cache = new Memory();
     const tuning = { opened, cache, signal: never };
@@ -117,7 +117,7 @@ describe("what was found before", () => {
     expect(await autotune(again, "any", [slow, fast], inTime())).toBe("fast");
   });
 
-  test("holds for the adapter, the code and the class alone", async () => {
+  test("is valid for one adapter, code and shape class only", async () => {
     const cache = new Memory();
     const late = { opened, cache, signal: never };
     const other = { ...opened, adapterInfo: adapterWith({ vendor: "other" }) };
@@ -135,7 +135,7 @@ describe("what was found before", () => {
     expect(cache.choices.size).toBe(ofNone.length);
   });
 
-  test("is measured again where it is no candidate's name", async () => {
+  test("is measured again when it names no candidate", async () => {
     const cache = new Memory();
     await autotune({ opened, cache, signal: never }, "any", [slow, fast], inTime());
     for (const key of cache.choices.keys()) {
@@ -153,7 +153,7 @@ function adapterWith(changes: Partial<GPUAdapterInfo>): GPUAdapterInfo {
   return { vendor, architecture, description, isFallbackAdapter, ...changes } as GPUAdapterInfo;
 }
 
-test("with no time left the first is kept, and nothing stays", async () => {
+test("autotune without time left keeps the first candidate and releases its buffers", async () => {
   const { opened: spied, living } = watched();
   const tuning = { opened: spied, cache: new Memory(), signal: never };
   expect(await autotune(tuning, "any", [slow, fast], performance.now() - 1)).toBe("slow");
@@ -163,45 +163,56 @@ test("with no time left the first is kept, and nothing stays", async () => {
   expect(opened.fault()).toBeNull();
 });
 
-test.each([0, 30])("an abort after %i ms ends it, and nothing is remembered", async (waitMs) => {
-  const { opened: spied, living } = watched();
-  const abort = new AbortController();
-  const cache = new Memory();
-  const tuning = autotune(
-    { opened: spied, cache, signal: abort.signal },
-    "any",
-    [slow, fast],
-    inTime(),
-  );
-  const ended = expect(tuning).rejects.toThrow("enough");
-  await new Promise((resolve) => setTimeout(resolve, waitMs));
-  abort.abort(new Error("enough"));
-  await ended;
-  expect([cache.choices.size, living.size]).toEqual([0, 0]);
-});
+test.each([0, 30])(
+  "an abort after %i ms ends autotune and no choice is remembered",
+  async (waitMs) => {
+    const { opened: spied, living } = watched();
+    const abort = new AbortController();
+    const cache = new Memory();
+    const tuning = autotune(
+      { opened: spied, cache, signal: abort.signal },
+      "any",
+      [slow, fast],
+      inTime(),
+    );
+    const ended = expect(tuning).rejects.toThrow("enough");
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    abort.abort(new Error("enough"));
+    await ended;
+    expect([cache.choices.size, living.size]).toEqual([0, 0]);
+  },
+);
 
 // At once, while the amount of work is found, and while candidates take turns.
-test.each([0, 2, 9])("a device lost at submit %i is a lost device", async (fatal) => {
-  const doomed = await openDevice(navigator.gpu);
-  const { queue } = doomed.device;
-  const submit = queue.submit.bind(queue);
-  let submits = 0;
-  queue.submit = (commands) => {
-    submits++;
-    if (submits === fatal) {
+test.each([0, 2, 9])(
+  "autotune fails with device-lost when the device is lost at submit %i",
+  async (fatal) => {
+    const doomed = await openDevice(navigator.gpu);
+    const { queue } = doomed.device;
+    const submit = queue.submit.bind(queue);
+    let submits = 0;
+    queue.submit = (commands) => {
+      submits++;
+      if (submits === fatal) {
+        doomed.device.destroy();
+      }
+      submit(commands);
+    };
+    const cache = new Memory();
+    const tuning = autotune(
+      { opened: doomed, cache, signal: never },
+      "any",
+      [slow, fast],
+      inTime(),
+    );
+    const ended = expect(tuning).rejects.toMatchObject({ code: "device-lost" });
+    if (fatal === 0) {
       doomed.device.destroy();
     }
-    submit(commands);
-  };
-  const cache = new Memory();
-  const tuning = autotune({ opened: doomed, cache, signal: never }, "any", [slow, fast], inTime());
-  const ended = expect(tuning).rejects.toMatchObject({ code: "device-lost" });
-  if (fatal === 0) {
-    doomed.device.destroy();
-  }
-  await ended;
-  expect(cache.choices.size).toBe(0);
-});
+    await ended;
+    expect(cache.choices.size).toBe(0);
+  },
+);
 
 describe("the tiles of a layer", () => {
   const layer = {
@@ -212,13 +223,13 @@ describe("the tiles of a layer", () => {
     groupSize: 32,
   } as const;
 
-  test("are not tuned on a software adapter, whose compiler is too slow for it", async () => {
+  test("are the default ones on a software adapter, whose compiler is too slow for tuning", async () => {
     expect(opened.adapterInfo.isFallbackAdapter).toBe(true);
     const tuning = { opened: untouchable(), cache: new Memory(), signal: never };
     expect(await tuneTiles(tuning, layer)).toEqual(defaultTiles);
   });
 
-  test("are all but the one for few columns, the default first, within 40 MB", () => {
+  test("have every tile but the narrow one as candidates, the default first, within 40 MB", () => {
     for (const candidates of Object.values(
       tileCandidates({ tokens: 9999, inFeatures: 14336, outFeatures: 4096, format: "f32" }),
     )) {
@@ -241,7 +252,7 @@ describe("the tiles of a layer", () => {
     }
   });
 
-  test("take two seconds at most, even from a slow compiler", async () => {
+  test("are tuned within two seconds, even with a slow compiler", async () => {
     const { opened: spied, living } = watched();
     const info = adapterWith({ isFallbackAdapter: false });
     const cache = new Memory();

@@ -46,17 +46,17 @@ function withRoomFor(bytes: number): void {
   };
 }
 
-test("all that is wanted is granted where there is room", async () => {
+test("a device with enough memory grants the full size requested", async () => {
   expect(await grantedBytes(opened, 100 * MiB + 1)).toBe(100 * MiB + 1);
   expect(made.map(({ size }) => size)).toEqual([100 * MiB + 16]);
 });
 
-test("what is granted before a refusal is found to 64 MiB", async () => {
+test("the memory that a device grants before it refuses is found to 64 MiB", async () => {
   withRoomFor(100 * MiB);
   expect(await grantedBytes(opened, 300 * MiB)).toBe(64 * MiB);
 });
 
-test("a device that refuses everything grants nothing", async () => {
+test("a device that refuses every buffer grants zero bytes", async () => {
   withRoomFor(0);
   expect(await grantedBytes(opened, 300 * MiB)).toBe(0);
 });

@@ -69,7 +69,7 @@ function zeros(elements: number): State {
   return { values: fresh(), moment1: fresh(), moment2: fresh() };
 }
 
-test("by hand: the first step moves by the learning rate, against the gradient's sign", async () => {
+test("the first AdamW step moves by the learning rate against the gradient's sign", async () => {
   const state = { ...zeros(4), values: Float32Array.of(1, 1, 1, 1) };
   const given = {
     ...settings,
@@ -95,7 +95,7 @@ test.each([
   [260, 0.1],
   [16_388, 1],
 ])(
-  "%i elements, clipped to %d: twelve steps beside the reference",
+  "twelve AdamW steps of %i elements, clipped to %d, follow the reference engine",
   async (elements, maxGradNorm) => {
     const start = randoms(elements, 1).map((value) => 0.1 * value);
     let actual: State = { ...zeros(elements), values: start };
@@ -131,12 +131,15 @@ test.each([
   },
 );
 
-test.each([16_380, 16_384, 16_388, 500_000])("the norm of %i elements", async (elements) => {
-  const gradient = randoms(elements, 3);
-  const expected = Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0));
-  const { metrics } = await onGpu(zeros(elements), gradient, settings);
-  expect(Math.abs(metrics[1]! / expected - 1)).toBeLessThan(5e-7);
-});
+test.each([16_380, 16_384, 16_388, 500_000])(
+  "the gradient norm of %i elements equals the sum in doubles",
+  async (elements) => {
+    const gradient = randoms(elements, 3);
+    const expected = Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0));
+    const { metrics } = await onGpu(zeros(elements), gradient, settings);
+    expect(Math.abs(metrics[1]! / expected - 1)).toBeLessThan(5e-7);
+  },
+);
 
 test.each([
   ["a gradient of infinity", Infinity, 1],
@@ -144,17 +147,20 @@ test.each([
   ["gradients whose squares overflow", 3e19, 1],
   ["a loss that is not a number", 0.5, NaN],
   ["a loss of infinity", 0.5, -Infinity],
-])("%s: nothing changes but the gradient, which is zeroed", async (_, value, lossSum) => {
-  const elements = 264;
-  const state = {
-    values: randoms(elements, 1),
-    moment1: randoms(elements, 2),
-    moment2: randoms(elements, 3).map(Math.abs),
-  };
-  const gradient = randoms(elements, 4);
-  gradient[257] = value;
-  const result = await onGpu(state, gradient, settings, lossSum);
-  expect(result.state).toEqual(state);
-  expect(result.gradient.every((entry) => entry === 0)).toBe(true);
-  expect(result.metrics[2]).toBe(0);
-});
+])(
+  "AdamW after %s changes nothing but the gradient, which it zeroes",
+  async (_, value, lossSum) => {
+    const elements = 264;
+    const state = {
+      values: randoms(elements, 1),
+      moment1: randoms(elements, 2),
+      moment2: randoms(elements, 3).map(Math.abs),
+    };
+    const gradient = randoms(elements, 4);
+    gradient[257] = value;
+    const result = await onGpu(state, gradient, settings, lossSum);
+    expect(result.state).toEqual(state);
+    expect(result.gradient.every((entry) => entry === 0)).toBe(true);
+    expect(result.metrics[2]).toBe(0);
+  },
+);

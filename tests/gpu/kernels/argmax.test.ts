@@ -21,18 +21,21 @@ async function onGpu(values: Float32Array<ArrayBuffer>, count = values.length): 
   return new Uint32Array(result!.buffer)[0]!;
 }
 
-test("by hand", async () => {
+test("argmax of a few logits is the index worked out by hand", async () => {
   expect(await onGpu(Float32Array.of(-5, -1, -3))).toBe(1);
   expect(await onGpu(Float32Array.of(2, 7, 7, 7))).toBe(1);
   expect(await onGpu(Float32Array.of(1, 2, 3, 4, 5), 3)).toBe(2);
   expect(await onGpu(new Float32Array(5000).fill(-Infinity))).toBe(0);
 });
 
-test.each([1, 3, 4, 5, 1023, 1024, 1025, 2053, 49_152, 151_937])("%i logits", async (count) => {
-  const values = randoms(count, count);
-  const expected = tf.tidy(() => tf.argMax(tf.tensor1d(values)).dataSync()[0]);
-  expect(await onGpu(values)).toBe(expected);
-});
+test.each([1, 3, 4, 5, 1023, 1024, 1025, 2053, 49_152, 151_937])(
+  "argmax of %i logits is the index of the largest",
+  async (count) => {
+    const values = randoms(count, count);
+    const expected = tf.tidy(() => tf.argMax(tf.tensor1d(values)).dataSync()[0]);
+    expect(await onGpu(values)).toBe(expected);
+  },
+);
 
 // The same thread, the same quad, another thread before and after, the last one.
 test.each([
@@ -41,7 +44,7 @@ test.each([
   [1000, 1021],
   [1021, 1024],
   [2, 2999],
-])("of equal largest at %i and %i the first wins", async (first, second) => {
+])("argmax of equal largest logits at %i and %i is the first", async (first, second) => {
   const values = randoms(3000, 1);
   values[first] = values[second] = 2;
   expect(await onGpu(values)).toBe(first);

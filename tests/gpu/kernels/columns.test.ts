@@ -11,7 +11,7 @@ beforeAll(async () => {
   await tf.setBackend("cpu");
 });
 
-test("by hand: two rows of a quad and two quads", async () => {
+test("columns of one and two quads are split and joined as by hand", async () => {
   const tensors = new TestTensors();
   const values = Float32Array.from({ length: 24 }, (_, i) => i);
   const whole = tensors.given("whole", values);
@@ -36,39 +36,42 @@ test.each([
   [65, [4, 4]],
   [7, [576, 192, 192]],
   [5, [1536, 1536]],
-])("%i rows of %j columns: tf.split, and its gradient back", async (rows, widths) => {
-  const width = widths.reduce((sum, own) => sum + own, 0);
-  const whole = randoms(rows * width, 1);
-  const [expected, gradients] = tf.tidy(() => {
-    const x = tf.tensor2d(whole, [rows, width]);
-    const split = tf.split(x, widths, 1);
-    const squares = (input: tf.Tensor): tf.Scalar =>
-      tf.addN(tf.split(input, widths, 1).map((part) => tf.sum(tf.square(part))));
-    return [split.map((part) => part.dataSync()), tf.grad(squares)(x).dataSync()] as const;
-  });
-  const tensors = new TestTensors();
-  const parts = widths.map((own) => ({ tensor: tensors.output("part", rows * own), width: own }));
-  const flows = expected.map((values, i) => ({
-    tensor: tensors.given(
-      "flow",
-      Float32Array.from(values, (value) => 2 * value),
-    ),
-    width: widths[i]!,
-  }));
-  const back = tensors.output("back", rows * width);
-  const [joined, ...actual] = await runOnGpu(
-    [
-      ...splitColumns(rows, tensors.given("whole", whole), parts),
-      ...joinColumns(rows, back, flows),
-    ],
-    tensors,
-    [back, ...parts.map(({ tensor }) => tensor)],
-  );
-  expect(actual.map((values) => [...values])).toEqual(expected.map((values) => [...values]));
-  expect([...joined!]).toEqual([...gradients]);
-});
+])(
+  "splitColumns of %i rows of %j columns follows tf.split, and joinColumns its gradient",
+  async (rows, widths) => {
+    const width = widths.reduce((sum, own) => sum + own, 0);
+    const whole = randoms(rows * width, 1);
+    const [expected, gradients] = tf.tidy(() => {
+      const x = tf.tensor2d(whole, [rows, width]);
+      const split = tf.split(x, widths, 1);
+      const squares = (input: tf.Tensor): tf.Scalar =>
+        tf.addN(tf.split(input, widths, 1).map((part) => tf.sum(tf.square(part))));
+      return [split.map((part) => part.dataSync()), tf.grad(squares)(x).dataSync()] as const;
+    });
+    const tensors = new TestTensors();
+    const parts = widths.map((own) => ({ tensor: tensors.output("part", rows * own), width: own }));
+    const flows = expected.map((values, i) => ({
+      tensor: tensors.given(
+        "flow",
+        Float32Array.from(values, (value) => 2 * value),
+      ),
+      width: widths[i]!,
+    }));
+    const back = tensors.output("back", rows * width);
+    const [joined, ...actual] = await runOnGpu(
+      [
+        ...splitColumns(rows, tensors.given("whole", whole), parts),
+        ...joinColumns(rows, back, flows),
+      ],
+      tensors,
+      [back, ...parts.map(({ tensor }) => tensor)],
+    );
+    expect(actual.map((values) => [...values])).toEqual(expected.map((values) => [...values]));
+    expect([...joined!]).toEqual([...gradients]);
+  },
+);
 
-test("columns that are not whole quads are refused", () => {
+test("columns whose width is not a multiple of 4 are refused", () => {
   const tensors = new TestTensors();
   const part = { tensor: tensors.output("part", 6), width: 6 };
   expect(() => splitColumns(1, tensors.output("whole", 6), [part])).toThrow(/not whole quads/);

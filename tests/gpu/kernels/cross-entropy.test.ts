@@ -15,7 +15,7 @@ beforeAll(async () => {
   await tf.setBackend("cpu");
 });
 
-test("by hand: probabilities 1/2, 1/4, 1/4 and the second is right", async () => {
+test("cross-entropy of probabilities 1/2, 1/4, 1/4 equals the loss and gradient worked out by hand", async () => {
   const tensors = new TestTensors();
   const logits = tensors.given("logits", Float32Array.of(Math.log(2), 0, 0, NaN));
   const losses = tensors.output("losses", 1);
@@ -100,7 +100,7 @@ const cases: Case[] = [
   { vocabulary: 262_146, rows: 1, supervised: 1, firstRow: 1, spread: 40, softcap: 30 },
 ];
 
-test.each(cases)("%o: losses and gradient follow tfjs", async (given) => {
+test.each(cases)("cross-entropy of %o follows tfjs in losses and gradient", async (given) => {
   const { vocabulary, rows, supervised, firstRow, softcap = null } = given;
   const inputs = drawn(given);
   const gradScale = 1 / 37;
@@ -131,7 +131,7 @@ test.each(cases)("%o: losses and gradient follow tfjs", async (given) => {
   expect(distance(gradient!, expectedGradient)).toBeLessThan(5e-6);
 });
 
-test("evaluation leaves the logits, and a row whose target is all but certain loses next to nothing", async () => {
+test("cross-entropy in evaluation keeps the logits, and a nearly certain target has a loss near zero", async () => {
   const tensors = new TestTensors();
   const values = Float32Array.of(1000, 988, 0, -1e9);
   const logits = tensors.given("logits", values);
@@ -146,7 +146,7 @@ test("evaluation leaves the logits, and a row whose target is all but certain lo
 });
 
 test.each([2, 30])(
-  "under a cap of %i the gradient is that of finite differences",
+  "the gradient of cross-entropy under a soft cap of %i equals finite differences",
   async (softcap) => {
     const values = Float32Array.of(1, -2, 40, 0.5, -35, 6, 3, 0.25);
     const lossOf = (logits: Float32Array) => {
@@ -172,16 +172,13 @@ test.each([2, 30])(
   },
 );
 
-test.each([null, 30])(
-  "a logit that is not a number makes the loss one that is not finite, cap %o",
-  async (softcap) => {
-    const tensors = new TestTensors();
-    const logits = tensors.given("logits", Float32Array.of(0, Infinity, NaN, 1));
-    const losses = tensors.output("losses", 1);
-    const targets = tensors.given("targets", Uint32Array.of(0));
-    const shape = { firstRow: 0, rows: 1, vocabulary: 4, softcap };
-    const run = crossEntropyLoss(shape, { targets, logits, losses });
-    const [loss] = await runOnGpu([run], tensors, [losses], { supervisedRows: 1 });
-    expect(Number.isFinite(loss![0])).toBe(false);
-  },
-);
+test.each([null, 30])("a NaN logit makes the loss non-finite, soft cap %o", async (softcap) => {
+  const tensors = new TestTensors();
+  const logits = tensors.given("logits", Float32Array.of(0, Infinity, NaN, 1));
+  const losses = tensors.output("losses", 1);
+  const targets = tensors.given("targets", Uint32Array.of(0));
+  const shape = { firstRow: 0, rows: 1, vocabulary: 4, softcap };
+  const run = crossEntropyLoss(shape, { targets, logits, losses });
+  const [loss] = await runOnGpu([run], tensors, [losses], { supervisedRows: 1 });
+  expect(Number.isFinite(loss![0])).toBe(false);
+});

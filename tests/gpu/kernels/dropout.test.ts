@@ -28,7 +28,7 @@ function maskOf(seed: number, stream: number, rate: number, first: number, count
   return Float32Array.from(draws, (draw) => (draw < rate ? 0 : 1 / (1 - rate)));
 }
 
-test("by hand: the known answers of Threefry-2x32-20", async () => {
+test("Threefry-2x32-20 on the device gives the known answers of Random123", async () => {
   // Key and counter of zeros, from Random123's kat_vectors; the block beside it is the host's next.
   const kernel = defineKernel({
     name: "threefry-answers",
@@ -60,43 +60,46 @@ const table = [
   [5, 896, 0.9, 1000],
 ] as const;
 
-test.each(table)("%i rows of %i at rate %f from token %i: the host's numbers", async (...given) => {
-  const [rows, width, rate, firstToken] = given;
-  const count = rows * width;
-  const seed = 0xdeadbeef;
-  const stream = substream(streams.dropout, 7, 1, 2);
-  const x = randoms(count, 1);
-  const before = randoms(count, 2);
-  const mask = maskOf(seed, stream, rate, firstToken * width, count);
+test.each(table)(
+  "dropout of %i rows of %i at rate %f from token %i draws the host's numbers",
+  async (...given) => {
+    const [rows, width, rate, firstToken] = given;
+    const count = rows * width;
+    const seed = 0xdeadbeef;
+    const stream = substream(streams.dropout, 7, 1, 2);
+    const x = randoms(count, 1);
+    const before = randoms(count, 2);
+    const mask = maskOf(seed, stream, rate, firstToken * width, count);
 
-  const tensors = new TestTensors();
-  const shape = { rows, width, rate, streamIndex: 2 };
-  const shared = {
-    streams: tensors.given("streams", Uint32Array.of(1, 2, stream)),
-    x: tensors.given("x", x),
-  };
-  const y = tensors.output("y", count);
-  const sum = tensors.given("sum", before);
-  const [masked, added] = await runOnGpu(
-    [dropout(shape, { ...shared, y }), dropoutAdd({ ...shape, scale: 1 }, { ...shared, y: sum })],
-    tensors,
-    [y, sum],
-    { seed, firstToken },
-  );
-  expect(
-    differing(
-      masked!,
-      x.map((value, i) => value * mask[i]!),
-    ),
-  ).toBe(0);
-  // A device may fuse the product into the sum, which rounds once less.
-  const sums = before.map((value, i) => value + x[i]! * mask[i]!);
-  const gaps = added!.map((value, i) => Math.abs(value - sums[i]!) / (1 + 1 / (1 - rate)));
-  expect(Math.max(...gaps)).toBeLessThan(1e-6);
-  expect(new Set(mask).size).toBe(2);
-});
+    const tensors = new TestTensors();
+    const shape = { rows, width, rate, streamIndex: 2 };
+    const shared = {
+      streams: tensors.given("streams", Uint32Array.of(1, 2, stream)),
+      x: tensors.given("x", x),
+    };
+    const y = tensors.output("y", count);
+    const sum = tensors.given("sum", before);
+    const [masked, added] = await runOnGpu(
+      [dropout(shape, { ...shared, y }), dropoutAdd({ ...shape, scale: 1 }, { ...shared, y: sum })],
+      tensors,
+      [y, sum],
+      { seed, firstToken },
+    );
+    expect(
+      differing(
+        masked!,
+        x.map((value, i) => value * mask[i]!),
+      ),
+    ).toBe(0);
+    // A device may fuse the product into the sum, which rounds once less.
+    const sums = before.map((value, i) => value + x[i]! * mask[i]!);
+    const gaps = added!.map((value, i) => Math.abs(value - sums[i]!) / (1 + 1 / (1 - rate)));
+    expect(Math.max(...gaps)).toBeLessThan(1e-6);
+    expect(new Set(mask).size).toBe(2);
+  },
+);
 
-test("forward and gradient are those of the reference engine's dropout", async () => {
+test("dropout and its gradient are those of the reference engine", async () => {
   const rows = 6;
   const width = 12;
   const draw = { rate: 0.25, seed: 42, step: 3, microStep: 1 };

@@ -26,7 +26,7 @@ function stored(tensors: TestTensors, shape: WeightShape, values: Float32Array<A
   return { table, decoded: decodeWeight(shape, Object.fromEntries(bytes)) };
 }
 
-test("by hand: rows 2, 0 and 2 of three", async () => {
+test("the embedding of tokens 2, 0 and 2 has rows 2, 0 and 2 of the table", async () => {
   const tensors = new TestTensors();
   const values = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
   const { table } = stored(tensors, { format: "f32", rows: 3, cols: 4 }, values);
@@ -54,26 +54,29 @@ const shapes: [rows: number, table: WeightShape][] = [
   [37, { format: "nf4", rows: 1000, cols: 576 }],
 ];
 
-test.each(shapes)("%i rows from %o: tf.gather of the decoded table", async (rows, shape) => {
-  const tensors = new TestTensors();
-  const { table, decoded } = stored(tensors, shape, randoms(shape.rows * shape.cols, 1));
-  const tokens = Int32Array.from(randoms(rows, 2), (value) =>
-    Math.floor(((value + 1) / 2) * shape.rows),
-  );
-  const expected = tf.tidy(() =>
-    tf
-      .gather(tf.tensor2d(decoded, [shape.rows, shape.cols]), tf.tensor1d(tokens, "int32"))
-      .dataSync(),
-  );
-  const x = tensors.output("x", rows * shape.cols);
-  const run = embedding({ rows }, { table, tokens: tensors.given("tokens", tokens), x });
-  const [result] = await runOnGpu([run], tensors, [x]);
-  const isExact = shape.format === "f32" || shape.format === "f16";
-  // Scales and biases leave room for a fused or reordered sum.
-  expect(distance(result!, expected)).toBeLessThanOrEqual(isExact ? 0 : 1e-6);
-});
+test.each(shapes)(
+  "the embedding of %i rows from %o follows tf.gather of the decoded table",
+  async (rows, shape) => {
+    const tensors = new TestTensors();
+    const { table, decoded } = stored(tensors, shape, randoms(shape.rows * shape.cols, 1));
+    const tokens = Int32Array.from(randoms(rows, 2), (value) =>
+      Math.floor(((value + 1) / 2) * shape.rows),
+    );
+    const expected = tf.tidy(() =>
+      tf
+        .gather(tf.tensor2d(decoded, [shape.rows, shape.cols]), tf.tensor1d(tokens, "int32"))
+        .dataSync(),
+    );
+    const x = tensors.output("x", rows * shape.cols);
+    const run = embedding({ rows }, { table, tokens: tensors.given("tokens", tokens), x });
+    const [result] = await runOnGpu([run], tensors, [x]);
+    const isExact = shape.format === "f32" || shape.format === "f16";
+    // Scales and biases leave room for a fused or reordered sum.
+    expect(distance(result!, expected)).toBeLessThanOrEqual(isExact ? 0 : 1e-6);
+  },
+);
 
-test("what is read is multiplied by the scale, each product rounded once", async () => {
+test("embeddings are multiplied by the scale, and each product is rounded once", async () => {
   const tensors = new TestTensors();
   const values = randoms(7 * 68, 1);
   const { table } = stored(tensors, { format: "f32", rows: 7, cols: 68 }, values);
@@ -87,7 +90,7 @@ test("what is read is multiplied by the scale, each product rounded once", async
   expect([...result!]).toEqual(expected.map((value) => Math.fround(value * scale)));
 });
 
-test("a table in three parts gives what the whole gives, each part its own tokens only", async () => {
+test("an embedding table in three parts gives the rows of the whole table", async () => {
   const cols = 8;
   const values = randoms(10 * cols, 1);
   const tokens = Uint32Array.of(9, 0, 3, 4, 2, 7, 6);

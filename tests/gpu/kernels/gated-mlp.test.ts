@@ -45,7 +45,7 @@ async function onGpu(name: GateFunction, rows: number, width: number, inputs: In
   return { act: actual!, dGate: dGate!, dUp: dUp! };
 }
 
-test("by hand: sigmoid(ln 3) = 3/4, so silu(ln 3) = 3/4 ln 3 and its slope 3/4 + 3/16 ln 3", async () => {
+test("silu(ln 3) is 3/4 ln 3 and its slope 3/4 + 3/16 ln 3", async () => {
   const gate = new Float32Array(4).fill(Math.log(3));
   const up = Float32Array.of(1, 2, 0, -4);
   const dAct = Float32Array.of(1, 1, 1, 16);
@@ -55,7 +55,7 @@ test("by hand: sigmoid(ln 3) = 3/4, so silu(ln 3) = 3/4 ln 3 and its slope 3/4 +
   expect(distance(result.dUp, [0.8239592, 0.8239592, 0.8239592, 13.183347])).toBeLessThan(1e-6);
 });
 
-test("by hand: gelu_pytorch_tanh of -1, 0, 1 and 3, from PyTorch", async () => {
+test("gelu_pytorch_tanh of -1, 0, 1 and 3 equals PyTorch's values", async () => {
   const gate = Float32Array.of(-1, 0, 1, 3);
   const ones = new Float32Array(4).fill(1);
   const { act } = await onGpu("gelu-tanh", 1, 4, { gate, up: ones, dAct: ones });
@@ -97,7 +97,7 @@ test.each(
 });
 
 test.each(["silu", "gelu-tanh"] as const)(
-  "%s: wide open and shut gates stay finite",
+  "%s of very large and very negative gates stays finite",
   async (name) => {
     const gate = Float32Array.of(-1e4, -200, 200, 1e4);
     const ones = new Float32Array(4).fill(1);

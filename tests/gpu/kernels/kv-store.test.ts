@@ -10,7 +10,7 @@ beforeAll(async () => {
   await tf.setBackend("cpu");
 });
 
-test("by hand: two rows of three go to rows 2 and 0, the one past the end nowhere", async () => {
+test("kvStore writes rows at positions 2 and 0 and drops a position past the cache", async () => {
   const tensors = new TestTensors();
   const cacheK = tensors.given("cacheK", new Float32Array(12).fill(-1));
   const cacheV = tensors.given("cacheV", new Float32Array(12).fill(-2));
@@ -38,35 +38,38 @@ test.each([
   [65, 4, 65],
   [7, 240, 33],
   [129, 128, 200],
-])("%i rows of %i into a cache of %i: what tfjs scatters", async (rows, width, capacity) => {
-  const k = randoms(rows * width, 1);
-  const v = randoms(rows * width, 2);
-  const positions = Uint32Array.from({ length: rows }, (_, row) => capacity - 1 - row);
-  const scattered = (values: Float32Array) =>
-    tf.tidy(() =>
-      tf
-        .scatterND(
-          tf.tensor2d(Int32Array.from(positions), [rows, 1], "int32"),
-          tf.tensor2d(values, [rows, width]),
-          [capacity, width],
-        )
-        .dataSync(),
-    );
+])(
+  "kvStore of %i rows of %i into a cache of %i follows a scatter of tfjs",
+  async (rows, width, capacity) => {
+    const k = randoms(rows * width, 1);
+    const v = randoms(rows * width, 2);
+    const positions = Uint32Array.from({ length: rows }, (_, row) => capacity - 1 - row);
+    const scattered = (values: Float32Array) =>
+      tf.tidy(() =>
+        tf
+          .scatterND(
+            tf.tensor2d(Int32Array.from(positions), [rows, 1], "int32"),
+            tf.tensor2d(values, [rows, width]),
+            [capacity, width],
+          )
+          .dataSync(),
+      );
 
-  const tensors = new TestTensors();
-  const cacheK = tensors.given("cacheK", new Float32Array(capacity * width));
-  const cacheV = tensors.given("cacheV", new Float32Array(capacity * width));
-  const store = kvStore(
-    { rows, width, capacity },
-    {
-      k: tensors.given("k", k),
-      v: tensors.given("v", v),
-      positions: tensors.given("positions", positions),
-      cacheK,
-      cacheV,
-    },
-  );
-  const [keys, values] = await runOnGpu([store], tensors, [cacheK, cacheV]);
-  expect(keys).toEqual(scattered(k));
-  expect(values).toEqual(scattered(v));
-});
+    const tensors = new TestTensors();
+    const cacheK = tensors.given("cacheK", new Float32Array(capacity * width));
+    const cacheV = tensors.given("cacheV", new Float32Array(capacity * width));
+    const store = kvStore(
+      { rows, width, capacity },
+      {
+        k: tensors.given("k", k),
+        v: tensors.given("v", v),
+        positions: tensors.given("positions", positions),
+        cacheK,
+        cacheV,
+      },
+    );
+    const [keys, values] = await runOnGpu([store], tensors, [cacheK, cacheV]);
+    expect(keys).toEqual(scattered(k));
+    expect(values).toEqual(scattered(v));
+  },
+);

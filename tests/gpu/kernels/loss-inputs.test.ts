@@ -29,7 +29,7 @@ async function inputsOf({ firstRow, rows, supervisedRows }: Case, table: Uint32A
   return { classes: new Uint32Array(bits!.buffer), weights: rest[0]!, scale: rest[1]! };
 }
 
-test("by hand: the second chunk of three rows, of which two are supervised", async () => {
+test("the loss inputs of a chunk of three rows, two of them supervised, are those worked out by hand", async () => {
   const given = { firstRow: 3, rows: 3, supervisedRows: 5 };
   const { classes, weights, scale } = await inputsOf(given, Uint32Array.of(9, 9, 9, 4, 0, 8));
   expect([...classes]).toEqual([4, 0, 0]);
@@ -43,27 +43,30 @@ const cases = sizes.flatMap((rows): Case[] => [
   { firstRow: 2 * rows, rows, supervisedRows: 2 * rows + Math.ceil(rows / 2) },
 ]);
 
-test.each(cases)("%o: a loss of tfjs counts the supervised rows alone", async (given) => {
-  const { firstRow, rows, supervisedRows } = given;
-  const vocabulary = 50_000;
-  const table = Uint32Array.from(randoms(firstRow + rows, 3), (value) =>
-    Math.floor(((value + 1) / 2) * vocabulary),
-  );
-  const { classes, weights } = await inputsOf(given, table);
-  const own = table.subarray(firstRow, supervisedRows);
-  expect(classes.subarray(0, own.length)).toEqual(own);
-  expect(classes.subarray(own.length).every((value) => value === 0)).toBe(true);
-  const losses = randoms(rows, 4);
-  const sum = tf.losses.computeWeightedLoss(
-    tf.tensor1d(losses),
-    tf.tensor1d(weights),
-    tf.Reduction.SUM,
-  );
-  const expected = losses.subarray(0, own.length).reduce((total, loss) => total + loss, 0);
-  expect(distance(await sum.data(), [expected])).toBeLessThan(2e-5);
-});
+test.each(cases)(
+  "the loss inputs of %o count the supervised rows alone, as in tfjs",
+  async (given) => {
+    const { firstRow, rows, supervisedRows } = given;
+    const vocabulary = 50_000;
+    const table = Uint32Array.from(randoms(firstRow + rows, 3), (value) =>
+      Math.floor(((value + 1) / 2) * vocabulary),
+    );
+    const { classes, weights } = await inputsOf(given, table);
+    const own = table.subarray(firstRow, supervisedRows);
+    expect(classes.subarray(0, own.length)).toEqual(own);
+    expect(classes.subarray(own.length).every((value) => value === 0)).toBe(true);
+    const losses = randoms(rows, 4);
+    const sum = tf.losses.computeWeightedLoss(
+      tf.tensor1d(losses),
+      tf.tensor1d(weights),
+      tf.Reduction.SUM,
+    );
+    const expected = losses.subarray(0, own.length).reduce((total, loss) => total + loss, 0);
+    expect(distance(await sum.data(), [expected])).toBeLessThan(2e-5);
+  },
+);
 
-test("a chunk without supervised rows is left out", () => {
+test("a chunk of loss inputs without supervised rows is skipped", () => {
   const tensors = new TestTensors();
   const rows = tensors.output("rows", 8);
   const targets = tensors.given("targets", new Uint32Array(24));

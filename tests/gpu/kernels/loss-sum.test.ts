@@ -20,7 +20,7 @@ async function onGpu(values: Float32Array<ArrayBuffer>, rows: number, passes: nu
   return [...result!];
 }
 
-test("by hand: a first pass starts at zero, a later one goes on, rows past the end do not count", async () => {
+test("the loss sum starts at zero, a later pass adds to it, and rows past the end do not count", async () => {
   const losses = Float32Array.of(1, 2, 3.5, NaN);
   expect(await onGpu(losses, 3, 0)).toEqual([6.5, 2, 3, 4]);
   expect(await onGpu(losses, 3, 1)).toEqual([1006.5, 2, 3, 4]);
@@ -28,7 +28,7 @@ test("by hand: a first pass starts at zero, a later one goes on, rows past the e
 });
 
 test.each([1, 15, 16, 17, 255, 256, 257, 4095, 4096, 4097, 10_001])(
-  "%i rows: the sum of tfjs",
+  "the loss sum of %i rows follows tfjs",
   async (rows) => {
     const losses = randoms(rows + 3, 1).map((value) => 5 + 5 * value);
     const expected = tf.tidy(() => tf.sum(tf.tensor1d(losses.subarray(0, rows))).dataSync());
@@ -41,7 +41,7 @@ test.each([
   ["losses of all sizes", randoms(100_000, 2).map((value) => 10 * Math.abs(value) ** 4)],
   // Every thread rounds alike here, so nothing averages out.
   ["equal losses", new Float32Array(100_000).fill(10.1)],
-])("100,000 rows of %s: 5e-7 of the sum in double", async (_, losses) => {
+])("the loss sum of 100,000 rows of %s is within 5e-7 of the sum in doubles", async (_, losses) => {
   const expected = losses.reduce((sum, value) => sum + value, 0);
   const [sum] = await onGpu(losses, losses.length, 0);
   expect(Math.abs(sum! / expected - 1)).toBeLessThan(5e-7);

@@ -34,7 +34,7 @@ async function by<T>(way: Way, work: () => Promise<T>): Promise<T> {
   }
 }
 
-test("this device has subgroups, so both ways are proven here", () => {
+test("the test device has subgroups, so both reductions are tested", () => {
   expect([...opened.extensions]).toContain("subgroups");
 });
 
@@ -66,38 +66,44 @@ async function reduced(threads: number, x: Float32Array<ArrayBuffer>): Promise<F
   return values!;
 }
 
-describe.each(ways)("by %s", (way) => {
-  test.each([64, 128, 256])("by hand: 1 to %i", async (threads) => {
-    const x = Float32Array.from({ length: threads }, (_, i) => threads - i);
-    const values = await by(way, () => reduced(threads, x));
-    const sum = (threads * (threads + 1)) / 2;
-    const squares = (sum * (2 * threads + 1)) / 3;
-    for (let thread = 0; thread < threads; thread++) {
-      const own = [...values.subarray(4 * thread, 4 * thread + 4)];
-      expect(own).toEqual([sum, threads, squares, threads]);
-    }
-  });
-
-  test.each([64, 128, 256])("100 workgroups of %i, all at once, twice", async (threads) => {
-    const x = randoms(100 * threads, threads).map((value) => value - 2);
-    const values = await by(way, () => reduced(threads, x));
-    expect(await by(way, () => reduced(threads, x))).toEqual(values);
-    for (let start = 0; start < x.length; start += threads) {
-      const part = [...x.subarray(start, start + threads)];
-      const squares = part.reduce((sum, value) => sum + value * value, 0);
-      const sum = part.reduce((total, value) => total + value, 0);
-      const expected = [sum, Math.max(...part), squares, threads];
-      const first = values.subarray(4 * start, 4 * start + 4);
-      first.forEach((value, i) => {
-        expect(Math.abs(value / expected[i]! - 1)).toBeLessThan(1e-6);
-      });
-      for (let thread = 1; thread < threads; thread++) {
-        expect(values.subarray(4 * (start + thread), 4 * (start + thread) + 4)).toEqual(first);
+describe.each(ways)("a reduction by %s", (way) => {
+  test.each([64, 128, 256])(
+    "of 1 to %i has the sums and the maximum worked out by hand",
+    async (threads) => {
+      const x = Float32Array.from({ length: threads }, (_, i) => threads - i);
+      const values = await by(way, () => reduced(threads, x));
+      const sum = (threads * (threads + 1)) / 2;
+      const squares = (sum * (2 * threads + 1)) / 3;
+      for (let thread = 0; thread < threads; thread++) {
+        const own = [...values.subarray(4 * thread, 4 * thread + 4)];
+        expect(own).toEqual([sum, threads, squares, threads]);
       }
-    }
-  });
+    },
+  );
 
-  test("one NaN among the values makes the sum NaN, one infinity infinite", async () => {
+  test.each([64, 128, 256])(
+    "over 100 workgroups of %i threads is right, with the same bits twice",
+    async (threads) => {
+      const x = randoms(100 * threads, threads).map((value) => value - 2);
+      const values = await by(way, () => reduced(threads, x));
+      expect(await by(way, () => reduced(threads, x))).toEqual(values);
+      for (let start = 0; start < x.length; start += threads) {
+        const part = [...x.subarray(start, start + threads)];
+        const squares = part.reduce((sum, value) => sum + value * value, 0);
+        const sum = part.reduce((total, value) => total + value, 0);
+        const expected = [sum, Math.max(...part), squares, threads];
+        const first = values.subarray(4 * start, 4 * start + 4);
+        first.forEach((value, i) => {
+          expect(Math.abs(value / expected[i]! - 1)).toBeLessThan(1e-6);
+        });
+        for (let thread = 1; thread < threads; thread++) {
+          expect(values.subarray(4 * (start + thread), 4 * (start + thread) + 4)).toEqual(first);
+        }
+      }
+    },
+  );
+
+  test("with one NaN has a NaN sum, and with one infinity an infinite one", async () => {
     const x = new Float32Array(128).fill(1);
     x[37] = NaN;
     x[64 + 63] = Infinity;
@@ -107,7 +113,7 @@ describe.each(ways)("by %s", (way) => {
   });
 });
 
-test("cross-entropy is the same either way, up to the order of its sums", async () => {
+test("cross-entropy by subgroups and by workgroup memory differ only by the order of sums", async () => {
   const [rows, vocabulary] = [5, 9001];
   const run = () => {
     const tensors = new TestTensors();

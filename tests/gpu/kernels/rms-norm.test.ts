@@ -25,7 +25,7 @@ test.each([
   [0, [1.2, 16, 0, 0]],
   [1, [2.4, 17.6, 0, 0]],
 ])(
-  "by hand: [3, 4, 0, 0] has the root mean square 2.5; %i is added to the weight",
+  "RMSNorm of [3, 4, 0, 0] divides by the root mean square 2.5, with %i added to the weight",
   async (offset, expected) => {
     const tensors = new TestTensors();
     const y = tensors.output("y", 4);
@@ -45,7 +45,7 @@ test.each([
   },
 );
 
-test("the gradient is that of finite differences", async () => {
+test("the gradient of RMSNorm equals finite differences", async () => {
   const [rows, width, offset, epsilon] = [2, 8, 1, 1e-3];
   const [x, weight, dy] = [randoms(16, 5), randoms(8, 6), randoms(16, 7)];
   const sumOf = (input: Float32Array) =>
@@ -93,7 +93,7 @@ test.each([
   [70, 576, 0],
   [130, 640, 1],
 ])(
-  "%i rows of %i, weight + %i: forward and both ways back follow tfjs",
+  "RMSNorm of %i rows of %i, weight + %i, follows tfjs forward and in both backward kernels",
   async (rows, width, offset) => {
     const epsilon = 1e-5;
     const x = randoms(rows * width, 1);

@@ -35,7 +35,7 @@ function rotate(
   return tf.reshape(tf.transpose(rotated, [0, 2, 1, 3]), [rows, heads * headDim]);
 }
 
-test("by hand: a quarter turn takes the first half to the second, the second to minus the first", async () => {
+test("RoPE by a quarter of a circle maps the first half to the second, the second to minus the first", async () => {
   const tensors = new TestTensors();
   const x = tensors.given("x", Float32Array.of(1, 2, 3, 4, 1, 2, 3, 4));
   const turn = rope(
@@ -54,21 +54,24 @@ test.each([
   [16, 10000],
   [80, 500000],
   [128, 1000000],
-])("heads of %i: the table is the reference engine's cos and sin, bit by bit", (headDim, theta) => {
-  const positions = [0, 1, 77, 4095];
-  const table = ropeTable(inverseFrequencies(headDim, { theta: theta, scaling: null }), 4096);
-  const { cos, sin } = ropeFor(configOf(headDim, theta), Int32Array.from(positions), 1);
-  const [cosines, sines] = [cos.dataSync(), sin.dataSync()];
-  positions.forEach((position, row) => {
-    for (let i = 0; i < headDim / 2; i++) {
-      const at = (position * headDim) / 2 + i;
-      expect(table[2 * at]).toBe(cosines[row * headDim + i]);
-      expect(table[2 * at + 1]).toBe(sines[row * headDim + i]);
-    }
-  });
-});
+])(
+  "the RoPE table for heads of size %i has the bits of the reference engine's cos and sin",
+  (headDim, theta) => {
+    const positions = [0, 1, 77, 4095];
+    const table = ropeTable(inverseFrequencies(headDim, { theta: theta, scaling: null }), 4096);
+    const { cos, sin } = ropeFor(configOf(headDim, theta), Int32Array.from(positions), 1);
+    const [cosines, sines] = [cos.dataSync(), sin.dataSync()];
+    positions.forEach((position, row) => {
+      for (let i = 0; i < headDim / 2; i++) {
+        const at = (position * headDim) / 2 + i;
+        expect(table[2 * at]).toBe(cosines[row * headDim + i]);
+        expect(table[2 * at + 1]).toBe(sines[row * headDim + i]);
+      }
+    });
+  },
+);
 
-test("angles at 100000 are off by no more than an f32's rounding", () => {
+test("RoPE angles at position 100000 differ by no more than an f32's rounding", () => {
   const [frequency] = inverseFrequencies(8, { theta: 10000, scaling: null }).slice(1);
   const table = ropeTable(Float32Array.of(frequency!), 100001);
   const exact = 100000 * frequency!;
@@ -84,40 +87,43 @@ test.each([
   [65, 1, 4],
   [65, 3, 80],
   [129, 2, 128],
-])("%i rows of %i heads of %i: forward and backward follow tfjs", async (rows, heads, headDim) => {
-  const theta = 10000;
-  const positions = Uint32Array.from({ length: rows }, (_, row) => (row * 997) % 4096);
-  const x = randoms(rows * heads * headDim, 1);
-  const dy = randoms(rows * heads * headDim, 2);
-  const [expected, gradient] = tf.tidy(() => {
-    const shape: [number, number] = [rows, heads * headDim];
-    const run = (input: tf.Tensor) =>
-      tf.mul(rotate(input as tf.Tensor2D, positions, [heads, headDim, theta]), 1.25);
-    const { value, grad } = tf.valueAndGrad(run)(tf.tensor2d(x, shape), tf.tensor2d(dy, shape));
-    return [value.dataSync(), grad.dataSync()];
-  });
+])(
+  "RoPE of %i rows of %i heads of size %i follows tfjs forward and backward",
+  async (rows, heads, headDim) => {
+    const theta = 10000;
+    const positions = Uint32Array.from({ length: rows }, (_, row) => (row * 997) % 4096);
+    const x = randoms(rows * heads * headDim, 1);
+    const dy = randoms(rows * heads * headDim, 2);
+    const [expected, gradient] = tf.tidy(() => {
+      const shape: [number, number] = [rows, heads * headDim];
+      const run = (input: tf.Tensor) =>
+        tf.mul(rotate(input as tf.Tensor2D, positions, [heads, headDim, theta]), 1.25);
+      const { value, grad } = tf.valueAndGrad(run)(tf.tensor2d(x, shape), tf.tensor2d(dy, shape));
+      return [value.dataSync(), grad.dataSync()];
+    });
 
-  const tensors = new TestTensors();
-  const tables = {
-    positions: tensors.given("positions", positions),
-    cosSin: tensors.given(
-      "table",
-      ropeTable(inverseFrequencies(headDim, { theta: theta, scaling: null }), 4096),
-    ),
-  };
-  const y = tensors.given("x", x);
-  const dx = tensors.given("dy", dy);
-  const shape = { rows, heads, headDim, scale: 1.25 };
-  const [actual, actualGradient] = await runOnGpu(
-    [rope(shape, { ...tables, x: y }), ropeBackward(shape, { ...tables, x: dx })],
-    tensors,
-    [y, dx],
-  );
-  expect(distance(actual!, expected)).toBeLessThan(1e-6);
-  expect(distance(actualGradient!, gradient)).toBeLessThan(1e-6);
-});
+    const tensors = new TestTensors();
+    const tables = {
+      positions: tensors.given("positions", positions),
+      cosSin: tensors.given(
+        "table",
+        ropeTable(inverseFrequencies(headDim, { theta: theta, scaling: null }), 4096),
+      ),
+    };
+    const y = tensors.given("x", x);
+    const dx = tensors.given("dy", dy);
+    const shape = { rows, heads, headDim, scale: 1.25 };
+    const [actual, actualGradient] = await runOnGpu(
+      [rope(shape, { ...tables, x: y }), ropeBackward(shape, { ...tables, x: dx })],
+      tensors,
+      [y, dx],
+    );
+    expect(distance(actual!, expected)).toBeLessThan(1e-6);
+    expect(distance(actualGradient!, gradient)).toBeLessThan(1e-6);
+  },
+);
 
-test("backward undoes forward", async () => {
+test("the backward of RoPE inverts its forward", async () => {
   const x = randoms(5 * 2 * 48, 3);
   const tensors = new TestTensors();
   const given = {

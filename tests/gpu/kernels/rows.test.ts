@@ -19,7 +19,7 @@ beforeAll(async () => {
   await tf.setBackend("cpu");
 });
 
-test("by hand: rows 2 and 0 out and back; the third of the chunk names none", async () => {
+test("gatherRows and scatterAddRows move rows 2 and 0, and skip an entry past the supervised rows", async () => {
   const tensors = new TestTensors();
   const rows = tensors.given("rows", Uint32Array.of(1, 2, 0, 1));
   const x = tensors.given("x", Float32Array.of(1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
@@ -35,7 +35,7 @@ test("by hand: rows 2 and 0 out and back; the third of the chunk names none", as
   expect([...scattered!]).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 6, 6, 6, 6]);
 });
 
-test("a chunk past the supervised rows is left out", async () => {
+test("a chunk past the supervised rows is skipped", async () => {
   const tensors = new TestTensors();
   const rows = tensors.given("rows", Uint32Array.of(0, 1));
   const x = tensors.given("x", new Float32Array(8));
@@ -54,7 +54,7 @@ test.each([
   [9, 260, 3, 4, 5],
   [200, 576, 64, 64, 101],
 ])(
-  "%i tokens of %i, chunk %i + %i of %i rows: gather and its gradient in tfjs",
+  "gatherRows of %i tokens of %i, chunk %i + %i of %i rows, and its gradient follow tfjs",
   async (...given) => {
     const [tokens, width, first, count, supervised] = given;
     const places = permutation(7, 1, tokens);
@@ -97,19 +97,24 @@ test.each([
   },
 );
 
-test.each([4, 252, 256, 260, 4096 + 4])("%i elements: y += x", async (elements) => {
-  const x = randoms(elements, 1);
-  const y = randoms(elements, 2);
-  const expected = tf.tidy(() => tf.add(tf.tensor1d(x), tf.tensor1d(y)).dataSync());
-  const tensors = new TestTensors();
-  const sum = tensors.given("y", y);
-  const [actual] = await runOnGpu([add(elements, { x: tensors.given("x", x), y: sum })], tensors, [
-    sum,
-  ]);
-  expect(distance(actual!, expected)).toBe(0);
-});
+test.each([4, 252, 256, 260, 4096 + 4])(
+  "add writes y + x to y for %i elements",
+  async (elements) => {
+    const x = randoms(elements, 1);
+    const y = randoms(elements, 2);
+    const expected = tf.tidy(() => tf.add(tf.tensor1d(x), tf.tensor1d(y)).dataSync());
+    const tensors = new TestTensors();
+    const sum = tensors.given("y", y);
+    const [actual] = await runOnGpu(
+      [add(elements, { x: tensors.given("x", x), y: sum })],
+      tensors,
+      [sum],
+    );
+    expect(distance(actual!, expected)).toBe(0);
+  },
+);
 
-test("by hand: a bias is added to each row", async () => {
+test("addBias adds the bias to each row", async () => {
   const tensors = new TestTensors();
   const x = tensors.given("x", Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8));
   const bias = tensors.given("bias", Float32Array.of(10, 20, 30, 40));
@@ -124,7 +129,7 @@ test.each([
   [3, 84],
   [13, 20],
   [17, 896],
-])("%i rows of %i: x + bias", async (rows, width) => {
+])("addBias of %i rows of %i follows x + bias", async (rows, width) => {
   const x = randoms(rows * width, 1);
   const bias = randoms(width, 2);
   const expected = tf.tidy(() =>
@@ -138,7 +143,7 @@ test.each([
 });
 
 test.each([4, 252, 256, 260])(
-  "%i elements in the middle are cleared, no others",
+  "clear of %i elements in the middle changes no others",
   async (elements) => {
     const tensors = new TestTensors();
     const x = tensors.given("x", new Float32Array(512).fill(7));
@@ -151,7 +156,7 @@ test.each([4, 252, 256, 260])(
   },
 );
 
-test("a grid of more than 65535 workgroups reaches the last quad", async () => {
+test("a kernel over more than 65535 workgroups writes the last quad", async () => {
   const elements = (65_535 * 64 + 1) * 4;
   const tensors = new TestTensors();
   const x = tensors.given("x", new Float32Array(elements + 4).fill(7));

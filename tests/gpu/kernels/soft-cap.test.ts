@@ -12,7 +12,7 @@ async function capped(values: Float32Array<ArrayBuffer>, cap: number): Promise<F
   return actual!;
 }
 
-test("by hand: 0 stays, the cap itself becomes tanh(1) of it, beyond all bounds lies the cap", async () => {
+test("a soft cap of 30 maps 0 to 0, 30 to 30 tanh(1), and 1e30 to 30", async () => {
   const actual = await capped(Float32Array.of(0, 30, 1e30, -1e30), 30);
   expect(actual[0]).toBe(0);
   expect(actual[1]! / 22.847824678672946).toBeCloseTo(1, 6);
@@ -26,7 +26,7 @@ test.each([
   [256, 50],
   [260, 30],
   [100_000, 1],
-])("%i numbers, cap %i: tanh to two millionths of each", async (count, cap) => {
+])("a soft cap of %i numbers, cap %i, is within two millionths of tanh", async (count, cap) => {
   // From 1e-8 to 1e4 caps, both signs.
   const values = Float32Array.from(
     { length: count },
@@ -42,7 +42,7 @@ test.each([
   expect(worst).toBeLessThan(2e-6);
 });
 
-test("what is not a number stays so", async () => {
+test("a soft cap keeps NaN, and takes infinity to the cap or to NaN", async () => {
   const [first = 0, second = 0] = await capped(Float32Array.of(NaN, Infinity, 0, 0), 30);
   expect(first).toBeNaN();
   expect(Math.abs(second) <= 29).toBe(false);

@@ -55,7 +55,7 @@ describe("a hostile template", () => {
     ],
     ["multiplies a text", "{{ ('x' * 100000) * 100000 }}"],
     ["throws", "{{ raise_exception('No.') }}"],
-  ])("that %s is ended within its limit while the page goes on", async (_, source) => {
+  ])("that %s is stopped within its limit while the page stays responsive", async (_, source) => {
     const begin = performance.now();
     const rendered = host.render({ source, specialTokens: {} }, [request]);
     const pause = await longestPause(rendered);
@@ -68,7 +68,7 @@ describe("a hostile template", () => {
     expect(await host.render(good, [request])).toEqual(["<Hi>"]);
   });
 
-  test("that takes too long is ended with its worker, and another model's then works", async () => {
+  test("that exceeds its time is stopped with its worker, and another model's template then works", async () => {
     // Far less than its own budget of steps takes on any machine.
     const hasty = new TemplateHost(start, { callMs: 60, chatMs: 0 });
     const before = started;
@@ -80,7 +80,7 @@ describe("a hostile template", () => {
   });
 });
 
-test("a template that only fails keeps its worker", async () => {
+test("a template that throws keeps its worker", async () => {
   const before = started;
   const bad = { source: "{{ raise_exception('Roles must alternate') }}", specialTokens: {} };
   await expect(host.render(bad, [request])).rejects.toThrow("Roles must alternate");
@@ -88,14 +88,14 @@ test("a template that only fails keeps its worker", async () => {
   expect(started).toBe(before + 1);
 });
 
-test("calls are answered in order, each with its own texts", async () => {
+test("calls to the template worker are answered in order, each with its own texts", async () => {
   const texts = await Promise.all(
     ["a", "b", "c"].map((name) => host.render({ source: name, specialTokens: {} }, [request])),
   );
   expect(texts).toEqual([["a"], ["b"], ["c"]]);
 });
 
-test("an abort ends the worker, at once or before its turn", async () => {
+test("an abort ends a template call, whether it is running or waiting", async () => {
   const before = started;
   await host.render(good, [request]);
   const abort = new AbortController();

@@ -10,7 +10,7 @@ function packed(lengths: number[], start: number, rowCount: number, length: numb
   return { rows: rows.map((row) => row.map(({ place }) => place)), end };
 }
 
-test("an example goes into the first row with enough free tokens, and closes no row it does not fit", () => {
+test("packing places an example in the first row with enough free tokens, and closes no other row", () => {
   // 6 and 5 open a row each; 4 fills the first, 3 goes to the second, and 2 still fits behind it.
   expect(packed([6, 5, 4, 3, 2], 0, 2, 10)).toEqual({
     rows: [
@@ -21,12 +21,12 @@ test("an example goes into the first row with enough free tokens, and closes no 
   });
 });
 
-test("the first example that fits no row ends the micro-batch, even if later ones would fit", () => {
+test("a packed micro-batch ends at the first example that fits no row, even if later ones fit", () => {
   expect(packed([6, 6, 5, 1], 0, 2, 10)).toEqual({ rows: [[0], [1]], end: 2 });
   expect(packed([6, 6, 5, 1], 2, 2, 10)).toEqual({ rows: [[2, 3], []], end: 4 });
 });
 
-test("a packed row may be filled to its last token", () => {
+test("packing may fill a row to its last token", () => {
   expect(packed([4, 4, 8, 1], 0, 2, 8)).toEqual({ rows: [[0, 1], [2]], end: 3 });
 });
 

@@ -82,7 +82,7 @@ describe("a row that cannot be used is refused with its line", () => {
     expect(error.message).toMatch(message);
   });
 
-  test("in a table too, where lines count quoted line breaks", () => {
+  test("in a table, where line numbers count quoted line breaks", () => {
     const error = refusal('prompt,completion\n"a\nb",c\nd,\n', "data.csv");
     expect(error).toMatchObject({ code: "no-completion", where: "data.csv" });
     expect(error.message).toContain("line 4: ");
@@ -92,7 +92,7 @@ describe("a row that cannot be used is refused with its line", () => {
     expect(refusal("question,answer\na,b\n", "data.csv").code).toBe("no-completion");
   });
 
-  test("together with all others, and a wrong shape decides the error code", () => {
+  test("together with all others, and a wrong shape sets the error code", () => {
     const noCompletion = { prompt: "a" };
     const noPrompt = { completion: "a" };
     for (const rows of [
@@ -106,7 +106,7 @@ describe("a row that cannot be used is refused with its line", () => {
     expect(refusal(jsonl(noCompletion, noCompletion)).code).toBe("no-completion");
   });
 
-  test("up to twenty rows, and the rest are counted", () => {
+  test("for up to twenty rows, and the rest are counted", () => {
     const { message } = refusal(jsonl(...Array.from({ length: 23 }, () => ({}))));
     expect(message).toContain("23 of 23 rows");
     expect(message).toContain("line 20: ");
@@ -114,7 +114,7 @@ describe("a row that cannot be used is refused with its line", () => {
     expect(message).toContain("; and 3 more.");
   });
 
-  test("before its shape is checked when it is not JSON", () => {
+  test("when it is not JSON, before its shape is checked", () => {
     const error = refusal(`${jsonl({})}\n{"prompt":\n`);
     expect(error).toMatchObject({ code: "bad-row", where: "data.jsonl, line 2" });
   });

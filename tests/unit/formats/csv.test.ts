@@ -23,11 +23,11 @@ describe("parseCsv", () => {
     ["tab", "\n\na\tb\n1\t2,3\n", "2,3"],
     ["semicolon", "a;b\n1;2,3\n", "2,3"],
     ["comma", "a,b\n1,2;3\n", "2;3"],
-  ])("takes the %s of the header as the delimiter", (_, text, b) => {
+  ])("uses the %s of the header as the delimiter", (_, text, b) => {
     expect(parseCsv(text, "f")[0]!.row).toEqual({ a: "1", b });
   });
 
-  test("takes a single column", () => {
+  test("accepts a single column", () => {
     expect(parseCsv("text\nHello\n\nWorld\n", "f").map(({ line }) => line)).toEqual([2, 4]);
   });
 
@@ -61,7 +61,7 @@ describe("parseCsv", () => {
     );
   });
 
-  test.each(["", "\n\n", "a,b\n"])("says that %j has no rows", (text) => {
+  test.each(["", "\n\n", "a,b\n"])("reports that %j has no rows", (text) => {
     expect(() => parseCsv(text, "data.csv")).toThrow("data.csv: The file has no rows.");
   });
 });

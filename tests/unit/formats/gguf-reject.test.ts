@@ -246,7 +246,7 @@ async function faultOf(bytes: Uint8Array): Promise<unknown> {
   );
 }
 
-describe("the reader refuses", () => {
+describe("the GGUF reader refuses", () => {
   test.each(cases)("$title", async ({ bytes, code, says }) => {
     const fault = await faultOf(bytes);
     expect(fault).toBeInstanceOf(UserError);
@@ -255,12 +255,12 @@ describe("the reader refuses", () => {
     expect((fault as UserError).where).toContain("model.gguf");
   });
 
-  test("nothing of the good file that the cases are made from", async () => {
+  test("no part of the valid file that the cases are made from", async () => {
     expect(await faultOf(goodFile)).toBeNull();
   });
 });
 
-describe("random damage", () => {
+describe("a GGUF file with random damage", () => {
   /** A small generator, so that a failure can be had again. */
   function randomly(seed: number): (below: number) => number {
     let state = seed;
@@ -284,7 +284,7 @@ describe("random damage", () => {
     return bytes;
   }
 
-  test("ends in a header or in words about the file, and asks for no more bytes than there are", async () => {
+  test("gives a header or a UserError, and no read past its end", async () => {
     const random = randomly(20_240_607);
     let refused = 0;
     for (let round = 0; round < 4000; round++) {

@@ -224,11 +224,11 @@ describe("openSafetensors refuses", () => {
     expect(fault.remedy).not.toBe("");
   });
 
-  test("each under its own title", () => {
+  test("every case under its own title", () => {
     expect(new Set(cases.map(({ title }) => title)).size).toBe(cases.length);
   });
 
-  test("and names the tensor", async () => {
+  test("a broken tensor and names it", async () => {
     const blob = file(`{"layers.0.weight":${entry("F32", "2", "0,4")}}`, 4);
     await expect(openSafetensors(blobSource(blob, "a.safetensors"))).rejects.toMatchObject({
       where: 'a.safetensors, tensor "layers.0.weight"',
@@ -326,7 +326,7 @@ function expectLawful({ tensors }: SafetensorsFile, mutant: Uint8Array): void {
 }
 
 test(
-  "random damage is refused with a UserError or leaves a lawful file",
+  "a safetensors file with random damage is refused with a UserError or still valid",
   { timeout: 60_000 },
   async () => {
     const good = encodeSafetensors(

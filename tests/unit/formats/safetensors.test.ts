@@ -116,7 +116,7 @@ describe("openSafetensors", () => {
     });
   });
 
-  test("names a tensor that is not there", async () => {
+  test("names a missing tensor in its error", async () => {
     const opened = await openSafetensors(blobSource(file("{}"), "f.safetensors"));
     await expect(opened.readBytes("w")).rejects.toMatchObject({ code: "missing-tensor" });
     await expect(opened.readFloat32("w")).rejects.toThrow('no tensor "w" among its 0');

@@ -27,7 +27,7 @@ describe("a regular expression of tokenizer.json", () => {
     "(a?){50}b",
     "a*a*a*a*a*b",
     "(?=(a+)+b)",
-  ])("%s, which takes time without end, is refused", (source) => {
+  ])("%s, which backtracks without end, is refused", (source) => {
     expect(() => compilePattern(source)).toThrow(SyntaxError);
   });
 
@@ -38,11 +38,11 @@ describe("a regular expression of tokenizer.json", () => {
     String.raw`[!"#$]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+`,
     String.raw`(?>a+)+b`,
     String.raw`(?:ab)+`,
-  ])("%s, as real ones are, is read", (source) => {
+  ])("%s, like those of real tokenizers, is accepted", (source) => {
     expect(compilePattern(source).flags).toBe("gv");
   });
 
-  test("a repeated group of one to three digits cuts as one repetition does", () => {
+  test("a repeated group of one to three digits splits like a single repetition", () => {
     for (const text of ["1234567", "12a345", "", "x"]) {
       const cut = (source: string) => Array.from(text.matchAll(compilePattern(source)), String);
       expect(cut(String.raw`\d{1,3}+`)).toEqual(cut(String.raw`\d+`));
@@ -76,13 +76,13 @@ test.each(["smollm3", "gemma2", "gemma3"])(
   },
 );
 
-test("a stored model's manifest that is sealed but no JSON is taken for another version's", async () => {
+test("a stored model's manifest with a valid checksum that is not JSON counts as another version's", async () => {
   const text = '{"schema": "anneal-model-1", ';
   const sealed = new TextEncoder().encode((await sha256Hex(new TextEncoder().encode(text))) + text);
   expect(await decodeManifest(sealed)).toBe("foreign");
 });
 
-describe("a value nested deeper than JSON.stringify goes", () => {
+describe("a value nested deeper than JSON.stringify supports", () => {
   const deep = `${"[".repeat(20_000)}1${"]".repeat(20_000)}`;
   const refusals: Record<string, () => unknown> = {
     "a checkpoint's metadata": () => parseJson(deep, integer(0), "here"),
@@ -97,18 +97,18 @@ describe("a value nested deeper than JSON.stringify goes", () => {
     "a tokenizer's id": () => new Field(JSON.parse(deep), "tokenizer.json", "id").count(9),
   };
 
-  test.each(Object.entries(refusals))("in %s is refused in words", (_, action) => {
+  test.each(Object.entries(refusals))("in %s is refused with a UserError", (_, action) => {
     expect(action).toThrow(UserError);
   });
 
-  test("in an option of an adapter's config is a fault of that option", () => {
+  test("in an option of an adapter's config is an error of that option", () => {
     const config: unknown = JSON.parse(`{"use_dora": ${deep}, "r": ${deep}}`);
     expect(readPeftConfig(config)).toContainEqual(
       expect.stringMatching(/^use_dora is a value nested too deep/),
     );
   });
 
-  test("in an old checkpoint stays for the reader behind the migration", () => {
+  test("in an old checkpoint passes the migration to the reader", () => {
     const metadata = new Map([
       ["schema", "1"],
       ["recipe", `{"rank": ${deep}}`],
@@ -117,7 +117,7 @@ describe("a value nested deeper than JSON.stringify goes", () => {
   });
 });
 
-test("an object that calls a key toString is shown as any other", () => {
+test("an object with a key toString is shown like any other", () => {
   const field = new Field(JSON.parse('{"toString": 1}'), "tokenizer.json", "id");
   expect(() => field.count(9)).toThrow('id is {"toString":1}, not a whole number');
 });

@@ -55,7 +55,7 @@ struct Params {
   });
 });
 
-test("an extension changes definitions and types of elements, nothing else", () => {
+test("an extension changes only the definitions and element types of a module", () => {
   const kernel = defineKernel({
     name: "reader",
     source: "fn main() {}",
@@ -88,7 +88,7 @@ fn main() {}`,
   expect(kernel.bindings[0]).toEqual({ name: "weight", use: "constant", element: "u32" });
 });
 
-test("a module has no more than its kernel asks for", () => {
+test("a module has only the bindings and params that its kernel names", () => {
   const bindings: Record<string, Binding> = { y: { use: "out", element: "f32" } };
   const plain = defineKernel({ name: "plain", source: "fn main() {}", bindings });
   expect(plain.code).toBe(
@@ -98,7 +98,7 @@ test("a module has no more than its kernel asks for", () => {
   expect(stepping.code).toContain("@binding(1) var<uniform> step");
 });
 
-test("eight storage bindings are WebGPU's limit", () => {
+test("a kernel with more than eight storage bindings is refused", () => {
   const bindings = (count: number) =>
     Object.fromEntries(
       Array.from({ length: count }, (_, i): [string, Binding] => [

@@ -39,8 +39,8 @@ function chain(sizes: readonly [number, number, number]): { program: Program; te
   return { program: { name: "chain", dispatches }, tensors };
 }
 
-describe("by hand", () => {
-  test("a tensor takes the place of one that is gone", () => {
+describe("a small memory plan:", () => {
+  test("a tensor reuses the bytes of one that is no longer needed", () => {
     const { program, tensors } = chain([64, 64, 64]);
     const { arenas, places, totalBytes } = planMemory([program]);
     const offsets = tensors.map((tensor) => places.get(tensor)?.offsetBytes);
@@ -49,28 +49,28 @@ describe("by hand", () => {
     expect(totalBytes).toBe(512);
   });
 
-  test("what does not fit under the cap goes to the next arena", () => {
+  test("a tensor that does not fit under the cap is placed in the next arena", () => {
     const { program, tensors } = chain([128, 128, 128]);
     const { arenas, places } = planMemory([program], 512);
     expect(tensors.map((tensor) => places.get(tensor)?.arena)).toEqual([0, 1, 0]);
     expect(arenas).toEqual([512, 512]);
   });
 
-  test("a tensor above the cap has an arena of its size, which smaller ones use when it is gone", () => {
+  test("a tensor above the cap has an arena of its size, which smaller ones reuse later", () => {
     const { program, tensors } = chain([1000, 64, 900]);
     const { arenas, places } = planMemory([program], 512);
     expect(tensors.map((tensor) => places.get(tensor)?.arena)).toEqual([0, 1, 0]);
     expect(arenas).toEqual([4096, 256]);
   });
 
-  test("programs share arenas, each as large as the largest need of it", () => {
+  test("programs share arenas, each as large as the program that needs most", () => {
     const [small, large] = [chain([64, 64, 64]), chain([64, 640, 64])];
     const { arenas, places } = planMemory([small.program, large.program]);
     expect(arenas).toEqual([640 * 4 + 256]);
     expect(places.size).toBe(6);
   });
 
-  test("a persistent tensor has a buffer of its own, once for all programs", () => {
+  test("a persistent tensor has its own buffer, shared by all programs", () => {
     const weight = persistent("weight", 3);
     const programs = [1, 2].map((n): Program => {
       const y = scratch(`y${n}`, 4);
@@ -94,68 +94,71 @@ describe("a program is refused", () => {
   const [x, y] = [scratch("x", 4), scratch("y", 4)];
   const plan = (...dispatches: Program["dispatches"]) => planMemory([{ name: "p", dispatches }]);
 
-  test.each(["in", "inout"] as const)("that uses a tensor (%s) before it is written", (use) => {
+  test.each(["in", "inout"] as const)("when it uses a tensor (%s) before it is written", (use) => {
     expect(() => plan(using([use, x], ["out", y]), using(["out", x]))).toThrow(
       "p: made-up uses x before it is written",
     );
   });
 
-  test("that binds an arena's tensor read-only, beside others in the same buffer", () => {
+  test("when it binds an arena's tensor read-only, next to others in the same buffer", () => {
     expect(() => plan(using(["out", x]), using(["constant", x], ["out", y]))).toThrow(
       "p: made-up binds x read-only",
     );
   });
 
-  test("that writes a tensor of another program", () => {
+  test("when it writes a tensor of another program", () => {
     const program = (name: string): Program => ({ name, dispatches: [using(["out", x])] });
     expect(() => planMemory([program("one"), program("two")])).toThrow("x is in two programs");
   });
 });
 
-describe.each(Array.from({ length: 30 }, (_, seed) => seed))("random programs, seed %i", (seed) => {
-  const programs = [
-    randomProgram(seed, 40 + seed * 5, 2000),
-    randomProgram(seed + 100, 60, 4000),
-    randomProgram(seed + 200, 5, 100),
-  ];
-  const cap = 4096 * (1 + (seed % 5));
-  const layout = planMemory(programs, cap);
+describe.each(Array.from({ length: 30 }, (_, seed) => seed))(
+  "tensors of random programs, seed %i,",
+  (seed) => {
+    const programs = [
+      randomProgram(seed, 40 + seed * 5, 2000),
+      randomProgram(seed + 100, 60, 4000),
+      randomProgram(seed + 200, 5, 100),
+    ];
+    const cap = 4096 * (1 + (seed % 5));
+    const layout = planMemory(programs, cap);
 
-  test("share no byte at a time", () => {
-    expect(programs.flatMap((program) => collisions(program, layout))).toEqual([]);
-  });
-
-  test("lie aligned within arenas, which exceed the cap for a single tensor only", () => {
-    const ends = [...layout.places].map(([{ sizeBytes }, { arena, offsetBytes }]) => {
-      expect(offsetBytes % 256).toBe(0);
-      return { arena, end: offsetBytes + roundedUp(sizeBytes) };
+    test("never share a byte while both are in use", () => {
+      expect(programs.flatMap((program) => collisions(program, layout))).toEqual([]);
     });
-    const large = sizesOf(programs).map(roundedUp);
-    layout.arenas.forEach((bytes, arena) => {
-      const used = ends.filter((end) => end.arena === arena).map(({ end }) => end);
-      expect(bytes).toBe(Math.max(...used));
-      expect(bytes <= cap || large.includes(bytes)).toBe(true);
+
+    test("are aligned within arenas, which exceed the cap for a single tensor only", () => {
+      const ends = [...layout.places].map(([{ sizeBytes }, { arena, offsetBytes }]) => {
+        expect(offsetBytes % 256).toBe(0);
+        return { arena, end: offsetBytes + roundedUp(sizeBytes) };
+      });
+      const large = sizesOf(programs).map(roundedUp);
+      layout.arenas.forEach((bytes, arena) => {
+        const used = ends.filter((end) => end.arena === arena).map(({ end }) => end);
+        expect(bytes).toBe(Math.max(...used));
+        expect(bytes <= cap || large.includes(bytes)).toBe(true);
+      });
     });
-  });
 
-  test("come out the same again", () => {
-    const again = planMemory(
-      programs.map(({ name, dispatches }) => ({ name, dispatches })),
-      cap,
-    );
-    expect([...again.places.values()]).toEqual([...layout.places.values()]);
-    expect(again.arenas).toEqual(layout.arenas);
-  });
-});
+    test("have the same places when planned again", () => {
+      const again = planMemory(
+        programs.map(({ name, dispatches }) => ({ name, dispatches })),
+        cap,
+      );
+      expect([...again.places.values()]).toEqual([...layout.places.values()]);
+      expect(again.arenas).toEqual(layout.arenas);
+    });
+  },
+);
 
-test("the search for collisions finds one", () => {
+test("the search for shared bytes finds a deliberate collision", () => {
   const { program, tensors } = chain([64, 64, 64]);
   const layout = planMemory([program]);
   const places = new Map(tensors.map((tensor) => [tensor, { arena: 0, offsetBytes: 0 }]));
   expect(collisions(program, { ...layout, places })).toEqual(["a and b", "b and c"]);
 });
 
-describe("of a training pass", () => {
+describe("the memory plan of a training pass", () => {
   const lora = { rank: 16, alpha: 16, dropout: 0, targetModules: sevenModules };
   const small: DesignOptions = {
     config: readSizes("smollm2-135m"),
@@ -176,7 +179,7 @@ describe("of a training pass", () => {
     ["SmolLM2-135M, all kept", small, 30],
     ["Llama-3.1-8B, no layer kept", large, 0],
     ["Llama-3.1-8B, all kept", large, 32],
-  ])("%s: at most a hundredth is lost to gaps", (_, options, keptLayers) => {
+  ])("with %s loses at most a hundredth to gaps", (_, options, keptLayers) => {
     const { training } = designRun(options, { rowsPerPass: 1, keptLayers });
     const { arenas } = planMemory([training]);
     const planned = arenas.reduce((sum, bytes) => sum + bytes, 0);

@@ -27,7 +27,7 @@ const whole: DispatchParts = {
 const call = (parts: Partial<DispatchParts>) => () => dispatch(kernel, { ...whole, ...parts });
 
 describe("a dispatch", () => {
-  test("has views and params in the kernel's order, whatever the order they were given in", () => {
+  test("has views and params in the kernel's order, whatever the order given", () => {
     const { views, params } = dispatch(kernel, {
       ...whole,
       tensors: { y, x: viewOf(x, 64, 64) },
@@ -40,7 +40,7 @@ describe("a dispatch", () => {
     expect(params).toEqual([128, 0.5]);
   });
 
-  test("is always done unless it says which counts skip it", () => {
+  test("is never skipped unless it names the counts that skip it", () => {
     expect(dispatch(kernel, whole).skipUpToCount).toBe(-1);
     expect(dispatch(kernel, { ...whole, skipUpToCount: 8 }).skipUpToCount).toBe(8);
   });
@@ -65,7 +65,7 @@ describe("a dispatch", () => {
     expect(call(parts)).toThrow(message);
   });
 
-  test("takes the largest grid", () => {
+  test("accepts the largest grid", () => {
     expect(call({ grid: [65535, 65535, 65535] })).not.toThrow();
   });
 });
@@ -78,14 +78,14 @@ describe("a view", () => {
   });
 });
 
-test("a tensor has bytes, in an arena or in a buffer of its own", () => {
+test("a tensor has a size above zero, in an arena or in its own buffer", () => {
   expect(scratch("s", 3)).toEqual({ label: "s", sizeBytes: 12, home: "arena" });
   expect(persistent("p", 3)).toEqual({ label: "p", sizeBytes: 12, home: "buffer" });
   expect(() => scratch("s", 0)).toThrow("tensor s has 0 bytes");
 });
 
 test.each([1, 65535, 65536, 131070, 131071, 1_000_000])(
-  "a flat grid of %i holds them",
+  "a flat grid for %i workgroups has room for all, and no row too many",
   (groups) => {
     const [width, height, depth] = flatGrid(groups);
     expect(width * height).toBeGreaterThanOrEqual(groups);

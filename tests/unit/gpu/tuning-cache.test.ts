@@ -7,14 +7,14 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test("a choice is there for the next worker, and nothing for another key", async () => {
+test("a tuning choice is kept for the next worker, under its own key only", async () => {
   await openTuningCache("kept").set("gpu", "shared8");
   const next = openTuningCache("kept");
   expect(await next.get("gpu")).toBe("shared8");
   expect((await next.get("other gpu")) ?? null).toBeNull();
 });
 
-test("without IndexedDB it lasts as long as the worker", async () => {
+test("a tuning choice without IndexedDB is kept as long as the worker", async () => {
   vi.stubGlobal("indexedDB", undefined);
   const cache = openTuningCache("none");
   expect(await cache.get("gpu")).toBeNull();
@@ -26,7 +26,7 @@ test("without IndexedDB it lasts as long as the worker", async () => {
 test.each([
   ["refuses to open", () => Promise.reject(new DOMException("no", "UnknownError"))],
   ["throws at once", () => undefined],
-])("a database that %s is the same as none", async (_, fault) => {
+])("the tuning cache works without its database when that %s", async (_, fault) => {
   vi.stubGlobal("indexedDB", {
     open: () => {
       const failed = fault();

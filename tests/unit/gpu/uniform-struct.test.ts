@@ -15,7 +15,7 @@ const packed = (values: readonly number[]) => {
   return bytes;
 };
 
-test("a declaration names the fields in their order", () => {
+test("the declaration of a uniform struct names the fields in their order", () => {
   const lines = fields.map(({ name, type }) => `  ${name} : ${type},\n`);
   expect(uniformDeclaration(stepScalars, 3)).toBe(
     `struct Step {\n${lines.join("")}}\n@group(0) @binding(3) var<uniform> step : Step;`,
@@ -28,7 +28,7 @@ test("a uniform struct fills whole quads of 16 bytes", () => {
   expect(uniformStruct("s", { a: "u32", b: "f32", c: "f32", d: "u32" }).sizeBytes).toBe(16);
 });
 
-test.each(names)("%s is written at the place of its declaration, and nowhere else", (name) => {
+test.each(names)("the uniform %s is written at the offset of its declaration only", (name) => {
   const place = names.indexOf(name);
   const { type, offsetBytes } = fields[place]!;
   const value = type === "u32" ? 0xfedcba98 : 0.1;
@@ -42,7 +42,7 @@ test.each(names)("%s is written at the place of its declaration, and nowhere els
   expect(read).toBe(type === "u32" ? value : Math.fround(value));
 });
 
-test("a second packing leaves nothing of the first", () => {
+test("a second packing of a uniform struct overwrites every value of the first", () => {
   const valuesOf = (scalars: typeof noScalars) => names.map((name) => scalars[name]);
   const bytes = packed(valuesOf({ ...noScalars, seed: 7, gradScale: 2 }));
   packUniforms(stepScalars, valuesOf(noScalars), bytes);

@@ -75,14 +75,14 @@ test.each([
     { lora, residual: itself },
   ],
 ] as [string, Product, TileName, WeightLayout, Partial<MatmulParts>][])(
-  "the module %s is the reviewed one",
+  "the WGSL of %s is the reviewed snapshot",
   async (name, product, tile, layout, extra) => {
     const { code } = kernelOf(product, tile, layout, extra);
     await expect(`${code}\n`).toMatchFileSnapshot(`snapshots/${name}.wgsl`);
   },
 );
 
-test("the module that reads f16 as WGSL's own type is the reviewed one", async () => {
+test("the WGSL that reads f16 natively is the reviewed snapshot", async () => {
   const { extended } = kernelOf(linear, "registers4", { format: "f16" }, {});
   expect(extended?.extension).toBe("f16");
   await expect(`${extended?.code}\n`).toMatchFileSnapshot(

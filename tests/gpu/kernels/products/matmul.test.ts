@@ -51,7 +51,7 @@ function whole(tensor: Tensor): View {
   return viewOf(tensor, 0, tensor.sizeBytes / 4);
 }
 
-test("by hand: two rows, three columns, an adapter of one direction", async () => {
+test("the product of two rows and three columns with an adapter of rank 1 equals the one worked out by hand", async () => {
   const tensors = new TestTensors();
   const y = tensors.output("y", 8);
   const forward = linear(2, {
@@ -167,7 +167,7 @@ async function productsOf(shape: Case, tile: TileName, scaling: number): Promise
 }
 
 test.each(shapes)(
-  "$rows x $inner x $outer, rank $rank: forward and backward follow tfjs",
+  "the matrix product $rows x $inner x $outer, rank $rank, follows tfjs forward and backward",
   async (shape) => {
     const expected = reference(shape, 1.5);
     const actual = await productsOf(shape, defaultTile, 1.5);
@@ -181,7 +181,7 @@ test.each(shapes)(
 const allShapes = [...shapes, { rows: 64, inner: 576, outer: 192, rank: 16 }];
 
 test.each(tileNames)(
-  "tile %s gives the default tile's bits, with and without an adapter",
+  "the matrix product by tile %s has the default tile's bits, with and without an adapter",
   async (tile) => {
     for (const shape of allShapes) {
       const expected = await productsOf(shape, defaultTile, 1.5);
@@ -191,7 +191,7 @@ test.each(tileNames)(
   },
 );
 
-test("tiles fit every device, and are few", () => {
+test("there are at most six tiles, and each fits the default limits of WebGPU", () => {
   expect(tileNames.length).toBeLessThanOrEqual(6);
   for (const tile of Object.values<Tile>(tiles)) {
     expect(tileThreads(tile)).toBeGreaterThanOrEqual(64);
@@ -205,7 +205,7 @@ test("tiles fit every device, and are few", () => {
   expect(() => sharedLayout(tooLarge)).toThrow("stages");
 });
 
-test("f16 weights give exactly what the same numbers give as f32", async () => {
+test("f16 weights give the bits of the same numbers in f32", async () => {
   const [rows, inner, outer] = [9, 20, 33];
   const halves = f32ToF16(randoms(outer * inner, 1));
   const packed = new Uint32Array(halves.buffer);

@@ -38,7 +38,7 @@ function f32Matrix(tensors: TestTensors, values: Values, rows: number, cols: num
   return { format: "f32", rows, cols, tensors: { weight: tensors.given("weight", values) } };
 }
 
-test("by hand: two outputs of one row, an adapter of one direction, a residual", async () => {
+test("the matrix-vector product with an adapter of rank 1 and a residual equals the one worked out by hand", async () => {
   const tensors = new TestTensors();
   const y = tensors.output("y", 4);
   const product = matvec(1, {
@@ -116,7 +116,7 @@ async function distanceFromTfjs(
   return distance(cut(values, rows, outer), expected);
 }
 
-describe("follows tfjs", () => {
+describe("the matrix-vector product follows tfjs for", () => {
   // Both sides of a quad, a team's 4 rows, a workgroup's 8, 16 and 32, a lap and a change of lanes
   // (8 to 128); real layers.
   test.each([
@@ -140,7 +140,7 @@ describe("follows tfjs", () => {
     [3, 640, 17],
     [4, 64, 67],
     [4, 1536, 130],
-  ])("%i rows of %i to %i", async (rows, inner, outer) => {
+  ])("%i rows of %i to %i features", async (rows, inner, outer) => {
     expect(await distanceFromTfjs({ rows, inner, outer })).toBeLessThan(2e-6);
   });
 
@@ -152,7 +152,7 @@ describe("follows tfjs", () => {
     [1, 64, 132, true],
     [1, 64, 0, true],
   ])(
-    "%i rows of %i, an adapter of rank %i, residual: %s",
+    "%i rows of %i features, an adapter of rank %i, residual %s",
     async (rows, inner, rank, hasResidual) => {
       const distances = [
         await distanceFromTfjs({ rows, inner, outer: 45, rank, hasResidual }),
@@ -169,7 +169,7 @@ describe("follows tfjs", () => {
     { format: "q4", groupSize: 128 },
     { format: "nf4" },
   ] as const)(
-    "$format, groups of $groupSize, with everything: 8 bindings at most",
+    "$format weights in groups of $groupSize with adapter and residual, in 8 bindings",
     async (format) => {
       for (const rows of [1, 3]) {
         const shape = { rows, inner: 640, outer: 67, rank: 8, hasResidual: true };
@@ -179,7 +179,7 @@ describe("follows tfjs", () => {
   );
 });
 
-test("an adapter's A, a view into the adapter, is an f32 weight: low = x A^T", async () => {
+test("the matrix-vector product accepts an adapter's A, a view, as an f32 weight", async () => {
   const [rows, inner, rank] = [2, 576, 16];
   const tensors = new TestTensors();
   const x = randoms(rows * inner, 6);
@@ -200,7 +200,7 @@ test("an adapter's A, a view into the adapter, is an f32 weight: low = x A^T", a
   expect(distance(values, expected)).toBeLessThan(2e-6);
 });
 
-test("the same bits each time", async () => {
+test("the matrix-vector product has the same bits in every run", async () => {
   const tensors = new TestTensors();
   const given = {
     x: tensors.given("x", randoms(576, 8)),
@@ -212,7 +212,7 @@ test("the same bits each time", async () => {
   expect(second).toEqual(first);
 });
 
-test("what it cannot do is a bug of the caller", () => {
+test("the matrix-vector product throws on rows and widths that it does not support", () => {
   const tensors = new TestTensors();
   const x = tensors.given("x", new Float32Array(40));
   const y = tensors.output("y", 40);

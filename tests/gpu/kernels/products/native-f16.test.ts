@@ -54,7 +54,7 @@ async function products(
   return await runOnGpu(dispatches, tensors, [y, dx]);
 }
 
-test("every value is read as it is", async () => {
+test("a native f16 weight is read with the exact value of each entry", async () => {
   const values = f16ToF32(halves);
   for (let first = 0; first < inner; first += rows) {
     // Row m of x is 1 at column first + m, so y is that column of the weight.
@@ -73,7 +73,7 @@ test("every value is read as it is", async () => {
 });
 
 test.each(Object.keys(tiles) as TileName[])(
-  "tile %s: the bits of unpacked values",
+  "native f16 in tile %s has the bits of unpacked values",
   async (tile) => {
     const [x, dy] = [randoms(rows * inner, 1), randoms(rows * outer, 2)];
     const [native, unpacked] = [
@@ -86,7 +86,7 @@ test.each(Object.keys(tiles) as TileName[])(
 );
 
 test.each(["native", "unpacked"])(
-  "a device remembered to be faster by %s reads so",
+  "a device whose faster f16 reader is remembered as %s uses it",
   async (reader) => {
     const { vendor, architecture, description } = opened.adapterInfo;
     const adapterInfo = { vendor, architecture, description } as GPUAdapterInfo;

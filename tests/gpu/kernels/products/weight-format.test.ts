@@ -71,10 +71,10 @@ function weights(rows: number, cols: number): Float32Array<ArrayBuffer> {
   return values;
 }
 
-describe("by hand", () => {
+describe("decoding by hand:", () => {
   const one = (value: number) => f32ToF16(Float32Array.of(value))[0]!;
 
-  test("q4: words hold the first value in the lowest nibble; 0.5 * q - 4", async () => {
+  test("a q4 word holds the first value in its lowest nibble", async () => {
     const shape: WeightShape = { format: "q4", rows: 1, cols: 32, groupSize: 32 };
     const weight = Uint32Array.of(0x76543210, 0xfedcba98, 0, 0xffffffff).buffer;
     const scales = Uint32Array.of(((one(-4) << 16) | one(0.5)) >>> 0).buffer;
@@ -85,7 +85,7 @@ describe("by hand", () => {
     ]);
   });
 
-  test("q8: words hold the first value in the lowest byte; each group has its own scale", async () => {
+  test("a q8 word holds the first value in its lowest byte, and each group has its own scale", async () => {
     const shape: WeightShape = { format: "q8", rows: 2, cols: 32, groupSize: 32 };
     const weight = new Uint32Array(16).fill(0xff800201).buffer;
     const scales = Uint32Array.of((one(1) << 16) | one(2), (one(0) << 16) | one(-1)).buffer;
@@ -93,7 +93,7 @@ describe("by hand", () => {
     expect([...values.subarray(28, 36)]).toEqual([3, 5, 257, 511, -1, -2, -128, -255]);
   });
 
-  test("nf4: the absmax is map[byte] * nested + offset", async () => {
+  test("the absmax of nf4 is map[byte] * nested + offset", async () => {
     const shape: WeightShape = { format: "nf4", rows: 1, cols: 128 };
     const tables = new Float32Array(274);
     tables.set([-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 1]); // the rest of the 16 stays 0
@@ -128,7 +128,7 @@ const others = (["f32", "f16"] as const).flatMap((format) =>
 );
 
 test.each([...others, ...affine])(
-  "$format [$rows, $cols] in groups of $groupSize: the decoder's bits",
+  "a $format weight [$rows, $cols] in groups of $groupSize has the decoder's bits",
   async (shape) => {
     const stored = encodeWeight(shape, weights(shape.rows, shape.cols));
     const expected = decodeWeight(shape, stored);
@@ -152,7 +152,7 @@ function scaledBy(scaleType: ScaleType, shape: WeightShape): ReturnType<typeof e
 }
 
 test.each(affine)(
-  "$format [$rows, $cols] in groups of $groupSize with scales of bf16: the decoder's bits",
+  "a $format weight [$rows, $cols] in groups of $groupSize with bf16 scales has the decoder's bits",
   async (affineShape) => {
     const shape: WeightShape = { ...affineShape, scaleType: "bf16" };
     const stored = scaledBy("bf16", shape);
@@ -163,7 +163,7 @@ test.each(affine)(
 );
 
 test.each(affine)(
-  "$format [$rows, $cols] in groups of $groupSize with scales of f32: the decoder's values",
+  "a $format weight [$rows, $cols] in groups of $groupSize with f32 scales has the decoder's values",
   async (affineShape) => {
     const shape: WeightShape = { ...affineShape, scaleType: "f32" };
     const stored = scaledBy("f32", shape);
@@ -223,7 +223,7 @@ test.each([
   [37, 64],
   [257, 64],
   [33, 1024],
-])("nf4 [%i, %i]: the decoder's values", async (rows, cols) => {
+])("an nf4 weight [%i, %i] has the decoder's values", async (rows, cols) => {
   const shape: WeightShape = { format: "nf4", rows, cols };
   const stored = encodeWeight(shape, weights(rows, cols));
   const expected = decodeWeight(shape, stored);
@@ -234,7 +234,7 @@ test.each([
   expect(expected.some((value) => value !== 0)).toBe(true);
 });
 
-test("names its tensors with the sizes of their bindings", () => {
+test("storedWeight names a weight's tensors with the sizes of their bindings", () => {
   const weight = storedWeight("q_proj", { format: "nf4", rows: 192, cols: 576 });
   expect(Object.keys(weight.tensors)).toEqual(Object.keys(weightBindings("nf4")));
   expect(weight.tensors["weight"]?.sizeBytes).toBe((192 * 576) / 2);
