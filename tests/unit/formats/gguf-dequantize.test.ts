@@ -23,8 +23,8 @@ function decoded(name: string, bytes: Uint8Array<ArrayBuffer>): Float32Array<Arr
   return dequantize(decodableName(type)!, type, bytes);
 }
 
-describe("the values of", () => {
-  test.each(Object.keys(types))("%s blocks are those of gguf-py, to the bit", (name) => {
+describe("dequantized values:", () => {
+  test.each(Object.keys(types))("%s blocks have the bits of gguf-py", (name) => {
     const { blocks, values } = types[name]!;
     const bits = new Uint32Array(decoded(name, bytesOf(blocks)).buffer);
     const expected = new Uint32Array(bytesOf(values).buffer);
@@ -32,7 +32,7 @@ describe("the values of", () => {
     expect([...bits]).toEqual([...expected]);
   });
 
-  test("F32, F16 and BF16 are the numbers themselves", () => {
+  test("F32, F16 and BF16 tensors have the stored numbers", () => {
     expect([...decoded("F32", new Uint8Array(new Float32Array([0.1, -3e38]).buffer))]).toEqual([
       Math.fround(0.1),
       Math.fround(-3e38),

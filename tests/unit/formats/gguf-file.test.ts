@@ -23,7 +23,7 @@ async function valueOf(value: Uint8Array): Promise<unknown> {
   return metadata.get("key");
 }
 
-describe("a metadata value", () => {
+describe("a GGUF metadata value", () => {
   test.each([
     ["u8", number("u8", 255), 255],
     ["i8", number("i8", -128), -128],
@@ -76,7 +76,7 @@ test("GGUF version 2 is read like version 3", async () => {
   expect(metadata.get("key")).toBe("v2");
 });
 
-test("a header larger than what is fetched at first is read in growing ranges", async () => {
+test("a GGUF header larger than the first range is read in growing ranges", async () => {
   const tokens = Array.from({ length: 60_000 }, (_, id) => `token number ${id}`);
   const weights = f32Tensor("weights", [4, 1_000_000], new Float32Array(4_000_000));
   const source = sourceOf({

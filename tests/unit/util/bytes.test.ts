@@ -46,8 +46,8 @@ function nearestPattern(value: number, magnitudes: Float64Array, overflow: numbe
   return toLow < toHigh || (toLow === toHigh && low % 2 === 0) ? low : low + 1;
 }
 
-describe("f16", () => {
-  test("every one of the 65,536 patterns has the value of its definition", () => {
+describe("f16 conversion", () => {
+  test("gives every one of the 65,536 patterns the value of its definition", () => {
     const values = f16ToF32(allPatterns);
     for (const half of allPatterns) {
       if (!Object.is(values[half], f16Value(half))) {
@@ -56,7 +56,7 @@ describe("f16", () => {
     }
   });
 
-  test("every pattern but a signalling NaN comes back from f32 unchanged", () => {
+  test("restores every pattern but a signalling NaN from f32", () => {
     const back = f32ToF16(f16ToF32(allPatterns));
     for (const half of allPatterns) {
       const isNaN = (half & 0x7fff) > 0x7c00;
@@ -67,7 +67,7 @@ describe("f16", () => {
     }
   });
 
-  test("rounds to nearest, ties to even, at and beside every midpoint", () => {
+  test("rounds to nearest, ties to even, at and next to every midpoint", () => {
     const magnitudes = Float64Array.from({ length: 0x7c00 }, (_, i) => f16Value(i));
     const midpoints = Float32Array.from(
       magnitudes,
@@ -113,12 +113,12 @@ describe("f16", () => {
   });
 });
 
-describe("bf16", () => {
-  test("every one of the 65,536 patterns is the upper half of its f32", () => {
+describe("bf16 conversion", () => {
+  test("gives every one of the 65,536 patterns the f32 with it as upper half", () => {
     expect(bitsOf(bf16ToF32(allPatterns))).toEqual(Uint32Array.from(allPatterns, (p) => p * 65536));
   });
 
-  test("every pattern but a signalling NaN comes back from f32 unchanged", () => {
+  test("restores every pattern but a signalling NaN from f32", () => {
     const back = f32ToBf16(bf16ToF32(allPatterns));
     const expected = allPatterns.map((p) => ((p & 0x7fff) > 0x7f80 ? p | 0x40 : p));
     expect(back).toEqual(expected);

@@ -6,7 +6,7 @@ import { fromPlain, toPlain, UserError } from "../../../src/util/errors.ts";
 const remedy = "Choose another.";
 
 describe("a UserError", () => {
-  test("opens with its place", () => {
+  test("begins its message with its place", () => {
     const error = new UserError("bad-row", "It is broken.", { where: "a.jsonl, line 4", remedy });
     expect(error.message).toBe("a.jsonl, line 4: It is broken.");
     expect(error).toMatchObject({ name: "UserError", where: "a.jsonl, line 4", remedy });
@@ -14,7 +14,7 @@ describe("a UserError", () => {
   });
 
   test.each([{ where: "model.safetensors", remedy }, { remedy }])(
-    "comes through a message port as it was: %j",
+    "is unchanged by a message port: %j",
     (context) => {
       const error = new UserError("wrong-shape", "It is [1, 2].", {
         ...context,
@@ -34,13 +34,13 @@ describe("a UserError", () => {
   });
 });
 
-describe("any other thrown value is plain data too", () => {
-  test("an abort as aborted", () => {
+describe("another thrown value becomes plain data:", () => {
+  test("an abort has the code aborted", () => {
     expect(toPlain(AbortSignal.abort().reason)).toMatchObject({ code: "aborted" });
   });
 
   test.each([[new TypeError("x is undefined")], ["x is undefined"]])(
-    "%s as unexpected",
+    "%s has the code unexpected",
     (thrown) => {
       expect(toPlain(thrown)).toMatchObject({ code: "unexpected", message: "x is undefined" });
     },

@@ -14,11 +14,14 @@ describe("Threefry-2x32-20", () => {
     [0, 0, 0, 0, 0x6b200159, 0x99ba4efe],
     [-1, -1, -1, -1, 0x1cb996fc, 0xbb002be7],
     [0x13198a2e, 0x03707344, 0x243f6a88, 0x85a308d3, 0xc4923a9c, 0x483df7a0],
-  ])("key %i %i, counter %i %i", (key0, key1, counter0, counter1, first, second) => {
-    const out = new Uint32Array(2);
-    threefry2x32(key0, key1, counter0, counter1, out);
-    expect([...out]).toEqual([first, second]);
-  });
+  ])(
+    "has the known answer for key %i %i and counter %i %i",
+    (key0, key1, counter0, counter1, first, second) => {
+      const out = new Uint32Array(2);
+      threefry2x32(key0, key1, counter0, counter1, out);
+      expect([...out]).toEqual([first, second]);
+    },
+  );
 });
 
 describe("uniforms", () => {
