@@ -1,5 +1,5 @@
-// Attention of the last queries of a key/value cache, against tfjs: few queries and many, windows, a
-// soft cap, and cache rows that no query sees.
+// Attention of the last queries of a key/value cache, against tfjs: few queries and many, windows,
+// a soft cap, and cache rows that no query sees.
 import { expect, test } from "vitest";
 import { attention } from "../../../src/kernels/attention/kernel.ts";
 import { distance, runOnGpu, TestTensors } from "../../support/kernels.ts";

@@ -1,5 +1,5 @@
-// Attention by hand, and against tfjs and its gradients: causal rows, windows, segments and padding,
-// extreme scores, the same bits from two runs, and the ranges of keys.
+// Attention by hand, and against tfjs and its gradients: causal rows, windows, segments and
+// padding, extreme scores, the same bits from two runs, and the ranges of keys.
 import { expect, test } from "vitest";
 import { attention } from "../../../src/kernels/attention/kernel.ts";
 import { causalRanges, keyRanges } from "../../../src/kernels/attention/ranges.ts";

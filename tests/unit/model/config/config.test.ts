@@ -1,5 +1,5 @@
-// config.json of both generations of transformers as the decoder's fields, its sizes, and the tokens
-// that end a text.
+// config.json of both generations of transformers as the decoder's fields, its sizes, and the
+// tokens that end a text.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import {
