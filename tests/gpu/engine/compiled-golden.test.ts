@@ -29,7 +29,7 @@ afterAll(() => {
   opened.device.destroy();
 });
 
-test.each(goldenCases)("%s: twelve steps follow PyTorch", async (name) => {
+test.each(goldenCases)("twelve steps of %s on the compiled engine follow PyTorch", async (name) => {
   const golden = await openGolden(name, read);
   const engine = await compiledGoldenEngine(golden, opened);
   const { steps, heldOut, logits, greedy } = golden.run;

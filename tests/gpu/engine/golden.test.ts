@@ -30,7 +30,7 @@ afterAll(async () => {
   await machine.release();
 });
 
-test.each(goldenCases)("%s: twelve steps on WebGPU follow PyTorch", async (name) => {
+test.each(goldenCases)("twelve steps of %s on WebGPU follow PyTorch", async (name) => {
   const golden = await openGolden(name, read);
   const tensorsBefore = tf.memory().numTensors;
   const engine = await goldenEngine(golden, machine);
@@ -95,7 +95,7 @@ test("a device destroyed and rebuilt after the third step changes no bit, dropou
   expect(state).toEqual(expected.state);
 });
 
-test("on WebAssembly, where there is no WebGPU, twelve steps follow PyTorch too", async () => {
+test("twelve steps on WebAssembly, without WebGPU, follow PyTorch", async () => {
   const processor = await openMachine("wasm", wasmPaths);
   const golden = await openGolden("gqa-untied", read);
   const engine = await goldenEngine(golden, processor);

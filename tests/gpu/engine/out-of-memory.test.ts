@@ -74,7 +74,7 @@ test("layers are computed twice first, then fewer rows go through at a time; the
   }
 });
 
-test("where nothing fits, the error says how much was wanted, and nothing is held", async () => {
+test("a run that fits nowhere fails with the memory it needs and holds none", async () => {
   const opened = await openDevice(navigator.gpu);
   withoutRoom(opened, 100);
   const made: GPUBuffer[] = [];

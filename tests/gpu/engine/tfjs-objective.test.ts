@@ -165,15 +165,18 @@ test.each([
   [4097, null],
   [4096, 30],
   [4097, 30],
-])("what tfjs takes is planned for, %i tokens, cap %o", async (vocabSize, logitSoftcap) => {
-  const config = { ...padded, vocabSize, logitSoftcap };
-  const engine = await compiled(config, labelSmoothing(0.1));
-  await engine.step([batchOf(config, 0)], hyper(1));
-  const { plannedBytes, allocatedBytes } = engine.memory();
-  expect(allocatedBytes / plannedBytes).toBeGreaterThan(0.9);
-  expect(allocatedBytes / plannedBytes).toBeLessThan(1.01);
-  engine.dispose();
-});
+])(
+  "the memory that tfjs uses for %i tokens, cap %o, is planned for",
+  async (vocabSize, logitSoftcap) => {
+    const config = { ...padded, vocabSize, logitSoftcap };
+    const engine = await compiled(config, labelSmoothing(0.1));
+    await engine.step([batchOf(config, 0)], hyper(1));
+    const { plannedBytes, allocatedBytes } = engine.memory();
+    expect(allocatedBytes / plannedBytes).toBeGreaterThan(0.9);
+    expect(allocatedBytes / plannedBytes).toBeLessThan(1.01);
+    engine.dispose();
+  },
+);
 
 test("a tensor over a buffer is the buffer: what either side writes, the other reads", async () => {
   const bridge = await TfjsBridge.open(opened);

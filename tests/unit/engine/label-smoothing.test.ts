@@ -11,7 +11,7 @@ beforeAll(async () => {
   await tf.setBackend("cpu");
 });
 
-test("by hand: probabilities 1/2, 1/4, 1/4, the second is right, three tenths are spread", async () => {
+test("the loss of probabilities 1/2, 1/4, 1/4 with label smoothing 0.3 equals the one worked out by hand", async () => {
   const logits = tf.tensor2d([Math.log(2), 0, 0, 9, -9, 0], [2, 3]);
   const loss = labelSmoothing(0.3)(logits, tf.tensor1d([1, 0], "int32"), tf.tensor1d([1, 0]));
   // 0.7 log 4 + 0.3 (log 2 + log 4 + log 4) / 3; the second row does not count.
@@ -42,7 +42,7 @@ function expected(smoothing: number): { loss: number; gradient: number[] } {
 }
 
 test.each([0, 0.1, 0.9])(
-  "with %d spread, loss and gradient are the formula's",
+  "loss and gradient with label smoothing %d follow the formula",
   async (smoothing) => {
     const weights = tf.ones<tf.Rank.R1>([rows]);
     const lossOf = (logits: tf.Tensor) =>

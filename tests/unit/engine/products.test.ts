@@ -21,7 +21,7 @@ const shapes = [
 
 type Matrix = tf.Tensor2D;
 
-describe.each(shapes)("n = %i, k = %i, m = %i", (n, k, m) => {
+describe.each(shapes)("products with n = %i, k = %i, m = %i:", (n, k, m) => {
   const a = () => tf.randomNormal<tf.Rank.R2>([n, k], 0, 1, "float32", 1);
   const b = () => tf.randomNormal<tf.Rank.R2>([m, k], 0, 1, "float32", 2);
 
@@ -53,7 +53,7 @@ describe.each(shapes)("n = %i, k = %i, m = %i", (n, k, m) => {
   });
 });
 
-test("a hand case: [1 2] times the transpose of [[3 4] [5 6]] is [11 17]", () => {
+test("the product of [1 2] and the transpose of [[3 4] [5 6]] is [11 17]", () => {
   const x = tf.tensor2d([[1, 2]]);
   const y = tf.tensor2d([
     [3, 4],
@@ -64,7 +64,7 @@ test("a hand case: [1 2] times the transpose of [[3 4] [5 6]] is [11 17]", () =>
   expect([...times(x, y).dataSync()]).toEqual([13, 16]);
 });
 
-test("gradients agree with finite differences", () => {
+test("the gradients of products equal finite differences", () => {
   const y = tf.randomNormal<tf.Rank.R2>([4, 3], 0, 1, "float32", 5);
   const f = (x: Matrix): tf.Tensor => tf.sum(tf.square(timesTransposed(x, y)));
   const x = tf.randomNormal<tf.Rank.R2>([2, 3], 0, 1, "float32", 4);

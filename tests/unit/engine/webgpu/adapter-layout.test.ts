@@ -37,7 +37,7 @@ function stateOf(lora: LoraConfig): AdapterState {
 const within = (flat: Float32Array, { offsetBytes, sizeBytes }: View) =>
   flat.subarray(offsetBytes / 4, (offsetBytes + sizeBytes) / 4);
 
-describe.each([1, 3, 4, 5, 8, 16])("of rank %i", (rank) => {
+describe.each([1, 3, 4, 5, 8, 16])("the adapter layout of rank %i:", (rank) => {
   const lora = loraOf(rank);
   const layout = new AdapterLayout(config, lora);
   const state = stateOf(lora);
@@ -60,7 +60,7 @@ describe.each([1, 3, 4, 5, 8, 16])("of rank %i", (rank) => {
     expect(layout.elements % 4).toBe(0);
   });
 
-  test("each matrix has the device's rank, begins where a binding may, and meets no other", () => {
+  test("each matrix has the device's rank and a valid binding offset, and overlaps no other", () => {
     expect(layout.rank).toBe(Math.ceil(rank / 4) * 4);
     const targets = [...layout.targets.values()];
     let end = 0;
@@ -80,7 +80,7 @@ describe.each([1, 3, 4, 5, 8, 16])("of rank %i", (rank) => {
   });
 });
 
-test("by hand: rank 3 gains a row of zeros in A and a column of zeros in B", () => {
+test("an adapter of rank 3 is padded with a row of zeros in A and a column of zeros in B", () => {
   const lora = loraOf(3, ["k_proj"]);
   const layout = new AdapterLayout({ ...config, numHiddenLayers: 1 }, lora);
   const counted = (size: number, from: number) =>

@@ -33,7 +33,7 @@ function reader(tables: BatchTables, values: Uint32Array) {
   };
 }
 
-test("of all rows at once", () => {
+test("the tables of all rows at once have the batch's tokens, ranges and targets", () => {
   const tables = new BatchTables(18, null);
   const { values, supervisedRows } = tables.fill(batch, 0, 3);
   const table = reader(tables, values);
@@ -56,7 +56,7 @@ test("of all rows at once", () => {
   expect(table("targets", 4)).toEqual([13, 22, 33, 34]);
 });
 
-test("of one row, counted from the pass's own first token", () => {
+test("the tables of one row count from the first token of its pass", () => {
   const tables = new BatchTables(6, null);
   const { values, supervisedRows } = tables.fill(batch, 1, 1);
   const table = reader(tables, values);
@@ -68,7 +68,7 @@ test("of one row, counted from the pass's own first token", () => {
   expect(table("targets")).toEqual([33, 34, 0, 0, 0, 0]);
 });
 
-test("of fewer rows than there is room for: the rest sees and predicts nothing, whatever was there", () => {
+test("the tables of fewer rows than planned leave the other rows without keys and targets", () => {
   const tables = new BatchTables(12, null);
   tables.fill(batch, 0, 2);
   const { values, supervisedRows } = tables.fill(batch, 2, 1);
@@ -76,7 +76,7 @@ test("of fewer rows than there is room for: the rest sees and predicts nothing, 
   expect(values.every((value) => value === 0)).toBe(true);
 });
 
-test("of sliding layers: two tokens see each other at most, in their own segment", () => {
+test("the ranges of sliding layers with a window of two stay in their segment", () => {
   const tables = new BatchTables(12, 2);
   const { values } = tables.fill(batch, 0, 2);
   const table = reader(tables, values);
@@ -92,7 +92,7 @@ test("of sliding layers: two tokens see each other at most, in their own segment
 });
 
 test.each([1, 3, 5, 100])(
-  "of sliding layers with a window of %i are those that attention's kernels are proven with",
+  "the ranges of sliding layers with a window of %i are those of the attention tests",
   (window) => {
     const tables = new BatchTables(12, window);
     const { values } = tables.fill(batch, 0, 2);
@@ -109,19 +109,19 @@ test.each([1, 3, 5, 100])(
   },
 );
 
-test("of sliding layers cost nothing where there are none", () => {
+test("a model without sliding layers has no tables for them", () => {
   const [plain, sliding] = [new BatchTables(70, null), new BatchTables(70, 8)];
   expect(sliding.tensor.sizeBytes - plain.tensor.sizeBytes).toBe(2 * 768);
   expect(() => plain.view("slidingRanges")).toThrow(/no table slidingRanges/);
 });
 
-test("of more rows than planned are refused", () => {
+test("the tables of more rows than planned are refused", () => {
   expect(() => new BatchTables(12, null).fill(batch, 0, 3)).toThrow(
     "3 rows of 6 tokens do not fit into 12",
   );
 });
 
-test("lie one behind the other in one tensor, each where a binding may begin", () => {
+test("the tables are contiguous in one tensor, each at an offset valid for a binding", () => {
   const tables = new BatchTables(70, null);
   const names: Name[] = ["tokens", "positions", "ranges", "keyRanges", "supervised", "targets"];
   let end = 0;
@@ -136,7 +136,7 @@ test("lie one behind the other in one tensor, each where a binding may begin", (
   expect(end).toBeLessThanOrEqual(tables.tensor.sizeBytes);
 });
 
-test("of a prompt's piece: each token sees all before it, padding goes behind the caches", () => {
+test("in the tables of a prompt's piece each token sees all before it, and padding is stored past the caches", () => {
   const tables = new BatchTables(4, null);
   const table = reader(tables, tables.fillPiece([7, 8, 9], 5, 20));
   expect(table("tokens")).toEqual([7, 8, 9, 0]);
@@ -145,14 +145,14 @@ test("of a prompt's piece: each token sees all before it, padding goes behind th
   expect(table("supervised")).toEqual([2, 0, 0, 0]);
 });
 
-test("of a prompt's piece in sliding layers: each token sees the last three", () => {
+test("in the tables of a prompt's piece each token of a sliding layer sees the last three", () => {
   const tables = new BatchTables(4, 3);
   const table = reader(tables, tables.fillPiece([7, 8, 9], 1, 20));
   expect(table("ranges")).toEqual([0, 2, 0, 3, 0, 4, 0, 0]);
   expect(table("slidingRanges")).toEqual([0, 2, 0, 3, 1, 4, 0, 0]);
 });
 
-test("of a single token after a piece, nothing of the piece is left", () => {
+test("the tables of a single token overwrite those of the piece before it", () => {
   const tables = new BatchTables(1, null);
   tables.fillPiece([7], 5, 20);
   const table = reader(tables, tables.fillPiece([9], 0, 20));
