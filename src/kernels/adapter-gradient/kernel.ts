@@ -94,26 +94,20 @@ export interface AdapterGradientShape {
   scaling: number;
 }
 
-/**
- * gradient [rank, in] += scaling * up^T x. @param up [tokens, rank], the adapter's output gradient
- * times B
- */
+/** gradient [rank, in] += scaling * u^T x. @param u [tokens, rank], dy B */
 export function gradientOfA(
   shape: AdapterGradientShape,
-  { up, x, gradient }: { up: Tensor; x: Tensor; gradient: View },
+  { u, x, gradient }: { u: Tensor; x: Tensor; gradient: View },
 ): Dispatch[] {
-  return gradientOf(ofA, shape, up, x, gradient);
+  return gradientOf(ofA, shape, u, x, gradient);
 }
 
-/**
- * gradient [out, rank] += scaling * dy^T low. @param low [tokens, rank], the adapter's input times
- * A^T
- */
+/** gradient [out, rank] += scaling * dy^T h. @param h [tokens, rank], x A^T */
 export function gradientOfB(
   shape: AdapterGradientShape,
-  { low, dy, gradient }: { low: Tensor; dy: Tensor; gradient: View },
+  { h, dy, gradient }: { h: Tensor; dy: Tensor; gradient: View },
 ): Dispatch[] {
-  return gradientOf(ofB, shape, low, dy, gradient);
+  return gradientOf(ofB, shape, h, dy, gradient);
 }
 
 function gradientOf(

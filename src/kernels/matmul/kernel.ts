@@ -12,7 +12,7 @@ import {
   type WeightFormat,
   type WeightLayout,
 } from "../weight-format/format.ts";
-import { matmulSource, type Addend, type Orientation } from "./template.ts";
+import { loraInput, matmulSource, type Addend, type Orientation } from "./template.ts";
 import { defaultTile, tiles, tileSpan, type TileName } from "./tile.ts";
 
 /** A matrix [rows, cols] in a format: a frozen weight, or a LoRA matrix as f32. */
@@ -23,17 +23,28 @@ export interface Matrix extends WeightLayout {
   readonly tensors: Readonly<Record<string, Tensor | View>>;
 }
 
-/** The adapter's part of the sum: scaling * low matrix^T, or scaling * low matrix. */
-export interface LoraPart {
-  /** [rows, rank], rank a multiple of 4: forward h = x A^T, backward u = dy B. */
-  low: Tensor;
+/** The adapter's part of the sum. */
+interface LoraPart {
   /** Forward B [out, rank], backward A [rank, in]. */
   matrix: View;
+  /** A multiple of 4. */
   rank: number;
   scaling: number;
 }
 
-export interface MatmulParts {
+/** + scaling * h B^T */
+export interface ForwardLora extends LoraPart {
+  /** x A^T [rows, rank] */
+  h: Tensor;
+}
+
+/** + scaling * u A */
+export interface BackwardLora extends LoraPart {
+  /** dy B [rows, rank] */
+  u: Tensor;
+}
+
+export interface MatmulParts<Lora extends LoraPart = ForwardLora> {
   /**
    * [rows, width], width the contraction's length rounded up to a multiple of 4. Columns past the
    * length hold zeros.
@@ -45,7 +56,7 @@ export interface MatmulParts {
    * undefined.
    */
   y: Tensor;
-  lora?: LoraPart;
+  lora?: Lora;
   /** Added to the product; y itself accumulates. */
   residual?: Tensor;
   tile?: TileName;
@@ -53,17 +64,22 @@ export interface MatmulParts {
   skipUpToCount?: number;
 }
 
-/** y = x W^T (+ scaling low B^T) (+ residual). @param rows of x and y */
+/** y = x W^T (+ scaling h B^T) (+ residual). @param rows of x and y */
 export function linear(rows: number, parts: MatmulParts): Dispatch {
-  return product("byRows", rows, parts);
+  return product("byRows", rows, parts, parts.lora && { h: parts.lora.h });
 }
 
-/** dx = dy W (+ scaling low A) (+ residual): x is dy, y is dx. */
-export function linearBackward(rows: number, parts: MatmulParts): Dispatch {
-  return product("byCols", rows, parts);
+/** dx = dy W (+ scaling u A) (+ residual): x is dy, y is dx. */
+export function linearBackward(rows: number, parts: MatmulParts<BackwardLora>): Dispatch {
+  return product("byCols", rows, parts, parts.lora && { u: parts.lora.u });
 }
 
-function product(orientation: Orientation, rows: number, parts: MatmulParts): Dispatch {
+function product(
+  orientation: Orientation,
+  rows: number,
+  parts: MatmulParts<LoraPart>,
+  left: Readonly<Record<string, Tensor>> | undefined,
+): Dispatch {
   const { x, weight, y, lora, residual, skipUpToCount = -1 } = parts;
   const { format, groupSize, scaleType } = weight;
   const [inner, outer] =
@@ -81,7 +97,7 @@ function product(orientation: Orientation, rows: number, parts: MatmulParts): Di
       tensors: {
         x,
         ...weight.tensors,
-        ...(lora && { low: lora.low, lora: lora.matrix }),
+        ...(lora && { ...left, lora: lora.matrix }),
         ...(residual && addend === "residual" && { residual }),
         y,
       },
@@ -101,7 +117,7 @@ function product(orientation: Orientation, rows: number, parts: MatmulParts): Di
   );
 }
 
-function addendOf({ residual, y }: MatmulParts): Addend {
+function addendOf({ residual, y }: Pick<MatmulParts, "residual" | "y">): Addend {
   if (residual === undefined) {
     return "none";
   }
@@ -132,7 +148,7 @@ const kernelOf = onePerVariant(
       bindings: {
         x: vectors("in"),
         ...weightBindings(format),
-        ...(hasLora && { low: vectors("in"), lora: vectors("constant") }),
+        ...(hasLora && { [loraInput(orientation)]: vectors("in"), lora: vectors("constant") }),
         ...(addend === "residual" && { residual: vectors("in") }),
         y: vectors(addend === "itself" ? "inout" : "out"),
       },

@@ -26,13 +26,18 @@ import { sharedLayout, stagedQuads, tileThreads, type Tile } from "./tile.ts";
  */
 export type Orientation = "byRows" | "byCols";
 
+/** The adapter's left operand: forward h = x A^T, backward u = dy B. */
+export function loraInput(orientation: Orientation): "h" | "u" {
+  return orientation === "byRows" ? "h" : "u";
+}
+
 /** What is added to the product: nothing, another tensor, or what y held before. */
 export type Addend = "none" | "residual" | "itself";
 
 export interface TemplateOptions {
   orientation: Orientation;
   tile: Tile;
-  /** Whether `low` and `lora` continue the sum: scaling * low[m, :] lora[n, :]. */
+  /** Whether the adapter continues the sum: + scaling * h lora^T, or + scaling * u lora. */
   hasLora: boolean;
   addend: Addend;
 }
@@ -82,7 +87,7 @@ function header({ orientation, hasLora, addend }: TemplateOptions): string {
   const adapter = orientation === "byRows" ? "lora[n, r]" : "lora[r, n]";
   const terms = [
     `sum_k x[m, k] ${right}`,
-    ...(hasLora ? [`scaling * sum_r low[m, r] ${adapter}`] : []),
+    ...(hasLora ? [`scaling * sum_r ${loraInput(orientation)}[m, r] ${adapter}`] : []),
     ...(addend === "residual" ? ["residual[m, n]"] : []),
     ...(addend === "itself" ? ["y[m, n]"] : []),
   ];
@@ -125,7 +130,8 @@ function weightOperands({ orientation }: TemplateOptions): Operands {
 
 function loraOperands({ orientation }: TemplateOptions): Operands {
   return {
-    left: (row, q) => `(params.scaling * low[${row} * params.rankQuads + ${q}])`,
+    left: (row, q) =>
+      `(params.scaling * ${loraInput(orientation)}[${row} * params.rankQuads + ${q}])`,
     right: (index) => `lora[${index}]`,
     quads: "params.rankQuads",
     lastRow: orientation === "byRows" ? "params.outer - 1u" : "params.rankQuads * 4u - 1u",

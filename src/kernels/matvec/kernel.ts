@@ -3,7 +3,7 @@
 import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
-import type { LoraPart, Matrix } from "../matmul/kernel.ts";
+import type { ForwardLora, Matrix } from "../matmul/kernel.ts";
 import {
   weightBindings,
   weightReader,
@@ -22,7 +22,7 @@ export interface MatvecParts {
    * not written.
    */
   y: Tensor;
-  lora?: LoraPart;
+  lora?: ForwardLora;
   /** Added to the product; in the layout of y, and not the same tensor. */
   residual?: Tensor;
 }
@@ -32,7 +32,7 @@ export const maxMatvecRows = 4;
 
 const rowsOfTeam = 4;
 
-/** y = x W^T (+ scaling low B^T) (+ residual). @param rows of x and y, 1 to 4; W up to 524,280 */
+/** y = x W^T (+ scaling h B^T) (+ residual). @param rows of x and y, 1 to 4; W up to 524,280 */
 export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecParts): Dispatch {
   const { rows: outer, cols: inner } = weight;
   const rank = lora?.rank ?? 0;
@@ -53,7 +53,7 @@ export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecPar
     tensors: {
       x,
       ...weight.tensors,
-      ...(lora && { low: lora.low, lora: lora.matrix }),
+      ...(lora && { h: lora.h, lora: lora.matrix }),
       ...(residual && { residual }),
       y,
     },
@@ -102,14 +102,14 @@ const kernelOf = onePerVariant(
         weightReader({ format, groupSize, scaleType }),
         rowTypes(rows),
         quadsOf("x", "innerQuads", rows),
-        hasLora ? quadsOf("low", "rankQuads", rows) + adapter : noAdapter,
+        hasLora ? quadsOf("h", "rankQuads", rows) + adapter : noAdapter,
         `fn residual_of(at : u32) -> f32 { return ${hasResidual ? "residual[at]" : "0.0"}; }`,
       ].join("\n"),
       constants: { TEAMS: teamsOf(lanes), LANES: lanes, X_ROWS: rows },
       bindings: {
         x: quads,
         ...weightBindings(format),
-        ...(hasLora && { low: quads, lora: { use: "constant", element: "vec4f" } }),
+        ...(hasLora && { h: quads, lora: { use: "constant", element: "vec4f" } }),
         ...(hasResidual && { residual: { use: "in", element: "f32" } }),
         y: { use: "out", element: "f32" },
       },

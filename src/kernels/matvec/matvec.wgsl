@@ -1,10 +1,10 @@
-// y[m, n] = sum_k x[m, k] W[n, k]  (+ scaling sum_r low[m, r] B[n, r])  (+ residual[m, n])
+// y[m, n] = sum_k x[m, k] W[n, k]  (+ scaling sum_r h[m, r] B[n, r])  (+ residual[m, n])
 //
 // For 1 to 4 rows of x, where the time is that of reading W once. A team of LANES threads computes
 // 4 rows of W: neighbouring threads read neighbouring quads, and each quad of x serves 4 products.
 // Then one thread per sum adds the team's parts, always in the same order: one barrier in all.
 //
-// Prepended: TEAMS, LANES, X_ROWS, x, the weight's bindings, y, (low, lora,) (residual,)
+// Prepended: TEAMS, LANES, X_ROWS, x, the weight's bindings, y, (h, lora,) (residual,)
 // params { outer, innerQuads, yWidth, rankQuads, scaling }, load_quad of the weight's format.
 // From kernel.ts, for X_ROWS rows of x: Quads, a quad of each row; Sums, a number for each row;
 // products(w, quads) -> Sums; sum_of(sums, m) -> f32; quads_of_x(quad); add_adapter; residual_of.

@@ -6,7 +6,8 @@ import { persistent, viewOf, type Dispatch } from "../../../src/gpu/plan.ts";
 import {
   linear,
   linearBackward,
-  type LoraPart,
+  type BackwardLora,
+  type ForwardLora,
   type MatmulParts,
 } from "../../../src/kernels/matmul/kernel.ts";
 import type { TileName } from "../../../src/kernels/matmul/tile.ts";
@@ -14,21 +15,18 @@ import { storedWeight, type WeightLayout } from "../../../src/kernels/weight-for
 
 const [rows, size, rank] = [8, 256, 8];
 const [x, y, other] = ["x", "y", "other"].map((label) => persistent(label, rows * size));
-const lora: LoraPart = {
-  low: persistent("low", rows * rank),
+const lora = {
+  h: persistent("h", rows * rank),
+  u: persistent("u", rows * rank),
   matrix: viewOf(persistent("adapter", size * rank), 0, size * rank),
   rank,
   scaling: 2,
 };
 
-type Product = (rows: number, parts: MatmulParts) => Dispatch;
+type Parts = MatmulParts<ForwardLora & BackwardLora>;
+type Product = (rows: number, parts: Parts) => Dispatch;
 
-function kernelOf(
-  product: Product,
-  tile: TileName,
-  layout: WeightLayout,
-  extra: Partial<MatmulParts>,
-) {
+function kernelOf(product: Product, tile: TileName, layout: WeightLayout, extra: Partial<Parts>) {
   const weight = storedWeight("weight", { ...layout, rows: size, cols: size });
   return product(rows, { x: x!, weight, y: y!, tile, ...extra }).kernel;
 }
@@ -74,7 +72,7 @@ test.each([
     affine("q4", 32, "f16"),
     { lora, residual: itself },
   ],
-] as [string, Product, TileName, WeightLayout, Partial<MatmulParts>][])(
+] as [string, Product, TileName, WeightLayout, Partial<Parts>][])(
   "the WGSL of %s is the reviewed snapshot",
   async (name, product, tile, layout, extra) => {
     const { code } = kernelOf(product, tile, layout, extra);
@@ -91,7 +89,7 @@ test("the WGSL that reads f16 natively is the reviewed snapshot", async () => {
 });
 
 test("products of equal variants share one kernel", () => {
-  const of = (extra: Partial<MatmulParts>) => kernelOf(linear, "narrow", { format: "f32" }, extra);
+  const of = (extra: Partial<Parts>) => kernelOf(linear, "narrow", { format: "f32" }, extra);
   expect(of({})).toBe(of({}));
   expect(of({ lora })).toBe(of({ lora }));
   expect(of({ lora })).not.toBe(of({}));

@@ -66,7 +66,7 @@ export function linearOutput(
       x,
       weight,
       y,
-      ...(hasAdapter && { lora: { low: h, matrix: target.b, rank, scaling } }),
+      ...(hasAdapter && { lora: { h, matrix: target.b, rank, scaling } }),
       ...(residual !== undefined && { residual }),
     }),
   );
@@ -122,7 +122,7 @@ export function backwardLinear(recorder: Recorder, call: LinearBackward): void {
       x: call.dy,
       weight: recorder.weight(`${module}.weight`),
       y: dx.tensor,
-      ...(isFused && target && { lora: { low: u, matrix: target.a, rank, scaling } }),
+      ...(isFused && target && { lora: { u, matrix: target.a, rank, scaling } }),
       ...(dx.accumulates && { residual: dx.tensor }),
       tile: model.tiles.wideBackward,
     }),
@@ -146,8 +146,8 @@ function backwardAdapter(
   const [ofA, ofB] = [target.gradientA, target.gradientB];
   recorder.push(
     linearBackward(tokens, { x: dy, weight: matrixB(model, target), y: u, tile: "narrow" }),
-    ...gradientOfB({ ...shape, width: target.outFeatures }, { low: h, dy, gradient: ofB }),
-    ...gradientOfA({ ...shape, width: target.inFeatures }, { up: u, x: input, gradient: ofA }),
+    ...gradientOfB({ ...shape, width: target.outFeatures }, { h, dy, gradient: ofB }),
+    ...gradientOfA({ ...shape, width: target.inFeatures }, { u, x: input, gradient: ofA }),
   );
   return u;
 }

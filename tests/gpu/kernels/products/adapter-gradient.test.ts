@@ -23,8 +23,8 @@ test("adapter gradients of two tokens in directions 0 and 3 equal those worked o
   const shape = { tokens: 2, rank: 4, width: 4, scaling: 2 };
   const [ofA = [], ofB = []] = await runOnGpu(
     [
-      ...gradientOfA(shape, { up: narrow, x: wide, gradient: whole(a) }),
-      ...gradientOfB(shape, { low: narrow, dy: wide, gradient: whole(b) }),
+      ...gradientOfA(shape, { u: narrow, x: wide, gradient: whole(a) }),
+      ...gradientOfB(shape, { h: narrow, dy: wide, gradient: whole(b) }),
     ],
     tensors,
     [a, b],
@@ -58,7 +58,7 @@ test.each([
     const loraA = randoms(rank * input, 2);
     const loraB = randoms(output * rank, 3);
     const dy = randoms(tokens * output, 4);
-    const { expectedA, expectedB, low, up } = tf.tidy(() => {
+    const { expectedA, expectedB, h, u } = tf.tidy(() => {
       const adapted = (a: tf.Tensor, b: tf.Tensor) =>
         tf.mul(
           tf.matMul(tf.matMul(tf.tensor2d(x, [tokens, input]), a, false, true), b, false, true),
@@ -71,10 +71,8 @@ test.each([
       return {
         expectedA: tf.add(gradA!, 1).dataSync(),
         expectedB: tf.add(gradB!, 1).dataSync(),
-        low: Float32Array.from(
-          tf.matMul(tf.tensor2d(x, [tokens, input]), a, false, true).dataSync(),
-        ),
-        up: Float32Array.from(tf.matMul(upstream, b).dataSync()),
+        h: Float32Array.from(tf.matMul(tf.tensor2d(x, [tokens, input]), a, false, true).dataSync()),
+        u: Float32Array.from(tf.matMul(upstream, b).dataSync()),
       };
     });
     const run = async () => {
@@ -86,11 +84,11 @@ test.each([
         [
           ...gradientOfA(
             { ...shape, width: input },
-            { up: tensors.given("up", up), x: tensors.given("x", x), gradient: whole(a) },
+            { u: tensors.given("u", u), x: tensors.given("x", x), gradient: whole(a) },
           ),
           ...gradientOfB(
             { ...shape, width: output },
-            { low: tensors.given("low", low), dy: tensors.given("dy", dy), gradient: whole(b) },
+            { h: tensors.given("h", h), dy: tensors.given("dy", dy), gradient: whole(b) },
           ),
         ],
         tensors,

@@ -59,7 +59,7 @@ test("the product of two rows and three columns with an adapter of rank 1 equals
     weight: f32Matrix(tensors, Float32Array.of(1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 1, 1), 3, 4),
     y,
     lora: {
-      low: tensors.given("low", Float32Array.of(1, 0, 0, 0, 2, 0, 0, 0)),
+      h: tensors.given("h", Float32Array.of(1, 0, 0, 0, 2, 0, 0, 0)),
       matrix: whole(tensors.given("lora", Float32Array.of(10, 0, 0, 0, 20, 0, 0, 0, 30, 0, 0, 0))),
       rank: 4,
       scaling: 0.5,
@@ -105,8 +105,8 @@ function reference({ rows, inner, outer, rank }: Case, scaling: number, seed = 0
     const loraB = tf.tensor2d(at(3, outer * rank), [outer, rank]);
     const run = (input: tf.Tensor): tf.Tensor => {
       const x = input as tf.Tensor2D;
-      const low = tf.matMul(x, loraA, false, true);
-      const adapted = tf.mul(tf.matMul(low, loraB, false, true), scaling);
+      const h = tf.matMul(x, loraA, false, true);
+      const adapted = tf.mul(tf.matMul(h, loraB, false, true), scaling);
       return tf.add(tf.matMul(x, weight, false, true), adapted);
     };
     const { value, grad } = tf.valueAndGrad(run)(
@@ -123,8 +123,8 @@ interface Products {
   y: Values;
   dx: Values;
   /** Without an adapter in the sum: x A^T and dy B. */
-  low: Values;
-  up: Values;
+  h: Values;
+  u: Values;
 }
 
 /** The layer and its backward, the adapter's own products too, all by one tile. */
@@ -134,7 +134,7 @@ async function productsOf(shape: Case, tile: TileName, scaling: number): Promise
   const weight = f32Matrix(tensors, randoms(outer * inner, 1), outer, inner);
   const a = tensors.given("A", randoms(rank * inner, 2));
   const b = tensors.given("B", randoms(outer * rank, 3));
-  const [low, up] = [tensors.output("low", rows * rank), tensors.output("up", rows * rank)];
+  const [h, u] = [tensors.output("h", rows * rank), tensors.output("u", rows * rank)];
   const x = tensors.given("x", randoms(rows * inner, 0));
   const dy = tensors.given("dy", padded(randoms(rows * outer, 4), rows, outer));
   const residual = tensors.given("r", padded(randoms(rows * outer, 5), rows, outer));
@@ -146,23 +146,23 @@ async function productsOf(shape: Case, tile: TileName, scaling: number): Promise
     cols,
     tensors: { weight: tensor },
   });
-  const ofA = { low: up, matrix: whole(a), rank, scaling };
-  const ofB = { low, matrix: whole(b), rank, scaling };
-  const [yValues, dxValues, lowValues, upValues] = await runOnGpu(
+  const ofA = { u, matrix: whole(a), rank, scaling };
+  const ofB = { h, matrix: whole(b), rank, scaling };
+  const [yValues, dxValues, hValues, uValues] = await runOnGpu(
     [
-      linear(rows, { x, weight: asMatrix(a, rank, inner), y: low, tile }),
+      linear(rows, { x, weight: asMatrix(a, rank, inner), y: h, tile }),
       linear(rows, { x, weight, y, lora: ofB, residual, tile }),
-      linearBackward(rows, { x: dy, weight: asMatrix(b, outer, rank), y: up, tile }),
+      linearBackward(rows, { x: dy, weight: asMatrix(b, outer, rank), y: u, tile }),
       linearBackward(rows, { x: dy, weight, y: dx, lora: ofA, residual: dx, tile }),
     ],
     tensors,
-    [y, dx, low, up],
+    [y, dx, h, u],
   );
   return {
     y: cut(yValues!, rows, outer),
     dx: cut(dxValues!, rows, inner),
-    low: cut(lowValues!, rows, rank),
-    up: cut(upValues!, rows, rank),
+    h: cut(hValues!, rows, rank),
+    u: cut(uValues!, rows, rank),
   };
 }
 

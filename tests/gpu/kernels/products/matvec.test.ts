@@ -46,7 +46,7 @@ test("the matrix-vector product with an adapter of rank 1 and a residual equals 
     weight: f32Matrix(tensors, Float32Array.of(1, 0, 0, 1, 0, 10, 1, 0), 2, 4),
     y,
     lora: {
-      low: tensors.given("low", Float32Array.of(3, 0, 0, 0)),
+      h: tensors.given("h", Float32Array.of(3, 0, 0, 0)),
       matrix: viewOf(tensors.given("B", Float32Array.of(1, 9, 9, 9, -1, 9, 9, 9)), 0, 8),
       rank: 4,
       scaling: 2,
@@ -75,7 +75,7 @@ async function distanceFromTfjs(
   const shape: WeightShape = { ...format, rows: outer, cols: inner };
   const stored = encodeWeight(shape, randoms(outer * inner, 1), 64);
   const x = randoms(rows * inner, 2);
-  const low = randoms(rows * rank, 3);
+  const h = randoms(rows * rank, 3);
   const b = randoms(outer * rank, 4);
   const residual = randoms(rows * outer, 5);
   const scaling = 0.75;
@@ -84,7 +84,7 @@ async function distanceFromTfjs(
     const terms = [tf.matMul(tf.tensor2d(x, [rows, inner]), w, false, true)];
     if (rank > 0) {
       const weightB = tf.tensor2d(b, [outer, rank]);
-      const delta = tf.matMul(tf.tensor2d(low, [rows, rank]), weightB, false, true);
+      const delta = tf.matMul(tf.tensor2d(h, [rows, rank]), weightB, false, true);
       terms.push(tf.mul(delta, scaling));
     }
     if (hasResidual) {
@@ -100,7 +100,7 @@ async function distanceFromTfjs(
     ]),
   );
   const lora = rank > 0 && {
-    low: tensors.given("low", low),
+    h: tensors.given("h", h),
     matrix: viewOf(tensors.given("B", b), 0, b.length),
     rank,
     scaling,
@@ -186,14 +186,14 @@ test("the matrix-vector product accepts an adapter's A, a view, as an f32 weight
   const a = randoms(rank * inner, 7);
   const adapter = new Float32Array(64 + a.length + 64).fill(NaN);
   adapter.set(a, 64);
-  const low = tensors.output("low", rows * rank);
+  const h = tensors.output("h", rows * rank);
   const matrix = viewOf(tensors.given("adapter", adapter), 64, a.length);
   const product = matvec(rows, {
     x: tensors.given("x", x),
     weight: { format: "f32", rows: rank, cols: inner, tensors: { weight: matrix } },
-    y: low,
+    y: h,
   });
-  const [values = new Float32Array()] = await runOnGpu([product], tensors, [low]);
+  const [values = new Float32Array()] = await runOnGpu([product], tensors, [h]);
   const expected = tf.tidy(() =>
     tf.matMul(tf.tensor2d(x, [rows, inner]), tf.tensor2d(a, [rank, inner]), false, true).dataSync(),
   );

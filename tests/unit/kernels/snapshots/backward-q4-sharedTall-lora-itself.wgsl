@@ -1,7 +1,7 @@
 @group(0) @binding(0) var<storage, read_write> x : array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight : array<u32>;
 @group(0) @binding(2) var<storage, read> scales : array<u32>;
-@group(0) @binding(3) var<storage, read_write> low : array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> u : array<vec4f>;
 @group(0) @binding(4) var<storage, read> lora : array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> y : array<vec4f>;
 struct Params {
@@ -29,7 +29,7 @@ fn load_quad(quad : u32) -> vec4f {
   return affine.x * codes + affine.y;
 }
 
-// y[m, n] = sum_k x[m, k] weight[k, n] + scaling * sum_r low[m, r] lora[r, n] + y[m, n]
+// y[m, n] = sum_k x[m, k] weight[k, n] + scaling * sum_r u[m, r] lora[r, n] + y[m, n]
 var<workgroup> left : array<vec4f, 520>;
 var<workgroup> right : array<vec4f, 296>;
 @compute @workgroup_size(8, 16)
@@ -110,7 +110,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let q = start + i % 4u;
       let row = min(first_row + i / 4u, params.rows - 1u);
       var value = vec4f();
-      if (q < params.rankQuads) { value = (params.scaling * low[row * params.rankQuads + q]); }
+      if (q < params.rankQuads) { value = (params.scaling * u[row * params.rankQuads + q]); }
       left[(i % 4u) * 130u + i / 4u] = value;
     }
     for (var i = local.y * 8u + local.x; i < 256u; i += 128u) {

@@ -1,7 +1,7 @@
 @group(0) @binding(0) var<storage, read_write> x : array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight : array<u32>;
 @group(0) @binding(2) var<storage, read> scales : array<u32>;
-@group(0) @binding(3) var<storage, read_write> low : array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> u : array<vec4f>;
 @group(0) @binding(4) var<storage, read> lora : array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> y : array<vec4f>;
 struct Params {
@@ -28,7 +28,7 @@ fn load_quad(quad : u32) -> vec4f {
   return affine.x * codes + affine.y;
 }
 
-// y[m, n] = sum_k x[m, k] weight[k, n] + scaling * sum_r low[m, r] lora[r, n] + y[m, n]
+// y[m, n] = sum_k x[m, k] weight[k, n] + scaling * sum_r u[m, r] lora[r, n] + y[m, n]
 @compute @workgroup_size(8, 8)
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {
   let first_row = group.y * 64u;
@@ -109,14 +109,14 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let b1_1 = lora[row_1 + at1];
       let b1_2 = lora[row_2 + at1];
       let b1_3 = lora[row_3 + at1];
-      { let a = (params.scaling * low[from0 * params.rankQuads + q]); sum0_0 = fma(vec4f(a.x), b0_0, sum0_0); sum0_0 = fma(vec4f(a.y), b0_1, sum0_0); sum0_0 = fma(vec4f(a.z), b0_2, sum0_0); sum0_0 = fma(vec4f(a.w), b0_3, sum0_0); sum0_1 = fma(vec4f(a.x), b1_0, sum0_1); sum0_1 = fma(vec4f(a.y), b1_1, sum0_1); sum0_1 = fma(vec4f(a.z), b1_2, sum0_1); sum0_1 = fma(vec4f(a.w), b1_3, sum0_1); }
-      { let a = (params.scaling * low[from1 * params.rankQuads + q]); sum1_0 = fma(vec4f(a.x), b0_0, sum1_0); sum1_0 = fma(vec4f(a.y), b0_1, sum1_0); sum1_0 = fma(vec4f(a.z), b0_2, sum1_0); sum1_0 = fma(vec4f(a.w), b0_3, sum1_0); sum1_1 = fma(vec4f(a.x), b1_0, sum1_1); sum1_1 = fma(vec4f(a.y), b1_1, sum1_1); sum1_1 = fma(vec4f(a.z), b1_2, sum1_1); sum1_1 = fma(vec4f(a.w), b1_3, sum1_1); }
-      { let a = (params.scaling * low[from2 * params.rankQuads + q]); sum2_0 = fma(vec4f(a.x), b0_0, sum2_0); sum2_0 = fma(vec4f(a.y), b0_1, sum2_0); sum2_0 = fma(vec4f(a.z), b0_2, sum2_0); sum2_0 = fma(vec4f(a.w), b0_3, sum2_0); sum2_1 = fma(vec4f(a.x), b1_0, sum2_1); sum2_1 = fma(vec4f(a.y), b1_1, sum2_1); sum2_1 = fma(vec4f(a.z), b1_2, sum2_1); sum2_1 = fma(vec4f(a.w), b1_3, sum2_1); }
-      { let a = (params.scaling * low[from3 * params.rankQuads + q]); sum3_0 = fma(vec4f(a.x), b0_0, sum3_0); sum3_0 = fma(vec4f(a.y), b0_1, sum3_0); sum3_0 = fma(vec4f(a.z), b0_2, sum3_0); sum3_0 = fma(vec4f(a.w), b0_3, sum3_0); sum3_1 = fma(vec4f(a.x), b1_0, sum3_1); sum3_1 = fma(vec4f(a.y), b1_1, sum3_1); sum3_1 = fma(vec4f(a.z), b1_2, sum3_1); sum3_1 = fma(vec4f(a.w), b1_3, sum3_1); }
-      { let a = (params.scaling * low[from4 * params.rankQuads + q]); sum4_0 = fma(vec4f(a.x), b0_0, sum4_0); sum4_0 = fma(vec4f(a.y), b0_1, sum4_0); sum4_0 = fma(vec4f(a.z), b0_2, sum4_0); sum4_0 = fma(vec4f(a.w), b0_3, sum4_0); sum4_1 = fma(vec4f(a.x), b1_0, sum4_1); sum4_1 = fma(vec4f(a.y), b1_1, sum4_1); sum4_1 = fma(vec4f(a.z), b1_2, sum4_1); sum4_1 = fma(vec4f(a.w), b1_3, sum4_1); }
-      { let a = (params.scaling * low[from5 * params.rankQuads + q]); sum5_0 = fma(vec4f(a.x), b0_0, sum5_0); sum5_0 = fma(vec4f(a.y), b0_1, sum5_0); sum5_0 = fma(vec4f(a.z), b0_2, sum5_0); sum5_0 = fma(vec4f(a.w), b0_3, sum5_0); sum5_1 = fma(vec4f(a.x), b1_0, sum5_1); sum5_1 = fma(vec4f(a.y), b1_1, sum5_1); sum5_1 = fma(vec4f(a.z), b1_2, sum5_1); sum5_1 = fma(vec4f(a.w), b1_3, sum5_1); }
-      { let a = (params.scaling * low[from6 * params.rankQuads + q]); sum6_0 = fma(vec4f(a.x), b0_0, sum6_0); sum6_0 = fma(vec4f(a.y), b0_1, sum6_0); sum6_0 = fma(vec4f(a.z), b0_2, sum6_0); sum6_0 = fma(vec4f(a.w), b0_3, sum6_0); sum6_1 = fma(vec4f(a.x), b1_0, sum6_1); sum6_1 = fma(vec4f(a.y), b1_1, sum6_1); sum6_1 = fma(vec4f(a.z), b1_2, sum6_1); sum6_1 = fma(vec4f(a.w), b1_3, sum6_1); }
-      { let a = (params.scaling * low[from7 * params.rankQuads + q]); sum7_0 = fma(vec4f(a.x), b0_0, sum7_0); sum7_0 = fma(vec4f(a.y), b0_1, sum7_0); sum7_0 = fma(vec4f(a.z), b0_2, sum7_0); sum7_0 = fma(vec4f(a.w), b0_3, sum7_0); sum7_1 = fma(vec4f(a.x), b1_0, sum7_1); sum7_1 = fma(vec4f(a.y), b1_1, sum7_1); sum7_1 = fma(vec4f(a.z), b1_2, sum7_1); sum7_1 = fma(vec4f(a.w), b1_3, sum7_1); }
+      { let a = (params.scaling * u[from0 * params.rankQuads + q]); sum0_0 = fma(vec4f(a.x), b0_0, sum0_0); sum0_0 = fma(vec4f(a.y), b0_1, sum0_0); sum0_0 = fma(vec4f(a.z), b0_2, sum0_0); sum0_0 = fma(vec4f(a.w), b0_3, sum0_0); sum0_1 = fma(vec4f(a.x), b1_0, sum0_1); sum0_1 = fma(vec4f(a.y), b1_1, sum0_1); sum0_1 = fma(vec4f(a.z), b1_2, sum0_1); sum0_1 = fma(vec4f(a.w), b1_3, sum0_1); }
+      { let a = (params.scaling * u[from1 * params.rankQuads + q]); sum1_0 = fma(vec4f(a.x), b0_0, sum1_0); sum1_0 = fma(vec4f(a.y), b0_1, sum1_0); sum1_0 = fma(vec4f(a.z), b0_2, sum1_0); sum1_0 = fma(vec4f(a.w), b0_3, sum1_0); sum1_1 = fma(vec4f(a.x), b1_0, sum1_1); sum1_1 = fma(vec4f(a.y), b1_1, sum1_1); sum1_1 = fma(vec4f(a.z), b1_2, sum1_1); sum1_1 = fma(vec4f(a.w), b1_3, sum1_1); }
+      { let a = (params.scaling * u[from2 * params.rankQuads + q]); sum2_0 = fma(vec4f(a.x), b0_0, sum2_0); sum2_0 = fma(vec4f(a.y), b0_1, sum2_0); sum2_0 = fma(vec4f(a.z), b0_2, sum2_0); sum2_0 = fma(vec4f(a.w), b0_3, sum2_0); sum2_1 = fma(vec4f(a.x), b1_0, sum2_1); sum2_1 = fma(vec4f(a.y), b1_1, sum2_1); sum2_1 = fma(vec4f(a.z), b1_2, sum2_1); sum2_1 = fma(vec4f(a.w), b1_3, sum2_1); }
+      { let a = (params.scaling * u[from3 * params.rankQuads + q]); sum3_0 = fma(vec4f(a.x), b0_0, sum3_0); sum3_0 = fma(vec4f(a.y), b0_1, sum3_0); sum3_0 = fma(vec4f(a.z), b0_2, sum3_0); sum3_0 = fma(vec4f(a.w), b0_3, sum3_0); sum3_1 = fma(vec4f(a.x), b1_0, sum3_1); sum3_1 = fma(vec4f(a.y), b1_1, sum3_1); sum3_1 = fma(vec4f(a.z), b1_2, sum3_1); sum3_1 = fma(vec4f(a.w), b1_3, sum3_1); }
+      { let a = (params.scaling * u[from4 * params.rankQuads + q]); sum4_0 = fma(vec4f(a.x), b0_0, sum4_0); sum4_0 = fma(vec4f(a.y), b0_1, sum4_0); sum4_0 = fma(vec4f(a.z), b0_2, sum4_0); sum4_0 = fma(vec4f(a.w), b0_3, sum4_0); sum4_1 = fma(vec4f(a.x), b1_0, sum4_1); sum4_1 = fma(vec4f(a.y), b1_1, sum4_1); sum4_1 = fma(vec4f(a.z), b1_2, sum4_1); sum4_1 = fma(vec4f(a.w), b1_3, sum4_1); }
+      { let a = (params.scaling * u[from5 * params.rankQuads + q]); sum5_0 = fma(vec4f(a.x), b0_0, sum5_0); sum5_0 = fma(vec4f(a.y), b0_1, sum5_0); sum5_0 = fma(vec4f(a.z), b0_2, sum5_0); sum5_0 = fma(vec4f(a.w), b0_3, sum5_0); sum5_1 = fma(vec4f(a.x), b1_0, sum5_1); sum5_1 = fma(vec4f(a.y), b1_1, sum5_1); sum5_1 = fma(vec4f(a.z), b1_2, sum5_1); sum5_1 = fma(vec4f(a.w), b1_3, sum5_1); }
+      { let a = (params.scaling * u[from6 * params.rankQuads + q]); sum6_0 = fma(vec4f(a.x), b0_0, sum6_0); sum6_0 = fma(vec4f(a.y), b0_1, sum6_0); sum6_0 = fma(vec4f(a.z), b0_2, sum6_0); sum6_0 = fma(vec4f(a.w), b0_3, sum6_0); sum6_1 = fma(vec4f(a.x), b1_0, sum6_1); sum6_1 = fma(vec4f(a.y), b1_1, sum6_1); sum6_1 = fma(vec4f(a.z), b1_2, sum6_1); sum6_1 = fma(vec4f(a.w), b1_3, sum6_1); }
+      { let a = (params.scaling * u[from7 * params.rankQuads + q]); sum7_0 = fma(vec4f(a.x), b0_0, sum7_0); sum7_0 = fma(vec4f(a.y), b0_1, sum7_0); sum7_0 = fma(vec4f(a.z), b0_2, sum7_0); sum7_0 = fma(vec4f(a.w), b0_3, sum7_0); sum7_1 = fma(vec4f(a.x), b1_0, sum7_1); sum7_1 = fma(vec4f(a.y), b1_1, sum7_1); sum7_1 = fma(vec4f(a.z), b1_2, sum7_1); sum7_1 = fma(vec4f(a.w), b1_3, sum7_1); }
     }
   }
   if (row0 < params.rows && col0 < params.outerQuads) { y[row0 * params.outerQuads + col0] = sum0_0 + y[row0 * params.outerQuads + col0]; }

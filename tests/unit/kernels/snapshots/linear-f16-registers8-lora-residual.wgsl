@@ -1,6 +1,6 @@
 @group(0) @binding(0) var<storage, read_write> x : array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight : array<vec2u>;
-@group(0) @binding(2) var<storage, read_write> low : array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> h : array<vec4f>;
 @group(0) @binding(3) var<storage, read> lora : array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> residual : array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> y : array<vec4f>;
@@ -21,7 +21,7 @@ fn load_quad(quad : u32) -> vec4f {
   return vec4f(unpack2x16float(packed.x), unpack2x16float(packed.y));
 }
 
-// y[m, n] = sum_k x[m, k] weight[n, k] + scaling * sum_r low[m, r] lora[n, r] + residual[m, n]
+// y[m, n] = sum_k x[m, k] weight[n, k] + scaling * sum_r h[m, r] lora[n, r] + residual[m, n]
 @compute @workgroup_size(8, 8)
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {
   let first_row = group.y * 64u;
@@ -122,14 +122,14 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let t1_y = vec4f(b1_0.y, b1_1.y, b1_2.y, b1_3.y);
       let t1_z = vec4f(b1_0.z, b1_1.z, b1_2.z, b1_3.z);
       let t1_w = vec4f(b1_0.w, b1_1.w, b1_2.w, b1_3.w);
-      { let a = (params.scaling * low[from0 * params.rankQuads + q]); sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); sum0_1 = fma(vec4f(a.x), t1_x, sum0_1); sum0_1 = fma(vec4f(a.y), t1_y, sum0_1); sum0_1 = fma(vec4f(a.z), t1_z, sum0_1); sum0_1 = fma(vec4f(a.w), t1_w, sum0_1); }
-      { let a = (params.scaling * low[from1 * params.rankQuads + q]); sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); sum1_1 = fma(vec4f(a.x), t1_x, sum1_1); sum1_1 = fma(vec4f(a.y), t1_y, sum1_1); sum1_1 = fma(vec4f(a.z), t1_z, sum1_1); sum1_1 = fma(vec4f(a.w), t1_w, sum1_1); }
-      { let a = (params.scaling * low[from2 * params.rankQuads + q]); sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); sum2_1 = fma(vec4f(a.x), t1_x, sum2_1); sum2_1 = fma(vec4f(a.y), t1_y, sum2_1); sum2_1 = fma(vec4f(a.z), t1_z, sum2_1); sum2_1 = fma(vec4f(a.w), t1_w, sum2_1); }
-      { let a = (params.scaling * low[from3 * params.rankQuads + q]); sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); sum3_1 = fma(vec4f(a.x), t1_x, sum3_1); sum3_1 = fma(vec4f(a.y), t1_y, sum3_1); sum3_1 = fma(vec4f(a.z), t1_z, sum3_1); sum3_1 = fma(vec4f(a.w), t1_w, sum3_1); }
-      { let a = (params.scaling * low[from4 * params.rankQuads + q]); sum4_0 = fma(vec4f(a.x), t0_x, sum4_0); sum4_0 = fma(vec4f(a.y), t0_y, sum4_0); sum4_0 = fma(vec4f(a.z), t0_z, sum4_0); sum4_0 = fma(vec4f(a.w), t0_w, sum4_0); sum4_1 = fma(vec4f(a.x), t1_x, sum4_1); sum4_1 = fma(vec4f(a.y), t1_y, sum4_1); sum4_1 = fma(vec4f(a.z), t1_z, sum4_1); sum4_1 = fma(vec4f(a.w), t1_w, sum4_1); }
-      { let a = (params.scaling * low[from5 * params.rankQuads + q]); sum5_0 = fma(vec4f(a.x), t0_x, sum5_0); sum5_0 = fma(vec4f(a.y), t0_y, sum5_0); sum5_0 = fma(vec4f(a.z), t0_z, sum5_0); sum5_0 = fma(vec4f(a.w), t0_w, sum5_0); sum5_1 = fma(vec4f(a.x), t1_x, sum5_1); sum5_1 = fma(vec4f(a.y), t1_y, sum5_1); sum5_1 = fma(vec4f(a.z), t1_z, sum5_1); sum5_1 = fma(vec4f(a.w), t1_w, sum5_1); }
-      { let a = (params.scaling * low[from6 * params.rankQuads + q]); sum6_0 = fma(vec4f(a.x), t0_x, sum6_0); sum6_0 = fma(vec4f(a.y), t0_y, sum6_0); sum6_0 = fma(vec4f(a.z), t0_z, sum6_0); sum6_0 = fma(vec4f(a.w), t0_w, sum6_0); sum6_1 = fma(vec4f(a.x), t1_x, sum6_1); sum6_1 = fma(vec4f(a.y), t1_y, sum6_1); sum6_1 = fma(vec4f(a.z), t1_z, sum6_1); sum6_1 = fma(vec4f(a.w), t1_w, sum6_1); }
-      { let a = (params.scaling * low[from7 * params.rankQuads + q]); sum7_0 = fma(vec4f(a.x), t0_x, sum7_0); sum7_0 = fma(vec4f(a.y), t0_y, sum7_0); sum7_0 = fma(vec4f(a.z), t0_z, sum7_0); sum7_0 = fma(vec4f(a.w), t0_w, sum7_0); sum7_1 = fma(vec4f(a.x), t1_x, sum7_1); sum7_1 = fma(vec4f(a.y), t1_y, sum7_1); sum7_1 = fma(vec4f(a.z), t1_z, sum7_1); sum7_1 = fma(vec4f(a.w), t1_w, sum7_1); }
+      { let a = (params.scaling * h[from0 * params.rankQuads + q]); sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); sum0_1 = fma(vec4f(a.x), t1_x, sum0_1); sum0_1 = fma(vec4f(a.y), t1_y, sum0_1); sum0_1 = fma(vec4f(a.z), t1_z, sum0_1); sum0_1 = fma(vec4f(a.w), t1_w, sum0_1); }
+      { let a = (params.scaling * h[from1 * params.rankQuads + q]); sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); sum1_1 = fma(vec4f(a.x), t1_x, sum1_1); sum1_1 = fma(vec4f(a.y), t1_y, sum1_1); sum1_1 = fma(vec4f(a.z), t1_z, sum1_1); sum1_1 = fma(vec4f(a.w), t1_w, sum1_1); }
+      { let a = (params.scaling * h[from2 * params.rankQuads + q]); sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); sum2_1 = fma(vec4f(a.x), t1_x, sum2_1); sum2_1 = fma(vec4f(a.y), t1_y, sum2_1); sum2_1 = fma(vec4f(a.z), t1_z, sum2_1); sum2_1 = fma(vec4f(a.w), t1_w, sum2_1); }
+      { let a = (params.scaling * h[from3 * params.rankQuads + q]); sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); sum3_1 = fma(vec4f(a.x), t1_x, sum3_1); sum3_1 = fma(vec4f(a.y), t1_y, sum3_1); sum3_1 = fma(vec4f(a.z), t1_z, sum3_1); sum3_1 = fma(vec4f(a.w), t1_w, sum3_1); }
+      { let a = (params.scaling * h[from4 * params.rankQuads + q]); sum4_0 = fma(vec4f(a.x), t0_x, sum4_0); sum4_0 = fma(vec4f(a.y), t0_y, sum4_0); sum4_0 = fma(vec4f(a.z), t0_z, sum4_0); sum4_0 = fma(vec4f(a.w), t0_w, sum4_0); sum4_1 = fma(vec4f(a.x), t1_x, sum4_1); sum4_1 = fma(vec4f(a.y), t1_y, sum4_1); sum4_1 = fma(vec4f(a.z), t1_z, sum4_1); sum4_1 = fma(vec4f(a.w), t1_w, sum4_1); }
+      { let a = (params.scaling * h[from5 * params.rankQuads + q]); sum5_0 = fma(vec4f(a.x), t0_x, sum5_0); sum5_0 = fma(vec4f(a.y), t0_y, sum5_0); sum5_0 = fma(vec4f(a.z), t0_z, sum5_0); sum5_0 = fma(vec4f(a.w), t0_w, sum5_0); sum5_1 = fma(vec4f(a.x), t1_x, sum5_1); sum5_1 = fma(vec4f(a.y), t1_y, sum5_1); sum5_1 = fma(vec4f(a.z), t1_z, sum5_1); sum5_1 = fma(vec4f(a.w), t1_w, sum5_1); }
+      { let a = (params.scaling * h[from6 * params.rankQuads + q]); sum6_0 = fma(vec4f(a.x), t0_x, sum6_0); sum6_0 = fma(vec4f(a.y), t0_y, sum6_0); sum6_0 = fma(vec4f(a.z), t0_z, sum6_0); sum6_0 = fma(vec4f(a.w), t0_w, sum6_0); sum6_1 = fma(vec4f(a.x), t1_x, sum6_1); sum6_1 = fma(vec4f(a.y), t1_y, sum6_1); sum6_1 = fma(vec4f(a.z), t1_z, sum6_1); sum6_1 = fma(vec4f(a.w), t1_w, sum6_1); }
+      { let a = (params.scaling * h[from7 * params.rankQuads + q]); sum7_0 = fma(vec4f(a.x), t0_x, sum7_0); sum7_0 = fma(vec4f(a.y), t0_y, sum7_0); sum7_0 = fma(vec4f(a.z), t0_z, sum7_0); sum7_0 = fma(vec4f(a.w), t0_w, sum7_0); sum7_1 = fma(vec4f(a.x), t1_x, sum7_1); sum7_1 = fma(vec4f(a.y), t1_y, sum7_1); sum7_1 = fma(vec4f(a.z), t1_z, sum7_1); sum7_1 = fma(vec4f(a.w), t1_w, sum7_1); }
     }
   }
   if (row0 < params.rows && col0 < params.outerQuads) { y[row0 * params.outerQuads + col0] = sum0_0 + residual[row0 * params.outerQuads + col0]; }

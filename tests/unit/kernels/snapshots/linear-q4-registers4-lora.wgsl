@@ -1,7 +1,7 @@
 @group(0) @binding(0) var<storage, read_write> x : array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight : array<u32>;
 @group(0) @binding(2) var<storage, read> scales : array<u32>;
-@group(0) @binding(3) var<storage, read_write> low : array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> h : array<vec4f>;
 @group(0) @binding(4) var<storage, read> lora : array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> y : array<vec4f>;
 struct Params {
@@ -29,7 +29,7 @@ fn load_quad(quad : u32) -> vec4f {
   return affine.x * codes + affine.y;
 }
 
-// y[m, n] = sum_k x[m, k] weight[n, k] + scaling * sum_r low[m, r] lora[n, r]
+// y[m, n] = sum_k x[m, k] weight[n, k] + scaling * sum_r h[m, r] lora[n, r]
 @compute @workgroup_size(8, 8)
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) local : vec3u) {
   let first_row = group.y * 32u;
@@ -81,10 +81,10 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let t0_y = vec4f(b0_0.y, b0_1.y, b0_2.y, b0_3.y);
       let t0_z = vec4f(b0_0.z, b0_1.z, b0_2.z, b0_3.z);
       let t0_w = vec4f(b0_0.w, b0_1.w, b0_2.w, b0_3.w);
-      { let a = (params.scaling * low[from0 * params.rankQuads + q]); sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); }
-      { let a = (params.scaling * low[from1 * params.rankQuads + q]); sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); }
-      { let a = (params.scaling * low[from2 * params.rankQuads + q]); sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); }
-      { let a = (params.scaling * low[from3 * params.rankQuads + q]); sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); }
+      { let a = (params.scaling * h[from0 * params.rankQuads + q]); sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); }
+      { let a = (params.scaling * h[from1 * params.rankQuads + q]); sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); }
+      { let a = (params.scaling * h[from2 * params.rankQuads + q]); sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); }
+      { let a = (params.scaling * h[from3 * params.rankQuads + q]); sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); }
     }
   }
   if (row0 < params.rows && col0 < params.outerQuads) { y[row0 * params.outerQuads + col0] = sum0_0; }
