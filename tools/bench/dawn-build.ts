@@ -13,7 +13,7 @@ const folder = join(root, "out", "dawn");
 const script = join(folder, "bench.mjs");
 
 await bundle();
-copyBeside();
+copyNextToScript();
 const wanted = process.argv.slice(2);
 if (!wanted.includes("--build-only")) {
   const { status } = spawnSync(process.execPath, [script, ...wanted], { stdio: "inherit" });
@@ -38,7 +38,7 @@ async function bundle(): Promise<void> {
   });
 }
 
-function copyBeside(): void {
+function copyNextToScript(): void {
   mkdirSync(folder, { recursive: true });
   const { resolve } = createRequire(import.meta.url);
   const platform =

@@ -1,17 +1,17 @@
 // The benchmark in Node on Dawn, for GPU machines without a browser. dawn-build.ts makes one script
-// of it, which needs nothing but the dawn.node and train_peft.py beside it. Options: those of `npm
+// of it, which needs nothing but dawn.node and train_peft.py next to it. Options: those of `npm
 // run bench`, and
-//   --peak-tflops N   the GPU's fp32 peak: also does what takes a real GPU (products of 4096^3,
+//   --peak-tflops N   the GPU's fp32 peak: also does what needs a real GPU (products of 4096^3,
 //                     training of real sizes)
 //   --python PATH     where PyTorch and PEFT are, if anywhere (python3)
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openCompiled } from "./racers/compiled.ts";
+import { openCompiled } from "./contenders/compiled.ts";
 import { installGpuMeter, type GpuMeter } from "./gpu-meter.ts";
-import { defaultWork, readParts, runParts, type Sides } from "./parts.ts";
-import { openTfjs } from "./racers/racer-tfjs.ts";
+import { defaultWork, readParts, runParts, type Contenders } from "./parts.ts";
+import { openTfjs } from "./contenders/tfjs.ts";
 import { printReport, table, today, type BenchReport } from "./report.ts";
 import {
   trainCompiled,
@@ -19,7 +19,7 @@ import {
   trainWithPeft,
   withPeakShare,
   type TrainingRow,
-} from "./racers/training.ts";
+} from "./contenders/training.ts";
 
 const { values } = parseArgs({
   options: {
@@ -45,13 +45,17 @@ process.exit(); // Dawn's instance keeps Node alive
 async function main(): Promise<void> {
   startDawn();
   const meter = installGpuMeter();
-  const { racer: tfjs, adapterName } = await openTfjs();
-  const sides: Sides = { compiled: await openCompiled(), tfjs, jax: await jaxWhereItRuns() };
+  const { contender: tfjs, adapterName } = await openTfjs();
+  const contenders: Contenders = {
+    compiled: await openCompiled(),
+    tfjs,
+    jax: await jaxWhereItRuns(),
+  };
   const work = defaultWork({ only: readParts(values.only), quick: values.quick });
   const isReal = peakTflops !== null && !values.quick;
   const products = isReal ? [...work.products, largeProduct] : work.products;
-  const report = await runParts(sides, { ...work, products }, meter, say);
-  const training = peakTflops === null ? [] : await train(sides, meter, peakTflops);
+  const report = await runParts(contenders, { ...work, products }, meter, say);
+  const training = peakTflops === null ? [] : await train(contenders, meter, peakTflops);
   console.log(`\nNode ${process.version} on Dawn, ${adapterName}, ${today()}`);
   printReport(report);
   printShares(report, training);
@@ -76,16 +80,20 @@ function startDawn(): void {
 }
 
 /** jax-js needs the methods of iterators, which Node has from 22 on. */
-async function jaxWhereItRuns(): Promise<Sides["jax"]> {
+async function jaxWhereItRuns(): Promise<Contenders["jax"]> {
   if (!("Iterator" in globalThis)) {
     console.log(`jax-js is left out: Node ${process.version} has no Iterator.`);
     return null;
   }
-  const { openJax } = await import("./racers/racer-jax.ts");
+  const { openJax } = await import("./contenders/jax.ts");
   return await openJax();
 }
 
-async function train({ compiled }: Sides, meter: GpuMeter, peak: number): Promise<TrainingRow[]> {
+async function train(
+  { compiled }: Contenders,
+  meter: GpuMeter,
+  peak: number,
+): Promise<TrainingRow[]> {
   say("training");
   const work = trainingWork(values.quick);
   const own = await trainCompiled(compiled.engine, work, meter);

@@ -1,4 +1,4 @@
-// Made-up numbers for the races: the same for every program, from seed and name alone.
+// Made-up inputs: the same for every program, from seed and name alone.
 import { adapterShapes } from "../../src/adapter/lora.ts";
 import { loraTargets } from "../../src/adapter/targets.ts";
 import { tensorsOf } from "../../src/model/tensors.ts";

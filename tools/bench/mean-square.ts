@@ -1,4 +1,4 @@
-// The race's objective on the compiled side: loss = mean(y^2) and dy = 2 y / count, which no
+// The block's objective in the compiled engine: loss = mean(y^2) and dy = 2 y / count, which no
 // training needs.
 import { defineKernel } from "../../src/gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../src/gpu/plan.ts";

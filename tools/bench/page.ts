@@ -1,9 +1,9 @@
 // In the page: the whole benchmark on this page's WebGPU.
-import { openCompiled } from "./racers/compiled.ts";
+import { openCompiled } from "./contenders/compiled.ts";
 import { installGpuMeter } from "./gpu-meter.ts";
 import { defaultWork, runParts, type BenchPart } from "./parts.ts";
-import { openJax } from "./racers/racer-jax.ts";
-import { openTfjs } from "./racers/racer-tfjs.ts";
+import { openJax } from "./contenders/jax.ts";
+import { openTfjs } from "./contenders/tfjs.ts";
 import type { BenchReport } from "./report.ts";
 
 export interface BenchOptions {
@@ -18,13 +18,13 @@ export interface PageReport {
 
 export async function bench(options: BenchOptions): Promise<PageReport> {
   const meter = installGpuMeter();
-  const { racer: tfjs, adapterName } = await openTfjs();
-  const sides = { compiled: await openCompiled(), tfjs, jax: await openJax() };
-  const report = await runParts(sides, defaultWork(options), meter, (line) => {
+  const { contender: tfjs, adapterName } = await openTfjs();
+  const contenders = { compiled: await openCompiled(), tfjs, jax: await openJax() };
+  const report = await runParts(contenders, defaultWork(options), meter, (line) => {
     console.log(line);
   });
-  for (const racer of [sides.compiled, tfjs, sides.jax]) {
-    await racer.dispose();
+  for (const contender of [contenders.compiled, tfjs, contenders.jax]) {
+    await contender.dispose();
   }
   return { adapterName, report };
 }

@@ -5,21 +5,21 @@ import {
   measureSteps,
   type GenerationRun,
   type StepRun,
-} from "./racers/engine-runs.ts";
+} from "./contenders/engine-runs.ts";
 import { blockInputs, productInputs } from "./inputs.ts";
-import { race } from "./race.ts";
+import { medianTimes } from "./timing.ts";
 import {
   compareBlocks,
   compareProducts,
   matmulFormats,
-  type BlockContender,
-  type CompiledRacer,
+  type TimedBlock,
+  type CompiledContender,
   type LossAndNorm,
-  type ProductContender,
-  type Racer,
-} from "./racers/racers.ts";
-import type { TfjsRacer } from "./racers/racer-tfjs.ts";
-import type { RebuildRun } from "./racers/rebuilds.ts";
+  type TimedProduct,
+  type Contender,
+} from "./contenders/contender.ts";
+import type { TfjsContender } from "./contenders/tfjs.ts";
+import type { RebuildRun } from "./contenders/rebuilds.ts";
 import type { BenchReport, BlockRow, GenerationRow, MatmulRow } from "./report.ts";
 import {
   demo,
@@ -34,11 +34,11 @@ import {
 export const parts = ["block", "matmul", "step", "generation", "rebuild"] as const;
 export type BenchPart = (typeof parts)[number];
 
-export interface Sides {
-  compiled: CompiledRacer;
-  tfjs: TfjsRacer;
+export interface Contenders {
+  compiled: CompiledContender;
+  tfjs: TfjsContender;
   /** null where it does not run. */
-  jax: Racer | null;
+  jax: Contender | null;
 }
 
 export interface Work {
@@ -82,7 +82,7 @@ export function defaultWork({ only, quick }: { only: readonly BenchPart[]; quick
 
 /** Does the parts one by one and says which. */
 export async function runParts(
-  sides: Sides,
+  contenders: Contenders,
   work: Work,
   meter: GpuMeter,
   say: (line: string) => void,
@@ -91,38 +91,38 @@ export async function runParts(
   const has = (part: BenchPart) => work.only.includes(part);
   for (const shape of has("block") ? work.blocks : []) {
     say(`block ${nameOf(shape.config)}, ${shape.tokens} tokens`);
-    report.block.push(await raceBlocks(sides, shape));
+    report.block.push(await measureBlocks(contenders, shape));
   }
   for (const product of has("matmul") ? work.products : []) {
     say(`matmul ${product.m} x ${product.k} x ${product.n}`);
-    report.matmul.push(...(await raceProducts(sides, product)));
+    report.matmul.push(...(await measureProducts(contenders, product)));
   }
   for (const run of has("step") ? work.steps : []) {
     say(`steps of ${run.model.name}, ${run.tokens} tokens`);
-    report.step.push(await measureSteps(sides.compiled.engine, run, meter));
+    report.step.push(await measureSteps(contenders.compiled.engine, run, meter));
   }
   for (const run of has("generation") ? work.generations : []) {
     say(`generation with ${run.model.name}`);
-    report.generation.push(...(await generate(sides, run)));
+    report.generation.push(...(await generate(contenders, run)));
   }
   for (const run of has("rebuild") ? work.rebuilds : []) {
     say(`rebuilds of ${run.model.name}`);
-    report.rebuild.push(await sides.compiled.rebuild(run));
+    report.rebuild.push(await contenders.compiled.rebuild(run));
   }
   return report;
 }
 
-async function raceBlocks(sides: Sides, shape: BlockShape): Promise<BlockRow> {
+async function measureBlocks(contenders: Contenders, shape: BlockShape): Promise<BlockRow> {
   const inputs = blockInputs(shape);
-  const contenders = new Map<string, BlockContender>();
-  for (const [name, racer] of present(sides)) {
-    contenders.set(name, await racer.block(inputs));
+  const programs = new Map<string, TimedBlock>();
+  for (const [name, contender] of present(contenders)) {
+    programs.set(name, await contender.block(inputs));
   }
-  const times = await race(contenders, "single");
+  const times = await medianTimes(programs, "single");
   const results = new Map<string, LossAndNorm>();
-  for (const [name, contender] of contenders) {
-    results.set(name, await contender.result());
-    contender.dispose();
+  for (const [name, program] of programs) {
+    results.set(name, await program.result());
+    program.dispose();
   }
   compareBlocks(results);
   return {
@@ -135,25 +135,25 @@ async function raceBlocks(sides: Sides, shape: BlockShape): Promise<BlockRow> {
 }
 
 /**
- * tfjs and jax-js run in f32 alone, the compiled engine in each of its formats; all in one race.
+ * tfjs and jax-js run in f32 alone, the compiled engine in each of its formats; all timed in turn.
  */
-async function raceProducts(sides: Sides, product: Product): Promise<MatmulRow[]> {
-  const { compiled, tfjs, jax } = sides;
+async function measureProducts(contenders: Contenders, product: Product): Promise<MatmulRow[]> {
+  const { compiled, tfjs, jax } = contenders;
   const inputs = productInputs(product);
   const reference = await tfjs.product(inputs);
-  const contenders = new Map<string, ProductContender>([["tfjs", reference]]);
+  const programs = new Map<string, TimedProduct>([["tfjs", reference]]);
   if (jax !== null) {
-    contenders.set("jax", await jax.product(inputs));
+    programs.set("jax", await jax.product(inputs));
   }
   for (const format of matmulFormats) {
-    contenders.set(format, await compiled.product(inputs, format));
+    programs.set(format, await compiled.product(inputs, format));
   }
-  const times = await race(contenders, "batched");
+  const times = await medianTimes(programs, "batched");
   const expected = await reference.result();
-  for (const [name, contender] of contenders) {
+  for (const [name, program] of programs) {
     const format = matmulFormats.find((candidate) => candidate === name) ?? "f32";
-    compareProducts(name, format, await contender.result(), expected);
-    contender.dispose();
+    compareProducts(name, format, await program.result(), expected);
+    program.dispose();
   }
   const gflops = (name: string) => {
     const ms = times.get(name);
@@ -169,7 +169,10 @@ async function raceProducts(sides: Sides, product: Product): Promise<MatmulRow[]
 }
 
 /** tfjs generates for comparison with the demo alone: it takes minutes for more. */
-async function generate({ compiled, tfjs }: Sides, run: GenerationRun): Promise<GenerationRow[]> {
+async function generate(
+  { compiled, tfjs }: Contenders,
+  run: GenerationRun,
+): Promise<GenerationRow[]> {
   const rows = [await measureGeneration(compiled.engine, run)];
   if (run.model === demo) {
     const row = await measureGeneration(tfjs.engine, run);
@@ -178,10 +181,10 @@ async function generate({ compiled, tfjs }: Sides, run: GenerationRun): Promise<
   return rows;
 }
 
-function present({ compiled, tfjs, jax }: Sides): [string, Pick<Racer, "block">][] {
+function present({ compiled, tfjs, jax }: Contenders): [string, Pick<Contender, "block">][] {
   return [
     ["compiled", compiled],
     ["tfjs", tfjs],
-    ...(jax === null ? [] : [["jax", jax] as [string, Racer]]),
+    ...(jax === null ? [] : [["jax", jax] as [string, Contender]]),
   ];
 }

@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { timesFrozen } from "../../src/engine/tfjs/products.ts";
 import { openMachine } from "../../src/engine/tfjs/backend.ts";
-import { median } from "./race.ts";
+import { median } from "./timing.ts";
 
 export interface ProductShape {
   tokens: number;
@@ -22,7 +22,7 @@ type Layer = (x: tf.Tensor2D, weight: tf.Tensor2D) => tf.Tensor2D;
 
 const repeats = 7;
 
-export async function raceProducts(shapes: ProductShape[]): Promise<ProductTimes[]> {
+export async function measureProducts(shapes: ProductShape[]): Promise<ProductTimes[]> {
   const machine = await openMachine("webgpu");
   const results: ProductTimes[] = [];
   for (const shape of shapes) {

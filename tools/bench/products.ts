@@ -12,7 +12,7 @@ const shapes: ProductShape[] = [
 
 const results = await inSourcePage<ProductTimes[]>(
   "/tools/bench/products-page.ts",
-  "raceProducts",
+  "measureProducts",
   shapes,
 );
 console.log("tokens     in    out  transposed first ms  built-in ms  ratio");

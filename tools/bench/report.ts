@@ -44,7 +44,7 @@ export interface StepRow {
   tokensPerSecond: number;
 }
 
-/** A device given up and a new one with all weights and the adapter, and the steps behind it. */
+/** A device released and a new one with all weights and the adapter, and the steps behind it. */
 export interface RebuildRow {
   model: string;
   /** Of a step. */
@@ -56,7 +56,7 @@ export interface RebuildRow {
   /** Those behind the first. */
   stepMs: number;
   /**
-   * All that a rebuild costs beside the upload: of itself, and of the first step more than of
+   * All that a rebuild costs besides the upload: of itself, and of the first step more than of
    * others.
    */
   restMs: number;

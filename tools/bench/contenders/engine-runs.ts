@@ -5,7 +5,7 @@ import { loraTargets } from "../../../src/adapter/targets.ts";
 import type { TokenBatch } from "../../../src/data/batch.ts";
 import type { Engine, StepHyper } from "../../../src/engine/contract.ts";
 import type { GpuCounts, GpuMeter } from "../gpu-meter.ts";
-import { median, needsMore, timeOf } from "../race.ts";
+import { median, needsMore, timeOf } from "../timing.ts";
 import type { GenerationRow, StepRow } from "../report.ts";
 import { lora, type Model } from "../shapes.ts";
 import type { ModelConfig } from "../../../src/model/config/model-config.ts";

@@ -1,10 +1,10 @@
-// The sides of a race. Each brings the same programs; `compare` refuses to time programs that
+// The contenders: implementations of the same programs. `compare...` throws where two of them
 // compute different things.
 import type { RebuildRun } from "./rebuilds.ts";
 import type { RebuildRow } from "../report.ts";
 import type { Engine } from "../../../src/engine/contract.ts";
 import type { BlockInputs, ProductInputs } from "../inputs.ts";
-import type { Contender } from "../race.ts";
+import type { TimedProgram } from "../timing.ts";
 import type { EngineOptions } from "./engine-options.ts";
 
 export const matmulFormats = ["f32", "f16", "q4"] as const;
@@ -17,27 +17,28 @@ export interface LossAndNorm {
   gradNorm: number;
 }
 
-export interface BlockContender extends Contender {
+export interface TimedBlock extends TimedProgram {
   /** Of the last run. */
   result: () => Promise<LossAndNorm>;
 }
 
-export interface ProductContender extends Contender {
+export interface TimedProduct extends TimedProgram {
   /** [m, n] of the last run. */
   result: () => Promise<Float32Array>;
 }
 
-export interface Racer {
+/** An implementation that is measured against the others. */
+export interface Contender {
   /** A block forward and backward. */
-  block: (inputs: BlockInputs) => Promise<BlockContender>;
+  block: (inputs: BlockInputs) => Promise<TimedBlock>;
   /** x weight^T. */
-  product: (inputs: ProductInputs) => Promise<ProductContender>;
+  product: (inputs: ProductInputs) => Promise<TimedProduct>;
   dispose: () => Promise<unknown>;
 }
 
 /** What the compiled engine brings. */
-export interface CompiledRacer extends Omit<Racer, "product"> {
-  product: (inputs: ProductInputs, format: MatmulFormat) => Promise<ProductContender>;
+export interface CompiledContender extends Omit<Contender, "product"> {
+  product: (inputs: ProductInputs, format: MatmulFormat) => Promise<TimedProduct>;
   /** Waits for an adapter through `writeState`. */
   engine: (options: EngineOptions) => Promise<Engine>;
   rebuild: (run: RebuildRun) => Promise<RebuildRow>;

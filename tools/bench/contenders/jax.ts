@@ -1,4 +1,4 @@
-// jax-js's side, as its users would write it: jit(valueAndGrad) of the block over arrays in its own
+// jax-js as a contender, as its users would write it: jit(valueAndGrad) of the block over arrays in its own
 // layout, [in, out]. Its arrays are moved into operations: `.ref` keeps one for another use.
 import {
   blockUntilReady,
@@ -15,7 +15,7 @@ import { scalingOf } from "../../../src/adapter/lora.ts";
 import { linearsOfLayer } from "../../../src/model/tensors.ts";
 import { invariant } from "../../../src/util/assert.ts";
 import { transposed, type BlockInputs, type ProductInputs } from "../inputs.ts";
-import { normOf, type BlockContender, type ProductContender, type Racer } from "./racers.ts";
+import { normOf, type TimedBlock, type TimedProduct, type Contender } from "./contender.ts";
 import { lora } from "../shapes.ts";
 import type { ModelConfig } from "../../../src/model/config/model-config.ts";
 
@@ -40,7 +40,7 @@ interface Angles {
 
 type Step = (a: Adapter, w: Weights, input: np.Array, turns: Angles) => [np.Array, Adapter];
 
-export async function openJax(): Promise<Racer> {
+export async function openJax(): Promise<Contender> {
   const ready = await init("webgpu");
   invariant(ready.includes("webgpu"), "jax-js found no WebGPU");
   defaultDevice("webgpu");
@@ -51,7 +51,7 @@ export async function openJax(): Promise<Racer> {
   };
 }
 
-function prepareBlock(inputs: BlockInputs): BlockContender {
+function prepareBlock(inputs: BlockInputs): TimedBlock {
   const { config, tokens } = inputs;
   const adapter = adapterOf(inputs);
   const weights = weightsOf(inputs);
@@ -180,7 +180,7 @@ function weightsOf({ config, weights }: BlockInputs): Weights {
   return Object.fromEntries([...linears, ...norms]);
 }
 
-function prepareProduct({ m, k, n, x, weight }: ProductInputs): ProductContender {
+function prepareProduct({ m, k, n, x, weight }: ProductInputs): TimedProduct {
   const left = upload(x, [m, k]);
   const right = upload(transposed(weight, n, k), [k, n]);
   const multiply = jit((a: np.Array, b: np.Array) => np.dot(a, b));

@@ -1,5 +1,4 @@
-// A device given up and put up again with a whole model: what that costs beside the upload of the
-// weights.
+// Rebuilds a device with a whole model: what that costs besides the upload of the weights.
 import { initialAdapter } from "../../../src/adapter/lora.ts";
 import { loraTargets } from "../../../src/adapter/targets.ts";
 import type { WeightStore } from "../../../src/model/weights/store.ts";
@@ -7,7 +6,7 @@ import type { DeviceEngine } from "../../../src/engine/open.ts";
 import { rebuild, releaseEngine } from "../../../src/run/device-engine.ts";
 import { madeUpStep } from "./engine-runs.ts";
 import { madeUpStore } from "../inputs.ts";
-import { median } from "../race.ts";
+import { median } from "../timing.ts";
 import type { RebuildRow } from "../report.ts";
 import { lora, type Model } from "../shapes.ts";
 

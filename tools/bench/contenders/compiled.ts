@@ -1,4 +1,4 @@
-// The compiled engine's side of the races: its own layer programs and its own matrix product.
+// The compiled engine as a contender: its own layer programs and its own matrix product.
 import { BatchTables } from "../../../src/engine/webgpu/batch-tables.ts";
 import { createWebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
 import { backwardLayer } from "../../../src/engine/webgpu/layers/layer-backward.ts";
@@ -22,18 +22,18 @@ import { madeUpStore, type BlockInputs, type ProductInputs } from "../inputs.ts"
 import { meanSquare } from "../mean-square.ts";
 import {
   normOf,
-  type BlockContender,
-  type CompiledRacer,
+  type TimedBlock,
+  type CompiledContender,
   type MatmulFormat,
-  type ProductContender,
-} from "./racers.ts";
+  type TimedProduct,
+} from "./contender.ts";
 import { measureRebuild } from "./rebuilds.ts";
 import { lora } from "../shapes.ts";
 import type { OpenDevice } from "../../../src/gpu/open-device.ts";
 
 const groupSize = 64;
 
-export async function openCompiled(): Promise<CompiledRacer> {
+export async function openCompiled(): Promise<CompiledContender> {
   const machine = await openGpuMachine();
   const { opened } = machine;
   return {
@@ -52,7 +52,7 @@ export async function openCompiled(): Promise<CompiledRacer> {
   };
 }
 
-async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<BlockContender> {
+async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<TimedBlock> {
   const { config, tokens } = inputs;
   const model = describeModelTensors(
     config,
@@ -142,7 +142,7 @@ async function prepareProduct(
   opened: OpenDevice,
   { m, k, n, x: left, weight: right }: ProductInputs,
   format: MatmulFormat,
-): Promise<ProductContender> {
+): Promise<TimedProduct> {
   const weight = storedWeight("weight", {
     format,
     rows: n,

@@ -1,8 +1,7 @@
-// Times programs against each other: round by round in turn, so that whatever else the machine does
-// hits them all.
+// Times programs in turn, round by round: whatever else the machine does affects all of them.
 
 /** A program made ready to run. */
-export interface Contender {
+export interface TimedProgram {
   /** So many times over without waiting in between, and all done on the device when it resolves. */
   run: (times: number) => Promise<void>;
   dispose: () => void;
@@ -16,42 +15,42 @@ export type Pace = "single" | "batched";
 const batchMs = 50;
 const longestBatch = 100;
 
-/** What takes this long is repeated three times, all else at least five. */
+/** Programs of this duration are repeated three times, all others at least five. */
 const slowMs = 10_000;
 /** Short programs are repeated until they took this long together, but not for ever. */
 const enoughMs = 500;
 const mostRepeats = 25;
 
 /** Median milliseconds of one time through. The first run of each compiles and is not counted. */
-export async function race(
-  contenders: ReadonlyMap<string, Contender>,
+export async function medianTimes(
+  programs: ReadonlyMap<string, TimedProgram>,
   pace: Pace,
 ): Promise<Map<string, number>> {
-  const lanes = new Map<string, Lane>();
-  for (const [name, { run }] of contenders) {
+  const series = new Map<string, Series>();
+  for (const [name, { run }] of programs) {
     await run(1);
-    lanes.set(name, pace === "single" ? { times: 1, samples: [] } : await laneOf(run));
+    series.set(name, pace === "single" ? { times: 1, samples: [] } : await batchedSeries(run));
   }
-  while ([...lanes.values()].some(({ samples }) => needsMore(samples))) {
-    for (const [name, { run }] of contenders) {
-      const { times, samples } = lanes.get(name) ?? { times: 1, samples: [] };
+  while ([...series.values()].some(({ samples }) => needsMore(samples))) {
+    for (const [name, { run }] of programs) {
+      const { times, samples } = series.get(name) ?? { times: 1, samples: [] };
       if (needsMore(samples)) {
         samples.push(await timeOf(() => run(times)));
       }
     }
   }
   return new Map(
-    Array.from(lanes, ([name, { times, samples }]) => [name, median(samples) / times]),
+    Array.from(series, ([name, { times, samples }]) => [name, median(samples) / times]),
   );
 }
 
-interface Lane {
+interface Series {
   /** How often at a time. */
   times: number;
   samples: number[];
 }
 
-async function laneOf(run: Contender["run"]): Promise<Lane> {
+async function batchedSeries(run: TimedProgram["run"]): Promise<Series> {
   const ms = await timeOf(() => run(1));
   const times = Math.min(longestBatch, Math.max(1, Math.round(batchMs / ms)));
   return { times, samples: times === 1 ? [ms] : [] };

@@ -1,4 +1,4 @@
-// The reference engine's side: its own decoder layer under tfjs's autodiff, and tfjs's plain matrix
+// The reference engine as a contender: its own decoder layer under tfjs's autodiff, and tfjs's plain matrix
 // product.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
@@ -13,18 +13,18 @@ import { openMachine, type Machine } from "../../../src/engine/tfjs/backend.ts";
 import { tensorsOf } from "../../../src/model/tensors.ts";
 import { invariant } from "../../../src/util/assert.ts";
 import { madeUpStore, transposed, type BlockInputs, type ProductInputs } from "../inputs.ts";
-import { normOf, type BlockContender, type ProductContender, type Racer } from "./racers.ts";
+import { normOf, type TimedBlock, type TimedProduct, type Contender } from "./contender.ts";
 import { lora } from "../shapes.ts";
 import type { EngineOptions } from "./engine-options.ts";
 
-export interface TfjsRacer extends Racer {
+export interface TfjsContender extends Contender {
   engine: (options: EngineOptions) => Promise<Engine>;
 }
 
 /** @returns also the adapter's name */
-export async function openTfjs(): Promise<{ racer: TfjsRacer; adapterName: string }> {
+export async function openTfjs(): Promise<{ contender: TfjsContender; adapterName: string }> {
   const machine = await openMachine("webgpu");
-  const racer: TfjsRacer = {
+  const contender: TfjsContender = {
     block: (inputs) => Promise.resolve(prepareBlock(machine, inputs)),
     product: (inputs) => Promise.resolve(prepareProduct(machine, inputs)),
     engine: (options) =>
@@ -37,10 +37,10 @@ export async function openTfjs(): Promise<{ racer: TfjsRacer; adapterName: strin
       }),
     dispose: () => machine.release(),
   };
-  return { racer, adapterName: machine.name };
+  return { contender, adapterName: machine.name };
 }
 
-function prepareBlock(machine: Machine, inputs: BlockInputs): BlockContender {
+function prepareBlock(machine: Machine, inputs: BlockInputs): TimedBlock {
   const { config, tokens } = inputs;
   const weights = frozen(inputs);
   const x = tf.tensor2d(inputs.x, [tokens, config.hiddenSize]);
@@ -91,7 +91,7 @@ function prepareBlock(machine: Machine, inputs: BlockInputs): BlockContender {
   };
 }
 
-function prepareProduct(machine: Machine, { m, k, n, x, weight }: ProductInputs): ProductContender {
+function prepareProduct(machine: Machine, { m, k, n, x, weight }: ProductInputs): TimedProduct {
   const left = tf.tensor2d(x, [m, k]);
   const right = tf.tensor2d(transposed(weight, n, k), [k, n]);
   let last: tf.Tensor | null = null;
@@ -101,7 +101,7 @@ function prepareProduct(machine: Machine, { m, k, n, x, weight }: ProductInputs)
         last?.dispose();
         last = tf.matMul(left, right);
       }
-      // One number instead of the whole product: what is raced is not the way back to JavaScript.
+      // One number instead of the whole product: the readback is not what is timed.
       const corner = tf.slice(last ?? left, [0, 0], [1, 1]);
       await machine.guard(corner.data());
       corner.dispose();
