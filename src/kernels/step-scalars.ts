@@ -22,7 +22,7 @@ export const stepScalars = uniformStruct("step", {
   maxGradNorm: "f32",
   /** Seed of dropout. */
   seed: "u32",
-  /** First row of this pass within its micro-batch, in tokens: where dropout goes on counting. */
+  /** First row of this pass within its micro-batch, in tokens: where dropout's count resumes. */
   firstToken: "u32",
   /** Tokens of this pass that are supervised. */
   supervisedRows: "u32",

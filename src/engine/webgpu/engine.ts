@@ -29,7 +29,7 @@ import type { Objective } from "../objective.ts";
 import { bytesOf, chooseMemory, type PlannedBytes } from "./budget.ts";
 import { designRun, type Design, type DesignOptions, type MemoryChoice } from "./design.ts";
 import { Generation } from "./generation.ts";
-import { requireRoomForTensors, requireRoomForWeights } from "./limits.ts";
+import { requireTensorsFit, requireWeightsFit } from "./limits.ts";
 import type { PausedPass } from "./paused-pass.ts";
 import { uploadWeights } from "./weights.ts";
 import type { OpenDevice } from "../../gpu/open-device.ts";
@@ -106,9 +106,9 @@ async function allocateSmaller(
   const { limits } = options.opened.device;
   for (let memoryChoice = first; ;) {
     const design = designRun(options, memoryChoice);
-    requireRoomForWeights(design.model, limits);
+    requireWeightsFit(design.model, limits);
     try {
-      requireRoomForTensors(design.programs, limits);
+      requireTensorsFit(design.programs, limits);
       return { design, runner: await Runner.create(options.opened, design.programs) };
     } catch (error) {
       const smaller = nextSmaller(memoryChoice);

@@ -1,5 +1,5 @@
-// What a training pass and an objective in tfjs ops hand to each other. All of it lies in buffers
-// of its own, because a tensor of tfjs begins where its buffer does.
+// What a training pass and an objective in tfjs ops hand to each other. Each tensor has a buffer to
+// itself, because a tensor of tfjs begins where its buffer does.
 import { persistent, type Tensor } from "../../gpu/plan.ts";
 import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
 import { lossInputs } from "../../kernels/loss-inputs/kernel.ts";

@@ -23,7 +23,7 @@ export class Generation {
    */
   async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
     const { maxNewTokens, useAdapter } = options;
-    this.#requireRoom(prompt.length + maxNewTokens);
+    this.#requireCapacity(prompt.length + maxNewTokens);
     await this.#prepare(useAdapter);
     this.#prefill(prompt, useAdapter);
     yield* sampleTokens(options, {
@@ -36,7 +36,7 @@ export class Generation {
 
   /** Logits [vocabulary] after the prompt. */
   async nextLogits(prompt: readonly number[], useAdapter: boolean): Promise<Float32Array> {
-    this.#requireRoom(prompt.length);
+    this.#requireCapacity(prompt.length);
     await this.#prepare(useAdapter);
     this.#prefill(prompt, useAdapter);
     return await this.#readLogits();
@@ -86,12 +86,12 @@ export class Generation {
     return new Float32Array(await this.#runner.read(logits)).subarray(0, vocabulary);
   }
 
-  #requireRoom(tokens: number): void {
+  #requireCapacity(tokens: number): void {
     const { capacity } = this.#programs.state;
     if (tokens > capacity) {
       throw new UserError(
         "too-long",
-        `Prompt and answer would take ${tokens} tokens; there is room for ${capacity}.`,
+        `Prompt and answer need ${tokens} tokens; the cache holds ${capacity}.`,
         { remedy: "Shorten the prompt or ask for fewer new tokens." },
       );
     }

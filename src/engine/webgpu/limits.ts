@@ -15,7 +15,7 @@ export type BufferLimits = Pick<
  * @throws UserError "out-of-memory" for a weight that is too large in its format, which no memory
  * choice changes
  */
-export function requireRoomForWeights({ weights }: ModelTensors, limits: BufferLimits): void {
+export function requireWeightsFit({ weights }: ModelTensors, limits: BufferLimits): void {
   for (const [name, { format, tensors }] of weights) {
     for (const { sizeBytes } of Object.values(tensors)) {
       if (sizeBytes > mostBytes(limits)) {
@@ -33,7 +33,7 @@ export function requireRoomForWeights({ weights }: ModelTensors, limits: BufferL
  * @throws UserError "out-of-memory" for working memory that is too large; a smaller memory choice
  * may fit
  */
-export function requireRoomForTensors(programs: readonly Program[], limits: BufferLimits): void {
+export function requireTensorsFit(programs: readonly Program[], limits: BufferLimits): void {
   const tensors = programs.flatMap(({ dispatches }) =>
     dispatches.flatMap(({ views }) => views.map(({ tensor }) => tensor)),
   );

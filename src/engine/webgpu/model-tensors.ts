@@ -26,7 +26,7 @@ export interface ModelTensors {
   /** One for each distinct RoPE of the model; layers with equal parameters share it. */
   readonly rotations: readonly Rotation[];
   readonly maxPositions: number;
-  /** u32: dropout's stream of each target, anew for each micro-batch. */
+  /** u32: dropout's stream of each target, written for each micro-batch. */
   readonly streams: Tensor;
   /** 0 loss sum, 1 gradient norm, 2 whether the update was made. */
   readonly metrics: Tensor;

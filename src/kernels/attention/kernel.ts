@@ -71,7 +71,7 @@ export interface AttentionBackwardTensors extends AttentionTensors {
    * made by `keyRanges`.
    */
   keyRanges: Tensor | View;
-  /** [queries, heads, 2], room for what both halves of backward need to know of a row. */
+  /** [queries, heads, 2]: log-sum-exp and D of each row, for both halves of backward. */
   rowStats: Tensor | View;
   /** [queries, heads * headDim] */
   dQ: Tensor | View;

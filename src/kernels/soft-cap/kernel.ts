@@ -1,4 +1,4 @@
-// The soft cap of Gemma 2 by itself, for logits that are sampled from; attention and cross-entropy
+// The soft cap of Gemma 2 as a kernel, for logits that are sampled from; attention and cross-entropy
 // have it within their kernels.
 import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";

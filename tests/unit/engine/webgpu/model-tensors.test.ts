@@ -2,10 +2,7 @@
 // which layer reads which, and tensors too large for a device's bindings.
 import { describe, expect, test } from "vitest";
 import { designRun } from "../../../../src/engine/webgpu/design.ts";
-import {
-  requireRoomForTensors,
-  requireRoomForWeights,
-} from "../../../../src/engine/webgpu/limits.ts";
+import { requireTensorsFit, requireWeightsFit } from "../../../../src/engine/webgpu/limits.ts";
 import {
   describeModelTensors,
   isSupported,
@@ -87,7 +84,7 @@ describe("tensors beyond a device's bindings", () => {
   test("are refused by name with the format, both sizes and the limit", () => {
     const { model } = designOf({ format: "f16" });
     expect(() => {
-      requireRoomForWeights(model, {
+      requireWeightsFit(model, {
         maxStorageBufferBindingSize: 2 ** 27,
         maxBufferSize: 2 ** 28,
       });
@@ -95,25 +92,25 @@ describe("tensors beyond a device's bindings", () => {
       "model.embed_tokens.weight takes 604 MB in f16, but one buffer of this GPU holds at most 134 MB (maxStorageBufferBindingSize).",
     );
     expect(() => {
-      requireRoomForWeights(model, { maxStorageBufferBindingSize: 2 ** 30, maxBufferSize: 2e8 });
+      requireWeightsFit(model, { maxStorageBufferBindingSize: 2 ** 30, maxBufferSize: 2e8 });
     }).toThrow(/at most 200 MB \(maxBufferSize\)/);
-    requireRoomForWeights(model, ofBytes(2 ** 30));
+    requireWeightsFit(model, ofBytes(2 ** 30));
   });
 
   test("fit in a smaller format", () => {
     const table = 262_144 * 1152;
     const { model, programs } = designOf({ format: "q4", groupSize: 64 });
-    requireRoomForWeights(model, ofBytes(table / 2));
-    requireRoomForTensors(programs, ofBytes(table / 2));
+    requireWeightsFit(model, ofBytes(table / 2));
+    requireTensorsFit(programs, ofBytes(table / 2));
     expect(() => {
-      requireRoomForWeights(model, ofBytes(table / 2 - 4));
+      requireWeightsFit(model, ofBytes(table / 2 - 4));
     }).toThrow(/in q4/);
   });
 
   test("are refused in working memory too", () => {
     const { programs } = designOf({ format: "q4", groupSize: 64 });
     expect(() => {
-      requireRoomForTensors(programs, ofBytes(1e6));
+      requireTensorsFit(programs, ofBytes(1e6));
     }).toThrow(/but one buffer of this GPU holds at most 1.0 MB/);
   });
 });
