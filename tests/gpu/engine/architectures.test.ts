@@ -174,7 +174,7 @@ describe.each([...features, ...architectures])("$name", (given) => {
   let engine: WebGpuEngine;
   let curve: Curve;
 
-  test("gradients, losses, logits and tokens are the reference engine's", async () => {
+  test("the compiled engine's gradients, losses, logits and tokens follow the reference engine's", async () => {
     const reference = await referenceOf(given);
     const expected = await train(reference, given, 1, steps);
     engine = await compiledOf(given, opened);
@@ -199,7 +199,7 @@ describe.each([...features, ...architectures])("$name", (given) => {
     reference.dispose();
   });
 
-  test("memory is as planned, and activations made again have the bits of those kept", async () => {
+  test("memory use is as planned, and recomputed activations have the bits of kept ones", async () => {
     engine.dispose();
     const keptLayers = memoryChoice.keptLayers === 0 ? config.numHiddenLayers : 0;
     const other = await compiledOf(

@@ -92,7 +92,7 @@ const compiled = (setting: Setting) => compiledOf(setting, opened);
 describe.each(settings)("$name", (setting) => {
   let curve: Curve;
 
-  test("every gradient of a step and twenty losses are the reference engine's", async () => {
+  test("the compiled engine's gradients and twenty losses follow the reference engine's", async () => {
     const expected = await train(await referenceOf(setting), setting);
     const engine = await compiled(setting);
     curve = await train(engine, setting);
@@ -105,7 +105,7 @@ describe.each(settings)("$name", (setting) => {
     expect(engine.memory().allocatedBytes).toBe(0);
   });
 
-  test("kept or recomputed activations give the same bits", async () => {
+  test("kept and recomputed activations give the same bits", async () => {
     const { config, memoryChoice } = setting;
     const keptLayers = memoryChoice.keptLayers === 0 ? config.numHiddenLayers : 0;
     const other = await compiled({ ...setting, memoryChoice: { ...memoryChoice, keptLayers } });
@@ -114,7 +114,7 @@ describe.each(settings)("$name", (setting) => {
   });
 });
 
-test("a run on two devices, dropout on, gives the bits of a run on one, and so does that run again", async () => {
+test("a run with dropout moved to a new device halfway gives the bits of a run on one device", async () => {
   const setting = settings[4] as Setting;
   const engine = await compiled(setting);
   const curve = await train(engine, setting);
@@ -134,7 +134,7 @@ test("a run on two devices, dropout on, gives the bits of a run on one, and so d
   after.device.destroy();
 });
 
-test("packed segments have the loss of the same examples in rows of their own", async () => {
+test("packed segments have the same loss as their examples in separate rows", async () => {
   const setting = settings[2] as Setting;
   const packed = madeUpBatch(setting.config, [[10, 14]], length, 7);
   const separate = [
@@ -167,7 +167,7 @@ test("packed segments have the loss of the same examples in rows of their own", 
   engine.dispose();
 });
 
-test("a step that is not finite changes nothing, and the next one is as if it had not been", async () => {
+test("a step that is not finite leaves the adapter and the next step unchanged", async () => {
   const setting = settings[0] as Setting;
   const engine = await compiled(setting);
   const before = await engine.readState();

@@ -111,7 +111,7 @@ test.each([
   },
 );
 
-test("ten steps with softened labels are the reference engine's, and held-out loss stays cross-entropy", async () => {
+test("ten steps with label smoothing follow the reference engine, and held-out loss stays cross-entropy", async () => {
   const objective = labelSmoothing(0.1);
   const reference = await createTfjsEngine({
     ...common(padded),
@@ -143,7 +143,7 @@ test("ten steps with softened labels are the reference engine's, and held-out lo
   plain.dispose();
 });
 
-test("twenty steps make no buffer for logits, keep no tensor and take no more memory", async () => {
+test("twenty steps with an objective allocate no logits, leak no tensor and need no more memory", async () => {
   const engine = await compiled(padded, labelSmoothing(0.1));
   await train(engine, 2);
   const made = vi.spyOn(opened.device, "createBuffer");
@@ -178,7 +178,7 @@ test.each([
   },
 );
 
-test("a tensor over a buffer is the buffer: what either side writes, the other reads", async () => {
+test("a tfjs tensor over a GPU buffer shares its memory in both directions", async () => {
   const bridge = await TfjsBridge.open(opened);
   const { COPY_DST, COPY_SRC, STORAGE } = GPUBufferUsage;
   const usage = COPY_DST | COPY_SRC | STORAGE;

@@ -35,27 +35,27 @@ async function longestPause(during: Promise<unknown>): Promise<number> {
   return Math.max(performance.now() - last, ...pauses);
 }
 
-describe("a hostile template", () => {
+describe("the template worker", () => {
   test.each([
-    ["loops for ever", endless],
+    ["loops forever", endless],
     ["asks for a million million numbers", "{% for i in range(10 ** 12) %}{{ i }}{% endfor %}"],
-    ["calls itself for ever", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"],
+    ["calls itself forever", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"],
     ["nests a hundred thousand brackets", `{{ ${"(".repeat(100_000)}1${")".repeat(100_000)} }}`],
     [
-      "prints for ever",
+      "prints forever",
       "{% for a in range(99999) %}{% for b in range(99999) %}{{ 'x' * 1000 }}{% endfor %}{% endfor %}",
     ],
     [
-      "doubles a text for ever",
+      "doubles a text forever",
       "{% set n = namespace(t='x') %}{% for a in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}{{ n.t }}",
     ],
     [
-      "doubles a list for ever",
+      "doubles a list forever",
       "{% set n = namespace(t=[1]) %}{% for a in range(99) %}{% set n.t = n.t + n.t %}{% endfor %}",
     ],
     ["multiplies a text", "{{ ('x' * 100000) * 100000 }}"],
     ["throws", "{{ raise_exception('No.') }}"],
-  ])("that %s is stopped within its limit while the page stays responsive", async (_, source) => {
+  ])("stops a template that %s within its limit, with the page responsive", async (_, source) => {
     const begin = performance.now();
     const rendered = host.render({ source, specialTokens: {} }, [request]);
     const pause = await longestPause(rendered);
@@ -68,7 +68,7 @@ describe("a hostile template", () => {
     expect(await host.render(good, [request])).toEqual(["<Hi>"]);
   });
 
-  test("that exceeds its time is stopped with its worker, and another model's template then works", async () => {
+  test("ends with a template past the time limit, and the next template runs in a new one", async () => {
     // Far less than its own budget of steps takes on any machine.
     const hasty = new TemplateHost(start, { callMs: 60, chatMs: 0 });
     const before = started;
@@ -80,7 +80,7 @@ describe("a hostile template", () => {
   });
 });
 
-test("a template that throws keeps its worker", async () => {
+test("a template that throws leaves its worker running", async () => {
   const before = started;
   const bad = { source: "{{ raise_exception('Roles must alternate') }}", specialTokens: {} };
   await expect(host.render(bad, [request])).rejects.toThrow("Roles must alternate");
@@ -88,14 +88,14 @@ test("a template that throws keeps its worker", async () => {
   expect(started).toBe(before + 1);
 });
 
-test("calls to the template worker are answered in order, each with its own texts", async () => {
+test("concurrent render calls resolve in order, each with the text of its template", async () => {
   const texts = await Promise.all(
     ["a", "b", "c"].map((name) => host.render({ source: name, specialTokens: {} }, [request])),
   );
   expect(texts).toEqual([["a"], ["b"], ["c"]]);
 });
 
-test("an abort ends a template call, whether it is running or waiting", async () => {
+test("an abort ends the worker of a running call and rejects a waiting call", async () => {
   const before = started;
   await host.render(good, [request]);
   const abort = new AbortController();

@@ -19,7 +19,7 @@ test("A and B of a target are next to each other, A first", () => {
   expect([0, 1, 2, 3].map(isLoraA)).toEqual([true, false, true, false]);
 });
 
-test("a target beyond the last has no A and B", () => {
+test("the lookup of a target past the last one throws", () => {
   expect(() => pairOf(["a0", "b0"], 1)).toThrow("target 1 has no A and B");
 });
 
@@ -33,7 +33,7 @@ test.each([
   ["in another order", own.toReversed()],
   ["of another shape", [own[0], { name: "q.lora_B", shape: [5, 4] as const }]],
   ["with one missing", [own[0]]],
-])("a state with tensors %s is refused", (_, tensors) => {
+])("a state with tensors %s is rejected", (_, tensors) => {
   expect(() => {
     requireSameTensors(stateOf(tensors), own);
   }).toThrow("the tensors of the state differ from those of the engine");

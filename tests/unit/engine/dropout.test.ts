@@ -45,7 +45,7 @@ async function maskOf(draw: Partial<DropoutDraw> | null, target = 0): Promise<Fl
   return await output.data<"float32">();
 }
 
-describe("the mask", () => {
+describe("the dropout mask", () => {
   test.each([0.05, 0.3, 0.9])("at rate %f zeroes that share and scales the rest", async (rate) => {
     const mask = await maskOf({ rate });
     const kept = Math.fround(1 / (1 - rate));
@@ -59,7 +59,7 @@ describe("the mask", () => {
     expect(await maskOf(null)).toEqual(new Float32Array(rows * width).fill(1));
   });
 
-  test("is drawn from seed, step, micro-step and module, and the same for the same four", async () => {
+  test("depends on seed, step, micro-step and module alone", async () => {
     const masks = await Promise.all([
       maskOf({}),
       maskOf({ seed: 2 }),
@@ -105,20 +105,20 @@ describe("a step of the engine with dropout", () => {
     return lossSum;
   }
 
-  test("made twice gives the same loss; another step or seed another", async () => {
+  test("repeats its loss exactly and changes it with another step or seed", async () => {
     const loss = await lossOf();
     expect(await lossOf()).toBe(loss);
     expect(await lossOf({ step: 6 })).not.toBe(loss);
     expect(await lossOf({ seed: 2 })).not.toBe(loss);
   });
 
-  test("draws anew for each of its micro-batches", async () => {
+  test("draws another mask for each micro-batch", async () => {
     const loss = await lossOf();
     const twice = await lossOf({}, 2);
     expect(Math.abs(twice - 2 * loss) / loss).toBeGreaterThan(1e-4);
   });
 
-  test("differs from the evaluation, which drops nothing", async () => {
+  test("has another loss than the evaluation, which drops nothing", async () => {
     const loss = await lossOf({ learningRate: 0 });
     const batch = toBatch(golden.run.steps[0]!.microBatches[0]!);
     const dry = await goldenEngine(golden, await openMachine("cpu"), 0);

@@ -18,7 +18,7 @@ const read = async (path: string) =>
   new Blob([await readFile(new URL(`../../golden/${path}`, import.meta.url))]);
 
 describe.each(goldenCases)("golden %s on the CPU backend", (name) => {
-  test("losses, gradient norms, adapter and moments follow PyTorch for twelve steps", async () => {
+  test("has losses, gradient norms, adapter and moments that follow PyTorch for twelve steps", async () => {
     const golden = await openGolden(name, read);
     const engine = await goldenEngine(golden, await openMachine("cpu"));
     const { steps, heldOut } = golden.run;
@@ -48,7 +48,7 @@ describe.each(goldenCases)("golden %s on the CPU backend", (name) => {
     engine.dispose();
   });
 
-  test("logits and greedy tokens follow PyTorch, with the adapter and without", async () => {
+  test("has logits and greedy tokens that follow PyTorch, with and without the adapter", async () => {
     const golden = await openGolden(name, read);
     const engine = await goldenEngine(golden, await openMachine("cpu"));
     engine.writeState(golden.final);
@@ -78,7 +78,7 @@ describe.each(goldenCases)("golden %s on the CPU backend", (name) => {
 });
 
 test.each(["gqa-untied", "mha-tied", "phi3"] as const)(
-  "a run of %s cut in two is bit for bit the run in one piece, dropout on",
+  "a resumed run of %s with dropout is bit-equal to the uninterrupted run",
   async (name) => {
     const golden = await openGolden(name, read);
     const machine = await openMachine("cpu");
@@ -97,7 +97,7 @@ test.each(["gqa-untied", "mha-tied", "phi3"] as const)(
   },
 );
 
-test.each(["mha-tied", "gemma3", "phi3"] as const)("%s leaves no tensor behind", async (name) => {
+test.each(["mha-tied", "gemma3", "phi3"] as const)("a run of %s leaks no tensor", async (name) => {
   const golden = await openGolden(name, read);
   const machine = await openMachine("cpu");
   const before = tf.memory().numTensors;

@@ -27,7 +27,7 @@ const drawn = (mask: tf.Tensor4D) => {
   ).map((row, index) => (index % queries === 0 && index > 0 ? `|${row}` : row));
 };
 
-test("a token of a batch sees its own segment, in sliding layers the last two of it", () => {
+test("a token of a batch attends to its segment, in sliding layers to the last two tokens of it", () => {
   const masks = batchMasks(config, madeUpBatch(config, [[3, 2]], 6, 1));
   expect(drawn(masks.full)).toEqual(["x.....", "xx....", "xxx...", "...x..", "...xx.", ".....x"]);
   expect(drawn(masks.sliding)).toEqual([
@@ -40,25 +40,25 @@ test("a token of a batch sees its own segment, in sliding layers the last two of
   ]);
 });
 
-test("each row of a batch has its own segments", () => {
+test("the mask of a batch separates the segments of each row", () => {
   const masks = batchMasks(config, madeUpBatch(config, [[3], [1, 2]], 3, 1));
   expect(drawn(masks.sliding)).toEqual(["x..", "xx.", ".xx", "|x..", ".x.", ".xx"]);
 });
 
-test("a token of a prompt sees what is before it, in sliding layers the last two", () => {
+test("a token of a prompt attends to all up to itself, in sliding layers to the last two", () => {
   const masks = promptMasks(config, 4);
   expect(drawn(masks.full)).toEqual(["x...", "xx..", "xxx.", "xxxx"]);
   expect(drawn(masks.sliding)).toEqual(["x...", "xx..", ".xx.", "..xx"]);
 });
 
-test("a new token sees the cache up to itself, in sliding layers the last two places", () => {
+test("a new token attends to the cache up to itself, in sliding layers to the last two positions", () => {
   const masks = cacheMasks(config, 5, 3);
   expect(drawn(masks.full)).toEqual(["xxxx."]);
   expect(drawn(masks.sliding)).toEqual(["..xx."]);
   expect(drawn(cacheMasks(config, 5, 0).sliding)).toEqual(["x...."]);
 });
 
-test("a layer takes the mask of its kind, and a model without sliding layers has one mask", () => {
+test("a layer uses the mask of its kind, and a model without sliding layers has one mask", () => {
   const masks = promptMasks(config, 2);
   expect(maskOf(config, masks, 0)).toBe(masks.full);
   expect(maskOf(config, masks, 1)).toBe(masks.sliding);

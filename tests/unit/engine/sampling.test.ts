@@ -72,7 +72,7 @@ describe("sampling", () => {
   });
 });
 
-describe("the loop of generation", () => {
+describe("generation", () => {
   const run = async (given: {
     maxNewTokens: number;
     stopTokens?: number[];
@@ -91,7 +91,7 @@ describe("the loop of generation", () => {
     return { tokens, appended };
   };
 
-  test("ends at maxNewTokens, and does not append the last token", async () => {
+  test("ends at maxNewTokens and does not append the last token", async () => {
     expect(await run({ maxNewTokens: 3 })).toEqual({
       tokens: [10, 11, 12],
       appended: [10, 0, 11, 1],
@@ -99,7 +99,7 @@ describe("the loop of generation", () => {
     expect(await run({ maxNewTokens: 0 })).toEqual({ tokens: [], appended: [] });
   });
 
-  test("ends at a stop token, which it leaves out", async () => {
+  test("ends at a stop token and leaves it out", async () => {
     const { tokens } = await run({ maxNewTokens: 9, stopTokens: [12] });
     expect(tokens).toEqual([10, 11]);
   });

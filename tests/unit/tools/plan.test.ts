@@ -34,7 +34,7 @@ function planned(options: Record<string, string>): PlannedBytes {
 }
 
 describe("a plan", () => {
-  test("of Llama-3.1-8B in q4 takes at most 7.5 GB with 512 tokens", () => {
+  test("of Llama-3.1-8B in q4 needs at most 7.5 GB with 512 tokens", () => {
     const plan = planned({ config: llama, format: "q4", rank: "16", tokens: "512" });
     expect(Object.keys(plan)).toEqual([
       "weightsBytes",
@@ -49,7 +49,7 @@ describe("a plan", () => {
     expect(plan.recomputedLayers).toBe(32);
   });
 
-  test("of SmolLM2-135M in f16 takes at most 0.9 GB with 1,024 tokens", () => {
+  test("of SmolLM2-135M in f16 needs at most 0.9 GB with 1,024 tokens", () => {
     const plan = planned({ config: smol, format: "f16", rank: "16", tokens: "1024" });
     expect(plan.totalBytes).toBeLessThanOrEqual(0.9e9);
   });
@@ -63,7 +63,7 @@ describe("a plan", () => {
     expect(planned({ ...options, "budget-gb": "100" }).recomputedLayers).toBe(0);
   });
 
-  test("of more rows is no larger than of one, as they can go one at a time", () => {
+  test("of several rows is no larger than of one, as each can be a pass", () => {
     const options = { config: smol, format: "f16", rank: "8" };
     const one = planned({ ...options, tokens: "256" });
     expect(planned({ ...options, tokens: "1024", rows: "4" })).toEqual(one);
@@ -81,7 +81,7 @@ describe("a plan", () => {
   });
 });
 
-describe("in one sentence, nothing is planned", () => {
+describe("the plan command fails in one sentence", () => {
   const whole = { config: smol, format: "f16", rank: "16", tokens: "512" };
   test.each<[Record<string, string>, string]>([
     [{ config: "/no/such/file" }, "The file /no/such/file cannot be read (ENOENT)."],

@@ -23,11 +23,11 @@ function modelTensorsOf(config: ModelConfig) {
   return describeModelTensors(config, lora, shapes, 100, defaultTiles);
 }
 
-describe("tables of cos and sin", () => {
+describe("the RoPE tables of a model", () => {
   const rope = { theta: 1e6, scaling: { kind: "linear", factor: 8 } } as const;
   const slidingRope = { theta: 1e4, scaling: null };
 
-  test("are one for all layers with equal RoPE parameters, even in separate objects", () => {
+  test("are shared by layers with equal RoPE parameters, even in separate objects", () => {
     const layers = [full, sliding, still];
     const config = { layers, slidingWindow: 4, slidingRope: { theta: 10000, scaling: null } };
     const model = modelTensorsOf(madeUpConfig({ ...config, numHiddenLayers: 3 }));
@@ -65,13 +65,13 @@ describe("isSupported", () => {
     ["heads of 4", { headDim: 4 }],
     ["heads of 10", { headDim: 10 }],
     ["an MLP of 62", { intermediateSize: 62 }],
-    ["a stream of 34", { hiddenSize: 34 }],
+    ["a hidden size of 34", { hiddenSize: 34 }],
   ])("refuses %s", (_, given) => {
     expect(isSupported(madeUpConfig(given))).toBe(false);
   });
 });
 
-describe("tensors beyond a device's bindings", () => {
+describe("tensors too large for a device's bindings", () => {
   /** Gemma 3's table, over two small layers. */
   const config = madeUpConfig({ vocabSize: 262_144, hiddenSize: 1152, headDim: 64 });
   const designOf = (choice: WeightChoice) => {
@@ -81,7 +81,7 @@ describe("tensors beyond a device's bindings", () => {
   };
   const ofBytes = (bytes: number) => ({ maxStorageBufferBindingSize: bytes, maxBufferSize: bytes });
 
-  test("are refused by name with the format, both sizes and the limit", () => {
+  test("are reported by name with the format, both sizes and the limit", () => {
     const { model } = designOf({ format: "f16" });
     expect(() => {
       requireWeightsFit(model, {
@@ -107,7 +107,7 @@ describe("tensors beyond a device's bindings", () => {
     }).toThrow(/in q4/);
   });
 
-  test("are refused in working memory too", () => {
+  test("are reported in working memory too", () => {
     const { programs } = designOf({ format: "q4", groupSize: 64 });
     expect(() => {
       requireTensorsFit(programs, ofBytes(1e6));

@@ -40,14 +40,14 @@ const cases: [name: string, model: Partial<ModelConfig>, given: Given][] = [
 ];
 
 test.each(cases)(
-  "the training pass of a tiny %s model is the pinned one",
+  "the training pass of a tiny %s model equals its snapshot",
   async (name, ...rest) => {
     const { training } = designOf(...rest);
     await expect(listing(training)).toMatchFileSnapshot(`programs/${name}.txt`);
   },
 );
 
-test("the other programs of a tiny Gemma 2 are the pinned ones", async () => {
+test("the other programs of a tiny Gemma 2 equal their snapshots", async () => {
   const { evaluation, update, generation } = designOf({ ...gemma, logitSoftcap: 3 }, {});
   const { adapted, base } = generation;
   const programs = [evaluation, update, adapted.prefill, adapted.decode, base.decode];
