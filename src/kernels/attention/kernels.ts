@@ -21,7 +21,7 @@ export const queryTile = 32;
 /** Key rows of a workgroup in `backward-key-value`: four, as each takes two sums. */
 export const keyTile = 16;
 
-/** Numbers in a workgroup's tables of scores: 12 KiB of workgroup memory; the rest is for other variables. */
+/** Numbers in a workgroup's tables of scores: 12 of the 16 KiB of workgroup memory. */
 const maxScores = 3072;
 
 const sizes = { queries: "u32", keys: "u32", heads: "u32", kvHeads: "u32", scale: "f32" } as const;

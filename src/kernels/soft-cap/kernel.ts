@@ -1,5 +1,5 @@
-// The soft cap of Gemma 2 as a kernel, for logits that are sampled from; attention and cross-entropy
-// have it within their kernels.
+// The soft cap of Gemma 2 as a kernel, for logits that are sampled from; attention and
+// cross-entropy have it within their kernels.
 import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import { elementwise, gridOver } from "../elementwise.ts";

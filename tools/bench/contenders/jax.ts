@@ -1,5 +1,5 @@
-// jax-js as a contender, as its users would write it: jit(valueAndGrad) of the block over arrays in its own
-// layout, [in, out]. Its arrays are moved into operations: `.ref` keeps one for another use.
+// jax-js as a contender, as its users would write it: jit(valueAndGrad) of the block over arrays in
+// its own layout, [in, out]. Operations consume their arrays: `.ref` keeps one for another use.
 import {
   blockUntilReady,
   defaultDevice,

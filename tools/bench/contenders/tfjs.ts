@@ -1,5 +1,5 @@
-// The reference engine as a contender: its own decoder layer under tfjs's autodiff, and tfjs's plain matrix
-// product.
+// The reference engine as a contender: its own decoder layer under tfjs's autodiff, and tfjs's
+// plain matrix product.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { scalingOf } from "../../../src/adapter/lora.ts";
