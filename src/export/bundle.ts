@@ -1,6 +1,6 @@
-// The files of an exported adapter folder, one by one or as a zip archive.
+// The files of an exported PEFT adapter folder.
 import type { RunState } from "../checkpoint/file/run-state.ts";
-import { zipFiles, type ZipEntry } from "../formats/zip.ts";
+import type { ZipEntry } from "../formats/zip.ts";
 import { modelCard } from "./model-card.ts";
 import { adapterConfigJson, adapterSafetensors } from "./peft/write.ts";
 import { trainerStateJson } from "./trainer-state.ts";
@@ -19,9 +19,4 @@ export function adapterFiles(run: RunState): AdapterBytes[] {
     { name: "README.md", bytes: encoder.encode(modelCard(run)) },
     { name: "trainer_state.json", bytes: encoder.encode(trainerStateJson(run)) },
   ];
-}
-
-/** The same files in one archive. */
-export function adapterZip(run: RunState): Promise<Blob> {
-  return zipFiles(adapterFiles(run));
 }

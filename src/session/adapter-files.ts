@@ -1,25 +1,56 @@
 // The adapter of a run as files to download: from a checkpoint, or the newest state of the run.
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
-import { adapterFiles, adapterZip } from "../export/bundle.ts";
-import { UserError } from "../util/errors.ts";
-import type { Calls } from "./protocol.ts";
+import { exportFormats, type ExportFormat } from "../export/formats.ts";
+import { zipFiles } from "../formats/zip.ts";
 import type { Run } from "../run/run.ts";
+import { toPlain, UserError } from "../util/errors.ts";
+import type { AdapterExport } from "./protocol.ts";
 
 /**
+ * The adapter in every format. A format that cannot carry the run says so in its own entry.
  * @param key of a checkpoint; null for the newest state of the current run, which may not be saved
- * where the run is at rest
+ *   where the run is at rest
  * @throws UserError "no-adapter" when there is none yet; those of loading a checkpoint
  */
 export async function exportAdapter(
   key: string | null,
   run: Run | null,
   store: CheckpointStore,
-): Promise<Calls["exportAdapter"]["result"]> {
+): Promise<AdapterExport[]> {
   const state = key === null ? await newestOf(run, store) : await store.loadCheckpoint(key);
-  const files = adapterFiles(state).map(({ name, bytes }) => ({ name, blob: new Blob([bytes]) }));
-  const name = `${state.base.name}-lora-step-${state.trainer.step}.zip`;
-  return { files, zip: { name, blob: await adapterZip(state) } };
+  return await exportInFormats(state, exportFormats);
+}
+
+/** @throws whatever a format throws that is no UserError */
+export async function exportInFormats(
+  state: RunState,
+  formats: readonly ExportFormat[],
+): Promise<AdapterExport[]> {
+  return await Promise.all(formats.map((format) => exportAs(format, state)));
+}
+
+async function exportAs(
+  { name, label, files: filesOf }: ExportFormat,
+  state: RunState,
+): Promise<AdapterExport> {
+  try {
+    const written = filesOf(state);
+    const suffix = name === "peft" ? "" : `-${name}`;
+    const zipName = `${state.base.name}-lora-step-${state.trainer.step}${suffix}.zip`;
+    return {
+      format: name,
+      label,
+      files: written.map(({ name: file, bytes }) => ({ name: file, blob: new Blob([bytes]) })),
+      zip: { name: zipName, blob: await zipFiles(written) },
+      refusal: null,
+    };
+  } catch (error) {
+    if (!(error instanceof UserError)) {
+      throw error;
+    }
+    return { format: name, label, files: [], zip: null, refusal: toPlain(error) };
+  }
 }
 
 async function newestOf(run: Run | null, store: CheckpointStore): Promise<RunState> {

@@ -47,6 +47,17 @@ export interface AdapterFile {
   blob: Blob;
 }
 
+/** An adapter in one export format, or why that format cannot carry it. */
+export interface AdapterExport {
+  /** `peft`, which comes first, or the name of another entry of export/formats.ts. */
+  format: string;
+  label: string;
+  /** Empty where the format refuses. */
+  files: AdapterFile[];
+  zip: AdapterFile | null;
+  refusal: PlainError | null;
+}
+
 /** Every call with its parameters and its result. */
 export interface Calls {
   /** First call: finds the device and lists what is saved. */
@@ -114,10 +125,10 @@ export interface Calls {
   };
   downloadCheckpoint: { params: { key: string }; result: AdapterFile };
   importCheckpoint: { params: { file: File }; result: CheckpointSummary };
-  /** The PEFT files of a checkpoint; null for the newest state of the current run. */
+  /** The adapter of a checkpoint in every format; null for the newest state of the run. */
   exportAdapter: {
     params: { key: string | null };
-    result: { files: AdapterFile[]; zip: AdapterFile };
+    result: AdapterExport[];
   };
   /** Prompts the model. Text comes as `token` events with this id; the result is the whole text. */
   generate: {

@@ -1,5 +1,6 @@
-// Download links to the PEFT files of the current run, revoked when they are out of date.
+// Download links to the exported files of the current run, revoked when they are out of date.
 import type { SessionClient } from "../../session/client.ts";
+import type { AdapterExport, AdapterFile } from "../../session/protocol.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 
 export interface FileLink {
@@ -8,9 +9,17 @@ export interface FileLink {
   sizeBytes: number;
 }
 
+/** The files of one export format. */
+export interface FormatLinks {
+  format: string;
+  label: string;
+  zip: FileLink | null;
+  files: FileLink[];
+  refusal: PlainError | null;
+}
+
 export class ExportedFiles {
-  zip = $state.raw<FileLink | null>(null);
-  files = $state.raw<FileLink[]>([]);
+  formats = $state.raw<FormatLinks[]>([]);
   isWorking = $state(false);
   error = $state.raw<PlainError | null>(null);
 
@@ -25,9 +34,8 @@ export class ExportedFiles {
     this.clear();
     this.isWorking = true;
     try {
-      const { files, zip } = await this.#client.call("exportAdapter", { key: null });
-      this.zip = toLink(zip);
-      this.files = files.map(toLink);
+      const exported = await this.#client.call("exportAdapter", { key: null });
+      this.formats = exported.map(toLinks);
     } catch (error) {
       this.error = toPlain(error);
     } finally {
@@ -36,15 +44,20 @@ export class ExportedFiles {
   }
 
   clear(): void {
-    for (const { url } of [...this.files, ...(this.zip === null ? [] : [this.zip])]) {
-      URL.revokeObjectURL(url);
+    for (const { files, zip } of this.formats) {
+      [...files, ...(zip === null ? [] : [zip])].forEach(({ url }) => {
+        URL.revokeObjectURL(url);
+      });
     }
-    this.zip = null;
-    this.files = [];
+    this.formats = [];
     this.error = null;
   }
 }
 
-function toLink({ name, blob }: { name: string; blob: Blob }): FileLink {
+function toLinks({ files, zip, ...format }: AdapterExport): FormatLinks {
+  return { ...format, files: files.map(toLink), zip: zip === null ? null : toLink(zip) };
+}
+
+function toLink({ name, blob }: AdapterFile): FileLink {
   return { name, url: URL.createObjectURL(blob), sizeBytes: blob.size };
 }

@@ -1,7 +1,7 @@
 // Saved runs: lists, restores, imports, downloads, pins and deletes their checkpoints.
 import type { SessionClient } from "../../session/client.ts";
 import type { CheckpointSummary, RestoredRun } from "../../session/protocol.ts";
-import { toPlain, type PlainError } from "../../util/errors.ts";
+import { fromPlain, toPlain, type PlainError } from "../../util/errors.ts";
 import { downloadBlob } from "../download.ts";
 
 export class SavedRuns {
@@ -133,12 +133,17 @@ export class SavedRuns {
     }
   }
 
+  /** Downloads the adapter of a checkpoint as a PEFT folder. */
   async downloadAdapter({ key }: CheckpointSummary): Promise<void> {
-    const adapter = await this.#work(key, "Writing the adapter", () =>
-      this.#client.call("exportAdapter", { key }),
-    );
-    if (adapter !== null) {
-      downloadBlob(adapter.zip.blob, adapter.zip.name);
+    const zip = await this.#work(key, "Writing the adapter", async () => {
+      const [peft] = await this.#client.call("exportAdapter", { key });
+      if (peft?.refusal) {
+        throw fromPlain(peft.refusal);
+      }
+      return peft?.zip ?? null;
+    });
+    if (zip !== null) {
+      downloadBlob(zip.blob, zip.name);
     }
   }
 

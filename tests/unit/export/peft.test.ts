@@ -1,6 +1,7 @@
 // The exported adapter against the files PEFT itself saved.
 import { expect, test } from "vitest";
-import { adapterFiles, adapterZip } from "../../../src/export/bundle.ts";
+import { adapterFiles } from "../../../src/export/bundle.ts";
+import { zipFiles } from "../../../src/formats/zip.ts";
 import { adapterConfigJson, adapterSafetensors } from "../../../src/export/peft/write.ts";
 import { fixtureBytes, fixtureRun, fixtureText, peftAdapter } from "./fixture.ts";
 
@@ -65,7 +66,7 @@ test("the exported folder has its four files, one by one and as a zip", async ()
   ];
   const files = adapterFiles(run);
   expect(files.map(({ name }) => name)).toEqual(names);
-  const zip = Buffer.from(await (await adapterZip(run)).arrayBuffer());
+  const zip = Buffer.from(await (await zipFiles(files)).arrayBuffer());
   expect(zip.subarray(0, 2).toString()).toBe("PK");
   for (const { name, bytes } of files) {
     expect(zip.includes(name)).toBe(true);

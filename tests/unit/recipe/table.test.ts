@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { fieldGroups, fieldGroupsOf } from "../../../src/app/state/recipe-fields.ts";
-import { migrate, migrationsOf } from "../../../src/checkpoint/file/migrate.ts";
+import { currentSchema, migrate, migrationsOf } from "../../../src/checkpoint/file/migrate.ts";
 import { modelCard, recipeRows } from "../../../src/export/model-card.ts";
 import { recipePage } from "../../../src/recipe/docs.ts";
 import { choice, count, list, number, toggle, type RecipeOf } from "../../../src/recipe/option.ts";
@@ -153,18 +153,20 @@ describe("an option that is added to the table alone", () => {
   });
 
   test("gets its earlier value in checkpoints of the schema before it", () => {
+    const next = currentSchema + 1;
     const newer = {
       ...table,
-      madeUpSwitch: toggle({ ...described, default: true, since: { schema: 5, before: false } }),
+      madeUpSwitch: toggle({ ...described, default: true, since: { schema: next, before: false } }),
     };
     const migrations = migrationsOf(newer);
-    expect([...migrations.keys()]).toEqual([1, 2, 3, 4]);
+    const older = Array.from({ length: currentSchema }, (_, index) => index + 1);
+    expect([...migrations.keys()]).toEqual(older);
     const recipeAfter = (recipe: object) => {
       const metadata = new Map([
-        ["schema", "4"],
+        ["schema", String(currentSchema)],
         ["recipe", JSON.stringify(recipe)],
       ]);
-      return migrate(metadata, "file", migrations, 5).get("recipe");
+      return migrate(metadata, "file", migrations, next).get("recipe");
     };
     expect(recipeAfter({ rank: 4 })).toBe('{"madeUpSwitch":false,"rank":4}');
     expect(recipeAfter({ madeUpSwitch: true })).toBe('{"madeUpSwitch":true}');

@@ -8,6 +8,7 @@ import {
   tinyRecipe as recipe,
   type WholeRun,
 } from "./world/whole-run.ts";
+import { peftOf } from "./world/exports.ts";
 
 setUpBrowser();
 
@@ -99,7 +100,7 @@ describe("a run", () => {
     await tab.start({ ...recipe, saveSteps: 0 });
     expect(await done).toEqual({ name: "done", step: 3, isSaved: true, stoppedEarly: true });
     expect(tab.eventsOf("saved").map(({ reason }) => reason)).toEqual(["stop"]);
-    const { zip } = await tab.session.exportAdapter({ key: null });
+    const { zip } = await peftOf(tab.session, { key: null });
     expect(zip.name).toBe("tiny-lora-step-3.zip");
   });
 
@@ -182,7 +183,7 @@ describe("a run", () => {
     const first = tab.untilPhase("done");
     await tab.start(recipe);
     await first;
-    const { files } = await tab.session.exportAdapter({ key: null });
+    const { files } = await peftOf(tab.session, { key: null });
     const last = tab.eventsOf("evaluated").at(-1);
     const second = tab.untilPhase("done");
     const exported = files.map(({ name, blob }) => new File([blob], name));

@@ -7,6 +7,7 @@ import { dataPuts, inFragileTabs } from "./world/fragile-tabs.ts";
 import { Tab, tinyData } from "./world/tab.ts";
 import { expectSameRun, newestOf, tinyRecipe as recipe, type WholeRun } from "./world/whole-run.ts";
 import type { RunPhase } from "../../../src/run/events.ts";
+import { peftOf } from "./world/exports.ts";
 
 vi.mock(import("../../../src/engine/tfjs/backend.ts"), async (importOriginal) => {
   const original = await importOriginal();
@@ -167,7 +168,7 @@ describe("a run that fails past its last save", () => {
 
 test("a run that could not be saved can still export its adapter", async () => {
   await finishUnsaved();
-  const { zip } = await tab.session.exportAdapter({ key: null });
+  const { zip } = await peftOf(tab.session, { key: null });
   expect(zip.name).toMatch(/-lora-step-5\.zip$/);
 });
 

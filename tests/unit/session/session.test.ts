@@ -6,6 +6,7 @@ import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { readPeftAdapter } from "../../../src/export/peft/read.ts";
 import type { AdapterFile, SessionEvent } from "../../../src/session/protocol.ts";
 import { setUpBrowser, shortRecipe, Tab } from "./world/tab.ts";
+import { peftOf } from "./world/exports.ts";
 
 setUpBrowser();
 
@@ -116,7 +117,7 @@ describe("a run of the demo", () => {
   });
 
   test("the adapter of the last step is exported as files and as an archive", async () => {
-    const { files, zip } = await tab.session.exportAdapter({ key: null });
+    const { files, zip } = await peftOf(tab.session, { key: null });
     expect(files.map(({ name }) => name)).toEqual([
       "adapter_config.json",
       "adapter_model.safetensors",
@@ -135,9 +136,9 @@ describe("a run of the demo", () => {
 
   test("the adapter of an earlier step is exported from its checkpoint", async () => {
     const first = (await tab.session.saved.list()).find(({ step }) => step === 1)!;
-    const { zip, files } = await tab.session.exportAdapter({ key: first.key });
+    const { zip, files } = await peftOf(tab.session, { key: first.key });
     expect(zip.name).toBe("anneal-demo-1m-lora-step-1.zip");
-    const newest = await tab.session.exportAdapter({ key: null });
+    const newest = await peftOf(tab.session, { key: null });
     const bytesOf = async (file: AdapterFile) => Buffer.from(await file.blob.arrayBuffer());
     expect((await bytesOf(files[1]!)).equals(await bytesOf(newest.files[1]!))).toBe(false);
   });

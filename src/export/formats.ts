@@ -1,0 +1,19 @@
+// The formats that an adapter is exported in, one entry each. Session and page walk this table.
+import type { RunState } from "../checkpoint/file/run-state.ts";
+import { adapterFiles, type AdapterBytes } from "./bundle.ts";
+
+export interface ExportFormat {
+  /** In file names: lower case. */
+  name: string;
+  /** On the page. */
+  label: string;
+  /**
+   * The files of the exported folder.
+   * @throws UserError for a run that the format cannot carry; the other formats are still offered
+   */
+  files: (run: RunState) => AdapterBytes[];
+}
+
+export const exportFormats: readonly ExportFormat[] = [
+  { name: "peft", label: "PEFT", files: adapterFiles },
+];
