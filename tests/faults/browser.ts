@@ -1,4 +1,4 @@
-// A browser on a profile of its own that is killed and opened again.
+// A browser on a separate profile that is killed and reopened.
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type BrowserContext, type CDPSession, type Page } from "playwright";
@@ -7,8 +7,7 @@ import type { CallName, Calls, Told } from "./page/protocol.ts";
 import { isRunning, killBrowser } from "./processes.ts";
 
 /**
- * Chromium's two forms of IndexedDB: LevelDB with files beside it, and the SQLite that is to
- * replace it.
+ * Chromium's two databases for IndexedDB: LevelDB with separate files, and its successor SQLite.
  */
 export const backends = ["leveldb", "sqlite"] as const;
 export type Backend = (typeof backends)[number];
@@ -18,7 +17,7 @@ const backendArguments: Record<Backend, readonly string[]> = {
   sqlite: ["--enable-features=IdbSqliteBackingStore"],
 };
 
-/** Which of the two a profile holds, by its folders; null before anything was stored. */
+/** The database that a profile holds, by its folders; null before the first write. */
 export function backendOf(profile: string): Backend | null {
   const folder = join(profile, "Default/IndexedDB");
   const [name] = existsSync(folder) ? readdirSync(folder) : [];
@@ -30,25 +29,24 @@ export function backendOf(profile: string): Backend | null {
 }
 
 /**
- * @throws Error when the browser stored with another backend than the one to be tested, or nowhere
- * that is known of
+ * @throws Error when the browser used another database than the tested one, or an unknown one
  */
 function requireBackend(profile: string, backend: Backend, isStored: boolean): void {
   const found = backendOf(profile);
   if (found !== backend && (found !== null || isStored)) {
-    throw new Error(`${profile} was stored by ${found ?? "neither"}, not by ${backend}.`);
+    throw new Error(`${profile} holds ${found ?? "no known database"}, not ${backend}.`);
   }
 }
 
-/** Answers come within seconds even on a busy machine. */
+/** Answers arrive within seconds, even on a busy machine. */
 const answerLimitMs = 60_000;
 
 export class FaultBrowser {
   readonly page: Page;
   readonly context: BrowserContext;
-  /** All that the worker told since the browser was opened. */
+  /** All messages of the worker since the browser was opened. */
   readonly told: Told[] = [];
-  /** How long each call took since the browser was opened. */
+  /** The duration of each call since the browser was opened. */
   readonly durations: { name: CallName; ms: number }[] = [];
   readonly #profile: string;
   readonly #backend: Backend;
@@ -61,7 +59,7 @@ export class FaultBrowser {
     this.page = page;
   }
 
-  /** Opens the page on the profile as the last kill left it. */
+  /** Opens the page on the profile in the state after the last kill. */
   static async open(profile: string, backend: Backend, url: string): Promise<FaultBrowser> {
     requireBackend(profile, backend, false);
     for (const name of ["SingletonLock", "SingletonCookie", "SingletonSocket"]) {
@@ -71,7 +69,7 @@ export class FaultBrowser {
       executablePath: findBrowser(),
       headless: true,
       args: [...browserArguments, ...backendArguments[backend]],
-      // The kill is the test's: nothing else may end the browser, or end with it.
+      // Only the test ends the browser; a signal to the test must not.
       handleSIGINT: false,
       handleSIGTERM: false,
       handleSIGHUP: false,
@@ -103,11 +101,11 @@ export class FaultBrowser {
     return result;
   }
 
-  /** Starts a call that the browser will not live to answer. */
+  /** Starts a call that a kill will leave unanswered. */
   begin<Name extends CallName>(name: Name, params: Calls[Name]["params"]): Promise<"answered"> {
     return this.call(name, params).then(
       () => "answered" as const,
-      // Told apart from a fault of the page by the kill that follows.
+      // The kill closes the page; any other error is a fault of the page.
       (error: unknown) => {
         if (isRunning(this.#profile) && !String(error).includes("closed")) {
           throw error;
@@ -117,7 +115,7 @@ export class FaultBrowser {
     );
   }
 
-  /** When the worker tells what `isIt` accepts. */
+  /** Resolves at the first message that `isIt` accepts. */
   untilTold(isIt: (told: Told) => boolean): Promise<Told> {
     return new Promise((resolve) => {
       this.#onTold = (told) => {
@@ -141,7 +139,7 @@ export class FaultBrowser {
     return steps;
   }
 
-  /** The kill: nothing of the browser is left when it resolves. */
+  /** Kills the browser; resolves when no process of it is left. */
   async kill(): Promise<void> {
     const closed = new Promise((resolve) => this.context.once("close", resolve));
     killBrowser(this.#profile);

@@ -1,16 +1,15 @@
-// What must hold of a store after any kill: nothing acknowledged is lost, nothing is torn, no loss
-// is cried falsely.
+// Checks a store after a kill: no acknowledged checkpoint is lost, none is torn, and no data loss
+// is reported falsely.
 import type { Inspection } from "./page/protocol.ts";
 
 /**
- * Its newest checkpoint is broken on purpose by a scenario, so damage to it is no fault of the
- * store.
+ * A run whose newest checkpoint a scenario damages on purpose: its damage is not a fault.
  */
 const brokenOnPurpose = "broken";
 
 /**
- * @param acknowledged the newest step of each run that was saved for good
- * @returns what does not hold, in words
+ * @param acknowledged the newest acknowledged step of each run
+ * @returns the faults, in words
  */
 export function faultsOf(
   { report, checkpoints, newestValid }: Inspection,
@@ -29,14 +28,16 @@ export function faultsOf(
     const found = newestValid[runId] ?? null;
     return found !== null && found >= step
       ? []
-      : [`${runId} was acknowledged to step ${step}, found is ${found ?? "nothing"}`];
+      : [`${runId} was acknowledged to step ${step}, but the newest found is ${found ?? "none"}`];
   });
-  const cried = report.lost.map(({ runId, step }) => `${runId} step ${step} is called lost`);
+  const cried = report.lost.map(
+    ({ runId, step }) => `${runId} step ${step} is falsely reported as lost`,
+  );
   return [...torn, ...withoutData, ...damaged, ...lost, ...cried];
 }
 
-/** Fewer than two sound generations of a run that had as many. */
+/** A fault when a run that had two intact generations now has fewer. */
 export function generationFaults({ checkpoints }: Inspection, runId: string): string[] {
   const sound = checkpoints.filter((found) => found.runId === runId && found.fault === null);
-  return sound.length >= 2 ? [] : [`${runId} has ${sound.length} sound generations`];
+  return sound.length >= 2 ? [] : [`${runId} has ${sound.length} intact generations`];
 }

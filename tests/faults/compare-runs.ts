@@ -1,4 +1,4 @@
-// A small run with all that a checkpoint has to hold, and the bits that two such runs differ in.
+// A small run that uses every field of a checkpoint, and a bitwise comparison of two such runs.
 import type { Recipe } from "../../src/recipe/recipe.ts";
 import type { Digest } from "./page/run-protocol.ts";
 import type { RunBrowser } from "./run-browser.ts";
@@ -18,7 +18,7 @@ export const recipe: Partial<Recipe> = {
   saveTotalLimit: 100,
 };
 
-/** A run from its first step to its last: all its checkpoints. @throws Error when it fails */
+/** Plays a run without faults. @returns all its checkpoints @throws Error when it fails */
 export async function undisturbed(
   browser: RunBrowser,
   changes: Partial<Recipe>,
@@ -33,8 +33,7 @@ export async function undisturbed(
 }
 
 /**
- * What the run at hand ended with, once it has ended: why it failed, or where it is another than
- * the whole one.
+ * Waits for the end of the current run. @returns why it failed, or where it differs from `whole`
  */
 export async function faultsOfRun(
   browser: RunBrowser,

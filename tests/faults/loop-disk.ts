@@ -1,5 +1,5 @@
-// A disk of its own in a file (ext4 on a loop device), whose power can be cut: what the system had
-// not written to it is gone. Needs root, and a system that lets it mount.
+// A disk in a file (ext4 on a loop device) whose power can be cut: unflushed writes are lost.
+// Needs root and the right to mount.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,11 +7,11 @@ import { join } from "node:path";
 const sizeBytes = 2 ** 30;
 
 export class LoopDisk {
-  /** Where it is mounted. */
+  /** The mount point. */
   readonly path: string;
   readonly #file: string;
 
-  /** @throws Error with what `mkfs.ext4` or `mount` says */
+  /** @throws Error with the message of `mkfs.ext4` or `mount` */
   constructor(folder: string, name: string) {
     this.path = join(folder, name);
     this.#file = `${this.path}.ext4`;
@@ -22,11 +22,11 @@ export class LoopDisk {
     this.#mount();
   }
 
-  /** To be called when nobody uses it. */
+  /** Drops unflushed writes. Call it when no process uses the disk. */
   cutPower(): void {
     const left = `${this.#file}.left`;
     run("cp", "--sparse=always", this.#file, left);
-    // What the system still held goes to the file that is no longer the disk.
+    // The system flushes its cache to the old file, which is no longer the disk.
     this.#unmount();
     renameSync(left, this.#file);
     this.#mount();
@@ -41,7 +41,7 @@ export class LoopDisk {
     run("mount", "-o", "loop", this.#file, this.path);
   }
 
-  /** Also when a helper of a browser that has ended still looks at it. */
+  /** Lazy, because a helper process of an ended browser may still use the disk. */
   #unmount(): void {
     run("umount", "--lazy", this.path);
   }

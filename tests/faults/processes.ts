@@ -7,7 +7,7 @@ interface Process {
   arguments: string[];
 }
 
-/** Ends a browser without any of its processes having a chance to write. */
+/** Kills a browser: none of its processes can write any more. */
 export function killBrowser(profile: string): void {
   for (const pid of browserProcesses(profile).map((process) => process.pid)) {
     try {
@@ -19,7 +19,7 @@ export function killBrowser(profile: string): void {
 }
 
 /**
- * Ends the process that has the GPU, as the system does for want of memory. Whether there was one.
+ * Kills the GPU process, as the system does when memory is short. @returns false without one
  */
 export function killGpuProcess(profile: string): boolean {
   const found = browserProcesses(profile).find((process) =>
@@ -31,18 +31,18 @@ export function killGpuProcess(profile: string): boolean {
   return found !== undefined;
 }
 
-/** Whether any process of it is left. */
+/** True while any process of the browser runs. */
 export function isRunning(profile: string): boolean {
   return browserProcesses(profile).length > 0;
 }
 
-/** Most memory that a process had resident since `forgetPeak`, in bytes. */
+/** Peak resident memory of a process since `forgetPeak`, in bytes. */
 export function peakBytes(pid: number): number {
   const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
   return Number(kilobytes ?? 0) * 1024;
 }
 
-/** Lets the peak begin anew at what is resident now. */
+/** Resets the peak to the current resident memory. */
 export function forgetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
@@ -73,11 +73,11 @@ function allProcesses(): Process[] {
         // "pid (name) state parent ...", and a name may hold spaces and brackets.
         const [, parent] = status.slice(status.lastIndexOf(")") + 2).split(" ");
         const command = readFileSync(`/proc/${name}/cmdline`, "utf8");
-        // Chromium puts spaces in the place of the zeros.
+        // Chromium replaces the zeros by spaces.
         const args = command.split(/[\0 ]+/);
         return [{ pid: Number(name), parent: Number(parent), arguments: args }];
       } catch {
-        return []; // gone meanwhile
+        return []; // the process has ended
       }
     });
 }

@@ -1,5 +1,5 @@
-// A browser on a profile of its own with a session in its page, whose processes are killed one by
-// one or all together.
+// A browser on a separate profile with a session in its page. Its processes can be killed singly or
+// together.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type BrowserContext, type Page } from "playwright";
@@ -7,7 +7,7 @@ import { browserArguments, findBrowser } from "../../tools/support/browser.ts";
 import type { Moment, RunCallName, RunCalls, RunTold } from "./page/run-protocol.ts";
 import { isRunning, killBrowser, killGpuProcess } from "./processes.ts";
 
-/** Chromium would block the GPU after two crashes and give it up after three. */
+/** Chromium blocks the GPU after two crashes and disables it after three. */
 const crashArguments = [
   "--disable-domain-blocking-for-3d-apis",
   "--disable-gpu-process-crash-limit",
@@ -15,7 +15,7 @@ const crashArguments = [
 
 const waitMs = 120_000;
 
-/** A GPU process that ended is started again at once. */
+/** Chromium restarts an ended GPU process at once. */
 const gpuStartMs = 5000;
 
 export class RunBrowser {
@@ -54,15 +54,15 @@ export class RunBrowser {
   }
 
   /**
-   * The first thing told from the index on that fits. @throws Error after two minutes in which
-   * nothing was told
+   * The first message from the index on that fits. @throws Error after two minutes without a
+   * message
    */
   async wait(fits: (told: RunTold) => boolean, from = this.told.length): Promise<RunTold> {
     return await new Promise((resolve, reject) => {
       const giveUp = () => {
         this.#listeners.delete(check);
         const last = JSON.stringify(this.told.at(-1)).slice(0, 300);
-        reject(new Error(`Waited in vain; last told: ${last}`));
+        reject(new Error(`No message for ${waitMs / 1000} s; the last was ${last}`));
       };
       let timer = setTimeout(giveUp, waitMs);
       const check = () => {
@@ -80,7 +80,7 @@ export class RunBrowser {
     });
   }
 
-  /** Null when the run is done, else what it failed with. */
+  /** Null when the run is done, otherwise its error. */
   async untilEnd(from = this.told.length): Promise<string | null> {
     const end = await this.wait(
       (told) => told.kind === "run" && ["done", "failed"].includes(told.phase.name),
@@ -103,7 +103,7 @@ export class RunBrowser {
   /** Ends the GPU process from within, as a driver's fault does. */
   async crashGpu(): Promise<void> {
     const session = await this.#context.browser()!.newBrowserCDPSession();
-    // the answer may be lost with it
+    // the answer may be lost with the process
     await session.send("Browser.crashGpuProcess").catch(() => null);
     await session.detach().catch(() => null);
   }
@@ -118,7 +118,7 @@ export class RunBrowser {
     }
   }
 
-  /** Ends the browser and opens another on the same profile. */
+  /** Kills the browser and opens another on the same profile. */
   async killAndReopen(): Promise<void> {
     const closed = new Promise((resolve) => this.#context.once("close", resolve));
     while (isRunning(this.#profile)) {

@@ -1,4 +1,4 @@
-// `npm run test:faults`: breaks the browser under the checkpoint store and looks at what is left.
+// `npm run test:faults`: injects faults into the browser and checks the checkpoint store and runs.
 //   --only <section>[,<section>]  kill-points, random-kills, power-cuts, torn-log, operations,
 //                                 storage, disk, bit-flips,
 //                                 save-cost, runs, run-pairs, run-buffers
@@ -37,13 +37,13 @@ interface Sizes {
   /** Kills at each point in each scenario. */
   times: number;
   kills: number;
-  /** Of the power. */
+  /** Power cuts. */
   cuts: number;
   flips: number;
   runs: RunSizes;
-  /** Moments of a recovery at which each second fault comes, as many as there are at most. */
+  /** Moments of a recovery at which each second fault is injected, at most. */
   moments: number;
-  /** Share of the buffers of a run that find no room, one at a time. */
+  /** Share of the buffers of a run that are refused, one at a time. */
   buffers: number;
 }
 
@@ -80,7 +80,7 @@ const sections: Readonly<Record<string, Section>> = {
   },
 };
 
-/** Two cores, two browsers. */
+/** Runs one browser per database in parallel. */
 async function onBoth(work: (backend: Backend) => Promise<void>): Promise<void> {
   await Promise.all(backends.map(work));
 }
@@ -123,9 +123,7 @@ try {
   for (const name of wanted) {
     const section = sections[name];
     if (section === undefined) {
-      throw new Error(
-        `There is no section ${name}; there are ${Object.keys(sections).join(", ")}.`,
-      );
+      throw new Error(`Unknown section ${name}. Choose from: ${Object.keys(sections).join(", ")}.`);
     }
     const tally = new Tally();
     const begun = performance.now();

@@ -1,5 +1,5 @@
-// Builds the test page as Anneal is built but with the kill-points in, and serves it on one port
-// for a whole run: the port is part of the origin that the browser stores under.
+// Builds the test page like Anneal but with the kill-points, and serves it on one port for all
+// sections: the port is part of the origin of the stored data.
 import { fileURLToPath } from "node:url";
 import { build, preview } from "vite";
 

@@ -1,4 +1,4 @@
-// Counts what passed and what failed, and says so line by line.
+// Counts passed and failed cases, and prints a line for each failure.
 export class Tally {
   passed = 0;
   failed = 0;
@@ -13,7 +13,7 @@ export class Tally {
     }
   }
 
-  /** For what takes long: tells of what passed, too. */
+  /** Prints passed cases too, for long sections. */
   tell(name: string, faults: readonly string[]): void {
     this.add(name, faults);
     if (faults.length === 0) {

@@ -1,6 +1,6 @@
-// The process that fuzzes one family: mutates, calls, measures, and writes every input down before
-// it is used, so that a call that never ends or takes the process with it can be told. Messages to
-// the parent: Progress.
+// Fuzzes one family in a process: mutates, calls and measures. It writes each input to disk before
+// its use, so that an input that hangs or crashes the process is known. Messages to the parent:
+// Progress.
 import { mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../src/util/errors.ts";
@@ -15,7 +15,7 @@ export interface Order {
   family: string;
   inputs: number;
   seed: string;
-  /** For inputs that were found. */
+  /** Folder for the inputs of findings. */
   folder: string;
 }
 
@@ -30,7 +30,7 @@ export interface Progress {
 
 const maxCpuMs = 250;
 /**
- * `[[[[` takes forty bytes of heap for each of its own: a floor below which nothing is looked at.
+ * The least limit in bytes, since `[[[[` needs forty bytes of heap per byte.
  */
 const floorBytes = 4 * 2 ** 20;
 const reportEveryMs = 500;
@@ -68,7 +68,7 @@ class Run {
       await this.#tryOut(sound, corpus);
     }
     if (this.progress.taken < seeds.length) {
-      throw new Error(`${name}: ${this.progress.taken} of ${seeds.length} seeds are taken`);
+      throw new Error(`${name}: ${this.progress.taken} of ${seeds.length} seeds are accepted`);
     }
     let reported = performance.now();
     while (this.progress.done < inputs) {
@@ -113,14 +113,14 @@ class Run {
       bytes: Math.max(most.bytes, bytes),
     };
     if (cpuMs > maxCpuMs) {
-      this.#find(input, "takes too long", `${Math.round(cpuMs)} ms`);
+      this.#find(input, "exceeds the time limit", `${Math.round(cpuMs)} ms`);
     }
     if (bytes > allowed) {
-      this.#find(input, "takes too much", `${bytes} bytes for ${input.length}`);
+      this.#find(input, "exceeds the memory limit", `${bytes} bytes for ${input.length}`);
     }
   }
 
-  /** One input of each class is kept. */
+  /** Reports a finding; keeps one input per class. */
   #find(input: Bytes, what: string, details: string): void {
     const place = /\/src\/([^)\s]+)/.exec(details)?.[1] ?? "";
     const key = `${what} ${place}`;
@@ -140,7 +140,7 @@ class Run {
 process.once("message", (order: Order) => {
   const family = families.find(({ name }) => name === order.family);
   if (family === undefined) {
-    throw new Error(`There is no family ${order.family}.`);
+    throw new Error(`Unknown family ${order.family}.`);
   }
   void new Run(family, order).go().then(() => {
     process.disconnect();

@@ -1,11 +1,10 @@
-// The inputs that mutations start from: the sound ones, and each that was the first to end in a new
-// way.
+// The inputs that mutations start from: the valid seeds, and each first input with a new outcome.
 import { UserError } from "../../src/util/errors.ts";
 import type { Draws } from "./draws.ts";
 import type { Bytes } from "./family.ts";
 
 const maxInputs = 4_000;
-/** One that a thousand different messages come from would crowd out all others. */
+/** Bounds the corpus: a source of a thousand messages would displace all others. */
 const maxKeptBytes = 6_000;
 
 export class Corpus {
@@ -17,18 +16,18 @@ export class Corpus {
     this.#seeds = seeds;
   }
 
-  /** Different ways in which inputs have ended. */
+  /** The number of different outcomes. */
   get outcomes(): number {
     return this.#outcomes.size;
   }
 
-  /** A sound one half of the time, so that mutations do not only pile up. */
+  /** Picks a seed half of the time, so that mutations do not only accumulate. */
   draw(draws: Draws): Bytes {
     const isSound = this.#found.length === 0 || draws.once(2);
     return draws.of(isSound ? this.#seeds : this.#found);
   }
 
-  /** Keeps the input when nothing has ended as it does. */
+  /** Keeps the input when its outcome is new. */
   add(input: Bytes, outcome: string): void {
     if (!this.#outcomes.has(outcome)) {
       this.#outcomes.add(outcome);
@@ -40,13 +39,12 @@ export class Corpus {
 }
 
 /**
- * The error without what differs from input to input: what is quoted, numbers, and what JSON.parse
- * says.
- * @param given what was returned when nothing was thrown; a string tells its own outcome
+ * Classifies an outcome: the error without quotations, numbers and the messages of JSON.parse.
+ * @param given the return value when nothing was thrown; a string names its outcome
  */
 export function outcomeOf(error: unknown, given?: unknown): string {
   if (error === null) {
-    return `taken ${typeof given === "string" ? given : ""}`;
+    return `accepted ${typeof given === "string" ? given : ""}`;
   }
   if (!(error instanceof Error)) {
     return `threw ${typeof error}`;

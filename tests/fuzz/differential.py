@@ -1,5 +1,5 @@
-# Reads the files that differential.ts packed into one, each behind its length, with the safetensors package (0.8.0).
-# Prints 1 for each that is taken and 0 for each that is refused.
+# Reads the files that differential.ts packed into one, each after its length, with the safetensors package (0.8.0).
+# Prints 1 for each accepted file and 0 for each rejected one.
 import struct
 import sys
 

@@ -1,5 +1,5 @@
-// Thousands of broken safetensors files read by the Python package and by ours: what it refuses, we
-// refuse.
+// Reads thousands of broken safetensors files with the Python package and with Anneal. Anneal must
+// reject each file that Python rejects.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,11 +14,11 @@ import { mutateBytes, mutateSafetensors, shownInput } from "./mutate.ts";
 interface Sizes {
   inputs: number;
   seed: string;
-  /** Of the repository. */
+  /** Root of the repository. */
   root: string;
 }
 
-/** @returns what is wrong, in words; null where there is no Python with the package */
+/** @returns the findings, in words; null without a Python that has the package */
 export async function differential({ inputs, seed, root }: Sizes): Promise<string[] | null> {
   const python = findPython(root);
   if (python === null) {
@@ -33,18 +33,18 @@ export async function differential({ inputs, seed, root }: Sizes): Promise<strin
   const lenient = files.filter((_, index) => ours[index] === true && theirs[index] === false);
   const count = (taken: readonly boolean[]) => taken.filter((isOne) => isOne).length;
   console.log(
-    `differential: ${files.length} files; Python takes ${count(theirs)}, we take ${count(ours)}`,
+    `differential: ${files.length} files; Python accepts ${count(theirs)}, Anneal ${count(ours)}`,
   );
   return lenient
     .slice(0, 20)
-    .map((file) => `we take what Python refuses: ${shownInput(file)}`)
+    .map((file) => `Anneal accepts what Python rejects: ${shownInput(file)}`)
     .map((fault) => {
       console.log(`FAILED differential: ${fault}`);
       return fault;
     });
 }
 
-/** The repository's own, as test:interop makes it, or one that is named. */
+/** The repository's Python, which test:interop creates, or the one in the environment. */
 function findPython(root: string): string | null {
   const own = [join(root, ".venv/bin/python"), join(root, ".venv/Scripts/python.exe")];
   const candidates = [process.env["SAFETENSORS_PYTHON"] ?? "", ...own].filter(
@@ -56,8 +56,7 @@ function findPython(root: string): string | null {
 }
 
 /**
- * Grown from a sound one by what they end in, as in the fuzzing itself; each half of them is taken
- * or nearly so.
+ * Mutates a valid file, guided by outcomes as in fuzzing; about half of the files are accepted.
  */
 async function brokenFiles(count: number, seed: string): Promise<Bytes[]> {
   const family = families.find(({ name }) => name === "safetensors")!;

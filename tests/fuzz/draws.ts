@@ -1,4 +1,4 @@
-// Random numbers by a seed: mulberry32, fast and good enough to choose where to break a file.
+// Seeded random numbers: mulberry32, fast and good enough to choose mutations.
 export class Draws {
   #state: number;
 
@@ -9,7 +9,7 @@ export class Draws {
     }
   }
 
-  /** A whole number from 0, below `count`. */
+  /** An integer in [0, count). */
   below(count: number): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -17,7 +17,7 @@ export class Draws {
     return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * count);
   }
 
-  /** True once in `times`. */
+  /** True with probability 1 / `times`. */
   once(times: number): boolean {
     return this.below(times) === 0;
   }

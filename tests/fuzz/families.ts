@@ -1,4 +1,4 @@
-// All families, the slowest first, so that none is left alone at the end.
+// All families, slowest first, so that the processes finish together.
 import type { Family } from "./family.ts";
 import { dataFamilies } from "./families/data.ts";
 import { documentFamilies } from "./families/documents.ts";

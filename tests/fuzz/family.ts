@@ -1,4 +1,4 @@
-// What is fuzzed: a family of inputs that one parser takes, with whole ones to begin with.
+// The contract of a fuzzing family: one parser, its valid seeds, and its limits.
 import type { ByteSource } from "../../src/formats/byte-source.ts";
 import { UserError } from "../../src/util/errors.ts";
 import type { Draws } from "./draws.ts";
@@ -7,22 +7,22 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 
 export interface Family {
   name: string;
-  /** Sound inputs, small ones: each is broken some ten thousand times. */
+  /** Small valid inputs; each is mutated some ten thousand times. */
   seeds: () => Promise<Bytes[]> | Bytes[];
-  /** What means something to the parser, put in here and there. */
+  /** Tokens of the format, inserted at random places. */
   words: readonly string[];
-  /** A way of breaking it that knows how it is built; used for every other input. */
+  /** A mutation that knows the format; used for every other input. */
   mutate?: (input: Bytes, draws: Draws, words: readonly string[]) => Bytes;
-  /** Parses, and uses what was parsed as the page would. Throws a UserError or nothing. */
+  /** Parses an input and uses the result as the page does. May throw only a UserError. */
   run: (input: Bytes) => unknown;
   /**
-   * What a call may allocate beyond four times its input: the cap that the source documents, or the
-   * floor.
+   * Bytes that a call may allocate beyond four times its input: the documented limit, or the least
+   * limit.
    */
   extraBytes?: number;
 }
 
-/** A file in memory that answers as a Blob does, without a task for every read. */
+/** A file in memory that reads like a Blob, without a task per read. */
 export function memorySource(bytes: Bytes, name: string): ByteSource {
   return {
     name,
@@ -50,7 +50,7 @@ export function textOf(bytes: Bytes): string {
   return decoder.decode(bytes);
 }
 
-/** Parts of one input, e.g. a config and weights: each with its length in front. */
+/** Joins parts of one input, e.g. a config and weights, each after its length. */
 export function pack(parts: readonly Bytes[]): Bytes {
   const packed = new Uint8Array(parts.reduce((size, part) => size + 4 + part.length, 0));
   let at = 0;
@@ -62,7 +62,7 @@ export function pack(parts: readonly Bytes[]): Bytes {
   return packed;
 }
 
-/** The way back, for a broken input too: parts that are missing are empty. */
+/** Splits what `pack` joined; missing parts of a broken input are empty. */
 export function unpack(packed: Bytes, count: number): Bytes[] {
   const parts: Bytes[] = [];
   let at = 0;

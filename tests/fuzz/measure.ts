@@ -1,4 +1,4 @@
-// What one call cost: processor time of this process, and what its heap and its buffers grew by.
+// Measures one call: processor time of this process, and growth of its heap and buffers.
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
@@ -7,16 +7,15 @@ const collect = runInNewContext("gc") as () => void;
 
 export interface Cost {
   /**
-   * Of all threads of this process, so no less than the call's own; a busy machine does not add to
-   * it.
+   * Processor time of all threads, an upper bound for the call; other processes do not add to it.
    */
   cpuMs: number;
-  /** Objects and array buffers together; what was collected during the call does not count. */
+  /** Objects and array buffers; memory collected during the call does not count. */
   bytes: number;
 }
 
 export interface Outcome {
-  /** What was thrown; null when nothing was. */
+  /** The thrown value; null without one. */
   error: unknown;
   given: unknown;
   cost: Cost;
@@ -41,8 +40,7 @@ export async function measure(run: () => unknown): Promise<Outcome> {
 }
 
 /**
- * The least of three calls, each after a full collection: what compiling and collecting add is
- * gone.
+ * The least of three calls, each after a full collection, to exclude compilation and collection.
  */
 export async function measureAgain(run: () => unknown): Promise<Cost> {
   const costs: Cost[] = [];

@@ -1,11 +1,10 @@
-// Ways to break an input: bits, numbers, pieces, words; and those that know JSON and the length in
-// front of a header.
+// Mutates inputs: bits, numbers, slices and tokens; also mutations that know JSON and the length
+// before a header.
 import type { Draws } from "./draws.ts";
 import { bytesOf, pack, textOf, unpack, type Bytes } from "./family.ts";
 
 /**
- * Longer ones say nothing that shorter ones do not, but for the few that are made to be deep or
- * long.
+ * The longest input. Longer ones find nothing more, except those made deep or long on purpose.
  */
 const maxLength = 1 << 13;
 
@@ -50,7 +49,7 @@ const anywhere: readonly Mutation[] = [
   moveValue,
 ];
 
-/** One to four mutations, mostly one. */
+/** Applies one to four mutations, mostly one. */
 export function mutateBytes(input: Bytes, draws: Draws, words: readonly string[]): Bytes {
   let broken = input;
   do {
@@ -63,7 +62,7 @@ export function mutateBytes(input: Bytes, draws: Draws, words: readonly string[]
 }
 
 /**
- * A length of eight bytes in front of a JSON header, kept right, so that what lies behind is
+ * Mutates a JSON header and corrects the eight-byte length before it, so that the data after it is
  * reached.
  */
 export function mutateSafetensors(input: Bytes, draws: Draws, words: readonly string[]): Bytes {
@@ -78,7 +77,7 @@ export function mutateSafetensors(input: Bytes, draws: Draws, words: readonly st
   return broken;
 }
 
-/** Breaks one of the parts that `pack` put together. */
+/** Mutates one of the parts that `pack` joined. */
 export function mutateParts(...ofPart: readonly Mutation[]): Mutation {
   return (input, draws, words) => {
     const parts = unpack(input, ofPart.length);
@@ -101,7 +100,7 @@ function setByte(input: Bytes, draws: Draws): Bytes {
   return broken;
 }
 
-/** Two, four or eight bytes, little-endian. */
+/** Replaces an integer of two, four or eight bytes, little-endian. */
 function setNumber(input: Bytes, draws: Draws): Bytes {
   const size = draws.of([2, 4, 8]);
   const broken = input.slice();
@@ -130,7 +129,7 @@ function insertWord(input: Bytes, draws: Draws, words: readonly string[]): Bytes
   return splice(input, at, at, bytesOf(draws.of([...words, ...values])));
 }
 
-/** One JSON scalar in place of another. */
+/** Replaces a JSON scalar. */
 function replaceValue(input: Bytes, draws: Draws, words: readonly string[]): Bytes {
   const found = valueNear(input, draws);
   if (found === null) {
@@ -141,7 +140,7 @@ function replaceValue(input: Bytes, draws: Draws, words: readonly string[]): Byt
   return splice(input, ...found, bytesOf(value));
 }
 
-/** A JSON scalar to the place of another. */
+/** Copies a JSON scalar over another. */
 function moveValue(input: Bytes, draws: Draws): Bytes {
   const [from, to] = [valueNear(input, draws), valueNear(input, draws)];
   return from === null || to === null
@@ -149,7 +148,7 @@ function moveValue(input: Bytes, draws: Draws): Bytes {
     : splice(input, ...to, input.slice(...from));
 }
 
-/** Nested so deep, or so long, that it takes the stack or the time of whoever is not careful. */
+/** Inserts deep nesting or long repetition, against the stack and the time limit. */
 function deepen(input: Bytes, draws: Draws): Bytes {
   const times = 20_000;
   const [open, close] = draws.of([
@@ -168,7 +167,7 @@ function deepen(input: Bytes, draws: Draws): Bytes {
   return splice(input, ...found, deep);
 }
 
-/** Where a number, a literal or a string of JSON lies, searched from a drawn place on. */
+/** Finds a JSON number, literal or string after a random offset. */
 function valueNear(input: Bytes, draws: Draws): [begin: number, end: number] | null {
   const start = draws.below(input.length);
   const text = latin.decode(input.subarray(start, start + 256));
@@ -195,7 +194,7 @@ function splice(input: Bytes, begin: number, end: number, put: Bytes): Bytes {
   return joined;
 }
 
-/** For the messages of findings. */
+/** Formats an input for the message of a finding. */
 export function shownInput(input: Bytes): string {
   return JSON.stringify(textOf(input.slice(0, 200)));
 }

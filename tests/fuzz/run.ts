@@ -1,10 +1,9 @@
-// `npm run test:fuzz`: breaks what the page reads, in every family of files, and sees that it is
-// refused in words, in time and within memory.
-//   --inputs <n>      mutated inputs of each family; 200,000 unless given
-//   --only <names>    families, with commas between
-//   --seed <text>     another seed gives other inputs; the same gives the same
-//   --show <file>     runs one input that was kept in out/fuzz, for --only's family, and prints
-//                     what it ends in
+// `npm run test:fuzz`: mutates files of every family that the page reads. Each must be accepted or
+// rejected with a UserError, within limits of time and memory.
+//   --inputs <n>      mutated inputs per family; default 200,000
+//   --only <names>    families, separated by commas
+//   --seed <text>     seed of the inputs
+//   --show <file>     runs one input from out/fuzz on the family of --only and prints its outcome
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -18,11 +17,10 @@ import { measure } from "./measure.ts";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const folder = `${root}out/fuzz`;
 const childScript = fileURLToPath(new URL("child.ts", import.meta.url));
-/** A call that has not ended by now will not; processes share the machine, so this is generous. */
+/** The limit of one call; generous, because the processes share the machine. */
 const silenceMs = 60_000;
 /**
- * Nothing that is read here needs a tenth of it: an allocation that grows without end ends the
- * process.
+ * Heap limit, ten times the need: an unbounded allocation ends the process.
  */
 const heapMb = 512;
 
@@ -35,7 +33,7 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** @returns what is wrong, in words; nothing when all is well */
+/** @returns the findings, in words */
 async function fuzz(order: Order): Promise<string[]> {
   const begun = performance.now();
   const { progress, end } = await runChild(order);
@@ -44,7 +42,7 @@ async function fuzz(order: Order): Promise<string[]> {
   const faults =
     end === null ? findings : [...findings, `${end} (${folder}/${order.family}-current)`];
   console.log(
-    `${order.family}: ${done} inputs in ${seconds} s, ${taken} taken, ${outcomes} ways to end, ` +
+    `${order.family}: ${done} inputs in ${seconds} s, ${taken} accepted, ${outcomes} outcomes, ` +
       `at most ${Math.round(most.cpuMs)} ms and ${(most.bytes / 2 ** 20).toFixed(1)} MiB`,
   );
   faults.forEach((fault) => {
@@ -53,13 +51,13 @@ async function fuzz(order: Order): Promise<string[]> {
   return faults;
 }
 
-/** @returns how far it came, and why it stopped before its end; null when it came there */
+/** @returns the progress, and why the process stopped early; null when it finished */
 function runChild(order: Order): Promise<{ progress: Progress; end: string | null }> {
   const child = fork(childScript, {
     execArgv: [
       ...process.execArgv,
       `--max-old-space-size=${heapMb}`,
-      "--max-semi-space-size=1", // what dies young is collected, what is held at once is counted
+      "--max-semi-space-size=1", // collects short-lived objects, so that only live ones count
     ],
   });
   let progress: Progress = {
@@ -74,7 +72,7 @@ function runChild(order: Order): Promise<{ progress: Progress; end: string | nul
     const watch = () => {
       clearTimeout(silence);
       silence = setTimeout(() => {
-        resolve({ progress, end: `a call does not end in ${silenceMs / 1000} s` });
+        resolve({ progress, end: `a call exceeds ${silenceMs / 1000} s` });
         child.kill("SIGKILL");
       }, silenceMs);
     };

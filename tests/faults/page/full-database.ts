@@ -1,4 +1,4 @@
-// A database without room for anything new.
+// Makes every write to the database fail with a quota error, on request.
 
 let isFull = false;
 

@@ -1,8 +1,7 @@
-// Watches the buffers of devices as they are made: one can be refused, and one can be a moment to
-// stand still at. A refused buffer is asked for with more bytes than SwiftShader has, so the
-// refusal is a real one.
+// Watches the creation of buffers: one can be refused, and the run can pause at one. A refused
+// buffer is requested with more bytes than SwiftShader has, so the refusal is real.
 
-/** What no allocation of SwiftShader gives, though the limits allow it. */
+/** A size within the limits that SwiftShader cannot allocate. */
 const tooManyBytes = 2 ** 30;
 
 let countdown = -1;
@@ -26,20 +25,20 @@ function indexOn(device: GPUDevice): number {
 
 function refused(device: GPUDevice, descriptor: GPUBufferDescriptor): GPUBuffer {
   const buffer = create.call(device, { ...descriptor, size: tooManyBytes });
-  // A refused buffer still says what was asked for, and tfjs keeps its books by it.
+  // A refused buffer still reports the requested size, which tfjs counts.
   return Object.defineProperty(buffer, "size", { value: descriptor.size });
 }
 
 /**
- * The k-th buffer from now on is refused; -1 lets all be made. Answers the labels of those made
- * since the last call.
+ * Refuses the k-th buffer from now; -1 refuses none. @returns labels of the buffers created since
+ * the last call
  */
 export function failBuffer(k: number): string[] {
   countdown = k;
   return made.splice(0);
 }
 
-/** Whether such a buffer is refused on this machine, and for want of room. */
+/** True when this machine refuses such a buffer with an out-of-memory error. */
 export async function refusesTooMany(): Promise<boolean> {
   const adapter = await navigator.gpu.requestAdapter();
   const { maxBufferSize } = adapter?.limits ?? { maxBufferSize: 0 };

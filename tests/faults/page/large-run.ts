@@ -1,5 +1,5 @@
-// A run with a large state, saved as the session saves one: read from a device, made the safe
-// state, written, thinned out.
+// A run with a large state, saved like in a session: read from a device, made the safe state,
+// written, then older checkpoints deleted.
 import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
@@ -9,13 +9,13 @@ import { syntheticRun } from "./synthetic-run.ts";
 
 export class LargeRun {
   /**
-   * What the device holds. The run itself begins with a small one, which the large one replaces.
+   * The state on the device. The run starts with a small state, which this one replaces.
    */
   readonly #onDevice: AdapterState;
   readonly #state = syntheticRun("large", 0, 10);
 
   constructor(bytes: number) {
-    // Twelve parts of four bytes a value.
+    // Twelve bytes per value: the value and two moments, four bytes each.
     this.#onDevice = syntheticRun("large", 1, Math.floor(bytes / 48)).adapter;
   }
 
@@ -23,7 +23,7 @@ export class LargeRun {
     return this.#onDevice.tensors.reduce((sum, { values }) => sum + 3 * values.byteLength, 0);
   }
 
-  /** @throws what kept the checkpoint or the data set from being saved */
+  /** @throws the error that prevented the save of the checkpoint or data set */
   async save(store: CheckpointStore): Promise<void> {
     const blob = new Blob(["row\n"]);
     this.#state.data.sizeBytes = blob.size;

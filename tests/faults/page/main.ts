@@ -1,17 +1,17 @@
-// Passes calls on to the worker, and what the worker tells on to the test.
+// Forwards calls to the worker, and messages of the worker to the test.
 import type { Told } from "./protocol.ts";
 
 interface Outside {
-  /** Put here by the test. */
+  /** Set by the test. */
   tell?: (told: Told) => Promise<void>;
   call: (name: string, params: unknown) => Promise<unknown>;
   holdUpgrade: () => Promise<void>;
   /**
-   * In milliseconds, since it was asked last; 0 when none was over 50, which is when browsers
-   * report them.
+   * Milliseconds of the longest task since the last call; 0 when none exceeded 50, the browsers'
+   * threshold.
    */
   longestTask: () => number;
-  /** Makes a task that is too long. */
+  /** Runs a task of this length. */
   blockFor: (ms: number) => void;
 }
 
@@ -43,8 +43,7 @@ outside.call = (name, params) =>
   });
 
 /**
- * Resolves when an upgrade of the store's database is under way; one request after the other keeps
- * it going for ever.
+ * Resolves when an upgrade of the store's database has begun; endless requests keep it open.
  */
 outside.holdUpgrade = () =>
   new Promise((resolve, reject) => {
@@ -73,7 +72,7 @@ outside.blockFor = (ms) => {
   setTimeout(() => {
     const end = performance.now() + ms;
     while (performance.now() < end) {
-      // nothing else gets the thread
+      // blocks the thread
     }
   });
 };

@@ -1,15 +1,15 @@
-// What the test asks of the worker, and what the worker tells.
+// The calls of the test to the worker, and the worker's messages.
 import type { StoreReport } from "../../../src/checkpoint/store-report.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
 
-/** A checkpoint that was read back whole, and whether it is bit for bit the one that was saved. */
+/** A checkpoint that was read back, compared bitwise with the saved one. */
 export interface Inspected {
   runId: string;
   step: number;
   isPinned: boolean;
-  /** What is wrong with it; null when it is the state that was saved. */
+  /** Its fault; null when it equals the saved state. */
   fault: string | null;
-  /** What is wrong with its data set; null when it is the one that was saved, or when none was. */
+  /** The fault of its data set; null when it equals the saved one, or none was saved. */
   dataFault: string | null;
 }
 
@@ -17,33 +17,32 @@ export interface Inspection {
   report: StoreReport;
   /** Newest first, as listed. */
   checkpoints: Inspected[];
-  /** Step of what `loadNewestValid` gives, by run. */
+  /** Step that `loadNewestValid` returns, by run. */
   newestValid: Record<string, number | null>;
   /** Stored keys that belong to no checkpoint and no data set. */
   leftovers: number;
 }
 
-/** How the k-th operation on the database fails. */
+/** How the k-th database operation fails. */
 export type OperationFault = "throw" | "abort" | "error";
 
 export interface Calls {
-  /** To be called first. */
+  /** Must be the first call. */
   open: { params: { chunkBytes: number }; result: null };
   /**
-   * Plays what is named, and stands still for ever at the first place that is not among the
-   * `passed`; null plays to the end. A place is a point and how often it was reached before, from 0
-   * to below `times`.
+   * Plays a scenario and stops at the first place that is not in `passed`; null plays to the end.
+   * A place is a point and the number of earlier visits, from 0 to below `times`.
    */
   play: {
     params: { scenario: string; stop: { passed: string[]; times: number } | null; values: number };
     result: null;
   };
-  /** Saves without end. */
+  /** Saves in an endless loop. */
   saveOn: { params: { values: number }; result: null };
   inspect: { params: { values: number }; result: Inspection };
   /**
-   * A save and a load, with the data set, and a retention, the k-th operation failing; whether one
-   * failed at all.
+   * A save and a load, with the data set, and a retention; the k-th operation fails. `isBroken`
+   * is false when there were fewer operations.
    */
   breakOperation: {
     params: { k: number; fault: OperationFault; values: number };
@@ -51,25 +50,25 @@ export interface Calls {
       isBroken: boolean;
       error: PlainError | null;
       step: number;
-      /** What was loaded when `step` had been saved; null when that was refused. */
+      /** The step loaded after the save of `step`; null when the load was refused. */
       loadedStep: number | null;
       durationMs: number;
     };
   };
-  /** One save; the error when it is refused. */
+  /** One save; returns the error when it fails. */
   save: {
     params: { step: number; values: number };
     result: { error: PlainError | null };
   };
-  /** As `save`, standing still at the first point of that name until `goOn`. */
+  /** As `save`, but stops at the first point of that name until `goOn`. */
   saveUntil: { params: { step: number; values: number; point: string }; result: null };
   goOn: { params: null; result: { error: PlainError | null } };
-  /** Closes every connection of the store behind its back. */
+  /** Closes every connection of the store without its knowledge. */
   closeConnections: { params: null; result: null };
-  /** Flips one bit of a stored piece of the newest checkpoint. */
+  /** Flips one bit of a stored chunk of the newest checkpoint. */
   flipBit: { params: { draw: number }; result: { runId: string; step: number } };
   undoFlip: { params: null; result: null };
-  /** Makes a run of that size and keeps it; then saves it. */
+  /** `makeLarge` creates a run of that size; `saveLarge` saves it. */
   makeLarge: { params: { bytes: number }; result: { bytes: number } };
   saveLarge: { params: null; result: { durationMs: number } };
 }
@@ -80,5 +79,5 @@ export type Told =
   | { kind: "point"; point: string; place: string; isStopped: boolean }
   /** A save was acknowledged. */
   | { kind: "saved"; runId: string; step: number }
-  /** A run is about to be deleted by the person's wish. */
+  /** A run is about to be deleted on request. */
   | { kind: "deleting"; runId: string };

@@ -1,11 +1,11 @@
-// The database past the store, and ways to break it in a running browser.
+// Direct access to the database, and ways to break it in a running browser.
 import { get, keys, set, type UseStore } from "idb-keyval";
 import type { OperationFault } from "./protocol.ts";
 
 export const databaseName = "faults";
 
 /**
- * The store's own object store, under a connection that is opened for one call and closed again.
+ * The store's object store, on a connection that is opened for one call.
  */
 export async function raw<T>(work: (use: UseStore) => Promise<T>): Promise<T> {
   const request = indexedDB.open(databaseName, 1);
@@ -38,9 +38,9 @@ type Operation = (this: IDBObjectStore, ...given: unknown[]) => IDBRequest;
 const operations = ["get", "getAllKeys", "put", "delete", "count"] as const;
 
 /**
- * Makes the k-th operation from now, from 0, fail. As browsers fail: the call throws, its
+ * Makes the k-th operation from now fail, counted from 0, as in browsers: the call throws, its
  * transaction aborts, or its request ends in an error.
- * @returns undoes it, and says whether it came to the k-th
+ * @returns a function that undoes this; it returns true when the k-th operation was reached
  */
 export function breakOperation(k: number, fault: OperationFault): () => boolean {
   let count = 0;
@@ -71,8 +71,7 @@ export function breakOperation(k: number, fault: OperationFault): () => boolean 
 }
 
 /**
- * Adding a key that is there is an error of the request, and aborts its transaction unless somebody
- * minds it.
+ * Adding an existing key fails the request, and aborts its transaction unless the error is handled.
  */
 function failingRequest(store: IDBObjectStore, original: Operation, given: unknown[]): IDBRequest {
   if (store.transaction.mode === "readonly") {
@@ -84,7 +83,7 @@ function failingRequest(store: IDBObjectStore, original: Operation, given: unkno
   return store.add(0, "made to fail");
 }
 
-/** Every connection that is used from now on. @returns closes them */
+/** Collects every connection used from now on. @returns a function that closes them */
 export function watchConnections(): () => void {
   const seen = new Set<IDBDatabase>();
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own `this` below

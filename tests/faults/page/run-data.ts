@@ -1,27 +1,27 @@
-// Data sets of made runs. What a checkpoint calls its own is enough to make it again and compare.
+// Data sets of synthetic runs, reproducible from the name that a checkpoint records.
 import type { DataIdentity, RunState } from "../../../src/checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { sha256Hex } from "../../../src/util/bytes.ts";
 import { toPlain } from "../../../src/util/errors.ts";
 
-/** One data set for a run's whole life, as a session has it. */
+/** One data set for a whole run, as in a session. */
 export const sharedRows = "shared rows";
 
 export const alteredRows = "its data set is not the one that was saved";
 
-/** The run as one on the data set of that name. */
+/** The run with the data set of that name. */
 export async function onRows(run: RunState, name: string): Promise<RunState> {
   const bytes = bytesOf(name);
   const sha256 = await sha256Hex(bytes);
   return { ...run, data: { ...run.data, name, sizeBytes: bytes.length, sha256 } };
 }
 
-/** As a run does before each of its checkpoints. */
+/** Saves the data set, as a run does before each checkpoint. */
 export async function saveRows(store: CheckpointStore, { data }: RunState): Promise<void> {
   await store.saveDataFile(data, new Blob([bytesOf(data.name)]));
 }
 
-/** What is wrong with the data set of a checkpoint; null when it is the one that was saved. */
+/** The fault of a checkpoint's data set; null when it equals the saved one. */
 export async function rowsFault(
   store: CheckpointStore,
   { name, sha256 }: DataIdentity,

@@ -1,8 +1,8 @@
-// Passes calls on to the worker with the session, and its events on to the test.
+// Forwards calls to the worker with the session, and its events to the test.
 import type { RunTold } from "./run-protocol.ts";
 
 interface Outside {
-  /** Put here by the test. */
+  /** Set by the test. */
   tell?: (told: RunTold) => Promise<void>;
   call: (name: string, params: unknown) => Promise<unknown>;
 }

@@ -1,4 +1,4 @@
-// The words between a test of runs and the worker in its page.
+// The messages between a test of runs and the worker in its page.
 import type { Recipe } from "../../../src/recipe/recipe.ts";
 import type { SessionEvent } from "../../../src/session/protocol.ts";
 
@@ -9,35 +9,34 @@ export interface Digest {
 }
 
 /**
- * Where a run's worker can be made to keep its thread: within the save of a step, when a lost
- * device is told of, before a buffer of a device that is being set up, and when the run has its new
- * device.
+ * Where a run's worker can pause: in the save of a step, when a device loss is reported, before a
+ * buffer of the set-up, and when the device is rebuilt.
  */
 export type Moment = `saved ${number}` | "recovering" | `buffer ${number}` | "rebuilt";
 
 export interface Stand {
   at: Moment;
-  /** For how long, which may be until the end of the worker. */
+  /** The length of the pause; may outlast the worker. */
   ms: number;
 }
 
 export interface RunCalls {
   /** Starts a run of the demo. */
   start: { params: { recipe: Partial<Recipe> }; result: { runId: string } };
-  /** Takes the newest checkpoint up and goes on. */
+  /** Resumes from the newest checkpoint. */
   resume: { params: undefined; result: { step: number } };
   /** All checkpoints of the newest run, by step. */
   digests: { params: undefined; result: Digest[] };
-  /** Keeps the thread at these moments, one after the other. */
+  /** Blocks the thread at these moments, in order. */
   standAt: { params: { stands: Stand[] }; result: null };
   /**
-   * The k-th buffer from now on finds no room; -1 lets all be made. Answers the labels of those
-   * made since it was asked last.
+   * Refuses the k-th buffer from now; -1 refuses none. Returns the labels of the buffers created
+   * since the last call.
    */
   failBuffer: { params: { k: number }; result: string[] };
-  /** Whether what `failBuffer` asks for is really refused. */
+  /** True when the size that `failBuffer` requests is really refused. */
   refusesTooMany: { params: undefined; result: boolean };
-  /** From now on every write to the database finds it full, or no longer. */
+  /** Starts or stops failing every database write with a quota error. */
   fillDatabase: { params: { isFull: boolean }; result: null };
 }
 

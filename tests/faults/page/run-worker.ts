@@ -1,4 +1,4 @@
-// The real session on WebGPU, with a hand on its buffers, its database and its thread.
+// The real session on WebGPU, with control over its buffers, its database and its thread.
 import { openStore } from "../../../src/checkpoint/store.ts";
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { findDevice } from "../../../src/session/find-device.ts";
@@ -48,7 +48,7 @@ function standIfWanted(moment: Moment): void {
   tell({ kind: "standing", moment });
   const end = performance.now() + next.ms;
   while (performance.now() < end) {
-    // the run stands still
+    // blocks the thread
   }
 }
 
@@ -68,8 +68,7 @@ const session = findDevice().then(
 );
 
 /**
- * The browser takes a moment to end a worker that keeps its thread, and with it the lock on the
- * run.
+ * Retries: the browser needs a moment to end a blocked worker and release its lock on the run.
  */
 const lockFreeMs = 5000;
 

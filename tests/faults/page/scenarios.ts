@@ -1,4 +1,4 @@
-// What a person's browser does with the store, each from the state that the last kill left.
+// Scenarios of store use, each from the state after the last kill.
 import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import oldCheckpoint from "../../golden/checkpoints/schema-1/checkpoint-2.safetensors?url";
@@ -9,9 +9,9 @@ import { rawGet, rawKeys, rawSet } from "./raw-database.ts";
 export interface Stage {
   store: CheckpointStore;
   values: number;
-  /** Tells the test that a checkpoint is safe. */
+  /** Reports to the test that a checkpoint is saved. */
   saved: (runId: string, step: number) => void;
-  /** Tells that a run will not be there any more, because it was so wanted. */
+  /** Reports that a run is about to be deleted on request. */
   deleting: (runId: string) => void;
 }
 
@@ -20,10 +20,10 @@ export type Scenario = (stage: Stage) => Promise<void>;
 export const mainRun = "main";
 const keptGenerations = 2;
 
-/** One save as a run makes it: the data set, the checkpoint, the retention. */
+/** One save as in a run: the data set, the checkpoint, the retention. */
 async function save({ store, values, saved }: Stage): Promise<void> {
   const step = (await newestStep(store, mainRun)) + 1;
-  // A data set of its own, so that each time one is written.
+  // A new data set each time, so that every save writes one.
   const run = await onRows(syntheticRun(mainRun, step, values), `rows of step ${step}`);
   await saveRows(store, run);
   await store.saveCheckpoint(run);
@@ -32,10 +32,10 @@ async function save({ store, values, saved }: Stage): Promise<void> {
 }
 
 /**
- * A file made elsewhere, one of schema 1 that is migrated when it is read, and a whole archive of
+ * Imports a foreign file, a file of schema 1 that is migrated on reading, and a whole archive of
  * another browser.
  */
-async function bringIn(stage: Stage): Promise<void> {
+async function importFiles(stage: Stage): Promise<void> {
   const { store, values, saved } = stage;
   const step = (await newestStep(store, "imported")) + 1;
   const file = encodeCheckpoint(syntheticRun("imported", step, values));
@@ -47,10 +47,10 @@ async function bringIn(stage: Stage): Promise<void> {
   await store.loadCheckpoint(key);
   saved(runId, 2);
   await store.retain(runId, keptGenerations);
-  await bringInArchive(stage);
+  await importFilesArchive(stage);
 }
 
-async function bringInArchive({ store, saved, deleting }: Stage): Promise<void> {
+async function importFilesArchive({ store, saved, deleting }: Stage): Promise<void> {
   const archive = await new Response((await store.exportAll()).stream).blob();
   const before = await store.listCheckpoints();
   deleting("imported");
@@ -61,8 +61,8 @@ async function bringInArchive({ store, saved, deleting }: Stage): Promise<void> 
   }
 }
 
-/** A bit flips in the newest checkpoint, an entry vanishes; then all is put right. */
-async function putRight({ store, values, saved }: Stage): Promise<void> {
+/** Flips a bit in the newest checkpoint, damages a manifest, then repairs both. */
+async function repairDamage({ store, values, saved }: Stage): Promise<void> {
   const step = (await newestStep(store, "broken")) + 1;
   const { key: kept } = await store.saveCheckpoint(syntheticRun("broken", step, values));
   saved("broken", step);
@@ -84,7 +84,7 @@ async function putRight({ store, values, saved }: Stage): Promise<void> {
   await store.setPinned(kept, false);
 }
 
-export const scenarios: Readonly<Record<string, Scenario>> = { save, bringIn, putRight };
+export const scenarios: Readonly<Record<string, Scenario>> = { save, importFiles, repairDamage };
 
 export async function newestStep(store: CheckpointStore, runId: string): Promise<number> {
   const steps = (await store.listCheckpoints())
@@ -93,7 +93,7 @@ export async function newestStep(store: CheckpointStore, runId: string): Promise
   return Math.max(0, ...steps);
 }
 
-/** Keys that belong to nothing that is listed. */
+/** Counts chunks of no listed entry. */
 export async function countLeftovers(): Promise<number> {
   const present = await rawKeys();
   const owners = new Set(

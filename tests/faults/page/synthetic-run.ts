@@ -1,11 +1,10 @@
-// Runs whose every bit follows from id and step, so that what is read back can be compared without
-// the original.
+// Synthetic runs, a function of id and step, so that a loaded run can be compared without the
+// original.
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { exampleRun } from "../../unit/checkpoint/example-run.ts";
 
 /**
- * @param values numbers in each part of each tensor; random, because browsers compress what they
- * store
+ * @param values numbers in each part of each tensor; random, because browsers compress stored data
  */
 export function syntheticRun(runId: string, step: number, values: number): RunState {
   const run = exampleRun({ runId, step, columns: 1 });
@@ -25,7 +24,7 @@ export function syntheticRun(runId: string, step: number, values: number): RunSt
   };
 }
 
-/** Mulberry32: 24 random bits as a number from 0 to 1. */
+/** Mulberry32 generator: 24 random bits as a number in [0, 1). */
 function generator(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,5 +1,5 @@
-// The store as Anneal has it, played by the test's calls; it stands still where the test wants to
-// kill the browser.
+// The real checkpoint store, controlled by the test's calls; it stops where the test kills the
+// browser.
 import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import { type KillPointHook } from "../../../src/checkpoint/database/kill-points.ts";
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
@@ -21,7 +21,7 @@ import { countLeftovers, mainRun, newestStep, scenarios, type Stage } from "./sc
 
 type Answers = { [Name in CallName]: (params: Calls[Name]["params"]) => Promise<unknown> };
 
-/** A kill comes within milliseconds; a test that forgot must not leave a worker spinning. */
+/** A kill comes within milliseconds; without one, the worker must not spin forever. */
 const longestStandMs = 60_000;
 
 const closeAll = watchConnections();
@@ -32,7 +32,7 @@ let standing: { save: Promise<PlainError | null>; goOn: () => void } | null = nu
 
 function store(): CheckpointStore {
   if (opened === null) {
-    throw new Error("open comes first");
+    throw new Error("open must be the first call");
   }
   return opened;
 }
@@ -50,7 +50,8 @@ function onPoint(hook: KillPointHook | undefined): void {
 }
 
 /**
- * Stands still as `play` says. A transaction must not end meanwhile, so there the thread is kept.
+ * Stops where `play` asks. Within a transaction it blocks the thread, so that the transaction stays
+ * open.
  */
 function standStill(stop: Calls["play"]["params"]["stop"]): void {
   const counts = new Map<string, number>();
@@ -83,7 +84,7 @@ async function attempt(work: () => Promise<unknown>): Promise<PlainError | null>
   }
 }
 
-/** One checkpoint and, before it, its data set: as a run saves. */
+/** Saves a data set, then a checkpoint, as a run does. */
 async function saveStep(step: number, values: number): Promise<void> {
   const run = await onRows(syntheticRun(mainRun, step, values), sharedRows);
   await saveRows(store(), run);
@@ -91,7 +92,7 @@ async function saveStep(step: number, values: number): Promise<void> {
   saved(mainRun, step);
 }
 
-/** @param isWithData whether its data set was saved with it */
+/** @param isWithData true when its data set was saved too */
 async function inspectOne(
   key: string,
   expected: RunState | null,
@@ -102,7 +103,7 @@ async function inspectOne(
     const whole = isWithData && expected ? await onRows(expected, loaded.data.name) : expected;
     const isSound = whole === null || isSame(encodeCheckpoint(loaded), encodeCheckpoint(whole));
     return {
-      fault: isSound ? null : "it is not the state that was saved",
+      fault: isSound ? null : "the state differs from the saved one",
       dataFault: isSound && isWithData ? await rowsFault(store(), loaded.data) : null,
     };
   } catch (error) {

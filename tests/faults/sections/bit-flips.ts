@@ -1,5 +1,5 @@
-// Single bits flip in what is stored, in pieces and in manifests: each is found, and the generation
-// before is taken.
+// Flips single bits in stored chunks and manifests: each flip is detected, and the previous
+// generation loads.
 import "fake-indexeddb/auto";
 import { join } from "node:path";
 import { openStore } from "../../../src/checkpoint/store.ts";
@@ -9,12 +9,12 @@ import { syntheticRun } from "../page/synthetic-run.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 
-/** Three pieces and a manifest. */
+/** Three chunks and a manifest. */
 const chunkBytes = 4000;
 const values = 200;
 const flipsInBrowser = 100;
 
-/** In Node, where ten thousand take a minute. */
+/** Flips bits in Node, where ten thousand flips need a minute. */
 export async function flipsInNode(count: number, tally: Tally): Promise<void> {
   const store = openStore("flips", { chunkBytes });
   await store.saveCheckpoint(syntheticRun("main", 1, values));
@@ -34,12 +34,12 @@ export async function flipsInNode(count: number, tally: Tally): Promise<void> {
   }
   const restored = await store.loadNewestValid("main");
   tally.add(`${count} flips over ${own.length} stored values`, [
-    ...(undetected === 0 ? [] : [`${undetected} were not found`]),
-    ...(restored?.run.trainer.step === 2 ? [] : ["the sound one does not load"]),
+    ...(undetected === 0 ? [] : [`${undetected} flips were not detected`]),
+    ...(restored?.run.trainer.step === 2 ? [] : ["the intact checkpoint does not load"]),
   ]);
 }
 
-/** In the browser, under both of its databases. */
+/** Flips bits in the browser, on one of its databases. */
 export async function flipsIn(
   backend: Backend,
   { url, folder }: Setting,
@@ -55,13 +55,13 @@ export async function flipsIn(
     const { newestValid, checkpoints } = await browser.call("inspect", { values });
     const isFound =
       newestValid["main"] === 1 && checkpoints[0]?.fault?.includes("damaged") === true;
-    tally.add(`${backend}, flip ${i}`, isFound ? [] : ["it was not found"]);
+    tally.add(`${backend}, flip ${i}`, isFound ? [] : ["the flip was not detected"]);
     await browser.call("undoFlip", null);
   }
   await browser.close();
 }
 
-/** The value with one bit changed. @param draw from 0 to 1 */
+/** Returns the value with one bit changed. @param draw from 0 to 1 */
 function flipped(value: unknown, draw: number): unknown {
   if (typeof value === "string") {
     const at = Math.floor(draw * value.length);

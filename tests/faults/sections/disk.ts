@@ -1,6 +1,5 @@
-// Files of the profile are damaged between two sessions. Whatever the browser makes of it, no
-// damage goes unsaid: a run is there as it was saved, an older checkpoint of it is, or its loss is
-// told.
+// Damages files of the profile between two sessions. The store reports all damage: a run is
+// intact, an older checkpoint of it loads, or its data loss is reported.
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeDataLoss } from "../../../src/checkpoint/store-report.ts";
@@ -15,26 +14,26 @@ const values = 43_000;
 const steps = 3;
 
 interface Damage {
-  /** Which files, by their place in the profile's IndexedDB. */
+  /** Selects files by their path in the profile's IndexedDB. */
   of: RegExp;
   apply: (path: string) => void;
 }
 
 const damages: Record<Backend, Record<string, Damage>> = {
   leveldb: {
-    "a flipped bit in each file of pieces": { of: /\.blob\//, apply: flipBits(1) },
-    "pieces cut short": { of: /\.blob\//, apply: cut },
-    "pieces gone": { of: /\.blob\//, apply: remove },
+    "a flipped bit in each file of chunks": { of: /\.blob\//, apply: flipBits(1) },
+    "chunk files truncated": { of: /\.blob\//, apply: cut },
+    "chunk files removed": { of: /\.blob\//, apply: remove },
     "64 flipped bits in the log": { of: /\.leveldb\/\d+\.log$/, apply: flipBits(64) },
-    "a log cut short": { of: /\.leveldb\/\d+\.log$/, apply: cut },
-    "a flipped manifest of LevelDB": { of: /\.leveldb\/MANIFEST/, apply: flipBits(8) },
+    "a log truncated": { of: /\.leveldb\/\d+\.log$/, apply: cut },
+    "flipped bits in the LevelDB manifest": { of: /\.leveldb\/MANIFEST/, apply: flipBits(8) },
     "no CURRENT": { of: /\.leveldb\/CURRENT$/, apply: remove },
     "no files at all": { of: /./, apply: remove },
   },
   sqlite: {
     "a flipped bit in each file": { of: /./, apply: flipBits(1) },
     "64 flipped bits in each file": { of: /./, apply: flipBits(64) },
-    "files cut short": { of: /./, apply: cut },
+    "files truncated": { of: /./, apply: cut },
     "no files at all": { of: /./, apply: remove },
   },
 };
@@ -58,17 +57,19 @@ export async function disk(backend: Backend, setting: Setting, tally: Tally): Pr
     await browser.close();
     const faults = unsaid(found);
     tally.add(`${backend}, ${name}`, [
-      ...(damaged.length > 0 ? [] : ["there was nothing to damage"]),
+      ...(damaged.length > 0 ? [] : ["no file matched"]),
       ...faults,
     ]);
     console.log(`${backend}, ${name} (${damaged.length} files): ${outcomeOf(found)}`);
   }
 }
 
-/** What is wrong and was not said. */
+/** Damage that was not reported. */
 function unsaid({ report, checkpoints, newestValid }: Inspection): string[] {
   const silent = checkpoints.flatMap(({ step, fault, dataFault }) => [
-    ...(fault === "it is not the state that was saved" ? [`step ${step} came back altered`] : []),
+    ...(fault === "the state differs from the saved one"
+      ? [`step ${step} loaded with other values`]
+      : []),
     ...(dataFault === alteredRows ? [`step ${step}: ${dataFault}`] : []),
   ]);
   const isWhole = newestValid["main"] === steps;
@@ -76,16 +77,17 @@ function unsaid({ report, checkpoints, newestValid }: Inspection): string[] {
     report.lost.length > 0 ||
     report.damage.length > 0 ||
     checkpoints.some(({ fault }) => fault !== null);
-  return [...silent, ...(isWhole || isTold ? [] : ["the loss was not told"])];
+  return [...silent, ...(isWhole || isTold ? [] : ["the data loss was not reported"])];
 }
 
 function outcomeOf({ report, checkpoints, newestValid }: Inspection): string {
   const sound = checkpoints.filter(({ fault }) => fault === null).length;
   const newest = newestValid["main"] ?? "none";
   const told = report.lost.map(describeDataLoss);
-  return [`${sound} of ${checkpoints.length} listed sound, newest step ${newest}`, ...told].join(
-    "; ",
-  );
+  return [
+    `${sound} of ${checkpoints.length} checkpoints intact, newest step ${newest}`,
+    ...told,
+  ].join("; ");
 }
 
 function flipBits(count: number): (path: string) => void {

@@ -1,6 +1,5 @@
-// The browser is killed at every point that the save path comes to, one after the other, until a
-// scenario comes to its end; each time the same profile is opened again and must hold all that was
-// acknowledged.
+// Kills the browser at each point of the save path in turn, until a scenario ends. After each kill
+// the same profile is reopened and must hold every acknowledged checkpoint.
 import { join } from "node:path";
 import type { KillPoint } from "../../../src/checkpoint/database/kill-points.ts";
 import { FaultBrowser, backendOf, type Backend } from "../browser.ts";
@@ -9,12 +8,12 @@ import { faultsOf, generationFaults } from "../check-recovery.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 
-/** Three pieces of a few kilobytes. */
+/** Three chunks of a few kilobytes. */
 const chunkBytes = 40_000;
 const values = 2000;
-const scenarioNames = ["save", "bringIn", "putRight"] as const;
+const scenarioNames = ["save", "importFiles", "repairDamage"] as const;
 
-/** As a record, so that the compiler says which one is missing here. */
+/** A record, so that the compiler reports a missing point. */
 const everyPoint: Readonly<Record<KillPoint, true>> = {
   "in-fresh-log": true,
   "before-chunk": true,
@@ -37,7 +36,7 @@ const everyPoint: Readonly<Record<KillPoint, true>> = {
   "in-repair": true,
 };
 
-/** Opens, kills, opens again: one profile with what was acknowledged on it. */
+/** One profile that is opened, killed and reopened, with its acknowledged steps. */
 class Victim {
   readonly acknowledged = new Map<string, number>();
   browser: FaultBrowser;
@@ -57,7 +56,7 @@ class Victim {
     return new Victim(await open(), open);
   }
 
-  /** Where the scenario stood still; null when it came to its end. */
+  /** Plays a scenario. @returns where it stopped; null when it ended */
   async play(scenario: string, stop: Calls["play"]["params"]["stop"]): Promise<Point | null> {
     const begun = this.browser.told.length;
     const stopped = this.browser.untilTold((told) => told.kind === "point" && told.isStopped);
@@ -85,8 +84,7 @@ class Victim {
 type Point = Extract<Told, { kind: "point" }>;
 
 /**
- * @param times how often each point is killed at in each scenario, as far as the scenario comes to
- * it that often
+ * @param times kills at each point in each scenario, at most
  * @returns the kills by point
  */
 export async function killPoints(
@@ -122,12 +120,12 @@ export async function killPoints(
   const missed = Object.keys(everyPoint).filter((point) => !kills.has(point));
   tally.add(
     `${backend}, killed at every point`,
-    missed.length === 0 ? [] : [`not at ${missed.join(", ")}`],
+    missed.length === 0 ? [] : [`no kill at ${missed.join(", ")}`],
   );
   const tested = backendOf(profile);
   tally.add(
-    `${backend} is what was tested`,
-    tested === backend ? [] : [`it was ${tested ?? "none"}`],
+    `${backend} is the tested database`,
+    tested === backend ? [] : [`the profile holds ${tested ?? "no database"}`],
   );
   return kills;
 }

@@ -1,5 +1,5 @@
-// The k-th operation on the database fails, for every k of a save, a load and a retention, in three
-// ways; after each failure everything acknowledged is there.
+// Fails the k-th database operation, for every k of a save, a load and a retention, in three ways.
+// After each failure every acknowledged checkpoint is intact.
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";
 import type { Calls, OperationFault } from "../page/protocol.ts";
@@ -28,13 +28,15 @@ export async function operations(
       const result = await browser.call("breakOperation", { k, fault, values });
       if (!result.isBroken) {
         tally.add(`${backend}, ${fault}: ${k} operations`, [
-          ...(result.error === null ? [] : [`unbroken, but ${result.error.message}`]),
-          ...(k > 0 ? [] : ["nothing was broken"]),
+          ...(result.error === null
+            ? []
+            : [`error without a failed operation: ${result.error.message}`]),
+          ...(k > 0 ? [] : ["no operation failed"]),
         ]);
         break;
       }
       const found = await browser.call("inspect", { values });
-      const slow = `it took ${Math.round(result.durationMs)} ms`;
+      const slow = `the calls took ${Math.round(result.durationMs)} ms`;
       tally.add(`${backend}, operation ${k}, ${fault}`, [
         ...faultsOf(found, browser.acknowledged()),
         ...generationFaults(found, "main"),
@@ -46,13 +48,13 @@ export async function operations(
   await browser.call("play", { scenario: "save", stop: null, values });
   const { leftovers } = await browser.call("inspect", { values });
   tally.add(
-    `${backend}, what the failures left is collected`,
-    leftovers === 0 ? [] : [`${leftovers} pieces`],
+    `${backend}, leftover chunks are deleted`,
+    leftovers === 0 ? [] : [`${leftovers} chunks left`],
   );
   await browser.close();
 }
 
-/** A read that fails once is told, or tried again: it makes no older checkpoint the newest. */
+/** A read that fails once is reported or retried: an older checkpoint must not load instead. */
 function olderFaults({ step, loadedStep }: Calls["breakOperation"]["result"]): string[] {
   return loadedStep === null || loadedStep === step
     ? []

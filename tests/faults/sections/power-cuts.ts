@@ -1,6 +1,5 @@
-// The power is cut at a random moment while the browser saves without end: beside its processes,
-// all is gone that the system had not yet written to the disk. With `relaxed` transactions every
-// cut loses what was acknowledged.
+// Cuts the power at a random moment while the browser saves in a loop: its processes end, and
+// unflushed writes are lost. With `relaxed` transactions every cut loses an acknowledged save.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Backend } from "../browser.ts";
@@ -9,7 +8,7 @@ import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 import { killAtRandom } from "./random-kills.ts";
 
-/** Nothing where no disk can be made: then it is said. */
+/** Prints a message and does nothing where no loop device can be created. */
 export async function powerCuts(
   backend: Backend,
   count: number,
@@ -20,11 +19,11 @@ export async function powerCuts(
   try {
     disk = new LoopDisk(setting.folder, `power-cuts-${backend}`);
   } catch (error) {
-    console.log(`${backend}: no power is cut, for want of a disk (${String(error)})`);
+    console.log(`${backend}: power cuts skipped, no loop device (${String(error)})`);
     return;
   }
   try {
-    tally.add(`${backend}, a disk that forgets what was not flushed`, forgetfulnessFaults(disk));
+    tally.add(`${backend}, the disk loses only unflushed writes`, forgetfulnessFaults(disk));
     const profile = join(disk.path, "profile");
     const afterKill = () => {
       disk.cutPower();
@@ -35,7 +34,7 @@ export async function powerCuts(
   }
 }
 
-/** A cut that cuts nothing would prove nothing. */
+/** Checks the disk itself: a cut without lost writes would prove nothing. */
 function forgetfulnessFaults(disk: LoopDisk): string[] {
   const isKept = (name: string) => {
     const path = join(disk.path, name);
@@ -45,7 +44,7 @@ function forgetfulnessFaults(disk: LoopDisk): string[] {
   writeFileSync(join(disk.path, "not flushed"), "kept");
   disk.cutPower();
   return [
-    ...(isKept("flushed") ? [] : ["it forgot what was flushed"]),
-    ...(isKept("not flushed") ? ["it kept what was not flushed"] : []),
+    ...(isKept("flushed") ? [] : ["the disk lost flushed data"]),
+    ...(isKept("not flushed") ? ["the disk kept unflushed data"] : []),
   ];
 }

@@ -1,5 +1,4 @@
-// The browser is killed at a random moment while it saves without end, again and again on one
-// profile.
+// Kills the browser at a random moment while it saves in a loop, repeatedly on one profile.
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";
@@ -7,7 +6,7 @@ import { faultsOf, generationFaults } from "../check-recovery.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 
-/** Eight pieces of 256 KiB, so that a kill meets one half-way. */
+/** Eight chunks of 256 KiB, so that a kill can hit one half-written. */
 const chunkBytes = 2 ** 18;
 const values = 43_000;
 const longestWaitMs = 600;
@@ -25,13 +24,13 @@ export async function randomKills(
 export interface Victim {
   profile: string;
   backend: Backend;
-  /** What happens to the profile when no process of the browser is left. */
+  /** Called when no process of the browser is left. */
   afterKill?: () => void;
 }
 
 /**
- * Kills and opens again, `count` times.
- * @param name of what is done to the browser
+ * Kills and reopens the browser `count` times.
+ * @param name of the fault, for the report
  */
 export async function killAtRandom(
   name: string,
@@ -75,11 +74,11 @@ export async function killAtRandom(
   }
 }
 
-/** Chromium says in LevelDB's LOG what it makes of the files. */
+/** Keeps both databases; Chromium reports its recovery in LevelDB's LOG. */
 function keepEvidence(kept: string, asKilled: string, profile: string): void {
   copyDatabase(asKilled, join(kept, "as-killed"));
   copyDatabase(profile, join(kept, "as-opened"));
-  console.log(`kept in ${kept}: the database as it was killed, and as it was opened`);
+  console.log(`kept in ${kept}: the database after the kill and after the reopen`);
 }
 
 function copyDatabase(profile: string, to: string): void {

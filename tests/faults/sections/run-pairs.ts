@@ -1,5 +1,5 @@
-// A second fault while a run comes back from a first. It ends bit for bit as the run that nothing
-// disturbed.
+// Injects a second fault while a run recovers from a first. The run ends bit-equal to an
+// undisturbed one.
 import type { Recipe } from "../../../src/recipe/recipe.ts";
 import { differences, faultsOfRun, recipe, undisturbed } from "../compare-runs.ts";
 import type { Digest, Moment } from "../page/run-protocol.ts";
@@ -7,33 +7,35 @@ import type { RunBrowser } from "../run-browser.ts";
 import type { Tally } from "../tally.ts";
 
 const eight: Partial<Recipe> = { ...recipe, maxSteps: 8 };
-/** The step within whose save the first fault comes. */
+/** The step whose save the first fault interrupts. */
 const brokenAt = 3;
-/** Long enough for a fault to come in from outside. */
+/** Long enough to inject a fault from outside. */
 const pauseMs = 700;
 const untilKilledMs = 600_000;
 
 interface Pair {
   name: string;
-  /** Of the recovery; the most telling first. */
+  /** Of the recovery; the most informative first. */
   moments: readonly Moment[];
   play: (browser: RunBrowser, moment: Moment, whole: readonly Digest[]) => Promise<string[]>;
 }
 
-/** @param moments of each pair that are played, at most */
+/** @param moments played of each pair, at most */
 export async function runPairs(browser: RunBrowser, moments: number, tally: Tally): Promise<void> {
   tally.add(
     "a buffer too large for this machine is refused",
-    (await browser.call("refusesTooMany")) ? [] : ["it was not, for want of room"],
+    (await browser.call("refusesTooMany"))
+      ? []
+      : ["it was not refused with an out-of-memory error"],
   );
   await browser.call("failBuffer", { k: -1 });
   const whole = await undisturbed(browser, eight);
   const labels = await browser.call("failBuffer", { k: -1 });
-  // After the last come the weights, the compiler and the first step.
+  // The last buffer is followed by the weights, the compiler and the first step.
   const last: Moment = `buffer ${labels.lastIndexOf("readback 2")}`;
   for (const pair of pairsWith(last)) {
     for (const moment of pair.moments.slice(0, moments)) {
-      await browser.reload(); // a worker of its own
+      await browser.reload(); // each play gets a new worker
       tally.tell(`runs, ${pair.name}, at ${moment}`, await pair.play(browser, moment, whole));
     }
   }
@@ -44,22 +46,22 @@ function pairsWith(last: Moment): Pair[] {
   return [
     { name: "GPU killed, then crashed", moments, play: gpuCrashedToo },
     { name: "GPU killed, then the page reloaded", moments, play: gpuKilledAndReloaded },
-    { name: "GPU killed, then the browser", moments, play: gpuAndBrowserKilled },
+    { name: "GPU killed, then the browser killed", moments, play: gpuAndBrowserKilled },
     {
       name: "GPU killed, then the database full",
       moments: ["recovering", last, "buffer 0", "rebuilt"],
       play: databaseFull,
     },
-    { name: "GPU killed, then no room", moments: [last, "buffer 0"], play: deviceFull },
+    { name: "GPU killed, then the device full", moments: [last, "buffer 0"], play: deviceFull },
     {
-      name: "browser killed, then the GPU at resume",
+      name: "browser killed, then the GPU killed at resume",
       moments: [last, "buffer 0"],
       play: gpuKilledAtResume,
     },
   ];
 }
 
-/** Starts a run whose GPU process is killed, and leaves it standing at a moment of its recovery. */
+/** Starts a run, kills its GPU process, and pauses it at a moment of its recovery. */
 async function recoverUntil(browser: RunBrowser, at: Moment, ms: number): Promise<void> {
   const stands = [
     { at: `saved ${brokenAt}`, ms: pauseMs },
@@ -79,9 +81,9 @@ const gpuCrashedToo: Pair["play"] = async (browser, moment, whole) => {
   const losses = browser.told.filter(
     (told) => told.kind === "run" && told.phase.name === "recovering",
   ).length;
-  // While the loss is told of there is no device yet that could be lost with it.
+  // While the loss is reported there is no new device yet that could be lost.
   const least = moment === "recovering" ? 1 : 2;
-  return [...faults, ...(losses >= least ? [] : [`${losses} losses were told of`])];
+  return [...faults, ...(losses >= least ? [] : [`${losses} device losses were reported`])];
 };
 
 const gpuKilledAndReloaded: Pair["play"] = async (browser, moment, whole) => {
@@ -99,10 +101,10 @@ const gpuAndBrowserKilled: Pair["play"] = async (browser, moment, whole) => {
 async function takenUp(browser: RunBrowser, whole: readonly Digest[]): Promise<string[]> {
   const { step } = await browser.call("resume");
   const faults = await faultsOfRun(browser, whole);
-  return [...faults, ...(step === brokenAt ? [] : [`step ${step} was taken up`])];
+  return [...faults, ...(step === brokenAt ? [] : [`the run resumed from step ${step}`])];
 }
 
-/** The step that could not be saved is lost with the GPU once more, and taken up from memory. */
+/** The unsaved step is lost with the GPU a second time, and the run resumes from memory. */
 const databaseFull: Pair["play"] = async (browser, moment, whole) => {
   await recoverUntil(browser, moment, pauseMs);
   await browser.call("fillDatabase", { isFull: true });
@@ -119,7 +121,7 @@ const databaseFull: Pair["play"] = async (browser, moment, whole) => {
   const saved = whole.filter(({ step }) => !missed.includes(step));
   return [
     ...differences(saved, await browser.call("digests")),
-    ...(saved.length > brokenAt ? [] : ["nothing was saved after it"]),
+    ...(saved.length > brokenAt ? [] : ["no checkpoint was saved after it"]),
   ];
 };
 
@@ -129,7 +131,7 @@ const deviceFull: Pair["play"] = async (browser, moment, whole) => {
   await browser.call("failBuffer", { k });
   const faults = await faultsOfRun(browser, whole);
   const made = await browser.call("failBuffer", { k: -1 });
-  return [...faults, ...(made.length > k ? [] : [`only ${made.length} buffers were made`])];
+  return [...faults, ...(made.length > k ? [] : [`only ${made.length} buffers were created`])];
 };
 
 const gpuKilledAtResume: Pair["play"] = async (browser, moment, whole) => {
@@ -146,7 +148,7 @@ const gpuKilledAtResume: Pair["play"] = async (browser, moment, whole) => {
   const rebuilt = browser.told.filter(({ kind }) => kind === "rebuilt").length;
   return [
     ...faults,
-    ...(step === brokenAt ? [] : [`step ${step} was taken up`]),
+    ...(step === brokenAt ? [] : [`the run resumed from step ${step}`]),
     ...(rebuilt === 1 ? [] : [`${rebuilt} rebuilds`]),
   ];
 };

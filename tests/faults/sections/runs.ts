@@ -1,20 +1,20 @@
-// Runs that are broken at every step: reloaded, rebuilt, their GPU process ended, their browser
-// killed. Each ends bit for bit as the run that nothing disturbed.
+// Interrupts runs at every step: page reload, device rebuild, end of the GPU process, browser kill.
+// Each run ends bit-equal to an undisturbed one.
 import { differences, faultsOfRun, recipe, undisturbed } from "../compare-runs.ts";
 import type { Digest } from "../page/run-protocol.ts";
 import type { RunBrowser } from "../run-browser.ts";
 import type { Tally } from "../tally.ts";
 
 const lastBroken = 20;
-/** Two more steps, so that there are losses to compare after the last fault. */
+/** Two more steps, to compare losses after the last fault. */
 const steps = { maxSteps: lastBroken + 2 };
 
 export interface RunSizes {
-  /** Steps after which a run is reloaded, and after which its browser is killed. */
+  /** Steps between reloads, and between kills of the browser. */
   every: number;
   /** Steps between rebuilds. */
   rebuildEvery: number;
-  /** Steps within which the GPU process ends. */
+  /** Number of steps in which the GPU process ends. */
   gpuKills: number;
 }
 
@@ -33,7 +33,7 @@ export async function runs(browser: RunBrowser, sizes: RunSizes, tally: Tally): 
   const kills = broken.slice(0, sizes.gpuKills);
   tally.tell(`runs, ${kills.length} ends of the GPU process`, await gpuEnds(browser, kills, whole));
   tally.tell(
-    `runs, reloaded after ${some.length} steps`,
+    `runs, page reloaded after ${some.length} steps`,
     await taken(browser, some, whole, () => browser.reload()),
   );
   tally.tell(
@@ -42,7 +42,7 @@ export async function runs(browser: RunBrowser, sizes: RunSizes, tally: Tally): 
   );
 }
 
-/** Broken within the save of each of the steps, and taken up again. */
+/** Interrupts a run within the save of each given step, and resumes it. */
 async function taken(
   browser: RunBrowser,
   broken: readonly number[],
@@ -53,7 +53,7 @@ async function taken(
     const stands = step === undefined ? [] : [{ at: `saved ${step}`, ms: 600_000 } as const];
     await browser.call("standAt", { stands });
   };
-  await browser.reload(); // what earlier runs told is forgotten
+  await browser.reload(); // clears the messages of earlier runs
   await standIn(broken[0]);
   await browser.call("start", { recipe: { ...recipe, ...steps } });
   for (const [i, step] of broken.entries()) {
@@ -62,13 +62,13 @@ async function taken(
     await standIn(broken[i + 1]);
     const resumed = await browser.call("resume");
     if (resumed.step !== step) {
-      return [`step ${step} was saved, step ${resumed.step} was taken up`];
+      return [`step ${step} was saved, but the run resumed from step ${resumed.step}`];
     }
   }
   return await faultsOfRun(browser, whole);
 }
 
-/** Crashed and killed by turns. */
+/** Crashes and kills the GPU process in alternate steps. */
 async function gpuEnds(
   browser: RunBrowser,
   kills: readonly number[],
@@ -88,5 +88,5 @@ async function gpuEnds(
 
 function rebuildFaults(browser: RunBrowser, from: number, wanted: number): string[] {
   const made = browser.told.slice(from).filter(({ kind }) => kind === "rebuilt").length;
-  return made === wanted ? [] : [`${made} rebuilds, not ${wanted}`];
+  return made === wanted ? [] : [`${made} rebuilds instead of ${wanted}`];
 }

@@ -1,5 +1,5 @@
-// What saving 100 MB of state costs beside the state itself: resident memory of every process of
-// the browser, and the page's main thread.
+// Measures the cost of saving 100 MB of state besides the state itself: resident memory of every
+// browser process, and time of the page's main thread.
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { FaultBrowser, type Backend } from "../browser.ts";
@@ -56,7 +56,7 @@ async function processIds(browser: FaultBrowser): Promise<{ id: number; type: st
   return processInfo.map(({ id, type }) => ({ id, type }));
 }
 
-/** What is to be measured must be seen: a task that is made too long. */
+/** Checks the observer with a task of known length. */
 async function tryOutWatch(page: Page): Promise<void> {
   await page.evaluate(() => {
     (globalThis as unknown as { blockFor: (ms: number) => void }).blockFor(100);
@@ -68,12 +68,12 @@ async function tryOutWatch(page: Page): Promise<void> {
   }
 }
 
-/** An observer hears of a task some time after its end. */
+/** Waits for the observer, which reports a task some time after its end. */
 async function reported(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 1000));
 }
 
-/** In milliseconds, since it was asked last; 0 when none was over 50. */
+/** Milliseconds, since the last call; 0 when no task exceeded 50. */
 async function longestTask(page: Page): Promise<number> {
   return await page.evaluate(() =>
     (globalThis as unknown as { longestTask: () => number }).longestTask(),

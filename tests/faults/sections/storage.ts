@@ -1,11 +1,11 @@
-// The browser's storage is full, cleared, closed or held by another tab while the store is at work.
+// Fills, clears, closes or blocks the browser's storage while the store saves.
 import { join } from "node:path";
 import { FaultBrowser, type Backend } from "../browser.ts";
 import { faultsOf } from "../check-recovery.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 
-/** Eight pieces, 2 MB in all. */
+/** Eight chunks, 2 MB in all. */
 const chunkBytes = 2 ** 18;
 const values = 43_000;
 const longestAwaitMs = 6000;
@@ -28,7 +28,7 @@ export async function storage(
   }
 }
 
-/** An inspection is many calls of the store, and bounded by how many. */
+/** Calls over the limit; an inspection makes many store calls and is exempt. */
 function slowCalls({ durations }: FaultBrowser): string[] {
   return durations
     .filter(({ name, ms }) => name !== "inspect" && ms >= longestAwaitMs)
@@ -37,11 +37,11 @@ function slowCalls({ durations }: FaultBrowser): string[] {
 
 type Case = (browser: FaultBrowser, url: string) => Promise<string[]>;
 
-/** Three checkpoints fit, then none does; when there is room again, saving goes on. */
+/** Three checkpoints fit, then the quota is exceeded; with a larger quota, saves succeed again. */
 const quotaExceeded: Case = async (browser, url) => {
   const devTools = await browser.devTools();
   const { origin } = new URL(url);
-  // Before the first write: Chrome holds on to an allowance for half a minute.
+  // Before the first write: Chrome caches the quota for half a minute.
   await devTools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 7 * 2 ** 20 });
   await browser.call("open", { chunkBytes });
   let step = 0;
@@ -53,17 +53,17 @@ const quotaExceeded: Case = async (browser, url) => {
   const full = await browser.call("inspect", { values });
   const acknowledged = browser.acknowledged();
   await devTools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 2 ** 40 });
-  const after = await saveWhenThereIsRoom(browser, step);
+  const after = await saveAfterQuota(browser, step);
   return [
     ...faultsOf(full, acknowledged),
     ...(refusal?.code === "quota" ? [] : [`the refusal was ${JSON.stringify(refusal)}`]),
-    ...(step > 1 ? [] : ["not even one was saved"]),
-    ...(full.leftovers === 0 ? [] : [`${full.leftovers} pieces were left`]),
-    ...(after === null ? [] : [`with room again: ${after}`]),
+    ...(step > 1 ? [] : ["no checkpoint was saved"]),
+    ...(full.leftovers === 0 ? [] : [`${full.leftovers} chunks were left`]),
+    ...(after === null ? [] : [`with a larger quota: ${after}`]),
   ];
 };
 
-async function saveWhenThereIsRoom(browser: FaultBrowser, step: number): Promise<string | null> {
+async function saveAfterQuota(browser: FaultBrowser, step: number): Promise<string | null> {
   let last = "never tried";
   for (let tries = 0; tries < 40; tries++) {
     const { error } = await browser.call("save", { step, values });
@@ -76,7 +76,7 @@ async function saveWhenThereIsRoom(browser: FaultBrowser, step: number): Promise
   return last;
 }
 
-/** The pieces written so far are gone: the save is made again, into the new database. */
+/** The chunks written so far are gone: the save is repeated in the new database. */
 const clearedDuringSave: Case = async (browser, url) => {
   await browser.call("open", { chunkBytes });
   await browser.call("save", { step: 1, values });
@@ -84,13 +84,13 @@ const clearedDuringSave: Case = async (browser, url) => {
   await clearDatabases(browser, url);
   const { error } = await browser.call("goOn", null);
   const { newestValid } = await browser.call("inspect", { values });
-  // The data set went with the database. As in a run, the next save brings it back.
+  // The data set is gone with the database. As in a run, the next save writes it again.
   await browser.call("save", { step: 3, values });
   const found = await browser.call("inspect", { values });
   return [
     ...faultsOf(found, browser.acknowledged()),
     ...(error === null ? [] : [`the save was refused: ${error.message}`]),
-    ...(newestValid["main"] === 2 ? [] : [`it was not there: ${JSON.stringify(newestValid)}`]),
+    ...(newestValid["main"] === 2 ? [] : [`step 2 was not found: ${JSON.stringify(newestValid)}`]),
   ];
 };
 
@@ -105,8 +105,10 @@ const clearedAtRest: Case = async (browser, url) => {
     ({ runId, step, isDatabaseGone }) => `${runId} ${step} ${isDatabaseGone}`,
   );
   return [
-    ...(told.join() === "main 2 true" ? [] : [`the loss was told as ${JSON.stringify(told)}`]),
-    ...(report.checkpoints.length === 0 ? [] : ["it was not cleared"]),
+    ...(told.join() === "main 2 true"
+      ? []
+      : [`the data loss was reported as ${JSON.stringify(told)}`]),
+    ...(report.checkpoints.length === 0 ? [] : ["the database was not cleared"]),
     ...(error === null ? [] : [`the next save was refused: ${error.message}`]),
   ];
 };
@@ -124,7 +126,7 @@ const closedDuringSave: Case = async (browser) => {
   ];
 };
 
-/** Another tab is in the middle of an upgrade and does not end it. */
+/** Another tab holds an upgrade open. */
 const heldUpgrade: Case = async (browser, url) => {
   await browser.call("open", { chunkBytes });
   await browser.call("save", { step: 1, values });
@@ -139,8 +141,8 @@ const heldUpgrade: Case = async (browser, url) => {
   const found = await browser.call("inspect", { values });
   return [
     ...faultsOf(found, browser.acknowledged()),
-    ...(error?.code === "busy" ? [] : [`while it was held: ${JSON.stringify(error)}`]),
-    ...(after.error === null ? [] : [`after it: ${after.error.message}`]),
+    ...(error?.code === "busy" ? [] : [`during the upgrade: ${JSON.stringify(error)}`]),
+    ...(after.error === null ? [] : [`after the upgrade: ${after.error.message}`]),
   ];
 };
 

@@ -1,6 +1,5 @@
-// A kill in mid-write leaves half a record at the end of LevelDB's log. It is laid there on
-// purpose, between two kills; random kills meet it once in some hundreds. SQLite's files have no
-// such log.
+// Appends half a record to LevelDB's log between two kills, as a kill in mid-write leaves it.
+// Random kills produce one in some hundreds. SQLite has no such log.
 import { appendFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { FaultBrowser } from "../browser.ts";
@@ -12,13 +11,21 @@ const chunkBytes = 2 ** 18;
 const values = 43_000;
 
 /**
- * A record's head is its checksum in four bytes, its length in two, low byte first, and its type,
- * where 1 is whole.
+ * A record's header: checksum (4 bytes), length (2, little-endian) and type (1 is a full record).
  */
 const halfRecords: Readonly<Record<string, readonly number[]>> = {
-  "a head of 4,096 bytes with 100 of them": [1, 2, 3, 4, 0, 16, 1, ...Array<number>(100).fill(7)],
-  "a head alone": [1, 2, 3, 4, 0, 16, 1],
-  "half a head": [1, 2, 3],
+  "a header for 4,096 bytes with 100 of them": [
+    1,
+    2,
+    3,
+    4,
+    0,
+    16,
+    1,
+    ...Array<number>(100).fill(7),
+  ],
+  "a header alone": [1, 2, 3, 4, 0, 16, 1],
+  "half a header": [1, 2, 3],
 };
 
 export async function tornLog({ url, folder }: Setting, tally: Tally): Promise<void> {
@@ -28,15 +35,12 @@ export async function tornLog({ url, folder }: Setting, tally: Tally): Promise<v
   for (const [name, bytes] of Object.entries(halfRecords)) {
     appendFileSync(newestLog(profile), Uint8Array.from(bytes));
     const faults = await saveAndKill(profile, url, acknowledged);
-    tally.add(`leveldb, killed behind ${name}`, faults);
-    tally.add(
-      `leveldb, killed twice behind ${name}`,
-      await saveAndKill(profile, url, acknowledged),
-    );
+    tally.add(`leveldb, killed after ${name}`, faults);
+    tally.add(`leveldb, killed twice after ${name}`, await saveAndKill(profile, url, acknowledged));
   }
 }
 
-/** @returns what does not hold of what was there before */
+/** @returns the faults of what was saved before */
 async function saveAndKill(
   profile: string,
   url: string,
@@ -46,7 +50,7 @@ async function saveAndKill(
   await browser.call("open", { chunkBytes });
   const found = await browser.call("inspect", { values });
   const faults = [...faultsOf(found, acknowledged), ...generationFaults(found, "main")];
-  // The first session saves two, so that there are two generations to keep.
+  // The first session saves two generations, as many as must be kept.
   const last = acknowledged.get("main") ?? 1;
   const saved = browser.untilTold((told) => told.kind === "saved" && told.step > last);
   void browser.begin("saveOn", { values });

@@ -1,5 +1,5 @@
-// What the page itself stores and reads again: checkpoints, manifests, the mirror, archives of
-// runs, stored models.
+// Files that the page stores and reads: checkpoints, manifests, the mirror, archives of runs,
+// stored models.
 import { readFileSync } from "node:fs";
 import { decodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import { decodeManifest, encodeManifest } from "../../../src/checkpoint/database/manifest.ts";
@@ -35,7 +35,7 @@ const words = [
 ];
 const sha = "a".repeat(64);
 
-/** Each field on a line of its own: a mutation breaks one and leaves the others whole. */
+/** Writes one field per line, so that a mutation leaves the others intact. */
 async function metadataLines(schema: string): Promise<Bytes> {
   const { metadata } = await openSafetensors(memorySource(checkpointOf(schema), "seed"));
   return bytesOf([...metadata].map(([name, json]) => `${name}\t${json}`).join("\n"));
@@ -86,7 +86,7 @@ export const checkpointFamilies: readonly Family[] = [
       ),
       await jsonOf(encodeManifest({ kind: "data", createdAt: 1, dataSha256: sha, chunks })),
     ],
-    // With its own hash: what is behind one is to be strict as well.
+    // Corrects the hash, so that the checks after it are reached.
     run: async (input) => {
       const opened = await decodeManifest(await encodeHashed(textOf(input)));
       return typeof opened === "string" ? opened : opened.kind;

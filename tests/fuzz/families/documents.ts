@@ -1,4 +1,4 @@
-// What describes a model or an adapter in JSON: config, index of shards, PEFT's config, recipe.
+// JSON documents of a model or an adapter: config, shard index, PEFT config, recipe.
 import { readFileSync } from "node:fs";
 import { encodeSafetensors } from "../../../src/formats/safetensors-write.ts";
 import { readPeftAdapter } from "../../../src/export/peft/read.ts";
@@ -106,7 +106,7 @@ export const documentFamilies: readonly Family[] = [
   },
 ];
 
-/** The recipe's parser takes a value: whoever reads a file answers for its JSON. */
+/** The recipe parser receives a parsed value, so the JSON is parsed here. */
 function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,5 +1,4 @@
-// Foreign code as far as there is any: tokenizers with their regular expressions, and chat
-// templates.
+// Files that act as code: tokenizers with their regular expressions, and chat templates.
 import { readFileSync } from "node:fs";
 import { renderChats } from "../../../src/model/chat-template/render.ts";
 import { readTokenizerFiles } from "../../../src/model/tokenizer/files.ts";
@@ -78,7 +77,7 @@ const metaspace = {
   },
 };
 
-/** One of each kind, and long enough to tell a slow expression. */
+/** Texts of each kind, long enough to reveal a slow expression. */
 const texts = [
   "a ab</s>cab  1234 a'S",
   "\u00e4\ud83d\ude00\u2028 \u0000",
@@ -129,7 +128,7 @@ export const tokenizerFamilies: readonly Family[] = [
         },
         chat,
       ),
-    // The caps of its budget: 2^28 characters made on the way, of one byte or two.
+    // The budget's limit: 2^28 intermediate characters, of one byte or two.
     extraBytes: 2 ** 29,
   },
   {
@@ -180,7 +179,7 @@ export const tokenizerFamilies: readonly Family[] = [
       }
       tokenizer.decodeToken(4);
     },
-    // A vocabulary's ids go up to 2,097,151, and the table of tokens has a place for each.
+    // Ids go up to 2,097,151, and the token table has an entry for each.
     extraBytes: 16 * 2 ** 20,
   },
 ];

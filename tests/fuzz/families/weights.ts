@@ -1,5 +1,5 @@
-// Files of weights: safetensors, GGUF with its metadata and tokenizer, and folders quantised by MLX
-// and bitsandbytes.
+// Weight files: safetensors, GGUF with metadata and tokenizer, and folders quantised by MLX and
+// bitsandbytes.
 import { encodeSafetensors, type TensorData } from "../../../src/formats/safetensors-write.ts";
 import { openSafetensors } from "../../../src/formats/safetensors.ts";
 import { ConfigFields } from "../../../src/model/config/fields.ts";
