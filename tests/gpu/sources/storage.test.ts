@@ -94,7 +94,7 @@ async function killedAt(
 }
 
 describe("a download in a browser", () => {
-  test("goes over a redirect to another origin, which neither sees the token nor is asked beforehand", async () => {
+  test("a download follows a redirect to another origin without a token and without a preflight", async () => {
     const tab = await open();
     expect(await tab.run("download", { endpoint, name: "org/a", token })).toBe(contentHash);
     const requests = await commands.takeHubRequests();
@@ -111,7 +111,7 @@ describe("a download in a browser", () => {
   });
 
   test.each([1, 900_000, 5_000_001, 9_500_000])(
-    "that is killed after %d bytes goes on there, but for what was on its way",
+    "a download killed after %d bytes resumes there, except for bytes in flight",
     async (killAt) => {
       await commands.setHubFault({ delayMs: 5 });
       const first = await open();
@@ -142,7 +142,7 @@ describe("a download in a browser", () => {
     },
   );
 
-  test("in two tabs is one download, and stays until both are done with it", async () => {
+  test("a download in two tabs is one, and stays until both have closed it", async () => {
     const [first, second] = [await open(), await open()];
     await commands.setHubFault({ delayMs: 5 });
     const hashes = await Promise.all([
@@ -159,7 +159,7 @@ describe("a download in a browser", () => {
     expect(await first.run("deleteDownloads")).toBe(content.length);
   });
 
-  test("with a flipped byte is refused, and nothing stays behind", async () => {
+  test("a download with a flipped byte is refused, and nothing is left", async () => {
     await commands.setHubFault({ flipByte: 7_000_000 });
     const tab = await open();
     await expect(tab.run("download", { endpoint, name: "org/a" })).rejects.toMatchObject({
@@ -168,7 +168,7 @@ describe("a download in a browser", () => {
     expect(await tab.run("deleteDownloads")).toBe(0);
   });
 
-  test("onto a full disk is refused with the numbers before a byte is fetched", async () => {
+  test("a download to a full disk is refused with the sizes before a byte is fetched", async () => {
     const tab = await open();
     const usage = (await tab.run("usage")) ?? 0;
     await setQuota(usage + 4_000_000);
@@ -184,7 +184,7 @@ describe("a download in a browser", () => {
 describe("a stored model in a browser", () => {
   const sizes = { pieces: 6, pieceBytes: 1_000_000 };
 
-  test("is there in the next tab", async () => {
+  test("a stored model is available in the next tab", async () => {
     await (await open()).run("store", { name: "a", ...sizes });
     const next = await open();
     expect(await next.run("list")).toEqual(["a"]);
@@ -192,7 +192,7 @@ describe("a stored model in a browser", () => {
   });
 
   test.each([1, 3, 6])(
-    "is not there when the tab was killed at piece %d, nor its bytes",
+    "a store killed at piece %d leaves neither the model nor its bytes",
     async (piece) => {
       const first = await open();
       await first.run("store", { name: "a", ...sizes });
@@ -220,7 +220,7 @@ describe("a stored model in a browser", () => {
     },
   );
 
-  test("is open in two tabs at once, and deleted in none of them meanwhile", async () => {
+  test("a stored model open in two tabs is deleted only after both close it", async () => {
     const [first, second] = [await open(), await open()];
     await first.run("store", { name: "a", ...sizes });
     await first.run("open", { name: "a" });
@@ -242,7 +242,7 @@ describe("a stored model in a browser", () => {
     expect(await second.run("list")).toEqual([]);
   });
 
-  test("is stored by one tab at a time", async () => {
+  test("a model is stored by one tab at a time", async () => {
     const [first, second] = [await open(), await open()];
     let storing: Promise<unknown> = Promise.resolve();
     await new Promise<void>((resolve) => {
@@ -258,7 +258,7 @@ describe("a stored model in a browser", () => {
     expect(await second.run("open", { name: "a" })).toBe(60);
   });
 
-  test("on a full disk takes nothing, and the others stay", async () => {
+  test("a store on a full disk leaves nothing, and the other models stay", async () => {
     const tab = await open();
     await tab.run("store", { name: "a", ...sizes });
     const usage = (await tab.run("usage")) ?? 0;
@@ -271,7 +271,7 @@ describe("a stored model in a browser", () => {
     await expect.poll(() => tab.run("usage"), later).toBeLessThan(usage + 100_000);
   });
 
-  test("that was damaged on the disk is refused", async () => {
+  test("a model damaged on the disk is refused", async () => {
     const tab = await open();
     await tab.run("store", { name: "a", ...sizes });
     await tab.run("damage", { name: "a", at: 3_500_000 });

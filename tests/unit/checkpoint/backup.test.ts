@@ -48,8 +48,8 @@ async function withIndex(file: Blob, change: (json: string) => string): Promise<
   return await new Response(stream).blob();
 }
 
-describe("every run", () => {
-  test("comes to another machine with its data, times and pins", async () => {
+describe("an archive of all runs", () => {
+  test("an archive carries every run to another machine with data, times and pins", async () => {
     const [pinned] = await made.save({ step: 10 }, { step: 20 }, { runId: "run-2", step: 7 });
     await made.store.setPinned(pinned!, true);
     const other = new TestStore();
@@ -69,7 +69,7 @@ describe("every run", () => {
     expect((await other.store.loadDataFile(identity.sha256))?.size).toBe(3000);
   });
 
-  test("is stored once, however often it is imported and in whatever pieces", async () => {
+  test("an imported run is stored once, whatever the number of imports and pieces", async () => {
     await made.save({ step: 10 }, { step: 20 });
     const file = await exported();
     expect(await made.store.importAll(file, "runs.zip")).toEqual({ imported: [], alreadyHere: 2 });
@@ -78,7 +78,7 @@ describe("every run", () => {
     expect(await other.store.importAll(file, "runs.zip")).toMatchObject({ alreadyHere: 2 });
   });
 
-  test("does not become newer than what is here", async () => {
+  test("an imported run does not become newer than the stored ones", async () => {
     await made.save({ step: 10 });
     const file = await exported();
     await made.save({ step: 20 });
@@ -91,7 +91,7 @@ describe("every run", () => {
     });
   });
 
-  test("without any is an archive with nothing in it", async () => {
+  test("an archive of an empty store contains no run", async () => {
     const empty = new TestStore();
     const { stream } = await empty.store.exportAll();
     const file = await new Response(stream).blob();
@@ -99,8 +99,8 @@ describe("every run", () => {
   });
 });
 
-describe("what is damaged", () => {
-  test("in the store is left out and named", async () => {
+describe("damaged runs and archives", () => {
+  test("a damaged checkpoint is left out of the archive and named", async () => {
     const [broken] = await made.save({ step: 10 }, { step: 20 });
     await made.damage(broken!);
     expect((await made.store.exportAll()).skippedKeys).toEqual([broken]);
@@ -109,7 +109,7 @@ describe("what is damaged", () => {
     expect(await other.steps()).toEqual([20]);
   });
 
-  test("here is put right by an import, and keeps its pin", async () => {
+  test("an import repairs a damaged checkpoint and keeps its pin", async () => {
     const [broken, sound] = await made.save({ step: 10 }, { step: 20 });
     const file = await exported();
     await made.store.setPinned(broken!, true);
@@ -128,7 +128,7 @@ describe("what is damaged", () => {
     expect((await made.store.open()).lost).toEqual([]);
   });
 
-  test("is not what was deleted while the file is made", async () => {
+  test("a checkpoint deleted during the export is not reported as damaged", async () => {
     const [, deleted] = await made.save({ step: 10 }, { step: 20 });
     const { raw } = made;
     const gone = (await raw.keys()).filter((key) => key.includes(deleted!));
@@ -145,14 +145,14 @@ describe("what is damaged", () => {
     await new Response(stream).blob();
   });
 
-  test("while the file goes out ends it with an error", async () => {
+  test("damage during the export ends the archive with an error", async () => {
     const [key] = await made.save({ step: 10 });
     const { stream } = await made.store.exportAll();
     await made.damage(key!);
     await expect(new Response(stream).blob()).rejects.toMatchObject({ code: "bad-checkpoint" });
   });
 
-  test("in the file is refused wherever the bit flipped, and never comes through altered", async () => {
+  test("a flipped bit in an archive is refused, and never changes a checkpoint", async () => {
     await made.save({ step: 10 });
     const bytes = new Uint8Array(await (await exported()).arrayBuffer());
     let refused = 0;
@@ -184,7 +184,7 @@ describe("what is damaged", () => {
       new RegExp(`"sha256": "${identity.sha256}"\n`),
       `"sha256": "${"c".repeat(64)}"\n`,
     ],
-  ])("or whose index says %s is refused", async (_, before, after) => {
+  ])("an archive whose index names %s is refused", async (_, before, after) => {
     await made.save({ step: 10 });
     const file = await withIndex(await exported(), (json) => {
       expect(json).toMatch(before);
@@ -200,7 +200,7 @@ describe("what is damaged", () => {
   test.each([
     ["a text", new Blob(["hello, this is not an archive at all"]), "bad-header"],
     ["nothing", new Blob([]), "bad-header"],
-  ])("or %s is refused", async (_, file, code) => {
+  ])("an archive that contains %s is refused", async (_, file, code) => {
     await expect(made.store.importAll(file, "runs.zip")).rejects.toMatchObject({ code });
   });
 });

@@ -51,7 +51,7 @@ function edited(metadata: Record<string, string>, path: string, value: unknown) 
 }
 
 describe("round trip", () => {
-  test("keeps every field, every bit and the engine's order of tensors", async () => {
+  test("a round trip keeps every field, every bit and the engine's order of tensors", async () => {
     const run = exampleRun();
     const decoded = await decodeCheckpoint(new Blob([encodeCheckpoint(run)]), fileName);
     expect(decoded).toEqual(run);
@@ -64,17 +64,17 @@ describe("round trip", () => {
     }
   });
 
-  test("gives the same bytes for the same run", () => {
+  test("the same run is always encoded to the same bytes", () => {
     expect(encodeCheckpoint(exampleRun())).toEqual(encodeCheckpoint(exampleRun()));
   });
 
-  test("keeps a run before its first step", async () => {
+  test("a run before its first step survives a round trip", async () => {
     const run = exampleRun();
     run.trainer = { ...run.trainer, step: 0, best: null, log: [], cursor: { epoch: 0, row: 0 } };
     expect(await decodeCheckpoint(new Blob([encodeCheckpoint(run)]), fileName)).toEqual(run);
   });
 
-  test("names moments as PyTorch does", async () => {
+  test("the moments have PyTorch's names", async () => {
     const { tensors } = await opened();
     const name = "base_model.model.model.layers.0.self_attn.k_proj.lora_A.weight";
     const names = tensors.map((tensor) => tensor.name);
@@ -85,24 +85,27 @@ describe("round trip", () => {
   });
 });
 
-describe("encodeCheckpoint refuses", () => {
-  test.each(["values", "moment1", "moment2"] as const)("a NaN or infinity in %s", (part) => {
-    for (const wrong of [NaN, Infinity, -Infinity]) {
-      const run = exampleRun();
-      run.adapter.tensors[2]![part][3] = wrong;
-      expect(() => encodeCheckpoint(run)).toThrow(
-        expect.objectContaining({ code: "non-finite-loss" }),
-      );
-    }
-  });
+describe("encodeCheckpoint", () => {
+  test.each(["values", "moment1", "moment2"] as const)(
+    "encodeCheckpoint refuses a NaN or infinity in %s",
+    (part) => {
+      for (const wrong of [NaN, Infinity, -Infinity]) {
+        const run = exampleRun();
+        run.adapter.tensors[2]![part][3] = wrong;
+        expect(() => encodeCheckpoint(run)).toThrow(
+          expect.objectContaining({ code: "non-finite-loss" }),
+        );
+      }
+    },
+  );
 
-  test("a NaN in the log", () => {
+  test("encodeCheckpoint refuses a NaN in the log", () => {
     const run = exampleRun();
     run.trainer.log[1]!.gradNorm = NaN;
     expect(() => encodeCheckpoint(run)).toThrow(/metadata.trainer.*gradNorm.*NaN/);
   });
 
-  test("moments of another size, a name twice, no tensor at all", () => {
+  test("encodeCheckpoint refuses moments of another size, duplicate names and an empty adapter", () => {
     const [first, ...others] = exampleRun().adapter.tensors;
     const withTensors = (tensors: RunState["adapter"]["tensors"]) => () =>
       encodeCheckpoint({ ...exampleRun(), adapter: { tensors } });
@@ -113,7 +116,7 @@ describe("encodeCheckpoint refuses", () => {
     expect(withTensors([])).toThrow();
   });
 
-  test("what it could not read again", () => {
+  test("encodeCheckpoint refuses a run that decodeCheckpoint would refuse", () => {
     const run = exampleRun();
     run.trainer.step = 1.5;
     expect(() => encodeCheckpoint(run)).toThrow(
@@ -122,8 +125,8 @@ describe("encodeCheckpoint refuses", () => {
   });
 });
 
-describe("decodeCheckpoint refuses", () => {
-  test("each missing part of the metadata, by name", async () => {
+describe("decodeCheckpoint", () => {
+  test("decodeCheckpoint refuses each missing part of the metadata by its name", async () => {
     const { metadata, tensors } = await opened();
     for (const key of Object.keys(metadata)) {
       const rest = Object.fromEntries(Object.entries(metadata).filter(([name]) => name !== key));
@@ -133,7 +136,7 @@ describe("decodeCheckpoint refuses", () => {
     }
   });
 
-  test("each missing field inside, by path", async () => {
+  test("decodeCheckpoint refuses each missing field by its path", async () => {
     const { metadata, tensors } = await opened();
     const optional = /^trainer\.log\.\d+\.(?!step|epoch)/;
     const paths = Object.entries(metadata)
@@ -181,14 +184,14 @@ describe("decodeCheckpoint refuses", () => {
     ["tensors", []],
     ["tensors.0", "other"],
     ["tensors.1", "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"],
-  ])("%s = %j", async (path, value) => {
+  ])("decodeCheckpoint refuses %s = %j", async (path, value) => {
     const { metadata, tensors } = await opened();
     const fault = await faultOf(decode(tensors, edited(metadata, path, value)));
     expect(fault.code).toBe("bad-checkpoint");
     expect(fault.message).toContain(fileName);
   });
 
-  test("metadata that is not JSON, that is foreign, or that has more", async () => {
+  test("decodeCheckpoint refuses metadata that is not JSON, foreign or too much", async () => {
     const { metadata, tensors } = await opened();
     for (const wrong of [
       { ...metadata, trainer: "{" },
@@ -201,7 +204,7 @@ describe("decodeCheckpoint refuses", () => {
     }
   });
 
-  test("a newer schema, saying so", async () => {
+  test("decodeCheckpoint refuses a newer schema and names the reason", async () => {
     const { metadata, tensors } = await opened();
     const fault = await faultOf(
       decode(tensors, { ...metadata, schema: String(currentSchema + 1) }),
@@ -213,7 +216,7 @@ describe("decodeCheckpoint refuses", () => {
     }
   });
 
-  test("a recipe of schema 1 that is no JSON, none, or wrong, by its place", async () => {
+  test("decodeCheckpoint refuses a wrong or missing recipe of schema 1 by its path", async () => {
     const { metadata, tensors } = await opened();
     for (const recipe of ["{", "null", "[]", "{}", '{"rank":0}']) {
       const fault = await faultOf(decode(tensors, { ...metadata, schema: "1", recipe }));
@@ -225,7 +228,7 @@ describe("decodeCheckpoint refuses", () => {
     expect((await faultOf(decode(tensors, older))).message).toContain("metadata.recipe");
   });
 
-  test("every tensor that is missing, and one too many", async () => {
+  test("decodeCheckpoint refuses each missing tensor and an extra one", async () => {
     const { metadata, tensors } = await opened();
     for (const missing of tensors) {
       const fault = await faultOf(
@@ -241,7 +244,7 @@ describe("decodeCheckpoint refuses", () => {
     expect((await faultOf(decode([...tensors, extra], metadata))).message).toContain('"extra"');
   });
 
-  test("tensors of another shape, dtype or with a NaN", async () => {
+  test("decodeCheckpoint refuses a tensor of another shape or dtype or with a NaN", async () => {
     const { metadata, tensors } = await opened();
     const [first, ...others] = tensors;
     const size = first!.data.byteLength / 4;
@@ -258,7 +261,7 @@ describe("decodeCheckpoint refuses", () => {
     }
   });
 
-  test("a file cut at any place", async () => {
+  test("decodeCheckpoint refuses a file cut at any byte", async () => {
     const bytes = encodeCheckpoint(exampleRun());
     for (let length = 0; length < bytes.length; length += 97) {
       await expect(
@@ -267,7 +270,7 @@ describe("decodeCheckpoint refuses", () => {
     }
   });
 
-  test("and stops when it is told to", async () => {
+  test("decodeCheckpoint stops when its signal aborts", async () => {
     const blob = new Blob([encodeCheckpoint(exampleRun())]);
     await expect(decodeCheckpoint(blob, fileName, AbortSignal.abort())).rejects.toMatchObject({
       name: "AbortError",

@@ -28,7 +28,7 @@ test("the fresh log leaves no database behind", async () => {
   expect(await ownDatabases()).toEqual([]);
 });
 
-test("a fresh log deletes what a killed one has left", async () => {
+test("a fresh log deletes the remains of a killed one", async () => {
   const half = indexedDB.open(`${name} fresh log`, 1);
   await new Promise((resolve) => {
     half.onsuccess = resolve;

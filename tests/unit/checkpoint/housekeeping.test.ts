@@ -13,7 +13,7 @@ beforeEach(() => {
 const generations = [10, 20, 30, 40, 50].map((step) => ({ step, heldOutLoss: null }));
 
 describe("retention", () => {
-  test("keeps two even when one is asked for", async () => {
+  test("retention keeps two checkpoints even when one is requested", async () => {
     await made.save(...generations);
     await made.store.retain("run-1", 1);
     expect(await made.steps()).toEqual([50, 40]);
@@ -25,16 +25,19 @@ describe("retention", () => {
     ["the two newest", [3, 4], [50, 40, 30, 20]],
     ["all but the oldest", [1, 2, 3, 4], [50, 40, 10]],
     ["all", [0, 1, 2, 3, 4], [50, 40]],
-  ])("with damage to %s spares older ones until two sound ones stay", async (_, damaged, left) => {
-    const keys = await made.save(...generations);
-    for (const i of damaged) {
-      await made.damage(keys[i]!);
-    }
-    await made.store.retain("run-1", 2);
-    expect(await made.steps()).toEqual(left);
-  });
+  ])(
+    "retention with damage to %s keeps older checkpoints until two intact ones remain",
+    async (_, damaged, left) => {
+      const keys = await made.save(...generations);
+      for (const i of damaged) {
+        await made.damage(keys[i]!);
+      }
+      await made.store.retain("run-1", 2);
+      expect(await made.steps()).toEqual(left);
+    },
+  );
 
-  test("reads each checkpoint back once, and none when nothing is to be deleted", async () => {
+  test("retention reads each checkpoint once, and none when nothing is to be deleted", async () => {
     const get = vi.spyOn(IDBObjectStore.prototype, "get");
     const chunksRead = () =>
       get.mock.calls.filter(([key]) => (key as string).startsWith("chunk/")).length;
@@ -52,7 +55,7 @@ describe("retention", () => {
 });
 
 describe("a pin", () => {
-  test("keeps a checkpoint beyond the limit, until it is taken away", async () => {
+  test("a pin keeps a checkpoint beyond the limit until it is removed", async () => {
     const [first] = await made.save(...generations);
     await made.store.setPinned(first!, true);
     await made.store.retain("run-1", 2);
@@ -64,7 +67,7 @@ describe("a pin", () => {
     expect(await made.steps()).toEqual([50, 40]);
   });
 
-  test("leaves the checkpoint as it is, and survives a damaged entry", async () => {
+  test("a pin does not change the checkpoint, and survives a damaged entry", async () => {
     const [key] = await made.save({ step: 10 });
     const before = await made.store.loadCheckpoint(key!);
     await made.store.setPinned(key!, true);
@@ -74,13 +77,13 @@ describe("a pin", () => {
     expect((await made.store.listCheckpoints())[0]!.isPinned).toBe(true);
   });
 
-  test("on nothing is an error", async () => {
+  test("a pin on a missing checkpoint throws an error", async () => {
     await expect(made.store.setPinned("nothing", true)).rejects.toMatchObject({
       code: "bad-checkpoint",
     });
   });
 
-  test("does not stand in the way of a person who deletes", async () => {
+  test("a pinned checkpoint can still be deleted by the user", async () => {
     const [first, second] = await made.save({ step: 10 }, { step: 20 });
     await made.store.setPinned(first!, true);
     await made.store.setPinned(second!, true);

@@ -31,7 +31,7 @@ async function builtStore(mode: string): Promise<string> {
     .join("\n");
 }
 
-test("the shipped build contains no kill point, the build for the fault tests all of them", async () => {
+test("the shipped build contains no kill point, and the fault-test build contains all", async () => {
   const names = await namesOf();
   expect(names.length).toBeGreaterThan(15);
   const shipped = await builtStore("production");

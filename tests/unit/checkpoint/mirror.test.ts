@@ -54,7 +54,7 @@ test.each([
   ["a flipped bit", (text: string) => text.replace('"step":1', '"step":3')],
   ["another version", () => "0".repeat(64) + "{}"],
   ["nothing", () => ""],
-])("is empty when both slots hold %s", async (_, change) => {
+])("the mirror is empty when both slots hold %s", async (_, change) => {
   await mirror.write([entry(1)]);
   slots.contents[0] = change(slots.contents[0]!);
   expect(await mirror.read()).toEqual([]);

@@ -106,14 +106,14 @@ test("there is a fixture of every schema", () => {
 });
 
 describe.each(versions)("%s", (version) => {
-  test("loads bit for bit from its file", async () => {
+  test("the file of an old checkpoint loads bit for bit", async () => {
     const { run, file } = openFixture(version);
     const store = openStore(name);
     const { key } = await store.importCheckpoint(file, file.name);
     expectSameState(await store.loadCheckpoint(key), run);
   });
 
-  test("loads bit for bit from its database, beside which new checkpoints are saved", async () => {
+  test("an old checkpoint loads bit for bit from its database, next to new checkpoints", async () => {
     const { run } = openFixture(version);
     await putDatabase(version, name);
     const store = openStore(name);
@@ -133,7 +133,7 @@ describe.each(versions)("%s", (version) => {
     expectSameState(await store.loadCheckpoint(run.key), run);
   });
 
-  test("trains on as the same state in the present schema does, and as it did then", async () => {
+  test("an old checkpoint continues training with the bits of the current schema", async () => {
     const { run, file } = openFixture(version);
     const store = openStore(name);
     const { key } = await store.importCheckpoint(file, file.name);

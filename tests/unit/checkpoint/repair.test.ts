@@ -30,7 +30,7 @@ function makeUnreadable(key: string): void {
 }
 
 describe("verify", () => {
-  test("gives the state of each payload, data sets too, and its progress", async () => {
+  test("verify returns the state of each payload, data sets included, and its progress", async () => {
     const identity = identityOf("b", 3000);
     await made.store.saveDataFile(identity, new Blob([new Uint8Array(3000)]));
     const [sound, flipped, holed] = await made.save({ step: 10 }, { step: 20 }, { step: 30 });
@@ -50,7 +50,7 @@ describe("verify", () => {
     expect(progress.at(-1)![0]).toBe(progress.at(-1)![1]);
   });
 
-  test("of chosen keys reads those alone, and stops when it is told to", async () => {
+  test("verify reads only the chosen keys, and stops when its signal aborts", async () => {
     const [first, second] = await made.save({ step: 10 }, { step: 20 });
     await made.damage(first!);
     expect(await made.store.verify([second!])).toMatchObject([{ key: second, state: "sound" }]);
@@ -62,7 +62,7 @@ describe("verify", () => {
 });
 
 describe("a piece that the browser cannot read", () => {
-  test("is passed over for the generation before, and is not deleted", async () => {
+  test("a piece that the browser cannot read is skipped for the previous checkpoint, not deleted", async () => {
     const [, key] = await made.save({ step: 10 }, { step: 20 });
     makeUnreadable(key!);
     expect(await made.store.loadNewestValid("run-1")).toMatchObject({
@@ -78,14 +78,14 @@ describe("a piece that the browser cannot read", () => {
 });
 
 describe("repair", () => {
-  test("does nothing to a sound store", async () => {
+  test("repair does nothing to an intact store", async () => {
     await made.save({ step: 10 }, { step: 20 });
     const before = await made.raw.entries();
     expect(await made.store.repair()).toEqual([]);
     expect(await made.raw.entries()).toEqual(before);
   });
 
-  test("takes broken checkpoints of a run with a sound one, and says where it falls back to", async () => {
+  test("repair deletes damaged checkpoints of a run with an intact one, and names its step", async () => {
     const keys = await made.save(
       { step: 10 },
       { step: 20 },
@@ -103,7 +103,7 @@ describe("repair", () => {
     expect((await made.raw.keys()).filter((key) => key.includes(keys[2]!))).toEqual([]);
   });
 
-  test("leaves a data set that the browser cannot read, and says so", async () => {
+  test("repair keeps a data set that the browser cannot read, and reports it", async () => {
     await made.store.saveDataFile(identityOf("b", 3), new Blob(["abc"]));
     makeUnreadable((await made.raw.keys())[0]!.split("/")[1]!);
     expect(await made.store.repair()).toMatchObject([{ kind: "data-left" }]);
@@ -111,7 +111,7 @@ describe("repair", () => {
     expect(await made.store.loadDataFile("b".repeat(64))).not.toBeNull();
   });
 
-  test("leaves a run of which nothing is sound", async () => {
+  test("repair keeps a run without an intact checkpoint", async () => {
     const keys = await made.save({ step: 10 }, { step: 20 });
     await made.damage(keys[0]!);
     await made.damage(keys[1]!);
@@ -120,7 +120,7 @@ describe("repair", () => {
     expect(await made.steps()).toEqual([20, 10]);
   });
 
-  test("restores an entry, drops a broken data set and counts what belonged to nothing", async () => {
+  test("repair restores an entry, deletes a damaged data set and counts unowned pieces", async () => {
     const identity = identityOf("b", 3);
     await made.store.saveDataFile(identity, new Blob(["abc"]));
     const data = (await made.raw.keys()).find((key) => key.startsWith("chunk/"))!;

@@ -36,23 +36,26 @@ async function expectOnlyOlder(fresh: CheckpointStore) {
 }
 
 describe("a full disk", () => {
-  test.each(everyPut)("at put %i is a quota error and leaves no trace", async (put) => {
-    await store.saveCheckpoint(older);
-    const before = await rawStore(name).keys();
-    failPut(put);
-    await expect(store.saveCheckpoint(newer)).rejects.toMatchObject({
-      code: "quota",
-      message: expect.stringMatching(/needs \d.* k?B/) as string,
-      remedy: expect.stringContaining("Delete") as string,
-    });
-    vi.restoreAllMocks();
-    expect(await rawStore(name).keys()).toEqual(before);
-    await expectOnlyOlder(store);
-    await store.saveCheckpoint(newer);
-    expect((await store.loadNewestValid("run-1"))?.run).toEqual(newer);
-  });
+  test.each(everyPut)(
+    "a disk full at put %i throws a quota error and leaves no trace",
+    async (put) => {
+      await store.saveCheckpoint(older);
+      const before = await rawStore(name).keys();
+      failPut(put);
+      await expect(store.saveCheckpoint(newer)).rejects.toMatchObject({
+        code: "quota",
+        message: expect.stringMatching(/needs \d.* k?B/) as string,
+        remedy: expect.stringContaining("Delete") as string,
+      });
+      vi.restoreAllMocks();
+      expect(await rawStore(name).keys()).toEqual(before);
+      await expectOnlyOlder(store);
+      await store.saveCheckpoint(newer);
+      expect((await store.loadNewestValid("run-1"))?.run).toEqual(newer);
+    },
+  );
 
-  test("refuses a data set and an import as well", async () => {
+  test("a full disk refuses a data set and an import as well", async () => {
     const identity = { ...older.data, sizeBytes: 4 };
     failPut(0);
     await expect(store.saveDataFile(identity, new Blob(["data"]))).rejects.toMatchObject({
@@ -66,7 +69,7 @@ describe("a full disk", () => {
     expect(await rawStore(name).keys()).toEqual([]);
   });
 
-  test("is told from an abort without a reason", async () => {
+  test("a quota error is distinguished from an abort without a reason", async () => {
     failPut(0, null);
     await expect(store.saveCheckpoint(newer)).rejects.toThrow(/without a reason/);
   });
@@ -74,7 +77,7 @@ describe("a full disk", () => {
 
 describe("a kill", () => {
   test.each(everyPut)(
-    "at put %i never lists the torn save, and the next one cleans up",
+    "a save killed at put %i is never listed, and the next save deletes its pieces",
     async (put) => {
       await store.saveCheckpoint(older);
       killAtPut(put);
@@ -89,7 +92,7 @@ describe("a kill", () => {
     },
   );
 
-  test("while garbage is collected does not undo the save", async () => {
+  test("a kill during garbage collection does not undo the save", async () => {
     await store.saveCheckpoint(older);
     await rawStore(name).set("chunk/torn/0", new ArrayBuffer(8));
     vi.spyOn(IDBObjectStore.prototype, "delete").mockImplementation(() => {
@@ -104,7 +107,7 @@ describe("a kill", () => {
 });
 
 describe("a flipped bit", () => {
-  test("in any piece of the newest is found, and the generation before it is taken", async () => {
+  test("a flipped bit in the newest checkpoint is found, and the previous one is loaded", async () => {
     await store.saveCheckpoint(older);
     const { key } = await store.saveCheckpoint(newer);
     const raw = rawStore(name);
@@ -126,7 +129,7 @@ describe("a flipped bit", () => {
     expect((await store.loadNewestValid("run-1"))?.run).toEqual(newer);
   });
 
-  test("in a manifest hides that checkpoint, and the next save collects it", async () => {
+  test("a flipped bit in a manifest hides that checkpoint, and the next save deletes it", async () => {
     await store.saveCheckpoint(older);
     const { key } = await store.saveCheckpoint(newer);
     const raw = rawStore(name);
@@ -138,7 +141,7 @@ describe("a flipped bit", () => {
     expect((await raw.keys()).filter((stored) => stored.includes(key))).toEqual([]);
   });
 
-  test("in a data set drops it", async () => {
+  test("a flipped bit in a data set deletes it", async () => {
     const identity = { ...older.data, sizeBytes: 4 };
     await store.saveDataFile(identity, new Blob(["data"]));
     const raw = rawStore(name);
@@ -159,7 +162,7 @@ describe("a read that fails once", () => {
   test.each([
     [0, "UnknownError"],
     [1, "UnknownError"],
-  ])("at value %i, with %s, costs no data set", async (n, errorName) => {
+  ])("a read that fails once at value %i with %s deletes no data set", async (n, errorName) => {
     const identity = { ...older.data, sizeBytes: 4 };
     await store.saveDataFile(identity, new Blob(["data"]));
     failGet(n, errorName);
@@ -180,11 +183,14 @@ test("a database that cannot be opened throws an error in plain words", async ()
 });
 
 describe("a piece", () => {
-  test.each([undefined, "text", new ArrayBuffer(3)])("that became %o is found", async (value) => {
-    const { key } = await store.saveCheckpoint(newer);
-    await rawStore(name).set(`chunk/${key}/1`, value);
-    await expect(store.loadCheckpoint(key)).rejects.toMatchObject({ code: "bad-checkpoint" });
-  });
+  test.each([undefined, "text", new ArrayBuffer(3)])(
+    "a piece that became %o is found",
+    async (value) => {
+      const { key } = await store.saveCheckpoint(newer);
+      await rawStore(name).set(`chunk/${key}/1`, value);
+      await expect(store.loadCheckpoint(key)).rejects.toMatchObject({ code: "bad-checkpoint" });
+    },
+  );
 });
 
 test("a run with only damaged checkpoints throws an error instead of returning none", async () => {
@@ -209,7 +215,7 @@ test("a manifest of a newer version of Anneal is neither listed nor deleted", as
 });
 
 describe("the connection", () => {
-  test("is opened again after the browser closed it", async () => {
+  test("the connection is opened again after the browser closed it", async () => {
     const transaction = vi.spyOn(IDBDatabase.prototype, "transaction");
     await store.saveCheckpoint(older);
     const database = transaction.mock.contexts.at(-1) as IDBDatabase;
@@ -218,14 +224,14 @@ describe("the connection", () => {
     await expectOnlyOlder(store);
   });
 
-  test("is opened again after it was closed without a word", async () => {
+  test("the connection is opened again after it was closed without an event", async () => {
     const transaction = vi.spyOn(IDBDatabase.prototype, "transaction");
     await store.saveCheckpoint(older);
     (transaction.mock.contexts.at(-1) as IDBDatabase).close();
     await expectOnlyOlder(store);
   });
 
-  test("lets another tab delete the database", async () => {
+  test("the connection lets another tab delete the database", async () => {
     await store.saveCheckpoint(older);
     await new Promise((resolve, reject) => {
       const request = indexedDB.deleteDatabase(name);
@@ -235,7 +241,7 @@ describe("the connection", () => {
     expect(await store.listCheckpoints()).toEqual([]);
   });
 
-  test("can be closed and used again", async () => {
+  test("the connection can be closed and used again", async () => {
     await store.close();
     await store.saveCheckpoint(older);
     await store.close();
@@ -244,24 +250,27 @@ describe("the connection", () => {
 });
 
 describe("a signal", () => {
-  test.each([0, 1, puts - 2])("stops a save after put %i and leaves no trace", async (last) => {
-    await store.saveCheckpoint(older);
-    const before = await rawStore(name).keys();
-    const controller = new AbortController();
-    interceptPut((put, count) => {
-      if (count === last) {
-        controller.abort();
-      }
-      return put();
-    });
-    await expect(store.saveCheckpoint(newer, controller.signal)).rejects.toMatchObject({
-      name: "AbortError",
-    });
-    expect(await rawStore(name).keys()).toEqual(before);
-    await expectOnlyOlder(store);
-  });
+  test.each([0, 1, puts - 2])(
+    "a signal stops a save after put %i and leaves no trace",
+    async (last) => {
+      await store.saveCheckpoint(older);
+      const before = await rawStore(name).keys();
+      const controller = new AbortController();
+      interceptPut((put, count) => {
+        if (count === last) {
+          controller.abort();
+        }
+        return put();
+      });
+      await expect(store.saveCheckpoint(newer, controller.signal)).rejects.toMatchObject({
+        name: "AbortError",
+      });
+      expect(await rawStore(name).keys()).toEqual(before);
+      await expectOnlyOlder(store);
+    },
+  );
 
-  test("stops a load", async () => {
+  test("a signal stops a load", async () => {
     const { key } = await store.saveCheckpoint(older);
     const stopped = AbortSignal.abort();
     for (const call of [

@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 describe("a database that is gone", () => {
-  test("is told, run by run, until it is forgotten", async () => {
+  test("a deleted database is reported for each run until the report is dismissed", async () => {
     await made.save({ step: 10 }, { step: 20 }, { runId: "run-2", step: 5 });
     await made.loseDatabase();
     for (let i = 0; i < 2; i++) {
@@ -34,7 +34,7 @@ describe("a database that is gone", () => {
     expect((await made.store.open()).lost).toEqual([]);
   });
 
-  test("stays told while another run is saved, and is over when the lost run has gone past it", async () => {
+  test("a data loss stays reported until the lost run is saved beyond its step", async () => {
     await made.save({ step: 10 }, { runId: "run-2", step: 5 });
     await made.loseDatabase();
     await made.save({ runId: "run-2", step: 6 });
@@ -45,7 +45,7 @@ describe("a database that is gone", () => {
   });
 });
 
-test("the report of a lost newest checkpoint says what is left", async () => {
+test("the report of a lost newest checkpoint names the remaining one", async () => {
   const [, newest] = await made.save({ step: 10 }, { step: 20 });
   const raw = made.raw;
   for (const key of (await raw.keys()).filter((name) => name.includes(newest!))) {
@@ -57,7 +57,7 @@ test("the report of a lost newest checkpoint says what is left", async () => {
 });
 
 describe("no loss", () => {
-  test("is what a person deleted", async () => {
+  test("a deletion by the user is not reported as data loss", async () => {
     const [first, second] = await made.save({ step: 10 }, { step: 20 }, { runId: "run-2" });
     await made.store.deleteCheckpoint(second!);
     expect((await made.store.open()).lost).toEqual([]);
@@ -66,7 +66,7 @@ describe("no loss", () => {
     expect(await (await made.reopen()).open()).toMatchObject({ lost: [], checkpoints: [] });
   });
 
-  test("is what retention and repair deleted", async () => {
+  test("a deletion by retention or repair is not reported as data loss", async () => {
     const keys = await made.save({ step: 10 }, { step: 20 }, { step: 30 }, { step: 40 });
     await made.store.retain("run-1", 2);
     expect((await made.store.open()).lost).toEqual([]);
@@ -75,7 +75,7 @@ describe("no loss", () => {
     expect(await made.store.open()).toMatchObject({ lost: [], damage: [] });
   });
 
-  test("is a run from before there was a mirror, which is recorded now", async () => {
+  test("a run from before the mirror is not a data loss, and is recorded", async () => {
     await made.save({ step: 10 });
     made.slots.contents.fill(null);
     expect((await made.store.open()).lost).toEqual([]);
@@ -83,7 +83,7 @@ describe("no loss", () => {
     expect((await made.store.open()).lost).toMatchObject([{ step: 10 }]);
   });
 
-  test("is a store without a mirror, which saves and deletes as ever", async () => {
+  test("a store without a mirror saves and deletes, and reports no data loss", async () => {
     made.slots.isBroken = true;
     const [key] = await made.save({ step: 10 }, { step: 20 });
     await made.store.deleteCheckpoint(key!);
@@ -94,7 +94,7 @@ describe("no loss", () => {
 
 describe("a damaged entry of the newest checkpoint", () => {
   test.each(["damaged", undefined])(
-    "that became %o is put right from the mirror",
+    "a damaged entry that became %o is restored from the mirror",
     async (value) => {
       const [, key] = await made.save({ step: 10 }, { step: 20 });
       await (value === undefined
@@ -106,14 +106,14 @@ describe("a damaged entry of the newest checkpoint", () => {
     },
   );
 
-  test("is put right before the next save would collect its pieces", async () => {
+  test("a damaged entry is restored before the next save deletes its pieces", async () => {
     const [key] = await made.save({ step: 10 });
     await made.raw.set(`manifest/${key!}`, "damaged");
     await made.save({ step: 20 });
     expect(await made.steps()).toEqual([20, 10]);
   });
 
-  test("stays away when a piece is gone with it, and is told as a loss", async () => {
+  test("a damaged entry with a missing piece is not restored, and is reported as data loss", async () => {
     const [, key] = await made.save({ step: 10 }, { step: 20 });
     await made.raw.delete(`manifest/${key!}`);
     await made.raw.delete(`chunk/${key!}/1`);
@@ -148,7 +148,7 @@ test.each([
     {},
     "The checkpoints of the run of M on D, saved up to step 7, are gone from the browser's storage.",
   ],
-])("tells %o in one sentence", (facts, sentence) => {
+])("the data loss %o is described in one sentence", (facts, sentence) => {
   const loss = {
     runId: "r",
     modelName: "M",

@@ -28,7 +28,7 @@ async function listedSteps() {
 }
 
 describe("a saved run", () => {
-  test("is listed with what the page shows and loads as it was", async () => {
+  test("a saved run is listed with the page's data and loads unchanged", async () => {
     const run = exampleRun();
     const summary = await store.saveCheckpoint(run);
     expect(summary).toMatchObject({
@@ -48,7 +48,7 @@ describe("a saved run", () => {
     expect(await store.loadCheckpoint(summary.key)).toEqual(run);
   });
 
-  test("is stored in pieces of the given size, each in a transaction flushed to the disk", async () => {
+  test("a saved run is stored in pieces, each in a transaction flushed to the disk", async () => {
     const transaction = vi.spyOn(IDBDatabase.prototype, "transaction");
     const { sizeBytes } = await store.saveCheckpoint(exampleRun());
     const writes = transaction.mock.calls.filter(([, mode]) => mode === "readwrite");
@@ -65,7 +65,7 @@ describe("a saved run", () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(sizeBytes);
   });
 
-  test("may be of exactly one piece, one byte more or less", async () => {
+  test("a saved run may have the size of one piece, one byte more or less", async () => {
     const { length } = encodeCheckpoint(exampleRun());
     for (const size of [length - 1, length, length + 1]) {
       const exact = openStore(`${name} ${size}`, { chunkBytes: size });
@@ -77,7 +77,7 @@ describe("a saved run", () => {
     }
   });
 
-  test("is the trainer's state at the call, whatever the trainer does meanwhile", async () => {
+  test("a saved run is the trainer's state at the call, whatever the trainer does later", async () => {
     const run = exampleRun();
     const saving = store.saveCheckpoint(run);
     run.trainer.step = 21;
@@ -87,7 +87,7 @@ describe("a saved run", () => {
   });
 
   test.each(["values", "moment1", "moment2"] as const)(
-    "is refused, and leaves no trace, when %s change while it is saved",
+    "a run whose %s change during the save is refused and leaves no trace",
     async (part) => {
       const run = exampleRun();
       const saving = store.saveCheckpoint(run);
@@ -97,7 +97,7 @@ describe("a saved run", () => {
     },
   );
 
-  test("has the held-out loss of its own step only", async () => {
+  test("a saved run has the held-out loss of its own step only", async () => {
     const summary = await store.saveCheckpoint(exampleRun({ heldOutLoss: null }));
     expect(summary.heldOutLoss).toBeNull();
     expect(summary.isBest).toBe(false);
@@ -105,7 +105,7 @@ describe("a saved run", () => {
 });
 
 describe("listCheckpoints", () => {
-  test("gives the newest first, also when the clock was set back", async () => {
+  test("listCheckpoints returns the newest first, also when the clock was set back", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: 2_000_000 });
     await saveAll({ step: 10 });
     vi.setSystemTime(1_000_000);
@@ -114,7 +114,7 @@ describe("listCheckpoints", () => {
     expect(await listedSteps()).toEqual([30, 20, 10]);
   });
 
-  test("marks the best of each run", async () => {
+  test("listCheckpoints marks the best of each run", async () => {
     await saveAll(
       { step: 10, heldOutLoss: 2 },
       { step: 20, heldOutLoss: 1 },
@@ -125,13 +125,13 @@ describe("listCheckpoints", () => {
     expect(best.map(({ step }) => step)).toEqual([5, 20]);
   });
 
-  test("is empty for a new database", async () => {
+  test("listCheckpoints is empty for a new database", async () => {
     expect(await store.listCheckpoints()).toEqual([]);
   });
 });
 
 describe("loadNewestValid", () => {
-  test("takes the newest of its run, null without one", async () => {
+  test("loadNewestValid returns the newest checkpoint of its run, null without one", async () => {
     await saveAll({ step: 10 }, { step: 20 }, { runId: "run-2", step: 99 });
     expect(await store.loadNewestValid("run-1")).toMatchObject({
       run: { trainer: { step: 20 } },
@@ -140,7 +140,7 @@ describe("loadNewestValid", () => {
     expect(await store.loadNewestValid("run-3")).toBeNull();
   });
 
-  test("takes no older one because the database broke off", async () => {
+  test("loadNewestValid does not return an older checkpoint when the database aborts", async () => {
     await saveAll({ step: 10 }, { step: 20 });
     failGet((request) => {
       request.transaction?.abort();
@@ -149,7 +149,7 @@ describe("loadNewestValid", () => {
     vi.restoreAllMocks();
   });
 
-  test("takes no older one because one read failed", async () => {
+  test("loadNewestValid does not return an older checkpoint when one read fails", async () => {
     await saveAll({ step: 10 }, { step: 20 });
     let hasFailed = false;
     failGet(() => {
@@ -167,7 +167,7 @@ describe("loadNewestValid", () => {
 });
 
 describe("retain", () => {
-  test("keeps the newest three and the best, and leaves other runs alone", async () => {
+  test("retain keeps the newest three and the best, and does not change other runs", async () => {
     await saveAll({ runId: "run-2", step: 1 });
     for (let step = 10; step <= 80; step += 10) {
       await saveAll({ step, heldOutLoss: Math.abs(step - 30) });
@@ -181,13 +181,13 @@ describe("retain", () => {
     }
   });
 
-  test("never keeps none", async () => {
+  test("retain refuses to keep none", async () => {
     await expect(store.retain("run-1", 0)).rejects.toThrow(/at least one/);
   });
 });
 
 describe("deleteCheckpoint", () => {
-  test("leaves nothing of it behind, and nothing happens the second time", async () => {
+  test("deleteCheckpoint deletes all pieces, and a second call does nothing", async () => {
     const { key } = await store.saveCheckpoint(exampleRun());
     await store.deleteCheckpoint(key);
     await store.deleteCheckpoint(key);
@@ -197,7 +197,7 @@ describe("deleteCheckpoint", () => {
 });
 
 describe("download and import", () => {
-  test("carry a run to another machine bit for bit", async () => {
+  test("a downloaded checkpoint is imported on another machine bit for bit", async () => {
     const { key } = await store.saveCheckpoint(exampleRun());
     const file = await store.readCheckpointBlob(key);
     expect(await file.bytes()).toEqual(encodeCheckpoint(exampleRun()));
@@ -211,12 +211,12 @@ describe("download and import", () => {
     ["a page", "<html>", "not-safetensors"],
     ["an empty file", "", "not-safetensors"],
     ["weights", "\x02\0\0\0\0\0\0\0{}", "bad-checkpoint"],
-  ])("refuse %s and store nothing", async (_, text, code) => {
+  ])("the import of %s is refused and stores nothing", async (_, text, code) => {
     await expect(store.importCheckpoint(new Blob([text]), "file")).rejects.toMatchObject({ code });
     expect(await rawStore(name).keys()).toEqual([]);
   });
 
-  test("refuse a cut or altered file and store nothing", async () => {
+  test("the import of a cut or changed file is refused and stores nothing", async () => {
     const bytes = encodeCheckpoint(exampleRun());
     const nan = bytes.slice();
     nan.set([0xff, 0xff, 0xff, 0x7f], nan.length - 4);
@@ -234,7 +234,7 @@ describe("a data set", () => {
   const identity = { ...exampleRun().data, sizeBytes: data.length };
   const file = new Blob([data]);
 
-  test("is kept once, in pieces, and comes back", async () => {
+  test("a data set is stored once, in pieces, and loads unchanged", async () => {
     await store.saveDataFile(identity, file);
     const before = await rawStore(name).keys();
     await store.saveDataFile(identity, file);
@@ -245,7 +245,7 @@ describe("a data set", () => {
     expect(await store.listCheckpoints()).toEqual([]);
   });
 
-  test("goes with the last checkpoint that refers to it", async () => {
+  test("a data set is deleted with the last checkpoint that refers to it", async () => {
     await store.saveDataFile(identity, file);
     await saveAll({ step: 10 }, { step: 20 }, { step: 30, dataSha256: "c".repeat(64) });
     const [other, second, first] = await store.listCheckpoints();
@@ -257,7 +257,7 @@ describe("a data set", () => {
     expect(await rawStore(name).keys()).toEqual([]);
   });
 
-  test("waits a day for its first checkpoint", async () => {
+  test("a data set without a checkpoint is kept for a day", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: 1_000_000 });
     await store.saveDataFile(identity, file);
     await saveAll({ dataSha256: "c".repeat(64) });
@@ -268,7 +268,7 @@ describe("a data set", () => {
     expect(await store.loadDataFile(identity.sha256)).toBeNull();
   });
 
-  test("waits another day when it is brought again", async () => {
+  test("a data set that is saved again is kept for another day", async () => {
     const hourMs = 3600 * 1000;
     vi.useFakeTimers({ toFake: ["Date"], now: 1_000_000 });
     await store.saveDataFile(identity, file);
@@ -280,7 +280,7 @@ describe("a data set", () => {
     expect(await (await store.loadDataFile(identity.sha256))?.text()).toBe(data);
   });
 
-  test("outlives a database that breaks off or cannot give a piece, and goes when it is damaged", async () => {
+  test("a data set survives a failed read and is deleted when it is damaged", async () => {
     await store.saveDataFile(identity, file);
     failGet((request) => {
       request.transaction?.abort();
@@ -298,7 +298,7 @@ describe("a data set", () => {
     expect(await rawStore(name).keys()).toEqual([]);
   });
 
-  test("of another size than its identity says is a bug", async () => {
+  test("a data set of another size than its identity throws a broken invariant", async () => {
     await expect(store.saveDataFile(identity, new Blob(["x"]))).rejects.toThrow(/Broken invariant/);
   });
 });

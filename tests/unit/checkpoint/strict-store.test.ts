@@ -53,7 +53,7 @@ describe("a database that another tab is upgrading", () => {
     });
   }
 
-  test("is given up in time, and answers when the upgrade is over", async () => {
+  test("a database under upgrade times out, and answers when the upgrade is over", async () => {
     await set("a", 1, store.use);
     const release = await holdUpgrade(2);
     await expect(get("a", store.use)).rejects.toMatchObject({
@@ -66,7 +66,7 @@ describe("a database that another tab is upgrading", () => {
     });
   });
 
-  test("may fail when it was given up long ago", async () => {
+  test("an open request that fails after its timeout causes no unhandled rejection", async () => {
     const late = {} as IDBOpenDBRequest;
     const open = indexedDB.open.bind(indexedDB);
     vi.spyOn(indexedDB, "open").mockImplementation((...given) =>
@@ -79,7 +79,7 @@ describe("a database that another tab is upgrading", () => {
     await new Promise((resolve) => setTimeout(resolve, 0));
   });
 
-  test("is of a newer Anneal when the upgrade was made", async () => {
+  test("a database upgraded by another tab is reported as a newer Anneal", async () => {
     await set("a", 1, store.use);
     const request = indexedDB.open(name, 2);
     await new Promise((resolve) => {

@@ -33,7 +33,7 @@ function damageWeight(): void {
   bytes[Buffer.from(bytes).indexOf('{"parameters"') - 1]! ^= 1;
 }
 
-test("a weight that is not what was stored deletes the model, and loading it again helps", async () => {
+test("a weight that differs from the stored one deletes the model, and loading it again succeeds", async () => {
   await tab.loadTiny();
   damageWeight();
   Tab.closeAll();

@@ -63,7 +63,7 @@ async function bring() {
   return { model, local };
 }
 
-test("the files that hold the model are fetched, and nothing that was read for the offer", async () => {
+test("the model's weight files are fetched, but not files already read for the offer", async () => {
   const { model, local } = await bring();
   expect(model.weightFiles).toEqual([first, second]);
   const { indexSha256 } = await openModel(local.set);
@@ -73,7 +73,7 @@ test("the files that hold the model are fetched, and nothing that was read for t
   await local.close();
 });
 
-test("what a failed conversion leaves can be gone on from, and deleted", async () => {
+test("the download of a failed conversion can be resumed and deleted", async () => {
   const { local } = await bring();
   await local.close();
   const again = await bring();

@@ -37,13 +37,13 @@ const named = (label: string, options: FormatCandidate, totalBytes: number): Nam
 });
 
 describe("a model on a device", () => {
-  test("needs what the planner plans, and fits where that is granted", () => {
+  test("a model needs the planned memory, and fits where the device grants it", () => {
     const needed = f16.bytesOf(f16.shape, 0);
     expect(fitOf(f16, room(needed))).toMatchObject({ neededBytes: needed, fits: true });
     expect(fitOf(f16, room(needed - 1))).toMatchObject({ fits: false });
   });
 
-  test("has a largest row that fits where the next longer does not", () => {
+  test("the largest row fits, and the next longer row does not", () => {
     const totalBytes = 450e6;
     const fit = fitOf(f16, room(totalBytes));
     const largestLength = fit.largestLength();
@@ -54,11 +54,11 @@ describe("a model on a device", () => {
     expect(bytesOf(largestLength + 64)).toBeGreaterThan(totalBytes);
   });
 
-  test("never has a row longer than its context", () => {
+  test("the largest row is never longer than the context", () => {
     expect(fitOf(f16, room(1e15)).largestLength()).toBe(config.maxPositionEmbeddings);
   });
 
-  test("does not fit where its embedding is larger than a buffer may be", () => {
+  test("a model does not fit where its embedding exceeds the buffer limit", () => {
     const fit = fitOf(f16, room(1e12, 32 * 2 ** 20));
     expect(fit).toMatchObject({
       fits: false,
@@ -89,14 +89,14 @@ describe("the words about it", () => {
     expect(words).toMatch(/Choose q4 \(needs \d+ MB\) or rows of at most \d+ tokens\.$/);
   });
 
-  test("the words of a misfit say so when only a smaller model fits", () => {
+  test("the words of a misfit suggest a smaller model when no row length fits", () => {
     const totalBytes = 50e6;
     const fits = [named("f16", f16, totalBytes), named("q4", q4, totalBytes)] as const;
     expect(fits.map(({ largestLength }) => largestLength())).toEqual([0, 0]);
     expect(fitWords(fits[0], [fits[1]], room(totalBytes))).toMatch(/Choose a smaller model\.$/);
   });
 
-  test("the best is the largest that fits, else the smallest", () => {
+  test("the best model is the largest that fits, else the smallest", () => {
     const of = (totalBytes: number) =>
       bestOf([named("q4", q4, totalBytes), named("f16", f16, totalBytes)])?.label;
     expect([of(8e9), of(400e6), of(50e6)]).toEqual(["f16", "q4", "q4"]);

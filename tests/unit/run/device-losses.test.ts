@@ -8,7 +8,7 @@ const error = new UserError("device-lost", "The GPU process stopped.", { remedy:
 const blockMs = 122_000;
 
 describe("a lost device", () => {
-  test("a lost device is tried again after 300 ms, with its own message", () => {
+  test("a lost device is retried after 300 ms, with its own message", () => {
     const loss = new DeviceLosses().add(error, 3);
     expect(loss).toEqual({ waitMs: 300, message: "The GPU process stopped.", error });
   });
@@ -22,7 +22,7 @@ describe("a lost device", () => {
     );
   });
 
-  test("three losses at one step call for a smaller memory choice", () => {
+  test("three losses at one step reduce the memory choice", () => {
     const record = new DeviceLosses();
     const asked = [1, 2, 3].map(() => {
       record.add(error, 3);
@@ -39,8 +39,8 @@ describe("a lost device", () => {
   });
 });
 
-describe("a device that is not to be had", () => {
-  test("a refused device is waited for three times until the browser's block is over, and then fails the run", () => {
+describe("a device that is refused", () => {
+  test("a refused device is waited for three times past the browser's block, then fails the run", () => {
     const record = new DeviceLosses();
     record.add(error, 3);
     for (let wait = 0; wait < 3; wait++) {
@@ -53,7 +53,7 @@ describe("a device that is not to be had", () => {
     );
   });
 
-  test("a refused device is waited for three times again once a device has computed", () => {
+  test("a refused device is again waited for three times once a device has computed", () => {
     const record = new DeviceLosses();
     [1, 2, 3].forEach(() => record.addRefusal(error));
     record.add(error, 3);

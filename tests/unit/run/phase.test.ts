@@ -147,17 +147,20 @@ const cases = Object.entries(table).flatMap(([status, row]) =>
 );
 
 describe("the reducer of a run's phases", () => {
-  test.each(cases)("a run that is %s takes the event %s as the table says", (name, event, next) => {
-    const status = statuses[name];
-    const reduced = () => reduce(status, events[event]);
-    if (next === illegal) {
-      expect(reduced).toThrow("Broken invariant");
-    } else if (next === unchanged) {
-      expect(reduced()).toBe(status);
-    } else {
-      expect(reduced()).toEqual(next);
-    }
-  });
+  test.each(cases)(
+    "a run that is %s handles the event %s according to the table",
+    (name, event, next) => {
+      const status = statuses[name];
+      const reduced = () => reduce(status, events[event]);
+      if (next === illegal) {
+        expect(reduced).toThrow("Broken invariant");
+      } else if (next === unchanged) {
+        expect(reduced()).toBe(status);
+      } else {
+        expect(reduced()).toEqual(next);
+      }
+    },
+  );
 
   test("an event that only changes the goal keeps the phase object, which is not published again", () => {
     const { phase } = statuses.recovering;

@@ -173,7 +173,7 @@ test("rows longer than the model reads are refused with its length", async () =>
   await expect(plan({ maxLength: 1024, packing: true })).resolves.toBeDefined();
 });
 
-test("a file with fewer rows than are held out is taken, and says how many of it are", async () => {
+test("a file with fewer rows than are held out is accepted, and the plan states how many", async () => {
   const few = (count: number) =>
     rowsFile(...rows.slice(0, count).map(({ prompt, completion }) => ({ prompt, completion })));
   expect(await plan({ heldOutRows: 40 }, await few(12))).toMatchObject({

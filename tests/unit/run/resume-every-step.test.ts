@@ -47,7 +47,7 @@ async function statesOf(tab: Tab): Promise<Map<number, Facts>> {
   return states;
 }
 
-test("a run whose tab is closed after every step is the run in one piece", async () => {
+test("a run whose tab is closed after every step has the bits of an uninterrupted run", async () => {
   const first = await openTab("closed");
   const paused = first.untilPhase("paused");
   first.withinStep(1, () => void first.session.pause());
@@ -68,7 +68,7 @@ test("a run whose tab is closed after every step is the run in one piece", async
   expect(await statesOf(await openTab("closed"))).toEqual(whole);
 }, 240_000);
 
-test("a run whose device is rebuilt after every step is the run in one piece", async () => {
+test("a run whose device is rebuilt after every step has the bits of an uninterrupted run", async () => {
   const tab = await openTab("rebuilt");
   const done = tab.untilPhase("done");
   await tab.start({ ...recipe, reloadEverySteps: 1 });
@@ -79,7 +79,7 @@ test("a run whose device is rebuilt after every step is the run in one piece", a
   expect(await statesOf(tab)).toEqual(whole);
 }, 120_000);
 
-test("a run whose device is rebuilt by its age is the run in one piece", async () => {
+test("a run whose device is rebuilt by its age has the bits of an uninterrupted run", async () => {
   const tab = await openTab("aged");
   const done = tab.untilPhase("done");
   await tab.start({ ...recipe, reloadEveryMinutes: 1e-9 });

@@ -59,7 +59,7 @@ describe("an adapter to start from", () => {
   });
 });
 
-describe("an adapter is refused", () => {
+describe("refused adapters", () => {
   test("an adapter without one of its two files is refused by the file's name", async () => {
     await expectRefusal("no-adapter", /^adapter_config\.json: /, { config: null });
     await expectRefusal("no-adapter", /^adapter_model\.safetensors: /, { weights: null });

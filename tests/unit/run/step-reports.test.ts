@@ -3,11 +3,11 @@
 import { expect, test } from "vitest";
 import { PaceMeter } from "../../../src/run/step-reports.ts";
 
-test("the first step gives its own speed", () => {
+test("the first step reports its own speed", () => {
   expect(new PaceMeter().add(500, 250, 8)).toEqual({ tokensPerSecond: 2000, remainingMs: 2000 });
 });
 
-test("a later step counts a fifth of the average", () => {
+test("a later step contributes a fifth of the average", () => {
   const meter = new PaceMeter();
   meter.add(100, 100, 9);
   const pace = meter.add(100, 200, 8);
@@ -15,7 +15,7 @@ test("a later step counts a fifth of the average", () => {
   expect(pace.remainingMs).toBeCloseTo((100 + 0.2 * 100) * 8);
 });
 
-test("a new pace is reached after some steps, and no time is left after the last", () => {
+test("the average follows a new pace within some steps, and no time remains after the last", () => {
   const meter = new PaceMeter();
   meter.add(100, 1000, 100);
   let pace = meter.add(100, 100, 99);

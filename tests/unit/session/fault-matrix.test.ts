@@ -63,30 +63,36 @@ function mayLose(first: Fault, second: Fault): boolean {
   return (first.isTakenUp && isDeleted(second)) || (isDeleted(first) && second.isTakenUp) || false;
 }
 
-describe.each(faults.map((fault) => [fault.name, fault] as const))("%s, and then", (_, first) => {
-  test.each(faults.map((fault) => [fault.name, fault] as const))("%s", async (_second, second) => {
-    // Waits for a device pass at once.
-    vi.useFakeTimers({ toFake: ["setTimeout"] }).setTimerTickMode("nextTimerAsync");
-    const scene = new Scene(database, whole);
-    let isStruck = false;
-    scene.whenStep(3, () => {
-      first.whenRecovering(scene, () => {
-        isStruck = true;
-        second.strike(scene);
-      });
-      first.strike(scene);
-    });
-    await scene.play();
-    expect(isStruck).toBe(true);
-    expect(scene.stops).toEqual(stopsOf(first, second));
-    expect(scene.failedSaves).toBe(failedSavesOf(first, second));
-    expect(scene.restarts).toBe(scene.notices.length);
-    if (!mayLose(first, second)) {
-      expect(scene.notices).toEqual([]);
-    }
-    await scene.expectWhole();
-  });
-});
+describe.each(faults.map((fault) => [fault.name, fault] as const))(
+  "a first fault: %s",
+  (_, first) => {
+    test.each(faults.map((fault) => [fault.name, fault] as const))(
+      "a run reaches the same result after a second fault: %s",
+      async (_second, second) => {
+        // Waits for a device pass at once.
+        vi.useFakeTimers({ toFake: ["setTimeout"] }).setTimerTickMode("nextTimerAsync");
+        const scene = new Scene(database, whole);
+        let isStruck = false;
+        scene.whenStep(3, () => {
+          first.whenRecovering(scene, () => {
+            isStruck = true;
+            second.strike(scene);
+          });
+          first.strike(scene);
+        });
+        await scene.play();
+        expect(isStruck).toBe(true);
+        expect(scene.stops).toEqual(stopsOf(first, second));
+        expect(scene.failedSaves).toBe(failedSavesOf(first, second));
+        expect(scene.restarts).toBe(scene.notices.length);
+        if (!mayLose(first, second)) {
+          expect(scene.notices).toEqual([]);
+        }
+        await scene.expectWhole();
+      },
+    );
+  },
+);
 
 describe("a run", () => {
   let tab: Tab;
@@ -96,7 +102,7 @@ describe("a run", () => {
     await tab.loadTiny();
   });
 
-  test("that another tab takes over stops, saves nothing more, and goes on there from its last save", async () => {
+  test("a run that another tab takes over stops saving and resumes there from its last save", async () => {
     const surrendered = new Promise<void>((resolve) => {
       tab.within(
         (event) => event.kind === "run" && event.phase.name === "failed",
@@ -131,7 +137,7 @@ describe("a run", () => {
     await expectSameRun(other, runId, whole, newest!.step);
   });
 
-  test("that stops after its database was deleted is saved anew, and goes on", async () => {
+  test("a run that stops after its database was deleted is saved again and continues", async () => {
     const paused = tab.untilPhase("paused");
     tab.withinStep(3, () => void tab.session.pause());
     const runId = await tab.start(tinyRecipe);
@@ -149,7 +155,7 @@ describe("a run", () => {
     expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
   });
 
-  test("under a clock that goes back a day with each look at it is the run in one piece", async () => {
+  test("a run under a clock that runs backwards has the bits of an uninterrupted run", async () => {
     let now = Date.now();
     vi.spyOn(Date, "now").mockImplementation(() => (now -= 86_400_000));
     tab.withinStep(3, () => {

@@ -51,7 +51,7 @@ test("a silent worker is reported once, within five seconds, whenever it falls s
   }
 });
 
-test("a worker that was busy is reported as back", () => {
+test("a busy worker that answers again is reported as responding", () => {
   isAlive = false;
   vi.advanceTimersByTime(8000);
   isAlive = true;

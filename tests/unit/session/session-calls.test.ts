@@ -78,7 +78,7 @@ describe("a prompt", () => {
     });
   });
 
-  test("a prompt that is cancelled ends as an abort, and the run continues", async () => {
+  test("a cancelled prompt rejects with an AbortError, and the run continues", async () => {
     const paused = tab.untilPhase("paused");
     tab.withinStep(1, () => void tab.session.pause());
     await tab.start(recipe);
@@ -95,10 +95,10 @@ describe("a prompt", () => {
   });
 });
 
-describe("a call is refused", () => {
+describe("refused calls", () => {
   const code = (expected: string) => expect.objectContaining({ code: expected }) as Error;
 
-  test("calls that change a run's inputs are refused as busy while a run is active, in this tab and in another", async () => {
+  test("calls that change a run's inputs are refused as busy while any tab has an active run", async () => {
     const other = new Tab("another");
     await other.loadTiny();
     const done = tab.untilPhase("done");
@@ -153,7 +153,7 @@ describe("a call is refused", () => {
     expect(tab.eventsOf("device")).toHaveLength(2);
   });
 
-  test("an address on the chosen mirror is looked up there, and an address that is none is refused", async () => {
+  test("a hub address is looked up on the chosen mirror, and a wrong address is refused", async () => {
     const look = (endpoint: string) => {
       const name = "https://mirror.example/hub/org/small";
       const source = { kind: "hub", name, endpoint, token: null } as const;

@@ -36,7 +36,7 @@ async function startAndPauseAt(step: number, given: Partial<Recipe> = {}): Promi
 }
 
 describe("a run", () => {
-  test("paused and resumed is the run in one piece", async () => {
+  test("a run paused and resumed has the bits of an uninterrupted run", async () => {
     const runId = await startAndPauseAt(2);
     const made = tab.events.length;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -56,7 +56,7 @@ describe("a run", () => {
     await expectSameRun(tab, runId, whole);
   });
 
-  test("is saved when pause answers, also between its save steps", async () => {
+  test("a paused run is saved when pause answers, also between its save steps", async () => {
     const runId = await startAndPauseAt(2, { saveSteps: 0 });
     const [checkpoint, ...others] = await tab.session.saved.list();
     expect(checkpoint).toMatchObject({ runId, step: 2 });
@@ -64,7 +64,7 @@ describe("a run", () => {
     expect(tab.eventsOf("saved").map(({ reason }) => reason)).toEqual(["pause"]);
   });
 
-  test("paused before its first step begins with it when it is resumed", async () => {
+  test("a run paused before its first step begins with it when resumed", async () => {
     const runId = await tab.start(recipe);
     await tab.session.pause();
     expect(tab.losses()).toEqual([]);
@@ -75,7 +75,7 @@ describe("a run", () => {
     await expectSameRun(tab, runId, whole);
   });
 
-  test("killed and taken up in a new tab at its first or newest checkpoint is the run in one piece", async () => {
+  test("a killed run resumed in a new tab has the bits of an uninterrupted run", async () => {
     await startAndPauseAt(4, { saveTotalLimit: 10 });
     const saved = await tab.session.saved.list();
     expect(saved.map(({ step }) => step)).toEqual([4, 3, 2, 1]);
@@ -94,7 +94,7 @@ describe("a run", () => {
     }
   });
 
-  test("stopped is done early, saved, and can be exported", async () => {
+  test("a stopped run is done early, saved, and can be exported", async () => {
     const done = tab.untilPhase("done");
     tab.withinStep(3, () => void tab.session.stop());
     await tab.start({ ...recipe, saveSteps: 0 });
@@ -104,7 +104,7 @@ describe("a run", () => {
     expect(zip.name).toBe("tiny-lora-step-3.zip");
   });
 
-  test("stopped while it is paused is done without another step", async () => {
+  test("a paused run that is stopped is done without another step", async () => {
     await startAndPauseAt(2);
     await tab.session.stop();
     expect(tab.eventsOf("run").at(-1)?.phase).toEqual({
@@ -116,14 +116,14 @@ describe("a run", () => {
     expect(tab.losses()).toEqual(whole.losses.slice(0, 2));
   });
 
-  test("paused in its last step is done", async () => {
+  test("a run paused in its last step is done", async () => {
     const done = tab.untilPhase("done");
     tab.withinStep(5, () => void tab.session.pause());
     await tab.start(recipe);
     expect(await done).toEqual({ name: "done", step: 5, isSaved: true, stoppedEarly: false });
   });
 
-  test("saves after the step being made when the page is hidden", async () => {
+  test("a run saves after the current step when the page is hidden", async () => {
     const done = tab.untilPhase("done");
     tab.withinStep(2, () => tab.session.save());
     await tab.start({ ...recipe, saveSteps: 0 });
@@ -135,7 +135,7 @@ describe("a run", () => {
     ]);
   });
 
-  test("keeps saveTotalLimit checkpoints and the best", async () => {
+  test("a run keeps saveTotalLimit checkpoints and the best", async () => {
     const done = tab.untilPhase("done");
     await tab.start({ ...recipe, saveTotalLimit: 2, evalSteps: 1 });
     await done;
@@ -145,7 +145,7 @@ describe("a run", () => {
     expect(steps).toEqual([...new Set([5, 4, best])].toSorted((a, b) => b - a));
   });
 
-  test("rebuilt every two steps is the run in one piece", async () => {
+  test("a run rebuilt every two steps has the bits of an uninterrupted run", async () => {
     const done = tab.untilPhase("done");
     const runId = await tab.start({ ...recipe, reloadEverySteps: 2 });
     await done;
@@ -157,7 +157,7 @@ describe("a run", () => {
     await expectSameRun(tab, runId, whole);
   });
 
-  test("above its bytes is rebuilt after each step and still the run in one piece", async () => {
+  test("a run above its byte limit is rebuilt after each step, with unchanged bits", async () => {
     const done = tab.untilPhase("done");
     const runId = await tab.start({ ...recipe, reloadAboveBytes: 1 });
     await done;
@@ -167,7 +167,7 @@ describe("a run", () => {
     await expectSameRun(tab, runId, whole);
   });
 
-  test("with a sample prompt answers it before the first step and after the last", async () => {
+  test("a run with a sample prompt answers it before the first step and after the last", async () => {
     const done = tab.untilPhase("done");
     await tab.start(recipe, { samplePrompt: "sun" });
     await done;
@@ -179,7 +179,7 @@ describe("a run", () => {
     expect(tab.losses()).toEqual(whole.losses);
   });
 
-  test("starts from the adapter that another run exported", async () => {
+  test("a run starts from the adapter that another run exported", async () => {
     const first = tab.untilPhase("done");
     await tab.start(recipe);
     await first;

@@ -31,7 +31,7 @@ const phaseOf = <Name extends RunPhase["name"]>(name: Name) =>
   >;
 
 describe("a full disk", () => {
-  test("is told, the run goes on in memory, and the next save is whole", async () => {
+  test("a full disk is reported, the run continues in memory, and the next save is whole", async () => {
     failPut(dataPuts);
     const done = tab.untilPhase("done");
     const runId = await tab.start(recipe);
@@ -41,7 +41,7 @@ describe("a full disk", () => {
     await expectSameRun(tab, runId, whole);
   });
 
-  test("that holds all but the data set saves the run without it, and says so", async () => {
+  test("a disk too full for the data set stores the run without it and reports it", async () => {
     failPut(0);
     const done = tab.untilPhase("done");
     const runId = await tab.start(recipe);
@@ -58,7 +58,7 @@ describe("a full disk", () => {
     await expectSameRun(tab, runId, whole);
   });
 
-  test("does not keep a run from standing still", async () => {
+  test("a full disk does not prevent a pause", async () => {
     tab.withinStep(2, () => {
       failPut(dataPuts);
       void tab.session.pause();
@@ -74,7 +74,7 @@ describe("a full disk", () => {
     await expectSameRun(tab, runId, whole);
   });
 
-  test("at the last step leaves a run that is saved when it is asked for again", async () => {
+  test("a full disk at the last step leaves a run that a later stop saves", async () => {
     tab.withinStep(5, () => {
       failPut(dataPuts);
     });
@@ -89,7 +89,7 @@ describe("a full disk", () => {
 });
 
 describe("a lost device", () => {
-  test("sends the run back to its last save, on a new device, to the same end", async () => {
+  test("a lost device restarts the run from its last save with the same result", async () => {
     tab.withinStep(3, () => {
       devices.fault = deviceLost();
     });
@@ -111,7 +111,7 @@ describe("a lost device", () => {
     expect(tab.phases()).toEqual(["preparing", "running", "recovering", "running", "done"]);
   });
 
-  test("before any save sends the run back to its start", async () => {
+  test("a device lost before any save restarts the run from its start", async () => {
     tab.withinStep(1, () => {
       devices.fault = deviceLost();
     });
@@ -127,27 +127,30 @@ describe("a lost device", () => {
     ["save at the end", 5, "done"],
     ["save of a pause", 3, "paused"],
     ["planned rebuild", 4, "done"],
-  ] as const)("in the %s sends the run back as well", async (_, step, end) => {
-    const over = tab.untilPhase(end);
-    tab.withinStep(step, () => {
-      devices.fault = deviceLost();
+  ] as const)(
+    "a device lost in the %s restarts the run from its last save",
+    async (_, step, end) => {
+      const over = tab.untilPhase(end);
+      tab.withinStep(step, () => {
+        devices.fault = deviceLost();
+        if (end === "paused") {
+          void tab.session.pause();
+        }
+      });
+      const runId = await tab.start({ ...recipe, saveSteps: 0, reloadEverySteps: 4 });
+      await over;
+      expect(phaseOf("recovering").safeStep).toBe(step === 5 ? 4 : 0);
+      const done = tab.untilPhase("done");
       if (end === "paused") {
-        void tab.session.pause();
+        await tab.session.resume();
+        await done;
       }
-    });
-    const runId = await tab.start({ ...recipe, saveSteps: 0, reloadEverySteps: 4 });
-    await over;
-    expect(phaseOf("recovering").safeStep).toBe(step === 5 ? 4 : 0);
-    const done = tab.untilPhase("done");
-    if (end === "paused") {
-      await tab.session.resume();
-      await done;
-    }
-    expect(tab.losses().slice(-1)).toEqual(whole.losses.slice(-1));
-    expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
-  });
+      expect(tab.losses().slice(-1)).toEqual(whole.losses.slice(-1));
+      expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
+    },
+  );
 
-  test("lost again at once is waited for, and a pause ends the waiting at the safe step", async () => {
+  test("a device lost twice is waited for, and a pause ends the wait", async () => {
     tab.withinStep(2, () => {
       devices.fault = deviceLost();
       tab.within(
@@ -180,7 +183,7 @@ describe("a lost device", () => {
     expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
   });
 
-  test("that no other follows is waited for three times, and the run stays resumable", async () => {
+  test("a lost device without a replacement is waited for three times, and the run stays resumable", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "Date"] });
     tab.withinStep(2, () => {
       Object.assign(devices, { fault: deviceLost(), refusals: 4 });
@@ -201,7 +204,7 @@ describe("a lost device", () => {
 });
 
 describe("a run that fails", () => {
-  test("keeps its last save, lets others run, and can be resumed", async () => {
+  test("a failed run keeps its last save, lets others run, and can be resumed", async () => {
     const failed = tab.untilPhase("failed");
     tab.withinStep(3, () => {
       devices.fault = new UserError("out-of-memory", "The GPU is full.", { remedy: "Less." });
@@ -219,7 +222,7 @@ describe("a run that fails", () => {
     expect((await newestOf(tab, runId)).adapter).toEqual(whole.adapter);
   });
 
-  test("with numbers that overflow says so, and saves none of them", async () => {
+  test("a run whose numbers overflow reports it and saves none of them", async () => {
     const done = tab.untilPhase("done");
     await tab.start(recipe);
     await done;
@@ -256,7 +259,7 @@ describe("a prompt", () => {
     return { next, runId };
   }
 
-  test("and a resume at once share one device", async () => {
+  test("a prompt and a resume at the same time share one device", async () => {
     const { next, runId } = await openSaved();
     const done = next.untilPhase("done");
     const text = answer(next);
@@ -266,7 +269,7 @@ describe("a prompt", () => {
     await expectSameRun(next, runId, whole, 1);
   });
 
-  test("is answered before another run takes the device", async () => {
+  test("a prompt is answered before another run gets the device", async () => {
     const { next } = await openSaved();
     const text = answer(next);
     const done = next.untilPhase("done");
@@ -276,7 +279,7 @@ describe("a prompt", () => {
     expect(devices.opened).toBe(2);
   });
 
-  test("that found no device is refused once and not answered later", async () => {
+  test("a prompt without a device is refused once and not answered later", async () => {
     const { next } = await openSaved();
     devices.refusals = 1;
     await expect(answer(next)).rejects.toMatchObject({ code: "device-lost" });
@@ -286,7 +289,7 @@ describe("a prompt", () => {
     expect(next.eventsOf("token")).toEqual([]);
   });
 
-  test("is answered after a run has failed", async () => {
+  test("a prompt is answered after a run has failed", async () => {
     const failed = tab.untilPhase("failed");
     tab.withinStep(1, () => {
       devices.fault = deviceFull();

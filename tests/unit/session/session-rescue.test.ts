@@ -51,7 +51,7 @@ function loseDeviceForGood(): void {
   Object.assign(devices, { fault: deviceLost(), refusals: 100 });
 }
 
-test("a paused run whose device is lost before its last sample comes to its end", async () => {
+test("a paused run whose device is lost before its last sample ends normally", async () => {
   await startAndPauseAt(2, "sun");
   devices.fault = deviceLost();
   await tab.session.stop();
@@ -90,7 +90,7 @@ describe("a run that loses its device past its last save", () => {
     tab.within(({ kind }) => kind === "run", act);
   };
 
-  test("a run that loses its device past its last save says that it is not saved, and is saved when it is stopped", async () => {
+  test("a run that loses its device past its last save reports it, and a stop saves it", async () => {
     const done = tab.untilPhase("done");
     await startPastRebuild(loseDevice(() => void tab.session.stop()));
     expect(await done).toMatchObject({ step: 3, isSaved: true, stoppedEarly: true });
@@ -149,7 +149,7 @@ describe("a run that fails past its last save", () => {
     expect(await failed).toMatchObject({ safeStep: null, step: 3, isSaved: false });
   }
 
-  test("a failed run that another tab takes over has nothing to save any more, and says so", async () => {
+  test("a failed run that another tab takes over has nothing left to save, and reports it", async () => {
     await failUnsaved();
     const told = tab.untilPhase("failed");
     await new Tab("other").session.takeOver();
@@ -209,7 +209,7 @@ test("a checkpoint that was deleted is not called saved, but saved again", async
   expect((await newestOf(tab, runId)).trainer.step).toBe(2);
 });
 
-test("a data file that is edited after it was chosen is kept as it was", async () => {
+test("a data file that is edited after it was chosen is stored unchanged", async () => {
   const file = new File([tinyData], tinyData.name);
   await tab.session.inputs.loadData({ source: { kind: "file", file } });
   for (const read of ["arrayBuffer", "slice", "stream", "text"] as const) {

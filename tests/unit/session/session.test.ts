@@ -143,7 +143,7 @@ describe("a run of the demo", () => {
     expect((await bytesOf(files[1]!)).equals(await bytesOf(newest.files[1]!))).toBe(false);
   });
 
-  test("a run resumed from its first checkpoint in a new tab ends with the bits of the run in one piece", async () => {
+  test("a run resumed from its first checkpoint in a new tab has the bits of an uninterrupted run", async () => {
     Tab.closeAll();
     const next = new Tab("demo");
     const { key } = (await next.session.saved.list()).find(

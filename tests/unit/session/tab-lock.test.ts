@@ -18,7 +18,7 @@ test("a second tab is refused until the first releases the lock", async () => {
   await (await acquireTabLock()).write(() => Promise.resolve());
 });
 
-test("a tab that lost the run hears of it and can begin no write", async () => {
+test("a tab that lost the run is notified and can begin no write", async () => {
   const first = await acquireTabLock();
   await first.write(() => Promise.resolve());
   const second = await acquireTabLock({ takeOver: true });
@@ -30,7 +30,7 @@ test("a tab that lost the run hears of it and can begin no write", async () => {
   expect(await second.write(() => Promise.resolve(1))).toBe(1);
 });
 
-test("a tab that takes over waits for the write under way", async () => {
+test("a tab that takes over waits for the current write", async () => {
   const first = await acquireTabLock();
   const order: string[] = [];
   let finish: () => void = () => undefined;
@@ -74,7 +74,7 @@ test("a write that waits while the run is taken over is not begun", async () => 
   expect(work).not.toHaveBeenCalled();
 });
 
-test("of two tabs that take the run over during one write only the last can write", async () => {
+test("only the last of two tabs that take a run over during a write can write", async () => {
   const first = await acquireTabLock();
   const { writing, finish } = beginWrite(first);
   await new Promise((resolve) => setTimeout(resolve, 20));

@@ -58,13 +58,13 @@ async function expectWhole(from = cache, at = key): Promise<void> {
 const dataPath = () => `models/${key}/data`;
 
 describe("a stored model", () => {
-  test("comes back as it was, in this session and the next", async () => {
+  test("a stored model is read back unchanged, in this session and the next", async () => {
     await store();
     await expectWhole();
     await expectWhole(await openCache(storage.root));
   });
 
-  test("is listed with what it is, the last used first", async () => {
+  test("stored models are listed with their description, the last used first", async () => {
     await store();
     const other = await cacheKey(["other"]);
     await store(cache, other);
@@ -79,7 +79,7 @@ describe("a stored model", () => {
     expect(await cache.usage()).toMatchObject({ modelsBytes: 2 * sizeBytes });
   });
 
-  test("gives its texts as the files of a model of the same name", async () => {
+  test("a stored model provides its text files under the same model name", async () => {
     await store();
     const files = await (await cache.open(key)).files();
     expect(files).toMatchObject({
@@ -90,7 +90,7 @@ describe("a stored model", () => {
     });
   });
 
-  test("has pieces of 16 MiB at most", async () => {
+  test("stored pieces have at most 16 MiB", async () => {
     const writer = await cache.create(key, description);
     await writer.write("embedding", new Uint8Array(40 * 2 ** 20));
     await writer.commit();
@@ -98,7 +98,7 @@ describe("a stored model", () => {
     expect(reader.blobs.get("embedding")).toEqual([16 * 2 ** 20, 16 * 2 ** 20, 8 * 2 ** 20]);
   });
 
-  test("is deleted with all that it took", async () => {
+  test("deleting a stored model deletes all its files", async () => {
     await store();
     await cache.delete(key);
     expect(storage.paths()).toEqual([]);
@@ -107,7 +107,7 @@ describe("a stored model", () => {
     await cache.delete(key);
   });
 
-  test("takes the place of the one that had its key", async () => {
+  test("a stored model replaces the one with the same key", async () => {
     await store();
     const writer = await cache.create(key, { ...description, format: "q8" });
     await writer.write("norm/values", norm);
@@ -115,7 +115,7 @@ describe("a stored model", () => {
     expect(await cache.list()).toMatchObject([{ format: "q8", sizeBytes: norm.length }]);
   });
 
-  test("is not there when it was given up", async () => {
+  test("an aborted store leaves no model", async () => {
     const writer = await cache.create(key, description);
     await writer.write("norm/values", norm);
     await writer.abort();
@@ -126,7 +126,7 @@ describe("a stored model", () => {
 });
 
 describe("a key", () => {
-  test("differs wherever a part differs, and wherever parts are cut apart", async () => {
+  test("keys differ when parts differ or are divided differently", async () => {
     const keys = await Promise.all(
       [["a", "b"], ["ab"], ["a", "b", null], ["a,b"], ["a", 1], ["a", "1"]].map(cacheKey),
     );
@@ -137,9 +137,9 @@ describe("a key", () => {
   });
 });
 
-describe("a store that ends anywhere", () => {
+describe("an interrupted store", () => {
   test.each(["kill", "power cut"] as const)(
-    "by a %s leaves the model whole or not at all, and the others as they were",
+    "a %s during a store leaves the model whole or absent, and other models unchanged",
     async (end) => {
       const other = await cacheKey(["other"]);
       let operations = 0;
@@ -167,7 +167,7 @@ describe("a store that ends anywhere", () => {
     },
   );
 
-  test("by a kill while it is deleted leaves it whole or not at all", async () => {
+  test("a kill during deletion leaves the model whole or absent", async () => {
     for (let operations = 0; operations < 5; operations++) {
       storage = new MemoryStorage();
       cache = await openCache(storage.root);
@@ -184,7 +184,7 @@ describe("a store that ends anywhere", () => {
     }
   });
 
-  test("by a kill while its use is noted leaves it whole", async () => {
+  test("a kill while the last use is recorded leaves the model whole", async () => {
     await store();
     for (let operations = 0; operations < 12; operations++) {
       storage.operationsLeft = operations;
@@ -197,7 +197,7 @@ describe("a store that ends anywhere", () => {
 
 describe("a full disk", () => {
   test.each([0, 5000, 120_000, 152_400])(
-    "at %d bytes is told with the numbers, and nothing stays behind",
+    "a disk full after %d bytes is reported with the sizes, and nothing is left",
     async (quotaBytes) => {
       const other = await cacheKey(["other"]);
       await store(cache, other);
@@ -222,7 +222,7 @@ describe("a damaged model", () => {
     await expect(reading).rejects.toThrow(message);
   };
 
-  test("is found by the piece that was changed, wherever it was", async () => {
+  test("a damaged model is found by its changed piece", async () => {
     await store();
     storage.bytesAt(dataPath())[config.length + norm.length + 100_000]! ^= 1;
     const reader = await cache.open(key);
@@ -234,13 +234,13 @@ describe("a damaged model", () => {
     );
   });
 
-  test("is found by its size", async () => {
+  test("a truncated model is found by its size", async () => {
     await store();
     storage.cutOff(dataPath(), 1000);
     await refused(cache.open(key), /1000 of its 152325 bytes are left/);
   });
 
-  test("is verified as a whole, with its progress", async () => {
+  test("a verification reads the whole model and reports progress", async () => {
     await store();
     const reader = await cache.open(key);
     const counted: (number | null)[] = [];
@@ -251,7 +251,7 @@ describe("a damaged model", () => {
     expect(counted.at(-1)).toBe(152_325);
   });
 
-  test("whose manifest was changed is none, and is cleared away", async () => {
+  test("a model with a changed manifest is not listed, and is deleted", async () => {
     await store();
     for (const at of [0, 70, 300]) {
       await store();
@@ -262,7 +262,7 @@ describe("a damaged model", () => {
     }
   });
 
-  test("that lacks a blob says so", async () => {
+  test("a model without a requested blob reports the blob", async () => {
     await store();
     const reader = await cache.open(key);
     await refused(reader.read("head", 0), /head.*not stored/);
@@ -270,7 +270,7 @@ describe("a damaged model", () => {
 });
 
 describe("a model of a later version", () => {
-  test("is not read, and not deleted", async () => {
+  test("a model of a later version is neither read nor deleted", async () => {
     await store();
     const { sha256Hex } = await import("../../../src/util/bytes.ts");
     const json = new TextDecoder()

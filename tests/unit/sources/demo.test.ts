@@ -27,7 +27,7 @@ afterAll(() => {
 });
 
 describe("the demo", () => {
-  test("is fetched file by file, with the bytes so far", async () => {
+  test("the demo is fetched file by file, with progress in bytes", async () => {
     const progress: number[] = [];
     const set = await fetchDemoModel(
       base,
@@ -55,13 +55,13 @@ describe("the demo", () => {
     ]);
   });
 
-  test("has a data set under its own name", async () => {
+  test("the demo has a data set with its own name", async () => {
     const data = await fetchDemoData(base, never);
     expect(data.name).toBe(demoDataName);
     expect(await data.text()).toBe(await readFile(new URL(demoDataName, folder), "utf8"));
   });
 
-  test("is refused by path when the server does not have it", async () => {
+  test("a demo file that the server lacks is refused by its path", async () => {
     const wrong = new URL("/nothing/demo/", base);
     await expect(fetchDemoModel(wrong, () => undefined, never)).rejects.toMatchObject({
       code: "missing-file",
@@ -70,7 +70,7 @@ describe("the demo", () => {
     });
   });
 
-  test("is refused by path when nobody answers", async () => {
+  test("a demo file on an unreachable server is refused by its path", async () => {
     // Port 1 is never listened on.
     const silent = new URL("http://127.0.0.1:1/demo/");
     await expect(fetchDemoData(silent, never)).rejects.toMatchObject({
@@ -80,7 +80,7 @@ describe("the demo", () => {
     });
   });
 
-  test("stops at an abort, as an abort", async () => {
+  test("an aborted demo download rejects with an AbortError", async () => {
     await expect(fetchDemoData(base, AbortSignal.abort())).rejects.toMatchObject({
       name: "AbortError",
     });

@@ -68,7 +68,7 @@ const signatureOf = (url: string) => /signature=(\d+)$/.exec(url)?.[1];
 const askedBytes = () => ranges().reduce((sum, { begin, end }) => sum + end - begin, 0);
 
 describe("a download", () => {
-  test("asks for each byte once, and counts what is stored", async () => {
+  test("a download requests each byte once and counts the stored bytes", async () => {
     const counted: number[] = [];
     const progress = (done: number, total: number | null) => {
       expect(total).toBe(content.length);
@@ -87,7 +87,7 @@ describe("a download", () => {
     expect(counted.at(-1)).toBe(content.length);
   });
 
-  test("has at most so many bytes on their way as it has windows in memory", async () => {
+  test("the bytes in flight are at most the windows in memory", async () => {
     let storedBytes = 0;
     let mostBytes = 0;
     server.fault = ({ headers, origin }) => {
@@ -105,7 +105,7 @@ describe("a download", () => {
     expect(mostBytes).toBeLessThanOrEqual(connections * windowBytes);
   });
 
-  test("is held back by a slow window rather than pile up the next ones", async () => {
+  test("a slow window holds back the following windows", async () => {
     let letGo = (): void => undefined;
     const held = new Promise<void>((resolve) => {
       letGo = resolve;
@@ -123,14 +123,14 @@ describe("a download", () => {
     expectBytes(await (await downloading).read(0, content.length), content);
   });
 
-  test("of a file that is there already asks for nothing, whatever its name", async () => {
+  test("a file that is already stored is not requested again, under any name", async () => {
     await expectStored();
     file = await openFile("org/b");
     await expectStored();
     expect(server.requests).toEqual([]);
   });
 
-  test("waits as long as a busy server asks, and goes on", async () => {
+  test("a download waits as long as a busy server asks, and continues", async () => {
     let count = 0;
     server.fault = () =>
       count++ === 9 ? { status: 429, headers: { "Retry-After": "1" } } : undefined;
@@ -139,7 +139,7 @@ describe("a download", () => {
     expect(performance.now() - begun).toBeGreaterThanOrEqual(990);
   });
 
-  test("from a server without ranges is one request for everything", async () => {
+  test("a download from a server without ranges is one request", async () => {
     server.fault = () => ({ ignoreRange: true });
     file = (await openFrom(server, "org/a")).files.get("model.safetensors")!;
     expect(await file.acceptsRanges(never)).toBe(false);
@@ -154,7 +154,7 @@ describe("a download that was stopped", () => {
   const draws = uniforms(42, 1, 24);
 
   test.each(Array.from({ length: 8 }, (_, i) => Math.floor(draws[i]! * content.length)))(
-    "by the network at byte %d goes on there, but for what was on its way",
+    "a download cut by the network at byte %d resumes there, except for bytes in flight",
     async (lastByte) => {
       let sent = 0;
       server.fault = ({ origin, headers }) => {
@@ -179,7 +179,7 @@ describe("a download that was stopped", () => {
   );
 
   test.each(Array.from({ length: 8 }, (_, i) => 3 + Math.floor(draws[8 + i]! * 64)))(
-    "by the end of the tab at its storage operation %d goes on there",
+    "a download whose tab ends at storage operation %d resumes there",
     async (operations) => {
       let storedBytes = 0;
       const progress = (done: number) => {
@@ -197,7 +197,7 @@ describe("a download that was stopped", () => {
   );
 
   test.each(Array.from({ length: 8 }, (_, i) => 3 + Math.floor(draws[16 + i]! * 64)))(
-    "by a power cut at its storage operation %d is sound after all",
+    "a download with a power cut at storage operation %d ends with intact data",
     async (operations) => {
       storage.operationsLeft = operations;
       await download(file, storage.root, sizes, never).catch(() => undefined);
@@ -206,7 +206,7 @@ describe("a download that was stopped", () => {
     },
   );
 
-  test("by an abort ends as an abort, with its files closed", async () => {
+  test("an aborted download rejects with an AbortError and closes its files", async () => {
     const stop = new AbortController();
     const progress = (done: number) => {
       if (done > 10 * windowBytes) {
@@ -222,7 +222,7 @@ describe("a download that was stopped", () => {
   });
 
   test.each([0, 1, 31, 32, 100, 1000])(
-    "goes on with a journal of which %d bytes are left",
+    "a download resumes from a journal cut to %d bytes",
     async (left) => {
       await expectStored();
       const [, journal] = storage.paths();
@@ -234,7 +234,7 @@ describe("a download that was stopped", () => {
     },
   );
 
-  test("goes on at the window that was damaged in storage", async () => {
+  test("a download resumes at the window that was damaged in storage", async () => {
     await expectStored();
     storage.bytesAt(storage.paths()[0]!)[20 * windowBytes + 7]! ^= 1;
     file = await openFile("org/a");
@@ -245,7 +245,7 @@ describe("a download that was stopped", () => {
 
 describe("a flipped byte", () => {
   test.each(Array.from(uniforms(7, 1, 4), (draw) => Math.floor(draw * content.length)))(
-    "at %d is found, and the file fetched anew",
+    "a flipped byte at %d is found, and the file is downloaded again",
     async (flipByte) => {
       let isDone = false;
       server.fault = ({ headers }) => {
@@ -259,7 +259,7 @@ describe("a flipped byte", () => {
     },
   );
 
-  test("each time is refused, and nothing stays behind", async () => {
+  test("a file damaged at each attempt is refused, and nothing is left", async () => {
     server.fault = () => ({ flipByte: 1_000_000 });
     await expect(download(file, storage.root, sizes, never)).rejects.toMatchObject({
       code: "damaged-file",
@@ -270,7 +270,7 @@ describe("a flipped byte", () => {
 });
 
 describe("a full disk", () => {
-  test("is told with the numbers before a byte is fetched", async () => {
+  test("a full disk is reported with the sizes before a byte is fetched", async () => {
     storage.quotaBytes = 1_000_000;
     await expect(download(file, storage.root, sizes, never)).rejects.toMatchObject({
       code: "quota",
@@ -281,15 +281,15 @@ describe("a full disk", () => {
   });
 });
 
-describe("what was downloaded", () => {
-  test("is deleted once nobody has it open", async () => {
+describe("downloaded files", () => {
+  test("a downloaded file is deleted once it is closed everywhere", async () => {
     const stored = await download(file, storage.root, sizes, never);
     await stored.close();
     await deleteDownloads(storage.root);
     expect(storage.paths()).toEqual([]);
   });
 
-  test("is deleted altogether, half a file too", async () => {
+  test("the deletion of downloads includes partial files", async () => {
     storage.operationsLeft = 40;
     await download(file, storage.root, sizes, never).catch(() => undefined);
     storage.reopen();

@@ -13,40 +13,40 @@ const namesOf = (...paths: string[]) => {
 };
 
 describe("a model's files", () => {
-  test("are those of the picked folder, which names the model", () => {
+  test("a model's files are those of the picked folder, which names the model", () => {
     const set = fileSetOf([picked("smol/config.json"), picked("smol/model.safetensors")]);
     expect(set).toMatchObject({ source: "files", name: "smol" });
     expect([...set.files.keys()]).toEqual(["config.json", "model.safetensors"]);
   });
 
-  test("leave subfolders out, even when these hold files of the same name", async () => {
+  test("files in subfolders are left out, even with the name of a model file", async () => {
     const set = fileSetOf([picked("m/onnx/config.json"), picked("m/config.json")]);
     expect([...set.files.keys()]).toEqual(["config.json"]);
     expect(await textOf(set, "config.json")).toBe("contents of m/config.json");
   });
 
-  test("may lie deeper when there is nothing above them", () => {
+  test("a model folder may be nested in folders without files", () => {
     expect(namesOf("cache/models/smol/config.json", "cache/models/smol/README.md")).toEqual({
       name: "smol",
       files: ["config.json", "README.md"],
     });
   });
 
-  test("may be picked one by one", () => {
+  test("a model's files may be picked one by one", () => {
     expect(namesOf("config.json", "tokenizer.json")).toEqual({
       name: "own-model",
       files: ["config.json", "tokenizer.json"],
     });
   });
 
-  test("are those of the folder with the model in it, though other files lie above", () => {
+  test("the folder with the model is found below folders with other files", () => {
     expect(namesOf("hub/notes.txt", "hub/smol/config.json", "hub/smol/model.safetensors")).toEqual({
       name: "smol",
       files: ["config.json", "model.safetensors"],
     });
   });
 
-  test("in the hub's own cache are named by the model, not by its commit", () => {
+  test("a folder of the hub's cache is named by the model, not by its commit", () => {
     const top = "models--org--small-model";
     const commit = `${top}/snapshots/${"a".repeat(40)}`;
     expect(
@@ -54,14 +54,14 @@ describe("a model's files", () => {
     ).toEqual({ name: "org/small-model", files: ["config.json", "x.gguf"] });
   });
 
-  test("may be a single .gguf, which names the model", () => {
+  test("a single .gguf names its model", () => {
     expect(namesOf("SmolLM2-135M.Q4_1.gguf")).toEqual({
       name: "SmolLM2-135M.Q4_1",
       files: ["SmolLM2-135M.Q4_1.gguf"],
     });
   });
 
-  test("are refused when they are of several models, which are named", () => {
+  test("files of several models are refused with the models' folders", () => {
     expect(() => fileSetOf(["m/a/config.json", "m/b/x.gguf"].map(picked))).toThrow(
       expect.objectContaining({
         code: "missing-file",
@@ -70,7 +70,7 @@ describe("a model's files", () => {
     );
   });
 
-  test("are refused when there is none", () => {
+  test("an empty selection is refused", () => {
     expect(() => fileSetOf([])).toThrow(expect.objectContaining({ code: "missing-file" }));
   });
 });
@@ -79,7 +79,7 @@ describe("a missing file", () => {
   const refusal = (paths: string[]) =>
     expect(textOf(fileSetOf(paths.map(picked)), "config.json")).rejects;
 
-  test("is named, with the files that were found", async () => {
+  test("a missing file is named, with the files that were found", async () => {
     await refusal(["m/a.txt", "m/b.txt"]).toMatchObject({
       code: "missing-file",
       where: "config.json",
@@ -88,7 +88,7 @@ describe("a missing file", () => {
     });
   });
 
-  test("comes with the first eight of many", async () => {
+  test("the error about a missing file lists at most eight found files", async () => {
     const paths = Array.from({ length: 9 }, (_, i) => `m/${i}.txt`);
     await refusal(paths).toMatchObject({
       remedy: expect.stringMatching(/Found: 0\.txt, .*7\.txt and more\.$/) as string,

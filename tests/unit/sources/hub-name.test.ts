@@ -24,7 +24,7 @@ describe("a model's name", () => {
     ["https://huggingface.co/a/b/blob/main/x.gguf", "a/b", "main", "x.gguf"],
     ["https://huggingface.co/a/b/resolve/v2/x.gguf?download=true", "a/b", "v2", "x.gguf"],
     ["https://mirror.test/hub/a/b/tree/v1", "a/b", "v1", null],
-  ])("is read from %s", (text, name, revision, file) => {
+  ])("a model's name is read from %s", (text, name, revision, file) => {
     expect(parseHubName(text, "https://mirror.test/hub")).toEqual({ name, revision, file });
   });
 
@@ -51,7 +51,7 @@ describe("a model's name", () => {
     ["https://example.com/a/b"],
     ["https://"],
     ["<script>/x"],
-  ])("is refused with a way out: %s", (text) => {
+  ])("a wrong model name is refused with a remedy: %s", (text) => {
     expect(() => parseHubName(text)).toThrow(
       expect.objectContaining({
         code: "bad-model-name",
@@ -60,7 +60,7 @@ describe("a model's name", () => {
     );
   });
 
-  test("of a data set or on another host says so", () => {
+  test("the name of a data set or of another host is refused with the reason", () => {
     expect(() => parseHubName("https://huggingface.co/datasets/a/b")).toThrow(/hub's datasets/);
     expect(() => parseHubName("https://example.com/a/b")).toThrow(
       /on example\.com, not on huggingface\.co/,

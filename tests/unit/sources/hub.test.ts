@@ -33,7 +33,7 @@ const namesOf = async (files: Record<string, HubFile>, typed = "org/other") => {
 };
 
 describe("a model on the hub", () => {
-  test("is opened with its commit, licence and sizes, and no weight is read", async () => {
+  test("a hub model opens with commit, licence and sizes, and no weight is read", async () => {
     const model = await openFrom(server);
     expect(model).toMatchObject({
       source: "hub",
@@ -52,7 +52,7 @@ describe("a model on the hub", () => {
     expect(server.requests.filter(({ url }) => url.includes("/resolve/"))).toEqual([]);
   });
 
-  test("gives whole files and ranges as they are", async () => {
+  test("a hub model returns whole files and byte ranges unchanged", async () => {
     const model = await openFrom(server);
     expect(await textOf(model, "config.json")).toBe('{"architectures":["LlamaForCausalLM"]}');
     const file = model.files.get("model.safetensors")!;
@@ -62,14 +62,14 @@ describe("a model on the hub", () => {
     expect(await file.read(5, 5)).toEqual(new Uint8Array());
   });
 
-  test("is listed over as many pages as the hub makes of it", async () => {
+  test("a file list of several pages is read to its last page", async () => {
     server.pageSize = 2;
     expect([...(await openFrom(server)).files.keys()]).toHaveLength(4);
     const pages = server.requests.filter(({ url }) => url.includes("/tree/"));
     expect(pages).toHaveLength(4);
   });
 
-  test("stays at the commit it was opened at, though main moves on", async () => {
+  test("an open model stays at its commit when the main branch changes", async () => {
     const model = await openFrom(server);
     addCommit(server.repos.get("org/small")!, {
       ...modelFiles,
@@ -82,7 +82,7 @@ describe("a model on the hub", () => {
     expect((await openFrom(server)).revision).not.toBe(model.revision);
   });
 
-  test("is found at a branch, a tag or a commit", async () => {
+  test("a model is found at a branch, a tag or a commit", async () => {
     const repo = server.repos.get("org/small")!;
     const first = commitOf("org/small");
     addCommit(repo, { ...modelFiles, "config.json": textFile("{}") });
@@ -91,7 +91,7 @@ describe("a model on the hub", () => {
     expect((await openFrom(server, `org/small@${first}`)).revision).toBe(first);
   });
 
-  test("is listed by the mirror alone, though its links name the hub that it mirrors", async () => {
+  test("a mirror's file list is read from the mirror, although its links name the hub", async () => {
     server.pageSize = 2;
     server.linkOrigin = "http://127.0.0.1:1";
     expect([...(await openFrom(server)).files.keys()]).toHaveLength(4);
@@ -99,7 +99,7 @@ describe("a model on the hub", () => {
 });
 
 describe("the files of a model", () => {
-  test("are its sharded safetensors with their index, without the second copy in one file", async () => {
+  test("sharded safetensors are chosen with their index, without the second copy in one file", async () => {
     const shard = lfsFile(madeUpBytes(10));
     const names = await namesOf({
       "config.json": textFile("{}"),
@@ -117,7 +117,7 @@ describe("the files of a model", () => {
     ]);
   });
 
-  test("are one .gguf where there is no other, or where it is named", async () => {
+  test("one .gguf is chosen where it is the only one or is named", async () => {
     const file = lfsFile(madeUpBytes(10));
     expect(await namesOf({ "x-Q4_0.gguf": file })).toEqual(["x-Q4_0.gguf"]);
     const both = { "config.json": textFile("{}"), "a.gguf": file, "b.gguf": file };
@@ -128,7 +128,7 @@ describe("the files of a model", () => {
     ]);
   });
 
-  test("are to be chosen among several .gguf, smallest first", async () => {
+  test("a repository of several .gguf files asks for a choice, smallest first", async () => {
     const choose = namesOf({
       "a.gguf": lfsFile(madeUpBytes(20)),
       "b.gguf": lfsFile(madeUpBytes(10)),
@@ -140,7 +140,7 @@ describe("the files of a model", () => {
     });
   });
 
-  test("are refused where there are no weights that can be read", async () => {
+  test("a repository without readable weights is refused", async () => {
     await expect(namesOf({ "pytorch_model.bin": lfsFile(madeUpBytes(9)) })).rejects.toMatchObject({
       code: "missing-file",
       remedy: expect.stringContaining("pickle") as string,
@@ -157,7 +157,7 @@ describe("the files of a model", () => {
 describe("the token", () => {
   const value = "hf_canary0123456789";
 
-  test("goes to the hub with every request, and never to the place it redirects to", async () => {
+  test("the token goes to the hub with every request, and never to a redirect's host", async () => {
     server.token = { value, mayReadGated: true };
     const model = await openFrom(server, "org/small", { token: ` ${value}\n` });
     const file = model.files.get("model.safetensors")!;
@@ -174,7 +174,7 @@ describe("the token", () => {
     }
   });
 
-  test("is not in what a wrong one is refused with", async () => {
+  test("the error about a wrong token does not contain the token", async () => {
     server.token = { value: "hf_other", mayReadGated: false };
     const error: unknown = await openFrom(server, "org/small", { token: value }).catch(
       (fault: unknown) => fault,
@@ -187,7 +187,7 @@ describe("the token", () => {
     expect(String(error)).not.toContain(value);
   });
 
-  test("is refused unsent when no token can look like it", async () => {
+  test("a malformed token is refused before it is sent", async () => {
     await expect(openFrom(server, "org/small", { token: "hf_ä" })).rejects.toMatchObject({
       code: "access-denied",
     });
@@ -201,7 +201,7 @@ describe("a gated model", () => {
     server.token = { value: "hf_good", mayReadGated: false };
   });
 
-  test("is refused at once without a token, with what to do", async () => {
+  test("a gated model without a token is refused at once with a remedy", async () => {
     await expect(openFrom(server, "org/gated")).rejects.toMatchObject({
       code: "access-denied",
       message: expect.stringContaining("accept a licence first") as string,
@@ -209,22 +209,22 @@ describe("a gated model", () => {
     });
   });
 
-  test("is refused with a token whose account has not accepted the licence", async () => {
+  test("a gated model is refused when the token's account has not accepted the licence", async () => {
     await expect(openFrom(server, "org/gated", { token: "hf_good" })).rejects.toMatchObject({
       code: "access-denied",
       message: expect.stringContaining("has no access") as string,
     });
   });
 
-  test("opens with a token that may read it", async () => {
+  test("a gated model opens with a token that may read it", async () => {
     server.token = { value: "hf_good", mayReadGated: true };
     const model = await openFrom(server, "org/gated", { token: "hf_good" });
     expect(model).toMatchObject({ licence: "llama3.2" });
   });
 });
 
-describe("what is not there", () => {
-  test("is told as a name that may be wrong or private, for the hub does not say which", async () => {
+describe("a missing model, revision or file", () => {
+  test("a missing model is reported as a wrong or private name", async () => {
     await expect(openFrom(server, "org/nothing")).rejects.toMatchObject({
       code: "access-denied",
       message: expect.stringContaining("no public model with this name") as string,
@@ -236,14 +236,14 @@ describe("what is not there", () => {
     });
   });
 
-  test("is told as a revision when it is one", async () => {
+  test("a missing revision is reported as a revision", async () => {
     await expect(openFrom(server, "org/small@v9")).rejects.toMatchObject({
       code: "bad-model-name",
       message: 'org/small: The model has no revision "v9".',
     });
   });
 
-  test("is told as a file when the hub lists one that it does not have", async () => {
+  test("a file that the hub lists but does not have is reported as a missing file", async () => {
     const model = await openFrom(server);
     server.repos.get("org/small")!.commits.get(model.revision)!.delete("config.json");
     await expect(textOf(model, "config.json")).rejects.toMatchObject({
@@ -254,17 +254,17 @@ describe("what is not there", () => {
   });
 });
 
-describe("an address that is no hub", () => {
+describe("a wrong hub address", () => {
   const open = (endpoint: string) => openFrom(server, "org/small", { endpoint });
 
   test.each(["", "huggingface.co", "ftp://huggingface.co", "https://user:pass@huggingface.co"])(
-    "is refused: %j",
+    "a wrong hub address is refused: %j",
     async (endpoint) => {
       await expect(open(endpoint)).rejects.toMatchObject({ code: "network" });
     },
   );
 
-  test("is said to be out of reach when nobody answers", async () => {
+  test("a hub that does not answer is reported as unreachable", async () => {
     await expect(open("http://127.0.0.1:1")).rejects.toMatchObject({
       code: "network",
       message: expect.stringContaining("127.0.0.1:1 cannot be reached") as string,
@@ -272,7 +272,7 @@ describe("an address that is no hub", () => {
     });
   });
 
-  test("is told by its web page where JSON was asked for", async () => {
+  test("a hub that answers JSON requests with a web page is refused", async () => {
     server.fault = () => ({ body: "<!doctype html><title>Log in</title>" });
     await expect(openFrom(server)).rejects.toMatchObject({
       code: "network",
@@ -287,7 +287,7 @@ describe("an address that is no hub", () => {
     ["a list", "[]", /not an object/],
     ["no JSON", "<", /web page/],
     ["half of the JSON", '{"id":', /not JSON/],
-  ])("is told by an answer with %s", async (_, body, message) => {
+  ])("a hub whose answer has %s is refused", async (_, body, message) => {
     server.fault = ({ url }) => (url.includes("/revision/") ? { body } : undefined);
     await expect(openFrom(server)).rejects.toThrow(message);
   });
@@ -299,7 +299,7 @@ describe("an address that is no hub", () => {
     ],
     ["no hash", [{ type: "file", path: "config.json", size: 1 }]],
     ["a hash of another length", [{ type: "file", path: "a.gguf", lfs: { oid: "ab", size: 1 } }]],
-  ])("is told by a list with %s", async (_, list) => {
+  ])("a hub whose file list has %s is refused", async (_, list) => {
     server.fault = ({ url }) =>
       url.includes("/tree/") ? { body: JSON.stringify(list) } : undefined;
     await expect(openFrom(server)).rejects.toMatchObject({
@@ -314,7 +314,7 @@ describe("a device that is offline", () => {
     vi.unstubAllGlobals();
   });
 
-  test("is told so, and what still works", async () => {
+  test("an offline device is reported, with what still works", async () => {
     vi.stubGlobal("navigator", { onLine: false });
     await expect(
       openFrom(server, "org/small", { endpoint: "http://127.0.0.1:1" }),
@@ -327,7 +327,7 @@ describe("a device that is offline", () => {
 });
 
 describe("a busy hub", () => {
-  test("is asked again for its list after the time it wants", async () => {
+  test("a busy hub is asked for its list again after the time that it requests", async () => {
     const waits: number[] = [];
     let count = 0;
     server.fault = ({ url }) =>
@@ -344,7 +344,7 @@ describe("a busy hub", () => {
 });
 
 describe("an abort", () => {
-  test("ends opening at once, as an abort", async () => {
+  test("an abort ends opening at once with an AbortError", async () => {
     const stop = new AbortController();
     server.fault = () => {
       stop.abort();

@@ -43,7 +43,7 @@ const rangesOf = (requests: RecordedRequest[]) =>
   requests.filter(({ origin }) => origin === "bytes").map(({ headers }) => headers.range);
 
 describe("a broken connection", () => {
-  test("goes on at the byte where it broke", async () => {
+  test("a broken connection resumes at the byte where it broke", async () => {
     const file = await openWeights();
     server.fault = faults({ cutAfter: 100_000 }, { cutAfter: 200_000 });
     expectBytes(await file.read(10, 900_010), weights.slice(10, 900_010));
@@ -55,14 +55,14 @@ describe("a broken connection", () => {
     expect(notices).toMatchObject([{ kind: "waiting" }, { kind: "waiting" }]);
   });
 
-  test("may break as often as it likes while it brings something", async () => {
+  test("a connection that breaks often is retried while data arrives", async () => {
     const file = await openWeights();
     server.fault = () => ({ cutAfter: 70_000 });
     expectBytes(await file.read(0, 900_000), weights.slice(0, 900_000));
     expect(rangesOf(server.requests)).toHaveLength(13);
   });
 
-  test("is given up when it brings next to nothing each time", async () => {
+  test("a connection that delivers almost nothing at each attempt fails with an error", async () => {
     const file = await openWeights();
     server.fault = ({ origin }) => (origin === "bytes" ? { cutAfter: 1 } : undefined);
     await expect(file.read(0, 900_000)).rejects.toMatchObject({
@@ -72,7 +72,7 @@ describe("a broken connection", () => {
     });
   });
 
-  test("ends at an abort, as an abort", async () => {
+  test("an abort during a broken connection rejects with an AbortError", async () => {
     const file = await openWeights();
     const stop = new AbortController();
     server.fault = faults({
@@ -89,7 +89,7 @@ describe("a broken connection", () => {
 });
 
 describe("a busy server", () => {
-  test("is given the time it asks for", async () => {
+  test("a busy server is asked again after its Retry-After time", async () => {
     const file = await openWeights();
     server.fault = faults({ status: 429, headers: { "Retry-After": "1" } });
     const begun = performance.now();
@@ -98,7 +98,7 @@ describe("a busy server", () => {
     expect(notices).toMatchObject([{ kind: "waiting", waitMs: 1000 }]);
   });
 
-  test("is given the time that its own header counts, or a date", async () => {
+  test("a retry waits for the time of a RateLimit header or a Retry-After date", async () => {
     const model = await openModel();
     const inTwo = new Date(Date.now() + 2000).toUTCString();
     server.fault = faults({ status: 503, headers: { "Retry-After": inTwo } });
@@ -112,7 +112,7 @@ describe("a busy server", () => {
     expect(notices).toHaveLength(2);
   });
 
-  test("that asks for an hour is told instead", async () => {
+  test("a server that asks to wait an hour is reported as an error", async () => {
     const file = await openWeights();
     server.fault = () => ({ status: 429, headers: { "Retry-After": "3600" } });
     await expect(file.read(0, 10)).rejects.toMatchObject({
@@ -124,7 +124,7 @@ describe("a busy server", () => {
   });
 
   test.each([500, 502, 503, 504, 408])(
-    "that answers %d is asked again, but not for ever",
+    "a server that answers %d is asked three times, then reported",
     async (status) => {
       const file = await openWeights();
       server.fault = faults({ status }, { status });
@@ -140,8 +140,8 @@ describe("a busy server", () => {
   );
 });
 
-describe("the place the hub redirects to", () => {
-  test("is asked at once from the second range on", async () => {
+describe("the redirect target", () => {
+  test("the redirect target is asked directly from the second range on", async () => {
     const file = await openWeights();
     await file.read(0, 10);
     await file.read(10, 20);
@@ -149,7 +149,7 @@ describe("the place the hub redirects to", () => {
     expect(server.requests.map(({ origin }) => origin)).toEqual(["hub", "bytes", "bytes", "bytes"]);
   });
 
-  test("is asked for anew at the hub when its signature has expired", async () => {
+  test("an expired redirect is requested from the hub again", async () => {
     const file = await openWeights();
     await file.read(0, 10);
     server.fault = faults({ status: 403 });
@@ -160,7 +160,7 @@ describe("the place the hub redirects to", () => {
     expect(notices).toEqual([]);
   });
 
-  test("is left alone when it cannot be asked directly", async () => {
+  test("a redirect target that fails directly is reached through the hub", async () => {
     const file = await openWeights();
     await file.read(0, 10);
     server.fault = faults({ cutAfter: 0 });
@@ -172,7 +172,7 @@ describe("the place the hub redirects to", () => {
 });
 
 describe("a server without ranges", () => {
-  test("gives the bytes that were asked for all the same, and is said to be slow once", async () => {
+  test("a server without ranges returns the requested bytes and is reported as slow once", async () => {
     const file = await openWeights();
     server.fault = () => ({ ignoreRange: true });
     expectBytes(await file.read(500_000, 500_100), weights.slice(500_000, 500_100));
@@ -183,7 +183,7 @@ describe("a server without ranges", () => {
     expect(await file.acceptsRanges(never)).toBe(false);
   });
 
-  test("is known from a single byte", async () => {
+  test("range support is detected with one byte", async () => {
     const file = await openWeights();
     expect(await file.acceptsRanges(never)).toBe(true);
     expect(rangesOf(server.requests)).toEqual(["bytes=0-0"]);
@@ -192,7 +192,7 @@ describe("a server without ranges", () => {
   });
 });
 
-describe("an answer that is not the file", () => {
+describe("a wrong answer", () => {
   const refused = async (fault: Fault, message: RegExp) => {
     const file = await openWeights();
     server.fault = ({ origin }) => (origin === "bytes" ? fault : undefined);
@@ -200,30 +200,30 @@ describe("an answer that is not the file", () => {
     await expect(file.read(10, 20)).rejects.toThrow(message);
   };
 
-  test("is refused when it is another range", async () => {
+  test("an answer with another range is refused", async () => {
     await refused({ contentRange: "bytes 0-9/1000003" }, /server sent "bytes 0-9\/1000003"/);
   });
 
-  test("is refused when it is of a file of another size", async () => {
+  test("an answer of a file of another size is refused", async () => {
     await refused({ contentRange: "bytes 10-19/999" }, /server sent "bytes 10-19\/999"/);
   });
 
-  test("is refused when more came than was asked for", async () => {
+  test("an answer longer than the requested range is refused", async () => {
     await refused({ extraBytes: 7 }, /more than the 10 requested bytes/);
   });
 
-  test("is refused when less came, again and again", async () => {
+  test("an answer that is repeatedly too short is refused", async () => {
     await refused({ extraBytes: -10 }, /ended 10 bytes too early/);
   });
 
-  test("is refused when it is a web page", async () => {
+  test("a web page instead of the file is refused", async () => {
     const fault = { body: "<html>", headers: { "Content-Type": "text/html; charset=utf-8" } };
     await refused(fault, /web page/);
   });
 });
 
 describe("a whole file", () => {
-  test("is fetched once more when a bit was flipped on the way", async () => {
+  test("a file with a flipped bit is fetched once more", async () => {
     const model = await openModel();
     let count = 0;
     server.fault = () => (count++ === 0 ? { flipByte: 5 } : undefined);
@@ -232,7 +232,7 @@ describe("a whole file", () => {
   });
 
   test.each(["config.json", "tokenizer.json"])(
-    "is refused when %s is damaged each time",
+    "a copy of %s that is damaged at each attempt is refused",
     async (name) => {
       const model = await openModel();
       server.fault = () => ({ flipByte: 5 });
@@ -243,7 +243,7 @@ describe("a whole file", () => {
     },
   );
 
-  test("carries the hash that the hub has on record", async () => {
+  test("a file has the hash that the hub lists", async () => {
     const { files } = await openModel();
     expect(files.get("model.safetensors")!.contentId).toEqual({
       kind: "sha256",

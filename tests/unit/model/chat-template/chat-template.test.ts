@@ -47,7 +47,7 @@ const refused = (message: string | RegExp) =>
     remedy: expect.stringContaining("prompt and completion rows") as string,
   }) as Error;
 
-describe("a broken template is refused with a remedy", () => {
+describe("broken templates", () => {
   test.each([
     [
       "a for block without its end",
@@ -73,12 +73,12 @@ describe("a broken template is refused with a remedy", () => {
       "{{ messages.append(1) }}",
       /'append' of 'list' object is unsafe/,
     ],
-  ])("%s is refused", (_, source, message) => {
+  ])("a broken template is refused with a remedy: %s", (_, source, message) => {
     expect(() => render(source)).toThrow(refused(message));
   });
 });
 
-describe("features of jinja2 that no known template uses are refused by name", () => {
+describe("unsupported features of jinja2", () => {
   test.each([
     ["{{ 'a'.casefold() }}", /'str object' has no attribute 'casefold'/],
     ["{{ 'a'.isspace() }}", /'str object' has no attribute 'isspace'/],
@@ -96,12 +96,12 @@ describe("features of jinja2 that no known template uses are refused by name", (
     ["{{ '{:^5}'.format('a') }}", /the format "\^5" is not supported/],
     ["{{ '{!r}'.format('a') }}", /format\(\) has no value for \{!r\}/],
     ["{{ strftime_now('%Z') }}", /strftime_now does not know %Z/],
-  ])("the template %s is refused", (source, message) => {
+  ])("an unsupported feature of jinja2 is refused by name: %s", (source, message) => {
     expect(() => render(source)).toThrow(refused(message));
   });
 });
 
-describe("a hostile template is stopped by its budget", () => {
+describe("hostile templates", () => {
   const forever = (body: string) =>
     `{% for a in range(99999) %}{% for b in range(99999) %}${body}{% endfor %}{% endfor %}`;
   const doubled = (start: string, step: string) =>
@@ -166,7 +166,7 @@ describe("a hostile template is stopped by its budget", () => {
       `{% if 0 %}${"{% elif 0 %}".repeat(30_000)}{% endif %}`,
       /without limit/,
     ],
-  ])("%s is stopped", (_, source, message) => {
+  ])("a hostile template is stopped by its budget: %s", (_, source, message) => {
     expect(() => render(source)).toThrow(refused(message));
   });
 

@@ -63,7 +63,7 @@ test("the goldens cover templates of at least eight families", () => {
 describe.each(Object.keys(rendered))("the template of %s", async (name) => {
   const source = await templateOf(name);
 
-  test("renders every conversation as transformers does, or refuses it with the same words", () => {
+  test("the template renders every conversation as transformers does, or refuses it with the same words", () => {
     for (const { conversation, tools, prompt, ...expected } of rendered[name]!) {
       const actual = outcome(source, {
         messages: given.conversations[conversation],

@@ -43,7 +43,7 @@ describe("a model that the decoder does not implement", () => {
     [{ ...gemma2, hidden_activation: "relu" }, 'activation "relu"'],
     [{ ...qwen2, layer_types: ["full_attention", "linear_attention"] }, '"linear_attention"'],
     [{ ...smollm3, no_rope_layers: [1, 2] }, "no_rope_layers has 2"],
-  ])("is refused by name: %j", (given, message) => {
+  ])("a model that the decoder does not implement is refused by name: %j", (given, message) => {
     const error = refusalOf(given);
     expect(error).toMatchObject({ code: "unsupported-architecture", where: "config.json" });
     expect(error.message).toContain(message);
@@ -62,15 +62,18 @@ describe("an invalid config", () => {
   ];
   const optional = ["num_key_value_heads", "head_dim", "max_position_embeddings"];
 
-  test.each([...needed, ...optional])("is refused when %s is not a plausible count", (key) => {
-    for (const value of [0, -2, 1.5, 2 ** 31, 1e300, "64", true, [64]]) {
-      const error = refusalOf({ [key]: value });
-      expect(error).toMatchObject({ code: "bad-config", where: "config.json" });
-      expect(error.message).toMatch(/must be a whole number from 1 to \d+/);
-    }
-  });
+  test.each([...needed, ...optional])(
+    "an invalid config is refused when %s is not a plausible count",
+    (key) => {
+      for (const value of [0, -2, 1.5, 2 ** 31, 1e300, "64", true, [64]]) {
+        const error = refusalOf({ [key]: value });
+        expect(error).toMatchObject({ code: "bad-config", where: "config.json" });
+        expect(error.message).toMatch(/must be a whole number from 1 to \d+/);
+      }
+    },
+  );
 
-  test.each(needed)("is refused without %s", (key) => {
+  test.each(needed)("a config without %s is refused", (key) => {
     for (const value of [undefined, null]) {
       const error = refusalOf({ [key]: value });
       expect(error.code).toBe("bad-config");
@@ -78,14 +81,17 @@ describe("an invalid config", () => {
     }
   });
 
-  test.each(["rms_norm_eps", "rope_theta"])("is refused when %s is not above zero", (key) => {
-    for (const value of [0, -1, "1e-5", false]) {
-      expect(refusalOf({ [key]: value })).toMatchObject({ code: "bad-config" });
-    }
-    expect(refusal(JSON.stringify(fewest).replace("{", `{"${key}":1e999,`)).code).toBe(
-      "bad-config",
-    );
-  });
+  test.each(["rms_norm_eps", "rope_theta"])(
+    "an invalid config is refused when %s is not above zero",
+    (key) => {
+      for (const value of [0, -1, "1e-5", false]) {
+        expect(refusalOf({ [key]: value })).toMatchObject({ code: "bad-config" });
+      }
+      expect(refusal(JSON.stringify(fewest).replace("{", `{"${key}":1e999,`)).code).toBe(
+        "bad-config",
+      );
+    },
+  );
 
   test.each([
     [{ num_key_value_heads: 3 }, "4 attention heads do not divide into 3 key/value heads"],
@@ -93,7 +99,7 @@ describe("an invalid config", () => {
     [{ head_dim: 15 }, "Its head_dim is 15, but RoPE needs an even number"],
     [{ num_attention_heads: 64, num_key_value_heads: 64 }, "Its head_dim is 1, but RoPE"],
     [{ num_attention_heads: 3 }, "Its head_dim is 21.33"],
-  ])("is refused with the numbers: %j", (given, message) => {
+  ])("a config of contradicting sizes is refused with the numbers: %j", (given, message) => {
     const error = refusalOf(given);
     expect(error.code).toBe("bad-config");
     expect(error.message).toContain(message);
@@ -159,14 +165,14 @@ describe("an invalid config", () => {
     [{ ...gemma2, final_logit_softcapping: "30" }, 'Its final_logit_softcapping is "30"'],
     [{ ...smollm3, no_rope_layers: [1] }, "Its no_rope_layers is [1]"],
     [{ ...smollm3, no_rope_layer_interval: 0 }, "Its no_rope_layer_interval is 0"],
-  ])("is refused by its key: %j", (given, message) => {
+  ])("an invalid config is refused by its key: %j", (given, message) => {
     const error = refusalOf(given);
     expect(error).toMatchObject({ code: "bad-config", where: "config.json" });
     expect(error.message).toContain(message);
   });
 
   test.each(["", "{", "[]", "null", "4", '"config"', "<!doctype html>"])(
-    "is refused when it is %j",
+    "an invalid config is refused when it is %j",
     (text) => {
       expect(refusal(text)).toMatchObject({ code: "bad-config", where: "config.json" });
     },

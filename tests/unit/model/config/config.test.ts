@@ -14,7 +14,7 @@ const readConfig = (folder: string) =>
   readFile(new URL(`${folder}/config.json`, repository), "utf8");
 
 describe("a config", () => {
-  test("of transformers 5 has rope_theta in rope_parameters and fewer key/value heads than heads", async () => {
+  test("a config of transformers 5 has rope_theta in rope_parameters and fewer key/value heads than heads", async () => {
     expect(parseModelConfig(await readConfig("tests/golden/gqa-untied"))).toEqual({
       architecture: "LlamaForCausalLM",
       vocabSize: 96,
@@ -47,7 +47,7 @@ describe("a config", () => {
     });
   });
 
-  test("of transformers 4 has a top-level rope_theta and the head size hidden_size / heads", async () => {
+  test("a config of transformers 4 has a top-level rope_theta and the head size hidden_size / heads", async () => {
     expect(parseModelConfig(await readConfig("tests/golden/mha-tied"))).toMatchObject({
       numAttentionHeads: 3,
       numKeyValueHeads: 3,
@@ -58,7 +58,7 @@ describe("a config", () => {
     });
   });
 
-  test("of the demo model is read", async () => {
+  test("a config of the demo model is read", async () => {
     expect(parseModelConfig(await readConfig("public/demo/model"))).toMatchObject({
       vocabSize: 1024,
       headDim: 32,
@@ -67,7 +67,7 @@ describe("a config", () => {
     });
   });
 
-  test("with the fewest keys has transformers' defaults", () => {
+  test("a config with the fewest keys has transformers' defaults", () => {
     expect(parse({})).toMatchObject({
       numKeyValueHeads: 4,
       headDim: 16,
@@ -78,7 +78,7 @@ describe("a config", () => {
     });
   });
 
-  test("may write its defaults as null or as the default kind", () => {
+  test("a config may contain its defaults as null or as the default kind", () => {
     const plain = parse({});
     expect(parse({ head_dim: null, num_key_value_heads: null, rope_theta: null })).toEqual(plain);
     expect(parse({ rope_scaling: null, attention_bias: false, mlp_bias: null })).toEqual(plain);
@@ -87,18 +87,18 @@ describe("a config", () => {
     expect(parse({ hidden_act: "silu" })).toEqual(plain);
   });
 
-  test("may name its architecture by model_type alone", () => {
+  test("a config may name its architecture by model_type alone", () => {
     expect(parse({ architectures: undefined, model_type: "llama" })).toEqual(parse({}));
   });
 
-  test("may have a head_dim other than hidden_size / heads", () => {
+  test("a config may have a head_dim other than hidden_size / heads", () => {
     expect(parse({ head_dim: 128 }).headDim).toBe(128);
     expect(parse({ hidden_size: 65, head_dim: 16 }).hiddenSize).toBe(65);
   });
 });
 
 describe("a config of another architecture", () => {
-  test("of Gemma scales embeddings in the precision of the checkpoint", () => {
+  test("a config of Gemma scales embeddings in the precision of the checkpoint", () => {
     const scale = (dtype: object) =>
       parse({ ...gemma3, hidden_size: 640, ...dtype }).embeddingScale;
     expect(scale({})).toBe(25.25);
@@ -107,7 +107,7 @@ describe("a config of another architecture", () => {
     expect(scale({ dtype: "float32" })).toBe(Math.fround(Math.sqrt(640)));
   });
 
-  test("of Gemma 3 may have its two RoPEs in the form of transformers 4 or 5", () => {
+  test("a config of Gemma 3 may have its two RoPEs in the form of transformers 4 or 5", () => {
     const older = {
       rope_theta: 5e5,
       rope_local_base_freq: 2e4,
@@ -125,13 +125,13 @@ describe("a config of another architecture", () => {
     expect(parse({ ...gemma3, ...newer })).toEqual(config);
   });
 
-  test("of Gemma 3 keeps sliding layers with their RoPE when the window exceeds the context", () => {
+  test("a config of Gemma 3 keeps sliding layers with their RoPE when the window exceeds the context", () => {
     const config = parse({ ...gemma3, sliding_window: 4096, max_position_embeddings: 2048 });
     expect(config.slidingWindow).toBe(4096);
     expect(config.layers.every(({ isSliding }) => isSliding)).toBe(true);
   });
 
-  test("whose window is as long as its context has no sliding layer", () => {
+  test("a config whose window is as long as its context has no sliding layer", () => {
     const windowed = (sliding_window: number) =>
       parse({ ...mistral, sliding_window, max_position_embeddings: 2048 });
     expect(windowed(2047).slidingWindow).toBe(2047);
@@ -140,7 +140,7 @@ describe("a config of another architecture", () => {
     );
   });
 
-  test("with longrope limits texts to the original length", () => {
+  test("a config with longrope limits texts to the original length", () => {
     const config = parse({
       ...phi3,
       original_max_position_embeddings: 1024,
@@ -161,7 +161,7 @@ describe("a config of another architecture", () => {
     });
   });
 
-  test("may name its architecture by model_type alone", () => {
+  test("a config of another architecture may name it by model_type alone", () => {
     expect(parse({ architectures: undefined, model_type: "gemma3_text" })).toEqual(parse(gemma3));
   });
 });
@@ -169,7 +169,7 @@ describe("a config of another architecture", () => {
 describe("parseModelSizes", () => {
   const sizes = (given: object) => parseModelSizes(JSON.stringify({ ...fewest, ...given }));
 
-  test("gives the sizes of the whole config", () => {
+  test("parseModelSizes returns the sizes of the whole config", () => {
     expect(sizes({ rope_theta: 5e5 })).toEqual(parse({ rope_theta: 5e5 }));
   });
 
@@ -177,7 +177,7 @@ describe("parseModelSizes", () => {
     { rope_scaling: { rope_type: "dynamic", factor: 8 } },
     { rope_parameters: { rope_type: "yarn", rope_theta: 1e4 } },
     { hidden_act: "gelu" },
-  ])("are read where the decoder would compute otherwise: %j", (given) => {
+  ])("parseModelSizes reads a config with the same tensors but other computations: %j", (given) => {
     expect(refusalOf(given).code).toBe("unsupported-architecture");
     expect(sizes(given)).toEqual(parse({}));
   });
@@ -188,12 +188,12 @@ describe("parseModelSizes", () => {
     [{ mlp_bias: true }, "mlp_bias"],
     [{ num_key_value_heads: 3 }, "do not divide"],
     [{ head_dim: 15 }, "RoPE needs an even number"],
-  ])("are refused where there would be other tensors: %j", (given, message) => {
+  ])("parseModelSizes refuses a config with other tensors: %j", (given, message) => {
     expect(() => sizes(given)).toThrow(message);
   });
 });
 
-describe("the tokens that end a text", () => {
+describe("stop tokens", () => {
   test.each([
     ["of generation_config.json", { eos_token_id: 1 }, { eos_token_id: [0, 2] }, [0, 2]],
     ["of generation_config.json as a number", {}, { eos_token_id: 7 }, [7]],
@@ -201,12 +201,12 @@ describe("the tokens that end a text", () => {
     ["of config.json past a null", { eos_token_id: [1, 3] }, { eos_token_id: null }, [1, 3]],
     ["of config.json without the other file", { eos_token_id: 1 }, null, [1]],
     ["none, when none is named", {}, {}, []],
-  ])("are those %s", (_, config, generation, expected) => {
+  ])("the stop tokens are those %s", (_, config, generation, expected) => {
     const text = generation === null ? null : JSON.stringify(generation);
     expect(parseStopTokens(JSON.stringify(config), text)).toEqual(expected);
   });
 
-  test.each([["</s>"], [-1], [1.5], [[0, "x"]], [{}]])("are refused as %j", (eos) => {
+  test.each([["</s>"], [-1], [1.5], [[0, "x"]], [{}]])("a stop token is refused as %j", (eos) => {
     const text = JSON.stringify({ eos_token_id: eos });
     const refused = (where: string) =>
       expect.objectContaining({ code: "bad-config", where }) as Error;
@@ -214,7 +214,7 @@ describe("the tokens that end a text", () => {
     expect(() => parseStopTokens(text, null)).toThrow(refused("config.json"));
   });
 
-  test("are refused with the file name when the file is not JSON", () => {
+  test("stop tokens are refused with the file name when the file is not JSON", () => {
     expect(() => parseStopTokens("{}", "{")).toThrow(
       expect.objectContaining({ code: "bad-config", where: "generation_config.json" }),
     );

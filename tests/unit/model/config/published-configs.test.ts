@@ -53,7 +53,7 @@ describe.each(cases)("the published config of $name", ({ name, config: given, de
   const config = parseModelConfig(JSON.stringify(given));
   const isWindowNeeded = (derived.slidingWindow ?? Infinity) < config.maxPositionEmbeddings;
 
-  test("has the numbers of transformers", () => {
+  test("the published config has the numbers of transformers", () => {
     for (const key of same) {
       expect(config[key], key).toBe(derived[key]);
     }
@@ -62,7 +62,7 @@ describe.each(cases)("the published config of $name", ({ name, config: given, de
     expect(config.attentionScale).toBeCloseTo(derived.attentionScale, 14);
   });
 
-  test("has the layers of transformers", () => {
+  test("the published config has the layers of transformers", () => {
     expect(config.slidingWindow).toBe(isWindowNeeded ? derived.slidingWindow : null);
     expect(config.layers).toEqual(
       derived.layerTypes.map((type, layer) => ({
@@ -72,7 +72,7 @@ describe.each(cases)("the published config of $name", ({ name, config: given, de
     );
   });
 
-  test("has the RoPE frequencies of transformers", () => {
+  test("the published config has the RoPE frequencies of transformers", () => {
     const [full, sliding = full] = derived.ropes;
     for (const [rope, expected] of [
       [config.rope, full],
@@ -86,7 +86,7 @@ describe.each(cases)("the published config of $name", ({ name, config: given, de
     }
   });
 
-  test("has the tensors of transformers", () => {
+  test("the published config has the tensors of transformers", () => {
     const first = tensorsOf(config).filter(({ name }) => !/layers\.[1-9]/.test(name));
     const shapes = Object.fromEntries(first.map(({ name, shape }) => [name, shape]));
     expect(shapes).toEqual(derived.tensors);

@@ -14,7 +14,7 @@ describe.each([...goldenCases.map((name) => `tests/golden/${name}`), "public/dem
   (folder) => {
     const read = (name: string) => readFile(new URL(`${folder}/${name}`, repository));
 
-    test("has exactly the tensors of its config", async () => {
+    test("the model has exactly the tensors of its config", async () => {
       const config = parseModelConfig((await read("config.json")).toString());
       const blob = new Blob([await read("model.safetensors")]);
       const { tensors } = await openSafetensors(blobSource(blob, "model.safetensors"));

@@ -30,7 +30,7 @@ async function expectRefusal(
 }
 
 describe("a model folder", () => {
-  test("has a size and a dtype, and reads a weight on request", async () => {
+  test("a model folder has a size and a dtype, and reads a weight on request", async () => {
     const model = await openModel(tinyFolder());
     expect(model).toMatchObject({
       source: "files",
@@ -47,7 +47,7 @@ describe("a model folder", () => {
     }
   });
 
-  test("may have its weights in numbered parts", async () => {
+  test("a model folder may have its weights in numbered parts", async () => {
     const whole = await openModel(tinyFolder());
     const parts = await openModel(
       tinyFolder({
@@ -64,7 +64,7 @@ describe("a model folder", () => {
     }
   });
 
-  test("has the dtype of most of its values", async () => {
+  test("a model folder has the dtype of most of its values", async () => {
     const mostly = all.map((tensor) => (tensor.name === finalNorm ? tensor : halved(tensor)));
     const model = await openModel(tinyFolder({ "model.safetensors": tensorFile(mostly) }));
     expect(model.dtype).toBe("F16");
@@ -72,7 +72,7 @@ describe("a model folder", () => {
     expect((await readValues(model.weights, finalNorm, never)).length).toBe(8);
   });
 
-  test("may contain further tensors and an adapter, which are ignored", async () => {
+  test("a model folder may contain further tensors and an adapter, which are ignored", async () => {
     const head = { name: "lm_head.weight", dtype: "F32", shape: [1], data: new Float32Array(1) };
     const model = await openModel(
       tinyFolder({
@@ -83,7 +83,7 @@ describe("a model folder", () => {
     expect(model.parameters).toBe(parameters);
   });
 
-  test("has the stop tokens of generation_config.json and of its tokenizer", async () => {
+  test("a model folder has the stop tokens of generation_config.json and of its tokenizer", async () => {
     const generation = JSON.stringify({ eos_token_id: [7, 1, 9] });
     const model = await openModel(tinyFolder({ "generation_config.json": generation }));
     expect(model.stopTokens).toEqual([7, 1, 9]);
@@ -92,7 +92,7 @@ describe("a model folder", () => {
     expect(both.stopTokens).toEqual([7, 1]);
   });
 
-  test("has the chat template of chat_template.jinja", async () => {
+  test("a model folder has the chat template of chat_template.jinja", async () => {
     const { tokenizer } = await openModel(tinyFolder({ "chat_template.jinja": "template" }));
     const request = { messages: [], addGenerationPrompt: false };
     expect(await tokenizer.renderChats([request])).toEqual(["template"]);
@@ -103,7 +103,7 @@ describe("the identity of a model", () => {
   const identityOf = async (changes: Parameters<typeof tinyFolder>[0]) =>
     (await openModel(tinyFolder(changes))).indexSha256;
 
-  test("stays equal under other file names and other options", async () => {
+  test("the identity of a model stays equal under other file names and other options", async () => {
     const same = await identityOf({
       "model.safetensors": null,
       "weights.safetensors": tensorFile(all.toReversed()),
@@ -114,7 +114,7 @@ describe("the identity of a model", () => {
     expect(same).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  test("changes with the final norm, a merged adapter, the dtype, the shape, the head, the tokenizer and the chat template", async () => {
+  test("the identity changes with norm, merged adapter, dtype, shape, head, tokenizer and chat template", async () => {
     const bumped = (tensor: TensorData): TensorData => {
       const data = (tensor.data as Float32Array).slice();
       data[7] = data[7]! + 2 ** -20;
@@ -144,7 +144,7 @@ describe("the identity of a model", () => {
     expect(new Set(identities).size).toBe(8);
   });
 
-  test("changes with config values that no tensor shows: RoPE, epsilon, heads", async () => {
+  test("the identity changes with config values that no tensor shows: RoPE, epsilon, heads", async () => {
     const identities = await Promise.all(
       [
         {},
@@ -162,9 +162,9 @@ describe("the identity of a model", () => {
   });
 });
 
-describe("a folder is refused", () => {
+describe("refused folders", () => {
   test.each(["config.json", "tokenizer.json"])(
-    "without %s, by its name and with what was found",
+    "a folder is refused without %s, by its name and with the files found",
     async (name) => {
       const refused = expect(openModel(tinyFolder({ [name]: null }))).rejects;
       await refused.toMatchObject({
@@ -175,14 +175,14 @@ describe("a folder is refused", () => {
     },
   );
 
-  test("without weights, even if there is an adapter", async () => {
+  test("a folder without weights is refused, even if it has an adapter", async () => {
     const none = { "model.safetensors": null };
     await expectRefusal(none, { code: "missing-file" }, /No \.safetensors file/);
     const adapter = { ...none, "adapter_model.safetensors": tensorFile(all) };
     await expectRefusal(adapter, { code: "missing-file" }, /No \.safetensors file/);
   });
 
-  test("with missing tensors, naming all or the first ten", async () => {
+  test("a folder with missing tensors is refused, and all or the first ten are named", async () => {
     const left = all.filter(({ name }) => !name.includes("layers.1.mlp"));
     const some = { "model.safetensors": tensorFile(left) };
     await expectRefusal(
@@ -194,12 +194,12 @@ describe("a folder is refused", () => {
     await expectRefusal(none, { code: "missing-tensor" }, /19 of 20 .* and 9 more\./);
   });
 
-  test("when the config says that the head is not the embedding", async () => {
+  test("a folder without a head is refused when the config unties it from the embedding", async () => {
     const untied = JSON.stringify({ ...tinyConfig, tie_word_embeddings: false });
     await expectRefusal({ "config.json": untied }, { code: "missing-tensor" }, /lm_head\.weight/);
   });
 
-  test("when a tensor has another shape, with both shapes", async () => {
+  test("a folder with a tensor of another shape is refused with both shapes", async () => {
     const name = "model.layers.0.self_attn.k_proj.weight";
     const turned = changed(name, (tensor) => ({ ...tensor, shape: [8, 4] }));
     await expectRefusal(
@@ -211,7 +211,7 @@ describe("a folder is refused", () => {
     await expectRefusal({ "model.safetensors": flat }, { code: "wrong-shape" }, /is \[32\] but/);
   });
 
-  test("when its weights are not safetensors", async () => {
+  test("a folder whose weights are not safetensors is refused", async () => {
     const page = "<!doctype html><title>Sign in</title>";
     await expectRefusal(
       { "model.safetensors": page },
@@ -220,7 +220,7 @@ describe("a folder is refused", () => {
     );
   });
 
-  test("when its tokenizer has more tokens than the embedding has rows", async () => {
+  test("a folder whose tokenizer has more tokens than the embedding has rows is refused", async () => {
     const smaller = { ...tinyConfig, vocab_size: 319 };
     const changes = {
       "config.json": JSON.stringify(smaller),

@@ -37,7 +37,7 @@ const patterns = (largest: number) => {
   return Uint16Array.from([...positive, ...positive.map((bits) => bits | 0x8000)]);
 };
 
-test("every finite F16 number passes without a changed bit", async () => {
+test("every finite F16 number is kept bit for bit", async () => {
   const bits = patterns(0x7c00);
   const rows = bits.length / 1024;
   const tensor = await open("F16", [rows, 1024], bits);
@@ -88,19 +88,22 @@ test("rows of odd width are f32, which has no pairs", async () => {
   expect((await kept(odd)).values).toEqual(new Float32Array(15).fill(1));
 });
 
-describe("a tensor is refused with file and name:", () => {
+describe("refused tensors", () => {
   const where = 'm.safetensors, tensor "w"';
 
-  test.each(["F64", "I32", "U8", "BOOL", "I64"] as const)("numbers of %s", async (dtype) => {
-    const bytes = { F64: 8, I64: 8, I32: 4, U8: 1, BOOL: 1 }[dtype];
-    await expect(open(dtype, [4, 4], new Uint8Array(16 * bytes))).rejects.toMatchObject({
-      code: "wrong-dtype",
-      where,
-      message: expect.stringContaining(`It is ${dtype}, where F32, F16 or BF16`) as string,
-    });
-  });
+  test.each(["F64", "I32", "U8", "BOOL", "I64"] as const)(
+    "a tensor of %s is refused with file and name",
+    async (dtype) => {
+      const bytes = { F64: 8, I64: 8, I32: 4, U8: 1, BOOL: 1 }[dtype];
+      await expect(open(dtype, [4, 4], new Uint8Array(16 * bytes))).rejects.toMatchObject({
+        code: "wrong-dtype",
+        where,
+        message: expect.stringContaining(`It is ${dtype}, where F32, F16 or BF16`) as string,
+      });
+    },
+  );
 
-  test("a BF16 outside the range of f16, with the remedy", async () => {
+  test("a BF16 tensor outside the range of f16 is refused with the remedy", async () => {
     const bits = new Uint16Array(32);
     bits[13] = 0x4780; // 65536
     await expect(kept(await open("BF16", [4, 8], bits))).rejects.toMatchObject({
@@ -111,17 +114,20 @@ describe("a tensor is refused with file and name:", () => {
     });
   });
 
-  test.each([0x7c00, 0xfc00, 0x7e01])("an F16 that is not finite (%i)", async (pattern) => {
-    const bits = new Uint16Array(32);
-    bits[30] = pattern;
-    await expect(kept(await open("F16", [4, 8], bits))).rejects.toMatchObject({
-      code: "wrong-dtype",
-      where,
-      message: expect.stringContaining("Row 3, column 6 is not a finite number") as string,
-    });
-  });
+  test.each([0x7c00, 0xfc00, 0x7e01])(
+    "an F16 tensor that is not finite is refused (%i)",
+    async (pattern) => {
+      const bits = new Uint16Array(32);
+      bits[30] = pattern;
+      await expect(kept(await open("F16", [4, 8], bits))).rejects.toMatchObject({
+        code: "wrong-dtype",
+        where,
+        message: expect.stringContaining("Row 3, column 6 is not a finite number") as string,
+      });
+    },
+  );
 
-  test("an F32 that is not finite", async () => {
+  test("an F32 tensor that is not finite is refused", async () => {
     const data = new Float32Array(32).fill(NaN, 9, 10);
     await expect(kept(await open("F32", [4, 8], data))).rejects.toMatchObject({
       code: "wrong-dtype",

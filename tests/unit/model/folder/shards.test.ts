@@ -47,12 +47,12 @@ describe("an index", () => {
     [two]: tensorFile([tensor("c", 3)]),
   };
 
-  test("maps tensors to files", async () => {
+  test("an index maps tensors to files", async () => {
     const set = folder({ ...files, [indexName]: index({ a: one, b: one, c: two }) });
     expect(await valuesOf(set)).toEqual({ a: 1, b: 2, c: 3 });
   });
 
-  test("decides: files and tensors that it does not name are ignored", async () => {
+  test("an index decides which tensors are read: other files and tensors are ignored", async () => {
     const set = folder({
       ...files,
       "consolidated.safetensors": tensorFile([tensor("a", 7), tensor("d", 7)]),
@@ -62,7 +62,7 @@ describe("an index", () => {
     expect(await valuesOf(set)).toEqual({ a: 1, c: 3 });
   });
 
-  test("may name missing files and tensors that are not needed", async () => {
+  test("an index may name missing files and tensors that are not needed", async () => {
     const set = folder({
       [one]: files[one]!,
       [indexName]: index({ a: one, vision: one, c: two, "lm_head.weight": two }),
@@ -70,13 +70,13 @@ describe("an index", () => {
     expect(await valuesOf(set, (name) => name === "a")).toEqual({ a: 1 });
   });
 
-  test("may contain a wrong size and unknown keys", async () => {
+  test("an index may contain a wrong size and unknown keys", async () => {
     const sizes = { total_size: 1.3476839e10, total_parameters: -1, ü: [null, true, "x"] };
     const set = folder({ ...files, [indexName]: index({ a: one }, sizes) });
     expect(await valuesOf(set)).toEqual({ a: 1 });
   });
 
-  test("of a model in one file, as from mlx-lm, is read", async () => {
+  test("an index of a model in one file, as from mlx-lm, is read", async () => {
     const set = folder({
       "model.safetensors": tensorFile([tensor("a", 5)]),
       [indexName]: index({ a: "model.safetensors" }),
@@ -84,7 +84,7 @@ describe("an index", () => {
     expect(await valuesOf(set)).toEqual({ a: 5 });
   });
 
-  test("is ignored next to a model in one file", async () => {
+  test("an index is ignored next to a model in one file", async () => {
     const set = folder({
       "model.safetensors": tensorFile([tensor("a", 5)]),
       "model.fp16.safetensors": tensorFile([tensor("a", 6)]),
@@ -93,7 +93,7 @@ describe("an index", () => {
     expect(await valuesOf(set)).toEqual({ a: 5 });
   });
 
-  test("needs only the headers of its files", async () => {
+  test("an index needs only the headers of its files", async () => {
     const set = folder({ ...files, [indexName]: index({ a: one, b: one, c: two }) });
     let readBytes = 0;
     const counted = (source: ByteSource): ByteSource => ({
@@ -112,7 +112,7 @@ describe("an index", () => {
   });
 });
 
-describe("an index is refused", () => {
+describe("refused indexes", () => {
   const refusal = (text: string) => {
     let refused: unknown = null;
     try {
@@ -155,18 +155,18 @@ describe("an index is refused", () => {
     ],
     ["that nests without end", `{"weight_map":${"[".repeat(100_000)}`, /nesting deeper/],
     ["with a number that is none", '{"metadata":{"total_size":01},"weight_map":{}}', /"0"/],
-  ])("%s", (_, text, message) => {
+  ])("an index is refused %s", (_, text, message) => {
     refusal(text).toMatchObject({ code: "bad-header", where: indexName, message: saying(message) });
   });
 
-  test("with more tensors than any model has", () => {
+  test("an index with more tensors than any model has is refused", () => {
     const many = Object.fromEntries(Array.from({ length: 100_001 }, (_, i) => [`t${i}`, one]));
     refusal(index(many)).toMatchObject({
       message: saying(/names 100001 tensors; the limit is 1 to 100000/),
     });
   });
 
-  test("of more bytes than any model has, before it is read", async () => {
+  test("an index of more bytes than any model has is refused before it is read", async () => {
     const endless = { name: indexName, sizeBytes: 1e12, read: () => Promise.reject(new Error()) };
     const set = folder({ [one]: tensorFile([tensor("a")]) });
     const files = new Map([...set.files, [indexName, endless]]);
@@ -178,11 +178,11 @@ describe("an index is refused", () => {
   });
 });
 
-describe("files that contradict the index are refused when", () => {
+describe("files that contradict the index", () => {
   const refused = (files: Record<string, Blob | string>) =>
     expect(openShards(folder(files), all)).rejects;
 
-  test("files are missing, with all their names", async () => {
+  test("missing files of an index are refused with all their names", async () => {
     const files = { [one]: tensorFile([tensor("a")]), [indexName]: index({ a: one, b: two }) };
     await refused(files).toMatchObject({
       code: "missing-file",
@@ -191,7 +191,7 @@ describe("files that contradict the index are refused when", () => {
     });
   });
 
-  test("a tensor is in no file of the index", async () => {
+  test("a tensor that no file of the index contains is refused", async () => {
     const files = { [one]: tensorFile([tensor("a")]), [indexName]: index({ a: one, b: one }) };
     await refused(files).toMatchObject({
       code: "missing-tensor",
@@ -200,7 +200,7 @@ describe("files that contradict the index are refused when", () => {
     });
   });
 
-  test("a tensor is in another file", async () => {
+  test("a tensor in another file than the index names is refused", async () => {
     const files = {
       [one]: tensorFile([tensor("a")]),
       [two]: tensorFile([tensor("b"), tensor("c")]),
@@ -213,7 +213,7 @@ describe("files that contradict the index are refused when", () => {
     });
   });
 
-  test("a tensor is in two files, with an index and without", async () => {
+  test("a tensor in two files is refused, with an index and without", async () => {
     const files = {
       [one]: tensorFile([tensor("a"), tensor("b")]),
       [two]: tensorFile([tensor("b"), tensor("c")]),
@@ -229,7 +229,7 @@ describe("files that contradict the index are refused when", () => {
     expect(await valuesOf(folder(files), (name) => name !== "b")).toEqual({ a: 1, c: 1 });
   });
 
-  test("a file of the index is not safetensors, or truncated", async () => {
+  test("a file of the index that is truncated or not safetensors is refused", async () => {
     const whole = new Uint8Array(await tensorFile([tensor("a")]).arrayBuffer());
     const cases = [
       ["not-safetensors", "version https://git-lfs.github.com/spec/v1\n"],

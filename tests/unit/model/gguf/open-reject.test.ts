@@ -7,7 +7,7 @@ import { fileOf, type Changes } from "./made-up-file.ts";
 
 const { signal } = new AbortController();
 
-describe("a GGUF file is refused with a reason:", () => {
+describe("refused GGUF files", () => {
   const u32 = (value: number) => number("u32", value);
   test.each<[string, string, Changes, ErrorCode, string]>([
     [
@@ -183,7 +183,7 @@ describe("a GGUF file is refused with a reason:", () => {
       "bad-tokenizer",
       "need scores",
     ],
-  ])("%s", async (_, kind, changes, code, says) => {
+  ])("a GGUF file is refused with a reason: %s", async (_, kind, changes, code, says) => {
     const fault = await openGguf(fileOf(kind, changes), signal).then(
       () => null,
       (error: unknown) => error,

@@ -24,7 +24,7 @@ async function configOf(kind: string, changes?: Changes) {
   return { config, tensors, parsed: parseModelConfig(JSON.stringify(config), "model.gguf") };
 }
 
-describe("a file of kind", () => {
+describe("kinds of GGUF files", () => {
   test.each([
     ["llama", "LlamaForCausalLM", {}],
     ["qwen2", "Qwen2ForCausalLM", { hasQkvBias: true }],
@@ -33,25 +33,28 @@ describe("a file of kind", () => {
     ["gemma2", "Gemma2ForCausalLM", { normOffset: 1, attentionSoftcap: 50, logitSoftcap: 30 }],
     ["gemma3", "Gemma3ForCausalLM", { normOffset: 1, hasQkNorm: true, logitSoftcap: null }],
     ["phi3", "Phi3ForCausalLM", { isFused: true }],
-  ])("%s has the config and every tensor of %s", async (kind, architecture, fields) => {
-    const window = { [`${kind}.attention.sliding_window`]: number("u32", 512) };
-    const changes = kind.startsWith("gemma") ? { metadata: window } : {};
-    const { parsed, tensors } = await configOf(kind, changes);
-    expect(parsed).toMatchObject({
-      architecture,
-      hiddenSize: hidden,
-      numKeyValueHeads: keyHeads,
-      headDim,
-      rmsNormEps: 1e-6,
-      maxPositionEmbeddings: 4096,
-      tieWordEmbeddings: true,
-      vocabSize: vocab,
-      ...fields,
-    });
-    const expected = tensorsOf(parsed).map(({ name, shape }) => [name, ...shape]);
-    const found = [...tensors].map(([name, { shape }]) => [name, ...shape]);
-    expect(found.sort()).toEqual(expected.sort());
-  });
+  ])(
+    "a file of kind %s has the config and every tensor of %s",
+    async (kind, architecture, fields) => {
+      const window = { [`${kind}.attention.sliding_window`]: number("u32", 512) };
+      const changes = kind.startsWith("gemma") ? { metadata: window } : {};
+      const { parsed, tensors } = await configOf(kind, changes);
+      expect(parsed).toMatchObject({
+        architecture,
+        hiddenSize: hidden,
+        numKeyValueHeads: keyHeads,
+        headDim,
+        rmsNormEps: 1e-6,
+        maxPositionEmbeddings: 4096,
+        tieWordEmbeddings: true,
+        vocabSize: vocab,
+        ...fields,
+      });
+      const expected = tensorsOf(parsed).map(({ name, shape }) => [name, ...shape]);
+      const found = [...tensors].map(([name, { shape }]) => [name, ...shape]);
+      expect(found.sort()).toEqual(expected.sort());
+    },
+  );
 
   test("smollm3 has no RoPE in every fourth layer", async () => {
     const { parsed } = await configOf("smollm3");
@@ -115,7 +118,7 @@ describe("a file of kind", () => {
   });
 });
 
-describe("RoPE's divisors", () => {
+describe("RoPE divisors", () => {
   /** As conversion/llama.py of llama.cpp works them out. */
   function divisors(factor: number, original: number, theta: number): WrittenTensor {
     const values = Float32Array.from({ length: headDim / 2 }, (_, i) => {
@@ -134,26 +137,29 @@ describe("RoPE's divisors", () => {
     [8, 8192],
     [32, 8192],
     [4, 2048],
-  ])("of factor %i over %i tokens become Llama 3's scaling again", async (factor, original) => {
-    const tensors = { "rope_freqs.weight": divisors(factor, original, 500_000) };
-    const { config, parsed } = await configOf("llama", { metadata: theta, tensors });
-    expect(config["rope_scaling"]).toEqual({
-      rope_type: "llama3",
-      factor,
-      low_freq_factor: 1,
-      high_freq_factor: 4,
-      original_max_position_embeddings: original,
-    });
-    expect(parsed.rope.scaling).toMatchObject({ kind: "llama3", factor });
-  });
+  ])(
+    "RoPE divisors of factor %i over %i tokens are read as Llama 3's scaling",
+    async (factor, original) => {
+      const tensors = { "rope_freqs.weight": divisors(factor, original, 500_000) };
+      const { config, parsed } = await configOf("llama", { metadata: theta, tensors });
+      expect(config["rope_scaling"]).toEqual({
+        rope_type: "llama3",
+        factor,
+        low_freq_factor: 1,
+        high_freq_factor: 4,
+        original_max_position_embeddings: original,
+      });
+      expect(parsed.rope.scaling).toMatchObject({ kind: "llama3", factor });
+    },
+  );
 
-  test("of 1 are no scaling", async () => {
+  test("RoPE divisors of 1 are read as no scaling", async () => {
     const ones = f32Tensor("", [headDim / 2], new Float32Array(headDim / 2).fill(1));
     const { config } = await configOf("llama", { tensors: { "rope_freqs.weight": ones } });
     expect(config["rope_scaling"]).toBeNull();
   });
 
-  test("of Phi-3 are its short and long factors", async () => {
+  test("RoPE divisors of Phi-3 are its short and long factors", async () => {
     const factors = (value: number) =>
       f32Tensor("", [headDim / 2], new Float32Array(headDim / 2).fill(value));
     const { config } = await configOf("phi3", {

@@ -92,7 +92,7 @@ describe.each(Object.keys(kept))("%s", (name) => {
   const { data, values } = goldenRows(name);
   const written: WrittenTensor = { name: "w", ne: [32, 16], type: typeIds[name]!, data };
 
-  test("is packed to exactly the values of gguf-py", async () => {
+  test("the packed tensor has exactly the values of gguf-py", async () => {
     const tensor = await sourceTensor(written);
     expect(tensor).toMatchObject({
       shape: [16, 32],
@@ -105,7 +105,7 @@ describe.each(Object.keys(kept))("%s", (name) => {
     expect([...(await tensor.values(0, 16, signal))]).toEqual([...values]);
   });
 
-  test("has the rows of heads in the model's order, packed and as numbers", async () => {
+  test("the tensor has the rows of heads in the model's order, packed and as numbers", async () => {
     const tensor = await sourceTensor(written, halvesOfHeads(8));
     // Two heads of 8 rows: the file has their halves in turns.
     const order = [0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15];
@@ -124,7 +124,7 @@ describe.each(Object.keys(kept))("%s", (name) => {
     }
   });
 
-  test("is refused where a scale is not finite", async () => {
+  test("the tensor is refused where a scale is not finite", async () => {
     const broken = Uint8Array.from(data);
     const blockBytes = data.length / 16;
     broken.set([0x00, 0x7c], 5 * blockBytes);
@@ -220,7 +220,7 @@ test("biases are reordered like their rows, and the shift of norms is subtracted
   expect([...(await norm.values(0, 1, signal))]).toEqual([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5]);
 });
 
-test("without an order only the wanted rows are read, with one the whole head", async () => {
+test("a tensor without an order reads the wanted rows only, with one the whole head", async () => {
   const rows = 1024;
   const ranges: number[] = [];
   const watch = (begin: number, end: number) => ranges.push(end - begin);

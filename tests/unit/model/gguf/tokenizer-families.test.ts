@@ -41,24 +41,27 @@ async function differences(family: string, json: Record<string, unknown>): Promi
   return texts.filter((text, i) => String(pipeline.encode(text, false)) !== String(ids[i]));
 }
 
-describe("a tokenizer converted from GGUF gives the ids of the model's tokenizer.json:", () => {
+describe("tokenizers converted from GGUF", () => {
   test.each([
     ["llama3", "llama", "llama-bpe"],
     ["qwen3", "qwen3", "qwen2"],
-  ])("%s", async (family, kind, pre) => {
-    const published = await publishedTokenizer(family);
-    const json = reread(kind, byteLevelEntries(published, pre));
-    expect(await differences(family, json)).toEqual([]);
-  });
+  ])(
+    "a tokenizer converted from GGUF gives the ids of its tokenizer.json: %s",
+    async (family, kind, pre) => {
+      const published = await publishedTokenizer(family);
+      const json = reread(kind, byteLevelEntries(published, pre));
+      expect(await differences(family, json)).toEqual([]);
+    },
+  );
 
-  test("llama2, with exactly the merges of its tokenizer.json", async () => {
+  test("a llama2 tokenizer converted from GGUF gives the ids and merges of its tokenizer.json", async () => {
     const published = await publishedTokenizer("llama2");
     const json = reread("llama", sentencePieceEntries(published));
     expect(json["model"]).toMatchObject({ merges: mergePairs(published) });
     expect(await differences("llama2", json)).toEqual([]);
   });
 
-  test("gemma3, with the merges of its tokenizer.json", async () => {
+  test("a gemma3 tokenizer converted from GGUF gives the ids and merges of its tokenizer.json", async () => {
     const published = await publishedTokenizer("gemma3");
     const entries = sentencePieceEntries(published).set("tokenizer.ggml.add_space_prefix", false);
     const json = reread("gemma3", entries);

@@ -53,7 +53,7 @@ function encode(entries: Changes, changes: Changes, text: string): number[] {
 }
 
 describe("a vocabulary that sentencepiece trained and gguf-py wrote", () => {
-  test("gives sentencepiece's ids for every text", async () => {
+  test("a sentencepiece vocabulary written by gguf-py gives sentencepiece's ids for every text", async () => {
     const folder = new URL("../../../golden/gguf/", import.meta.url);
     const { texts } = JSON.parse(await readFile(new URL("tiny.json", folder), "utf8")) as {
       texts: { text: string; ids: number[] }[];
@@ -72,11 +72,11 @@ describe("a vocabulary that sentencepiece trained and gguf-py wrote", () => {
 });
 
 describe("a byte-level vocabulary", () => {
-  test("splits into words, merges, and matches added tokens whole", () => {
+  test("a byte-level vocabulary splits into words, merges, and matches added tokens whole", () => {
     expect(encode(bytes, {}, "ab a<|end|>b<note>")).toEqual([95, 94, 64, 96, 65, 97]);
   });
 
-  test("adds begin and end tokens where the file says so", () => {
+  test("a byte-level vocabulary adds begin and end tokens where the file sets them", () => {
     const both = { add_bos_token: true, add_eos_token: true, bos_token_id: 0 };
     expect(encode(bytes, both, "a")).toEqual([0, 64, 96]);
     expect(encode(bytes, { pre: "llama-bpe" }, "a")).toEqual([96, 64]);
@@ -84,7 +84,7 @@ describe("a byte-level vocabulary", () => {
     expect(encode(bytes, { pre: "llama-bpe", bos_token_id: undefined }, "a")).toEqual([64]);
   });
 
-  test("separates digits where the pre-tokenizer of the file does", () => {
+  test("a byte-level vocabulary separates digits where the pre-tokenizer of the file does", () => {
     const tokens = [...(bytes["tokens"] as string[]), "11"];
     const types = Int32Array.from(tokens, () => 1);
     const pair = { tokens, token_type: types, merges: ["a b", "1 1"] };
@@ -94,25 +94,25 @@ describe("a byte-level vocabulary", () => {
 });
 
 describe("a SentencePiece vocabulary", () => {
-  test("prepends a space to texts unless the file says no", () => {
+  test("a SentencePiece vocabulary prepends a space to texts unless the file says no", () => {
     expect(encode(pieces, {}, "ab")).toEqual([1, 7]);
     expect(encode(pieces, { add_space_prefix: false }, "ab")).toEqual([1, 6]);
     expect(encode(pieces, { add_bos_token: false }, "ab")).toEqual([7]);
   });
 
-  test("merges to a token of spaces instead of matching it as added", () => {
+  test("a SentencePiece vocabulary merges to a token of spaces instead of matching it as added", () => {
     const { json } = read(pieces);
     expect(json["model"]).toMatchObject({ vocab: { "\u2581\u2581\u2581": 8 } });
     expect(JSON.stringify(json["added_tokens"])).not.toContain('"   "');
   });
 
-  test("uses Llama 2's special ids where the file omits them", () => {
+  test("a SentencePiece vocabulary uses Llama 2's special ids where the file omits them", () => {
     const { config, stopTokens } = read(pieces);
     expect(config).toMatchObject({ bos_token: "<s>", eos_token: "</s>", unk_token: "<unk>" });
     expect(stopTokens).toEqual([2]);
   });
 
-  test("drops white space after the tokens of Phi-3", () => {
+  test("a SentencePiece vocabulary drops white space after the tokens of Phi-3", () => {
     const rstrip = ({ json }: ReturnType<typeof read>) =>
       (json["added_tokens"] as { content: string; rstrip: boolean }[])
         .filter((token) => token.rstrip)
@@ -152,7 +152,7 @@ test('a token called "__proto__" is an ordinary token', () => {
   expect(Object.getPrototypeOf(vocab)).toBe(Object.prototype);
 });
 
-describe("a broken vocabulary is refused with the key", () => {
+describe("broken vocabularies", () => {
   test.each<[string, Changes, Changes, string]>([
     [
       "a missing kind of tokenizer",
@@ -205,7 +205,7 @@ describe("a broken vocabulary is refused with the key", () => {
     ["a negative end token", bytes, { eos_token_id: -1 }, "It is -1"],
     ["a switch that is a number", bytes, { add_bos_token: 1 }, "must be true or false"],
     ["a chat template that is a number", bytes, { "tokenizer.chat_template": 7 }, "must be text"],
-  ])("%s", (_, entries, changes, says) => {
+  ])("a broken vocabulary is refused with the key: %s", (_, entries, changes, says) => {
     expect(() => read(entries, changes)).toThrow(says);
     expect(() => read(entries, changes)).toThrow("model.gguf, key");
   });

@@ -16,41 +16,47 @@ const open = async (name: string, shape: readonly number[]) => {
   };
 };
 
-describe("double-quantised blocks of 64 are kept exactly", () => {
+describe("double-quantised blocks of 64", () => {
   test.each([
     ["nf4_double", [40, 512], "nf4"],
     ["nf4_double_bf16", [8, 192], "nf4"],
     ["fp4_double", [12, 128], "fp4"],
-  ] as const)("%s %j", async (name, shape, dtype) => {
-    const { tensor, values } = await open(name, shape);
-    expect(tensor).toMatchObject({
-      ...{ shape, dtype, isExact: true },
-      kept: { format: "nf4", rows: shape[0], cols: shape[1] },
-    });
-    expect(await packedValues(tensor)).toEqual(values);
-    expect(await tensor.values(0, shape[0], never)).toEqual(values);
-    expect(new Set(values).size).toBeGreaterThan(100);
-  });
+  ] as const)(
+    "double-quantised blocks of 64 are kept exactly: %s %j",
+    async (name, shape, dtype) => {
+      const { tensor, values } = await open(name, shape);
+      expect(tensor).toMatchObject({
+        ...{ shape, dtype, isExact: true },
+        kept: { format: "nf4", rows: shape[0], cols: shape[1] },
+      });
+      expect(await packedValues(tensor)).toEqual(values);
+      expect(await tensor.values(0, shape[0], never)).toEqual(values);
+      expect(new Set(values).size).toBeGreaterThan(100);
+    },
+  );
 });
 
-describe("anything else is read as numbers and kept as f16", () => {
+describe("other blocks", () => {
   test.each([
     ["nf4_single", [6, 128], "nf4 / 64"],
     ["fp4_single", [6, 64], "fp4 / 64"],
     ["nf4_blocks_of_128", [6, 256], "nf4 / 128"],
     ["nf4_broken_rows", [5, 100], "nf4"],
-  ] as const)("%s %j", async (name, shape, dtype) => {
-    const [rows, cols] = shape;
-    const { tensor, values } = await open(name, shape);
-    expect(tensor).toMatchObject({ dtype, isExact: false, kept: { format: "f16", rows, cols } });
-    expect(tensor).not.toHaveProperty("packed");
-    expect(await tensor.values(0, rows, never)).toEqual(values);
-    // A row may begin in the middle of a block and of a byte's neighbours.
-    expect(await tensor.values(2, 5, never)).toEqual(values.slice(2 * cols, 5 * cols));
-  });
+  ] as const)(
+    "other blocks are read as numbers and kept as f16: %s %j",
+    async (name, shape, dtype) => {
+      const [rows, cols] = shape;
+      const { tensor, values } = await open(name, shape);
+      expect(tensor).toMatchObject({ dtype, isExact: false, kept: { format: "f16", rows, cols } });
+      expect(tensor).not.toHaveProperty("packed");
+      expect(await tensor.values(0, rows, never)).toEqual(values);
+      // A row may begin in the middle of a block and of a byte's neighbours.
+      expect(await tensor.values(2, 5, never)).toEqual(values.slice(2 * cols, 5 * cols));
+    },
+  );
 });
 
-describe("a weight is refused with file and tensor:", () => {
+describe("refused weights", () => {
   const state = (changes: object = {}) =>
     new TextEncoder().encode(
       JSON.stringify({
@@ -82,7 +88,7 @@ describe("a weight is refused with file and tensor:", () => {
   const where = (name: string) => `m.safetensors, tensor "x.${name}"`;
   const saying = (message: RegExp) => expect.stringMatching(message) as string;
 
-  test("none without a change (all codes 0 of a map of zeros)", async () => {
+  test("a weight with codes 0 of a map of zeros is accepted", async () => {
     expect(await packedValues(await openWith({}))).toEqual(new Float32Array(256));
   });
 
@@ -91,13 +97,16 @@ describe("a weight is refused with file and tensor:", () => {
     ["weight.nested_absmax", "weight", /nested_absmax is missing/],
     ["weight.nested_quant_map", "weight", /nested_quant_map is missing/],
     [stateName, "weight", /quant_state\.bitsandbytes__nf4 is missing/],
-  ] as const)("without %s", async (name, place, message) => {
-    await expect(openWith({ [name]: null })).rejects.toMatchObject({
-      code: "missing-tensor",
-      where: where(place),
-      message: saying(message),
-    });
-  });
+  ] as const)(
+    "a weight without %s is refused with file and tensor",
+    async (name, place, message) => {
+      await expect(openWith({ [name]: null })).rejects.toMatchObject({
+        code: "missing-tensor",
+        where: where(place),
+        message: saying(message),
+      });
+    },
+  );
 
   test.each([
     [
@@ -136,11 +145,14 @@ describe("a weight is refused with file and tensor:", () => {
       "wrong-shape",
       /must be F32 \[1\]/,
     ],
-  ] as const)("%s of another kind: %j", async (name, tensor, code, message) => {
-    await expect(
-      openWith({ [name]: { ...tensor, shape: [...tensor.shape] } }),
-    ).rejects.toMatchObject({ code, where: where(name), message: saying(message) });
-  });
+  ] as const)(
+    "a weight is refused when its %s is of another kind: %j",
+    async (name, tensor, code, message) => {
+      await expect(
+        openWith({ [name]: { ...tensor, shape: [...tensor.shape] } }),
+      ).rejects.toMatchObject({ code, where: where(name), message: saying(message) });
+    },
+  );
 
   test.each([
     ["no JSON", new TextEncoder().encode("{"), /It is not JSON/],
@@ -152,7 +164,7 @@ describe("a weight is refused with file and tensor:", () => {
     ["other blocks of maxima", state({ nested_blocksize: 64 }), /nested_blocksize is 64/],
     ["an offset that is no number", state({ nested_offset: "0" }), /nested_offset is "0"/],
     ["an offset beyond f32", state({ nested_offset: 1e300 }), /nested_offset is 1e\+300/],
-  ])("a state that is %s, when the weight is read", async (_, json, message) => {
+  ])("a weight is refused when it is read with a state that is %s", async (_, json, message) => {
     const tensor = await openWith({}, json);
     await expect(tensor.values(0, 1, never)).rejects.toMatchObject({
       code: "bad-header",
@@ -161,7 +173,7 @@ describe("a weight is refused with file and tensor:", () => {
     });
   });
 
-  test("a table with a value that is not finite, when the weight is read", async () => {
+  test("a weight is refused when it is read with a table that is not finite", async () => {
     const data = new Float32Array(16).fill(NaN, 5, 6);
     const tensor = await openWith({ "weight.quant_map": { dtype: "F32", shape: [16], data } });
     await expect(packedValues(tensor)).rejects.toMatchObject({

@@ -49,7 +49,7 @@ describe.each(cases)(
       return { tensor, numbers, values: await floatsOf(part("values")) };
     };
 
-    test("are kept exactly: packed or read as numbers, each is scale * code + bias", async () => {
+    test("MLX weights are kept exactly: packed or as numbers, each is scale * code + bias", async () => {
       const { tensor, values } = await open();
       expect(tensor.kept).toEqual({
         ...{ format: bits <= 4 ? "q4" : "q8", rows: 3, cols: 256, groupSize },
@@ -63,7 +63,7 @@ describe.each(cases)(
       expect(new Set(values).size).toBeGreaterThan(Math.min(2 ** bits, 128));
     });
 
-    test("equal mx.dequantize after rounding product and sum to the type of the scales", async () => {
+    test("MLX weights equal mx.dequantize after rounding product and sum to the scales' type", async () => {
       const { tensor, numbers } = await open();
       const { weight } = await packedBytes(tensor);
       const keptBits = bits <= 4 ? 4 : 8;
@@ -84,7 +84,7 @@ describe.each(cases)(
   },
 );
 
-describe("a weight is refused with file and tensor:", () => {
+describe("refused weights", () => {
   const tensor = (
     name: string,
     dtype: TensorData["dtype"],
@@ -114,7 +114,7 @@ describe("a weight is refused with file and tensor:", () => {
   };
   const where = 'm.safetensors, tensor "x.weight"';
 
-  test("none without a change", async () => {
+  test("a complete MLX weight is accepted", async () => {
     expect((await open({})).shape).toEqual([2, 64]);
   });
 
@@ -166,22 +166,25 @@ describe("a weight is refused with file and tensor:", () => {
       "wrong-shape",
       /\[16\]/,
     ],
-  ] as const)("%s", async (_, changes, code, message) => {
-    await expect(open(changes)).rejects.toMatchObject({
-      code,
-      where,
-      message: expect.stringMatching(message) as string,
-    });
-  });
+  ] as const)(
+    "an MLX weight is refused with file and tensor for %s",
+    async (_, changes, code, message) => {
+      await expect(open(changes)).rejects.toMatchObject({
+        code,
+        where,
+        message: expect.stringMatching(message) as string,
+      });
+    },
+  );
 
-  test("a config.json with another number of bits than the codes", async () => {
+  test("an MLX weight is refused when config.json has another number of bits", async () => {
     await expect(open({}, { bits: 8, groupSize: 32 })).rejects.toMatchObject({
       code: "wrong-shape",
       where,
     });
   });
 
-  test("a scale that is not finite, when it is read", async () => {
+  test("an MLX weight with a scale that is not finite is refused when it is read", async () => {
     const scales = halves(4);
     scales[3] = 0x7e00;
     const broken = await open({ scales: tensor("x.scales", "F16", [2, 2], scales) });

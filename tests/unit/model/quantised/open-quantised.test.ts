@@ -112,7 +112,7 @@ describe("a folder that MLX quantised", () => {
     { quantization, quantization_config: quantization },
   );
 
-  test("is kept exactly, with separate rules for the embedding and single layers", async () => {
+  test("an MLX folder is kept exactly, with separate rules for the embedding and single layers", async () => {
     const model = await expectValues(folder.set, folder.values);
     expect(model.dtype).toBe("affine 4-bit / 64");
     expect(model.sizeBytes).toBe(folder.stored.reduce((sum, { data }) => sum + data.byteLength, 0));
@@ -124,7 +124,7 @@ describe("a folder that MLX quantised", () => {
     expect(choicesFor(model.tensors)).toEqual([{ format: "stored" }]);
   });
 
-  test("has a quantised head only where it is not tied", async () => {
+  test("an MLX folder has a quantised head only where it is not tied", async () => {
     const head = asMlx({ ...linears[0]!, name: "lm_head.weight" }, 4, 64);
     const tied = await openModel(
       tinyFolder({
@@ -156,7 +156,7 @@ describe("a folder that MLX quantised", () => {
       /has scales, but config.json says it is not quantised/,
     ],
     ["nothing about it", undefined, "wrong-dtype", /It is U32, where F32/],
-  ])("is refused when config.json says %s", async (_, said, code, message) => {
+  ])("an MLX folder is refused when config.json says %s", async (_, said, code, message) => {
     const config = JSON.stringify({ ...wide, quantization: said });
     const set = tinyFolder({
       "config.json": config,
@@ -169,7 +169,7 @@ describe("a folder that MLX quantised", () => {
     });
   });
 
-  test("is refused when its groups give other columns than config.json", async () => {
+  test("an MLX folder is refused when its groups give other columns than config.json", async () => {
     const other = JSON.stringify({ ...wide, quantization: { group_size: 128, bits: 4 } });
     const set = tinyFolder({
       "config.json": other,
@@ -186,7 +186,7 @@ describe("a folder that bitsandbytes quantised", () => {
     quantization_config: { ...quantization_config, llm_int8_skip_modules: ["v_proj"] },
   });
 
-  test("is kept exactly, and skipped layers stay plain", async () => {
+  test("a bitsandbytes folder is kept exactly, and skipped layers stay plain", async () => {
     const model = await expectValues(folder.set, folder.values);
     expect(model.tensors.get("model.layers.0.mlp.up_proj.weight")?.dtype).toBe("nf4");
     expect(model.weights.shapes.get("model.layers.0.mlp.up_proj.weight")?.format).toBe("nf4");
@@ -194,7 +194,7 @@ describe("a folder that bitsandbytes quantised", () => {
     expect(model.sizeBytes).toBe(folder.stored.reduce((sum, { data }) => sum + data.byteLength, 0));
   });
 
-  test("is refused when it lacks a table, with file and tensor", async () => {
+  test("a bitsandbytes folder that lacks a table is refused with file and tensor", async () => {
     const name = "model.layers.0.mlp.up_proj.weight";
     const left = folder.stored.filter((tensor) => tensor.name !== `${name}.quant_map`);
     const set = tinyFolder({
@@ -246,7 +246,7 @@ describe("GGUF files", () => {
     files: new Map(sources.map((source) => [source.name, source])),
   });
 
-  test("in one folder are refused by name when there are several", async () => {
+  test("several GGUF files in one folder are refused by name", async () => {
     await expect(openModel(setOf(file("a.gguf"), file("b.gguf")))).rejects.toMatchObject({
       code: "missing-file",
       message: expect.stringContaining("2 GGUF files") as string,
@@ -254,7 +254,7 @@ describe("GGUF files", () => {
     });
   });
 
-  test("are read unless the folder has other weights", async () => {
+  test("a GGUF file is read unless the folder has other weights", async () => {
     await expect(openModel(setOf(file("a.gguf", "x".repeat(64))))).rejects.toMatchObject({
       code: "not-gguf",
       where: "a.gguf",

@@ -19,14 +19,14 @@ test("a config without quantisation, or with null, is not quantised", () => {
 });
 
 describe("the scheme of MLX", () => {
-  test("has bits and group size for all modules, under both keys", () => {
+  test("the scheme of MLX has bits and group size for all modules, under both keys", () => {
     const scheme = { group_size: 64, bits: 4 };
     const parsed = parse({ quantization: scheme, quantization_config: scheme });
     expect(parsed).toMatchObject({ kind: "mlx", affine: { bits: 4, groupSize: 64 } });
     expect(parse({ quantization_config: scheme })).toEqual(parsed);
   });
 
-  test("may differ for single modules, in part or in whole", () => {
+  test("the scheme of MLX may differ for single modules, in part or in whole", () => {
     const parsed = mlx({
       ...{ group_size: 64, bits: 4, mode: "affine" },
       "model.embed_tokens": { group_size: 32, bits: 6 },
@@ -53,7 +53,7 @@ test("quantization_config of transformers names bitsandbytes 4-bit", () => {
   expect(parsed).toEqual({ kind: "bitsandbytes" });
 });
 
-describe("a scheme is refused with the key:", () => {
+describe("refused schemes", () => {
   test.each([
     [{ quantization: 4 }, "bad-config", /quantization is 4, but must be an object/],
     [{ quantization: [] }, "bad-config", /quantization is \[\]/],
@@ -95,7 +95,7 @@ describe("a scheme is refused with the key:", () => {
       "wrong-dtype",
       /to 8 bits by bitsandbytes/,
     ],
-  ])("%j", (config, code, message) => {
+  ])("a scheme is refused with the key: %j", (config, code, message) => {
     let refused: unknown = null;
     try {
       parse(config);

@@ -56,7 +56,7 @@ describe.each(families)("the tokenizer %s", async (name) => {
   const json = await tokenizerJson(name, golden.source);
   const tokenizer = readPipeline(new Field(json, "tokenizer.json"), 2 ** 21);
 
-  test("gives Python's ids for every text", () => {
+  test("the tokenizer gives Python's ids for every text", () => {
     expect(golden.ids).toHaveLength(strings.length);
     const wrong = strings.flatMap((text, index) => {
       const ids = tokenizer.encode(text, false);
@@ -67,34 +67,34 @@ describe.each(families)("the tokenizer %s", async (name) => {
     expect(wrong).toEqual([]);
   });
 
-  test("adds the special tokens that Python adds", () => {
+  test("the tokenizer adds the special tokens that Python adds", () => {
     for (const [index, text] of strings.entries()) {
       const ids = golden.ids[index]!;
       expect(tokenizer.encode(text, true)).toEqual([...golden.before, ...ids, ...golden.after]);
     }
   });
 
-  test("decodes texts as Python does", () => {
+  test("the tokenizer decodes texts as Python does", () => {
     for (const [index, text] of strings.entries()) {
       const back = tokenizer.decode(golden.ids[index]!, false);
       expect({ text, back }).toEqual({ text, back: golden.decoded[index] ?? text });
     }
   });
 
-  test("decodes arbitrary ids as Python does, with and without special tokens", () => {
+  test("the tokenizer decodes arbitrary ids as Python does, with and without special tokens", () => {
     for (const { ids, text, plain } of golden.lists) {
       expect({ ids, text: tokenizer.decode(ids, false) }).toEqual({ ids, text });
       expect({ ids, text: tokenizer.decode(ids, true) }).toEqual({ ids, text: plain });
     }
   });
 
-  test("reads a lone surrogate as the replacement character", () => {
+  test("the tokenizer reads a lone surrogate as the replacement character", () => {
     expect(tokenizer.encode("a\ud800b\udc00", false)).toEqual(
       tokenizer.encode("a\ufffdb\ufffd", false),
     );
   });
 
-  test("has goldens of the same texts", async () => {
+  test("the tokenizer's goldens have the hash of the stored texts", async () => {
     const text = await readFile(new URL("strings.json", folder), "utf8");
     expect(createHash("sha256").update(text).digest("hex")).toBe(golden.stringsSha256);
   });

@@ -70,14 +70,17 @@ const cases: Record<string, [string, RegExp]> = {
   "a merge into an absent token": [withModel({ merges: [["q", "z"]] }), /merges\[0\] names "qz"/],
   "a merge of three": [withModel({ merges: ["a b c"] }), /merges\[0\] is "a b c", not a pair/],
   "a merge that is a number": [withModel({ merges: [4] }), /merges\[0\] is 4, not a pair/],
-  "an unknown token that is not there": [withModel({ unk_token: "<?>" }), /unk_token is not in/],
+  "an unknown token outside the vocabulary": [
+    withModel({ unk_token: "<?>" }),
+    /unk_token is not in/,
+  ],
   "a flag that is a number": [withModel({ byte_fallback: 1 }), /byte_fallback is 1, not true or/],
   "added tokens in an object": [withPart({ added_tokens: {} }), /added_tokens is an object/],
   "an added token without an id": [
     withToken({ id: undefined }),
     /added_tokens\[0\]\.id is undefined/,
   ],
-  "an added token with an id of its own": [
+  "an added token with a second id": [
     withToken({ id: 400, content: "<x>" }),
     /added_tokens\[0\]\.id is 400, but "<x>" has the id 320/,
   ],
@@ -123,7 +126,7 @@ const cases: Record<string, [string, RegExp]> = {
     withPart(precompiled("*")),
     /precompiled_charsmap is not base64/,
   ],
-  "a charsmap that lies about its length": [
+  "a charsmap with a wrong length": [
     withPart(precompiled(base64(255, 255, 255, 255, 0))),
     /declares a trie of 4294967295 bytes, but has 5/,
   ],
@@ -153,7 +156,7 @@ const cases: Record<string, [string, RegExp]> = {
     /behavior is "Lost"/,
   ],
   "an unknown decoder": [withPart({ decoder: { type: "Morse" } }), /decoder\.type is "Morse"/],
-  "a template of a token that is not there": [
+  "a template of a missing token": [
     withPart({
       post_processor: {
         type: "TemplateProcessing",
@@ -173,20 +176,23 @@ const cases: Record<string, [string, RegExp]> = {
   ],
 };
 
-describe("a tokenizer.json is refused for", () => {
-  test.each(Object.entries(cases))("%s", (_, [tokenizer, message]) => {
-    expect(() => parse(tokenizer)).toThrow(
-      expect.objectContaining({
-        name: "UserError",
-        code: "bad-tokenizer",
-        where: "tokenizer.json",
-        message: expect.stringMatching(message) as string,
-        remedy: expect.stringMatching(/./) as string,
-      }),
-    );
-  });
+describe("refused tokenizer.json files", () => {
+  test.each(Object.entries(cases))(
+    "a tokenizer.json is refused for %s",
+    (_, [tokenizer, message]) => {
+      expect(() => parse(tokenizer)).toThrow(
+        expect.objectContaining({
+          name: "UserError",
+          code: "bad-tokenizer",
+          where: "tokenizer.json",
+          message: expect.stringMatching(message) as string,
+          remedy: expect.stringMatching(/./) as string,
+        }),
+      );
+    },
+  );
 
-  test("a list that contains itself", () => {
+  test("a tokenizer.json is refused for a list that contains itself", () => {
     const normalizer: Json = { type: "Sequence" };
     normalizer["normalizers"] = [normalizer];
     const parts = { tokenizer: { ...good, normalizer }, file: "model.gguf" };
@@ -195,7 +201,7 @@ describe("a tokenizer.json is refused for", () => {
     );
   });
 
-  test("a vocabulary larger than the embedding, with both numbers", () => {
+  test("a vocabulary larger than the embedding is refused with both numbers", () => {
     expect(() => parse(text, 300)).toThrow(
       expect.objectContaining({
         code: "vocabulary-mismatch",
@@ -205,7 +211,7 @@ describe("a tokenizer.json is refused for", () => {
     );
   });
 
-  test("a begin token beyond the embedding", () => {
+  test("a begin token beyond the embedding is refused", () => {
     const special_tokens = { "<s>": { id: "<s>", ids: [5_000], tokens: ["<s>"] } };
     const post_processor = { ...(good["post_processor"] as Json), special_tokens };
     expect(() => parse(withPart({ post_processor }))).toThrow(
@@ -214,15 +220,15 @@ describe("a tokenizer.json is refused for", () => {
   });
 });
 
-describe("a text is refused when", () => {
-  test("normalizers expand it beyond the limit", () => {
+describe("refused texts", () => {
+  test("a text is refused when normalizers expand it beyond the limit", () => {
     const double = { type: "Replace", pattern: { String: "a" }, content: "aa" };
     const normalizer = { type: "Sequence", normalizers: Array.from({ length: 60 }, () => double) };
     const tokenizer = parse(withPart({ normalizer }));
     expect(() => tokenizer.encode("a")).toThrow(/Its normalizer makes \d+ characters of 1/);
   });
 
-  test("a Unigram model has neither a token for it nor an unknown token", () => {
+  test("a text without a Unigram token is refused when there is no unknown token", () => {
     const model = { ...tinyUnigram, unk_id: null };
     const [tokens, added_tokens] = [[["</s>", -3], ...model.vocab], []];
     const json = {
@@ -236,7 +242,7 @@ describe("a text is refused when", () => {
 });
 
 describe("keys of JavaScript's prototypes", () => {
-  test("are ordinary tokens and modify no object", () => {
+  test("keys of JavaScript's prototypes are ordinary tokens and modify no object", () => {
     const evil = text
       .replace('"vocab":{', '"vocab":{"__proto__":320,"constructor":321,"toString":322,')
       .replace('"version"', '"__proto__":{"polluted":true},"version"');
@@ -246,7 +252,7 @@ describe("keys of JavaScript's prototypes", () => {
     expect(tokenizer.decode(tokenizer.encode("__proto__ toString"))).toBe("__proto__ toString");
   });
 
-  test("are not special tokens", () => {
+  test("keys of JavaScript's prototypes are not special tokens", () => {
     const files = { "special_tokens_map.json": '{"__proto__": {"bos_token": "x"}}' };
     const texts = new Map(Object.entries({ "tokenizer.json": text, ...files }));
     const parts = readTokenizerFiles(texts, [1]);

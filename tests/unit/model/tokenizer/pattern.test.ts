@@ -6,53 +6,63 @@ import { compilePattern } from "../../../../src/model/tokenizer/pattern.ts";
 
 const matches = (pattern: string, text: string) => text.match(compilePattern(pattern));
 
-describe("a translated pattern matches as in Oniguruma:", () => {
+describe("translated patterns", () => {
   test.each([
-    ["white space is Unicode's", String.raw`\s+`, "a\u0085\ufeff\u00a0b", ["\u0085", "\u00a0"]],
-    ["so are digits", String.raw`\d+`, "1\u0662\u00b2", ["1\u0662"]],
     [
-      "and words, with the numbers of Latin-1",
+      "white space is that of Unicode",
+      String.raw`\s+`,
+      "a\u0085\ufeff\u00a0b",
+      ["\u0085", "\u00a0"],
+    ],
+    ["digits are those of Unicode", String.raw`\d+`, "1\u0662\u00b2", ["1\u0662"]],
+    [
+      "word characters include the numbers of Latin-1",
       String.raw`\w+`,
       "a\u00e9_1\u00b2-b",
       ["aé_1²", "b"],
     ],
-    ["which a class of words lacks", String.raw`[\w]+`, "a\u00b2b", ["a", "b"]],
+    [
+      "a class of word characters lacks the numbers of Latin-1",
+      String.raw`[\w]+`,
+      "a\u00b2b",
+      ["a", "b"],
+    ],
     ["a dot stops at \\n alone", ".+", "a\rb\u2028c\nd", ["a\rb\u2028c", "d"]],
     ["lines begin and end at \\n", "^.|.$", "ab\ncd", ["a", "b", "c", "d"]],
-    ["case goes with the group", "(?i:ab)c", "ABc abC aBc", ["ABc", "aBc"]],
+    ["a case flag applies to its group", "(?i:ab)c", "ABc abC aBc", ["ABc", "aBc"]],
     [
-      "s has a third case, as k has",
+      "s and k each have a third case",
       "'(?i:s|k)",
       "'\u017f '\u212a '\u00df",
       ["'\u017f", "'\u212a"],
     ],
-    ["classes have cases", "(?i:[a-c])", "aBCd", ["a", "B", "C"]],
-    ["what is possessive gives nothing back", "a++a|b?+b|c*+c", "aaa b c", null],
-    ["an atomic group gives nothing back", "(?>a|ab)c", "abc ac", ["ac"]],
+    ["classes ignore case under the flag", "(?i:[a-c])", "aBCd", ["a", "B", "C"]],
+    ["a possessive repeat does not backtrack", "a++a|b?+b|c*+c", "aaa b c", null],
+    ["an atomic group does not backtrack", "(?>a|ab)c", "abc ac", ["ac"]],
     ["{2}+ is repeated, not possessive", "(?:a{2}+)b", "aaaab aaab", ["aaaab", "aab"]],
-    ["{,2} begins at none", "ab{,2}c", "ac abc abbc abbbc", ["ac", "abc", "abbc"]],
+    ["{,2} begins at zero", "ab{,2}c", "ac abc abbc abbbc", ["ac", "abc", "abbc"]],
     ["a brace that counts nothing is a brace", "a{x}", "a{x}", ["a{x}"]],
     ["classes intersect", String.raw`[\p{L}&&[^a-c]]+`, "abcdéf", ["déf"]],
     ["classes nest", "[a[bc]-]+", "a-cd", ["a-c"]],
     ["POSIX classes are Unicode's", "[[:alpha:]]+|[[:^space:]]", "é1 ", ["é", "1"]],
     ["properties may be negated", String.raw`\p{^L}|\P{L}`, "a1", ["1"]],
     ["scripts need no prefix", String.raw`\p{Han}+`, "日本go", ["日本"]],
-    ["looks are of no width", String.raw`(?<=a)b(?=c)|\s+(?!\S)`, "abc  ", ["b", "  "]],
-    ["characters go by number", String.raw`\x41\x{1F600}\u00e9`, "A\u{1F600}é", ["A\u{1F600}é"]],
-    ["a bracket first in a class is a member", "[]a]+", "a]", ["a]"]],
+    ["lookarounds have no width", String.raw`(?<=a)b(?=c)|\s+(?!\S)`, "abc  ", ["b", "  "]],
     [
-      "signs have no meaning of their own in a class",
-      "[-~!@#$%^*|(){}/]+",
-      "a(~|){}/b",
-      ["(~|){}/"],
+      "characters may be written as numbers",
+      String.raw`\x41\x{1F600}\u00e9`,
+      "A\u{1F600}é",
+      ["A\u{1F600}é"],
     ],
-  ])("%s: %s", (_, pattern, text, expected) => {
+    ["a bracket first in a class is a member", "[]a]+", "a]", ["a]"]],
+    ["signs are literal in a class", "[-~!@#$%^*|(){}/]+", "a(~|){}/b", ["(~|){}/"]],
+  ])("a translated pattern matches as in Oniguruma, %s: %s", (_, pattern, text, expected) => {
     const found = matches(pattern, text);
     expect(found === null ? null : [...found]).toEqual(expected);
   });
 });
 
-describe("a pattern is refused when it", () => {
+describe("invalid patterns", () => {
   test.each([
     ["is not closed", "(a", /a group is not closed/],
     ["closes nothing", "a)", /\) at 1 closes nothing/],
@@ -64,7 +74,7 @@ describe("a pattern is refused when it", () => {
     ["has an unknown group", "(?~a)", /group at 0 is of an unknown kind/],
     ["has an unknown POSIX class", "[[:odd:]]", /not supported/],
     ["ends in the middle", "a\\", /ends too early/],
-  ])("%s", (_, pattern, message) => {
+  ])("a pattern is refused when it %s", (_, pattern, message) => {
     expect(() => compilePattern(pattern)).toThrow(SyntaxError);
     expect(() => compilePattern(pattern)).toThrow(message);
   });

@@ -5,7 +5,7 @@ import { literalPattern, split } from "../../../../src/model/tokenizer/splitting
 const signs = [...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)), "\ud83d"];
 
 describe("a literal text", () => {
-  test("matches literally, whatever its signs mean in a pattern", () => {
+  test("a literal text is matched literally, even with the special characters of patterns", () => {
     for (const sign of [...signs, "--", "&&", "a-b", "[a-z]", "$1", "\u{1f600}"]) {
       const pieces = split(`\u00e9${sign}\u00ff`, literalPattern(sign), "Isolated");
       expect(

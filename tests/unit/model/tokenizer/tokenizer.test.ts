@@ -35,26 +35,26 @@ function parse(given: Given, size = vocabSize): ModelTokenizer {
 const request = { messages: chat, addGenerationPrompt: true };
 
 describe("a tokenizer", () => {
-  test("knows its end token and adds its special tokens to a text", () => {
+  test("a tokenizer knows its end token and adds its special tokens to a text", () => {
     const tokenizer = parse({});
     expect(tokenizer).toMatchObject({ eosText: "</s>", eosId: 1, hasChatTemplate: true });
     expect(tokenizer.encode("")).toEqual([0]);
     expect(tokenizer.encode("</s>")).toEqual([0, 1]);
   });
 
-  test("decodes a text without special tokens, and a single token with them", () => {
+  test("a tokenizer decodes a text without special tokens, and a single token with them", () => {
     const tokenizer = parse({});
     const text = "Größe: 12345 日本語 👩‍🚀\n  two  spaces";
     expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
     expect(tokenizer.decodeToken(1)).toBe("</s>");
   });
 
-  test("accepts an end token written as an object", () => {
+  test("a tokenizer accepts an end token written as an object", () => {
     const config = { eos_token: { __type: "AddedToken", content: "</s>", special: true } };
     expect(parse({ config })).toMatchObject({ eosText: "</s>", eosId: 1 });
   });
 
-  test("tokenises a chat without a second begin token", async () => {
+  test("a tokenizer tokenises a chat without a second begin token", async () => {
     const tokenizer = parse({});
     const [text = ""] = await tokenizer.renderChats([request]);
     const tokens = tokenizer.encodeRendered(text);
@@ -67,13 +67,13 @@ describe("the chat template", () => {
   const rendered = async (given: Given) => (await parse(given).renderChats([request]))[0];
   const named = (name: string) => ({ name, template: name });
 
-  test("is chat_template.jinja rather than the one of the config", async () => {
+  test("the chat template of chat_template.jinja has precedence over the one of the config", async () => {
     const files = { "chat_template.jinja": "{{ messages[0].content }}!" };
     expect(await rendered({ files })).toBe("Hi!");
     expect(await rendered({})).toBe("<s>[INST] Hi [/INST]");
   });
 
-  test("is found in chat_template.json, the file of processors", async () => {
+  test("the chat template is found in chat_template.json, the file of processors", async () => {
     const files = { "chat_template.json": JSON.stringify({ chat_template: "of the processor" }) };
     expect(await rendered({ config: { chat_template: null }, files })).toBe("of the processor");
     const list = { chat_template: [named("tool_use"), named("default")] };
@@ -82,7 +82,7 @@ describe("the chat template", () => {
     );
   });
 
-  test("is the one called default, in a list or among files", async () => {
+  test("the chat template is the one called default, in a list or among files", async () => {
     const chat_template = [named("tool_use"), named("default")];
     expect(await rendered({ config: { chat_template } })).toBe("default");
     const files = { "additional_chat_templates/tool_use.jinja": "x", "rag.jinja": "y" };
@@ -90,7 +90,7 @@ describe("the chat template", () => {
   });
 
   test.each([[undefined], [null], [[]], [4], [[{ name: "tool_use", template: "x" }]], [[3, null]]])(
-    "is missing as %j: chats are refused, texts are not",
+    "a chat template missing as %j refuses chats, but not texts",
     async (chatTemplate) => {
       const tokenizer = parse({ config: { chat_template: chatTemplate } });
       expect(tokenizer.hasChatTemplate).toBe(false);
@@ -104,7 +104,7 @@ describe("the chat template", () => {
     },
   );
 
-  test("may be broken as long as no chat is rendered", async () => {
+  test("a chat template may be broken while no chat is rendered", async () => {
     const tokenizer = parse({ files: { "chat_template.jinja": "{% for" } });
     expect(tokenizer.encode("Hi").length).toBeGreaterThan(1);
     await expect(tokenizer.renderChats([request])).rejects.toThrow(/could not be parsed/);
@@ -114,20 +114,20 @@ describe("the chat template", () => {
 describe("the end token", () => {
   const nameless = { eos_token: null };
 
-  test("comes from special_tokens_map.json where tokenizer_config.json is missing or names none", () => {
+  test("the end token comes from special_tokens_map.json where tokenizer_config.json is missing or names none", () => {
     const map = JSON.stringify({ eos_token: { content: "</s>" } });
     const files = { "special_tokens_map.json": map };
     expect(parse({ config: nameless, files })).toMatchObject({ eosText: "</s>", eosId: 1 });
     expect(parse({ config: null, files })).toMatchObject({ eosText: "</s>", eosId: 1 });
   });
 
-  test("comes from the model's config where no tokenizer file names one", () => {
+  test("the end token comes from the model's config where no tokenizer file names one", () => {
     expect(parse({ config: null, eosIds: [1, 0] })).toMatchObject({ eosText: "</s>", eosId: 1 });
     expect(parse({ eosIds: [0] })).toMatchObject({ eosText: "</s>", eosId: 1 });
   });
 });
 
-describe("a tokenizer is refused", () => {
+describe("refused tokenizers", () => {
   const refused = (where: string, message: RegExp) =>
     expect.objectContaining({
       code: "bad-tokenizer",
@@ -136,13 +136,13 @@ describe("a tokenizer is refused", () => {
     }) as Error;
 
   test.each(["", "{", "[]", "null", '"x"', "{}", '{"model": null}', '{"model": {"type": "BPE"}}'])(
-    "when tokenizer.json is %j",
+    "a tokenizer is refused when tokenizer.json is %j",
     (tokenizer) => {
       expect(() => parse({ tokenizer })).toThrow(refused("tokenizer.json", /./));
     },
   );
 
-  test("when its vocabulary is empty", () => {
+  test("a tokenizer is refused when its vocabulary is empty", () => {
     const { model, ...rest } = JSON.parse(json) as { model: object };
     const tokenizer = JSON.stringify({
       ...rest,
@@ -155,23 +155,29 @@ describe("a tokenizer is refused", () => {
     );
   });
 
-  test.each(["", "{", "[]", "null"])("when tokenizer_config.json is %j", (text) => {
-    expect(() => parse({ config: text })).toThrow(refused("tokenizer_config.json", /./));
-  });
+  test.each(["", "{", "[]", "null"])(
+    "a tokenizer is refused when tokenizer_config.json is %j",
+    (text) => {
+      expect(() => parse({ config: text })).toThrow(refused("tokenizer_config.json", /./));
+    },
+  );
 
-  test.each([[null], [undefined], [4], [{}]])("when its end token is %j", (eos) => {
-    expect(() => parse({ config: { eos_token: eos } })).toThrow(
-      refused("tokenizer.json", /No file names an eos_token/),
-    );
-  });
+  test.each([[null], [undefined], [4], [{}]])(
+    "a tokenizer is refused when its end token is %j",
+    (eos) => {
+      expect(() => parse({ config: { eos_token: eos } })).toThrow(
+        refused("tokenizer.json", /No file names an eos_token/),
+      );
+    },
+  );
 
-  test("when its end token is not in the vocabulary", () => {
+  test("a tokenizer is refused when its end token is not in the vocabulary", () => {
     expect(() => parse({ config: { eos_token: "<eos>" } })).toThrow(
       refused("tokenizer_config.json", /"<eos>" is not in the vocabulary/),
     );
   });
 
-  test("when one of its ids has no row in the embedding", () => {
+  test("a tokenizer is refused when one of its ids has no row in the embedding", () => {
     expect(() => parse({}, 319)).toThrow(
       expect.objectContaining({
         code: "vocabulary-mismatch",

@@ -73,20 +73,23 @@ describe("the conversion report", () => {
     ["nf4"],
   ];
 
-  test.each(layouts)("has the error of %s in groups of %s", async (format, groupSize) => {
-    const [rows, cols] = [41, 512];
-    const tensor = drawnTensor(rows, cols);
-    const wanted = { format, rows, cols, ...(groupSize !== undefined && { groupSize }) };
-    const { values, error } = await converted(tensor, wanted);
-    const truth = lostOf(await tensor.values(0, rows, never), values);
-    expect(truth.relative).toBeGreaterThan(0);
-    expect(Math.abs(error.relative / truth.relative - 1)).toBeLessThan(1e-5);
-    expect(error.largest).toBeGreaterThanOrEqual(truth.largest * (1 - 1e-6));
-    // nf4's is put together from parts, never too low.
-    expect(error.largest).toBeLessThan(truth.largest * (format === "nf4" ? 1.2 : 1 + 1e-6));
-  });
+  test.each(layouts)(
+    "the conversion report has the error of %s in groups of %s",
+    async (format, groupSize) => {
+      const [rows, cols] = [41, 512];
+      const tensor = drawnTensor(rows, cols);
+      const wanted = { format, rows, cols, ...(groupSize !== undefined && { groupSize }) };
+      const { values, error } = await converted(tensor, wanted);
+      const truth = lostOf(await tensor.values(0, rows, never), values);
+      expect(truth.relative).toBeGreaterThan(0);
+      expect(Math.abs(error.relative / truth.relative - 1)).toBeLessThan(1e-5);
+      expect(error.largest).toBeGreaterThanOrEqual(truth.largest * (1 - 1e-6));
+      // nf4's is put together from parts, never too low.
+      expect(error.largest).toBeLessThan(truth.largest * (format === "nf4" ? 1.2 : 1 + 1e-6));
+    },
+  );
 
-  test("has no error for f32, and no relative error for a tensor of zeros", async () => {
+  test("the conversion report has no error for f32, and no relative error for zeros", async () => {
     const exact = await converted(drawnTensor(3, 64), { format: "f32", rows: 3, cols: 64 });
     expect(exact.error.squaredError).toBe(0);
     const zeros: SourceTensor = {
@@ -98,7 +101,7 @@ describe("the conversion report", () => {
     }
   });
 
-  test("sums the errors of all converted tensors, each counted once", async () => {
+  test("the conversion report sums the errors of all converted tensors, each counted once", async () => {
     const report = new ConversionReport();
     const tensors = new Map(
       [3, 5].map((rows) => [`w${rows}`, { ...drawnTensor(rows, 64), name: `w${rows}` }]),
@@ -119,7 +122,7 @@ describe("the conversion report", () => {
     expect(report.overall.largest).toBe(Math.max(...errors.map(({ largest }) => largest)));
   });
 
-  test("is written in words", () => {
+  test("the conversion report is written in words", () => {
     const error = new EncodingError();
     Object.assign(error, { squaredError: 0.0049, squaredNorm: 1, largest: 0.01234 });
     expect(conversionWords({ format: "q4", groupSize: 64 }, error)).toBe(
@@ -131,12 +134,12 @@ describe("the conversion report", () => {
   });
 });
 
-describe("a conversion piece by piece", () => {
+describe("a conversion by pieces", () => {
   // 4.3 million values: a piece and a little more.
   const [rows, cols] = [2100, 2048];
 
   test.each([["f16"], ["q8", 64], ["q4", 32], ["nf4"]] as [WeightFormat, number?][])(
-    "%s: no more than four million values are read, and no part is over 16 MiB",
+    "a conversion to %s reads at most four million values and writes at most 16 MiB a piece",
     async (format, groupSize) => {
       const read: [number, number][] = [];
       const tensor = drawnTensor(rows, cols, (first, end) => read.push([first, end]));
@@ -155,7 +158,7 @@ describe("a conversion piece by piece", () => {
     },
   );
 
-  test("ends between pieces when it is aborted", async () => {
+  test("an aborted conversion ends between pieces", async () => {
     const abort = new AbortController();
     const tensor = drawnTensor(rows, cols, () => {
       abort.abort();
@@ -171,7 +174,7 @@ describe("a weight choice", () => {
     JSON.stringify({ ...tinyConfig, hidden_size: 96, intermediate_size: 256 }),
   );
 
-  test("of a format applies to all matrices; vectors are f32, incomplete groups f16", () => {
+  test("a weight choice applies to all matrices; vectors are f32, incomplete groups f16", () => {
     const shapes = weightShapes(config, { format: "q4", groupSize: 64 });
     const of = (name: string) => shapes.get(name);
     expect(of("model.norm.weight")).toEqual({ format: "f32", rows: 1, cols: 96 });
@@ -181,7 +184,7 @@ describe("a weight choice", () => {
     });
   });
 
-  test("of the stored format gives each tensor its own format", async () => {
+  test("the stored weight choice gives each tensor its own format", async () => {
     const { config, tensors, weights } = await openModel(tinyFolder());
     const shapes = weightShapes(config, { format: "stored" }, tensors);
     expect(shapes).toEqual(weights.shapes);
@@ -202,7 +205,7 @@ describe("a weight choice", () => {
   const named = (tensors: OpenedModel["tensors"]) =>
     choicesFor(tensors).map(({ format, groupSize }) => [format, groupSize].join("/"));
 
-  test("is offered where it makes sense for the files", () => {
+  test("the offered weight choices depend on the formats of the files", () => {
     // The first is a norm.
     expect(named(kinds("f32", "f16", "f16"))).toEqual([
       "stored/",
@@ -217,7 +220,7 @@ describe("a weight choice", () => {
   });
 });
 
-test("a weight store gives the values of the file in the precision of the format", async () => {
+test("a weight store returns the values of the file in the precision of the format", async () => {
   const config = { ...tinyConfig, hidden_size: 64, intermediate_size: 128 };
   const folder = tinyFolder({
     "config.json": JSON.stringify(config),

@@ -19,7 +19,7 @@ const matrix = (rows: number, cols: number, seed = 5) =>
   Float32Array.from(uniforms(seed, 0, rows * cols), (value) => (2 * value - 1) ** 3);
 
 describe("the layout computed by hand", () => {
-  test("f16 is stored in pairs, low half first", () => {
+  test("f16 stores values in pairs, low half first", () => {
     const stored = encodeWeight(
       { format: "f16", rows: 1, cols: 4 },
       Float32Array.of(1, -2, 0.5, 0),
@@ -27,7 +27,7 @@ describe("the layout computed by hand", () => {
     expect(words(stored.weight!)).toEqual([0xc0003c00, 0x00003800]);
   });
 
-  test("q4: 0 to 7.5 by halves has the step -0.5 from 7.5 down", () => {
+  test("q4 stores 0 to 7.5 by halves with the step -0.5 from 7.5 down", () => {
     const shape: WeightShape = { format: "q4", rows: 1, cols: 32, groupSize: 32 };
     const values = Float32Array.from({ length: 32 }, (_, i) => (i % 16) / 2);
     const stored = encodeWeight(shape, values);
@@ -36,7 +36,7 @@ describe("the layout computed by hand", () => {
     expect(decodeWeight(shape, stored)).toEqual(values);
   });
 
-  test("q8: -128 to 127 has the step 1 from -128 up", () => {
+  test("q8 stores -128 to 127 with the step 1 from -128 up", () => {
     const shape: WeightShape = { format: "q8", rows: 1, cols: 128, groupSize: 128 };
     const values = Float32Array.from({ length: 128 }, (_, i) => (i < 64 ? -128 + 2 * i : 127));
     const stored = encodeWeight(shape, values);
@@ -47,11 +47,11 @@ describe("the layout computed by hand", () => {
   });
 });
 
-describe("affine quantisation equals MLX's", () => {
+describe("affine quantisation", () => {
   // mlx 0.32.4: mx.quantize(w, 64, bits) of these values; scale and bias happen to be exact in f16.
   const values = Float32Array.from({ length: 64 }, (_, i) => (((i * 37) % 101) - 50) / 64);
 
-  test("in 4 bits", () => {
+  test("affine quantisation equals MLX's in 4 bits", () => {
     const stored = encodeWeight({ format: "q4", rows: 1, cols: 64, groupSize: 64 }, values);
     expect(words(stored.weight!)).toEqual([
       0x7d38e4af, 0x8e4af5b1, 0x9f5b06c2, 0xa06c28d3, 0xb17d39f4, 0xc28e4af5, 0xe39f5b17,
@@ -60,7 +60,7 @@ describe("affine quantisation equals MLX's", () => {
     expect(words(stored.scales!)).toEqual([(half(0.78125) << 16) | half(-0.09765625)]);
   });
 
-  test("in 8 bits", () => {
+  test("affine quantisation equals MLX's in 8 bits", () => {
     const stored = encodeWeight({ format: "q8", rows: 1, cols: 64, groupSize: 64 }, values);
     expect(words(stored.weight!)).toEqual([
       0xe643a1ff, 0x6ecd2988, 0xf854b30f, 0x80df3b9a, 0x0866c521, 0x92f14dac, 0x1a78d733,
@@ -71,8 +71,8 @@ describe("affine quantisation equals MLX's", () => {
   });
 });
 
-describe("nf4 quantisation equals bitsandbytes'", () => {
-  test("in its tables", () => {
+describe("nf4 quantisation", () => {
+  test("nf4 quantisation has the tables of bitsandbytes", () => {
     expect(nf4Values).toHaveLength(16);
     expect([nf4Values[0], nf4Values[7], nf4Values[15]]).toEqual([-1, 0, 1]);
     expect(nf4Values[1]).toBe(-0.6961928009986877);
@@ -87,7 +87,7 @@ describe("nf4 quantisation equals bitsandbytes'", () => {
 
   // bitsandbytes 0.50.2: quantize_4bit(w, blocksize=64, compress_statistics=True, quant_type="nf4")
   // of these values.
-  test("in codes, absmax bytes, offset, nested maximum and values", () => {
+  test("nf4 quantisation equals bitsandbytes' in codes, absmax bytes, offset, nested maximum and values", () => {
     const shape: WeightShape = { format: "nf4", rows: 2, cols: 128 };
     const values = Float32Array.from(
       { length: 256 },
@@ -114,7 +114,7 @@ describe("nf4 quantisation equals bitsandbytes'", () => {
   });
 });
 
-describe("GGUF blocks of 32 are affine groups of 32, exactly", () => {
+describe("GGUF blocks of 32", () => {
   const scale = f16ToF32(f32ToF16(Float32Array.of(0.0123)))[0]!;
   const low = f16ToF32(f32ToF16(Float32Array.of(-0.0987)))[0]!;
   const bytes = Uint8Array.from({ length: 32 }, (_, i) => (i * 89 + 17) & 255);
@@ -134,7 +134,7 @@ describe("GGUF blocks of 32 are affine groups of 32, exactly", () => {
     groupSize: 32,
   });
 
-  test("Q4_0: d * (q - 8)", () => {
+  test("a Q4_0 block is exactly an affine group: d * (q - 8)", () => {
     const decoded = decodeWeight(shape("q4"), {
       weight: packed.buffer,
       scales: scales(-8 * scale),
@@ -142,12 +142,12 @@ describe("GGUF blocks of 32 are affine groups of 32, exactly", () => {
     expect([...decoded]).toEqual(nibbles.map((code) => scale * (code - 8) + 0));
   });
 
-  test("Q4_1: d * q + m", () => {
+  test("a Q4_1 block is exactly an affine group: d * q + m", () => {
     const decoded = decodeWeight(shape("q4"), { weight: packed.buffer, scales: scales(low) });
     expect([...decoded]).toEqual(nibbles.map((code) => Math.fround(scale * code + low)));
   });
 
-  test("Q8_0: d * q, q signed", () => {
+  test("a Q8_0 block is exactly an affine group: d * q, q signed", () => {
     const signed = Int8Array.from(bytes);
     const weight = Uint8Array.from(signed, (code) => code + 128).buffer;
     const decoded = decodeWeight(shape("q8"), { weight, scales: scales(-128 * scale) });
@@ -160,7 +160,7 @@ describe("GGUF blocks of 32 are affine groups of 32, exactly", () => {
   });
 });
 
-describe("the error of a format", () => {
+describe("the conversion error of a format", () => {
   const rows = 7;
   const cols = 256;
   const values = matrix(rows, cols);
@@ -170,7 +170,7 @@ describe("the error of a format", () => {
 
   test.each(
     [32, 64, 128].flatMap((groupSize) => [[4, groupSize] as const, [8, groupSize] as const]),
-  )("q%i, groups of %i: within one step, 0.4 on average", (bits, groupSize) => {
+  )("the error of q%i in groups of %i is within one step, 0.4 on average", (bits, groupSize) => {
     const shape: WeightShape = { format: bits === 4 ? "q4" : "q8", rows, cols, groupSize };
     const decoded = decodeWeight(shape, encodeWeight(shape, values));
     for (let first = 0; first < values.length; first += groupSize) {
@@ -191,7 +191,7 @@ describe("the error of a format", () => {
     }
   });
 
-  test("nf4: is within half the widest gap of its values plus the error of absmax", () => {
+  test("the error of nf4 is within half its widest gap plus the error of absmax", () => {
     const shape: WeightShape = { format: "nf4", rows, cols };
     const decoded = decodeWeight(shape, encodeWeight(shape, values));
     for (let first = 0; first < values.length; first += 64) {
@@ -205,7 +205,7 @@ describe("the error of a format", () => {
     expect(decoded.subarray(64, 256).every((value) => value === 0)).toBe(true);
   });
 
-  test("f16: is that of rounding to the nearest half; f32 is exact", () => {
+  test("the error of f16 is that of rounding to the nearest half, and f32 is exact", () => {
     const f16: WeightShape = { format: "f16", rows, cols };
     expect(decodeWeight(f16, encodeWeight(f16, values))).toEqual(f16ToF32(f32ToF16(values)));
     const f32: WeightShape = { format: "f32", rows, cols };
@@ -214,7 +214,7 @@ describe("the error of a format", () => {
 });
 
 test.each(["f32", "f16", "q8", "q4", "nf4"] as const)(
-  "%s: one row at a time gives the bytes of all at once",
+  "%s encoded one row at a time has the bytes of all rows at once",
   (format) => {
     const shape: WeightShape = { format, rows: 9, cols: 192, groupSize: 64 };
     const values = matrix(9, 192);
@@ -237,11 +237,14 @@ describe("the encoder", () => {
     ["q8", -Infinity],
     ["nf4", NaN],
     ["nf4", Infinity],
-  ] as const)("%s cannot hold %d, and says where it is", (format, value) => {
-    expect(encode(format, value)).toThrow(`k_proj: Row 3, column 7 is ${value}`);
-  });
+  ] as const)(
+    "a %s weight cannot contain %d, and the error names the position",
+    (format, value) => {
+      expect(encode(format, value)).toThrow(`k_proj: Row 3, column 7 is ${value}`);
+    },
+  );
 
-  test("accepts the largest half, and in nf4 any finite number", () => {
+  test("the encoder accepts the largest half, and in nf4 any finite number", () => {
     expect(encode("f16", -65504)).not.toThrow();
     expect(encode("q4", 65504)).not.toThrow();
     expect(encode("nf4", 1e30)).not.toThrow();
@@ -250,7 +253,7 @@ describe("the encoder", () => {
     expect(decodeWeight(shape, encodeWeight(shape, largest)).every(Number.isFinite)).toBe(true);
   });
 
-  test("throws an error for missing and extra rows", () => {
+  test("the encoder throws an error for missing and extra rows", () => {
     const encoder = new WeightEncoder("k_proj", { format: "f16", rows: 2, cols: 4 });
     encoder.rows(new Float32Array(4));
     expect(() => encoder.finish()).toThrow("1 of 2 rows");
@@ -258,7 +261,7 @@ describe("the encoder", () => {
   });
 });
 
-test("norms are f32, and rows that are not whole groups are f16", () => {
+test("norms are f32, and rows of incomplete groups are f16", () => {
   expect(formatFor("q4", 1, 576, 64)).toBe("f32");
   expect(formatFor("q4", 192, 576, 64)).toBe("q4");
   expect(formatFor("q4", 192, 576, 128)).toBe("f16");
