@@ -1,4 +1,4 @@
-# The tiny models that make.py trains: every architecture and each of its peculiarities, small enough to keep.
+# The tiny models that make.py trains: every architecture and each of its peculiarities, small enough to commit.
 from transformers import (
     Gemma2Config,
     Gemma3TextConfig,
@@ -60,9 +60,9 @@ CASES = {
 
 def architecture(config_class, seed, without, modules=MODULES, **config):
     """
-    A case with one of everything its class can do. Vectors are far from 0 and 1, prompts longer than any window.
+    A case that uses every feature of its class. Vectors are far from 0 and 1, prompts longer than any window.
 
-    without: changes to the config that leave a peculiarity out; each must change the logits (make.py checks it).
+    without: config changes that remove a peculiarity; each must change the logits (make.py checks it).
     """
     return {
         "seed": seed,

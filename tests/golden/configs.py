@@ -1,4 +1,4 @@
-# Makes configs.json: what transformers makes of the config.json of real models, and of one with the fewest keys per class.
+# Makes configs.json: how transformers reads the config.json of real models, and of one with the fewest keys per class.
 # Run: python tests/golden/configs.py (versions: requirements.txt)
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ GEMMA3 = GEMMA | dict(
 PHI3 = dict(attention_bias=False, original_max_position_embeddings=4096, rope_theta=10000.0)
 QWEN3 = dict(attention_bias=False, head_dim=128, rope_scaling=None, rope_theta=1000000, use_sliding_window=False)
 
-# The fields that decide the arithmetic, as the files on the hub have them (transformers 4 wrote most).
+# The fields that determine the arithmetic, as in the files on the hub (transformers 4 wrote most).
 MODELS = {
     "Llama-2-7b": published(
         "llama", "LlamaForCausalLM", "float16", rope_scaling=None, pretraining_tp=1,
@@ -155,7 +155,7 @@ def class_of(model_type):
 
 def derived(given):
     config = class_of(given["model_type"]).from_dict(given)
-    dtype = config.dtype or torch.bfloat16  # from_config puts its own in place of it
+    dtype = config.dtype or torch.bfloat16  # from_config replaces it
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     attention = model.model.layers[0].self_attn
@@ -186,7 +186,7 @@ def derived(given):
 
 
 def layer_types(config):
-    # Mistral and Phi-3 ask for the window alone (create_sliding_window_causal_mask in their models).
+    # Mistral and Phi-3 request only the window (create_sliding_window_causal_mask in their models).
     everywhere = config.model_type in ("mistral", "phi3") and config.sliding_window is not None
     usual = "sliding_attention" if everywhere else "full_attention"
     return getattr(config, "layer_types", None) or [usual] * config.num_hidden_layers

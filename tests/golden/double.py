@@ -1,5 +1,5 @@
 # transformers computes norms, RoPE and softmax in float32 whatever the model's dtype. Inside `double_precision` each
-# request for float32 gives float64, so that a float64 model is float64 throughout, of any architecture.
+# request for float32 returns float64, so that a float64 model of any architecture is float64 throughout.
 from contextlib import contextmanager
 
 import torch
@@ -26,7 +26,7 @@ def double_precision():
 
 
 def to_double(model):
-    """The model with float64 weights, and RoPE's frequencies made again in float64. Call inside `double_precision`."""
+    """The model with float64 weights, and RoPE's frequencies recomputed in float64. Call inside `double_precision`."""
     model = model.double()
     for module in list(model.modules()):
         for name, child in list(module.named_children()):

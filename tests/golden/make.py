@@ -1,5 +1,5 @@
 # Makes the golden training runs and learning-rate schedules with PyTorch, transformers and PEFT.
-# Deterministic. Run: python tests/golden/make.py (versions: requirements.txt; what is in the files: README.md)
+# Deterministic. Run: python tests/golden/make.py (versions: requirements.txt; contents of the files: README.md)
 import copy
 import json
 import shutil
@@ -110,7 +110,7 @@ def largest_difference(left, right):
 
 
 def check_folder(folder, case, prompt, logits):
-    """The files alone give the same logits."""
+    """Checks that the files alone give the same logits."""
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copy(folder / "adapter-config.json", Path(scratch, "adapter_config.json"))
         shutil.copy(
@@ -121,13 +121,13 @@ def check_folder(folder, case, prompt, logits):
     names = set(load_file(folder / "adapter-final.safetensors"))
     assert len(names) == 2 * case["config"]["num_hidden_layers"] * len(modules_of(case))
     for file in folder.iterdir():
-        file.chmod(0o644)  # safetensors writes them for the owner only
+        file.chmod(0o644)  # safetensors makes them readable by the owner only
     size = sum(file.stat().st_size for file in folder.iterdir())
     assert size < 400 * 1024, f"{folder.name} has {size} bytes"
 
 
 def check_peculiarities(folder, case, prompt, logits):
-    """Without any one of its vectors or config's peculiarities, the base model gives other logits."""
+    """Checks that the logits depend on every vector and every peculiarity of the config."""
 
     def distance(model):
         changed = last_logits(model, prompt)[-1]
@@ -146,7 +146,7 @@ def check_peculiarities(folder, case, prompt, logits):
             saved = weight.detach().clone()
             with torch.no_grad():
                 weight.fill_(saved.mean() if "norm" in name else 0)
-                # A key's bias moves all scores of a query alike but for RoPE, so it shows least.
+                # Without RoPE a key's bias would shift all scores of a query equally, so its effect is the smallest.
                 assert (far := distance(model)) > 5e-3, f"{name} hardly matters ({far:.1e})"
                 weight.copy_(saved)
 
@@ -156,7 +156,7 @@ def versions():
 
 
 def write_run(path, run):
-    """One line per value of the top level, and one per step: compact, and readable in a diff."""
+    """JSON with one line per top-level value and per step: compact and readable in a diff."""
 
     def compact(value):
         return json.dumps(value, separators=(",", ":"))

@@ -1,5 +1,5 @@
-# Makes the golden tokenisations: what TRL's SFTTrainer feeds a model for given rows, for two tokenizers.
-# Run: python tests/golden/tokenization.py (versions: requirements.txt; what is in the files: README.md)
+# Makes the golden tokenisations: the inputs that TRL's SFTTrainer makes of given rows, for two tokenizers.
+# Run: python tests/golden/tokenization.py (versions: requirements.txt; contents of the files: README.md)
 import hashlib
 import json
 import sys
@@ -20,7 +20,7 @@ FOLDER = HERE / "tokenization"
 DEMO = HERE.parent.parent / "public" / "demo" / "model"
 CUT = 14
 
-# The Llama 2 kind of template: the begin token once in front, the end token after every answer.
+# A template like Llama 2's: the begin token once at the start, the end token after every answer.
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
     "{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] | trim + ' [/INST]' }}"
@@ -28,8 +28,8 @@ CHAT_TEMPLATE = (
     "{% else %}{{ ' ' + message['content'] | trim + ' ' + eos_token }}{% endif %}{% endfor %}"
 )
 
-# The same two templates with the answers marked, which TRL needs to train on them alone. The end of the turn belongs to
-# the answer, as in the templates that TRL itself marks for ChatML models.
+# The same two templates with the answers marked, which TRL needs to train on answers only. The end of the turn belongs
+# to the answer, as in TRL's own marked templates for ChatML models.
 MARKED = {
     "bos-bpe": CHAT_TEMPLATE.replace("{% else %}", "{% else %}{% generation %}").replace(
         "{% endif %}{% endfor %}", "{% endgeneration %}{% endif %}{% endfor %}"
@@ -102,7 +102,7 @@ def tokenize(folder):
     kinds = {}
     for kind in given:
         kinds[kind] = full(given[kind], prepared(tokenizer, given[kind]))
-        # Cut on the right; a row left without a trained token is dropped.
+        # Truncated on the right; a row without a trained token is dropped.
         kinds[kind + "Cut"] = cut(prepared(tokenizer, given[kind], max_length=CUT))
     tokenizer.chat_template = MARKED[folder.name]
     options = {"assistant_only_loss": True}
@@ -130,7 +130,7 @@ def trained(result):
 
 
 def prepared(tokenizer, given, max_length=None, **options):
-    """The rows as the real SFTTrainer holds them after its preparation."""
+    """The rows as the real SFTTrainer prepares them."""
     dataset = Dataset.from_list([{**row, "row": index} for index, row in enumerate(given)])
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -157,7 +157,7 @@ def prepared(tokenizer, given, max_length=None, **options):
 
 
 def make_bos_tokenizer(folder):
-    """A byte-level BPE of 320 tokens whose post-processor puts <s> in front, as Llama's does."""
+    """A byte-level BPE of 320 tokens whose post-processor prepends <s>, as Llama's does."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -187,7 +187,7 @@ def make_bos_tokenizer(folder):
 
 
 def write(path, source, kinds):
-    """One row a line."""
+    """One row per line."""
 
     def block(values):
         lines = (json.dumps(value, ensure_ascii=False, separators=(",", ":")) for value in values)

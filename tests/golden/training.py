@@ -115,7 +115,7 @@ def save_adapter(model, folder, stem):
         config = json.loads(Path(scratch, "adapter_config.json").read_text())
     config["base_model_name_or_path"] = folder.name  # not this machine's path
     config["target_modules"] = sorted(config["target_modules"])  # PEFT writes a set, in any order
-    # Under its own name transformers would take the folder for an adapter.
+    # Under its own name transformers would mistake the folder for an adapter.
     (folder / "adapter-config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
@@ -132,7 +132,7 @@ def moments(model, optimizer):
 
 
 def random_tokens(vocabulary, low, high, generator):
-    """One row of low to high - 1 random tokens; token 0 is left to padding."""
+    """One row of low to high - 1 random tokens; token 0 is reserved for padding."""
     count = torch.randint(low, high, (1,), generator=generator).item()
     return torch.randint(1, vocabulary, (1, count), generator=generator).tolist()
 
@@ -142,7 +142,7 @@ def micro_batch(vocabulary, generator, rows=None):
     rows = rows or torch.randint(2, 4, (1,), generator=generator).item()
     token_rows, label_rows = [], []
     for row in range(rows):
-        # The last row of three has no prompt: its first label is supervised and lost to the shift.
+        # The last row of three has no prompt: the shift drops its first supervised label.
         (prompt,) = random_tokens(vocabulary, 2, 7, generator)
         (completion,) = random_tokens(vocabulary, 2, 3, generator)
         for _ in range(torch.randint(1, 8, (1,), generator=generator).item()):
@@ -230,7 +230,7 @@ def first_and_last(logits):
 
 
 def both_logits(model, tokens):
-    """Logits of the final float32 adapter, and how far they are from the same weights in float64."""
+    """Logits of the final float32 adapter, and their error relative to the same weights in float64."""
     on = last_logits(model, tokens)
     with model.disable_adapter():
         off = last_logits(model, tokens)

@@ -1,4 +1,4 @@
-// Asks page-logits.ts, in a real page on WebGPU, for the logits of an exported adapter.
+// Computes the logits of an exported adapter with page-logits.ts, in a real page on WebGPU.
 import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inSourcePage } from "../../tools/support/source-page.ts";

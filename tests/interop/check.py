@@ -1,4 +1,4 @@
-# Reads what a run of Anneal wrote with PEFT, transformers and safetensors, and compares numbers with the page's.
+# Reads the files of a run of Anneal with PEFT, transformers and safetensors, and compares their numbers with the page's.
 # Run by run.ts: check.py DIR LOGITS.json, where DIR holds adapter/ and checkpoint-N.safetensors and LOGITS.json
 # {"heldOutAfter": number, "prompts": [{"text", "tokens", "withAdapter", "withoutAdapter"}]} comes from the page.
 import argparse
@@ -52,7 +52,7 @@ def step_of(file):
     return int(re.fullmatch(r"checkpoint-(\d+)", file.stem).group(1))
 
 
-# --- the checks, in the order they run; each returns what it found, or raises
+# --- the checks, in order; each returns its result as text, or raises
 
 
 def peft_loads_the_adapter(subject):
@@ -232,7 +232,7 @@ CHECKS = [
 ]
 
 
-# --- what the checks share
+# --- shared by the checks
 
 
 @contextmanager
@@ -286,7 +286,7 @@ def main():
         name = check.__name__.replace("_", " ")
         try:
             print(f"ok    {name}: {check(subject)}")
-        except Exception as error:  # every check runs, whatever the one before it met
+        except Exception as error:  # every check runs, even after a failure
             failed += 1
             print(f"FAIL  {name}: {type(error).__name__}: {error}")
             if not isinstance(error, AssertionError):

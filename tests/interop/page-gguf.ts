@@ -11,10 +11,10 @@ import { fileSetOf } from "../../src/sources/files.ts";
 import { defaultRecipe } from "../../src/recipe/recipe.ts";
 
 export interface GgufTask {
-  /** Goes through the model's chat template. */
+  /** Rendered with the model's chat template. */
   question: string;
   newTokens: number;
-  /** Trained on in every step: the first `length` tokens of it. */
+  /** Training text: each step uses its first `length` tokens. */
   text: string;
   length: number;
   lora: { rank: number; alpha: number };
@@ -106,7 +106,7 @@ async function tokensOf({ tokenizer }: OpenedModel, { question, text, length }: 
   };
 }
 
-/** Tells and answers the seconds since it was last asked. */
+/** Prints and returns the seconds since the last call. */
 function startStopwatch(): (what: string) => number {
   let since = performance.now();
   return (what) => {

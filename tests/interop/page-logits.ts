@@ -1,5 +1,5 @@
-// Runs in the page: the logits that Anneal's engine gives for some prompts, with an exported
-// adapter and without it.
+// Runs in the page: computes the logits of Anneal's engine for some prompts, with and without an
+// exported adapter.
 import { createWebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import { openGpuMachine } from "../../src/gpu/gpu-machine.ts";
 import { openModel } from "../../src/model/open.ts";

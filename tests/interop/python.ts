@@ -1,5 +1,4 @@
-// The virtual environment that test:interop and test:fuzz compare with. Run as a script, it only
-// makes it.
+// Creates the virtual environment of test:interop and test:fuzz; also runs as a script.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +8,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const isWindows = process.platform === "win32";
 export const python = join(root, ".venv", isWindows ? "Scripts/python.exe" : "bin/python");
 
-/** The versions of requirements.txt; nothing is done when the environment has them. */
+/** Installs the versions of requirements.txt, unless the environment has them. */
 export function preparePython(): void {
   const path = fileURLToPath(new URL("requirements.txt", import.meta.url));
   const requirements = readFileSync(path, "utf8").trim().split("\n");
@@ -19,7 +18,7 @@ export function preparePython(): void {
   if (!existsSync(python)) {
     run(isWindows ? "python" : "python3", ["-m", "venv", join(root, ".venv")]);
   }
-  // torch first and alone, so that no other package's wish chooses its version.
+  // torch first and alone, so that no other package's requirement selects its version.
   const [torch = "", ...others] = requirements;
   for (const group of [[torch], others]) {
     run(python, ["-m", "pip", "install", "--quiet", ...group]);

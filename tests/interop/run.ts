@@ -1,6 +1,5 @@
-// Does the Python world take what Anneal writes, and agree on what it reads? Trains the demo and
-// has check.py compare it with PEFT and transformers; then a GGUF model goes through both
-// (gguf.ts). Run: npm run test:interop. The first run makes .venv at the root and installs the
+// `npm run test:interop`: trains the demo and compares its files with PEFT and transformers
+// (check.py), then a GGUF model in both (gguf.ts). The first run creates .venv at the root with the
 // versions of requirements.txt.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +17,7 @@ const isWindows = process.platform === "win32";
 const out = join(root, "out", "interop");
 const logitsFile = join(out, "logits.json");
 
-/** Besides prompts of the demo's data: plain text, other scripts, one token. */
+/** Prompts besides those of the demo's data: plain text, other scripts, one token. */
 const otherPrompts = ["The sea was", "naïve café, 日本語 👩‍🚀", "A"];
 
 /** Trains the demo for 20 steps into `out`. @returns its last line, parsed */
@@ -26,7 +25,7 @@ async function trainDemo(): Promise<{ heldOutAfter: number }> {
   const demo = spawn("npm", ["run", "--silent", "demo", "--", "--steps", "20", "--out", out], {
     cwd: root,
     stdio: ["ignore", "pipe", "inherit"],
-    shell: isWindows, // npm is a batch file there
+    shell: isWindows, // npm is a batch file on Windows
   });
   const closed = once(demo, "close");
   let lastLine = "";
@@ -50,7 +49,7 @@ function demoPrompts(count: number): string[] {
   return lines.slice(0, count).map((line) => (JSON.parse(line) as { prompt: string }).prompt);
 }
 
-/** Prints what check.py does, but its last line, the sums. */
+/** Runs check.py and prints its output without the last line, the sums. */
 function checkAdapter(): { passed: number; failed: number } {
   const { status, stdout } = spawnSync(python, [join(here, "check.py"), out, logitsFile], {
     cwd: root,
@@ -64,7 +63,7 @@ function checkAdapter(): { passed: number; failed: number } {
   return { passed, failed: status === 0 ? failed : Math.max(failed, 1) };
 }
 
-rmSync(out, { recursive: true, force: true }); // nothing of an earlier run is to be checked
+rmSync(out, { recursive: true, force: true }); // no file of an earlier run may be checked
 preparePython();
 const { heldOutAfter } = await trainDemo();
 const prompts = await browserLogits(join(out, "adapter"), [...demoPrompts(7), ...otherPrompts]);

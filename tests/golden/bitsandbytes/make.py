@@ -1,6 +1,6 @@
 # Quantises small matrices with bitsandbytes in 4 bits, as transformers stores them.
 # Run: pip install bitsandbytes==0.50.2 torch==2.13.0 safetensors==0.8.0 && python tests/golden/bitsandbytes/make.py
-# (what is in it: README.md)
+# (contents: README.md)
 from pathlib import Path
 
 import bitsandbytes
@@ -31,7 +31,7 @@ for name, (shape, quant_type, double, blocksize, dtype) in CASES.items():
     tensors[f"{name}.weight"] = packed
     for key, value in state.as_dict(packed=True).items():
         tensors[f"{name}.weight.{key}"] = value.contiguous()
-    # In f32, whatever the dtype before: that only rounds the result.
+    # In f32: the original dtype would only round the result.
     state.dtype = torch.float32
     tensors[f"{name}.dequantized"] = F.dequantize_4bit(packed, state).reshape(shape).contiguous()
 

@@ -1,4 +1,4 @@
-"""Real chat templates and small ones, rendered by transformers (its own environment, its own date function)."""
+"""Renders real and small chat templates with transformers (its environment and date function)."""
 
 import datetime
 import json
@@ -121,7 +121,7 @@ def render(template, messages, tools, add_generation_prompt):
         )
         return {"text": rendered[0]}
     except Exception as error:
-        # Only what a template says itself is worth comparing word by word.
+        # Only messages raised by the template itself are compared word by word.
         return {"raised": error.message} if type(error) is jinja2.TemplateError else {"fails": type(error).__name__}
 
 

@@ -1,4 +1,4 @@
-"""Small templates, each for something that Jinja or Python does in its own way."""
+"""Small templates, each for one peculiarity of Jinja or Python."""
 
 VALUES = {
     "text": "  Größe 👩‍🚀 e\u0301\n",

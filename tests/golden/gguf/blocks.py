@@ -1,4 +1,4 @@
-"""Writes blocks.json: random blocks of every GGUF type that Anneal decodes, and the values gguf-py gives them.
+"""Writes blocks.json: random blocks of every GGUF type that Anneal decodes, and their values by gguf-py.
 
 Run with gguf 0.19.0 and numpy: python tests/golden/gguf/blocks.py
 The same bytes come out each time.
@@ -32,7 +32,7 @@ EDGES = [0x0000, 0x8000, 0x0001, 0x03FF, 0x8155, 0x3C00, 0xB555, 0x0400, 0x7BFF,
 
 
 def finite_half(rng: np.random.Generator) -> int:
-    """Of any size, without infinity and NaN: a NaN has bits of its own on each machine."""
+    """Random f16 numbers of any magnitude, without infinity and NaN: the bits of a NaN depend on the machine."""
     while True:
         bits = int(rng.integers(0, 0x10000))
         if bits & 0x7C00 != 0x7C00:

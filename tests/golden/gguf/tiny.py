@@ -123,7 +123,7 @@ def write_metadata(writer: gguf.GGUFWriter, words: sentencepiece.SentencePiecePr
 
 
 def permuted(weight: np.ndarray, heads: int) -> np.ndarray:
-    """As LlamaModel.permute in llama.cpp's conversion/llama.py says."""
+    """Permutes rows like LlamaModel.permute in llama.cpp's conversion/llama.py."""
     halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, -1)
     return halves.swapaxes(1, 2).reshape(weight.shape)
 

@@ -1,5 +1,5 @@
-# Quantises small matrices with MLX in every width, group and type of scales that it has, as mlx-lm stores them.
-# Run: pip install mlx-cpu==0.32.4 mlx==0.32.4 numpy==2.4.6 && python tests/golden/mlx/make.py (what is in it: README.md)
+# Quantises small matrices with MLX in every width, group size and scale dtype, as mlx-lm stores them.
+# Run: pip install mlx-cpu==0.32.4 mlx==0.32.4 numpy==2.4.6 && python tests/golden/mlx/make.py (contents: README.md)
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +12,7 @@ DTYPES = {"f16": mx.float16, "bf16": mx.bfloat16, "f32": mx.float32}
 
 
 def source(seed):
-    """Weights of many sizes, with a group of zeros, a constant one and one of one sign."""
+    """Weights of many magnitudes, with a group of zeros, a constant group and a group of one sign."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(ROWS, COLS)) * 2.0 ** rng.integers(-9, 3, size=(ROWS, COLS // 32)).repeat(32, axis=1)
     values[0, :128] = 0
@@ -22,7 +22,7 @@ def source(seed):
 
 
 def codes_of(weight, bits):
-    """The codes of a row are one stream of bits, lowest first."""
+    """Packs the codes of a row as one bit stream, lowest bit first."""
     stream = np.unpackbits(np.array(weight).view(np.uint8), axis=1, bitorder="little")
     return (stream.reshape(ROWS, COLS, bits) << np.arange(bits)).sum(-1).astype(np.float32)
 

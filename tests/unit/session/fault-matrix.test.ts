@@ -49,11 +49,11 @@ function stopsOf(first: Fault, second: Fault): ErrorCode[] {
   return [first.stop, secondStop].filter((stop) => stop !== null);
 }
 
-/** A save that is made again does not bear a second loss of its connection. */
+/** A repeated save fails at a second loss of its connection. */
 function failedSavesOf(first: Fault, second: Fault): number {
   const isLostTwice =
-    first.save === "is made again" &&
-    (second.save === "is made again" || second.name === "the database is deleted");
+    first.save === "is repeated" &&
+    (second.save === "is repeated" || second.name === "the database is deleted");
   return [first, second].filter(({ save }) => save === "fails").length + (isLostTwice ? 1 : 0);
 }
 

@@ -1,4 +1,4 @@
-// The PEFT export of a session, which must not be refused.
+// Returns the PEFT export of a session; a refusal is an error.
 import type { AdapterFile } from "../../../../src/session/protocol.ts";
 import type { Session } from "../../../../src/session/session.ts";
 

@@ -1,4 +1,4 @@
-// What can break under a run, each with the moment at which the recovery from it has begun.
+// The faults of the fault matrix, each with the moment at which its recovery begins.
 import type { ErrorCode } from "../../../../src/util/errors.ts";
 import { deviceFull, deviceLost, devices } from "./fragile-machine.ts";
 import type { Scene } from "./scene.ts";
@@ -6,18 +6,18 @@ import type { Scene } from "./scene.ts";
 export interface Fault {
   name: string;
   /**
-   * What the page is told when the run stops; null where it does not stop, or nobody is left to
-   * tell.
+   * The error that the page receives when the run stops; null when it continues, or no page is
+   * left.
    */
   stop: ErrorCode | null;
-  /** The same, where it strikes a run that is being taken up. */
+  /** The same, for a fault while the run resumes. */
   stopWhenTakenUp: ErrorCode | null;
-  /** Whether another tab has to take the run up. */
+  /** Set when another tab must resume the run. */
   isTakenUp?: true;
-  /** Whether the save under way fails; one that loses its connection is made once more. */
-  save?: "fails" | "is made again";
+  /** The effect on the current save; after a lost connection it is repeated once. */
+  save?: "fails" | "is repeated";
   strike: (scene: Scene) => void;
-  /** Has `act` happen while the run recovers. To be called before it strikes. */
+  /** Calls `act` during the recovery. Must be called before `strike`. */
   whenRecovering: (scene: Scene, act: () => void) => void;
 }
 
@@ -51,7 +51,7 @@ export const faults: readonly Fault[] = [
   {
     name: "the device is full",
     stop: "out-of-memory",
-    stopWhenTakenUp: null, // before it had any device, a run tries once more
+    stopWhenTakenUp: null, // without an earlier device, a run retries once
     strike: () => (devices.fault = deviceFull()),
     whenRecovering: (scene, act) => {
       scene.when((event) => event.kind === "run" && event.phase.name === "preparing", act);
@@ -73,7 +73,7 @@ export const faults: readonly Fault[] = [
     name: "a write is aborted",
     stop: null,
     stopWhenTakenUp: null,
-    save: "is made again",
+    save: "is repeated",
     strike: (scene) => {
       scene.failNextWrite("AbortError");
     },
@@ -85,7 +85,7 @@ export const faults: readonly Fault[] = [
     name: "the connection is closed",
     stop: null,
     stopWhenTakenUp: null,
-    save: "is made again",
+    save: "is repeated",
     strike: (scene) => {
       scene.closeConnection();
     },

@@ -1,18 +1,18 @@
-// A machine whose device can be lost, or run full, at a chosen moment: what a crash of the GPU
-// process looks like from here.
+// A machine whose device can be lost, or out of memory, at a chosen moment, as after a crash of the
+// GPU process.
 import type { Machine, openMachine } from "../../../../src/engine/tfjs/backend.ts";
 import { NoDevice } from "../../../../src/gpu/device.ts";
 import { UserError } from "../../../../src/util/errors.ts";
 import { answerTheLiving } from "./lives.ts";
 
-/** What the next machines do; a test sets it. */
+/** Faults of the next machines, set by a test. */
 export const devices = {
   opened: 0,
   /** Thrown by the next guarded work. */
   fault: null as UserError | null,
-  /** How many times no device is given. */
+  /** The number of refused requests for a device. */
   refusals: 0,
-  /** What guarded work waits for: a GPU that hangs without being lost. */
+  /** Guarded work waits for this: a GPU that hangs but is not lost. */
   hang: null as (() => Promise<void>) | null,
 };
 

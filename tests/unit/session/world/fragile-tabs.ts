@@ -1,17 +1,16 @@
-// Before each test a tab on devices that break as told, and the undisturbed run to compare with. A
-// file that uses it mocks gpu/machine.ts by `openFragile`.
+// Gives each test a tab on fragile devices, and the undisturbed run for comparison. A file that uses
+// it mocks gpu/machine.ts by `openFragile`.
 import { afterEach, beforeAll, beforeEach, vi } from "vitest";
 import { devices } from "./fragile-machine.ts";
 import { setUpBrowser, Tab } from "./tab.ts";
 import { makeWholeRun, type WholeRun } from "./whole-run.ts";
 
 /**
- * Writes of the data set, a piece and its manifest, which come before those of the first
- * checkpoint.
+ * Writes of the data set (a chunk and its manifest) before those of the first checkpoint.
  */
 export const dataPuts = 2;
 
-/** @param name of the databases, one for each test */
+/** @param name prefix of the databases, one per test */
 export function inFragileTabs(name: string, begin: (tab: Tab, whole: WholeRun) => void): void {
   let whole: WholeRun;
   let databases = 0;

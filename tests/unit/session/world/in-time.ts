@@ -3,12 +3,11 @@
 import { performance } from "node:perf_hooks";
 
 const quarterMs = 250;
-const patience = 20;
+const quietQuarters = 20;
 
 /**
- * @param heard counts whatever happens
- * @throws when nothing was heard for five seconds, in quarters in which this process had little to
- * do
+ * @param heard counts all events
+ * @throws Error after five seconds without an event, counted in quarters with a mostly idle process
  */
 export async function inTime<T>(work: Promise<T>, heard: () => number): Promise<T> {
   let silence = 0;
@@ -25,8 +24,8 @@ export async function inTime<T>(work: Promise<T>, heard: () => number): Promise<
       } else if (utilization < 0.5) {
         silence += 1;
       }
-      if (silence === patience) {
-        reject(new Error("Nothing has happened for 5 s."));
+      if (silence === quietQuarters) {
+        reject(new Error("No event for 5 s."));
       }
     }, quarterMs);
   });

@@ -1,5 +1,5 @@
-// Knows in which tab something happens, across every await, so that a killed tab stops for good, as
-// a killed worker does.
+// Tracks the tab of the current code across every await, so that a killed tab stops like a killed
+// worker.
 import { AsyncLocalStorage } from "node:async_hooks";
 
 export interface Life {
@@ -35,7 +35,7 @@ export function isDead(): boolean {
   return lives.getStore()?.isOver ?? false;
 }
 
-/** A dead tab gets no answer. */
+/** Never resolves for a dead tab. */
 export async function answerTheLiving(): Promise<void> {
   if (isDead()) {
     await new Promise(() => undefined);

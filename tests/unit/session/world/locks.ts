@@ -1,11 +1,11 @@
-// Web Locks for Node, as far as Anneal uses them: exclusive, in the order of requests, one process
-// for all tabs.
+// Web Locks for Node, as far as Anneal uses them: exclusive, in order of requests, shared by all
+// tabs of the process.
 
 type Task = (lock: { name: string } | null) => unknown;
 
 interface Holder {
   name: string;
-  /** Rejects what the holder's request promised: the lock is another's now. */
+  /** Rejects the holder's request: the lock was stolen. */
   rob: () => void;
 }
 
@@ -33,7 +33,7 @@ export class Locks {
     return Promise.resolve({ held, pending: [] });
   }
 
-  /** What the end of all tabs does. */
+  /** Releases all locks, as the end of all tabs does. */
   clear(): void {
     this.#holders.clear();
     this.#queues.clear();

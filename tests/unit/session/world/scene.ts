@@ -1,6 +1,5 @@
-// One run and all that may happen to it: tabs that die, tabs that take it over, a database that
-// goes away, and a person who goes on from what is saved wherever it stops. Nothing may hang, and
-// nothing that was acknowledged may be lost unsaid.
+// Plays one run under faults: killed tabs, takeovers by other tabs, a deleted database. The run is
+// resumed wherever it stops. Nothing may hang, and no acknowledged step may be lost unreported.
 import { forceCloseDatabase } from "fake-indexeddb";
 import { expect, vi } from "vitest";
 import type { CheckpointSummary, SessionEvent } from "../../../../src/session/protocol.ts";
@@ -24,12 +23,12 @@ interface OpenTab {
 type Standing = Extract<RunPhase, { name: "done" | "failed" }> | "killed";
 
 export class Scene {
-  /** What each stop and each refusal said, in order. */
+  /** The error code of each stop and each refusal, in order. */
   readonly stops: ErrorCode[] = [];
-  /** Losses that were told when a page opened. */
+  /** Data losses reported when a page opened. */
   readonly notices: string[] = [];
   failedSaves = 0;
-  /** How often the run began anew, because nothing of it was left. */
+  /** The number of restarts from step 0, because no checkpoint was left. */
   restarts = 0;
   readonly #database: string;
   readonly #whole: WholeRun;
@@ -46,7 +45,7 @@ export class Scene {
   #rival: OpenTab | null = null;
   #runId = "";
   /**
-   * The newest step the page was told is saved, and the newest of those that were deleted under it.
+   * The newest step reported as saved, and the newest deleted with the database.
    */
   #acknowledged = 0;
   #lost = 0;
@@ -69,7 +68,7 @@ export class Scene {
     this.#here = this.#open();
   }
 
-  /** Acts within the next event of a living tab for which `isIt` holds. */
+  /** Calls `act` within the next event of a live tab for which `isIt` holds. */
   when(isIt: (event: SessionEvent) => boolean, act: () => void): void {
     const watcher = (event: SessionEvent) => {
       if (isIt(event)) {
@@ -84,7 +83,7 @@ export class Scene {
     this.when((event) => event.kind === "step" && event.entry.step === step, act);
   }
 
-  /** Acts as the n-th write from now is made; 0 is the next. */
+  /** Calls `act` at the n-th write from now; 0 is the next. */
   whenWriting(n: number, act: () => void): void {
     this.#atPut[n] = act;
     this.#atPut = Array.from(
@@ -93,7 +92,7 @@ export class Scene {
     );
   }
 
-  /** Acts when a page looks at what is saved, before it takes the run up. */
+  /** Calls `act` when a page lists the checkpoints, before it resumes the run. */
   whenTakenUp(act: () => void): void {
     this.#atTakeUp = act;
   }
@@ -102,13 +101,13 @@ export class Scene {
     this.#writeFault = errorName;
   }
 
-  /** The browser closes the connection with the next write under way, which undoes it. */
+  /** Closes the connection during the next write, which aborts the write. */
   closeConnection(): void {
     this.failNextWrite("AbortError");
     this.#isClosing = true;
   }
 
-  /** As "clear site data" does to the database alone. */
+  /** Deletes the database, as "clear site data" does. */
   deleteDatabase(): void {
     const request = indexedDB.deleteDatabase(this.#database);
     this.#deletion = new Promise((resolve) => {
@@ -123,7 +122,7 @@ export class Scene {
     });
   }
 
-  /** Acts when the database is gone. */
+  /** Calls `act` after the deletion of the database. */
   whenDeleted(act: () => void): void {
     this.#atDeletion = act;
   }
@@ -133,7 +132,7 @@ export class Scene {
     vi.spyOn(Date, "now").mockImplementation(() => Math.floor(now + performance.now()));
   }
 
-  /** The end of the browser: no tab does anything more. */
+  /** Ends the browser with all its tabs. */
   kill(): void {
     this.#here.life.end();
     this.#rival?.life.end();
@@ -152,7 +151,7 @@ export class Scene {
       });
   }
 
-  /** Starts a run and goes on with it until it is done. */
+  /** Starts a run and resumes it until it is done. */
   async play(): Promise<void> {
     await this.#ask(({ tab }) => tab.loadTiny());
     await this.#start();
@@ -167,8 +166,8 @@ export class Scene {
   }
 
   /**
-   * Every bit is as in one piece, and a page that is opened now finds the run's end without a word
-   * of a loss.
+   * Expects bits equal to the undisturbed run, and a new page that finds its end without a data
+   * loss.
    */
   async expectWhole(): Promise<void> {
     Tab.closeAll();
@@ -278,7 +277,7 @@ export class Scene {
     this.#writeFault = null;
     if (this.#isClosing) {
       this.#isClosing = false;
-      forceCloseDatabase(this.#connection as never); // its types name the class instead
+      forceCloseDatabase(this.#connection as never); // its types expect the class
     }
     return errorName;
   }
@@ -305,7 +304,7 @@ export class Scene {
     this.#wake();
   }
 
-  /** A call of the page. @throws `killed` when its tab dies meanwhile */
+  /** Makes a call of the page. @throws `killed` when its tab is killed during the call */
   async #ask<T>(call: (here: OpenTab) => Promise<T>): Promise<T> {
     const here = this.#here;
     const answer = lives.run(here.life, () => call(here));
@@ -317,7 +316,7 @@ function isStanding(phase: RunPhase): phase is Extract<RunPhase, { name: "done" 
   return phase.name === "done" || phase.name === "failed";
 }
 
-/** What a tab was asked as it was killed is asked again in the next. */
+/** Ignores the kill of a tab: the next tab repeats the call. */
 function leaveToNext(error: unknown): void {
   if (error !== killed) {
     throw error;

@@ -1,5 +1,5 @@
 // A tab in Node: the real session on the CPU backend, IndexedDB in memory, the demo served from
-// disk, locks as browsers have them. What a tab stored stays when it is closed.
+// disk, and Web Locks. Stored data outlives the tab.
 import "fake-indexeddb/auto";
 import { readFile } from "node:fs/promises";
 import { vi } from "vitest";
@@ -20,7 +20,7 @@ const demoFolder = new URL("../../../../public/demo/", import.meta.url);
 const demoBase = new URL("https://anneal.example/app/demo/");
 const locks = new Locks();
 
-/** Stands in for the network (the demo's files from disk) and for the locks that Node lacks. */
+/** Stubs the network (the demo's files from disk) and Web Locks, which Node lacks. */
 export function setUpBrowser(): void {
   vi.stubGlobal("fetch", async (url: URL) => {
     const path = url.href.slice(demoBase.href.length);
@@ -29,7 +29,7 @@ export function setUpBrowser(): void {
   vi.stubGlobal("navigator", { locks });
 }
 
-/** A few steps of one short row each, saved after each: seconds on the CPU backend. */
+/** A few steps of one short row, each saved: seconds on the CPU backend. */
 export const shortRecipe: Recipe = {
   ...demoRecipe,
   targetModules: ["q_proj"],
@@ -71,8 +71,8 @@ export class Tab {
   readonly #listeners = new Set<(event: SessionEvent) => void>();
 
   /**
-   * @param database tabs of one name share what is saved
-   * @param options where tabs share the record outside of the database as well
+   * @param database tabs with the same name share saved data
+   * @param options set to share the mirror outside the database too
    */
   constructor(database: string, options: StoreOptions = {}) {
     this.database = database;
@@ -96,20 +96,20 @@ export class Tab {
     await this.session.inputs.loadData({ source: { kind: "demo" } });
   }
 
-  /** Files as a visitor chooses them: looked up, then loaded as they are stored. */
+  /** Loads chosen files: looked up, then loaded in the stored format. */
   async loadFiles(files: PickedFile[]): Promise<ModelInfo> {
     const source = { kind: "files", files } as const;
     const { id } = await this.session.inputs.lookUpModel({ source, recipe: shortRecipe });
     return await this.session.inputs.loadModel({ source: { kind: "offer", id, format: "stored" } });
   }
 
-  /** The visitor's own files: a model of a few hundred values, whose steps take milliseconds. */
+  /** Loads a model of a few hundred values, whose steps need milliseconds, and its data. */
   async loadTiny(): Promise<void> {
     await this.loadFiles(tinyFiles());
     await this.session.inputs.loadData({ source: { kind: "file", file: tinyData } });
   }
 
-  /** Starts what is loaded with the short recipe and no sample. */
+  /** Starts a run of the loaded model with the short recipe and no sample. */
   async start(
     recipe: Partial<Recipe> = {},
     given: Partial<Calls["start"]["params"]> = {},
@@ -119,12 +119,12 @@ export class Tab {
     return runId;
   }
 
-  /** Hears every event, before the session goes on. */
+  /** Calls `hear` with every event, before the session continues. */
   onEvery(hear: (event: SessionEvent) => void): void {
     this.#listeners.add(hear);
   }
 
-  /** Acts within the next event for which `isIt` holds, before the session goes on. */
+  /** Calls `act` within the next event for which `isIt` holds, before the session continues. */
   within(isIt: (event: SessionEvent) => boolean, act: (event: SessionEvent) => void): void {
     const listener = (event: SessionEvent) => {
       if (isIt(event)) {
@@ -135,19 +135,19 @@ export class Tab {
     this.#listeners.add(listener);
   }
 
-  /** Acts when the given step is made next. */
+  /** Calls `act` within the given step. */
   withinStep(step: number, act: () => void): void {
     this.within((event) => event.kind === "step" && event.entry.step === step, act);
   }
 
-  /** When the run comes to the given phase. @throws what it failed with instead */
+  /** Resolves when the run reaches the phase. @throws Error when the run fails instead */
   async untilPhase<Name extends RunPhase["name"]>(name: Name): Promise<PhaseOf<Name>> {
     const isIt = (event: SessionEvent) =>
       event.kind === "run" && (event.phase.name === name || event.phase.name === "failed");
     const event = await new Promise<SessionEvent>((resolve) => {
       this.within(isIt, resolve);
     });
-    // The page hears of it a message later.
+    // The page receives the phase one message later.
     await new Promise((resolve) => setTimeout(resolve));
     const { phase } = event as EventOf<"run">;
     if (phase.name !== name) {
@@ -164,12 +164,12 @@ export class Tab {
     return this.eventsOf("run").map(({ phase }) => phase.name);
   }
 
-  /** Each step with its loss, as the page saw them. */
+  /** Each step with its loss, as the page received them. */
   losses(): [step: number, loss: number | undefined][] {
     return this.eventsOf("step").map(({ entry }) => [entry.step, entry.loss]);
   }
 
-  /** Closes this and every tab as a kill does: nobody is told. */
+  /** Closes every tab as a kill does, without a message. */
   static closeAll(): void {
     locks.clear();
   }

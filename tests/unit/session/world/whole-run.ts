@@ -1,5 +1,4 @@
-// The run that others are compared with: the tiny model from its first step to its last,
-// undisturbed.
+// The reference run: the tiny model from its first step to its last, without faults.
 import { expect } from "vitest";
 import type { AdapterState } from "../../../../src/adapter/state.ts";
 import type { RunState } from "../../../../src/checkpoint/file/run-state.ts";
@@ -30,8 +29,8 @@ export async function makeWholeRun(): Promise<WholeRun> {
 }
 
 /**
- * Every step made here has the loss that it has in the whole run, none is missing, and the adapter
- * is the same.
+ * Expects each step of this tab to have the loss of the whole run, no step missing, and an equal
+ * adapter.
  */
 export async function expectSameRun(
   tab: Tab,
