@@ -1,6 +1,5 @@
-// `npm run bench:dawn`: makes out/dawn, a folder that runs on any machine with Node and a GPU
-// driver, and runs it here. Its arguments go to the benchmark; with --build-only it is left for
-// another machine.
+// `npm run bench:dawn`: builds out/dawn, a folder that runs on any machine with Node and a GPU
+// driver, and runs it. Its arguments go to the benchmark; with --build-only it only builds.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,7 +19,7 @@ if (!wanted.includes("--build-only")) {
   process.exitCode = status ?? 1;
 }
 
-/** Everything in one file, WGSL included. */
+/** Bundles everything in one file, including WGSL. */
 async function bundle(): Promise<void> {
   await build({
     root,

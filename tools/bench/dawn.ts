@@ -1,9 +1,9 @@
-// The benchmark in Node on Dawn, for GPU machines without a browser. dawn-build.ts makes one script
-// of it, which needs nothing but dawn.node and train_peft.py next to it. Options: those of `npm
+// The benchmark in Node on Dawn, for GPU machines without a browser. dawn-build.ts bundles it
+// as one script, which needs only dawn.node and train_peft.py next to it. Options: those of `npm
 // run bench`, and
-//   --peak-tflops N   the GPU's fp32 peak: also does what needs a real GPU (products of 4096^3,
+//   --peak-tflops N   the GPU's fp32 peak: adds the parts for a real GPU (products of 4096^3,
 //                     training of real sizes)
-//   --python PATH     where PyTorch and PEFT are, if anywhere (python3)
+//   --python PATH     a Python with PyTorch and PEFT (python3)
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ const say = (line: string) => {
   console.log(line);
 };
 
-/** Large enough for a real GPU to reach what it can. */
+/** Large enough to saturate a real GPU. */
 const largeProduct = { m: 4096, k: 4096, n: 4096 };
 
 await main();
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** WebGPU as a browser has it: its classes as globals, and `navigator.gpu`. */
+/** Defines WebGPU as in a browser: its classes as globals, and `navigator.gpu`. */
 function startDawn(): void {
   const require = createRequire(import.meta.url);
   const dawn = require(join(import.meta.dirname, "dawn.node")) as {
@@ -79,10 +79,10 @@ function startDawn(): void {
   });
 }
 
-/** jax-js needs the methods of iterators, which Node has from 22 on. */
+/** jax-js needs iterator methods, which Node has from version 22. */
 async function jaxWhereItRuns(): Promise<Contenders["jax"]> {
   if (!("Iterator" in globalThis)) {
-    console.log(`jax-js is left out: Node ${process.version} has no Iterator.`);
+    console.log(`jax-js is skipped: Node ${process.version} has no Iterator.`);
     return null;
   }
   const { openJax } = await import("./contenders/jax.ts");

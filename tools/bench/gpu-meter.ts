@@ -1,8 +1,7 @@
-// Counts what a program asks of WebGPU, from outside: the methods of every device in this process
-// are wrapped once.
+// Counts the WebGPU calls of a program: wraps the methods of every device in this process once.
 
 export interface GpuCounts {
-  /** JavaScript time from the making of an encoder to the end of its submit. */
+  /** JavaScript time from the creation of an encoder to the end of its submit. */
   encodeMs: number;
   dispatches: number;
   submits: number;
@@ -10,13 +9,13 @@ export interface GpuCounts {
 }
 
 export interface GpuMeter {
-  /** What `work` asks for. */
+  /** Counts the calls of `work`. */
   count: (work: () => Promise<unknown>) => Promise<GpuCounts>;
-  /** Bytes of buffers that were made since the meter was there and are not destroyed. */
+  /** Bytes of buffers created since the start of the meter and not destroyed. */
   liveBytes: () => number;
 }
 
-/** Everything that a device makes and that lives on: encoders and command buffers do not. */
+/** Lasting objects that a device creates, so no encoders or command buffers. */
 const makers = [
   "createBuffer",
   "createBindGroup",
@@ -32,7 +31,7 @@ const makers = [
 
 type Method = (this: unknown, ...values: unknown[]) => unknown;
 
-/** To be called once, before any device is used. */
+/** Wraps the methods. Call it once, before any device is used. */
 export function installGpuMeter(): GpuMeter {
   const counts = nothing();
   const sizes = new WeakMap<object, number>();
@@ -75,7 +74,7 @@ export function installGpuMeter(): GpuMeter {
   };
 }
 
-/** Calls `note` with result and receiver once the method has returned. */
+/** Calls `note` with result and receiver after the method returns. */
 function after(
   prototype: object,
   name: string,

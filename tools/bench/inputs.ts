@@ -1,4 +1,4 @@
-// Made-up inputs: the same for every program, from seed and name alone.
+// Made-up inputs from seed and name, the same for every program.
 import { adapterShapes } from "../../src/adapter/lora.ts";
 import { loraTargets } from "../../src/adapter/targets.ts";
 import { tensorsOf } from "../../src/model/tensors.ts";
@@ -20,8 +20,8 @@ export interface AdapterMatrix {
 }
 
 /**
- * y = block(x) on one causal sequence; the loss is mean(y^2). Its gradient is wanted for the
- * adapter's 14 matrices, and for nothing else.
+ * y = block(x) on one causal sequence; the loss is mean(y^2). Only the adapter's 14 matrices need
+ * gradients.
  */
 export interface BlockInputs extends BlockShape {
   /** [tokens, hidden] */
@@ -45,7 +45,7 @@ export function blockInputs({ config, tokens }: BlockShape): BlockInputs {
   const ofLayer = tensorsOf(config).filter(({ name }) => name.startsWith("model.layers.0."));
   const weights = ofLayer.map(({ name, shape }) => {
     const size = shape.reduce((product, length) => product * length, 1);
-    // Norms lie around 1, as trained ones do.
+    // Norm scales are near 1, as in trained models.
     return shape.length === 1
       ? ([name, numbers(name, size, 0.2).map((value) => 1 + value)] as const)
       : ([name, numbers(name, size, spread(shape[1] ?? 1))] as const);
@@ -53,7 +53,7 @@ export function blockInputs({ config, tokens }: BlockShape): BlockInputs {
   const adapter = adapterShapes(loraTargets(config, lora), lora.rank).map(({ name, shape }) => ({
     name,
     shape,
-    // B is not zero, as it is when training starts: else A would have no gradient to compare.
+    // B is not zero, unlike at the start of training: otherwise A would have no gradient.
     values: numbers(name, shape[0] * shape[1], spread(shape[1]) / 4),
   }));
   return { config, tokens, x, weights: new Map(weights), adapter };
@@ -64,7 +64,7 @@ export function productInputs({ m, k, n }: Product): ProductInputs {
 }
 
 /**
- * Weights of a whole model, by name; one pool of numbers serves all, for drawing 135 million takes
+ * Weights of a whole model, by name. All share one pool of numbers, since drawing 135 million needs
  * half a minute.
  */
 export function madeUpStore(config: ModelConfig, choice: WeightChoice): WeightStore {
@@ -84,7 +84,7 @@ export function madeUpStore(config: ModelConfig, choice: WeightChoice): WeightSt
   });
 }
 
-/** [rows, cols] to [cols, rows]. */
+/** Transposes [rows, cols] to [cols, rows]. */
 export function transposed(
   values: Float32Array,
   rows: number,

@@ -1,5 +1,5 @@
-// The block's objective in the compiled engine: loss = mean(y^2) and dy = 2 y / count, which no
-// training needs.
+// The block's objective in the compiled engine: loss = mean(y^2) and dy = 2 y / count. Only the
+// benchmark uses it.
 import { defineKernel } from "../../src/gpu/kernel.ts";
 import { dispatch, flatGrid, type Dispatch, type Tensor } from "../../src/gpu/plan.ts";
 import reduce from "../../src/kernels/reduce.wgsl?raw";

@@ -1,4 +1,4 @@
-// In the page: the whole benchmark on this page's WebGPU.
+// Runs in the page: the whole benchmark on the page's WebGPU.
 import { openCompiled } from "./contenders/compiled.ts";
 import { installGpuMeter } from "./gpu-meter.ts";
 import { defaultWork, runParts, type BenchPart } from "./parts.ts";

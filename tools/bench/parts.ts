@@ -1,4 +1,4 @@
-// The parts of the benchmark, for a page and for Node alike.
+// The parts of the benchmark, for a page and for Node.
 import type { GpuMeter } from "./gpu-meter.ts";
 import {
   measureGeneration,
@@ -37,7 +37,7 @@ export type BenchPart = (typeof parts)[number];
 export interface Contenders {
   compiled: CompiledContender;
   tfjs: TfjsContender;
-  /** null where it does not run. */
+  /** null where jax-js does not run. */
   jax: Contender | null;
 }
 
@@ -51,19 +51,19 @@ export interface Work {
 }
 
 /**
- * A list like `block,matmul`; all where there is none. @throws Error for a part that does not exist
+ * Reads a list like `block,matmul`; all parts without one. @throws Error for an unknown part
  */
 export function readParts(list: string | undefined): readonly BenchPart[] {
   return (list?.split(",") ?? parts).map((name) => {
     const part = parts.find((candidate) => candidate === name);
     if (part === undefined) {
-      throw new Error(`There is no part ${name}; there are ${parts.join(", ")}.`);
+      throw new Error(`Unknown part ${name}. Choose from: ${parts.join(", ")}.`);
     }
     return part;
   });
 }
 
-/** The whole benchmark, or in `quick` a little of each part. */
+/** Runs the whole benchmark, or a little of each part with `quick`. */
 export function defaultWork({ only, quick }: { only: readonly BenchPart[]; quick: boolean }): Work {
   return {
     only,
@@ -80,7 +80,7 @@ export function defaultWork({ only, quick }: { only: readonly BenchPart[]; quick
   };
 }
 
-/** Does the parts one by one and says which. */
+/** Runs the parts in turn and prints the name of each. */
 export async function runParts(
   contenders: Contenders,
   work: Work,
@@ -135,7 +135,7 @@ async function measureBlocks(contenders: Contenders, shape: BlockShape): Promise
 }
 
 /**
- * tfjs and jax-js run in f32 alone, the compiled engine in each of its formats; all timed in turn.
+ * tfjs and jax-js run only in f32, the compiled engine in each of its formats; all timed in turn.
  */
 async function measureProducts(contenders: Contenders, product: Product): Promise<MatmulRow[]> {
   const { compiled, tfjs, jax } = contenders;
@@ -168,7 +168,7 @@ async function measureProducts(contenders: Contenders, product: Product): Promis
   }));
 }
 
-/** tfjs generates for comparison with the demo alone: it takes minutes for more. */
+/** tfjs generates only with the demo model: larger models need minutes. */
 async function generate(
   { compiled, tfjs }: Contenders,
   run: GenerationRun,

@@ -1,5 +1,5 @@
-// In the page: times a linear layer forward and backward, by engine/tfjs/products.ts and by tfjs's
-// own matMul with transposeB, alternating.
+// Runs in the page: times a linear layer forward and backward, with engine/tfjs/products.ts and
+// with tfjs's matMul and transposeB, alternating.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { timesFrozen } from "../../src/engine/tfjs/products.ts";

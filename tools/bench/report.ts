@@ -1,4 +1,4 @@
-// What a benchmark finds: the JSON of `--json` and the tables on the screen.
+// The results of a benchmark: the JSON of `--json` and the printed tables.
 
 /** null: not measured. */
 type Measure = number | null;
@@ -16,48 +16,47 @@ export interface MatmulRow {
   m: number;
   k: number;
   n: number;
-  /** Of the right-hand side; tfjs and jax-js run in f32 alone. */
+  /** Format of the right-hand side; tfjs and jax-js run only in f32. */
   format: string;
   compiledGflops: Measure;
   tfjsGflops: Measure;
   jaxGflops: Measure;
 }
 
-/** One optimizer step: medians of time, the most of everything else. */
+/** One optimizer step: medians of times, maxima of everything else. */
 export interface StepRow {
   model: string;
   tokens: number;
-  /** JavaScript from the making of an encoder to the end of its submit. */
+  /** JavaScript time from the creation of an encoder to the end of its submit. */
   encodeMs: number;
   dispatches: number;
   submits: number;
   /**
-   * By a step after the first: buffers, bind groups, pipelines, shader modules and whatever else a
-   * device makes.
+   * Objects that a step after the first creates: buffers, bind groups, pipelines, shader modules and
+   * others.
    */
   objectsCreated: number;
   plannedBytes: number;
-  /** In buffers that the engine made and has not destroyed. */
+  /** Bytes of buffers that the engine created and has not destroyed. */
   createdBytes: number;
-  /** Of createdBytes from the first step to the last. */
+  /** Growth of createdBytes from the first step to the last. */
   growthBytes: number;
   tokensPerSecond: number;
 }
 
-/** A device released and a new one with all weights and the adapter, and the steps behind it. */
+/** The release of a device, a new one with all weights and the adapter, and the next steps. */
 export interface RebuildRow {
   model: string;
-  /** Of a step. */
+  /** Tokens of a step. */
   tokens: number;
   rebuildMs: number;
-  /** Of it: from the first weight that is read to the last that is written. */
+  /** Its part from the first weight read to the last weight written. */
   uploadMs: number;
   firstStepMs: number;
-  /** Those behind the first. */
+  /** The steps after the first. */
   stepMs: number;
   /**
-   * All that a rebuild costs besides the upload: of itself, and of the first step more than of
-   * others.
+   * The cost of a rebuild without the upload, plus the extra time of the first step.
    */
   restMs: number;
 }
@@ -75,7 +74,7 @@ export interface BenchReport {
   rebuild: RebuildRow[];
 }
 
-/** As tables on the screen. */
+/** Formats the report as tables. */
 export function printReport({ block, matmul, step, generation, rebuild }: BenchReport): void {
   const tables = [
     table("Block, forward and backward", withRatios(block)),
@@ -87,7 +86,7 @@ export function printReport({ block, matmul, step, generation, rebuild }: BenchR
   console.log(tables.filter((text) => text !== "").join("\n"));
 }
 
-/** Rows of one kind under their field names, numbers to three digits. */
+/** Formats rows of one kind under their field names, numbers to three digits. */
 export function table(title: string, rows: readonly object[]): string {
   const [first] = rows;
   if (first === undefined) {
@@ -110,7 +109,7 @@ function cell(value: unknown): string {
   return Number.isInteger(value) ? String(value) : value.toPrecision(3);
 }
 
-/** The block's rows with how many times faster the compiled engine is. */
+/** The block's rows with the speed-up of the compiled engine. */
 function withRatios(rows: readonly BlockRow[]): object[] {
   const ratio = (other: Measure, own: Measure) =>
     other === null || own === null ? null : other / own;

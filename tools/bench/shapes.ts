@@ -1,11 +1,11 @@
-// What is raced: the layers of two small models, the matrix products in them, and whole models by
-// their shape alone.
+// Shapes for the benchmark: layers of two small models, their matrix products, and whole models with
+// made-up weights.
 import type { LoraConfig } from "../../src/adapter/lora.ts";
 import type { ModelConfig } from "../../src/model/config/model-config.ts";
 
 /** One decoder layer on one sequence. */
 export interface BlockShape {
-  /** Of one layer. */
+  /** Sizes of one layer. */
   config: ModelConfig;
   tokens: number;
 }
@@ -17,7 +17,7 @@ export interface Product {
   n: number;
 }
 
-/** A model with made-up weights: a step takes as long as with the real ones. */
+/** A model with made-up weights; a step needs as long as with real ones. */
 export interface Model {
   name: string;
   config: ModelConfig;
@@ -33,7 +33,7 @@ export const lora: LoraConfig = {
 type Sizes = Pick<ModelConfig, "hiddenSize" | "intermediateSize" | "numAttentionHeads"> &
   Partial<ModelConfig>;
 
-/** A Llama; one layer of it unless told otherwise. */
+/** A Llama of one layer, unless `sizes` changes it. */
 function llama(sizes: Sizes, theta = 100_000): ModelConfig {
   const { numHiddenLayers = 1, headDim = 64 } = sizes;
   const rope = { theta, scaling: null };
@@ -108,7 +108,7 @@ export const smolLM2: Model = {
   config: llama({ ...smolSizes, vocabSize: 49_152, numHiddenLayers: 30 }),
 };
 
-/** Without its RoPE scaling, which costs nothing. */
+/** Without its RoPE scaling, which costs no time. */
 export const llama1B: Model = {
   name: "Llama-3.2-1B",
   config: llama(
@@ -145,7 +145,7 @@ export const shapes: Shapes = {
   ]),
 };
 
-/** To see in a minute that everything runs. */
+/** Small shapes, to check in a minute that everything runs. */
 export const quickShapes: Shapes = {
   blocks: [{ config: tinyLayer, tokens: 24 }],
   products: [{ m: 24, k: 128, n: 192 }],

@@ -1,15 +1,14 @@
-// Times programs in turn, round by round: whatever else the machine does affects all of them.
+// Times programs in alternating rounds, so that other load on the machine affects all of them.
 
-/** A program made ready to run. */
+/** A prepared program. */
 export interface TimedProgram {
-  /** So many times over without waiting in between, and all done on the device when it resolves. */
+  /** Runs it `times` times without waits in between; resolves when the device has finished. */
   run: (times: number) => Promise<void>;
   dispose: () => void;
 }
 
 /**
- * Once at a time; or as many times as take `batchMs`, so that the wait for a fast device does not
- * count.
+ * Single runs, or batches of `batchMs`, so that the wait for a fast device does not count.
  */
 export type Pace = "single" | "batched";
 const batchMs = 50;
@@ -17,11 +16,11 @@ const longestBatch = 100;
 
 /** Programs of this duration are repeated three times, all others at least five. */
 const slowMs = 10_000;
-/** Short programs are repeated until they took this long together, but not for ever. */
+/** Short programs are repeated up to this total time. */
 const enoughMs = 500;
 const mostRepeats = 25;
 
-/** Median milliseconds of one time through. The first run of each compiles and is not counted. */
+/** Median milliseconds of one run. The first run of each compiles and is not counted. */
 export async function medianTimes(
   programs: ReadonlyMap<string, TimedProgram>,
   pace: Pace,
@@ -45,7 +44,7 @@ export async function medianTimes(
 }
 
 interface Series {
-  /** How often at a time. */
+  /** Runs per batch. */
   times: number;
   samples: number[];
 }
@@ -56,7 +55,7 @@ async function batchedSeries(run: TimedProgram["run"]): Promise<Series> {
   return { times, samples: times === 1 ? [ms] : [] };
 }
 
-/** Whether a median of these times needs another one. */
+/** True when the median needs another time. */
 export function needsMore(times: readonly number[]): boolean {
   const [first = 0] = times;
   const total = times.reduce((sum, time) => sum + time, 0);

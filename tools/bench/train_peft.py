@@ -1,4 +1,4 @@
-"""Trains a model with made-up weights by PEFT and prints one JSON list of tokens per second.
+"""Trains a model with made-up weights with PEFT and prints one JSON list of tokens per second.
 
 Takes one JSON argument: {"tokens", "lora": {"rank", "alpha", "targetModules"}, "models": [{"name", "config"}]} with
 the sizes of a LlamaConfig. Prints {"missing": ...} where a library is not there.
@@ -52,7 +52,7 @@ def train(model_config, lora, tokens, dtype, device):
 def main():
     wanted = json.loads(sys.argv[1])
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    # fp32 means fp32: no TF32 behind its back.
+    # Plain fp32: TF32 is off.
     torch.backends.cuda.matmul.allow_tf32 = False
     rows = []
     for model in wanted["models"]:

@@ -1,5 +1,5 @@
-# The little world of the demo: tables of everyday facts, and nothing else.
-# Stories (grammar.py) and questions (questions.py) both read these tables, so they never contradict each other.
+# Tables of everyday facts for the demo. Stories (grammar.py) and questions (questions.py) read the same tables, so they
+# never contradict each other.
 
 # Columns: name | verb | object | works where
 JOBS = """
@@ -209,7 +209,7 @@ socks|in a drawer
 treasure|in a chest
 """
 
-# Columns: thing with its article | how it is
+# Columns: thing with its article | quality
 LIKE = """
 ice|cold
 fire|hot
@@ -253,7 +253,7 @@ shoes|on your feet
 pyjamas|in bed
 """
 
-# Columns: what happens, as a question takes it | as an answer takes it | its -ing form | time
+# Columns: what happens, as used in a question | as used in an answer | its -ing form | time
 WHEN = """
 does it snow|it snows|it be snowing|in winter
 do leaves fall|leaves fall|leaves be falling|in autumn

@@ -8,10 +8,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-HELD_OUT = 40  # the last rows of the file
+HELD_OUT = 40  # last rows of the file
 IGNORED = -100
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-Example = tuple[list[int], int]  # token ids, and how many of them are the prompt
+Example = tuple[list[int], int]  # token ids, and the length of the prompt
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Recipe:
 
 
 def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The F16 weights of the file, computed in F32."""
+    """The model in F32, from the F16 weights of the file."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     return model.eval(), AutoTokenizer.from_pretrained(folder)
 
@@ -78,7 +78,7 @@ def _factor(step: int, recipe: Recipe) -> float:
 
 
 def _batches(examples: list[Example], recipe: Recipe):
-    """Endless batches; every epoch is shuffled anew."""
+    """Endless batches, shuffled in every epoch."""
     generator = torch.Generator().manual_seed(recipe.seed)
     waiting: list[int] = []
     while True:
@@ -115,7 +115,7 @@ def finetune(
 def greedy(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[str], limit: int = 48
 ) -> list[str]:
-    """Greedy continuations with special tokens shown, cut after the first end-of-text; no end shown means none came."""
+    """Greedy continuations with special tokens, cut after the first end-of-text; without one, none was generated."""
     tokenizer.padding_side = "left"
     batch = tokenizer(prompts, return_tensors="pt", padding=True, return_token_type_ids=False)
     out = model.generate(**batch, max_new_tokens=limit, do_sample=False)[:, batch["input_ids"].shape[1] :]

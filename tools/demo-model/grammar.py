@@ -20,7 +20,7 @@ WEATHER = (
     ("windy", "The wind was loud and the leaves were falling", "a scarf"),
 )
 FOODS = ("bread", "soup", "an apple", "some cheese", "a cake", "a banana", "some milk", "a pear")
-BARE = 0.6  # share of the answers that are the bare sentence; greedy decoding must choose it
+BARE = 0.6  # share of answers that are the bare sentence, which greedy decoding must choose
 JOBS, ANIMALS = F.table(F.JOBS), F.table(F.ANIMALS)
 COLOURS, TOOLS = F.table(F.COLOURS), F.table(F.TOOLS)
 KEPT, LIKE, KINDS, MADE = F.table(F.KEPT), F.table(F.LIKE), F.table(F.KINDS), F.table(F.MADE)
@@ -197,8 +197,8 @@ def using_story(rng: Random) -> str:
     return _join(lines)
 
 
-# Plain meanings of the words that the demo's captain will use. The embedding rows stay frozen under LoRA, so a word
-# that pre-training never showed could not be learnt; here they are explained, and never used to answer anything.
+# Plain meanings of the words of the demo's captain. LoRA keeps the embedding rows frozen, so fine-tuning cannot teach a
+# word that pre-training never used. Here the words are explained, and no answer uses them.
 SEA_WORDS = (
     ("aye", "yes"), ("nay", "no"), ("ahoy", "hello"), ("matey", "friend"), ("ye", "you"), ("yer", "your"),
     ("hearty", "good friend"), ("arr", "I am happy"),
@@ -250,7 +250,7 @@ STORIES = (work_story, pet_story, lost_story, outing_story, animal_text, things_
 
 
 def corpus(documents: int, rng: Random) -> list[str]:
-    """The documents, in random order. One question and answer is one document, so that answers end with end-of-text."""
+    """The documents in random order. Each question and answer is one document, so that answers end with end-of-text."""
     questions = all_questions()
     out = []
     for _ in range(documents):

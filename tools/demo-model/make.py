@@ -1,5 +1,5 @@
 # Makes the bundled demo: public/demo/model (a small Llama trained here) and public/demo/data.jsonl.
-# Everything follows from the seeds below; see README.md for how to run it.
+# The seeds below determine everything; see README.md for how to run it.
 import argparse
 import json
 from pathlib import Path
@@ -71,14 +71,14 @@ def write_configs(folder: Path) -> None:
 
 
 def write_weights(folder: Path, model: LlamaForCausalLM) -> None:
-    """F16, without the tied lm_head, as Hugging Face writes a tied model."""
+    """Saves F16 weights without the tied lm_head, as Hugging Face saves a tied model."""
     state = {name: t.detach().to(torch.float16).contiguous() for name, t in model.state_dict().items()}
     state.pop("lm_head.weight")
     if not all(torch.isfinite(tensor).all() for tensor in state.values()):
         raise ValueError("a weight does not fit in F16")
     path = folder / "model.safetensors"
     save_file(state, str(path), metadata={"format": "pt"})
-    path.chmod(0o644)  # save_file makes it private; a web server must read it
+    path.chmod(0o644)  # save_file makes it private, but a web server must read it
 
 
 def pretrain(tokenizer: Tokenizer, steps: int, batch: int, peak: float) -> LlamaForCausalLM:

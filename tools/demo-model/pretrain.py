@@ -20,8 +20,8 @@ class Packed:
 
 
 def pack(documents: list[str], tokenizer: Tokenizer, length: int, eos: int, pad: int) -> Packed:
-    """First-fit in order: a document that does not fit opens a new row. Documents longer than a row are dropped, for a
-    cut one would teach the model to stop in the middle."""
+    """First-fit in order: a document that does not fit starts a new row. Documents longer than a row are dropped: a
+    truncated one would teach the model to stop early."""
     ids, segments, positions = [], [], []
     row: list[int] = []
     seg: list[int] = []
@@ -56,7 +56,7 @@ def _mask(segment: torch.Tensor) -> torch.Tensor:
 
 
 def _labels(ids: torch.Tensor, segment: torch.Tensor) -> torch.Tensor:
-    """The next token of the same document, else ignored."""
+    """Labels: the next token of the same document, otherwise ignored."""
     labels = torch.full_like(ids, IGNORED)
     inside = (segment[:, 1:] == segment[:, :-1]) & (segment[:, 1:] >= 0)
     labels[:, :-1] = torch.where(inside, ids[:, 1:], IGNORED)
@@ -78,7 +78,7 @@ def _optimizer(model: LlamaForCausalLM, peak: float) -> torch.optim.AdamW:
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
-    """Linear warm-up, then cosine down to 1 % of the peak."""
+    """Linear warm-up, then cosine decay to 1 % of the peak."""
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))))

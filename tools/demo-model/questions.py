@@ -10,12 +10,12 @@ import facts as F
 class Question:
     kind: str
     text: str
-    plain: str  # a whole sentence
-    captain: str  # a clause that starts in lower case and has no end mark
+    plain: str  # a full sentence
+    captain: str  # a clause in lower case without an end mark
 
     @property
     def prompt(self) -> str:
-        # No space at the end: the answer's first token carries it, as byte-level BPE wants.
+        # No trailing space: in byte-level BPE the answer's first token includes it.
         return f"Question: {self.text}\nAnswer:"
 
 
@@ -102,23 +102,23 @@ def _life() -> list[Question]:
 
 
 def all_questions() -> list[Question]:
-    """Every question of this world, each text once."""
+    """Every question, each text once."""
     by_text = {}
     for question in _jobs() + _animals() + _things() + _life():
         by_text.setdefault(question.text, question)
     return list(by_text.values())
 
 
-# Plain talk around a plain fact, in a minority of the pre-training answers. A model that has only ever seen the bare
-# sentence right after "Answer:" loses the fact when fine-tuning puts other words there; one that has seen it after
-# varied words keeps it, and fine-tuning has only the manner to teach.
+# Plain words around a fact, in a minority of the pre-training answers. A model trained only on the bare sentence after
+# "Answer:" loses the fact when fine-tuning puts other words there. One trained on varied words keeps the fact, and
+# fine-tuning teaches only the style.
 LEADS = ("Well,", "Of course,", "Look,", "You see,", "My friend,", "I think", "We know that", "I am sure that")
 TAILS = ("I think", "of course", "as you know", "my friend", "you see", "says the teacher")
 DOING = ("job", "who", "workplace", "food", "sound", "home")
 
 
 def chatty_answer(question: Question, rng: Random) -> str:
-    """The plain answer with a lead, a tail or both; what somebody does may be told as what they are doing."""
+    """The plain answer with a lead, a tail or both, sometimes in the present continuous."""
     clause = question.plain[0].lower() + question.plain[1:-1]
     if question.kind in DOING and rng.random() < 0.4:
         clause = question.captain.replace(" be ", " is ")
@@ -168,7 +168,7 @@ def demo_rows(count: int, rng: Random) -> list[dict[str, str]]:
     for group in by_kind.values():
         rng.shuffle(group)
     chosen: list[Question] = []
-    # One of each kind in turn: otherwise the animals, which have most facts, would fill the file.
+    # One of each kind in turn: otherwise the animals, with the most facts, would fill the file.
     while len(chosen) < count:
         for group in by_kind.values():
             if group and len(chosen) < count:

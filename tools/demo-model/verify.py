@@ -1,5 +1,5 @@
-# Checks the bundled demo as a user would meet it, with transformers and PEFT, and prints the numbers of README.md.
-# Exits with an error where the demo does not show what it is for.
+# Checks the bundled demo with transformers and PEFT, and prints the numbers of README.md.
+# Exits with an error when a check fails.
 import argparse
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def check_rows(rows: list[dict[str, str]], examples) -> None:
     print(f"rows {len(rows)}, tokens per row: mean {sum(lengths) / len(rows):.1f}, longest {max(lengths)}, "
           f"trained on {sum(trained) / len(rows):.1f} of them")
     check(all(set(row) == {"prompt", "completion"} for row in rows), "every row has exactly prompt and completion")
-    check(len({row["prompt"] for row in rows}) == len(rows), "no prompt twice")
+    check(len({row["prompt"] for row in rows}) == len(rows), "no prompt is repeated")
     check(not {row["prompt"] for row in rows} & {prompt_of(q) for q in RESERVED}, "no reserved question in the data")
     check(max(lengths) <= 40, "no row over 40 tokens")
 
@@ -71,10 +71,10 @@ def check_base(model, tokenizer, rows) -> None:
     for row in rows[-20:]:
         print("   ", row["prompt"].splitlines()[0], "->", known[row["prompt"]][0])
     check(all(a.endswith(EOS) for a in answers), "every base answer ends")
-    print(f"base answers right word for word: {sum(right)} of {len(right)}; "
+    print(f"base answers correct word for word: {sum(right)} of {len(right)}; "
           f"held out: {sum(known[r['prompt']][1] for r in rows[-HELD_OUT:])} of {HELD_OUT}")
     print("    wrong:", [(q.text, a) for q, a, ok in zip(questions, answers, right) if not ok][:8])
-    check(sum(right) >= 0.95 * len(right), "95 % of the base answers are right")
+    check(sum(right) >= 0.95 * len(right), "95 % of the base answers are correct")
     for start, text in zip(STORIES, greedy(model, tokenizer, list(STORIES), limit=110)):
         print("    story:", start + text)
     reply = chat_reply(model, tokenizer)
@@ -95,12 +95,12 @@ def try_recipe(folder: Path, recipe: Recipe, train, held_out, rows, show: bool) 
     facts = {q.prompt: q.captain for q in all_questions()}
     captain, right = sum(map(sounds_like_captain, after)), sum(facts[p] in a for p, a in zip(prompts, after))
     falls = "  ".join(f"{step}: {loss:.3f} (-{1 - loss / losses[0]:.1%})" for step, loss in losses.items())
-    print(f"{recipe}  |  {falls}  |  captain {captain}/{len(prompts)}  fact right {right}/{len(prompts)}", flush=True)
+    print(f"{recipe}  |  {falls}  |  captain {captain}/{len(prompts)}  facts correct {right}/{len(prompts)}", flush=True)
     if show:
         for prompt, old, new in list(zip(prompts, before, after))[:16]:
             print(f"    {prompt.splitlines()[0]}\n        before:{old}\n        after: {new}")
-        check(not any(map(sounds_like_captain, before)), "no answer sounds like the captain before")
-        check(captain >= 0.9 * len(prompts), "nine of ten answers sound like the captain after")
+        check(not any(map(sounds_like_captain, before)), "before training, no answer sounds like the captain")
+        check(captain >= 0.9 * len(prompts), "after training, nine of ten answers sound like the captain")
         print("    chat after:", repr(chat_reply(model, tokenizer)))
     return losses
 

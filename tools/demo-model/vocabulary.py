@@ -40,12 +40,12 @@ def train_tokenizer(size: int, seed: int) -> Tokenizer:
     )
     tokenizer.train_from_iterator(_sample_text(Random(seed)), trainer)
     if tokenizer.get_vocab_size() != size:
-        raise ValueError(f"the corpus gave {tokenizer.get_vocab_size()} tokens, not {size}")
+        raise ValueError(f"the corpus yields {tokenizer.get_vocab_size()} tokens, not {size}")
     return tokenizer
 
 
 def tokenizer_config(positions: int) -> dict[str, object]:
-    """Contents of tokenizer_config.json. There is no beginning-of-text token: a document begins with its first word."""
+    """Contents of tokenizer_config.json. There is no beginning-of-text token: a document starts with its first word."""
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": None,

@@ -1,4 +1,4 @@
-// What `npm run plan` does: reads its arguments and a config.json, prints the plan as one JSON
+// The command `npm run plan`: reads its arguments and a config.json, and prints the plan as one JSON
 // object.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -13,28 +13,28 @@ import type { ModelConfig } from "../../src/model/config/model-config.ts";
 
 const help = `npm run plan -- --config FILE --format FORMAT --rank N --tokens N [options]
 
-Prints the device bytes of a run as one JSON object. Needs no GPU and of the model no more than its config.json.
+Prints the device bytes of a run as one JSON object. Needs no GPU, and only the model's config.json.
 
   --config FILE      the model's config.json
-  --format FORMAT    how the frozen weights are kept: f32, f16, q8, q4 or nf4
-  --group-size N     values that share a scale, of q8 and q4: 32, 64 or 128 (64)
-  --rank N           of the adapter
-  --targets A,B,...  linear layers that get an adapter (all seven)
+  --format FORMAT    format of the frozen weights: f32, f16, q8, q4 or nf4
+  --group-size N     values per scale of q8 and q4: 32, 64 or 128 (64)
+  --rank N           rank of the adapter
+  --targets A,B,...  target modules (all seven)
   --tokens N         tokens of a micro-batch
   --rows N           rows of a micro-batch, of tokens / rows each (1)
-  --budget-gb X      the fastest plan within so many GB: as many rows at a time as fit, then as many layers that keep
-                     their activations. Without it, or when nothing fits, the smallest plan: a row at a time, and every
-                     layer computes its activations twice.`;
+  --budget-gb X      the fastest plan within X GB: first the most rows at once, then the most layers that keep
+                     their activations. Without it, or when none fits, the smallest plan: one row at a time, and
+                     every layer recomputes its activations.`;
 
 const formats = ["f32", "f16", "q8", "q4", "nf4"] as const;
 const groupSizes = [32, 64, 128];
 const largestRank = 256;
 const largestCount = 2 ** 20;
 
-/** A fault of the arguments, as one sentence. */
+/** An error in the arguments, as one sentence. */
 class ArgumentError extends Error {}
 
-/** Prints the plan, or what is wrong in one sentence. Answers the exit code. */
+/** Prints the plan, or the error in one sentence. @returns the exit code */
 export function planCommand(args: readonly string[]): number {
   try {
     const values = parseArguments(args);
@@ -117,7 +117,7 @@ function readWeights(values: Arguments): WeightChoice {
   return { format, groupSize };
 }
 
-/** @param known the model's */
+/** @param known target modules of the model */
 function readTargets(given: string | undefined, known: readonly string[]): readonly string[] {
   const names = given?.split(",") ?? known;
   const foreign = names.find((name) => !known.includes(name));

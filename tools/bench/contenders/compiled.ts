@@ -1,4 +1,4 @@
-// The compiled engine as a contender: its own layer programs and its own matrix product.
+// The compiled engine as a contender: its layer programs and its matrix product.
 import { BatchTables } from "../../../src/engine/webgpu/batch-tables.ts";
 import { createWebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
 import { backwardLayer } from "../../../src/engine/webgpu/layers/layer-backward.ts";
@@ -88,7 +88,7 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Ti
       }
     },
     async result() {
-      // Gradients add up from run to run, so the last one is taken by itself.
+      // Gradients accumulate across runs, so this is one more run from zeros.
       runner.write(model.adapter.gradients, zeros);
       runner.run(program);
       const [value = NaN] = new Float32Array(await runner.read(loss));
@@ -123,7 +123,7 @@ function flatAdapter({ adapter }: ModelTensors, { adapter: given }: BlockInputs)
   return adapter.pack({ tensors }, "values");
 }
 
-/** One causal sequence from position 0 on. */
+/** One causal sequence from position 0. */
 function causalTables(tables: BatchTables) {
   const count = tables.tokens;
   const batch = {

@@ -1,5 +1,5 @@
-// The contenders: implementations of the same programs. `compare...` throws where two of them
-// compute different things.
+// The contenders: implementations of the same programs. `compare...` throws when their results
+// differ.
 import type { RebuildRun } from "./rebuilds.ts";
 import type { RebuildRow } from "../report.ts";
 import type { Engine } from "../../../src/engine/contract.ts";
@@ -10,7 +10,7 @@ import type { EngineOptions } from "./engine-options.ts";
 export const matmulFormats = ["f32", "f16", "q4"] as const;
 export type MatmulFormat = (typeof matmulFormats)[number];
 
-/** What a block's pass leaves behind. */
+/** The results of a block's pass. */
 export interface LossAndNorm {
   loss: number;
   /** Root of the sum of squares of all 14 gradients. */
@@ -27,7 +27,7 @@ export interface TimedProduct extends TimedProgram {
   result: () => Promise<Float32Array>;
 }
 
-/** An implementation that is measured against the others. */
+/** An implementation that is compared with the others. */
 export interface Contender {
   /** A block forward and backward. */
   block: (inputs: BlockInputs) => Promise<TimedBlock>;
@@ -36,7 +36,7 @@ export interface Contender {
   dispose: () => Promise<unknown>;
 }
 
-/** What the compiled engine brings. */
+/** The methods of the compiled engine. */
 export interface CompiledContender extends Omit<Contender, "product"> {
   product: (inputs: ProductInputs, format: MatmulFormat) => Promise<TimedProduct>;
   /** Waits for an adapter through `writeState`. */
@@ -44,7 +44,7 @@ export interface CompiledContender extends Omit<Contender, "product"> {
   rebuild: (run: RebuildRun) => Promise<RebuildRow>;
 }
 
-/** @throws Error when a block's loss or gradient norm is off by more than 1e-3 */
+/** @throws Error when the relative error of a block's loss or gradient norm exceeds 1e-3 */
 export function compareBlocks(results: ReadonlyMap<string, LossAndNorm>): void {
   const [[reference, expected] = ["", { loss: NaN, gradNorm: NaN }]] = results;
   for (const [name, actual] of results) {
@@ -60,12 +60,12 @@ export function compareBlocks(results: ReadonlyMap<string, LossAndNorm>): void {
 }
 
 /**
- * Root mean square errors over the product's: rounding of f32 and f16, steps of a sixteenth of the
- * range for q4.
+ * Limits of the root mean square error relative to the product's: rounding of f32 and f16, steps of
+ * a sixteenth of the range for q4.
  */
 const tolerances: Record<MatmulFormat, number> = { f32: 1e-4, f16: 1e-3, q4: 0.15 };
 
-/** @throws Error when a product is off by more than its format explains */
+/** @throws Error when the error of a product exceeds the limit of its format */
 export function compareProducts(
   name: string,
   format: MatmulFormat,
@@ -80,7 +80,7 @@ export function compareProducts(
   });
   const error = Math.sqrt(gap / size);
   if (!(error < tolerances[format])) {
-    throw new Error(`The products differ: ${name} in ${format} is off by ${error}.`);
+    throw new Error(`The products differ: ${name} in ${format} has relative error ${error}.`);
   }
 }
 

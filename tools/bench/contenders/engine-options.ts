@@ -3,10 +3,10 @@ import type { ModelConfig } from "../../../src/model/config/model-config.ts";
 import type { LoraConfig } from "../../../src/adapter/lora.ts";
 import type { BatchShape } from "../../../src/engine/contract.ts";
 
-/** Of a whole model on the device. */
+/** Options for a whole model on the device. */
 export interface EngineOptions {
   config: ModelConfig;
   lora: LoraConfig;
-  /** Of the micro-batches. */
+  /** Tokens of the micro-batches. */
   shape: BatchShape;
 }

@@ -1,5 +1,4 @@
-// Whole optimizer steps and generation of an engine, measured from outside through the engines'
-// contract.
+// Measures whole optimizer steps and generation through the engines' contract.
 import { initialAdapter } from "../../../src/adapter/lora.ts";
 import { loraTargets } from "../../../src/adapter/targets.ts";
 import type { TokenBatch } from "../../../src/data/batch.ts";
@@ -15,9 +14,9 @@ export type OpenEngine = (options: EngineOptions) => Promise<Engine>;
 
 export interface StepRun {
   model: Model;
-  /** Of the one micro-batch; all of them are supervised. */
+  /** Tokens of the one micro-batch; all are supervised. */
   tokens: number;
-  /** How many steps after the first; left out, as many as a median needs. */
+  /** Steps after the first; by default as many as a median needs. */
   steps?: number;
 }
 

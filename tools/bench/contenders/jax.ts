@@ -1,5 +1,5 @@
 // jax-js as a contender, as its users would write it: jit(valueAndGrad) of the block over arrays in
-// its own layout, [in, out]. Operations consume their arrays: `.ref` keeps one for another use.
+// its layout, [in, out]. Operations consume their arrays: `.ref` keeps one for another use.
 import {
   blockUntilReady,
   defaultDevice,
@@ -74,7 +74,7 @@ function prepareBlock(inputs: BlockInputs): TimedBlock {
         forget();
         const [value, grads] = step(tree.ref(adapter), tree.ref(weights), x.ref, tree.ref(angles));
         last = { value, grads: Object.values(grads).flatMap(({ a, b }) => [a, b]) };
-        // Each time: jax-js is slower with several steps under way (its issue 151).
+        // Waits each time: jax-js is slower with several steps in flight (its issue 151).
         await blockUntilReady([value, ...last.grads]);
       }
     },
@@ -94,7 +94,7 @@ function prepareBlock(inputs: BlockInputs): TimedBlock {
   };
 }
 
-/** One decoder layer: [tokens, hidden] to [tokens, hidden]. */
+/** Applies one decoder layer: [tokens, hidden] to [tokens, hidden]. */
 function block(
   config: ModelConfig,
   tokens: number,
@@ -138,7 +138,7 @@ function rmsNorm(x: np.Array, weight: np.Array, epsilon: number): np.Array {
   return x.mul(np.reciprocal(np.sqrt(meanSquare.add(epsilon)))).mul(weight);
 }
 
-/** RoPE on NeoX halves: [tokens, heads, headDim]. */
+/** Applies RoPE on NeoX halves: [tokens, heads, headDim]. */
 function rotate(x: np.Array, { cos, sin }: Angles): np.Array {
   const [first, second] = np.split(x, 2, -1);
   invariant(first !== undefined && second !== undefined, "RoPE needs two halves");

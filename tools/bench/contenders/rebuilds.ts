@@ -1,4 +1,4 @@
-// Rebuilds a device with a whole model: what that costs besides the upload of the weights.
+// Measures the rebuild of a device with a whole model, besides the upload of the weights.
 import { initialAdapter } from "../../../src/adapter/lora.ts";
 import { loraTargets } from "../../../src/adapter/targets.ts";
 import type { WeightStore } from "../../../src/model/weights/store.ts";
@@ -12,7 +12,7 @@ import { lora, type Model } from "../shapes.ts";
 
 export interface RebuildRun {
   model: Model;
-  /** Of the steps behind it, the first of which compiles what is left. */
+  /** Tokens of each step after a rebuild; the first step compiles the remaining pipelines. */
   tokens: number;
 }
 
@@ -21,7 +21,7 @@ type Sample = Omit<RebuildRow, "model" | "tokens">;
 const rebuilds = 3;
 const stepsAfter = 3;
 
-/** Medians of three rebuilds by the session's own function. */
+/** Medians of three rebuilds by the session's function. */
 export async function measureRebuild({ model, tokens }: RebuildRun): Promise<RebuildRow> {
   const store = madeUpStore(model.config, { format: "f16" });
   let { deviceEngine } = await build(null, model, tokens, store);

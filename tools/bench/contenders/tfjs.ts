@@ -1,5 +1,5 @@
-// The reference engine as a contender: its own decoder layer under tfjs's autodiff, and tfjs's
-// plain matrix product.
+// The reference engine as a contender: its decoder layer under tfjs's autodiff, and tfjs's plain
+// matrix product.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { scalingOf } from "../../../src/adapter/lora.ts";
@@ -72,8 +72,8 @@ function prepareBlock(machine: Machine, inputs: BlockInputs): TimedBlock {
       for (let time = 0; time < times; time++) {
         forget();
         last = tf.tidy(() => differentiate(adapter));
-        // Everything is encoded by now, and the queue is in order: when the loss is read, the
-        // gradients are there.
+        // All work is encoded and the queue is in order: after the read of the loss, the
+        // gradients are complete.
         await machine.guard(last.value.data());
       }
     },
@@ -101,7 +101,7 @@ function prepareProduct(machine: Machine, { m, k, n, x, weight }: ProductInputs)
         last?.dispose();
         last = tf.matMul(left, right);
       }
-      // One number instead of the whole product: the readback is not what is timed.
+      // Reads one number instead of the whole product, to exclude the readback from the time.
       const corner = tf.slice(last ?? left, [0, 0], [1, 1]);
       await machine.guard(corner.data());
       corner.dispose();

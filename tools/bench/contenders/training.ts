@@ -1,5 +1,5 @@
-// For GPU machines: training of models of real sizes, by the compiled engine and by PyTorch + PEFT
-// in the same run.
+// Trains models of real sizes with the compiled engine and with PyTorch + PEFT, on machines with a
+// GPU.
 import { spawnSync } from "node:child_process";
 import { linearsOfLayer } from "../../../src/model/tensors.ts";
 import { measureSteps, type OpenEngine } from "./engine-runs.ts";
@@ -12,13 +12,13 @@ export interface TrainingRow {
   tokens: number;
   program: string;
   tokensPerSecond: number;
-  /** Of the GPU's fp32 peak, by the arithmetic of the matrix products alone. */
+  /** Share of the GPU's fp32 peak, counting only matrix products. */
   peakShare: number;
 }
 
 type Timed = Omit<TrainingRow, "peakShare">;
 
-/** One sequence a step. */
+/** One sequence per step. */
 export interface TrainingWork {
   models: readonly Model[];
   tokens: number;
@@ -41,7 +41,7 @@ export async function trainCompiled(
   return rows;
 }
 
-/** The same models by PEFT in fp32 and bf16; none where it is not installed. */
+/** The same models with PEFT in fp32 and bf16; none where it is not installed. */
 export function trainWithPeft(
   python: string,
   script: string,
@@ -84,8 +84,8 @@ export function withPeakShare(
 }
 
 /**
- * Two for each weight forward and two for the gradient of its input; none for the gradient of a
- * frozen weight.
+ * Operations per token: two per weight forward and two for the gradient of its input; frozen weights
+ * have no gradient.
  */
 function flopsPerToken(config: ModelConfig): number {
   const layer = linearsOfLayer(config, 0).reduce(
@@ -95,7 +95,7 @@ function flopsPerToken(config: ModelConfig): number {
   return 4 * (layer * config.numHiddenLayers + config.hiddenSize * config.vocabSize);
 }
 
-/** The names of transformers' LlamaConfig. */
+/** The config under the names of transformers' LlamaConfig. */
 function pythonConfig(config: ModelConfig): object {
   return {
     vocab_size: config.vocabSize,
