@@ -32,8 +32,8 @@ export interface StepRow {
   dispatches: number;
   submits: number;
   /**
-   * Objects that a step after the first creates: buffers, bind groups, pipelines, shader modules and
-   * others.
+   * Objects that a step after the first creates: buffers, bind groups, pipelines, shader modules
+   * and others.
    */
   objectsCreated: number;
   plannedBytes: number;

@@ -1,5 +1,5 @@
-// Shapes for the benchmark: layers of two small models, their matrix products, and whole models with
-// made-up weights.
+// Shapes for the benchmark: layers of two small models, their matrix products, and whole models
+// with made-up weights.
 import type { LoraConfig } from "../../src/adapter/lora.ts";
 import type { ModelConfig } from "../../src/model/config/model-config.ts";
 

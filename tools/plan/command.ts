@@ -1,5 +1,5 @@
-// The command `npm run plan`: reads its arguments and a config.json, and prints the plan as one JSON
-// object.
+// The command `npm run plan`: reads its arguments and a config.json, and prints the plan as one
+// JSON object.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { planBytes } from "../../src/engine/webgpu/budget.ts";

@@ -84,8 +84,8 @@ export function withPeakShare(
 }
 
 /**
- * Operations per token: two per weight forward and two for the gradient of its input; frozen weights
- * have no gradient.
+ * Operations per token: two per weight forward and two for the gradient of its input. Frozen
+ * weights have no gradient.
  */
 function flopsPerToken(config: ModelConfig): number {
   const layer = linearsOfLayer(config, 0).reduce(

@@ -1,5 +1,5 @@
-// Gives each test a tab on fragile devices, and the undisturbed run for comparison. A file that uses
-// it mocks gpu/machine.ts by `openFragile`.
+// Gives each test a tab on fragile devices, and the undisturbed run for comparison. A file that
+// uses it mocks gpu/machine.ts by `openFragile`.
 import { afterEach, beforeAll, beforeEach, vi } from "vitest";
 import { devices } from "./fragile-machine.ts";
 import { setUpBrowser, Tab } from "./tab.ts";
