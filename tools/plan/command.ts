@@ -123,7 +123,7 @@ function readTargets(given: string | undefined, known: readonly string[]): reado
   const foreign = names.find((name) => !known.includes(name));
   if (foreign !== undefined) {
     throw new ArgumentError(
-      `--targets has ${JSON.stringify(foreign)}, but knows only ${known.join(", ")}.`,
+      `--targets has ${JSON.stringify(foreign)}; choose from ${known.join(", ")}.`,
     );
   }
   return names;
@@ -176,7 +176,7 @@ function wholeNumber(name: string, given: string | undefined, most: number): num
 
 function required(name: string, given: string | undefined): string {
   if (given === undefined || given === "") {
-    throw new ArgumentError(`--${name} is missing; --help says what it is.`);
+    throw new ArgumentError(`--${name} is missing: see --help.`);
   }
   return given;
 }

@@ -86,7 +86,7 @@ describe("the plan command fails in one sentence", () => {
   test.each<[Record<string, string>, string]>([
     [{ config: "/no/such/file" }, "The file /no/such/file cannot be read (ENOENT)."],
     [{ config: "package.json" }, "package.json: The architecture"],
-    [{ config: "" }, "--config is missing; --help says what it is."],
+    [{ config: "" }, "--config is missing: see --help."],
     [{ format: "q5" }, "--format is q5, but must be one of f32, f16, q8, q4, nf4."],
     [{ rank: "0" }, "--rank is 0, but must be a whole number from 1 to 256."],
     [{ rank: "many" }, "--rank is many, but must be a whole number"],
@@ -96,7 +96,7 @@ describe("the plan command fails in one sentence", () => {
     [{ "group-size": "64" }, "--group-size is for q8 and q4, but --format is f16."],
     [{ format: "q8", "group-size": "48" }, "--group-size is 48, but must be one of 32, 64, 128."],
     [{ "budget-gb": "0" }, "--budget-gb is 0, but must be a number above zero."],
-    [{ targets: "q_proj,lm_head" }, '--targets has "lm_head", but knows only q_proj,'],
+    [{ targets: "q_proj,lm_head" }, '--targets has "lm_head"; choose from q_proj,'],
     [{ speed: "1" }, "Unknown option '--speed'."],
   ])("for %j", (change, sentence) => {
     expect(planCommand(argumentsOf({ ...whole, ...change }))).toBe(1);
@@ -109,7 +109,7 @@ describe("the plan command fails in one sentence", () => {
   test.each(["config", "format", "rank", "tokens"])("without --%s", (name) => {
     const rest = Object.fromEntries(Object.entries(whole).filter(([key]) => key !== name));
     expect(planCommand(argumentsOf(rest))).toBe(1);
-    expect(faults).toEqual([`--${name} is missing; --help says what it is.`]);
+    expect(faults).toEqual([`--${name} is missing: see --help.`]);
   });
 });
 
