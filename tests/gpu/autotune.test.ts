@@ -109,7 +109,7 @@ test.each([
 });
 
 describe("a remembered choice of autotune", () => {
-  test("is taken without a use of the device", async () => {
+  test("a remembered choice of autotune is used without work on the device", async () => {
     const cache = new Memory();
     const tuning = { opened, cache, signal: never };
     await autotune(tuning, "any", [slow, fast], inTime());
@@ -117,7 +117,7 @@ describe("a remembered choice of autotune", () => {
     expect(await autotune(again, "any", [slow, fast], inTime())).toBe("fast");
   });
 
-  test("is valid for one adapter, code and shape class only", async () => {
+  test("a remembered choice of autotune is valid for one adapter, code and shape class only", async () => {
     const cache = new Memory();
     const late = { opened, cache, signal: never };
     const other = { ...opened, adapterInfo: adapterWith({ vendor: "other" }) };
@@ -135,7 +135,7 @@ describe("a remembered choice of autotune", () => {
     expect(cache.choices.size).toBe(ofNone.length);
   });
 
-  test("is measured again when it names no candidate", async () => {
+  test("a remembered choice that names no candidate is measured again", async () => {
     const cache = new Memory();
     await autotune({ opened, cache, signal: never }, "any", [slow, fast], inTime());
     for (const key of cache.choices.keys()) {
@@ -223,13 +223,13 @@ describe("the tiles of a layer", () => {
     groupSize: 32,
   } as const;
 
-  test("are the default ones on a software adapter, whose compiler is too slow for tuning", async () => {
+  test("the tiles of a layer are the default ones on a software adapter, whose compiler is too slow for tuning", async () => {
     expect(opened.adapterInfo.isFallbackAdapter).toBe(true);
     const tuning = { opened: untouchable(), cache: new Memory(), signal: never };
     expect(await tuneTiles(tuning, layer)).toEqual(defaultTiles);
   });
 
-  test("have every tile but the narrow one as candidates, the default first, within 40 MB", () => {
+  test("the candidates of a layer are all tiles but the narrow one, the default first, within 40 MB", () => {
     for (const candidates of Object.values(
       tileCandidates({ tokens: 9999, inFeatures: 14336, outFeatures: 4096, format: "f32" }),
     )) {
@@ -252,7 +252,7 @@ describe("the tiles of a layer", () => {
     }
   });
 
-  test("are tuned within two seconds, even with a slow compiler", async () => {
+  test("the tiles of a layer are tuned within two seconds, even with a slow compiler", async () => {
     const { opened: spied, living } = watched();
     const info = adapterWith({ isFallbackAdapter: false });
     const cache = new Memory();

@@ -25,7 +25,7 @@ const lora = (given: Partial<LoraConfig> = {}): LoraConfig => ({
 const modulesOf = (given: LoraConfig) => loraTargets(config, given).map(({ module }) => module);
 
 describe("the LoRA targets", () => {
-  test("are in forward order layer by layer, whatever the order of their names", () => {
+  test("LoRA targets are in forward order layer by layer, whatever the order of their names", () => {
     const modules = ["q", "k", "v", "o"].map((name) => `self_attn.${name}_proj`);
     const expected = [0, 1].flatMap((layer) =>
       [...modules, "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"].map(
@@ -36,7 +36,7 @@ describe("the LoRA targets", () => {
     expect(modulesOf(lora({ targetModules: allTargetModules.toReversed() }))).toEqual(expected);
   });
 
-  test("are the named modules only, by the whole last part of their path", () => {
+  test("LoRA targets are the named modules only, by the whole last part of their path", () => {
     expect(modulesOf(lora({ targetModules: ["down_proj", "q_proj"] }))).toEqual([
       "model.layers.0.self_attn.q_proj",
       "model.layers.0.mlp.down_proj",
@@ -48,7 +48,7 @@ describe("the LoRA targets", () => {
 });
 
 describe("the trained tensors", () => {
-  test("have the names and shapes of the adapter that PEFT wrote", async () => {
+  test("trained tensors have the names and shapes of the adapter that PEFT wrote", async () => {
     const run = JSON.parse(await readFile(new URL("run.json", golden), "utf8")) as {
       lora: { rank: number; alpha: number; targetModules: string[] };
     };
@@ -62,7 +62,7 @@ describe("the trained tensors", () => {
     expect(own.toSorted()).toEqual(written.toSorted());
   });
 
-  test("are A and B of each target, target by target", () => {
+  test("trained tensors are A and B of each target module, target by target", () => {
     const targets = loraTargets(config, lora({ targetModules: ["k_proj", "down_proj"] }));
     const module = (path: string) => `base_model.model.model.layers.0.${path}`;
     expect(adapterShapes(targets, 5).slice(0, 4)).toEqual([
@@ -79,7 +79,7 @@ describe("the trained tensors", () => {
     [allTargetModules, 3, 3 * 2 * (80 + 2 * 56 + 80 + 2 * 80 + 80)],
     [["q_proj", "v_proj"], 8, 8 * 2 * (80 + 56)],
     [["down_proj"], 1, 2 * 80],
-  ])("of %j at rank %i have %i parameters", (targetModules, rank, expected) => {
+  ])("the trained tensors of %j at rank %i have %i parameters", (targetModules, rank, expected) => {
     const targets = loraTargets(config, lora({ targetModules, rank }));
     expect(countTrainable(targets, rank)).toBe(expected);
     const sizes = adapterShapes(targets, rank).map(({ shape }) => shape[0] * shape[1]);
@@ -88,7 +88,7 @@ describe("the trained tensors", () => {
     expect(tensors.reduce((sum, { values }) => sum + values.length, 0)).toBe(expected);
   });
 
-  test("are scaled by alpha over rank", () => {
+  test("the scaling of an adapter is alpha over rank", () => {
     expect(scalingOf(lora({ rank: 8, alpha: 16 }))).toBe(2);
     expect(scalingOf(lora({ rank: 32, alpha: 8 }))).toBe(0.25);
   });
@@ -100,7 +100,7 @@ describe("a new adapter", () => {
   const matrices = (letter: "A" | "B") =>
     start(1).filter(({ name }) => name.endsWith(`lora_${letter}.weight`));
 
-  test("has B and all moments at zero, so that training starts from the base model", () => {
+  test("a new adapter has B and all moments at zero, so that training starts from the base model", () => {
     expect(matrices("B")).toHaveLength(14);
     expect(matrices("B").every(({ values }) => values.every((value) => value === 0))).toBe(true);
     for (const { values, moment1, moment2 } of start(1)) {
@@ -109,7 +109,7 @@ describe("a new adapter", () => {
     }
   });
 
-  test("has A uniform within 1 / sqrt(in)", () => {
+  test("a new adapter has A uniform within 1 / sqrt(in)", () => {
     expect(matrices("A")).toHaveLength(14);
     for (const { shape, values } of matrices("A")) {
       const bound = 1 / Math.sqrt(shape[1]);
@@ -124,7 +124,7 @@ describe("a new adapter", () => {
     }
   });
 
-  test("is drawn from its seed alone, with other numbers for each matrix", () => {
+  test("a new adapter is drawn from its seed alone, with other numbers for each matrix", () => {
     expect(start(1, 4)).toEqual(start(1, 4));
     const firsts = [1, 2].flatMap((seed) =>
       start(seed, 4)

@@ -20,21 +20,21 @@ describe("a batch", () => {
     6,
   );
 
-  test("has its tokens row by row, positions from 0, segment 1, and zeros as padding", () => {
+  test("a batch has its tokens row by row, positions from 0, segment 1, and zeros as padding", () => {
     expect(batch).toMatchObject({ rows: 3, length: 6 });
     expect(list(batch.tokens)).toEqual([5, 6, 7, 8, 0, 0, 9, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     expect(list(batch.positions)).toEqual([0, 1, 2, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     expect(list(batch.segments)).toEqual([1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
   });
 
-  test("has the next trained token as each position's target, and never a row's first token", () => {
+  test("a batch has the next trained token as each position's target, and never a row's first token", () => {
     const _ = IGNORED;
     const targets = [_, 7, 8, _, _, _, 10, _, _, _, _, _, _, _, _, _, _, _];
     expect(list(batch.targets)).toEqual(targets);
     expect(batch.supervisedTokens).toBe(3);
   });
 
-  test("may be full: the last position of a row has no target, not even the next row's first token", () => {
+  test("the last position of a full row has no target, not even the next row's first token", () => {
     const isTrained = [true, true, true];
     const full = fillBatch(
       [[{ tokens: [1, 2, 3], isTrained }], [{ tokens: [4, 5, 6], isTrained }]],
@@ -45,7 +45,7 @@ describe("a batch", () => {
     expect(full.supervisedTokens).toBe(4);
   });
 
-  test("without examples is all padding", () => {
+  test("a batch without examples is all padding", () => {
     const empty = fillBatch([], 2, 8);
     expect(list(empty.targets)).toEqual(Array<number>(16).fill(IGNORED));
     expect(list(empty.segments)).toEqual(Array<number>(16).fill(0));
@@ -62,7 +62,7 @@ describe("a packed batch", () => {
   ];
   const batch = fillBatch(examples, 4, 7);
 
-  test("has the examples of a row one after another, each a segment with positions from 0", () => {
+  test("a packed batch has the examples of a row one after another, each a segment with positions from 0", () => {
     const nothing = Array<number>(7).fill(0);
     expect(list(batch.tokens)).toEqual([
       ...[5, 6, 7, 8, 9, 10, 0],
@@ -84,7 +84,7 @@ describe("a packed batch", () => {
     ]);
   });
 
-  test("has no target at a segment's last token, though another segment follows", () => {
+  test("a packed batch has no target at a segment's last token, though another segment follows", () => {
     const _ = IGNORED;
     const nothing = Array<number>(7).fill(_);
     expect(list(batch.targets)).toEqual([

@@ -34,13 +34,13 @@ const build = (examples: Example[], given: Partial<DatasetOptions> = {}) =>
   buildDataset(examples, tokenizer, { ...options, ...given });
 
 describe("the split into training and held-out rows", () => {
-  test("holds out the last rows of the file", async () => {
+  test("the split holds out the last rows of the file", async () => {
     const { train, heldOut } = await build(rows(10), { heldOutRows: 3 });
     expect(linesOf(train)).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(linesOf(heldOut)).toEqual([8, 9, 10]);
   });
 
-  test("with shuffle holds out rows drawn from the seed alone", async () => {
+  test("the split with shuffle holds out rows drawn from the seed alone", async () => {
     const lines = async (seed: number, heldOutRows = 3) => {
       const { train, heldOut } = await build(rows(10), { shuffle: true, heldOutRows, seed });
       return [...linesOf(train), ...linesOf(heldOut)];
@@ -52,7 +52,7 @@ describe("the split into training and held-out rows", () => {
     expect((await lines(1)).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
-  test("holds out a fifth where heldOutRows would leave no row to train on", async () => {
+  test("the split holds out a fifth where heldOutRows would leave no row to train on", async () => {
     const sizes = async (count: number, heldOutRows: number) => {
       const { train, heldOut } = await build(rows(count), { heldOutRows });
       return [train.length, heldOut.length];
@@ -66,7 +66,7 @@ describe("the split into training and held-out rows", () => {
     expect(linesOf((await build(rows(5), { heldOutRows: 5 })).heldOut)).toEqual([5]);
   });
 
-  test("is made of the rows that are not dropped", async () => {
+  test("the split is made of the rows that are not dropped", async () => {
     const examples = [row(1), row(2), row(3, "qqqqqqqq"), row(4)];
     const { train, heldOut } = await build(examples, { maxLength: 6, heldOutRows: 2 });
     expect(linesOf(train)).toEqual([1]);
@@ -75,7 +75,7 @@ describe("the split into training and held-out rows", () => {
 });
 
 describe("the counts of a data set", () => {
-  test("are those of the rows after cutting", async () => {
+  test("the counts of a data set are those of the rows after cutting", async () => {
     // <s> qq zzz </s>, <s> q z </s>, <s> q zzzzzzzz </s> cut to 8.
     const examples = [row(1, "qq", "zzz"), row(2), row(3, "q", "z".repeat(8))];
     const { train, ...counts } = await build(examples, { maxLength: 8, heldOutRows: 1 });
@@ -89,7 +89,7 @@ describe("the counts of a data set", () => {
     });
   });
 
-  test("separate rows that were cut from rows with no trained token left", async () => {
+  test("the counts of a data set separate cut rows from rows with no trained token left", async () => {
     // Whole; without its end; with one token to learn; with none.
     const examples = [row(1, "q", "zzzz"), row(2, "q", "zzzzz"), row(3, "qqqqq"), row(4, "qqqqqq")];
     const { train, truncatedRows, droppedRows } = await build(examples, { maxLength: 7 });
@@ -99,7 +99,7 @@ describe("the counts of a data set", () => {
     expect(train.map(({ isTrained }) => isTrained.filter(Boolean).length)).toEqual([5, 5, 1]);
   });
 
-  test("include prompts when they are trained, without the first token", async () => {
+  test("the counts of a data set include trained prompts, without the first token", async () => {
     expect((await build(rows(2), { completionOnly: false })).trainedTokens).toBe(2 * 3);
   });
 });
@@ -110,24 +110,24 @@ describe("the longest row of a batch", () => {
     return [longestRow, longestExample];
   };
 
-  test("is as long as the longest example, or with packing as maxLength", async () => {
+  test("the longest row is as long as the longest example, or with packing as maxLength", async () => {
     // Ten rows of four tokens.
     expect(await longest(rows(10), { maxLength: 16 })).toEqual([4, 4]);
     expect(await longest(rows(10), { maxLength: 16, packing: true })).toEqual([16, 4]);
   });
 
-  test("with packing is no longer than all training rows together", async () => {
+  test("the longest row with packing is no longer than all training rows together", async () => {
     expect(await longest(rows(10), { packing: true })).toEqual([40, 4]);
     expect(await longest(rows(10), { packing: true, heldOutRows: 7 })).toEqual([12, 4]);
   });
 
-  test("with packing has space for a held-out row that is longer than all of them", async () => {
+  test("the longest row with packing has space for a held-out row that is longer than all training rows", async () => {
     const examples = [row(1), row(2, "q", "zzzzzz")];
     expect(await longest(examples, { packing: true, heldOutRows: 1 })).toEqual([9, 9]);
   });
 });
 
-test("a file whose rows are all too long is refused with the length it needs", async () => {
+test("a file whose rows are all too long is refused with the maxLength that it needs", async () => {
   const examples = [row(1, "q".repeat(20)), row(2, "q".repeat(30))];
   await expect(build(examples, { maxLength: 8 })).rejects.toThrow(
     expect.objectContaining({
@@ -137,7 +137,7 @@ test("a file whose rows are all too long is refused with the length it needs", a
   );
 });
 
-test("a file of 150,000 rows is counted as a small one", async () => {
+test("the rows and the longest row of a file of 150,000 rows are counted", async () => {
   const { train, longestRow } = await build(rows(150_000), { heldOutRows: 1 });
   expect(train).toHaveLength(149_999);
   expect(longestRow).toBe(4);
@@ -147,13 +147,13 @@ describe("the order of an epoch", () => {
   const order = async (epoch: number, given: { shuffle: boolean; seed: number }) =>
     linesOf(epochOrder((await build(rows(50))).train, epoch, given));
 
-  test("without shuffle is the order of the file", async () => {
+  test("the order of an epoch without shuffle is the order of the file", async () => {
     expect(await order(3, { shuffle: false, seed: 1 })).toEqual(
       linesOf((await build(rows(50))).train),
     );
   });
 
-  test("is drawn from epoch and seed, is the same at every call, and has each row once", async () => {
+  test("the order of an epoch is drawn from epoch and seed, and has each row once", async () => {
     const drawn = await Promise.all(
       [0, 1, 2].flatMap((epoch) => [1, 2].map((seed) => order(epoch, { shuffle: true, seed }))),
     );
@@ -164,7 +164,7 @@ describe("the order of an epoch", () => {
     }
   });
 
-  test("does not repeat the shuffle of the split", async () => {
+  test("the order of an epoch does not repeat the shuffle of the split", async () => {
     const { train } = await build(rows(50), { shuffle: true });
     const again = epochOrder((await build(rows(50))).train, 0, {
       shuffle: true,

@@ -82,16 +82,16 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
     return train.map((row) => ({ row: row.line, ...asGolden(row) }));
   };
 
-  test("is the tokenizer that the golden file was made with", async () => {
+  test("the tokenizer file has the hash in the golden file", async () => {
     const bytes = await readFile(new URL(`${tokenizerFolders[name]}/tokenizer.json`, repository));
     expect(createHash("sha256").update(bytes).digest("hex")).toBe(golden.tokenizerSha256);
   });
 
-  test("gives TRL's tokens and masks for prompts and completions", async () => {
+  test("prompts and completions have TRL's tokens and masks", async () => {
     expect(await tokenize(completions, true)).toEqual(golden.promptCompletion.map(numbersOf));
   });
 
-  test("trains every token of prompt and completion without completionOnly", async () => {
+  test("every token of prompt and completion is trained without completionOnly", async () => {
     const everything = golden.promptCompletion.map(({ inputIds }) => ({
       inputIds,
       completionMask: inputIds.map(() => 1),
@@ -99,12 +99,12 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
     expect(await tokenize(completions, false)).toEqual(everything);
   });
 
-  test("gives TRL's tokens and masks for chats, whole and answers only", async () => {
+  test("chats have TRL's tokens and masks, whole and answers only", async () => {
     expect(await tokenize(chats, false)).toEqual(golden.messages.map(numbersOf));
     expect(await tokenize(chats, true)).toEqual(golden.messagesAssistantOnly.map(numbersOf));
   });
 
-  test("cuts and drops the rows that TRL cuts and drops", async () => {
+  test("the rows that TRL cuts and drops are cut and dropped", async () => {
     expect(await cut(completions, true)).toEqual(golden.promptCompletionCut);
     expect(await cut(chats, false)).toEqual(golden.messagesCut);
     if (golden.messagesAssistantOnlyCut.length > 0) {

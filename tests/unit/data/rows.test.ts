@@ -20,7 +20,7 @@ function refusal(text: string, fileName = "data.jsonl"): UserError {
 }
 
 describe("a data file", () => {
-  test("of prompts and completions keeps every character and the line numbers", () => {
+  test("a file of prompts and completions keeps every character and the line numbers", () => {
     const text = `\n${jsonl({ prompt: " a ", completion: " b\n", id: 7 })}\n\n${jsonl({ prompt: "", completion: "c" })}\n`;
     expect(parseExamples(text, "data.jsonl")).toEqual([
       { kind: "completion", prompt: " a ", completion: " b\n", line: 2 },
@@ -28,7 +28,7 @@ describe("a data file", () => {
     ]);
   });
 
-  test("of chats keeps roles and contents and leaves other keys out", () => {
+  test("a file of chats keeps roles and contents and leaves other keys out", () => {
     const messages = [turn("system", "Be brief."), turn("user", "Hi"), turn("assistant", "Hello")];
     const named = messages.map((message) => ({ ...message, name: "x" }));
     expect(parseExamples(jsonl({ messages: named }), "data.jsonl")).toEqual([
@@ -36,14 +36,14 @@ describe("a data file", () => {
     ]);
   });
 
-  test("may mix both; messages win over a prompt in the same row", () => {
+  test("a file may mix prompts and chats; messages win over a prompt in the same row", () => {
     const messages = [turn("assistant", "Hello")];
     const kinds = parseExamples(jsonl(row, { ...row, messages }), "x").map(({ kind }) => kind);
     expect(kinds).toEqual(["completion", "chat"]);
   });
 
   test.each(["data.csv", "DATA.CSV", "data.tsv"])(
-    "is read as a table when its name is %s",
+    "a data file named %s is read as a table",
     (name) => {
       const separator = name.endsWith("tsv") ? "\t" : ",";
       const text = `completion${separator}prompt\n"two\nlines"${separator}p\nc${separator}q\n`;
@@ -54,20 +54,20 @@ describe("a data file", () => {
     },
   );
 
-  test("is read as JSON Lines under any other name", () => {
+  test("a data file of any other name is read as JSON Lines", () => {
     expect(parseExamples(jsonl(row), "csv.txt")).toHaveLength(1);
     expect(refusal("prompt,completion\na,b", "data.txt").code).toBe("bad-row");
   });
 });
 
-describe("a row that cannot be used is refused with its line", () => {
+describe("refused rows", () => {
   test.each([
     ["no completion", { prompt: "a" }, "no-completion", /no text in "completion"/],
     ["a blank completion", { ...row, completion: " \n" }, "no-completion", /"completion"/],
     ["a completion that is a number", { ...row, completion: 4 }, "no-completion", /"completion"/],
     ["no prompt", { completion: "a" }, "bad-row", /no text in "prompt"/],
     ["a prompt that is null", { ...row, prompt: null }, "bad-row", /no text in "prompt"/],
-    ["neither", { text: "a" }, "no-completion", /"completion"/],
+    ["neither prompt nor completion", { text: "a" }, "no-completion", /"completion"/],
     ["messages that are text", { messages: "Hi" }, "bad-row", /not a list of messages/],
     ["no message", { messages: [] }, "bad-row", /not a list of messages/],
     ["a message that is null", { messages: [null] }, "bad-row", /"role" and a "content"/],
@@ -75,24 +75,24 @@ describe("a row that cannot be used is refused with its line", () => {
     ["a message without role", { messages: [{ content: "Hi" }] }, "bad-row", /"role"/],
     ["content in parts", { messages: [{ role: "user", content: [] }] }, "bad-row", /of text/],
     ["no answer", { messages: [turn("user", "Hi")] }, "no-completion", /role "assistant"/],
-  ])("for %s", (_, broken, code, message) => {
+  ])("a row with %s is refused with its line", (_, broken, code, message) => {
     const error = refusal(jsonl(row, broken, row));
     expect(error).toMatchObject({ code, where: "data.jsonl" });
     expect(error.message).toMatch(/^data\.jsonl: 1 of 3 rows cannot be used: line 2: /);
     expect(error.message).toMatch(message);
   });
 
-  test("in a table, where line numbers count quoted line breaks", () => {
+  test("a refused row of a table has its line number, which counts quoted line breaks", () => {
     const error = refusal('prompt,completion\n"a\nb",c\nd,\n', "data.csv");
     expect(error).toMatchObject({ code: "no-completion", where: "data.csv" });
     expect(error.message).toContain("line 4: ");
   });
 
-  test("in a table without the required columns", () => {
+  test("a table without the required columns is refused", () => {
     expect(refusal("question,answer\na,b\n", "data.csv").code).toBe("no-completion");
   });
 
-  test("together with all others, and a wrong shape sets the error code", () => {
+  test("all refused rows are in one message, and a wrong shape sets the error code", () => {
     const noCompletion = { prompt: "a" };
     const noPrompt = { completion: "a" };
     for (const rows of [
@@ -106,7 +106,7 @@ describe("a row that cannot be used is refused with its line", () => {
     expect(refusal(jsonl(noCompletion, noCompletion)).code).toBe("no-completion");
   });
 
-  test("for up to twenty rows, and the rest are counted", () => {
+  test("up to twenty refused rows are listed, and the rest are counted", () => {
     const { message } = refusal(jsonl(...Array.from({ length: 23 }, () => ({}))));
     expect(message).toContain("23 of 23 rows");
     expect(message).toContain("line 20: ");
@@ -114,7 +114,7 @@ describe("a row that cannot be used is refused with its line", () => {
     expect(message).toContain("; and 3 more.");
   });
 
-  test("when it is not JSON, before its shape is checked", () => {
+  test("a row that is not JSON is refused before any shape is checked", () => {
     const error = refusal(`${jsonl({})}\n{"prompt":\n`);
     expect(error).toMatchObject({ code: "bad-row", where: "data.jsonl, line 2" });
   });
@@ -126,7 +126,7 @@ describe("a file without rows", () => {
     ["\n \n", "data.jsonl"],
     ["", "data.csv"],
     ["prompt,completion\n", "data.csv"],
-  ])("is empty data: %j as %s", (text, name) => {
+  ])("a file without rows is empty data: %j as %s", (text, name) => {
     expect(refusal(text, name)).toMatchObject({ code: "empty-data", where: name });
   });
 });

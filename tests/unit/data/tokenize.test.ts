@@ -34,7 +34,7 @@ async function trainedTexts(messages: ChatMessage[], tokenizer: ModelTokenizer):
 }
 
 describe("a tokenised chat", () => {
-  test("trains each assistant message with its end-of-turn token, and nothing of the user's", async () => {
+  test("a chat trains each assistant message with its end-of-turn token, and no user message", async () => {
     const messages = [
       { role: "system", content: "Be brief." },
       user("Hi"),
@@ -46,17 +46,17 @@ describe("a tokenised chat", () => {
     expect(await trainedTexts(messages, demo)).toEqual(turns);
   });
 
-  test("trains consecutive assistant messages one by one, and no question at the end", async () => {
+  test("a chat trains consecutive assistant messages one by one, and no question at the end", async () => {
     const messages = [user("Hi"), assistant("One."), assistant("Two."), user("Three?")];
     expect(await trainedTexts(messages, demo)).toEqual(["One.<|im_end|>\n", "Two.<|im_end|>\n"]);
   });
 
-  test("trains the space that its template writes before an assistant message", async () => {
+  test("a chat trains the space that its template writes before an assistant message", async () => {
     const messages = [user("Hi"), assistant("Yes."), user("Why"), assistant("So.")];
     expect(await trainedTexts(messages, bos)).toEqual([" Yes. </s>", " So. </s>"]);
   });
 
-  test("that begins with an assistant message trains it", async () => {
+  test("a chat that begins with an assistant message trains it", async () => {
     expect(await trainedTexts([assistant("Welcome."), user("Hi")], demo)).toEqual([
       "Welcome.<|im_end|>\n",
     ]);
@@ -71,7 +71,7 @@ describe("cutting an example to maxLength", () => {
     line: 5,
   } as const;
 
-  test("keeps the first tokens with their mask and reports the full length", () => {
+  test("cutting an example keeps the first tokens with their mask and reports the full length", () => {
     const full = tokenizeExample(example, [], demo, whole);
     expect(full).toMatchObject({ line: 5, fullLength: full.tokens.length });
     for (let maxLength = 1; maxLength <= full.tokens.length + 1; maxLength++) {
@@ -83,7 +83,7 @@ describe("cutting an example to maxLength", () => {
     }
   });
 
-  test("cuts the mask of rows that train every token too", () => {
+  test("cutting an example that trains every token cuts its mask too", () => {
     const options = { maxLength: 3, completionOnly: false };
     expect(tokenizeExample(example, [], demo, options).isTrained).toEqual([true, true, true]);
   });

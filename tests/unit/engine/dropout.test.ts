@@ -46,20 +46,23 @@ async function maskOf(draw: Partial<DropoutDraw> | null, target = 0): Promise<Fl
 }
 
 describe("the dropout mask", () => {
-  test.each([0.05, 0.3, 0.9])("at rate %f zeroes that share and scales the rest", async (rate) => {
-    const mask = await maskOf({ rate });
-    const kept = Math.fround(1 / (1 - rate));
-    expect([...new Set(mask)].toSorted((a, b) => a - b)).toEqual([0, kept]);
-    const zeros = mask.filter((value) => value === 0).length / mask.length;
-    const error = Math.sqrt((rate * (1 - rate)) / mask.length);
-    expect(Math.abs(zeros - rate)).toBeLessThan(4 * error);
-  });
+  test.each([0.05, 0.3, 0.9])(
+    "a dropout mask at rate %f zeroes that share and scales the rest",
+    async (rate) => {
+      const mask = await maskOf({ rate });
+      const kept = Math.fround(1 / (1 - rate));
+      expect([...new Set(mask)].toSorted((a, b) => a - b)).toEqual([0, kept]);
+      const zeros = mask.filter((value) => value === 0).length / mask.length;
+      const error = Math.sqrt((rate * (1 - rate)) / mask.length);
+      expect(Math.abs(zeros - rate)).toBeLessThan(4 * error);
+    },
+  );
 
-  test("is all ones without dropout", async () => {
+  test("a dropout mask is all ones without dropout", async () => {
     expect(await maskOf(null)).toEqual(new Float32Array(rows * width).fill(1));
   });
 
-  test("depends on seed, step, micro-step and module alone", async () => {
+  test("a dropout mask depends on seed, step, micro-step and module alone", async () => {
     const masks = await Promise.all([
       maskOf({}),
       maskOf({ seed: 2 }),
@@ -105,20 +108,20 @@ describe("a step of the engine with dropout", () => {
     return lossSum;
   }
 
-  test("repeats its loss exactly and changes it with another step or seed", async () => {
+  test("a step with dropout repeats its loss exactly and changes it with another step or seed", async () => {
     const loss = await lossOf();
     expect(await lossOf()).toBe(loss);
     expect(await lossOf({ step: 6 })).not.toBe(loss);
     expect(await lossOf({ seed: 2 })).not.toBe(loss);
   });
 
-  test("draws another mask for each micro-batch", async () => {
+  test("a step with dropout draws another mask for each micro-batch", async () => {
     const loss = await lossOf();
     const twice = await lossOf({}, 2);
     expect(Math.abs(twice - 2 * loss) / loss).toBeGreaterThan(1e-4);
   });
 
-  test("has another loss than the evaluation, which drops nothing", async () => {
+  test("a step with dropout has another loss than the evaluation, which drops nothing", async () => {
     const loss = await lossOf({ learningRate: 0 });
     const batch = toBatch(golden.run.steps[0]!.microBatches[0]!);
     const dry = await goldenEngine(golden, await openMachine("cpu"), 0);

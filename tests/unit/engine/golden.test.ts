@@ -18,7 +18,7 @@ const read = async (path: string) =>
   new Blob([await readFile(new URL(`../../golden/${path}`, import.meta.url))]);
 
 describe.each(goldenCases)("golden %s on the CPU backend", (name) => {
-  test("has losses, gradient norms, adapter and moments that follow PyTorch for twelve steps", async () => {
+  test("losses, gradient norms, adapter and moments follow PyTorch for twelve steps", async () => {
     const golden = await openGolden(name, read);
     const engine = await goldenEngine(golden, await openMachine("cpu"));
     const { steps, heldOut } = golden.run;
@@ -48,7 +48,7 @@ describe.each(goldenCases)("golden %s on the CPU backend", (name) => {
     engine.dispose();
   });
 
-  test("has logits and greedy tokens that follow PyTorch, with and without the adapter", async () => {
+  test("logits and greedy tokens follow PyTorch, with and without the adapter", async () => {
     const golden = await openGolden(name, read);
     const engine = await goldenEngine(golden, await openMachine("cpu"));
     engine.writeState(golden.final);

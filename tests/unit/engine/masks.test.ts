@@ -27,7 +27,7 @@ const drawn = (mask: tf.Tensor4D) => {
   ).map((row, index) => (index % queries === 0 && index > 0 ? `|${row}` : row));
 };
 
-test("a token of a batch attends to its segment, in sliding layers to the last two tokens of it", () => {
+test("a token of a batch attends to its segment, in sliding layers to its last two tokens", () => {
   const masks = batchMasks(config, madeUpBatch(config, [[3, 2]], 6, 1));
   expect(drawn(masks.full)).toEqual(["x.....", "xx....", "xxx...", "...x..", "...xx.", ".....x"]);
   expect(drawn(masks.sliding)).toEqual([

@@ -32,7 +32,7 @@ describe.each(shapes)("products with n = %i, k = %i, m = %i:", (n, k, m) => {
       (x: Matrix, y: Matrix) => times(x, tf.transpose(y)),
       (x: Matrix, y: Matrix) => tf.matMul(x, tf.transpose(y)),
     ],
-  ])("%s and both gradients equal tfjs's", (_, ours, theirs) => {
+  ])("the product %s and both gradients equal tfjs's", (_, ours, theirs) => {
     const dy = tf.randomNormal<tf.Rank.R2>([n, m], 0, 1, "float32", 3);
     const gradients = (product: (x: Matrix, y: Matrix) => tf.Tensor) =>
       tf.valueAndGrads((x, y) => product(x as Matrix, y as Matrix))([a(), b()], dy);
@@ -43,7 +43,7 @@ describe.each(shapes)("products with n = %i, k = %i, m = %i:", (n, k, m) => {
     });
   });
 
-  test("x W^T with W frozen equals tfjs's, and so does dX", () => {
+  test("the product x W^T with W frozen equals tfjs's, and so does dX", () => {
     const weight = b();
     const dy = tf.randomNormal<tf.Rank.R2>([n, m], 0, 1, "float32", 3);
     const own = tf.valueAndGrad((x) => timesFrozen(x as Matrix, weight))(a(), dy);

@@ -27,7 +27,7 @@ function expectShares(actual: readonly number[], expected: readonly number[]) {
 }
 
 describe("sampling", () => {
-  test("at temperature 0 picks the most likely token, the first of equals, for any seed", () => {
+  test("sampling at temperature 0 picks the most likely token, the first of equals, for any seed", () => {
     const greedy = (values: number[], seed = 7) =>
       sampleToken(Float32Array.from(values), { ...options, temperature: 0, seed }, 0);
     expect(greedy([...logits])).toBe(1);
@@ -35,28 +35,31 @@ describe("sampling", () => {
     expect(greedy([-1e30, -1e38])).toBe(0);
   });
 
-  test("at temperature 1 follows the probabilities", () => {
+  test("sampling at temperature 1 follows the probabilities", () => {
     expectShares(sharesOf({}), probabilities);
   });
 
-  test.each([0.5, 2])("at temperature %f follows powers of the probabilities", (temperature) => {
-    const powers = probabilities.map((share) => share ** (1 / temperature));
-    expectShares(sharesOf({ temperature }), powers);
-  });
+  test.each([0.5, 2])(
+    "sampling at temperature %f follows powers of the probabilities",
+    (temperature) => {
+      const powers = probabilities.map((share) => share ** (1 / temperature));
+      expectShares(sharesOf({ temperature }), powers);
+    },
+  );
 
-  test("with top-p draws from the fewest tokens that reach it, in their proportions", () => {
+  test("sampling with top-p draws from the fewest tokens that reach it, in their proportions", () => {
     expectShares(sharesOf({ topP: 0.6 }), [0, 0.4, 0, 0.3, 0]);
     expectShares(sharesOf({ topP: 0.75 }), [0, 0.4, 0.15, 0.3, 0]);
     expectShares(sharesOf({ topP: 0.96 }), probabilities);
   });
 
-  test("with a small top-p or temperature picks the most likely token", () => {
+  test("sampling with a small top-p or temperature picks the most likely token", () => {
     expect(sharesOf({ topP: 0.001 })[1]).toBeCloseTo(1);
     expect(sharesOf({ topP: 0 })[1]).toBeCloseTo(1);
     expect(sharesOf({ temperature: 0.001 })[1]).toBeCloseTo(1);
   });
 
-  test("depends on the seed and the index alone", () => {
+  test("sampling depends on the seed and the index alone", () => {
     const text = (seed: number) =>
       Array.from({ length: 40 }, (_, index) => sampleToken(logits, { ...options, seed }, index));
     expect(text(7)).toEqual(text(7));
@@ -64,7 +67,7 @@ describe("sampling", () => {
     expect(new Set(text(7)).size).toBeGreaterThan(2);
   });
 
-  test("accepts logits that are huge, far apart or minus infinity", () => {
+  test("sampling accepts logits that are huge, far apart or minus infinity", () => {
     const values = Float32Array.of(3e38, -3e38, -Infinity);
     for (let index = 0; index < 50; index++) {
       expect(sampleToken(values, options, index)).toBe(0);
@@ -91,7 +94,7 @@ describe("generation", () => {
     return { tokens, appended };
   };
 
-  test("ends at maxNewTokens and does not append the last token", async () => {
+  test("generation ends at maxNewTokens and does not append the last token", async () => {
     expect(await run({ maxNewTokens: 3 })).toEqual({
       tokens: [10, 11, 12],
       appended: [10, 0, 11, 1],
@@ -99,12 +102,12 @@ describe("generation", () => {
     expect(await run({ maxNewTokens: 0 })).toEqual({ tokens: [], appended: [] });
   });
 
-  test("ends at a stop token and leaves it out", async () => {
+  test("generation ends at a stop token and leaves it out", async () => {
     const { tokens } = await run({ maxNewTokens: 9, stopTokens: [12] });
     expect(tokens).toEqual([10, 11]);
   });
 
-  test("ends with the signal's error", async () => {
+  test("generation ends with the signal's error", async () => {
     const running = run({ maxNewTokens: 9, signal: AbortSignal.abort() });
     await expect(running).rejects.toThrow("aborted");
   });

@@ -38,15 +38,15 @@ async function messageOf(config: unknown, tensors?: TensorData[]): Promise<strin
   return error.message;
 }
 
-describe("the reader of PEFT adapters accepts", () => {
-  test("a config of the required keys alone, with PEFT's defaults for the rest", async () => {
+describe("accepted PEFT adapters", () => {
+  test("a PEFT config of the required keys alone is accepted, with PEFT's defaults for the rest", async () => {
     const { peft_type, r, target_modules } = plain;
     const adapter = await read({ peft_type, r, target_modules });
     expect(adapter).toMatchObject({ rank: 2, alpha: 8, dropout: 0, targetModules: ["q_proj"] });
     expect(adapter.tensors.get(a.name)).toEqual({ shape: [2, 3], values: a.data });
   });
 
-  test("F16 and BF16 tensors, as f32", async () => {
+  test("F16 and BF16 tensors of a PEFT adapter are read as f32", async () => {
     const values = a.data as Float32Array;
     const f16 = await read(plain, [{ ...a, dtype: "F16", data: f32ToF16(values) }, b]);
     const bf16 = await read(plain, [{ ...a, dtype: "BF16", data: f32ToBf16(values) }, b]);
@@ -54,7 +54,7 @@ describe("the reader of PEFT adapters accepts", () => {
     expect(bf16.tensors.get(a.name)?.values).toEqual(values);
   });
 
-  test("unknown keys that are off, and known keys that change no number", async () => {
+  test("unknown PEFT keys that are off, and known keys that change no number, are accepted", async () => {
     const config = JSON.parse(await fixtureText("adapter_config.json")) as object;
     await read({
       ...config,
@@ -70,7 +70,7 @@ describe("the reader of PEFT adapters accepts", () => {
   });
 });
 
-describe("the reader of PEFT adapters refuses", () => {
+describe("refused PEFT adapters", () => {
   test.each([
     ["peft_type", "IA3"],
     ["peft_type", undefined],
@@ -108,22 +108,22 @@ describe("the reader of PEFT adapters refuses", () => {
     ["init_lora_weights", "olora"],
     ["future_scale", 2],
     ["__proto__x", true],
-  ])("%s = %j, by name", async (key, value) => {
+  ])("a PEFT config with %s = %j is refused by name", async (key, value) => {
     expect(await messageOf({ ...plain, [key]: value })).toContain(key);
   });
 
-  test("a config with several faults, naming all of them", async () => {
+  test("a PEFT config with several faults is refused with all of them by name", async () => {
     const message = await messageOf({ r: 0, use_dora: true, bias: "all", target_modules: "x" });
     for (const key of ["peft_type", "r must", "use_dora", "bias", "target_modules"]) {
       expect(message).toContain(key);
     }
   });
 
-  test.each(["{", "[]", "null", '"LORA"', ""])("the config %s", async (text) => {
+  test.each(["{", "[]", "null", '"LORA"', ""])("the PEFT config %s is refused", async (text) => {
     expect(await messageOf(text)).toContain("adapter_config.json");
   });
 
-  test("tensors that do not fit the config", async () => {
+  test("PEFT tensors that do not fit the config are refused by name", async () => {
     const stray: TensorData = { ...a, name: "base_model.model.lm_head.weight" };
     const dora: TensorData = { ...a, name: `${module}.lora_magnitude_vector` };
     const message = await messageOf(plain, [
@@ -138,7 +138,7 @@ describe("the reader of PEFT adapters refuses", () => {
     expect(message).toContain(dora.name);
   });
 
-  test("a matrix without its pair, a target module without tensors, a NaN", async () => {
+  test("a PEFT matrix without its pair, a target module without tensors and a NaN are refused", async () => {
     expect(await messageOf(plain, [a])).toContain("q_proj has no lora_B");
     expect(await messageOf(plain, [b])).toContain("q_proj has no lora_A");
     const more = { ...plain, target_modules: ["q_proj", "v_proj"] };
@@ -147,12 +147,12 @@ describe("the reader of PEFT adapters refuses", () => {
     expect(await messageOf(plain, [a, nan])).toContain("holds NaN at value 0");
   });
 
-  test("an adapter with many faults, naming twelve and counting the rest", async () => {
+  test("a PEFT adapter with many faults is refused with twelve by name and the rest counted", async () => {
     const strays = Array.from({ length: 30 }, (_, i) => ({ ...a, name: `stray ${i}` }));
     expect(await messageOf(plain, [a, b, ...strays])).toMatch(/; and 18 more\.$/);
   });
 
-  test("weights that are not safetensors", async () => {
+  test("PEFT weights that are not safetensors are refused", async () => {
     const text = JSON.stringify(plain);
     await expect(readPeftAdapter(text, new Blob(["<html>"]), "adapter")).rejects.toMatchObject({
       code: "not-safetensors",

@@ -24,7 +24,7 @@ function decoded(name: string, bytes: Uint8Array<ArrayBuffer>): Float32Array<Arr
 }
 
 describe("dequantized values:", () => {
-  test.each(Object.keys(types))("%s blocks have the bits of gguf-py", (name) => {
+  test.each(Object.keys(types))("dequantized %s blocks have the bits of gguf-py", (name) => {
     const { blocks, values } = types[name]!;
     const bits = new Uint32Array(decoded(name, bytesOf(blocks)).buffer);
     const expected = new Uint32Array(bytesOf(values).buffer);
@@ -42,14 +42,14 @@ describe("dequantized values:", () => {
   });
 });
 
-test("every supported block type has a golden", () => {
+test("every supported GGUF block type has a golden file", () => {
   const plain = ["F32", "F16", "BF16"];
   expect(Object.keys(types).sort()).toEqual(
     decodableTypes.filter((name) => !plain.includes(name)).sort(),
   );
 });
 
-test("an unsupported type has no decoder", () => {
+test("an unsupported GGUF type has no decoder", () => {
   const undecoded = tensorTypes.filter((type) => decodableName(type) === undefined);
   expect(undecoded.map(({ name }) => name)).toContain("IQ4_XS");
   expect(undecoded.length + decodableTypes.length).toBe(tensorTypes.length);

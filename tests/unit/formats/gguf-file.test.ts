@@ -44,12 +44,12 @@ describe("a GGUF metadata value", () => {
     ["array of numbers", list("i16", [1, -1]), Int16Array.of(1, -1)],
     ["empty array", list("f32", []), new Float32Array(0)],
     ["array of u64", list("u64", [2n ** 60n]), BigUint64Array.of(2n ** 60n)],
-  ])("of type %s is read", async (_, value, expected) => {
+  ])("a GGUF metadata value of type %s is read", async (_, value, expected) => {
     expect(await valueOf(value)).toEqual(expected);
   });
 });
 
-test("tensors are found at the offsets of the file's alignment", async () => {
+test("GGUF tensors are found at the offsets of the file's alignment", async () => {
   const values = Float32Array.of(1, 2, 3, 4, 5, 6);
   for (const alignment of [8, 32, 4096]) {
     const file = await openGgufFile(
@@ -103,7 +103,7 @@ test("a GGUF header larger than the first range is read in growing ranges", asyn
   expect(ranges.length).toBeLessThan(8);
 });
 
-test("an aborted signal ends reading with its error", async () => {
+test("an aborted signal ends reading a GGUF file with its error", async () => {
   const source = sourceOf({ metadata: [["key", str("x")]] });
   await expect(openGgufFile(source, AbortSignal.abort())).rejects.toThrow("aborted");
 });

@@ -183,9 +183,13 @@ const cases: Case[] = [
   tensor("a dimension of 0", { ne: [16, 0] }, 'tensor "w": One of its dimensions is 0'),
   tensor("a dimension of 2^63", { ne: [2n ** 63n] }, "9223372036854775808 values"),
   tensor("more than 2^53 bytes", { ne: [2 ** 30, 2 ** 30] }, "more than 2^53 bytes"),
-  tensor("a type that ggml has given up", { type: 4 }, "Its type is 4"),
+  tensor("a type that ggml no longer has", { type: 4 }, "Its type is 4"),
   tensor("a type of 2^32 - 1", { type: 0xffffffff }, "Its type is 4294967295"),
-  tensor("rows that are no whole blocks", { type: 12, ne: [300] }, "Q4_K comes in blocks of 256"),
+  tensor(
+    "rows that are not a multiple of the block size",
+    { type: 12, ne: [300] },
+    "Q4_K comes in blocks of 256",
+  ),
   tensor(
     "a first offset that is not 0",
     { offset: 32n },
@@ -246,8 +250,8 @@ async function faultOf(bytes: Uint8Array): Promise<unknown> {
   );
 }
 
-describe("the GGUF reader refuses", () => {
-  test.each(cases)("$title", async ({ bytes, code, says }) => {
+describe("refused GGUF files", () => {
+  test.each(cases)("the GGUF reader refuses $title", async ({ bytes, code, says }) => {
     const fault = await faultOf(bytes);
     expect(fault).toBeInstanceOf(UserError);
     expect(fault).toMatchObject({ code });
@@ -255,7 +259,7 @@ describe("the GGUF reader refuses", () => {
     expect((fault as UserError).where).toContain("model.gguf");
   });
 
-  test("no part of the valid file that the cases are made from", async () => {
+  test("the GGUF reader accepts the valid file that the refused cases are made from", async () => {
     expect(await faultOf(goodFile)).toBeNull();
   });
 });
@@ -284,7 +288,7 @@ describe("a GGUF file with random damage", () => {
     return bytes;
   }
 
-  test("gives a header or a UserError, and no read past its end", async () => {
+  test("a damaged GGUF file has a header or a UserError, and no read past its end", async () => {
     const random = randomly(20_240_607);
     let refused = 0;
     for (let round = 0; round < 4000; round++) {

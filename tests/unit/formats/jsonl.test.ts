@@ -17,7 +17,7 @@ function faultOf(text: string): UserError {
 }
 
 describe("parseJsonl", () => {
-  test("gives rows with their lines, over a byte order mark, blank lines and every line ending", () => {
+  test("parseJsonl returns rows with their lines, over a byte order mark, blank lines and every line ending", () => {
     expect(parseJsonl('\uFEFF{"a":1}\r\n\n  \t\n{"a":2}\r{"a":3}', "f")).toEqual([
       { row: { a: 1 }, line: 1 },
       { row: { a: 2 }, line: 4 },
@@ -26,7 +26,7 @@ describe("parseJsonl", () => {
     expect(parseJsonl('{"a":"\u2028"}\n', "f")).toEqual([{ row: { a: "\u2028" }, line: 1 }]);
   });
 
-  test("names file, line and column of one broken line and shows it", () => {
+  test("parseJsonl names file, line and column of one broken line and shows it", () => {
     const fault = faultOf('{"a":1}\n\n{"prompt":"Hi","completion":"Hello"}}\n');
     expect(fault.message).toBe(
       "data.jsonl, line 3: not JSON, unexpected } at column 37. Nothing was loaded.\n" +
@@ -48,11 +48,11 @@ describe("parseJsonl", () => {
     ['{"a":"😀",}', "unexpected } at column 11"],
     ["😀", "unexpected 😀 at column 1"],
     ['{"a":1}{"a":2}', "unexpected { at column 8"],
-  ])("refuses %j", (line, says) => {
+  ])("parseJsonl refuses %j", (line, says) => {
     expect(faultOf(line).message).toContain(says);
   });
 
-  test("reports several broken lines together, the first 20 with their count", () => {
+  test("parseJsonl reports several broken lines together, the first 20 with their count", () => {
     const fault = faultOf(`{"a":1}\n${"nope\n".repeat(23)}${"[".repeat(200)}\n`);
     const lines = fault.message.split("\n");
     expect(lines[0]).toBe("data.jsonl: 24 rows are broken. Nothing was loaded.");
@@ -61,13 +61,13 @@ describe("parseJsonl", () => {
     expect(lines.at(-1)).toBe("and 4 more");
   });
 
-  test("shortens a long line to 80 characters", () => {
+  test("parseJsonl shortens a long line to 80 characters", () => {
     const shown = faultOf(`{"a":"${"x".repeat(500)}`).message.split("\n")[1]!;
     expect(shown).toHaveLength(80);
     expect(shown.endsWith("…")).toBe(true);
   });
 
-  test("refuses a line over 1 MiB, a million and one rows, and a file without rows", () => {
+  test("parseJsonl refuses a line over 1 MiB, a million and one rows, and a file without rows", () => {
     expect(faultOf(`{"a":"${"x".repeat(2 ** 20)}"}`).message).toContain("the limit is 1048576");
     expect(faultOf("{}\n".repeat(1_000_001))).toMatchObject({
       code: "bad-row",
@@ -77,17 +77,17 @@ describe("parseJsonl", () => {
     expect(faultOf("")).toMatchObject({ code: "empty-data" });
   });
 
-  test("survives nesting that would exhaust a stack", () => {
+  test("parseJsonl survives nesting that would exhaust a stack", () => {
     expect(faultOf("[".repeat(1_000_000)).message).toContain("not JSON");
   });
 
-  test("keeps __proto__ an own property", () => {
+  test("parseJsonl keeps __proto__ an own property", () => {
     const [parsed] = parseJsonl('{"__proto__":{"polluted":true}}', "f");
     expect(Object.hasOwn(parsed!.row, "__proto__")).toBe(true);
     expect(parsed!.row["polluted"]).toBeUndefined();
   });
 
-  test("throws a fault that crosses to the page and back", () => {
+  test("parseJsonl throws a fault that crosses to the page and back", () => {
     const fault = faultOf("nope");
     const back = fromPlain(structuredClone(toPlain(fault)));
     expect(back).toMatchObject({ ...toPlain(fault) });
@@ -114,11 +114,11 @@ describe("findJsonFault", () => {
     ['["abc', 5],
     ["[1}", 2],
     ["[] []", 3],
-  ])("of %j is %s", (text, at) => {
+  ])("findJsonFault of %j returns %s", (text, at) => {
     expect(findJsonFault(text)).toBe(at);
   });
 
-  test("agrees with JSON.parse on every text of up to five characters of JSON's own", () => {
+  test("findJsonFault agrees with JSON.parse on every text of up to five JSON characters", () => {
     const alphabet = ["{", "}", "[", "]", ",", ":", '"a"', "1", " "];
     const texts = [""];
     for (let length = 1; length <= 5; length++) {

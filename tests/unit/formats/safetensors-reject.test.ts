@@ -210,25 +210,28 @@ const cases: Case[] = [
   broken("data without tensors", file("{}", 8), "end at byte 0, but the data continues to byte 8"),
 ];
 
-describe("openSafetensors refuses", () => {
-  test.each(cases.map((refused) => [refused.title, refused] as const))("%s", async (_, refused) => {
-    const { blob, code, says } = refused;
-    const error = await openSafetensors(blobSource(blob, "model.safetensors")).catch(
-      (e: unknown) => e,
-    );
-    expect(error).toBeInstanceOf(UserError);
-    const fault = error as UserError;
-    expect(fault.code).toBe(code);
-    expect(fault.message).toContain(says);
-    expect(fault.message).toMatch(/^model\.safetensors/);
-    expect(fault.remedy).not.toBe("");
-  });
+describe("refused safetensors files", () => {
+  test.each(cases.map((refused) => [refused.title, refused] as const))(
+    "openSafetensors refuses %s",
+    async (_, refused) => {
+      const { blob, code, says } = refused;
+      const error = await openSafetensors(blobSource(blob, "model.safetensors")).catch(
+        (e: unknown) => e,
+      );
+      expect(error).toBeInstanceOf(UserError);
+      const fault = error as UserError;
+      expect(fault.code).toBe(code);
+      expect(fault.message).toContain(says);
+      expect(fault.message).toMatch(/^model\.safetensors/);
+      expect(fault.remedy).not.toBe("");
+    },
+  );
 
-  test("every case under its own title", () => {
+  test("every refused safetensors case has its own title", () => {
     expect(new Set(cases.map(({ title }) => title)).size).toBe(cases.length);
   });
 
-  test("a broken tensor and names it", async () => {
+  test("openSafetensors refuses a broken tensor and names it", async () => {
     const blob = file(`{"layers.0.weight":${entry("F32", "2", "0,4")}}`, 4);
     await expect(openSafetensors(blobSource(blob, "a.safetensors"))).rejects.toMatchObject({
       where: 'a.safetensors, tensor "layers.0.weight"',

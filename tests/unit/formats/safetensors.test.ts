@@ -37,7 +37,7 @@ const pythonTensors: TensorData[] = [
 ];
 
 describe("openSafetensors", () => {
-  test("reads a file of the Python library", async () => {
+  test("openSafetensors reads a file of the Python library", async () => {
     const opened = await open(new Uint8Array(await fixture()));
     expect(opened.metadata).toEqual(new Map([["format", "pt"]]));
     expect(opened.tensors.size).toBe(15);
@@ -63,12 +63,12 @@ describe("openSafetensors", () => {
     ],
     ["a tensor without a name", `{"":${entry("U8", "", "0,1")}}`, 1],
     ["a pair of \\u escapes", `{"\\ud83d\\uDE00":${entry("U8", "", "0,1")}}`, 1],
-  ])("accepts %s", async (_, header, dataBytes) => {
+  ])("openSafetensors accepts %s", async (_, header, dataBytes) => {
     const opened = await openSafetensors(blobSource(file(header, dataBytes), "f.safetensors"));
     expect([...opened.tensors.values()].at(-1)?.end ?? 0).toBe(dataBytes);
   });
 
-  test("keeps __proto__ as a name like any other", async () => {
+  test("openSafetensors keeps __proto__ as a name like any other", async () => {
     const header = `{"__metadata__":{"__proto__":"x"},"__proto__":${entry("U8", "2", "0,2")}}`;
     const opened = await openSafetensors(
       blobSource(file(header, Uint8Array.of(7, 8)), "f.safetensors"),
@@ -78,12 +78,12 @@ describe("openSafetensors", () => {
     expect(await opened.readBytes("__proto__")).toEqual(Uint8Array.of(7, 8));
   });
 
-  test("reads a header whose length reads as '<', which is no web page", async () => {
+  test("openSafetensors reads a header whose length reads as '<', which is no web page", async () => {
     const header = `{"w":${entry("U8", "1", "0,1")}}`.padEnd(0x3c);
     expect((await openSafetensors(blobSource(file(header, 1), "f"))).tensors.size).toBe(1);
   });
 
-  test("reads only the header and the tensor asked for", async () => {
+  test("openSafetensors reads only the header and the requested tensor", async () => {
     const bytes = encodeSafetensors([
       { name: "a", dtype: "U8", shape: [1e6], data: new Uint8Array(1e6) },
       { name: "b", dtype: "U8", shape: [3], data: Uint8Array.of(1, 2, 3) },
@@ -100,7 +100,7 @@ describe("openSafetensors", () => {
     expect(bytesRead).toBeLessThan(1000);
   });
 
-  test("converts F16 and BF16 to f32 and refuses to convert integers", async () => {
+  test("openSafetensors converts F16 and BF16 to f32 and refuses to convert integers", async () => {
     const values = Float32Array.of(1, -0.5, 2 ** -24, Infinity);
     const bytes = encodeSafetensors([
       { name: "f16", dtype: "F16", shape: [4], data: f32ToF16(values) },
@@ -116,13 +116,13 @@ describe("openSafetensors", () => {
     });
   });
 
-  test("names a missing tensor in its error", async () => {
+  test("openSafetensors names a missing tensor in its error", async () => {
     const opened = await openSafetensors(blobSource(file("{}"), "f.safetensors"));
     await expect(opened.readBytes("w")).rejects.toMatchObject({ code: "missing-tensor" });
     await expect(opened.readFloat32("w")).rejects.toThrow('no tensor "w" among its 0');
   });
 
-  test("passes the signal's AbortError on", async () => {
+  test("openSafetensors passes the signal's AbortError on", async () => {
     const opened = await openSafetensors(
       blobSource(file(`{"w":${entry("U8", "1", "0,1")}}`, 1), "f"),
     );
@@ -135,7 +135,7 @@ describe("openSafetensors", () => {
     });
   });
 
-  test("reports a file that the browser can no longer read", async () => {
+  test("openSafetensors reports a file that the browser can no longer read", async () => {
     const blob = file("{}");
     blob.slice = () => {
       throw new DOMException("The file changed.", "NotReadableError");
@@ -147,12 +147,12 @@ describe("openSafetensors", () => {
 });
 
 describe("encodeSafetensors", () => {
-  test("gives the bytes of the Python library", async () => {
+  test("encodeSafetensors writes the bytes of the Python library", async () => {
     const bytes = encodeSafetensors(pythonTensors, { format: "pt" });
     expect(Buffer.from(bytes).equals(await fixture())).toBe(true);
   });
 
-  test("gives a file that reads back the same", async () => {
+  test("encodeSafetensors writes a file that reads back the same", async () => {
     const opened = await open(encodeSafetensors(pythonTensors, { b: "2", a: "\u{1f600}\n" }));
     expect([...opened.metadata]).toEqual([
       ["b", "2"],
@@ -165,7 +165,7 @@ describe("encodeSafetensors", () => {
     }
   });
 
-  test("writes a file without metadata that the npm package safetensors reads", () => {
+  test("encodeSafetensors writes a file without metadata that the npm package safetensors reads", () => {
     const floats = Float32Array.of(1.5, -2, 3);
     const foreign = new SafeTensor(
       encodeSafetensors([
@@ -180,7 +180,7 @@ describe("encodeSafetensors", () => {
     );
   });
 
-  test("aligns the data to 8 bytes and copies a view, not its buffer", async () => {
+  test("encodeSafetensors aligns the data to 8 bytes and copies a view, not its buffer", async () => {
     const view = Float32Array.of(9, 1, 2, 9).subarray(1, 3);
     const bytes = encodeSafetensors([{ name: "w", dtype: "F32", shape: [2], data: view }]);
     expect((bytes.length - 8) % 8).toBe(0);
@@ -196,7 +196,7 @@ describe("encodeSafetensors", () => {
     ["needs 1 bytes", [{ name: "w", dtype: "U8", shape: [-1, -1], data: new Uint8Array(1) }]],
     ["over 2^53", [{ name: "w", dtype: "U8", shape: [2 ** 53, 2], data: new Uint8Array(1) }]],
     ["half a surrogate pair", [], { note: "\udc00" }],
-  ])("refuses what no reader takes: %s", (says, tensors, metadata) => {
+  ])("encodeSafetensors refuses what no reader accepts: %s", (says, tensors, metadata) => {
     expect(() => encodeSafetensors(tensors, metadata)).toThrow(says);
   });
 });

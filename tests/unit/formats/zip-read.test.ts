@@ -37,7 +37,7 @@ test("readZip finds every file of an archive that Anneal wrote", async () => {
   }
 });
 
-test("a streamed archive has the same files and a length known in advance", async () => {
+test("a streamed ZIP archive has the same files and a length known before writing", async () => {
   const { stream, sizeBytes } = zipStream(
     files.map(({ name, bytes }) => ({
       name,
@@ -130,15 +130,15 @@ describe("an archive beyond 4 GB", () => {
     return new Uint8Array(view.buffer);
   }
 
-  test("is read by its zip64 records and has the predicted length", async () => {
+  test("an archive beyond 4 GB is read by its zip64 records and has the predicted length", async () => {
     expect([...(await readZip(hugeArchive())).values()]).toEqual([
       { name: "huge", begin: 34, sizeBytes: hugeBytes },
     ]);
   });
 });
 
-describe("the ZIP reader refuses with a remedy", () => {
-  test("an archive cut at any place", async () => {
+describe("refused ZIP archives", () => {
+  test("readZip refuses an archive cut at any place", async () => {
     const bytes = await archive();
     for (let length = 0; length < bytes.length; length += 3) {
       expect((await faultOf(sourceOf(bytes.slice(0, length)))).code).toBe("bad-header");
@@ -150,7 +150,7 @@ describe("the ZIP reader refuses with a remedy", () => {
     ["an encrypted file", 8, 1],
     ["a file with two sizes", 20, 1],
     ["a file beyond the end", 44, 1],
-  ])("%s", async (_, offset, value) => {
+  ])("readZip refuses %s with a remedy", async (_, offset, value) => {
     const bytes = await archive();
     const directory = new DataView(bytes.buffer).getUint32(bytes.length - 6, true);
     bytes[directory + offset] = value;
@@ -159,20 +159,20 @@ describe("the ZIP reader refuses with a remedy", () => {
     expect(fault.remedy).not.toBe("");
   });
 
-  test("two files of one name", async () => {
+  test("readZip refuses two files of one name", async () => {
     const zip = await zipFiles(["x1", "x2"].map((name) => ({ name, bytes: new Uint8Array(1) })));
     const bytes = new Uint8Array(await zip.arrayBuffer());
     bytes[Buffer.from(bytes).lastIndexOf("x2") + 1] = "1".charCodeAt(0);
     expect((await faultOf(sourceOf(bytes))).message).toContain("the file x1 twice");
   });
 
-  test("more files than its directory has", async () => {
+  test("readZip refuses more files than the archive's directory has", async () => {
     const bytes = await archive();
     new DataView(bytes.buffer).setUint16(bytes.length - 12, 60_000, true);
     expect((await faultOf(sourceOf(bytes))).message).toContain("entry 4 that is cut");
   });
 
-  test("an archive with any single byte changed, or reads it", async () => {
+  test("readZip refuses or reads an archive with any single byte changed", async () => {
     const bytes = await archive();
     for (let at = 0; at < bytes.length; at++) {
       for (const change of [1, 0x80, 0xff]) {

@@ -88,14 +88,14 @@ describe("watching a device", () => {
     });
   });
 
-  test("finished work is not held", async () => {
+  test("finished work is not held by the device watch", async () => {
     const watch = new DeviceWatch(makeDevice().device);
     expect(await watch.race(Promise.resolve(7))).toBe(7);
     await expect(watch.race(Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(watch.waitingCalls).toBe(0);
   });
 
-  test("work that begins on a lost device is rejected at once and not held", async () => {
+  test("work that begins on a lost device is rejected immediately and not held", async () => {
     const { device, lose } = makeDevice();
     const watch = new DeviceWatch(device);
     lose("gone");

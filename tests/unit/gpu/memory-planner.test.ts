@@ -40,7 +40,7 @@ function chain(sizes: readonly [number, number, number]): { program: Program; te
 }
 
 describe("a small memory plan:", () => {
-  test("a tensor reuses the bytes of one that is no longer needed", () => {
+  test("a tensor of a memory plan reuses the bytes of one that is no longer needed", () => {
     const { program, tensors } = chain([64, 64, 64]);
     const { arenas, places, totalBytes } = planMemory([program]);
     const offsets = tensors.map((tensor) => places.get(tensor)?.offsetBytes);
@@ -82,7 +82,7 @@ describe("a small memory plan:", () => {
     expect(totalBytes).toBe(256 + 256);
   });
 
-  test("another cap gives another layout of the same program", () => {
+  test("another arena cap gives another layout of the same program", () => {
     const { program } = chain([128, 128, 128]);
     expect(planMemory([program], 512).arenas).toEqual([512, 512]);
     expect(planMemory([program]).arenas).toEqual([1024]);
@@ -90,23 +90,26 @@ describe("a small memory plan:", () => {
   });
 });
 
-describe("a program is refused", () => {
+describe("refused programs", () => {
   const [x, y] = [scratch("x", 4), scratch("y", 4)];
   const plan = (...dispatches: Program["dispatches"]) => planMemory([{ name: "p", dispatches }]);
 
-  test.each(["in", "inout"] as const)("when it uses a tensor (%s) before it is written", (use) => {
-    expect(() => plan(using([use, x], ["out", y]), using(["out", x]))).toThrow(
-      "p: made-up uses x before it is written",
-    );
-  });
+  test.each(["in", "inout"] as const)(
+    "a program that uses a tensor (%s) before it is written is refused",
+    (use) => {
+      expect(() => plan(using([use, x], ["out", y]), using(["out", x]))).toThrow(
+        "p: made-up uses x before it is written",
+      );
+    },
+  );
 
-  test("when it binds an arena's tensor read-only, next to others in the same buffer", () => {
+  test("a program that binds an arena's tensor read-only next to others of its buffer is refused", () => {
     expect(() => plan(using(["out", x]), using(["constant", x], ["out", y]))).toThrow(
       "p: made-up binds x read-only",
     );
   });
 
-  test("when it writes a tensor of another program", () => {
+  test("a program that writes a tensor of another program is refused", () => {
     const program = (name: string): Program => ({ name, dispatches: [using(["out", x])] });
     expect(() => planMemory([program("one"), program("two")])).toThrow("x is in two programs");
   });
@@ -123,11 +126,11 @@ describe.each(Array.from({ length: 30 }, (_, seed) => seed))(
     const cap = 4096 * (1 + (seed % 5));
     const layout = planMemory(programs, cap);
 
-    test("never share a byte while both are in use", () => {
+    test("tensors of one program never share a byte while both are in use", () => {
       expect(programs.flatMap((program) => collisions(program, layout))).toEqual([]);
     });
 
-    test("are aligned within arenas, which exceed the cap for a single tensor only", () => {
+    test("tensors are aligned within arenas, which exceed the cap for a single tensor only", () => {
       const ends = [...layout.places].map(([{ sizeBytes }, { arena, offsetBytes }]) => {
         expect(offsetBytes % 256).toBe(0);
         return { arena, end: offsetBytes + roundedUp(sizeBytes) };
@@ -140,7 +143,7 @@ describe.each(Array.from({ length: 30 }, (_, seed) => seed))(
       });
     });
 
-    test("have the same places when planned again", () => {
+    test("tensors have the same places when planned again", () => {
       const again = planMemory(
         programs.map(({ name, dispatches }) => ({ name, dispatches })),
         cap,
@@ -179,7 +182,7 @@ describe("the memory plan of a training pass", () => {
     ["SmolLM2-135M, all kept", small, 30],
     ["Llama-3.1-8B, no layer kept", large, 0],
     ["Llama-3.1-8B, all kept", large, 32],
-  ])("with %s loses at most a hundredth to gaps", (_, options, keptLayers) => {
+  ])("the memory plan of %s loses at most a hundredth to gaps", (_, options, keptLayers) => {
     const { training } = designRun(options, { rowsPerPass: 1, keptLayers });
     const { arenas } = planMemory([training]);
     const planned = arenas.reduce((sum, bytes) => sum + bytes, 0);

@@ -27,7 +27,7 @@ const whole: DispatchParts = {
 const call = (parts: Partial<DispatchParts>) => () => dispatch(kernel, { ...whole, ...parts });
 
 describe("a dispatch", () => {
-  test("has views and params in the kernel's order, whatever the order given", () => {
+  test("a dispatch has views and params in the kernel's order, whatever the order given", () => {
     const { views, params } = dispatch(kernel, {
       ...whole,
       tensors: { y, x: viewOf(x, 64, 64) },
@@ -40,7 +40,7 @@ describe("a dispatch", () => {
     expect(params).toEqual([128, 0.5]);
   });
 
-  test("is never skipped unless it names the counts that skip it", () => {
+  test("a dispatch is never skipped unless it names the counts that skip it", () => {
     expect(dispatch(kernel, whole).skipUpToCount).toBe(-1);
     expect(dispatch(kernel, { ...whole, skipUpToCount: 8 }).skipUpToCount).toBe(8);
   });
@@ -60,18 +60,18 @@ describe("a dispatch", () => {
     ["an empty grid", { grid: [0, 1, 1] as const }, "a grid of 0 x 1 x 1"],
     ["half a workgroup", { grid: [1, 1.5, 1] as const }, "a grid of 1 x 1.5 x 1"],
     ["too large a grid", { grid: [1, 1, 65536] as const }, "a grid of 1 x 1 x 65536"],
-  ])("is refused with %s", (_, parts, message) => {
+  ])("a dispatch with %s is refused", (_, parts, message) => {
     expect(call(parts)).toThrow(`kernel scale: `);
     expect(call(parts)).toThrow(message);
   });
 
-  test("accepts the largest grid", () => {
+  test("a dispatch accepts the largest grid", () => {
     expect(call({ grid: [65535, 65535, 65535] })).not.toThrow();
   });
 });
 
 describe("a view", () => {
-  test("begins at a multiple of 256 bytes and ends within its tensor", () => {
+  test("a view begins at a multiple of 256 bytes and ends within its tensor", () => {
     expect(viewOf(x, 64, 64)).toEqual({ tensor: x, offsetBytes: 256, sizeBytes: 256 });
     expect(() => viewOf(x, 32, 64)).toThrow("x: a view at byte 128");
     expect(() => viewOf(x, 64, 65)).toThrow("x: a view of 260 bytes at 256 in 512");
@@ -85,7 +85,7 @@ test("a tensor has a size above zero, in an arena or in its own buffer", () => {
 });
 
 test.each([1, 65535, 65536, 131070, 131071, 1_000_000])(
-  "a flat grid for %i workgroups has room for all, and no row too many",
+  "a flat grid for %i workgroups has a place for all and no spare row",
   (groups) => {
     const [width, height, depth] = flatGrid(groups);
     expect(width * height).toBeGreaterThanOrEqual(groups);

@@ -11,18 +11,18 @@ function load(name: string): object {
   return JSON.parse(readFileSync(new URL(name, folder), "utf8")) as object;
 }
 
-test("examples/recipes has recipes", () => {
+test("the folder examples/recipes has at least three recipes", () => {
   expect(names.length).toBeGreaterThanOrEqual(3);
 });
 
 describe.each(names)("the example recipe %s", (name) => {
-  test("loads, and differs from the defaults", () => {
+  test("the example recipe is loaded and differs from the defaults", () => {
     const recipe = parseRecipe(load(name), defaultRecipe, name);
     expect(recipe).toMatchObject(load(name));
     expect(recipe).not.toEqual(defaultRecipe);
   });
 
-  test("is described in the README beside it", () => {
+  test("the README of the example recipes describes the recipe", () => {
     expect(readFileSync(new URL("README.md", folder), "utf8")).toContain(`- [${name}](${name}): `);
   });
 });

@@ -25,7 +25,7 @@ const numbers = Object.entries(options).flatMap(([name, option]) =>
 );
 
 describe("a recipe", () => {
-  test("has the defaults for the options it leaves out", () => {
+  test("a recipe has the defaults for the options it leaves out", () => {
     expect(parseRecipe({}, defaultRecipe)).toEqual(defaultRecipe);
     expect(parseRecipe({ rank: 4 }, demoRecipe)).toEqual({ ...demoRecipe, rank: 4 });
   });
@@ -33,19 +33,19 @@ describe("a recipe", () => {
   test.each([
     ["defaultRecipe", defaultRecipe],
     ["demoRecipe", demoRecipe],
-  ])("that is the whole %s is read unchanged", (_, whole) => {
+  ])("a recipe that is the whole %s is read unchanged", (_, whole) => {
     const given: unknown = JSON.parse(JSON.stringify(whole));
     expect(parseRecipe(given, defaultRecipe)).toEqual(whole);
   });
 
-  test("has a range or a rule for every option", () => {
+  test("every option of a recipe has a range or a rule", () => {
     const ruled = ["targetModules", "schedule", "completionOnly", "packing", "shuffle"];
     expect([...numbers.map(({ name }) => name), ...ruled].toSorted()).toEqual(
       Object.keys(defaultRecipe).toSorted(),
     );
   });
 
-  test("may name any module, schedule and switch", () => {
+  test("a recipe may name any module, schedule and switch", () => {
     for (const name of allTargetModules) {
       expect(parseRecipe({ targetModules: [name] }, defaultRecipe).targetModules).toEqual([name]);
     }
@@ -55,13 +55,13 @@ describe("a recipe", () => {
 });
 
 describe.each(numbers)("the option $name", ({ name: key, min, max, kind }) => {
-  test("is accepted at both ends of its range", () => {
+  test("the option is accepted at both ends of its range", () => {
     for (const value of [min, max]) {
       expect(parseRecipe({ [key]: value }, defaultRecipe)).toMatchObject({ [key]: value });
     }
   });
 
-  test("is refused outside its range and where it is not a number, with the range", () => {
+  test("the option is refused outside its range and where it is not a number, with the range", () => {
     const wrong = [min - 1, max * 2 + 1, String(min), null, true, NaN, Infinity, [min]];
     for (const value of kind === "a whole number" ? [...wrong, min + 0.5] : wrong) {
       const error = refusal({ [key]: value });
@@ -71,7 +71,7 @@ describe.each(numbers)("the option $name", ({ name: key, min, max, kind }) => {
   });
 });
 
-describe("a recipe is refused", () => {
+describe("refused recipes", () => {
   test.each([
     ["an unknown option", { learning_rate: 1 }, /there is no option "learning_rate"/],
     ["an option of every object", { toString: 1 }, /there is no option "toString"/],
@@ -84,17 +84,20 @@ describe("a recipe is refused", () => {
     ["a switch in words", { shuffle: "yes" }, /shuffle must be true or false/],
     ["packing by a strategy", { packing: "bfd" }, /packing must be true or false/],
     ["a switch as a number", { completionOnly: 1 }, /completionOnly must be true or false/],
-  ])("with %s", (_, value, message) => {
+  ])("a recipe with %s is refused", (_, value, message) => {
     const error = refusal(value);
     expect(error).toMatchObject({ code: "bad-recipe", where: "my.json" });
     expect(error.message).toMatch(message);
   });
 
-  test.each([[null], [[]], ["rank: 4"], [4]])("that is %j and not an object", (value) => {
-    expect(refusal(value).message).toContain("not a JSON object");
-  });
+  test.each([[null], [[]], ["rank: 4"], [4]])(
+    "a recipe that is %j and not an object is refused",
+    (value) => {
+      expect(refusal(value).message).toContain("not a JSON object");
+    },
+  );
 
-  test("with all of its faults in one message", () => {
+  test("a recipe with several faults is refused with all of them in one message", () => {
     const { message } = refusal({
       rank: 0,
       alpha: -1,

@@ -14,25 +14,25 @@ import { fixtureRun } from "../export/fixture.ts";
 const names = Object.keys(options);
 
 describe.each(Object.entries(options))("the option %s", (name, option) => {
-  test("is parsed: its default is accepted, a value of no kind is refused by name", () => {
+  test("the parser accepts the option's default and refuses a value of no kind by name", () => {
     const { default: value } = option;
     expect(parseRecipe({ [name]: value }, demoRecipe)).toEqual({ ...demoRecipe, [name]: value });
     expect(() => parseRecipe({ [name]: {} }, demoRecipe)).toThrow(name);
   });
 
-  test("has one field in the form, with its label and effect", () => {
+  test("the form has one field for the option, with its label and effect", () => {
     const fields = fieldGroups.flatMap(({ title, fields }) =>
       fields.filter((field) => field.name === name).map((field) => ({ title, ...field })),
     );
     expect(fields).toEqual([{ title: option.group, name, ...option }]);
   });
 
-  test("has one row in the model card", async () => {
+  test("the model card has one row for the option", async () => {
     const card = modelCard(await fixtureRun());
     expect(card.split(`\n| ${option.label} | `)).toHaveLength(2);
   });
 
-  test("has one row in docs/recipe.md, with its effect", () => {
+  test("docs/recipe.md has one row for the option, with its effect", () => {
     const rows = recipePage(options)
       .split("\n")
       .filter((line) => line.startsWith(`| \`${name}\` `));
@@ -40,7 +40,7 @@ describe.each(Object.entries(options))("the option %s", (name, option) => {
     expect(rows[0]).toContain(option.effect);
   });
 
-  test("ends its effect with a full stop, and names PEFT's or TRL's option but not both", () => {
+  test("the option's effect ends with a full stop and names PEFT's or TRL's option, not both", () => {
     expect(option.effect).toMatch(/^[A-Z].*\.$/);
     expect(option.peft === undefined || option.trl === undefined).toBe(true);
   });
@@ -80,7 +80,7 @@ describe("an option that is added to the table alone", () => {
     madeUpList: ["b", "a"],
   };
 
-  test("has its type in the recipe", () => {
+  test("an added option has its type in the recipe", () => {
     type Added = Omit<RecipeOf<typeof table>, keyof typeof defaultRecipe>;
     expectTypeOf<Added>().toEqualTypeOf<{
       madeUpCount: number;
@@ -94,7 +94,7 @@ describe("an option that is added to the table alone", () => {
     >();
   });
 
-  test("is accepted by the parser, and refused where it is wrong", () => {
+  test("an added option is accepted by the parser, and refused where it is wrong", () => {
     expect(parseWith(table, added, whole, "recipe")).toEqual({ ...defaultRecipe, ...added });
     const wrong = { madeUpCount: 5, madeUpChoice: "up", madeUpList: ["a", "a", "c"] };
     expect(() => parseWith(table, wrong, whole, "recipe")).toThrow(
@@ -105,7 +105,7 @@ describe("an option that is added to the table alone", () => {
     expect(() => parseRecipe(added, defaultRecipe)).toThrow('there is no option "madeUpCount"');
   });
 
-  test("has a field in the form, last in its group", () => {
+  test("an added option has a field in the form, last in its group", () => {
     const data = fieldGroupsOf(table).find(({ title }) => title === "Data");
     expect(data?.fields.slice(-5).map(({ name, kind }) => [name, kind])).toEqual([
       ["madeUpCount", "count"],
@@ -116,7 +116,7 @@ describe("an option that is added to the table alone", () => {
     ]);
   });
 
-  test("has a row in the model card, with its unit and what 0 means", () => {
+  test("an added option has a row in the model card, with its unit and what 0 means", () => {
     const rows = recipeRows(table, { ...whole, madeUpCount: 0 }).slice(-5);
     expect(rows).toEqual([
       ["made up", "0 (off)", "", ""],
@@ -127,7 +127,7 @@ describe("an option that is added to the table alone", () => {
     ]);
   });
 
-  test("has a row in the docs", () => {
+  test("an added option has a row in the docs", () => {
     const rows = recipePage(table)
       .split("\n")
       .filter((line) => line.includes("madeUp"))
@@ -152,7 +152,7 @@ describe("an option that is added to the table alone", () => {
     ]);
   });
 
-  test("gets its earlier value in checkpoints of the schema before it", () => {
+  test("an added option gets its earlier value in checkpoints of the schema before it", () => {
     const next = currentSchema + 1;
     const newer = {
       ...table,

@@ -34,7 +34,7 @@ function planned(options: Record<string, string>): PlannedBytes {
 }
 
 describe("a plan", () => {
-  test("of Llama-3.1-8B in q4 needs at most 7.5 GB with 512 tokens", () => {
+  test("the plan of Llama-3.1-8B in q4 with 512 tokens needs at most 7.5 GB", () => {
     const plan = planned({ config: llama, format: "q4", rank: "16", tokens: "512" });
     expect(Object.keys(plan)).toEqual([
       "weightsBytes",
@@ -49,12 +49,12 @@ describe("a plan", () => {
     expect(plan.recomputedLayers).toBe(32);
   });
 
-  test("of SmolLM2-135M in f16 needs at most 0.9 GB with 1,024 tokens", () => {
+  test("the plan of SmolLM2-135M in f16 with 1,024 tokens needs at most 0.9 GB", () => {
     const plan = planned({ config: smol, format: "f16", rank: "16", tokens: "1024" });
     expect(plan.totalBytes).toBeLessThanOrEqual(0.9e9);
   });
 
-  test("keeps as many layers as its budget allows", () => {
+  test("a plan keeps as many layers as its budget allows", () => {
     const options = { config: smol, format: "f16", rank: "16", tokens: "1024" };
     const within = planned({ ...options, "budget-gb": "0.9" });
     expect(within.totalBytes).toBeLessThanOrEqual(0.9e9);
@@ -63,13 +63,13 @@ describe("a plan", () => {
     expect(planned({ ...options, "budget-gb": "100" }).recomputedLayers).toBe(0);
   });
 
-  test("of several rows is no larger than of one, as each can be a pass", () => {
+  test("a plan of several rows is no larger than of one, as each can be a pass", () => {
     const options = { config: smol, format: "f16", rank: "8" };
     const one = planned({ ...options, tokens: "256" });
     expect(planned({ ...options, tokens: "1024", rows: "4" })).toEqual(one);
   });
 
-  test("has an adapter on the named layers only, and larger scales with smaller groups", () => {
+  test("a plan has an adapter on the named layers only, and larger scales with smaller groups", () => {
     const options = { config: smol, format: "q4", rank: "8", tokens: "256" };
     const all = planned(options);
     const few = planned({ ...options, targets: "q_proj,v_proj" });
@@ -81,7 +81,7 @@ describe("a plan", () => {
   });
 });
 
-describe("the plan command fails in one sentence", () => {
+describe("errors of the plan command", () => {
   const whole = { config: smol, format: "f16", rank: "16", tokens: "512" };
   test.each<[Record<string, string>, string]>([
     [{ config: "/no/such/file" }, "The file /no/such/file cannot be read (ENOENT)."],
@@ -98,7 +98,7 @@ describe("the plan command fails in one sentence", () => {
     [{ "budget-gb": "0" }, "--budget-gb is 0, but must be a number above zero."],
     [{ targets: "q_proj,lm_head" }, '--targets has "lm_head"; choose from q_proj,'],
     [{ speed: "1" }, "Unknown option '--speed'."],
-  ])("for %j", (change, sentence) => {
+  ])("the plan command fails in one sentence for %j", (change, sentence) => {
     expect(planCommand(argumentsOf({ ...whole, ...change }))).toBe(1);
     expect(out).toEqual([]);
     expect(faults).toHaveLength(1);
@@ -106,14 +106,17 @@ describe("the plan command fails in one sentence", () => {
     expect(faults[0]).toMatch(/^[^\n]+\.$/);
   });
 
-  test.each(["config", "format", "rank", "tokens"])("without --%s", (name) => {
-    const rest = Object.fromEntries(Object.entries(whole).filter(([key]) => key !== name));
-    expect(planCommand(argumentsOf(rest))).toBe(1);
-    expect(faults).toEqual([`--${name} is missing: see --help.`]);
-  });
+  test.each(["config", "format", "rank", "tokens"])(
+    "the plan command fails in one sentence without --%s",
+    (name) => {
+      const rest = Object.fromEntries(Object.entries(whole).filter(([key]) => key !== name));
+      expect(planCommand(argumentsOf(rest))).toBe(1);
+      expect(faults).toEqual([`--${name} is missing: see --help.`]);
+    },
+  );
 });
 
-test("--help names every option", () => {
+test("the plan command's --help names every option", () => {
   expect(planCommand(["--help"])).toBe(0);
   for (const name of ["config", "format", "group-size", "rank", "targets", "tokens", "rows"]) {
     expect(out[0]).toContain(`--${name} `);

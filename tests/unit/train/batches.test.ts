@@ -104,14 +104,14 @@ describe("the number of optimizer steps", () => {
     [320, 8, 1, 40],
     [280, 8, 1, 35],
   ])(
-    "of %i rows in batches of %i, %i accumulated, is %i an epoch",
+    "the step count of %i rows in batches of %i, %i accumulated, is %i an epoch",
     (rows, batchSize, accumulation, steps) => {
       const recipe = recipeOf({ batchSize, gradientAccumulationSteps: accumulation });
       expect(stepsInEpoch(madeUpDataset(rows, 0), recipe, 0)).toBe(steps);
     },
   );
 
-  test("follows from epochs, rounded up, unless maxSteps is given", () => {
+  test("the step count follows from epochs, rounded up, unless maxSteps is given", () => {
     const total = (given: Partial<Recipe>) =>
       totalStepsOf(
         madeUpDataset(10, 0),
@@ -129,14 +129,14 @@ describe("the number of optimizer steps", () => {
 describe("the held-out batches", () => {
   const byTwo = recipeOf({ batchSize: 2 });
 
-  test("have each row once, in order, with padding in the last batch", () => {
+  test("held-out batches have each row once, in order, with padding in the last batch", () => {
     const dataset = madeUpDataset(2, 5);
     const microBatches = heldOutBatches(dataset, byTwo, length);
     expect(microBatches.map(({ rows }) => rows)).toEqual([2, 2, 2]);
     expect(linesOf({ microBatches, tokens: 0, cursor: start })).toEqual([[3, 4], [5, 6], [7]]);
   });
 
-  test("are empty without held-out rows", () => {
+  test("held-out batches are empty without held-out rows", () => {
     expect(heldOutBatches(madeUpDataset(3, 0), byTwo, length)).toEqual([]);
   });
 });

@@ -177,7 +177,7 @@ describe("the number of packed steps", () => {
   const recipe = recipeOf({ batchSize: 1, gradientAccumulationSteps: 1, shuffle: true });
   const perEpoch = Array.from({ length: 12 }, (_, epoch) => stepsInEpoch(dataset, recipe, epoch));
 
-  test("differs between shuffled epochs, and the run has their sum", () => {
+  test("the number of packed steps differs between shuffled epochs, and the run has their sum", () => {
     expect(new Set(perEpoch).size).toBeGreaterThan(1);
     for (let epochs = 1; epochs <= perEpoch.length; epochs++) {
       const sum = perEpoch.slice(0, epochs).reduce((a, b) => a + b);
@@ -186,7 +186,7 @@ describe("the number of packed steps", () => {
     }
   });
 
-  test("counts a fraction of the last epoch as that fraction of its steps, rounded up", () => {
+  test("a fraction of the last packed epoch counts as that fraction of its steps, rounded up", () => {
     const [first = 0, second = 0] = perEpoch;
     const total = (epochs: number) => totalStepsOf(dataset, { ...recipe, epochs });
     expect(total(0.5)).toBe(Math.ceil(first / 2));
@@ -194,18 +194,18 @@ describe("the number of packed steps", () => {
     expect(total(0.01)).toBe(1);
   });
 
-  test("without shuffle is the steps of one epoch times the epochs", () => {
+  test("the number of packed steps without shuffle is the steps of one epoch times the epochs", () => {
     const inOrder = { ...recipe, shuffle: false };
     const steps = stepsInEpoch(dataset, inOrder, 0);
     expect(totalStepsOf(dataset, { ...inOrder, epochs: 3 })).toBe(3 * steps);
     expect(totalStepsOf(dataset, { ...inOrder, epochs: 1.5 })).toBe(Math.ceil(1.5 * steps));
   });
 
-  test("is maxSteps where that is given", () => {
+  test("the number of packed steps is maxSteps where that is given", () => {
     expect(totalStepsOf(dataset, { ...recipe, maxSteps: 4 })).toBe(4);
   });
 
-  test("is counted with rows as long as the longest, rounded up to a multiple of eight", () => {
+  test("packed steps are counted with rows as long as the longest, rounded up to a multiple of eight", () => {
     const tight = { ...dataset, longestRow: length - 7 };
     expect(stepsInEpoch(tight, recipe, 0)).toBe(perEpoch[0]);
   });
@@ -241,13 +241,13 @@ describe("packing on the reference engine", () => {
     8,
   );
 
-  test("puts all nine examples into three rows", () => {
+  test("packing puts all nine examples into three rows", () => {
     expect(end).toBe(9);
     expect(rows.every((row) => row.length > 1)).toBe(true);
     expect(packed.supervisedTokens).toBe(separate.supervisedTokens);
   });
 
-  test("gives the loss of separate rows, and would not with one segment a row", async () => {
+  test("packed rows have the loss of separate rows, and not with one segment a row", async () => {
     const engine = await tinyEngine({ dropout: 0 });
     const { lossSum } = await engine.evaluate(separate);
     expect(relativeError([(await engine.evaluate(packed)).lossSum], [lossSum])).toBeLessThan(2e-6);
@@ -258,7 +258,7 @@ describe("packing on the reference engine", () => {
     engine.dispose();
   });
 
-  test("gives the step of separate rows", async () => {
+  test("a packed step equals the step of separate rows", async () => {
     const { beta1, beta2, epsilon } = tinyRecipe;
     const hyper = { step: 1, learningRate: 0.01, beta1, beta2, epsilon, weightDecay: 0, seed: 1 };
     const stepOn = async (batch: TokenBatch) => {
@@ -278,7 +278,7 @@ describe("packing on the reference engine", () => {
     expect(Math.max(...distance) / scale).toBeLessThan(2e-6);
   });
 
-  test("a run that is cut within an epoch and resumed equals the uninterrupted run", async () => {
+  test("a packed run that is cut within an epoch and resumed equals the uninterrupted run", async () => {
     const dataset = datasetOf(29, 5);
     const recipe: Recipe = { ...tinyRecipe, packing: true, maxSteps: 0, epochs: 2, dropout: 0.2 };
     const runFrom = async (

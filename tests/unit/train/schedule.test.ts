@@ -16,7 +16,7 @@ interface GoldenCase {
 const path = new URL("../../golden/schedule.json", import.meta.url);
 const { cases } = JSON.parse(await readFile(path, "utf8")) as { cases: GoldenCase[] };
 
-test("the golden file has every schedule", () => {
+test("the golden file of learning rates has every schedule", () => {
   expect([...new Set(cases.map(({ schedule }) => schedule))]).toEqual([
     "linear",
     "cosine",
@@ -27,7 +27,7 @@ test("the golden file has every schedule", () => {
 describe.each(cases)(
   "$schedule over $totalSteps steps with warmup $warmup",
   ({ schedule, totalSteps, warmup, warmupSteps, factors }) => {
-    test("gives transformers' learning rates", () => {
+    test("the learning rates equal transformers'", () => {
       const recipe = { learningRate: 4e-3, schedule, warmupSteps: warmup };
       expect(factors).toHaveLength(totalSteps);
       factors.forEach((factor, stepsDone) => {
@@ -36,7 +36,7 @@ describe.each(cases)(
       });
     });
 
-    test("has transformers' number of warmup steps", () => {
+    test("the number of warmup steps equals transformers'", () => {
       expect(warmupStepsOf({ warmupSteps: warmup }, totalSteps)).toBe(warmupSteps);
     });
   },

@@ -55,13 +55,13 @@ describe("a run of eight steps", () => {
     whole = await trainFrom(recipe, freshStart(recipe));
   }, 60_000);
 
-  test("yields each entry of its log when it is added", () => {
+  test("a run yields each entry of its log when it is added", () => {
     expect(whole.yielded.map(({ entry }) => entry)).toEqual(whole.state.log);
     expect(whole.state.log.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
     expect(whole.state).toMatchObject({ step: 8, totalSteps: 8, cursor: { epoch: 2, row: 0 } });
   });
 
-  test("logs epoch, learning rate, gradient norm and trained tokens of each step", () => {
+  test("a run logs epoch, learning rate, gradient norm and trained tokens of each step", () => {
     for (const entry of whole.state.log.slice(1)) {
       expect(entry.epoch).toBe(entry.step / 4);
       expect(entry.learningRate).toBe(learningRateAt(recipe, entry.step - 1, 8));
@@ -73,13 +73,13 @@ describe("a run of eight steps", () => {
     expect(perEpoch(counted.slice(5))).toBe(dataset.trainedTokens);
   });
 
-  test("counts the tokens it has seen", () => {
+  test("a run counts the tokens it has seen", () => {
     const perEpoch = dataset.train.reduce((sum, { tokens }) => sum + tokens.length, 0);
     expect(whole.state.tokensSeen).toBe(2 * perEpoch);
     expect(whole.yielded.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(2 * perEpoch);
   });
 
-  test("evaluates before the first step, at every third, and after the last", () => {
+  test("a run evaluates before the first step, at every third, and after the last", () => {
     const evaluated = whole.state.log.filter(({ heldOutLoss }) => heldOutLoss !== undefined);
     expect(evaluated.map(({ step }) => step)).toEqual([0, 3, 6, 8]);
     expect(whole.state.log[0]).toEqual({
@@ -89,7 +89,7 @@ describe("a run of eight steps", () => {
     });
   });
 
-  test("keeps the lowest held-out loss after step 0 as its best", () => {
+  test("a run keeps the lowest held-out loss after step 0 as its best", () => {
     const losses = whole.state.log
       .slice(1)
       .flatMap(({ step, heldOutLoss }) =>
@@ -99,14 +99,14 @@ describe("a run of eight steps", () => {
     expect(whole.state.best).toEqual(best);
   });
 
-  test("learns: the second epoch's losses are below the first's", () => {
+  test("a run learns: the second epoch's losses are below the first's", () => {
     const losses = lossesOf(whole);
     const sum = (part: number[]) => part.reduce((a, b) => a + b);
     expect(sum(losses.slice(4))).toBeLessThan(0.95 * sum(losses.slice(0, 4)));
   });
 
   test.each([0, 1, 2, 3, 4, 5, 6, 7])(
-    "cut after step %i and taken up on a new engine is bit for bit the same",
+    "a run cut after step %i and resumed on a new engine is bit-equal to the whole run",
     async (step) => {
       const part = await trainFrom(recipe, freshStart(recipe), (state) => state.step === step);
       expect(part.state.step).toBe(step);
@@ -117,7 +117,7 @@ describe("a run of eight steps", () => {
     },
   );
 
-  test("that is resumed after its last step makes no step", async () => {
+  test("a run that is resumed after its last step makes no step", async () => {
     const again = await trainFrom(recipe, whole);
     expect(again.yielded).toEqual([]);
     expect(again.adapter).toEqual(whole.adapter);
@@ -145,12 +145,12 @@ describe("evaluation in a run", () => {
     return state.log.filter(({ heldOutLoss }) => heldOutLoss !== undefined).map(({ step }) => step);
   };
 
-  test("with evalSteps 0 is done at the start and the end only", async () => {
+  test("evaluation with evalSteps 0 happens at the start and the end only", async () => {
     expect(await evaluatedSteps({ evalSteps: 0 })).toEqual([0, 2]);
     expect(await evaluatedSteps({ evalSteps: 1 })).toEqual([0, 1, 2]);
   });
 
-  test("is not done without held-out rows, and then no step is the best", async () => {
+  test("evaluation does not happen without held-out rows, and then no step is the best", async () => {
     const data = madeUpDataset(5, 0);
     expect(await evaluatedSteps({ evalSteps: 1 }, data)).toEqual([]);
     const recipe = { ...tinyRecipe, maxSteps: 1 };
@@ -176,7 +176,7 @@ test("one micro-batch of four rows and two of two rows train the same", async ()
 describe("a step whose loss is not finite", () => {
   const noHeldOut = madeUpDataset(13, 0);
 
-  test("ends the run with state and adapter as they were before the step", async () => {
+  test("a loss that is not finite ends the run with state and adapter as before the step", async () => {
     const recipe: Recipe = {
       ...tinyRecipe,
       learningRate: 1e30,
@@ -200,7 +200,7 @@ describe("a step whose loss is not finite", () => {
     engine.dispose();
   });
 
-  test("follows from an adapter near the largest f32 too", async () => {
+  test("an adapter near the largest f32 leads to a loss that is not finite too", async () => {
     const adapter = structuredClone(startingAdapter);
     adapter.tensors[0]!.values.fill(3e38);
     const start = { state: initialState(noHeldOut, tinyRecipe), adapter };
@@ -211,7 +211,7 @@ describe("a step whose loss is not finite", () => {
   });
 });
 
-test("an abort is thrown between steps and changes nothing", async () => {
+test("an abort is thrown between steps of a run and changes nothing", async () => {
   const recipe = tinyRecipe;
   const abort = new AbortController();
   const engine = await tinyEngine(recipe);

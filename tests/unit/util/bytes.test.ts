@@ -47,7 +47,7 @@ function nearestPattern(value: number, magnitudes: Float64Array, overflow: numbe
 }
 
 describe("f16 conversion", () => {
-  test("gives every one of the 65,536 patterns the value of its definition", () => {
+  test("f16 conversion maps every one of the 65,536 patterns to the value of its definition", () => {
     const values = f16ToF32(allPatterns);
     for (const half of allPatterns) {
       if (!Object.is(values[half], f16Value(half))) {
@@ -56,7 +56,7 @@ describe("f16 conversion", () => {
     }
   });
 
-  test("restores every pattern but a signalling NaN from f32", () => {
+  test("f16 conversion restores every pattern but a signalling NaN from f32", () => {
     const back = f32ToF16(f16ToF32(allPatterns));
     for (const half of allPatterns) {
       const isNaN = (half & 0x7fff) > 0x7c00;
@@ -67,7 +67,7 @@ describe("f16 conversion", () => {
     }
   });
 
-  test("rounds to nearest, ties to even, at and next to every midpoint", () => {
+  test("f16 conversion rounds to nearest, ties to even, at and next to every midpoint", () => {
     const magnitudes = Float64Array.from({ length: 0x7c00 }, (_, i) => f16Value(i));
     const midpoints = Float32Array.from(
       magnitudes,
@@ -85,7 +85,7 @@ describe("f16 conversion", () => {
     }
   });
 
-  test("keeps zeros, infinities, NaN and the edges of the range", () => {
+  test("f16 conversion keeps zeros, infinities, NaN and the edges of the range", () => {
     const values = Float32Array.of(
       0,
       -0,
@@ -107,24 +107,24 @@ describe("f16 conversion", () => {
     ]);
   });
 
-  test("converts a view that starts inside its buffer", () => {
+  test("f16 conversion reads a view that starts inside its buffer", () => {
     expect([...f32ToF16(Float32Array.of(9, 1, 2).subarray(1))]).toEqual([0x3c00, 0x4000]);
     expect([...f16ToF32(Uint16Array.of(9, 0x3c00, 0x4000).subarray(1))]).toEqual([1, 2]);
   });
 });
 
 describe("bf16 conversion", () => {
-  test("gives every one of the 65,536 patterns the f32 with it as upper half", () => {
+  test("bf16 conversion maps every one of the 65,536 patterns to the f32 with it as upper half", () => {
     expect(bitsOf(bf16ToF32(allPatterns))).toEqual(Uint32Array.from(allPatterns, (p) => p * 65536));
   });
 
-  test("restores every pattern but a signalling NaN from f32", () => {
+  test("bf16 conversion restores every pattern but a signalling NaN from f32", () => {
     const back = f32ToBf16(bf16ToF32(allPatterns));
     const expected = allPatterns.map((p) => ((p & 0x7fff) > 0x7f80 ? p | 0x40 : p));
     expect(back).toEqual(expected);
   });
 
-  test("rounds to nearest, ties to even, and overflows to infinity", () => {
+  test("bf16 conversion rounds to nearest, ties to even, and overflows to infinity", () => {
     const values = f32OfBits(
       0x3f808000,
       0x3f818000,

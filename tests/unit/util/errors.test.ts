@@ -6,7 +6,7 @@ import { fromPlain, toPlain, UserError } from "../../../src/util/errors.ts";
 const remedy = "Choose another.";
 
 describe("a UserError", () => {
-  test("begins its message with its place", () => {
+  test("a UserError begins its message with its place", () => {
     const error = new UserError("bad-row", "It is broken.", { where: "a.jsonl, line 4", remedy });
     expect(error.message).toBe("a.jsonl, line 4: It is broken.");
     expect(error).toMatchObject({ name: "UserError", where: "a.jsonl, line 4", remedy });
@@ -14,7 +14,7 @@ describe("a UserError", () => {
   });
 
   test.each([{ where: "model.safetensors", remedy }, { remedy }])(
-    "is unchanged by a message port: %j",
+    "a UserError is unchanged by a message port: %j",
     (context) => {
       const error = new UserError("wrong-shape", "It is [1, 2].", {
         ...context,
@@ -27,20 +27,20 @@ describe("a UserError", () => {
     },
   );
 
-  test("keeps its cause, and has none when none was given", () => {
+  test("a UserError keeps its cause, and has none when none was given", () => {
     const cause = new Error("deep");
     expect(new UserError("quota", "Full.", { remedy, cause }).cause).toBe(cause);
     expect(new UserError("quota", "Full.", { remedy })).not.toHaveProperty("cause");
   });
 });
 
-describe("another thrown value becomes plain data:", () => {
-  test("an abort has the code aborted", () => {
+describe("thrown values as plain data", () => {
+  test("an abort becomes plain data with the code aborted", () => {
     expect(toPlain(AbortSignal.abort().reason)).toMatchObject({ code: "aborted" });
   });
 
   test.each([[new TypeError("x is undefined")], ["x is undefined"]])(
-    "%s has the code unexpected",
+    "the thrown value %s becomes plain data with the code unexpected",
     (thrown) => {
       expect(toPlain(thrown)).toMatchObject({ code: "unexpected", message: "x is undefined" });
     },

@@ -34,7 +34,7 @@ describe("formatBytes", () => {
     [1_920_000_000, "1.92 GB"],
     [10_600_000_000, "10.6 GB"],
     [3_000_000_000_000_000, "3000 TB"],
-  ])("writes %d as %s", (bytes, words) => {
+  ])("formatBytes writes %d as %s", (bytes, words) => {
     expect(formatBytes(bytes)).toBe(words);
   });
 });

@@ -15,7 +15,7 @@ describe("Threefry-2x32-20", () => {
     [-1, -1, -1, -1, 0x1cb996fc, 0xbb002be7],
     [0x13198a2e, 0x03707344, 0x243f6a88, 0x85a308d3, 0xc4923a9c, 0x483df7a0],
   ])(
-    "has the known answer for key %i %i and counter %i %i",
+    "Threefry-2x32-20 has the known answer for key %i %i and counter %i %i",
     (key0, key1, counter0, counter1, first, second) => {
       const out = new Uint32Array(2);
       threefry2x32(key0, key1, counter0, counter1, out);
@@ -25,13 +25,13 @@ describe("Threefry-2x32-20", () => {
 });
 
 describe("uniforms", () => {
-  test("depend on seed, stream and index only", () => {
+  test("uniforms depend on seed, stream and index only", () => {
     expect(uniforms(7, 3, 9).subarray(0, 4)).toEqual(uniforms(7, 3, 4));
     expect(uniforms(7, 3, 4)).not.toEqual(uniforms(7, 4, 4));
     expect(uniforms(7, 3, 4)).not.toEqual(uniforms(8, 3, 4));
   });
 
-  test("are spread evenly over [0, 1)", () => {
+  test("uniforms are spread evenly over [0, 1)", () => {
     const values = uniforms(1, streams.dropout, 100_000);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     const below = values.filter((value) => value < 0.1).length / values.length;

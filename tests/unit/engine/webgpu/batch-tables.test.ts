@@ -136,7 +136,7 @@ test("the tables are contiguous in one tensor, each at an offset valid for a bin
   expect(end).toBeLessThanOrEqual(tables.tensor.sizeBytes);
 });
 
-test("in the tables of a prompt's piece each token sees all before it, and padding is stored past the caches", () => {
+test("a prompt's piece lets each token see all before it and stores padding past the caches", () => {
   const tables = new BatchTables(4, null);
   const table = reader(tables, tables.fillPiece([7, 8, 9], 5, 20));
   expect(table("tokens")).toEqual([7, 8, 9, 0]);
@@ -145,7 +145,7 @@ test("in the tables of a prompt's piece each token sees all before it, and paddi
   expect(table("supervised")).toEqual([2, 0, 0, 0]);
 });
 
-test("in the tables of a prompt's piece each token of a sliding layer sees the last three", () => {
+test("a token of a prompt's piece sees the last three in sliding layers", () => {
   const tables = new BatchTables(4, 3);
   const table = reader(tables, tables.fillPiece([7, 8, 9], 1, 20));
   expect(table("ranges")).toEqual([0, 2, 0, 3, 0, 4, 0, 0]);

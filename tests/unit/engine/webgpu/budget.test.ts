@@ -48,7 +48,7 @@ const perLayer = (hidden: number, key: number, intermediate: number) =>
   16 * (4 * hidden + 2 * (hidden + key) + 3 * (hidden + intermediate));
 
 describe("the memory target", () => {
-  test("of Llama-3.1-8B in q4, 512 tokens, rank 16 on all seven modules, is at most 7.5 GB", () => {
+  test("Llama-3.1-8B in q4 with 512 tokens and rank 16 on all seven modules needs at most 7.5 GB", () => {
     const plan = planBytes(llama, 0);
     const { hiddenSize, vocabSize } = llama.config;
     const matrices = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336);
@@ -60,7 +60,7 @@ describe("the memory target", () => {
     expect(plan.totalBytes).toBeLessThanOrEqual(7.5e9);
   });
 
-  test("of SmolLM2-135M in f16, 1,024 tokens, is at most 0.9 GB", () => {
+  test("SmolLM2-135M in f16 with 1,024 tokens needs at most 0.9 GB", () => {
     const plan = planBytes(smol, 0);
     const parameters = 134_515_008; // as transformers counts them
     const norms = (2 * 30 + 1) * 576;
@@ -71,13 +71,13 @@ describe("the memory target", () => {
 });
 
 describe("activations", () => {
-  test("are counted at the mark of the training pass, which clears the gradient there", () => {
+  test("activations are counted at the mark of the training pass, which clears the gradient there", () => {
     const { training } = designRun(small, { rowsPerPass: 5, keptLayers: 3 });
     const { kernel, views } = training.dispatches[training.marks!["backward"]!]!;
     expect([kernel.name, views[0]!.tensor.label]).toEqual(["clear", "d hidden"]);
   });
 
-  test("of a training pass without the mark are refused, not miscounted", () => {
+  test("activations of a training pass without the mark are refused, not miscounted", () => {
     const design = designRun(small, { rowsPerPass: 5, keptLayers: 3 });
     const { name, dispatches } = design.training;
     expect(() => bytesOf({ ...design, training: { name, dispatches } })).toThrow(
@@ -85,11 +85,11 @@ describe("activations", () => {
     );
   });
 
-  test("of no kept layer are each layer's input and the last one's output", () => {
+  test("activations of a pass that keeps no layer are the layers' inputs and the last output", () => {
     expect(bytes(smol, 1, 0).activationsBytes).toBe(31 * 1024 * 576 * 4);
   });
 
-  test("of kept layers are what backward reads; the lowest's first norm has no gradient", () => {
+  test("activations of kept layers are what backward reads; the lowest's first norm has no gradient", () => {
     const heads = 576 + 2 * 192 + 576 + 9; // queries, keys and values, attended, log-sum-exp
     const layer = 576 + 1 + heads + 576 + 1 + 2 * 1536 + 7 * 16;
     expect(bytes(smol, 1, 30).activationsBytes).toBe(1024 * 4 * (30 * layer + 576 - 1));
@@ -112,7 +112,7 @@ describe.each([
 ] as [string, DesignOptions][])("a small run %s", (_, options) => {
   const byKept = [0, 1, 2, 3, 4, 5, 6].map((kept) => bytes(options, 5, kept));
 
-  test("has parts that add up to what a device is asked for", () => {
+  test("the parts of a run's memory add up to what a device is asked for", () => {
     const design = designRun(options, { rowsPerPass: 5, keptLayers: 3 });
     const { weightsBytes, adapterBytes, optimizerBytes, ...rest } = bytesOf(design);
     const { activationsBytes, scratchBytes, totalBytes } = rest;
@@ -125,7 +125,7 @@ describe.each([
     expect(totalBytes).toBe(made.reduce((sum, size) => sum + size, 0));
   });
 
-  test("needs more bytes for each kept layer", () => {
+  test("a run needs more bytes for each kept layer", () => {
     byKept.slice(1).forEach((plan, index) => {
       const fewer = byKept[index]!;
       expect(plan.activationsBytes).toBeGreaterThan(fewer.activationsBytes);
@@ -135,7 +135,7 @@ describe.each([
     });
   });
 
-  test("keeps as many layers as fit the budget, to the byte", () => {
+  test("a run keeps as many layers as fit the budget, to the byte", () => {
     byKept.forEach(({ totalBytes }, keptLayers) => {
       expect(chooseMemory(options, totalBytes)).toEqual({ rowsPerPass: 5, keptLayers });
       if (keptLayers > 0) {
@@ -145,21 +145,21 @@ describe.each([
     });
   });
 
-  test("computes fewer rows at a time where no layer can be kept", () => {
+  test("a run computes fewer rows at a time where no layer can be kept", () => {
     const smaller = chooseMemory(options, bytes(options, 5, 0).totalBytes - 1);
     expect(smaller.rowsPerPass).toBe(3);
     expect(chooseMemory(options, bytes(options, 3, 0).totalBytes - 1).rowsPerPass).toBe(2);
     expect(chooseMemory(options, bytes(options, 2, 0).totalBytes - 1).rowsPerPass).toBe(1);
   });
 
-  test("gets the smallest choice where nothing fits", () => {
+  test("a run gets the smallest memory choice where nothing fits", () => {
     expect(chooseMemory(options, 0)).toEqual({ rowsPerPass: 1, keptLayers: 0 });
     expect(planBytes(options, 0)).toEqual(bytes(options, 1, 0));
   });
 });
 
 test.each([0.6e9, 0.8e9, 1e9, 1.1e9])(
-  "no more of 30 layers are kept than fit in %i bytes",
+  "a run keeps no more of 30 layers than fit in %i bytes",
   (budget) => {
     const { rowsPerPass, keptLayers } = chooseMemory(smol, budget);
     expect(rowsPerPass).toBe(1);

@@ -27,7 +27,7 @@ describe("the RoPE tables of a model", () => {
   const rope = { theta: 1e6, scaling: { kind: "linear", factor: 8 } } as const;
   const slidingRope = { theta: 1e4, scaling: null };
 
-  test("are shared by layers with equal RoPE parameters, even in separate objects", () => {
+  test("the RoPE tables are shared by layers with equal RoPE parameters, even in separate objects", () => {
     const layers = [full, sliding, still];
     const config = { layers, slidingWindow: 4, slidingRope: { theta: 10000, scaling: null } };
     const model = modelTensorsOf(madeUpConfig({ ...config, numHiddenLayers: 3 }));
@@ -36,14 +36,14 @@ describe("the RoPE tables of a model", () => {
     expect(rotationOf(model, 2)).toBeNull();
   });
 
-  test("are two where sliding layers have other frequencies", () => {
+  test("a model whose sliding layers have other frequencies has two RoPE tables", () => {
     const layers = [sliding, full];
     const model = modelTensorsOf(madeUpConfig({ layers, slidingWindow: 4, rope, slidingRope }));
     expect([0, 1].map((layer) => rotationOf(model, layer)?.rope)).toEqual([slidingRope, rope]);
     expect(model.rotations).toHaveLength(2);
   });
 
-  test("are none where no layer has RoPE", () => {
+  test("a model without RoPE has no RoPE tables", () => {
     expect(modelTensorsOf(madeUpConfig({ layers: [still, still] })).rotations).toEqual([]);
   });
 });
@@ -56,7 +56,7 @@ describe("isSupported", () => {
     ["SmolLM2-135M", { hiddenSize: 576, headDim: 64, numAttentionHeads: 9, numKeyValueHeads: 3 }],
     ["Gemma-3-270M", { hiddenSize: 640, headDim: 256, numAttentionHeads: 4, numKeyValueHeads: 1 }],
     ["Phi-3-mini", { hiddenSize: 3072, headDim: 96, numAttentionHeads: 32, isFused: true }],
-  ])("accepts the widths of %s", (_, given) => {
+  ])("isSupported accepts the widths of %s", (_, given) => {
     expect(isSupported(madeUpConfig(given))).toBe(true);
   });
 
@@ -66,7 +66,7 @@ describe("isSupported", () => {
     ["heads of 10", { headDim: 10 }],
     ["an MLP of 62", { intermediateSize: 62 }],
     ["a hidden size of 34", { hiddenSize: 34 }],
-  ])("refuses %s", (_, given) => {
+  ])("isSupported refuses %s", (_, given) => {
     expect(isSupported(madeUpConfig(given))).toBe(false);
   });
 });
@@ -81,7 +81,7 @@ describe("tensors too large for a device's bindings", () => {
   };
   const ofBytes = (bytes: number) => ({ maxStorageBufferBindingSize: bytes, maxBufferSize: bytes });
 
-  test("are reported by name with the format, both sizes and the limit", () => {
+  test("weights too large for a binding are reported with name, format, both sizes and the limit", () => {
     const { model } = designOf({ format: "f16" });
     expect(() => {
       requireWeightsFit(model, {
@@ -97,7 +97,7 @@ describe("tensors too large for a device's bindings", () => {
     requireWeightsFit(model, ofBytes(2 ** 30));
   });
 
-  test("fit in a smaller format", () => {
+  test("weights too large in one format fit in a smaller one", () => {
     const table = 262_144 * 1152;
     const { model, programs } = designOf({ format: "q4", groupSize: 64 });
     requireWeightsFit(model, ofBytes(table / 2));
@@ -107,7 +107,7 @@ describe("tensors too large for a device's bindings", () => {
     }).toThrow(/in q4/);
   });
 
-  test("are reported in working memory too", () => {
+  test("working tensors too large for a binding are reported too", () => {
     const { programs } = designOf({ format: "q4", groupSize: 64 });
     expect(() => {
       requireTensorsFit(programs, ofBytes(1e6));
