@@ -5,29 +5,30 @@ import { exportInFormats } from "../../../src/session/adapter-files.ts";
 import { UserError } from "../../../src/util/errors.ts";
 import { exampleRun } from "../checkpoint/example-run.ts";
 
-const parrot: ExportFormat = {
-  name: "parrot",
-  label: "Parrot",
+const madeUp: ExportFormat = {
+  name: "made-up",
+  label: "Made up",
   files: ({ adapter }) => [
-    { name: "parrot.json", bytes: new TextEncoder().encode(String(adapter.tensors.length)) },
+    { name: "made-up.json", bytes: new TextEncoder().encode(String(adapter.tensors.length)) },
   ],
 };
 
 describe("the exports of a run", () => {
   test("a format in the table becomes an entry with its files and an archive named after it", async () => {
-    const [peft, made] = await exportInFormats(exampleRun(), [...exportFormats, parrot]);
+    const formats = await exportInFormats(exampleRun(), [...exportFormats, madeUp]);
+    const [peft, made] = [formats[0], formats.at(-1)];
     expect(peft).toMatchObject({ format: "peft", label: "PEFT", refusal: null });
     expect(peft?.files.map(({ name }) => name)).toContain("adapter_config.json");
-    expect(made).toMatchObject({ format: "parrot", label: "Parrot", refusal: null });
-    expect(made?.zip?.name).toMatch(/-lora-step-\d+-parrot\.zip$/);
+    expect(made).toMatchObject({ format: "made-up", label: "Made up", refusal: null });
+    expect(made?.zip?.name).toMatch(/-lora-step-\d+-made-up\.zip$/);
     expect(Number(await made?.files[0]?.blob.text())).toBeGreaterThan(0);
   });
 
   test("a format that refuses the run says why and leaves the other formats whole", async () => {
     const refusing: ExportFormat = {
-      ...parrot,
+      ...madeUp,
       files: () => {
-        throw new UserError("bad-adapter", "Parrot cannot carry dropout.", { remedy: "Use PEFT." });
+        throw new UserError("bad-adapter", "Made up: no dropout.", { remedy: "Use PEFT." });
       },
     };
     const [made, peft] = await exportInFormats(exampleRun(), [refusing, ...exportFormats]);
@@ -37,7 +38,7 @@ describe("the exports of a run", () => {
 
   test("an error of the program in a format is not shown as a refusal", async () => {
     const broken: ExportFormat = {
-      ...parrot,
+      ...madeUp,
       files: () => {
         throw new TypeError("broken");
       },
