@@ -1,8 +1,13 @@
 // The tokenizer as data/ uses it; model/tokenizer/tokenizer.ts implements it.
 
+/**
+ * A message as the row has it: every field reaches the template. `content` is a text, null, absent
+ * or a list of parts.
+ */
 export interface ChatMessage {
-  role: string;
-  content: string;
+  readonly role: string;
+  readonly content?: unknown;
+  readonly [field: string]: unknown;
 }
 
 /** A conversation for the model's chat template to write as text. */
@@ -10,6 +15,45 @@ export interface ChatRequest {
   messages: readonly ChatMessage[];
   /** Whether the text ends with what opens an assistant message. */
   addGenerationPrompt: boolean;
+  tools?: readonly unknown[] | undefined;
+  /** Further variables of the template, as transformers' `chat_template_kwargs`. */
+  templateArguments?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * A stretch of a rendered chat. It begins where the one before ends, the first at 0.
+ */
+export interface TextSpan {
+  /** UTF-16 index after the stretch. */
+  end: number;
+  /** Index of the message whose turn of the template's loop printed it; -1 for no turn. */
+  turn: number;
+  /** Index of the message out of whose fields it came; -1 where the template wrote it. */
+  from: number;
+  /** That field: "role", "content", "reasoning_content", "tool_calls"; "" where from is -1. */
+  field: string;
+  /** Whether it was printed within a `{% generation %}` block. */
+  isGeneration: boolean;
+}
+
+/** The text of a chat with the origin of every character. */
+export interface RenderedChat {
+  text: string;
+  /** They cover the whole text; empty for an empty text. */
+  spans: readonly TextSpan[];
+  /** Whether the template has `{% generation %}` blocks. */
+  hasGenerationBlocks: boolean;
+}
+
+/** Tokens with the stretch of text that each stands for. */
+export interface EncodedText {
+  tokens: readonly number[];
+  /**
+   * UTF-16 index in the text where each token begins and ends. A token that the tokenizer itself
+   * added has an empty stretch. Tokens of one character's bytes share its stretch.
+   */
+  begins: readonly number[];
+  ends: readonly number[];
 }
 
 export interface TextTokenizer {

@@ -112,7 +112,9 @@ export function samplePromptOf(examples: readonly Example[], { heldOut, train }:
   if (example === undefined) {
     return "";
   }
-  return example.kind === "completion"
-    ? example.prompt
-    : (example.messages.find(({ role }) => role === "user")?.content ?? "");
+  if (example.kind === "completion") {
+    return example.prompt;
+  }
+  const content = example.messages.find(({ role }) => role === "user")?.content;
+  return typeof content === "string" ? content : "";
 }

@@ -1,0 +1,47 @@
+// What a row of data means: text, prompt and completion, a conversation, or a preference pair.
+import type { ChatMessage } from "./tokenizer.ts";
+
+/** Where a row is in the data, from the first file to the last. */
+export interface RowPlace {
+  /** Line in its file, from 1 (row number for tables without lines). */
+  line: number;
+  /** Index of its file among those that were loaded; 0 unless several were. */
+  file: number;
+}
+
+/** Plain text: every token is trained, the end-of-sequence token too. */
+export interface TextExample {
+  kind: "text";
+  text: string;
+}
+
+/** Joined as they are, as TRL does; the completion is trained. */
+export interface CompletionExample {
+  kind: "completion";
+  prompt: string;
+  completion: string;
+}
+
+/** A conversation for the model's chat template. */
+export interface ChatExample {
+  kind: "chat";
+  messages: readonly ChatMessage[];
+  /** Messages before this index are a prompt: their answers are not trained. Usually 0. */
+  trainedFrom: number;
+  /** Tool definitions, as transformers' `apply_chat_template(tools=...)` takes them. */
+  tools?: readonly unknown[];
+  /** Further variables of the template: a row's `chat_template_kwargs`. */
+  templateArguments?: Readonly<Record<string, unknown>>;
+}
+
+/** A better and a worse answer. Read and previewed; no run trains it yet. */
+export interface PreferenceExample {
+  kind: "preference";
+  chosen: CompletionExample | ChatExample;
+  rejected: CompletionExample | ChatExample;
+}
+
+export type Example = RowPlace & {
+  /** The row's weight in the loss: sum(w * mean CE) / sum |w|, as in TRL. Absent: 1. */
+  weight?: number;
+} & (TextExample | CompletionExample | ChatExample | PreferenceExample);
