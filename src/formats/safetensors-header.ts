@@ -63,7 +63,7 @@ export function parseSafetensorsHeader(
 function parseRoot(bytes: Uint8Array, fileName: string): StrictObject {
   const text = decodeUtf8(bytes, fileName);
   try {
-    return parseStrictObject(text);
+    return parseStrictObject(text, "whole or null");
   } catch (error) {
     if (error instanceof StrictJsonError) {
       throw badHeader(`The header is broken: ${error.message}.`, fileName);
@@ -83,7 +83,8 @@ function decodeUtf8(bytes: Uint8Array, fileName: string): string {
 
 function parseMetadata(value: StrictJson | undefined, fileName: string): Map<string, string> {
   const where = `${fileName}, ${metadataKey}`;
-  if (value === undefined) {
+  // MLX 0.32.4 writes null where there is no metadata; the Rust reader takes it for none.
+  if (value === undefined || value === null) {
     return new Map();
   }
   if (!(value instanceof Map)) {

@@ -1,7 +1,7 @@
 // Parses the JSON of a safetensors header: only objects, arrays, strings and plain whole numbers.
 // JSON.parse keeps the last of two equal keys, rounds beyond 2^53 and accepts 1e3, 1.0 and -0; this
 // parser rejects them. With `scalars: "any"` it also accepts every number, true, false and null,
-// for the index of a sharded model.
+// for the index of a sharded model; with "whole or null" null too, for a safetensors header.
 
 export type StrictJson = string | number | boolean | null | StrictJson[] | StrictObject;
 /** A Map, so that "__proto__" is a key like any other. */
@@ -38,12 +38,14 @@ const escapes = new Map([
   ["t", "\t"],
 ]);
 
+type Scalars = "whole or null" | "any";
+
 /**
  * Parses one object, with optional white space around it.
  * @param scalars the values that are allowed besides strings, lists and objects
  * @throws StrictJsonError at the first fault, with the character position counted from 0
  */
-export function parseStrictObject(text: string, scalars: "whole" | "any" = "whole"): StrictObject {
+export function parseStrictObject(text: string, scalars: Scalars): StrictObject {
   const reader = new Reader(text, scalars);
   const value = reader.value(0);
   reader.expectEnd();
@@ -55,11 +57,11 @@ export function parseStrictObject(text: string, scalars: "whole" | "any" = "whol
 
 class Reader {
   readonly #text: string;
-  readonly #scalars: "whole" | "any";
+  readonly #scalars: Scalars;
   #at = 0;
   #values = 0;
 
-  constructor(text: string, scalars: "whole" | "any") {
+  constructor(text: string, scalars: Scalars) {
     this.#text = text;
     this.#scalars = scalars;
   }
@@ -77,7 +79,7 @@ class Reader {
       case '"':
         return this.#string();
       default:
-        return this.#scalars === "any" ? this.#scalar() : this.#wholeNumber();
+        return this.#scalars === "any" || this.#isAtNull() ? this.#scalar() : this.#wholeNumber();
     }
   }
 
@@ -126,6 +128,10 @@ class Reader {
       throw this.#fault(`nesting deeper than ${maxDepth}`);
     }
     this.#at++;
+  }
+
+  #isAtNull(): boolean {
+    return this.#text.startsWith("null", this.#at);
   }
 
   #wholeNumber(): number {

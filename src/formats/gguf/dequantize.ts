@@ -1,7 +1,10 @@
-// Dequantises blocks of a GGUF tensor, bit-equal to gguf-py's `quants.dequantize`.
+// Dequantises blocks of a GGUF tensor, bit-equal to gguf-py's `quants.dequantize`, and to ggml's
+// dequantize_row_q2_0 for the type that gguf-py 0.19 does not have.
 import { bf16ToF32, f16ToF32 } from "../../util/bytes.ts";
 import { q2kBlock, q3kBlock, q4kBlock, q5kBlock, q6kBlock } from "./k-blocks.ts";
 import {
+  iq4NonLinearBlock,
+  q2Block0,
   q4Block0,
   q4Block1,
   q5Block0,
@@ -27,6 +30,8 @@ const decoders = {
   Q4_K: inBlocks(q4kBlock),
   Q5_K: inBlocks(q5kBlock),
   Q6_K: inBlocks(q6kBlock),
+  IQ4_NL: inBlocks(iq4NonLinearBlock),
+  Q2_0: inBlocks(q2Block0),
 } as const satisfies Record<string, Decoder>;
 
 export type DecodableType = keyof typeof decoders;

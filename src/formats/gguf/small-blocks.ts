@@ -1,7 +1,7 @@
-// Decodes blocks of 32 values with one f16 scale, and in the _1 types an f16 minimum. Of 4 and 5
-// bits, the low nibbles are the first 16 values and the high nibbles the last; the fifth bits are a
-// u32 beside them. Source: ggml-org/llama.cpp ggml/src/ggml-quants.c (dequantize_row_q4_0 and so
-// on). Products are exact in f64, so a value rounds once, as in f32 there.
+// Decodes blocks of 32 or 64 values with one f16 scale, and in the _1 types an f16 minimum. Of 4
+// and 5 bits, the low nibbles are the first 16 values and the high nibbles the last; the fifth bits
+// are a u32 beside them. Source: ggml-org/llama.cpp ggml/src/ggml-quants.c (dequantize_row_q4_0 and
+// so on). Products are exact in f64, so a value rounds once, as in f32 there.
 import { halfAt } from "./half.ts";
 
 /** Writes the values of whole blocks. */
@@ -14,6 +14,29 @@ export const q8Block: BlockDecoder = (bytes, values) => {
     const scale = halfAt(bytes, at);
     for (let i = 0; i < size; i++, out++) {
       values[out] = scale * (((bytes[at + 2 + i] ?? 0) << 24) >> 24);
+    }
+  }
+};
+
+/** Four codes in a byte, lowest bits first: 0 to 3 stand for -1, 0, 1 and 2 times the scale. */
+export const q2Block0: BlockDecoder = (bytes, values) => {
+  for (let out = 0, at = 0; out < values.length; at += 18) {
+    const scale = halfAt(bytes, at);
+    for (let i = 0; i < 64; i++, out++) {
+      values[out] = scale * ((((bytes[at + 2 + (i >> 2)] ?? 0) >> ((i & 3) * 2)) & 3) - 1);
+    }
+  }
+};
+
+/** What a nibble of IQ4_NL stands for (ggml/src/ggml-common.h, kvalues_iq4nl). */
+const nonLinear = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+export const iq4NonLinearBlock: BlockDecoder = (bytes, values) => {
+  for (let out = 0, at = 0; out < values.length; out += size, at += 18) {
+    const scale = halfAt(bytes, at);
+    for (let i = 0; i < size; i++) {
+      const nibble = ((bytes[at + 2 + (i & 15)] ?? 0) >> (i < 16 ? 0 : 4)) & 15;
+      values[out + i] = scale * (nonLinear[nibble] ?? 0);
     }
   }
 };

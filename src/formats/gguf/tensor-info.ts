@@ -1,8 +1,9 @@
 // Reads the header's entry of a GGUF tensor and finds the offset of its data.
 // Source: ggml-org/llama.cpp ggml/src/gguf.cpp (gguf_init_from_reader); the rules are the same.
 import type { Cursor } from "./cursor.ts";
+import { UserError } from "../../util/errors.ts";
 import { badHeader, quoted } from "./fault.ts";
-import { tensorTypeOf, type TensorType } from "./tensor-types.ts";
+import { firstUnknownType, tensorTypeOf, type TensorType } from "./tensor-types.ts";
 
 export interface GgufTensor {
   readonly name: string;
@@ -43,9 +44,22 @@ export function readTensorEntry(cursor: Cursor, index: number, fileName: string)
   const id = cursor.u32();
   const type = tensorTypeOf(id);
   if (type === undefined) {
-    throw badHeader(`Its type is ${id}, which ggml does not know, or no longer.`, where);
+    throw unknownType(id, where);
   }
   return { name, type, ne, ...measure(ne, type, where), offset: cursor.u64() };
+}
+
+/** Ids in this range may belong to a later ggml; larger ones are those of a broken file. */
+const newTypes = 64;
+
+function unknownType(id: number, where: string): UserError {
+  if (id < firstUnknownType || id >= firstUnknownType + newTypes) {
+    return badHeader(`Its type is ${id}, which ggml does not know, or no longer.`, where);
+  }
+  return new UserError("wrong-dtype", `Its type is ${id}, which is newer than this page.`, {
+    where,
+    remedy: "Choose a file of the model in another quantisation, such as Q8_0 or Q4_K_M.",
+  });
 }
 
 /**

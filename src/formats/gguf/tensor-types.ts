@@ -1,6 +1,6 @@
 // The types of GGUF tensors: the values and the bytes of a block.
 // Source: ggml-org/llama.cpp gguf-py/gguf/constants.py (GGMLQuantizationType, GGML_QUANT_SIZES),
-// gguf 0.19.
+// gguf 0.19, and ggml/src/ggml-common.h of llama.cpp v0.5.0 for Q2_0.
 
 export interface TensorType {
   /** The name in ggml, e.g. `Q4_K`. */
@@ -46,13 +46,17 @@ const table: readonly (readonly [number, string, number, number])[] = [
   [39, "MXFP4", 32, 17],
   [40, "NVFP4", 64, 36],
   [41, "Q1_0", 128, 18],
+  [42, "Q2_0", 64, 18],
 ];
 
 const typesById: ReadonlyMap<number, TensorType> = new Map(
   table.map(([id, name, blockSize, blockBytes]) => [id, { name, blockSize, blockBytes }]),
 );
 
-/** Undefined for an id that ggml does not use, or no longer. */
+/** Ids from here on are unknown: a later ggml may use them. */
+export const firstUnknownType = table.reduce((next, [id]) => Math.max(next, id + 1), 0);
+
+/** Undefined for an id that ggml does not use, or no longer, or not yet. */
 export function tensorTypeOf(id: number): TensorType | undefined {
   return typesById.get(id);
 }

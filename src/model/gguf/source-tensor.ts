@@ -84,7 +84,7 @@ export function ggufSourceTensor(
   return source;
 }
 
-/** K-quants have scales of 17 bits, so they are requantised to q8. */
+/** K-quants have scales of 17 bits and IQ4_NL uneven steps, so they are requantised to q8. */
 function keptShape(type: DecodableType, shape: readonly number[]): WeightShape {
   const { rows, cols } = matrixOf(shape);
   const isPlain = type === "F32" || type === "F16" || type === "BF16";

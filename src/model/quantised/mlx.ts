@@ -31,7 +31,7 @@ const scaleTypes: Partial<Record<StoredTensor["dtype"], ScaleType>> = {
 
 interface Layout {
   scheme: AffineScheme;
-  /** Bits of a code as kept: 2 and 3 become 4; 5 and 6 become 8. */
+  /** Bits of a code as kept: 1, 2 and 3 become 4; 5 and 6 become 8. */
   keptBits: AffineBits;
   scaleType: ScaleType;
   rows: number;
@@ -39,7 +39,7 @@ interface Layout {
 }
 
 /**
- * Codes of 2, 3 and 4 bits are kept as q4, of 5, 6 and 8 as q8; scales are unchanged.
+ * Codes of 1 to 4 bits are kept as q4, of 5, 6 and 8 as q8; scales are unchanged.
  * @param scheme of this module
  * @throws UserError "missing-tensor", "wrong-dtype" or "wrong-shape", naming file and tensor
  */

@@ -7,7 +7,7 @@ import { shortJson } from "../../util/short-json.ts";
 
 /** MLX's affine quantisation: value = scale * code + bias per group. */
 export interface AffineScheme {
-  readonly bits: 2 | 3 | 4 | 5 | 6 | 8;
+  readonly bits: 1 | 2 | 3 | 4 | 5 | 6 | 8;
   readonly groupSize: 32 | 64 | 128;
 }
 
@@ -24,7 +24,8 @@ export type Quantisation =
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const allBits = [2, 3, 4, 5, 6, 8] as const;
+/** Those that mx.quantize of MLX 0.32.4 takes. */
+const allBits = [1, 2, 3, 4, 5, 6, 8] as const;
 const allGroupSizes = [32, 64, 128] as const;
 
 /**

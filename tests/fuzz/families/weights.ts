@@ -17,7 +17,15 @@ const spec = { name: "a.weight", shape: [2, 64] };
 
 const tensorWords = [
   ...["F32", "F16", "BF16", "U8", "BOOL", "F64", "F8_E4M3", "dtype", "shape", "data_offsets"],
-  ...["__metadata__", '"__metadata__":{"a":"b"},', "\\u0000", "\\ud800", "\ufeff", "[0,0]"],
+  ...[
+    "__metadata__",
+    '"__metadata__":{"a":"b"},',
+    '"__metadata__":null,',
+    "\\u0000",
+    "\\ud800",
+    "\ufeff",
+    "[0,0]",
+  ],
 ];
 
 function smallTensors(): Bytes {
@@ -130,6 +138,7 @@ export const weightFamilies: readonly Family[] = [
     words: [
       ...["GGUF", "general.architecture", "llama", "gemma2", "smollm3", "gpt2", "tokenizer.ggml."],
       ...["\u0000\u0000\u0000\u0000", "\u0009\u0000\u0000\u0000", "\u0008\u0000\u0000\u0000"],
+      ...["\u0014\u0000\u0000\u0000", "\u002a\u0000\u0000\u0000", "attn_qkv", "yarn"],
     ],
     seeds: () =>
       (["llama", "qwen2", "gemma2", "gemma3", "phi3", "smollm3"] as const).map((kind) =>

@@ -36,7 +36,7 @@ def f32_values(codes, scales, biases, group):
 
 for name, dtype in DTYPES.items():
     tensors = {}
-    for bits in (2, 3, 4, 5, 6, 8):
+    for bits in (1, 2, 3, 4, 5, 6, 8):
         for group in (32, 64, 128):
             weight, scales, biases = mx.quantize(source(bits * group).astype(dtype), group_size=group, bits=bits)
             dequantized = mx.dequantize(weight, scales, biases, group_size=group, bits=bits)
@@ -52,3 +52,6 @@ for name, dtype in DTYPES.items():
                 f"{key}.values": mx.array(values),
             }
     mx.save_safetensors(str(HERE / f"{name}.safetensors"), tensors, {"format": "mlx", "mlx": version("mlx")})
+
+# Without metadata MLX writes `"__metadata__":null`, as mlx_lm.lora does for every adapter.
+mx.save_safetensors(str(HERE / "no-metadata.safetensors"), {"x": mx.array([1.0, -2.5])})

@@ -1,4 +1,4 @@
-// GGUF's blocks against gguf-py, bit by bit.
+// GGUF's blocks against gguf-py, and against ggml for the type that gguf-py lacks, bit by bit.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { decodableName, decodableTypes, dequantize } from "../../../src/formats/gguf/dequantize.ts";

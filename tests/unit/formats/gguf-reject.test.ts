@@ -184,6 +184,11 @@ const cases: Case[] = [
   tensor("a dimension of 2^63", { ne: [2n ** 63n] }, "9223372036854775808 values"),
   tensor("more than 2^53 bytes", { ne: [2 ** 30, 2 ** 30] }, "more than 2^53 bytes"),
   tensor("a type that ggml no longer has", { type: 4 }, "Its type is 4"),
+  {
+    ...tensor("a type that a later ggml may have", { type: 43 }, "Its type is 43, which is newer"),
+    code: "wrong-dtype",
+  },
+  tensor("a type beyond all that could come next", { type: 107 }, "Its type is 107, which ggml"),
   tensor("a type of 2^32 - 1", { type: 0xffffffff }, "Its type is 4294967295"),
   tensor(
     "rows that are not a multiple of the block size",

@@ -67,7 +67,7 @@ const cases: Case[] = [
   broken("a byte order mark", file("\uFEFF{}"), "instead of a value, at character 0"),
   broken("an array", file("[]"), "not a JSON object"),
   broken("a string", file('"w"'), "not a JSON object"),
-  broken("null", file("null"), '"n" instead of a value'),
+  broken("null", file("null"), "not a JSON object"),
   broken("an open object", file('{"w":'), "the end of the text"),
   broken("a trailing comma", file(`{"w":${u8("0,4")},}`, 4), "instead of a key"),
   broken("a comma in place of a colon", file('{"w",0}'), 'instead of ":"'),
@@ -122,6 +122,16 @@ const cases: Case[] = [
 
   // Metadata
   broken("metadata that is a list", file('{"__metadata__":[]}'), "not an object of strings"),
+  broken(
+    "metadata with a null",
+    file('{"__metadata__":{"a":null}}'),
+    'value of "a" is not a string',
+  ),
+  broken("metadata that is nul", file('{"__metadata__":nul}'), '"n" instead of a value'),
+  broken("metadata that is nullified", file('{"__metadata__":nullx}'), '"n" instead of a value'),
+  oneTensor("an entry that is null", "null", 0, "not an object"),
+  oneTensor("a shape that is null", '{"dtype":"U8","shape":null,"data_offsets":[0,4]}', 4, "shape"),
+  oneTensor("a dimension that is null", entry("U8", "null", "0,4"), 4, "list of whole numbers"),
   broken("metadata that is a string", file('{"__metadata__":"pt"}'), "not an object of strings"),
   broken(
     "metadata with a number",

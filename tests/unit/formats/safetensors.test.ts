@@ -68,6 +68,16 @@ describe("openSafetensors", () => {
     expect([...opened.tensors.values()].at(-1)?.end ?? 0).toBe(dataBytes);
   });
 
+  test("openSafetensors takes the null that MLX writes for no metadata as none", async () => {
+    const bytes = await readFile(
+      new URL("../../golden/mlx/no-metadata.safetensors", import.meta.url),
+    );
+    expect(bytes.toString("latin1")).toContain('{"__metadata__":null,');
+    const opened = await open(Uint8Array.from(bytes));
+    expect(opened.metadata.size).toBe(0);
+    expect(await opened.readFloat32("x")).toEqual(Float32Array.of(1, -2.5));
+  });
+
   test("openSafetensors keeps __proto__ as a name like any other", async () => {
     const header = `{"__metadata__":{"__proto__":"x"},"__proto__":${entry("U8", "2", "0,2")}}`;
     const opened = await openSafetensors(

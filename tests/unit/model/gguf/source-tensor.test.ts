@@ -184,6 +184,19 @@ test.each([
   expect(relative).toBeLessThan(5e-3);
 });
 
+test.each([
+  ["IQ4_NL", 20, 32],
+  ["Q2_0", 42, 64],
+])("%s has the values of ggml and is requantised to q8", async (name, type, size) => {
+  const { blocks, values } = types[name]!;
+  const floats = new Float32Array(Uint8Array.from(Buffer.from(values, "base64")).buffer);
+  const data = Buffer.from(blocks, "base64");
+  const tensor = await sourceTensor({ name: "w", ne: [size, 50], type, data });
+  expect([...(await tensor.values(0, 50, signal))]).toEqual([...floats]);
+  expect(tensor.kept).toEqual({ format: "q8", rows: 50, cols: size, groupSize: 32 });
+  expect(tensor).toMatchObject({ dtype: name, isExact: false });
+});
+
 test("F32 matrices are kept as f32, F16 and BF16 as f16, vectors as f32", async () => {
   const shapeOf = async (type: number, ne: number[], bytes: number) => {
     const tensor = await sourceTensor({

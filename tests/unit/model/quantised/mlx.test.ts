@@ -27,7 +27,7 @@ const types = {
 };
 
 const cases = (["f16", "bf16", "f32"] as const).flatMap((scaleType) =>
-  ([2, 3, 4, 5, 6, 8] as const).flatMap((bits) =>
+  ([1, 2, 3, 4, 5, 6, 8] as const).flatMap((bits) =>
     ([32, 64, 128] as const).map((groupSize) => ({ scaleType, bits, groupSize })),
   ),
 );

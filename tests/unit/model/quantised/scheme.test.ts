@@ -60,15 +60,15 @@ describe("refused schemes", () => {
     [
       { quantization: {} },
       "bad-config",
-      /quantization\.bits is missing, but must be one of 2, 3, 4/,
+      /quantization\.bits is missing, but must be one of 1, 2, 3, 4/,
     ],
     [{ quantization: { bits: 7, group_size: 64 } }, "bad-config", /bits is 7/],
     [{ quantization: { bits: "4", group_size: 64 } }, "bad-config", /bits is "4"/],
     [{ quantization: { bits: 4, group_size: 16 } }, "bad-config", /group_size is 16/],
     [
-      { quantization: { bits: 4, group_size: 64, lm_head: { bits: 1 } } },
+      { quantization: { bits: 4, group_size: 64, lm_head: { bits: 7 } } },
       "bad-config",
-      /quantization\["lm_head"\]\.bits is 1/,
+      /quantization\["lm_head"\]\.bits is 7/,
     ],
     [
       { quantization: { bits: 4, group_size: 64, lm_head: [8] } },
