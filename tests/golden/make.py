@@ -1,8 +1,9 @@
 # Makes the golden training runs and learning-rate schedules with PyTorch, transformers and PEFT.
-# Deterministic. Run: python tests/golden/make.py (versions: requirements.txt; contents of the files: README.md)
+# Deterministic. Run: python tests/golden/make.py [case ...] (versions: requirements.txt; contents of the files: README.md)
 import copy
 import json
 import shutil
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -213,8 +214,9 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     warnings.filterwarnings("ignore", category=FutureWarning)
-    for name, case in CASES.items():
-        run32, run64 = make_case(name, case)
+    names = sys.argv[1:]
+    for name in names or CASES:
+        run32, run64 = make_case(name, CASES[name])
         print(name)
         for step, (a, b) in enumerate(zip(run32["steps"], run64["steps"], strict=True), 1):
             print(
@@ -223,7 +225,8 @@ def main():
             )
         print(f"  held out {run32['lossBefore']:.4f} -> {run32['lossAfter']:.4f}")
         print(" ", json.loads((HERE / name / "run.json").read_text())["float32Error"])
-    write_schedules()
+    if not names:
+        write_schedules()
 
 
 if __name__ == "__main__":

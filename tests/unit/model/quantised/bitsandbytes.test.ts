@@ -9,7 +9,7 @@ import { floatsOf, never, openGolden, packedValues } from "./golden-cases.ts";
 import { tensorFile } from "../tiny-model.ts";
 
 const open = async (name: string, shape: readonly number[]) => {
-  const golden = await openGolden("bitsandbytes/cases.safetensors");
+  const golden = await openGolden("bnb/cases.safetensors");
   return {
     tensor: bitsandbytesTensor(`${name}.weight`, partsOf(`${name}.weight`, golden), shape),
     values: await floatsOf(golden.get(`${name}.dequantized`)!),

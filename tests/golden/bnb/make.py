@@ -1,5 +1,5 @@
 # Quantises small matrices with bitsandbytes in 4 bits, as transformers stores them.
-# Run: pip install bitsandbytes==0.50.2 torch==2.13.0 safetensors==0.8.0 && python tests/golden/bitsandbytes/make.py
+# Run: pip install bitsandbytes==0.50.2 torch==2.13.0 safetensors==0.8.0 && python tests/golden/bnb/make.py
 # (contents: README.md)
 from pathlib import Path
 
