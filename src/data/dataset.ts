@@ -1,14 +1,11 @@
-// Builds a data set of examples: tokenised, cut, split into training and held-out rows, counted.
+// Splits tokenised rows into training and held-out rows and counts them.
 import { permutation, streams, substream } from "../util/random.ts";
 import { UserError } from "../util/errors.ts";
-import { yieldToEvents } from "../util/yield-to-events.ts";
-import type { Example } from "./rows.ts";
-import { chatsToRender, countTrained, tokenizeExample, type TokenizedExample } from "./tokenize.ts";
-import type { TextTokenizer } from "./tokenizer.ts";
+import { TokenRows } from "./token-rows.ts";
+import type { TokenStore } from "./token-store.ts";
 
 export interface DatasetOptions {
   maxLength: number;
-  completionOnly: boolean;
   shuffle: boolean;
   packing: boolean;
   heldOutRows: number;
@@ -16,8 +13,8 @@ export interface DatasetOptions {
 }
 
 export interface Dataset {
-  train: TokenizedExample[];
-  heldOut: TokenizedExample[];
+  train: TokenRows;
+  heldOut: TokenRows;
   /** Tokens the loss counts in one pass over the training rows. */
   trainedTokens: number;
   /** Tokens of the longest example, after cutting. */
@@ -33,113 +30,103 @@ export interface Dataset {
   droppedRows: number;
 }
 
-/** Share held out of a data set that has no more rows than `heldOutRows`. */
-const smallDataShare = 1 / 5;
+/** The largest share of the rows that is held out. */
+const largestShare = 1 / 5;
 
 /** Substream of the split's shuffle; those of the epochs are 0, 1, 2 and so on. */
 const splitStream = 0xffffffff;
 
 /**
- * Rows whose chats are rendered in one call: enough to make the call to a worker cheap, few enough
- * to keep their texts in memory.
+ * Keeps the last `heldOutRows` of the (shuffled) rows out of training, but no more than a fifth.
+ * A seed gives the same split again.
+ * @param heldOutRows how many a saved run held out, which is resumed with the same split
+ * @throws UserError "too-long" when cutting leaves nothing to learn, "no-completion" when no row
+ *   has a trained token
  */
-const renderedRows = 128;
-
-/**
- * Tokenises all rows and keeps the last `heldOutRows` of the (shuffled) file out of training, or a
- * fifth where that would leave none to train on. A seed gives the same split again.
- * @throws UserError "too-long" when cutting leaves nothing to learn, "bad-tokenizer" when a chat
- *   cannot be rendered; the signal's AbortError
- */
-export async function buildDataset(
-  examples: readonly Example[],
-  tokenizer: TextTokenizer,
+export function splitDataset(
+  store: TokenStore,
   options: DatasetOptions,
-  signal?: AbortSignal,
-): Promise<Dataset> {
-  const all: TokenizedExample[] = [];
-  for (let begin = 0; begin < examples.length; begin += renderedRows) {
-    // Tokenising millions of tokens takes longer than the page waits for a sign of life.
-    await yieldToEvents();
-    signal?.throwIfAborted();
-    const rows = examples.slice(begin, begin + renderedRows);
-    for (const row of await tokenizeRows(rows, tokenizer, options, signal)) {
-      all.push(row);
-    }
-  }
-  const usable = all.filter((example) => countTrained(example) > 0);
-  if (usable.length === 0) {
-    throw new UserError(
-      "too-long",
-      `All ${all.length} rows are longer than maxLength (${options.maxLength} tokens) before their completion begins.`,
-      {
-        remedy: `Raise maxLength; the longest row has ${longest(all.map(({ fullLength }) => fullLength))} tokens.`,
-      },
-    );
-  }
+  heldOutRows?: number,
+): Dataset {
+  const all = new TokenRows(store, options.maxLength);
+  const usable = all.filter((index) => all.trainedOf(index) > 0);
+  refuseNothing(all, usable.length, options.maxLength);
   const ordered = options.shuffle ? shuffled(usable, options.seed) : usable;
-  const cut = ordered.length - countHeldOut(ordered.length, options.heldOutRows);
+  const cut = ordered.length - (heldOutRows ?? countHeldOut(ordered.length, options.heldOutRows));
   const train = ordered.slice(0, cut);
-  const longestExample = longest(usable.map(({ tokens }) => tokens.length));
+  const longestExample = longest(usable);
   return {
     train,
     heldOut: ordered.slice(cut),
-    trainedTokens: train.reduce((sum, example) => sum + countTrained(example), 0),
+    trainedTokens: train.sum((index) => train.trainedOf(index)),
     longestExample,
     longestRow: options.packing
       ? Math.max(longestExample, Math.min(options.maxLength, countTokens(train)))
       : longestExample,
-    truncatedRows: usable.filter(({ tokens, fullLength }) => tokens.length < fullLength).length,
+    truncatedRows: usable.sum((index) => (usable.isCut(index) ? 1 : 0)),
     droppedRows: all.length - usable.length,
   };
 }
 
-async function tokenizeRows(
-  rows: readonly Example[],
-  tokenizer: TextTokenizer,
-  options: DatasetOptions,
-  signal: AbortSignal | undefined,
-): Promise<TokenizedExample[]> {
-  const requests = rows.map(chatsToRender);
-  const wanted = requests.flat();
-  const texts = wanted.length === 0 ? [] : await tokenizer.renderChats(wanted, signal);
-  let end = 0;
-  return rows.map((row, index) => {
-    const begin = end;
-    end += requests[index]?.length ?? 0;
-    return tokenizeExample(row, texts.slice(begin, end), tokenizer, options);
-  });
-}
+/** The last order made of some rows: every step of an epoch asks for the same. */
+const lastOrders = new WeakMap<TokenRows, { epoch: number; seed: number; order: TokenRows }>();
 
 /** Training rows in the order of one epoch. */
 export function epochOrder(
-  train: readonly TokenizedExample[],
+  train: TokenRows,
   epoch: number,
   { shuffle, seed }: Pick<DatasetOptions, "shuffle" | "seed">,
-): TokenizedExample[] {
-  return shuffle
-    ? pick(train, permutation(seed, substream(streams.shuffle, epoch), train.length))
-    : [...train];
+): TokenRows {
+  if (!shuffle) {
+    return train;
+  }
+  const last = lastOrders.get(train);
+  if (last?.epoch === epoch && last.seed === seed) {
+    return last.order;
+  }
+  const order = train.pick(permutation(seed, substream(streams.shuffle, epoch), train.length));
+  lastOrders.set(train, { epoch, seed, order });
+  return order;
+}
+
+/** Tokens of the rows, after cutting. */
+export function countTokens(rows: TokenRows): number {
+  return rows.sum((index) => rows.tokensOf(index));
 }
 
 function countHeldOut(rows: number, wanted: number): number {
-  return wanted < rows ? wanted : Math.floor(rows * smallDataShare);
+  return Math.min(wanted, Math.floor(rows * largestShare));
 }
 
-function countTokens(examples: readonly TokenizedExample[]): number {
-  return examples.reduce((sum, { tokens }) => sum + tokens.length, 0);
+function shuffled(rows: TokenRows, seed: number): TokenRows {
+  return rows.pick(permutation(seed, substream(streams.shuffle, splitStream), rows.length));
 }
 
-function shuffled(examples: readonly TokenizedExample[], seed: number): TokenizedExample[] {
-  const stream = substream(streams.shuffle, splitStream);
-  return pick(examples, permutation(seed, stream, examples.length));
+function longest(rows: TokenRows): number {
+  let most = 0;
+  for (let index = 0; index < rows.length; index++) {
+    most = Math.max(most, rows.tokensOf(index));
+  }
+  return most;
 }
 
-function pick<T>(items: readonly T[], order: Uint32Array): T[] {
-  return Array.from(order, (index) => items[index]).filter((item) => item !== undefined);
-}
-
-/** Not Math.max(...lengths): JavaScript takes some 100,000 arguments, a file may have more rows. */
-function longest(lengths: readonly number[]): number {
-  return lengths.reduce((most, length) => Math.max(most, length), 0);
+function refuseNothing(all: TokenRows, usable: number, maxLength: number): void {
+  if (usable > 0) {
+    return;
+  }
+  const cut = all.filter((index) => all.isCut(index));
+  if (cut.length === 0) {
+    throw new UserError("no-completion", `None of the ${all.length} rows has a trained token.`, {
+      remedy: "Give the rows a completion, an answer of the assistant, or text.",
+    });
+  }
+  const longestFull = [...cut].reduce((most, row) => Math.max(most, row.fullLength), 0);
+  const which = cut.length === all.length ? `All ${all.length}` : `${cut.length} of ${all.length}`;
+  throw new UserError(
+    "too-long",
+    `${which} rows are longer than maxLength (${maxLength} tokens) before their completion begins${
+      cut.length === all.length ? "" : "; the others have no trained token"
+    }.`,
+    { remedy: `Raise maxLength; the longest row has ${longestFull} tokens.` },
+  );
 }

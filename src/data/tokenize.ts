@@ -67,11 +67,6 @@ export function tokenizeExample(
   };
 }
 
-/** Trained tokens of a row. The first token is no target: nothing before it predicts it. */
-export function countTrained({ isTrained }: TokenizedExample): number {
-  return isTrained.slice(1).filter(Boolean).length;
-}
-
 type Masked = Pick<TokenizedExample, "tokens" | "isTrained">;
 
 function tokenizeCompletion(prompt: string, completion: string, tokenizer: TextTokenizer): Masked {

@@ -5,7 +5,7 @@
 // the device, the adapter and the optimizer. A step is a pure function of adapter, moments, batches
 // and `StepHyper`: dropout is drawn by counter, so a step repeated after a restart has equal bits.
 import type { AdapterState } from "../adapter/state.ts";
-import type { TokenBatch } from "../data/batch.ts";
+import type { TokenBatch } from "../data/batching/batch.ts";
 
 /**
  * Hyperparameters of one optimizer step: AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) in

@@ -215,7 +215,7 @@ export const options = {
     unit: "rows",
     label: "held-out rows",
     group: "Data",
-    effect: "Rows kept out of training for the held-out loss; of no more rows than this, a fifth.",
+    effect: "Rows kept out of training for the held-out loss; at most a fifth of the rows.",
   }),
   evalSteps: count({
     default: 20,

@@ -88,6 +88,6 @@ export function identityOf(data: LoadedData, dataset: Dataset): DataIdentity {
     sizeBytes: data.blob.size,
     sha256: data.sha256,
     rows: data.examples.length,
-    heldOutLines: dataset.heldOut.map(({ line }) => line),
+    heldOutLines: Array.from(dataset.heldOut, ({ line }) => line),
   };
 }

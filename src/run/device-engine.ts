@@ -1,7 +1,7 @@
 // A device with an engine on it: opened, rebuilt and released in one way, for a start, a planned
 // rebuild, a lost device and a resume.
 import type { AdapterState } from "../adapter/state.ts";
-import { batchLength } from "../data/batch.ts";
+import { batchLength } from "../data/batching/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import {
   openEngine,

@@ -1,10 +1,11 @@
 // The plan of a run: rows, tokens, steps and bytes that a recipe means for the loaded model and
 // data, and the first rows token by token.
 import { countTrainable, loraTargets } from "../adapter/targets.ts";
-import { batchLength } from "../data/batch.ts";
-import { buildDataset, type Dataset } from "../data/dataset.ts";
+import { batchLength } from "../data/batching/batch.ts";
+import { splitDataset, type Dataset } from "../data/dataset.ts";
 import type { Example } from "../data/rows.ts";
-import type { TokenizedExample } from "../data/tokenize.ts";
+import { tokenizeRows } from "../data/tokenize-rows.ts";
+import type { TokenRow } from "../data/token-store.ts";
 import type { TextTokenizer } from "../data/tokenizer.ts";
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import type { BaseModel } from "../model/open.ts";
@@ -22,20 +23,24 @@ const previewRows = 3;
 /**
  * Tokenises and splits the data for a run.
  * @param startedAt start of the run in milliseconds since 1970: a chat template may print its day
- * @throws UserError "too-long" when maxLength exceeds the model's context; those of buildDataset
+ * @param heldOutRows how many a saved run held out, which is resumed with the same split
+ * @throws UserError "too-long" when maxLength exceeds the model's context; those of tokenizeRows
+ *   and splitDataset
  */
 export async function datasetFor(
   model: BaseModel,
   data: LoadedData,
   recipe: Recipe,
   startedAt: number,
+  heldOutRows?: number,
 ): Promise<Dataset> {
   const now = dayOf(startedAt);
   const tokenizer: TextTokenizer = {
     ...model.tokenizer,
     renderChats: (requests, signal) => model.tokenizer.renderChats(requests, signal, now),
   };
-  const dataset = await buildDataset(data.examples, tokenizer, recipe);
+  const store = await tokenizeRows(data.examples, tokenizer, recipe);
+  const dataset = splitDataset(store, recipe, heldOutRows);
   const context = model.config.maxPositionEmbeddings;
   if (dataset.longestExample > context) {
     throw new UserError(
@@ -69,7 +74,7 @@ export async function planRun(
     totalSteps: totalStepsOf(dataset, recipe),
     trainableParameters: countTrainable(targets, recipe.rank),
     neededBytes: takes(shape, defaultBudgetBytes),
-    preview: dataset.train.slice(0, previewRows).map((row) => previewOf(row, model)),
+    preview: [...dataset.train.slice(0, previewRows)].map((row) => previewOf(row, model)),
     samplePrompt: samplePromptOf(data.examples, dataset),
   };
 }
@@ -98,16 +103,16 @@ export function refuseNoTarget({ config, name }: BaseModel, recipe: Recipe, coun
   }
 }
 
-function previewOf({ tokens, isTrained }: TokenizedExample, model: BaseModel): PreviewToken[] {
-  return tokens.map((token, place) => ({
+function previewOf({ tokens, isTrained }: TokenRow, model: BaseModel): PreviewToken[] {
+  return Array.from(tokens, (token, place) => ({
     text: model.tokenizer.decodeToken(token),
-    trained: place > 0 && isTrained[place] === true,
+    trained: place > 0 && isTrained[place] === 1,
   }));
 }
 
 /** The prompt of a held-out row where there is one, so that the sample is not from memory. */
 export function samplePromptOf(examples: readonly Example[], { heldOut, train }: Dataset): string {
-  const line = (heldOut[0] ?? train[0])?.line;
+  const { line } = heldOut.length > 0 ? heldOut.at(0) : train.at(0);
   const example = examples.find((each) => each.line === line);
   if (example === undefined) {
     return "";

@@ -114,7 +114,8 @@ export class Session {
       const state = await this.#parts.store.loadCheckpoint(key);
       const model = await this.inputs.modelOf(state);
       const data = await this.inputs.dataOf(state);
-      const dataset = await datasetFor(model, data, state.recipe, state.startedAt);
+      const heldOutRows = state.data.heldOutLines.length;
+      const dataset = await datasetFor(model, data, state.recipe, state.startedAt, heldOutRows);
       const samplePrompt = samplePromptOf(data.examples, dataset);
       await this.#openRun(state, model, { data, dataset, samplePrompt });
       const { runId, recipe, trainer } = state;

@@ -1,9 +1,9 @@
 // The order of the training data: epochs, steps and micro-batches, with a cursor that a checkpoint
 // saves.
-import { batchLength, fillBatch, type TokenBatch } from "../data/batch.ts";
-import { epochOrder, type Dataset } from "../data/dataset.ts";
-import { packRows, type Packed } from "../data/packing.ts";
-import type { TokenizedExample } from "../data/tokenize.ts";
+import { batchLength, fillBatch, type TokenBatch } from "../data/batching/batch.ts";
+import { countTokens, epochOrder, type Dataset } from "../data/dataset.ts";
+import { packRows, type Packed } from "../data/batching/packing.ts";
+import type { TokenRows } from "../data/token-rows.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { DataCursor, TrainerState } from "./state.ts";
 
@@ -79,13 +79,12 @@ export function takeStep(
   let row = cursor.row;
   while (row < order.length && microBatches.length < recipe.gradientAccumulationSteps) {
     const { rows, end } = takeRows(order, row, recipe, length);
-    microBatches.push(fillBatch(rows, recipe.batchSize, length));
+    microBatches.push(batchOf(order, rows, recipe.batchSize, length));
     row = end;
   }
-  const used = order.slice(cursor.row, row);
   return {
     microBatches,
-    tokens: used.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    tokens: countTokens(order.slice(cursor.row, row)),
     cursor: row < order.length ? { epoch: cursor.epoch, row } : { epoch: cursor.epoch + 1, row: 0 },
   };
 }
@@ -99,17 +98,13 @@ export function heldOutBatches(
   const batches: TokenBatch[] = [];
   for (let row = 0; row < heldOut.length;) {
     const { rows, end } = takeRows(heldOut, row, recipe, length);
-    batches.push(fillBatch(rows, recipe.batchSize, length));
+    batches.push(batchOf(heldOut, rows, recipe.batchSize, length));
     row = end;
   }
   return batches;
 }
 
-function countPacked(
-  order: readonly TokenizedExample[],
-  { batchSize }: SplitRecipe,
-  length: number,
-): number {
+function countPacked(order: TokenRows, { batchSize }: SplitRecipe, length: number): number {
   let count = 0;
   for (let row = 0; row < order.length; count++) {
     row = packRows(order, row, batchSize, length).end;
@@ -117,16 +112,26 @@ function countPacked(
   return count;
 }
 
-/** The examples of the micro-batch at `start`, row by row. */
+/** The examples of the micro-batch at `start`, row by row, by their index in the order. */
 function takeRows(
-  order: readonly TokenizedExample[],
+  order: TokenRows,
   start: number,
   { batchSize, packing }: SplitRecipe,
   length: number,
-): Packed<TokenizedExample> {
+): Packed {
   if (packing) {
     return packRows(order, start, batchSize, length);
   }
   const end = Math.min(start + batchSize, order.length);
-  return { rows: order.slice(start, end).map((example) => [example]), end };
+  return { rows: Array.from({ length: end - start }, (_, row) => [start + row]), end };
+}
+
+function batchOf(
+  order: TokenRows,
+  rows: readonly (readonly number[])[],
+  batchSize: number,
+  length: number,
+): TokenBatch {
+  const examples = rows.map((sharing) => sharing.map((index) => order.at(index)));
+  return fillBatch(examples, batchSize, length);
 }

@@ -1,5 +1,5 @@
 // The held-out loss: cross-entropy per supervised token over all held-out rows, weighted by tokens.
-import type { TokenBatch } from "../data/batch.ts";
+import type { TokenBatch } from "../data/batching/batch.ts";
 import type { Engine } from "../engine/contract.ts";
 
 /**

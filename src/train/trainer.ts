@@ -1,6 +1,6 @@
 // The training loop: engine, data and recipe only. Saving, pausing and rebuilding the device happen
 // in the caller, between steps.
-import { batchLength } from "../data/batch.ts";
+import { batchLength } from "../data/batching/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Engine, StepHyper } from "../engine/contract.ts";
 import { epochsDone, heldOutBatches, takeStep, totalStepsOf } from "./batches.ts";

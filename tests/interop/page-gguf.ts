@@ -1,6 +1,6 @@
 // Runs in the page: a GGUF file on the compiled engine, its greedy answer and its first steps from
 // a PEFT adapter.
-import { fillBatch } from "../../src/data/batch.ts";
+import { fillBatch } from "../../src/data/batching/batch.ts";
 import type { StepHyper } from "../../src/engine/contract.ts";
 import { createWebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import { openGpuMachine } from "../../src/gpu/gpu-machine.ts";

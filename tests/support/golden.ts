@@ -4,7 +4,7 @@ import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { adapterShapes, type LoraConfig } from "../../src/adapter/lora.ts";
 import { loraTargets } from "../../src/adapter/targets.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
-import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
+import { IGNORED, type TokenBatch } from "../../src/data/batching/batch.ts";
 import type { Engine } from "../../src/engine/contract.ts";
 import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
 import type { MemoryChoice } from "../../src/engine/webgpu/design.ts";
@@ -171,6 +171,7 @@ export function toBatch({
     positions: Int32Array.from(inputIds.flatMap((row) => row.map((_, place) => place))),
     segments: Int32Array.from(attentionMask.flat()),
     targets: Int32Array.from(targets.flat()),
+    weights: null,
     supervisedTokens: targets.flat().filter((target) => target !== IGNORED).length,
   };
 }

@@ -2,7 +2,7 @@
 import { initialAdapter, type LoraConfig } from "../../src/adapter/lora.ts";
 import { loraTargets } from "../../src/adapter/targets.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
-import { IGNORED, type TokenBatch } from "../../src/data/batch.ts";
+import { IGNORED, type TokenBatch } from "../../src/data/batching/batch.ts";
 import { tensorsOf } from "../../src/model/tensors.ts";
 import {
   encodingStore,
@@ -102,6 +102,7 @@ export function madeUpBatch(
     positions: new Int32Array(draws.length),
     segments: new Int32Array(draws.length),
     targets: new Int32Array(draws.length).fill(IGNORED),
+    weights: null,
     supervisedTokens: 0,
   };
   rows.forEach((segments, row) => {

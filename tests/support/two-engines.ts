@@ -1,7 +1,7 @@
 // One made-up run on each engine, to compare the compiled engine with the reference.
 import type { LoraConfig } from "../../src/adapter/lora.ts";
 import type { AdapterState } from "../../src/adapter/state.ts";
-import type { TokenBatch } from "../../src/data/batch.ts";
+import type { TokenBatch } from "../../src/data/batching/batch.ts";
 import type { Engine, StepHyper } from "../../src/engine/contract.ts";
 import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
 import type { MemoryChoice } from "../../src/engine/webgpu/design.ts";

@@ -6,7 +6,7 @@ import "@tensorflow/tfjs-core/dist/register_all_gradients";
 import { adapterShapes, scalingOf, type LoraConfig } from "../../adapter/lora.ts";
 import { loraTargets, type LoraTarget } from "../../adapter/targets.ts";
 import type { AdapterState } from "../../adapter/state.ts";
-import type { TokenBatch } from "../../data/batch.ts";
+import type { TokenBatch } from "../../data/batching/batch.ts";
 import type { Machine } from "./backend.ts";
 import type { WeightStore } from "../../model/weights/store.ts";
 import type {

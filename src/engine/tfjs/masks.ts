@@ -1,7 +1,7 @@
 // Attention masks, added to the scores: 0 where a token attends, and elsewhere a number so low that
 // its softmax is exactly 0.
 import * as tf from "@tensorflow/tfjs-core";
-import type { TokenBatch } from "../../data/batch.ts";
+import type { TokenBatch } from "../../data/batching/batch.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 
 const masked = -1e9;

@@ -1,6 +1,6 @@
 // The loss of a batch: an objective of its logits, summed over supervised tokens, in f32.
 import * as tf from "@tensorflow/tfjs-core";
-import { IGNORED, type TokenBatch } from "../../data/batch.ts";
+import { IGNORED, type TokenBatch } from "../../data/batching/batch.ts";
 import type { Objective } from "../objective.ts";
 import { attention, forward, ropesFor, type Heads, type Linear } from "./decoder.ts";
 import { batchMasks, maskOf } from "./masks.ts";

@@ -1,6 +1,6 @@
 // A micro-batch as the kernels read it: flat tables of tokens, positions, attention ranges and
 // supervised rows.
-import { IGNORED, type TokenBatch } from "../../data/batch.ts";
+import { IGNORED, type TokenBatch } from "../../data/batching/batch.ts";
 import { alignmentBytes, persistent, viewOf, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 

@@ -2,7 +2,7 @@
 // allocated.
 import type { LoraConfig } from "../../adapter/lora.ts";
 import type { AdapterState } from "../../adapter/state.ts";
-import type { TokenBatch } from "../../data/batch.ts";
+import type { TokenBatch } from "../../data/batching/batch.ts";
 import type { Program } from "../../gpu/plan.ts";
 import { Runner } from "../../gpu/runner.ts";
 import { adamWScalars } from "../../kernels/adamw/kernel.ts";

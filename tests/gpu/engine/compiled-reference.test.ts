@@ -2,7 +2,7 @@
 // against itself, bit for bit.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoraConfig } from "../../../src/adapter/lora.ts";
-import type { TokenBatch } from "../../../src/data/batch.ts";
+import type { TokenBatch } from "../../../src/data/batching/batch.ts";
 import type { MemoryChoice } from "../../../src/engine/webgpu/design.ts";
 import { openDevice } from "../../../src/gpu/device.ts";
 import { allTargetModules } from "../../../src/recipe/options.ts";
@@ -154,6 +154,7 @@ test("packed segments have the same loss as their examples in separate rows", as
       positions: cut(packed.positions, 0),
       segments: cut(packed.segments, 0).map((segment) => Math.min(segment, 1)),
       targets,
+      weights: null,
       supervisedTokens: targets.filter((target) => target !== -100).length,
     };
   });

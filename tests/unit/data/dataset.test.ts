@@ -1,14 +1,14 @@
 // Examples to a data set: what is held out, cut, dropped and counted, and the order of each epoch.
 import { beforeAll, describe, expect, test } from "vitest";
-import { buildDataset, epochOrder, type DatasetOptions } from "../../../src/data/dataset.ts";
+import { epochOrder, splitDataset, type DatasetOptions } from "../../../src/data/dataset.ts";
 import type { Example } from "../../../src/data/rows.ts";
-import type { TokenizedExample } from "../../../src/data/tokenize.ts";
+import { tokenizeRows } from "../../../src/data/tokenize-rows.ts";
+import { TokenStore, type TokenRow } from "../../../src/data/token-store.ts";
 import type { ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
 import { openTokenizer } from "./tokenizers.ts";
 
 const options: DatasetOptions = {
   maxLength: 64,
-  completionOnly: true,
   shuffle: false,
   packing: false,
   heldOutRows: 0,
@@ -29,19 +29,26 @@ const row = (line: number, prompt = "q", completion = "z"): Example => ({
   line,
 });
 const rows = (count: number) => Array.from({ length: count }, (_, i) => row(i + 1));
-const linesOf = (examples: readonly TokenizedExample[]) => examples.map(({ line }) => line);
-const build = (examples: Example[], given: Partial<DatasetOptions> = {}) =>
-  buildDataset(examples, tokenizer, { ...options, ...given });
+const linesOf = (examples: Iterable<TokenRow>) => Array.from(examples, ({ line }) => line);
+const build = async (
+  examples: Example[],
+  given: Partial<DatasetOptions> = {},
+  completionOnly = true,
+  heldOutRows?: number,
+) => {
+  const store = await tokenizeRows(examples, tokenizer, { maxLength: 64, completionOnly });
+  return splitDataset(store, { ...options, ...given }, heldOutRows);
+};
 
 describe("the split into training and held-out rows", () => {
   test("the split holds out the last rows of the file", async () => {
-    const { train, heldOut } = await build(rows(10), { heldOutRows: 3 });
-    expect(linesOf(train)).toEqual([1, 2, 3, 4, 5, 6, 7]);
-    expect(linesOf(heldOut)).toEqual([8, 9, 10]);
+    const { train, heldOut } = await build(rows(10), { heldOutRows: 2 });
+    expect(linesOf(train)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(linesOf(heldOut)).toEqual([9, 10]);
   });
 
   test("the split with shuffle holds out rows drawn from the seed alone", async () => {
-    const lines = async (seed: number, heldOutRows = 3) => {
+    const lines = async (seed: number, heldOutRows = 2) => {
       const { train, heldOut } = await build(rows(10), { shuffle: true, heldOutRows, seed });
       return [...linesOf(train), ...linesOf(heldOut)];
     };
@@ -52,25 +59,34 @@ describe("the split into training and held-out rows", () => {
     expect((await lines(1)).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
-  test("the split holds out a fifth where heldOutRows would leave no row to train on", async () => {
+  test("the split holds out heldOutRows, and no more than a fifth of the rows", async () => {
     const sizes = async (count: number, heldOutRows: number) => {
       const { train, heldOut } = await build(rows(count), { heldOutRows });
       return [train.length, heldOut.length];
     };
-    expect(await sizes(41, 40)).toEqual([1, 40]);
+    expect(await sizes(41, 40)).toEqual([33, 8]);
+    expect(await sizes(50, 40)).toEqual([40, 10]);
+    expect(await sizes(320, 40)).toEqual([280, 40]);
     expect(await sizes(40, 40)).toEqual([32, 8]);
     expect(await sizes(14, 400)).toEqual([12, 2]);
+    expect(await sizes(10, 3)).toEqual([8, 2]);
     expect(await sizes(5, 40)).toEqual([4, 1]);
     expect(await sizes(4, 40)).toEqual([4, 0]);
     expect(await sizes(1, 1)).toEqual([1, 0]);
     expect(linesOf((await build(rows(5), { heldOutRows: 5 })).heldOut)).toEqual([5]);
   });
 
-  test("the split is made of the rows that are not dropped", async () => {
-    const examples = [row(1), row(2), row(3, "qqqqqqqq"), row(4)];
-    const { train, heldOut } = await build(examples, { maxLength: 6, heldOutRows: 2 });
+  test("the split of a saved run holds out as many rows as the run did", async () => {
+    const { train, heldOut } = await build(rows(41), { heldOutRows: 40 }, true, 40);
     expect(linesOf(train)).toEqual([1]);
-    expect(linesOf(heldOut)).toEqual([2, 4]);
+    expect(heldOut).toHaveLength(40);
+  });
+
+  test("the split is made of the rows that are not dropped", async () => {
+    const examples = [row(1), row(2), row(3), row(4), row(5, "qqqqqqqq"), row(6)];
+    const { train, heldOut } = await build(examples, { maxLength: 6, heldOutRows: 2 });
+    expect(linesOf(train)).toEqual([1, 2, 3, 4]);
+    expect(linesOf(heldOut)).toEqual([6]);
   });
 });
 
@@ -78,8 +94,8 @@ describe("the counts of a data set", () => {
   test("the counts of a data set are those of the rows after cutting", async () => {
     // <s> qq zzz </s>, <s> q z </s>, <s> q zzzzzzzz </s> cut to 8.
     const examples = [row(1, "qq", "zzz"), row(2), row(3, "q", "z".repeat(8))];
-    const { train, ...counts } = await build(examples, { maxLength: 8, heldOutRows: 1 });
-    expect(train.map(({ tokens }) => tokens.length)).toEqual([7, 4]);
+    const { train, ...counts } = await build(examples, { maxLength: 8 }, true, 1);
+    expect(Array.from(train, ({ tokens }) => tokens.length)).toEqual([7, 4]);
     expect(counts).toMatchObject({
       trainedTokens: 4 + 2,
       longestExample: 8,
@@ -96,11 +112,13 @@ describe("the counts of a data set", () => {
     expect(linesOf(train)).toEqual([1, 2, 3]);
     expect(droppedRows).toBe(1);
     expect(truncatedRows).toBe(2);
-    expect(train.map(({ isTrained }) => isTrained.filter(Boolean).length)).toEqual([5, 5, 1]);
+    expect(Array.from(train, ({ isTrained }) => isTrained.filter(Boolean).length)).toEqual([
+      5, 5, 1,
+    ]);
   });
 
   test("the counts of a data set include trained prompts, without the first token", async () => {
-    expect((await build(rows(2), { completionOnly: false })).trainedTokens).toBe(2 * 3);
+    expect((await build(rows(2), {}, false)).trainedTokens).toBe(2 * 3);
   });
 });
 
@@ -118,23 +136,48 @@ describe("the longest row of a batch", () => {
 
   test("the longest row with packing is no longer than all training rows together", async () => {
     expect(await longest(rows(10), { packing: true })).toEqual([40, 4]);
-    expect(await longest(rows(10), { packing: true, heldOutRows: 7 })).toEqual([12, 4]);
+    expect(await longest(rows(10), { packing: true, heldOutRows: 2 })).toEqual([32, 4]);
   });
 
   test("the longest row with packing has space for a held-out row that is longer than all training rows", async () => {
     const examples = [row(1), row(2, "q", "zzzzzz")];
-    expect(await longest(examples, { packing: true, heldOutRows: 1 })).toEqual([9, 9]);
+    const { longestRow, longestExample } = await build(examples, { packing: true }, true, 1);
+    expect([longestRow, longestExample]).toEqual([9, 9]);
   });
 });
 
-test("a file whose rows are all too long is refused with the maxLength that it needs", async () => {
-  const examples = [row(1, "q".repeat(20)), row(2, "q".repeat(30))];
-  await expect(build(examples, { maxLength: 8 })).rejects.toThrow(
-    expect.objectContaining({
+describe("a file without a row to train on", () => {
+  test("a file whose rows are all too long is refused with the maxLength that it needs", async () => {
+    const examples = [row(1, "q".repeat(20)), row(2, "q".repeat(30))];
+    await expect(build(examples, { maxLength: 8 })).rejects.toMatchObject({
       code: "too-long",
+      message: "All 2 rows are longer than maxLength (8 tokens) before their completion begins.",
       remedy: "Raise maxLength; the longest row has 33 tokens.",
-    }),
-  );
+    });
+  });
+
+  test("a row that is not cut is not blamed on maxLength", () => {
+    const empty = { tokens: [5, 6], isTrained: [0, 0], fullLength: 2 };
+    const cut = { tokens: [5, 6, 7, 8], isTrained: [0, 0, 0, 1], fullLength: 9 };
+    const store = new TokenStore();
+    store.add({ ...empty, line: 1 });
+    const given = { ...options, maxLength: 3 };
+    expect(() => splitDataset(store, given)).toThrow(
+      expect.objectContaining({
+        code: "no-completion",
+        message: "None of the 1 rows has a trained token.",
+      }),
+    );
+    store.add({ ...cut, line: 2 });
+    expect(() => splitDataset(store, given)).toThrow(
+      expect.objectContaining({
+        code: "too-long",
+        message:
+          "1 of 2 rows are longer than maxLength (3 tokens) before their completion begins; the others have no trained token.",
+        remedy: "Raise maxLength; the longest row has 9 tokens.",
+      }),
+    );
+  });
 });
 
 test("the rows and the longest row of a file of 150,000 rows are counted", async () => {

@@ -2,13 +2,11 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { buildDataset } from "../../../src/data/dataset.ts";
+import { splitDataset } from "../../../src/data/dataset.ts";
 import type { Example } from "../../../src/data/rows.ts";
-import {
-  chatsToRender,
-  tokenizeExample,
-  type TokenizedExample,
-} from "../../../src/data/tokenize.ts";
+import { chatsToRender, tokenizeExample } from "../../../src/data/tokenize.ts";
+import { tokenizeRows } from "../../../src/data/tokenize-rows.ts";
+import type { StorableRow } from "../../../src/data/token-store.ts";
 import type { ChatMessage } from "../../../src/data/tokenizer.ts";
 import type { ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
 import { openTokenizer, tokenizerFolders, type TokenizerName } from "./tokenizers.ts";
@@ -32,9 +30,9 @@ interface Golden {
 const repository = new URL("../../../", import.meta.url);
 const uncut = 1_000_000;
 
-const asGolden = ({ tokens, isTrained }: TokenizedExample): GoldenRow => ({
-  inputIds: tokens,
-  completionMask: isTrained.map(Number),
+const asGolden = ({ tokens, isTrained }: Pick<StorableRow, "tokens" | "isTrained">): GoldenRow => ({
+  inputIds: Array.from(tokens),
+  completionMask: Array.from(isTrained, Number),
 });
 const numbersOf = ({ inputIds, completionMask }: GoldenRow) => ({ inputIds, completionMask });
 
@@ -70,16 +68,16 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
 
   /** Rows that are left after the cut, as TRL keeps them: by row of the full list. */
   const cut = async (examples: readonly Example[], completionOnly: boolean) => {
-    const { train, droppedRows } = await buildDataset(examples, tokenizer, {
+    const store = await tokenizeRows(examples, tokenizer, { maxLength: uncut, completionOnly });
+    const { train, droppedRows } = splitDataset(store, {
       maxLength: golden.cutLength,
-      completionOnly,
       shuffle: false,
       packing: false,
       heldOutRows: 0,
       seed: 0,
     });
     expect(droppedRows).toBe(examples.length - train.length);
-    return train.map((row) => ({ row: row.line, ...asGolden(row) }));
+    return Array.from(train, (row) => ({ row: row.line, ...asGolden(row) }));
   };
 
   test("the tokenizer file has the hash in the golden file", async () => {

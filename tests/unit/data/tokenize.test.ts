@@ -1,7 +1,7 @@
 // Chats turn by turn, and what cutting does to tokens and mask. Exact numbers:
 // golden-tokens.test.ts.
 import { beforeAll, describe, expect, test } from "vitest";
-import { chatsToRender, countTrained, tokenizeExample } from "../../../src/data/tokenize.ts";
+import { chatsToRender, tokenizeExample } from "../../../src/data/tokenize.ts";
 import type { ChatMessage } from "../../../src/data/tokenizer.ts";
 import type { ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
 import { openTokenizer } from "./tokenizers.ts";
@@ -87,12 +87,4 @@ describe("cutting an example to maxLength", () => {
     const options = { maxLength: 3, completionOnly: false };
     expect(tokenizeExample(example, [], demo, options).isTrained).toEqual([true, true, true]);
   });
-});
-
-test("the first token of a row is never counted as trained: nothing predicts it", () => {
-  const counted = (isTrained: boolean[]) =>
-    countTrained({ line: 1, tokens: [], isTrained, fullLength: 3 });
-  expect(counted([true, true, false, true])).toBe(2);
-  expect(counted([true])).toBe(0);
-  expect(counted([])).toBe(0);
 });

@@ -1,6 +1,7 @@
 // What a recipe means for the demo, before anything runs: the numbers that the page shows.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { countTokens } from "../../../src/data/dataset.ts";
 import type { ChatRequest } from "../../../src/data/tokenizer.ts";
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openModel } from "../../../src/model/open.ts";
@@ -72,9 +73,8 @@ describe("the plan of the demo", () => {
     const epoch = { maxSteps: 0, epochs: 1, shuffle: false, maxLength: 256 };
     const padded = await plan(epoch);
     const packed = await plan({ ...epoch, packing: true });
-    const tokens = (await datasetFor(model, data, { ...demoRecipe, ...epoch }, 0)).train
-      .map((row) => row.tokens.length)
-      .reduce((sum, length) => sum + length, 0);
+    const { train } = await datasetFor(model, data, { ...demoRecipe, ...epoch }, 0);
+    const tokens = countTokens(train);
     // Four rows of 256 tokens a step, at least nine tenths of them used.
     expect(packed.totalSteps).toBeGreaterThanOrEqual(Math.ceil(tokens / 1024));
     expect(packed.totalSteps).toBeLessThanOrEqual(Math.ceil(tokens / 1024 / 0.9));
@@ -125,7 +125,7 @@ describe("the plan of the demo", () => {
     expect(samplePrompt).toBe(rows.at(-40)?.prompt);
     expect((await plan({ shuffle: false, heldOutRows: 0 })).samplePrompt).toBe(rows[0]?.prompt);
     const { heldOut } = await datasetFor(model, data, demoRecipe, 0);
-    expect((await plan()).samplePrompt).toBe(rows[heldOut[0]!.line - 1]?.prompt);
+    expect((await plan()).samplePrompt).toBe(rows[heldOut.at(0).line - 1]?.prompt);
   });
 });
 

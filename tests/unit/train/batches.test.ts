@@ -1,7 +1,7 @@
 // The order of the data: each row once an epoch, steps as transformers counts them, and any cursor
 // a place to go on from.
 import { describe, expect, test } from "vitest";
-import { epochOrder } from "../../../src/data/dataset.ts";
+import { countTokens, epochOrder } from "../../../src/data/dataset.ts";
 import {
   heldOutBatches,
   stepsInEpoch,
@@ -59,7 +59,7 @@ describe.each(sizes)(
         const own = steps.filter(({ from }) => from.epoch === epoch);
         expect(own).toHaveLength(stepsInEpoch(dataset, recipe, epoch));
         const batches = own.flatMap(({ taken }) => linesOf(taken));
-        const order = epochOrder(dataset.train, epoch, recipe).map(({ line }) => line);
+        const order = Array.from(epochOrder(dataset.train, epoch, recipe), ({ line }) => line);
         expect(batches.flat()).toEqual(order);
         expect(batches.slice(0, -1).every((lines) => lines.length === batchSize)).toBe(true);
       }
@@ -76,7 +76,7 @@ describe.each(sizes)(
     });
 
     test("the tokens of an epoch are those of the rows, padding left out", () => {
-      const all = dataset.train.reduce((sum, { tokens }) => sum + tokens.length, 0);
+      const all = countTokens(dataset.train);
       const fed = steps.reduce((sum, { taken }) => sum + taken.tokens, 0);
       expect(fed).toBe(epochs * all);
     });

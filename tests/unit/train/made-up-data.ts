@@ -1,6 +1,7 @@
 // Token rows that need no tokenizer: drawn by seed, each row with a length and a prompt of its own.
 import type { Dataset } from "../../../src/data/dataset.ts";
-import { countTrained, type TokenizedExample } from "../../../src/data/tokenize.ts";
+import { TokenRows } from "../../../src/data/token-rows.ts";
+import { TokenStore, type StorableRow } from "../../../src/data/token-store.ts";
 import { uniforms } from "../../../src/util/random.ts";
 
 const longestRow = 8;
@@ -9,7 +10,7 @@ const longestRow = 8;
  * Its first token is its line, so that a batch tells which rows it holds. @param line from 1, below
  * `vocabSize`
  */
-function madeUpRow(line: number, vocabSize: number): TokenizedExample {
+function madeUpRow(line: number, vocabSize: number): StorableRow {
   const length = 4 + (line % (longestRow - 3));
   const draws = uniforms(99, line, length);
   return {
@@ -21,14 +22,16 @@ function madeUpRow(line: number, vocabSize: number): TokenizedExample {
 }
 
 export function madeUpDataset(trainRows: number, heldOutRows: number, vocabSize = 80): Dataset {
-  const rows = Array.from({ length: trainRows + heldOutRows }, (_, i) =>
-    madeUpRow(i + 1, vocabSize),
-  );
+  const store = new TokenStore();
+  for (let line = 1; line <= trainRows + heldOutRows; line++) {
+    store.add(madeUpRow(line, vocabSize));
+  }
+  const rows = new TokenRows(store, longestRow);
   const train = rows.slice(0, trainRows);
   return {
     train,
     heldOut: rows.slice(trainRows),
-    trainedTokens: train.reduce((sum, row) => sum + countTrained(row), 0),
+    trainedTokens: train.sum((index) => train.trainedOf(index)),
     longestExample: longestRow,
     longestRow,
     truncatedRows: 0,

@@ -1,9 +1,9 @@
 // Packed micro-batches: every example once an epoch and whole, steps counted exactly, any cursor a
 // place to go on from, and the loss and gradient of the same examples in rows of their own.
 import { describe, expect, test } from "vitest";
-import { fillBatch, IGNORED, type TokenBatch } from "../../../src/data/batch.ts";
-import { epochOrder } from "../../../src/data/dataset.ts";
-import { packRows } from "../../../src/data/packing.ts";
+import { fillBatch, IGNORED, type TokenBatch } from "../../../src/data/batching/batch.ts";
+import { countTokens, epochOrder } from "../../../src/data/dataset.ts";
+import { packRows } from "../../../src/data/batching/packing.ts";
 import {
   epochsDone,
   heldOutBatches,
@@ -101,11 +101,11 @@ describe.each(sizes)(
           .flatMap(({ taken }) => taken.microBatches.flatMap(segmentsOf));
         // The first token of a made-up row is its line.
         const byLine = found.toSorted((a, b) => a.tokens[0]! - b.tokens[0]!);
-        const expected = dataset.train.map(({ tokens, isTrained }) => ({
-          tokens,
-          positions: tokens.map((_, place) => place),
-          targets: tokens.map((_, place) =>
-            isTrained[place + 1] === true ? tokens[place + 1]! : IGNORED,
+        const expected = Array.from(dataset.train, ({ tokens, isTrained }) => ({
+          tokens: [...tokens],
+          positions: Array.from(tokens, (_, place) => place),
+          targets: Array.from(tokens, (_, place) =>
+            isTrained[place + 1] === 1 ? tokens[place + 1]! : IGNORED,
           ),
         }));
         expect(byLine).toEqual(expected);
@@ -121,10 +121,10 @@ describe.each(sizes)(
         let row = 0;
         for (const batch of batches) {
           const lines = segmentsOf(batch).map(({ tokens }) => tokens[0]!);
-          const run = order.slice(row, row + lines.length).map(({ line }) => line);
+          const run = Array.from(order.slice(row, row + lines.length), ({ line }) => line);
           expect(lines.toSorted((a, b) => a - b)).toEqual(run.toSorted((a, b) => a - b));
           row += lines.length;
-          const next = order[row]?.tokens.length ?? Infinity;
+          const next = row < order.length ? order.tokensOf(row) : Infinity;
           expect(next).toBeGreaterThan(mostRoom(batch));
         }
         expect(row).toBe(trainRows);
@@ -132,7 +132,7 @@ describe.each(sizes)(
     });
 
     test("every batch has the run's shape; tokens and trained tokens are those of the examples", () => {
-      const all = dataset.train.reduce((sum, { tokens }) => sum + tokens.length, 0);
+      const all = countTokens(dataset.train);
       const batches = steps.flatMap(({ taken }) => taken.microBatches);
       for (const batch of batches) {
         expect(batch).toMatchObject({ rows: recipe.batchSize, length });
@@ -226,7 +226,7 @@ test("held-out rows are packed too, each once, in fewer batches", () => {
   const dataset = datasetOf(1, 13);
   const packed = heldOutBatches(dataset, recipeOf({ batchSize: 2 }), length);
   const lines = packed.flatMap(segmentsOf).map(({ tokens }) => tokens[0]!);
-  expect(lines.toSorted((a, b) => a - b)).toEqual(dataset.heldOut.map(({ line }) => line));
+  expect(lines.toSorted((a, b) => a - b)).toEqual(Array.from(dataset.heldOut, ({ line }) => line));
   expect(packed.length).toBeLessThan(7 / 2);
   expect(packed.every(({ rows }) => rows === 2)).toBe(true);
 });
@@ -234,9 +234,13 @@ test("held-out rows are packed too, each once, in fewer batches", () => {
 describe("packing on the reference engine", () => {
   const examples = datasetOf(9).train;
   const { rows, end } = packRows(examples, 0, 3, length);
-  const packed = fillBatch(rows, 3, length);
+  const packed = fillBatch(
+    rows.map((row) => row.map((index) => examples.at(index))),
+    3,
+    length,
+  );
   const separate = fillBatch(
-    examples.map((example) => [example]),
+    Array.from(examples, (example) => [example]),
     examples.length,
     8,
   );
@@ -301,7 +305,7 @@ describe("packing on the reference engine", () => {
     expect(whole.state).toMatchObject({
       step: whole.state.totalSteps,
       cursor: { epoch: 2, row: 0 },
-      tokensSeen: 2 * dataset.train.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      tokensSeen: 2 * countTokens(dataset.train),
     });
     expect(whole.state.log.at(-1)?.epoch).toBe(2);
     const part = await runFrom(fresh, 1);

@@ -5,6 +5,7 @@ import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { Recipe } from "../../../src/recipe/recipe.ts";
 import { learningRateAt } from "../../../src/train/schedule.ts";
 import type { TrainerState } from "../../../src/train/state.ts";
+import { countTokens } from "../../../src/data/dataset.ts";
 import { initialState, train, type TrainedStep } from "../../../src/train/trainer.ts";
 import { startingAdapter, tinyEngine, tinyRecipe } from "./golden-run.ts";
 import { madeUpDataset } from "./made-up-data.ts";
@@ -74,7 +75,7 @@ describe("a run of eight steps", () => {
   });
 
   test("a run counts the tokens it has seen", () => {
-    const perEpoch = dataset.train.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    const perEpoch = countTokens(dataset.train);
     expect(whole.state.tokensSeen).toBe(2 * perEpoch);
     expect(whole.yielded.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(2 * perEpoch);
   });

@@ -133,6 +133,7 @@ function causalTables(tables: BatchTables) {
     positions: Int32Array.from({ length: count }, (_, place) => place),
     segments: new Int32Array(count).fill(1),
     targets: new Int32Array(count).fill(-100),
+    weights: null,
     supervisedTokens: 0,
   };
   return tables.fill(batch, 0, 1).values;

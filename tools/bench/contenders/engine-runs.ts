@@ -1,7 +1,7 @@
 // Measures whole optimizer steps and generation through the engines' contract.
 import { initialAdapter } from "../../../src/adapter/lora.ts";
 import { loraTargets } from "../../../src/adapter/targets.ts";
-import type { TokenBatch } from "../../../src/data/batch.ts";
+import type { TokenBatch } from "../../../src/data/batching/batch.ts";
 import type { Engine, StepHyper } from "../../../src/engine/contract.ts";
 import type { GpuCounts, GpuMeter } from "../gpu-meter.ts";
 import { median, needsMore, timeOf } from "../timing.ts";
@@ -138,6 +138,7 @@ function madeUpBatch(vocabSize: number, tokens: number): TokenBatch {
     positions: places,
     segments: places.map(() => 1),
     targets: places.map((place) => (31 * place + 31) % vocabSize),
+    weights: null,
     supervisedTokens: tokens,
   };
 }

@@ -1,7 +1,7 @@
 // The tables of a micro-batch by hand: packed segments, padding, which rows are supervised, and
 // pieces of a prompt.
 import { expect, test } from "vitest";
-import { IGNORED, type TokenBatch } from "../../../../src/data/batch.ts";
+import { IGNORED, type TokenBatch } from "../../../../src/data/batching/batch.ts";
 import { BatchTables } from "../../../../src/engine/webgpu/batch-tables.ts";
 import { causalRanges, keyRanges } from "../../../../src/kernels/attention/ranges.ts";
 
@@ -21,6 +21,7 @@ const batch: TokenBatch = {
     ...[none, 33, 34, none, none, none],
     ...[none, none, none, none, none, none],
   ),
+  weights: null,
   supervisedTokens: 4,
 };
 

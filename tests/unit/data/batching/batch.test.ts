@@ -1,7 +1,7 @@
 // Token rows to what an engine is fed: padded on the right or packed, targets one place ahead,
 // nothing learned from padding.
 import { describe, expect, test } from "vitest";
-import { batchLength, fillBatch, IGNORED } from "../../../src/data/batch.ts";
+import { batchLength, fillBatch, IGNORED } from "../../../../src/data/batching/batch.ts";
 
 const list = (values: Int32Array) => [...values];
 
@@ -94,5 +94,24 @@ describe("a packed batch", () => {
       ...nothing,
     ]);
     expect(batch.supervisedTokens).toBe(7);
+  });
+});
+
+describe("a batch of weighted rows", () => {
+  const isTrained = [false, true, true];
+  const weighted = (weight: number | null) => ({ tokens: [1, 2, 3], isTrained, weight });
+
+  test("a target counts its row's weight divided by the row's targets", () => {
+    const single = { tokens: [4, 5], isTrained: [true, true], weight: 2 };
+    const { weights, targets } = fillBatch([[weighted(0.5), single], [weighted(1)]], 2, 6);
+    expect([...weights!]).toEqual([0.25, 0.25, 0, 2, 0, 0, 0.5, 0.5, 0, 0, 0, 0]);
+    expect([...targets].map((target) => target === IGNORED)).toEqual(
+      [...weights!].map((factor) => factor === 0),
+    );
+  });
+
+  test("a batch of rows without weights has none", () => {
+    expect(fillBatch([[weighted(null)]], 1, 8).weights).toBeNull();
+    expect(fillBatch([], 1, 8).weights).toBeNull();
   });
 });

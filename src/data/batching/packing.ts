@@ -1,16 +1,12 @@
 // Packs examples into the rows of a micro-batch: first-fit, in the order of the data.
 //
 // Padding is computed and thrown away, so short examples waste most of a row. Packed examples share
-// a row as segments; attention and positions are per segment (data/batch.ts), so the loss equals
-// that of separate rows. Cross-contamination, the fault of naive packing, cannot happen.
+// a row as segments; attention and positions are per segment (data/batching/batch.ts), so the loss
+// equals that of separate rows. Cross-contamination, the fault of naive packing, cannot happen.
 
-interface Sized {
-  tokens: { readonly length: number };
-}
-
-export interface Packed<Example> {
-  /** The examples of each row, in order; a row may be empty. */
-  rows: Example[][];
+export interface Packed {
+  /** The examples of each row, by their index in the order; a row may be empty. */
+  rows: number[][];
   /** Index into the order of the first example after those of the rows. */
   end: number;
 }
@@ -23,26 +19,27 @@ export interface Packed<Example> {
  * decreasing (trl/data_utils.py, pack_dataset) fills them better still, but sorts the whole data
  * set by length. Here the examples of a micro-batch are consecutive in the order, so one index is
  * the whole position in the data, and a checkpoint can resume from it.
+ * @param order says how many examples there are, and the tokens of each
  * @param start index into `order` of the first example
  * @param rowCount rows of the micro-batch
  * @param length tokens of a row; no example is longer
  */
-export function packRows<Example extends Sized>(
-  order: readonly Example[],
+export function packRows(
+  order: { readonly length: number; tokensOf(index: number): number },
   start: number,
   rowCount: number,
   length: number,
-): Packed<Example> {
-  const rows = Array.from({ length: rowCount }, (): Example[] => []);
+): Packed {
+  const rows = Array.from({ length: rowCount }, (): number[] => []);
   const freeTokens = rows.map(() => length);
   let end = start;
-  for (let example = order[end]; example !== undefined; example = order[++end]) {
-    const size = example.tokens.length;
+  for (; end < order.length; end++) {
+    const size = order.tokensOf(end);
     const row = freeTokens.findIndex((free) => free >= size);
     if (row < 0) {
       break;
     }
-    rows[row]?.push(example);
+    rows[row]?.push(end);
     freeTokens[row] = (freeTokens[row] ?? 0) - size;
   }
   if (end === start && start < order.length) {

@@ -18,6 +18,12 @@ export interface TokenBatch {
   segments: Int32Array;
   /** The token to predict at each place, or IGNORED. */
   targets: Int32Array;
+  /**
+   * Factor of each target's cross-entropy in the loss, sum(weights * CE) / sum(|weights|): its
+   * row's weight divided by the row's targets. Null where no row has a weight: each target counts
+   * 1.
+   */
+  weights: Float32Array | null;
   /** How many targets are not IGNORED. */
   supervisedTokens: number;
 }
@@ -31,8 +37,10 @@ export function batchLength(longestRow: number): number {
 }
 
 interface Row {
-  tokens: readonly number[];
-  isTrained: readonly boolean[];
+  tokens: ArrayLike<number>;
+  isTrained: ArrayLike<boolean | number>;
+  /** Null or absent in a data set without weights. */
+  weight?: number | null;
 }
 
 /**
@@ -53,6 +61,9 @@ export function fillBatch(
     positions: new Int32Array(places),
     segments: new Int32Array(places),
     targets: new Int32Array(places).fill(IGNORED),
+    weights: examples.flat().some(({ weight }) => typeof weight === "number")
+      ? new Float32Array(places)
+      : null,
     supervisedTokens: 0,
   };
   examples.forEach((sharing, row) => {
@@ -71,11 +82,13 @@ export function fillBatch(
  */
 function writeSegment(
   batch: TokenBatch,
-  { tokens, isTrained }: Row,
+  { tokens, isTrained, weight }: Row,
   begin: number,
   segment: number,
 ): void {
-  tokens.forEach((token, place) => {
+  const before = batch.supervisedTokens;
+  for (let place = 0; place < tokens.length; place++) {
+    const token = tokens[place] as number;
     const index = begin + place;
     batch.tokens[index] = token;
     batch.positions[index] = place;
@@ -84,5 +97,13 @@ function writeSegment(
       batch.targets[index - 1] = token;
       batch.supervisedTokens++;
     }
-  });
+  }
+  weigh(batch, begin, tokens.length, (weight ?? 1) / (batch.supervisedTokens - before));
+}
+
+/** Gives the targets of a segment their factor in the loss. */
+function weigh({ targets, weights }: TokenBatch, begin: number, length: number, factor: number) {
+  for (let index = begin; weights !== null && index < begin + length; index++) {
+    weights[index] = targets[index] === IGNORED ? 0 : factor;
+  }
 }

@@ -1,13 +1,12 @@
 // Examples into the rows of a micro-batch: the first row with room, in the order given, up to the
 // first that has none.
 import { expect, test } from "vitest";
-import { packRows } from "../../../src/data/packing.ts";
+import { packRows } from "../../../../src/data/batching/packing.ts";
 
 /** Examples of these lengths, packed; each is told by its place in the order. */
 function packed(lengths: number[], start: number, rowCount: number, length: number) {
-  const order = lengths.map((size, place) => ({ place, tokens: Array<number>(size).fill(0) }));
-  const { rows, end } = packRows(order, start, rowCount, length);
-  return { rows: rows.map((row) => row.map(({ place }) => place)), end };
+  const order = { length: lengths.length, tokensOf: (index: number) => lengths[index]! };
+  return packRows(order, start, rowCount, length);
 }
 
 test("packing places an example in the first row with enough free tokens, and closes no other row", () => {

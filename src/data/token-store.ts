@@ -1,0 +1,174 @@
+// Tokenised rows in typed arrays: five bytes a token and 28 a row, so that a file of hundreds of
+// megabytes fits into the memory of a tab.
+import { invariant } from "../util/assert.ts";
+
+/** A row as tokenising makes it. */
+export interface StorableRow {
+  /** Line in its file, from 1. */
+  line: number;
+  /** Index of its file. Absent: 0. */
+  file?: number;
+  tokens: ArrayLike<number>;
+  /** Whether the loss counts the token (as a target). */
+  isTrained: ArrayLike<boolean | number>;
+  /** Tokens before any cut. */
+  fullLength: number;
+  /** Weight of the row in the loss. Absent: 1. */
+  weight?: number | undefined;
+}
+
+/** A stored row, read without a copy. */
+export interface TokenRow {
+  line: number;
+  file: number;
+  tokens: Int32Array;
+  /** 1 where the loss counts the token (as a target), 0 elsewhere. */
+  isTrained: Uint8Array;
+  /** Tokens before any cut. */
+  fullLength: number;
+  /** Weight of the row in the loss; null where no row of the store has one. */
+  weight: number | null;
+}
+
+interface Chunk {
+  tokens: Int32Array;
+  isTrained: Uint8Array;
+  /** Tokens used. */
+  end: number;
+}
+
+/** 1.25 MiB a chunk: no large array is copied to grow, and little is unused in the last one. */
+const chunkTokens = 2 ** 18;
+
+/** Places of a row's numbers in the table of rows. */
+const fields = { chunk: 0, begin: 1, length: 2, fullLength: 3, line: 4, file: 5, trained: 6 };
+const rowFields = 7;
+const firstCapacity = 1024;
+
+export class TokenStore {
+  readonly #chunks: Chunk[] = [];
+  #table = new Uint32Array(firstCapacity * rowFields);
+  /** Null until a row has a weight. */
+  #weights: Float32Array | null = null;
+  #length = 0;
+
+  /** Rows. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Bytes that it holds. */
+  get sizeBytes(): number {
+    const tokens = this.#chunks.reduce((sum, { isTrained }) => sum + 5 * isTrained.length, 0);
+    return tokens + this.#table.byteLength + (this.#weights?.byteLength ?? 0);
+  }
+
+  /** Copies a row to the end. */
+  add({ line, file = 0, tokens, isTrained, fullLength, weight }: StorableRow): void {
+    const length = tokens.length;
+    invariant(isTrained.length === length, "a row has a mask of another length");
+    const chunk = this.#chunkFor(length);
+    const begin = chunk.end;
+    chunk.tokens.set(tokens, begin);
+    let trained = 0;
+    for (let place = 0; place < length; place++) {
+      const counts = isTrained[place] ? 1 : 0;
+      chunk.isTrained[begin + place] = counts;
+      trained += place > 0 ? counts : 0;
+    }
+    chunk.end += length;
+    const row = this.#length++;
+    this.#grow();
+    this.#table.set(
+      [this.#chunks.length - 1, begin, length, fullLength, line, file, trained],
+      row * rowFields,
+    );
+    this.#setWeight(row, weight);
+  }
+
+  /** A row, cut on the right to `maxLength` tokens. */
+  row(row: number, maxLength: number): TokenRow {
+    const { tokens, isTrained } = this.#chunks[this.#number(row, fields.chunk)] as Chunk;
+    const begin = this.#number(row, fields.begin);
+    const end = begin + this.lengthOf(row, maxLength);
+    return {
+      line: this.lineOf(row),
+      file: this.fileOf(row),
+      tokens: tokens.subarray(begin, end),
+      isTrained: isTrained.subarray(begin, end),
+      fullLength: this.fullLengthOf(row),
+      weight: this.#weights?.[row] ?? null,
+    };
+  }
+
+  lineOf(row: number): number {
+    return this.#number(row, fields.line);
+  }
+
+  fileOf(row: number): number {
+    return this.#number(row, fields.file);
+  }
+
+  /** Tokens before any cut, also those that are not stored. */
+  fullLengthOf(row: number): number {
+    return this.#number(row, fields.fullLength);
+  }
+
+  /** Tokens of a row that is cut to `maxLength`. */
+  lengthOf(row: number, maxLength: number): number {
+    return Math.min(this.#number(row, fields.length), maxLength);
+  }
+
+  /**
+   * Trained tokens of a row that is cut to `maxLength`. The first token is no target: nothing
+   * before it predicts it.
+   */
+  trainedOf(row: number, maxLength: number): number {
+    if (this.#number(row, fields.length) <= maxLength) {
+      return this.#number(row, fields.trained);
+    }
+    const { isTrained } = this.row(row, maxLength);
+    let trained = 0;
+    for (let place = 1; place < isTrained.length; place++) {
+      trained += isTrained[place] ?? 0;
+    }
+    return trained;
+  }
+
+  #number(row: number, field: number): number {
+    return this.#table[row * rowFields + field] as number;
+  }
+
+  #chunkFor(length: number): Chunk {
+    const last = this.#chunks.at(-1);
+    if (last !== undefined && last.end + length <= last.isTrained.length) {
+      return last;
+    }
+    const size = Math.max(chunkTokens, length);
+    const chunk = { tokens: new Int32Array(size), isTrained: new Uint8Array(size), end: 0 };
+    this.#chunks.push(chunk);
+    return chunk;
+  }
+
+  #grow(): void {
+    if (this.#length * rowFields <= this.#table.length) {
+      return;
+    }
+    const table = new Uint32Array(2 * this.#table.length);
+    table.set(this.#table);
+    this.#table = table;
+    if (this.#weights !== null) {
+      const weights = new Float32Array(2 * this.#weights.length).fill(1);
+      weights.set(this.#weights);
+      this.#weights = weights;
+    }
+  }
+
+  #setWeight(row: number, weight: number | undefined): void {
+    if (weight === undefined) {
+      return;
+    }
+    this.#weights ??= new Float32Array(this.#table.length / rowFields).fill(1);
+    this.#weights[row] = weight;
+  }
+}
