@@ -65,6 +65,11 @@ export interface TextTokenizer {
   /** Token ids of a rendered chat: the special tokens in it are found, none are added. */
   encodeRendered(text: string): number[];
   /**
+   * As `encode` (addSpecialTokens) or `encodeRendered`, with the place of each token in the text,
+   * as transformers' `return_offsets_mapping`.
+   */
+  encodeWithOffsets(text: string, addSpecialTokens: boolean): EncodedText;
+  /**
    * The text of each chat. A template is foreign code: it may run elsewhere and be stopped.
    * @throws UserError "bad-tokenizer" when there is no template or it fails; the signal's
    * AbortError

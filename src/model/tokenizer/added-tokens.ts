@@ -19,8 +19,8 @@ export interface AddedToken {
   stripsRight: boolean;
 }
 
-/** A piece of text, or the added token that was matched. */
-export type Section = { text: string; begin: number } | { id: number };
+/** A piece of text, or the added token that was matched; the spaces that it absorbs are its own. */
+export type Section = { text: string; begin: number } | { id: number; begin: number; end: number };
 
 /**
  * Reads added tokens. An id must equal the one that Python assigns: the vocabulary's, else the next
@@ -110,7 +110,7 @@ export class TokenFinder {
       if (end < begin) {
         sections.push({ text: text.slice(end, begin), begin: end });
       }
-      sections.push({ id: token.id });
+      sections.push({ id: token.id, begin, end: stop });
       end = stop;
     }
     if (end < text.length) {

@@ -16,9 +16,16 @@ import { byteTokens, fallBack, readVocabulary, type Vocabulary } from "./vocabul
 export interface TokenModel {
   vocabulary: Vocabulary;
   /**
-   * Ids of a word. A character without a token is left out if there is no unknown token.
+   * Tokens of a word. A character without a token is left out if there is no unknown token.
    */
-  tokenize(word: string): number[];
+  tokenize(word: string): WordTokens;
+}
+
+/** Ids, and where each begins and ends in the word; the bytes of a character have its stretch. */
+export interface WordTokens {
+  ids: readonly number[];
+  begins: readonly number[];
+  ends: readonly number[];
 }
 
 /** Words in the cache. A whole text that is one word (Gemma) is not cached. */
@@ -31,58 +38,79 @@ export function readBpe(field: Field): TokenModel {
   const merges = readMerges(field.at("merges"), vocabulary, prefix.length);
   const startOf = readStart(field, vocabulary, prefix);
   const takesWhole = field.at("ignore_merges").flag(false);
-  const kept = new Map<string, number[]>();
+  const kept = new Map<string, WordTokens>();
   return {
     vocabulary,
     tokenize(word) {
       const whole = takesWhole ? vocabulary.idOf.get(word) : undefined;
       if (whole !== undefined) {
-        return [whole];
+        return { ids: [whole], begins: [0], ends: [word.length] };
       }
       const known = kept.get(word);
       if (known !== undefined) {
         return known;
       }
-      const ids = mergeAll(startOf(word), merges);
+      const tokens = mergeAll(startOf(word), merges);
       if (word.length <= maxKeptLength) {
         if (kept.size >= maxKeptWords) {
           kept.clear();
         }
-        kept.set(word, ids);
+        kept.set(word, tokens);
       }
-      return ids;
+      return tokens;
     },
   };
 }
 
-/** Maps a word to the ids of its characters, before any merge. */
-function readStart(field: Field, { idOf }: Vocabulary, prefix: string): (word: string) => number[] {
+/** Maps a word to its characters as tokens, before any merge. */
+function readStart(
+  field: Field,
+  { idOf }: Vocabulary,
+  prefix: string,
+): (word: string) => WordTokens {
   const suffix = optionalText(field.at("end_of_word_suffix"));
   const ofByte = field.at("byte_fallback").flag(false) ? byteTokens(idOf) : null;
   const unknown = readUnknown(field.at("unk_token"), idOf);
   const fusesUnknown = field.at("fuse_unk").flag(false);
   return (word) => {
-    const ids: number[] = [];
-    let pending: number | null = null;
-    const characters = Array.from(word);
-    for (const [index, character] of characters.entries()) {
-      const isLast = index === characters.length - 1;
-      const token = (index === 0 ? "" : prefix) + character + (isLast ? suffix : "");
+    const [ids, begins, ends]: [number[], number[], number[]] = [[], [], []];
+    const add = (id: number, begin: number, end: number) => {
+      ids.push(id);
+      begins.push(begin);
+      ends.push(end);
+    };
+    // The unknown token that is not added yet: further unknown characters may join it.
+    let [unknownBegin, unknownEnd] = [-1, -1];
+    const addUnknown = () => {
+      if (unknown !== null && unknownBegin >= 0) {
+        add(unknown, unknownBegin, unknownEnd);
+      }
+      unknownBegin = -1;
+    };
+    let begin = 0;
+    for (const character of word) {
+      const end = begin + character.length;
+      const token = (begin === 0 ? "" : prefix) + character + (end < word.length ? "" : suffix);
       const id = idOf.get(token);
       const bytes = id === undefined && ofByte !== null ? fallBack(token, ofByte) : null;
       if (bytes !== null) {
-        ids.push(...bytes);
-        continue;
+        for (const byte of bytes) {
+          add(byte, begin, end);
+        }
+      } else if (id !== undefined) {
+        addUnknown();
+        add(id, begin, end);
+      } else {
+        if (!fusesUnknown) {
+          addUnknown();
+        }
+        unknownBegin = unknownBegin < 0 ? begin : unknownBegin;
+        unknownEnd = end;
       }
-      if (pending !== null && !(id === undefined && fusesUnknown)) {
-        ids.push(pending);
-      }
-      pending = id === undefined ? unknown : null;
-      if (id !== undefined) {
-        ids.push(id);
-      }
+      begin = end;
     }
-    return pending === null ? ids : [...ids, pending];
+    addUnknown();
+    return { ids, begins, ends };
   };
 }
 
@@ -104,11 +132,12 @@ function optionalText(field: Field): string {
 /** A candidate pair is rank * placeRange + place: it sorts by rank, then from left to right. */
 const placeRange = 2 ** 32;
 
-function mergeAll(start: number[], merges: Merges): number[] {
-  if (start.length < 2) {
+function mergeAll(start: WordTokens, merges: Merges): WordTokens {
+  if (start.ids.length < 2) {
     return start;
   }
-  const ids = Int32Array.from(start);
+  const ids = Int32Array.from(start.ids);
+  const ends = Int32Array.from(start.ends);
   const count = ids.length;
   const next = Int32Array.from(ids, (_, place) => place + 1);
   const before = Int32Array.from(ids, (_, place) => place - 1);
@@ -137,6 +166,7 @@ function mergeAll(start: number[], merges: Merges): number[] {
     const after = next[gone] ?? count;
     ids[place] = merges.resultOf(rank);
     ids[gone] = -1;
+    ends[place] = ends[gone] ?? 0;
     next[place] = after;
     if (after < count) {
       before[after] = place;
@@ -147,7 +177,12 @@ function mergeAll(start: number[], merges: Merges): number[] {
       offer(previous);
     }
   }
-  return Array.from(ids).filter((id) => id >= 0);
+  const isLeft = (_: number, place: number) => (ids[place] ?? -1) >= 0;
+  return {
+    ids: Array.from(ids).filter(isLeft),
+    begins: start.begins.filter(isLeft),
+    ends: Array.from(ends).filter(isLeft),
+  };
 }
 
 /** A binary heap; `pop` returns the smallest number. */

@@ -2,7 +2,7 @@
 // Source: tokenizers/src/decoders/*.rs and pre_tokenizers/{byte_level,metaspace}.rs.
 import { lettersToText } from "./byte-letters.ts";
 import type { Field } from "./field.ts";
-import { maxSteps } from "./normalizer.ts";
+import { maxSteps } from "./normalize/normalizer.ts";
 import { prependScheme } from "./pre-tokenizer.ts";
 import { readPattern } from "./splitting.ts";
 

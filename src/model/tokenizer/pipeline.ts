@@ -1,18 +1,23 @@
 // The pipeline of tokenizer.json: added tokens, normalizer, pre-tokenizer, model, post-processor,
 // decoder. Ids equal those of Hugging Face tokenizers 0.23 (tokenizers/src/tokenizer/mod.rs) in all
 // cases of tests/golden/tokenizers.
-import { readAddedTokens, TokenFinder, type AddedToken, type Section } from "./added-tokens.ts";
+import type { EncodedText } from "../../data/tokenizer.ts";
+import { readAddedTokens } from "./added-tokens.ts";
 import { readBpe, type TokenModel } from "./bpe.ts";
 import { readDecoder } from "./decoder.ts";
 import type { Field } from "./field.ts";
-import { readNormalizer, type TextStep } from "./normalizer.ts";
+import { readNormalizer } from "./normalize/normalizer.ts";
 import { readPostProcessor } from "./post-processor.ts";
 import { readPreTokenizer } from "./pre-tokenizer.ts";
+import { sectionsOf } from "./sections.ts";
+import { TokenList } from "./token-list.ts";
 import { readUnigram } from "./unigram.ts";
 
 export interface TokenPipeline {
   /** @param addSpecialTokens whether to add the begin and end tokens of the post-processor */
   encode(text: string, addSpecialTokens: boolean): number[];
+  /** The same tokens with their places in the text, as the Encoding of tokenizers has them. */
+  encodeWithOffsets(text: string, addSpecialTokens: boolean): EncodedText;
   /** Unknown ids are left out. */
   decode(ids: readonly number[], skipSpecialTokens: boolean): string;
   idOf(token: string): number | undefined;
@@ -31,26 +36,41 @@ export function readPipeline(field: Field, vocabSize: number): TokenPipeline {
   const model = readModel(field.at("model"));
   const { idOf, tokenOf } = model.vocabulary;
   const normalize = readNormalizer(field.at("normalizer"));
-  const added = readAddedTokens(field.at("added_tokens"), model.vocabulary, normalize).filter(
-    ({ id }) => id < vocabSize,
-  );
+  const added = readAddedTokens(
+    field.at("added_tokens"),
+    model.vocabulary,
+    (text) => normalize(text, false).text,
+  ).filter(({ id }) => id < vocabSize);
   const sections = sectionsOf(added, normalize);
   const cut = readPreTokenizer(field.at("pre_tokenizer"));
-  const postProcess = readPostProcessor(field.at("post_processor"));
   const decodeTokens = readDecoder(field.at("decoder"));
   const addedById = new Map(added.map((token) => [token.id, token]));
   const addedIds = new Map(added.map(({ content, id }) => [content, id]));
+  const textOf = (id: number) => addedById.get(id)?.content ?? tokenOf[id];
+  const postProcess = readPostProcessor(field.at("post_processor"), (id) =>
+    addedById.has(id) ? undefined : tokenOf[id],
+  );
+  const encode = (text: string, addSpecialTokens: boolean, isTraced: boolean) => {
+    const list = new TokenList(text, isTraced);
+    for (const section of sections(text, isTraced)) {
+      if ("id" in section) {
+        list.addToken(section.id, section.begin, section.end);
+        continue;
+      }
+      for (const word of cut(section.text, { isFirst: section.isFirst, isTraced })) {
+        list.addWord(word, model.tokenize(word.text), section.origin);
+      }
+    }
+    return postProcess(list.all(), addSpecialTokens);
+  };
   return {
     largestId: tokenOf.length - 1,
     idOf: (token) => addedIds.get(token) ?? idOf.get(token),
-    tokenOf: (id) => addedById.get(id)?.content ?? tokenOf[id],
-    encode(text, addSpecialTokens) {
-      const ids = sections(text).flatMap((section) =>
-        "id" in section
-          ? [section.id]
-          : cut(section.text, section.begin === 0).flatMap((word) => model.tokenize(word)),
-      );
-      return addSpecialTokens ? [...postProcess(ids)] : ids;
+    tokenOf: textOf,
+    encode: (text, addSpecialTokens) => [...encode(text, addSpecialTokens, false).tokens],
+    encodeWithOffsets(text, addSpecialTokens) {
+      const { tokens, places } = encode(text, addSpecialTokens, true);
+      return { tokens, begins: places?.begins ?? [], ends: places?.ends ?? [] };
     },
     decode(ids, skipSpecialTokens) {
       const tokens = ids.flatMap((id) => {
@@ -71,22 +91,4 @@ function readModel(field: Field): TokenModel {
     ? type.oneOf(["BPE", "Unigram"]) === "Unigram"
     : Array.isArray(field.at("vocab").value);
   return isUnigram ? readUnigram(field) : readBpe(field);
-}
-
-/** The normalised texts between added tokens; `begin` is 0 only at the start of the text. */
-function sectionsOf(
-  added: readonly AddedToken[],
-  normalize: TextStep,
-): (text: string) => Section[] {
-  const asGiven = new TokenFinder(added.filter(({ isNormalized }) => !isNormalized));
-  const normalized = new TokenFinder(added.filter(({ isNormalized }) => isNormalized));
-  const within = (section: { text: string; begin: number }) =>
-    normalized
-      .sections(normalize(section.text))
-      .map((inner) => ("id" in inner ? inner : { ...inner, begin: section.begin + inner.begin }));
-  return (text) =>
-    asGiven
-      // A lone surrogate is not a character; UTF-8 has the replacement character for it.
-      .sections(text.replace(/\p{Cs}/gu, "\ufffd"))
-      .flatMap((section) => ("id" in section ? [section] : within(section)));
 }

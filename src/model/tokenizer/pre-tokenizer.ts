@@ -1,14 +1,39 @@
 // The pre-tokenizers of tokenizer.json: split a normalised text into the words that the model
 // tokenises.
 // Source: tokenizers/src/pre_tokenizers/*.rs.
+import { Alignment, sizeAt, SourceList, type TextStep } from "./normalize/alignment.ts";
 import { bytesToLetters } from "./byte-letters.ts";
 import type { Field } from "./field.ts";
-import { maxSteps } from "./normalizer.ts";
+import { maxSteps } from "./normalize/normalizer.ts";
 import { compilePattern } from "./pattern.ts";
-import { behaviors, literalPattern, readPattern, split, type Behavior } from "./splitting.ts";
+import {
+  behaviors,
+  literalPattern,
+  readPattern,
+  split,
+  type Behavior,
+  type Part,
+} from "./splitting.ts";
+import { replacement, startingWith } from "./normalize/text-steps.ts";
 
-/** @param isFirst whether the piece is the start of the text */
-export type Cut = (text: string, isFirst: boolean) => string[];
+/** A word of a normalised text. */
+export interface Word extends Part {
+  /**
+   * Where the units come from: unit `i` is unit `begin + i` of the aligned text, and of the
+   * normalised text itself where this is null.
+   */
+  alignment: Alignment | null;
+}
+
+/** How a text is cut: whether it is the start of the whole text, whether offsets are wanted. */
+interface CutOptions {
+  isFirst: boolean;
+  isTraced: boolean;
+}
+
+/** A step either splits a word or changes its letters. */
+type CutStep =
+  { split: (text: string) => readonly Part[] } | { change: TextStep; isOnlyFirst?: boolean };
 
 const types = [
   "Sequence",
@@ -35,25 +60,53 @@ const wordsOrSigns = compilePattern(String.raw`[\w]+|[^\w\s]+`);
 const punctuation = /[\p{P}!-/:-@[-`{-~]/gu;
 
 /** Reads the pre-tokenizer; without one, the whole text is one word. */
-export function readPreTokenizer(field: Field): Cut {
-  const cuts = field.isGiven ? readCuts(field, 0) : [];
-  if (cuts.length > maxSteps) {
-    throw field.fault(`has ${cuts.length} steps, more than ${maxSteps}`);
+export function readPreTokenizer(field: Field): (text: string, options: CutOptions) => Word[] {
+  const steps = field.isGiven ? readCuts(field, 0) : [];
+  if (steps.length > maxSteps) {
+    throw field.fault(`has ${steps.length} steps, more than ${maxSteps}`);
   }
-  return (text, isFirst) =>
-    cuts.reduce<string[]>(
-      (pieces, cut) => pieces.flatMap((piece, index) => cut(piece, isFirst && index === 0)),
-      [text],
-    );
+  return (text, { isFirst, isTraced }) => {
+    let words: Word[] = [{ text, begin: 0, alignment: null }];
+    for (const step of steps) {
+      if ("split" in step) {
+        words = words.flatMap((word) => splitWord(word, step.split));
+      } else {
+        const { change, isOnlyFirst = false } = step;
+        words = words.map((word, index) =>
+          isOnlyFirst && !(isFirst && index === 0) ? word : changeWord(word, change, isTraced),
+        );
+      }
+    }
+    return words;
+  };
 }
 
-function readCuts(field: Field, depth: number): Cut[] {
+function splitWord(word: Word, cut: (text: string) => readonly Part[]): Word[] {
+  return cut(word.text).map(({ text, begin }) => ({
+    text,
+    begin: word.begin + begin,
+    alignment: word.alignment,
+  }));
+}
+
+function changeWord(word: Word, step: TextStep, isTraced: boolean): Word {
+  const { begin, alignment } = word;
+  const text = step.apply(word.text);
+  const sources = isTraced && text !== word.text ? step.sourcesOf(word.text, text) : null;
+  if (sources === null) {
+    return { text, begin, alignment };
+  }
+  const before = alignment?.from(begin) ?? Alignment.of(word.text, begin);
+  return { text, begin: 0, alignment: before.changed(sources) };
+}
+
+function readCuts(field: Field, depth: number): CutStep[] {
   if (depth > maxDepth) {
     throw field.fault(`nests deeper than ${maxDepth}`);
   }
   const type = field.at("type").oneOf(types);
   if (type !== "Sequence") {
-    return [readCut(type, field)];
+    return readCut(type, field);
   }
   const items = field.at("pretokenizers").items();
   if (items.length > maxSteps) {
@@ -62,7 +115,7 @@ function readCuts(field: Field, depth: number): Cut[] {
   return items.flatMap((item) => readCuts(item, depth + 1));
 }
 
-function readCut(type: Exclude<(typeof types)[number], "Sequence">, field: Field): Cut {
+function readCut(type: Exclude<(typeof types)[number], "Sequence">, field: Field): CutStep[] {
   switch (type) {
     case "ByteLevel":
       return readByteLevel(field);
@@ -72,58 +125,78 @@ function readCut(type: Exclude<(typeof types)[number], "Sequence">, field: Field
       const pattern = readPattern(field.at("pattern"));
       const behavior = field.at("behavior").oneOf(behaviors);
       const isInverted = field.at("invert").flag(false);
-      return (text) => split(text, pattern, behavior, isInverted);
+      return [{ split: (text) => split(text, pattern, behavior, isInverted) }];
     }
     case "Digits": {
       const behavior: Behavior = field.at("individual_digits").flag(false)
         ? "Isolated"
         : "Contiguous";
-      return (text) => split(text, digit, behavior);
+      return [{ split: (text) => split(text, digit, behavior) }];
     }
     case "Punctuation": {
       const given = field.at("behavior");
       const behavior = given.isGiven ? given.oneOf(behaviors) : "Isolated";
-      return (text) => split(text, punctuation, behavior);
+      return [{ split: (text) => split(text, punctuation, behavior) }];
     }
     case "Whitespace":
-      return (text) => split(text, wordsOrSigns, "Removed", true);
+      return [{ split: (text) => split(text, wordsOrSigns, "Removed", true) }];
     case "WhitespaceSplit":
-      return (text) => split(text, whiteSpace, "Removed");
+      return [{ split: (text) => split(text, whiteSpace, "Removed") }];
     case "CharDelimiterSplit": {
       const delimiter = literalPattern(field.at("delimiter").text());
-      return (text) => split(text, delimiter, "Removed");
+      return [{ split: (text) => split(text, delimiter, "Removed") }];
     }
     case "FixedLength": {
       const length = Math.max(1, field.at("length").count(1_000_000));
       const pattern = new RegExp(`[\\s\\S]{1,${length}}`, "gv");
-      return (text) => text.match(pattern) ?? [];
+      return [{ split: (text) => split(text, pattern, "Isolated") }];
     }
   }
 }
 
 /** ByteLevel: words as bytes, each byte written as one letter. */
-function readByteLevel(field: Field): Cut {
+function readByteLevel(field: Field): CutStep[] {
   const addsSpace = field.at("add_prefix_space").flag(true);
   const cutsWords = field.at("use_regex").flag(true);
-  return (text) => {
-    const spaced = addsSpace && !text.startsWith(" ") ? ` ${text}` : text;
-    return (cutsWords ? split(spaced, words, "Isolated") : [spaced]).map(bytesToLetters);
-  };
+  return [
+    ...(addsSpace ? [{ change: startingWith(" ") }] : []),
+    ...(cutsWords ? [{ split: (text: string) => split(text, words, "Isolated") }] : []),
+    { change: letters },
+  ];
 }
 
 /** Metaspace: spaces become a visible sign, one is prepended, and words start with it. */
-function readMetaspace(field: Field): Cut {
+function readMetaspace(field: Field): CutStep[] {
   const sign = field.at("replacement").isGiven ? field.at("replacement").text() : "\u2581";
   const scheme = prependScheme(field);
   const cutsWords = field.at("split").flag(true);
   const pattern = literalPattern(sign);
-  return (text, isFirst) => {
-    const replaced = text.replaceAll(" ", () => sign);
-    const isPrefixed =
-      !replaced.startsWith(sign) && (scheme === "always" || (scheme === "first" && isFirst));
-    const whole = isPrefixed ? sign + replaced : replaced;
-    return cutsWords ? split(whole, pattern, "MergedWithNext") : [whole];
-  };
+  return [
+    { change: replacement(/ /g, sign) },
+    ...(scheme === "never"
+      ? []
+      : [{ change: startingWith(sign), isOnlyFirst: scheme === "first" }]),
+    ...(cutsWords ? [{ split: (text: string) => split(text, pattern, "MergedWithNext") }] : []),
+  ];
+}
+
+/** The bytes of a character all stand for it. */
+const letters: TextStep = {
+  apply: bytesToLetters,
+  sourcesOf(text, changed) {
+    if (changed.length === text.length) {
+      return null;
+    }
+    const list = new SourceList();
+    for (let unit = 0; unit < text.length; unit += sizeAt(text, unit)) {
+      list.repeat(unit, bytesOf(text.codePointAt(unit) ?? 0));
+    }
+    return list.all();
+  },
+};
+
+function bytesOf(code: number): number {
+  return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 }
 
 /** Older files have `add_prefix_space` instead of `prepend_scheme`. */

