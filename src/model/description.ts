@@ -48,6 +48,21 @@ export async function openDescription(set: FileSet, render?: RenderChats): Promi
 }
 
 /**
+ * The description of a model whose files have a head of their own although its config ties it to
+ * the embedding. Its config.json says so from here on, also where the model is stored.
+ */
+export function withOwnHead({ config, texts, ...rest }: Description): Description {
+  const name = "config.json";
+  const fields = JSON.parse(texts.get(name) ?? "{}") as Record<string, unknown>;
+  const text = JSON.stringify({ ...fields, tie_word_embeddings: false }, null, 2);
+  return {
+    ...rest,
+    config: { ...config, tieWordEmbeddings: false },
+    texts: new Map([...texts, [name, text]]),
+  };
+}
+
+/**
  * The same from a GGUF file, with the texts that a folder would have.
  * @param fileName for errors
  */

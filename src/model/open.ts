@@ -6,7 +6,7 @@ import { UserError } from "../util/errors.ts";
 import type { RenderChats } from "./chat-template/render.ts";
 import { checkTensors, firstTen } from "./folder/check-tensors.ts";
 import { ConfigFields } from "./config/fields.ts";
-import { describeGguf, openDescription, type Description } from "./description.ts";
+import { describeGguf, openDescription, withOwnHead, type Description } from "./description.ts";
 import { openFolderTensors } from "./folder/tensors.ts";
 import { openGguf } from "./gguf/open.ts";
 import { identify, type Identity } from "./identity.ts";
@@ -93,11 +93,13 @@ async function openFolder(
   const description = await openDescription(set, render);
   const fields = ConfigFields.parse(description.texts.get("config.json") ?? "", "config.json");
   const specs = tensorsOf(description.config);
+  const quantisation = parseQuantisation(fields);
+  const { hasOwnHead, ...opened } = await openFolderTensors(set, specs, quantisation, signal);
   return {
-    description,
+    description: hasOwnHead ? withOwnHead(description) : description,
     name: set.name,
     licence: set.licence ?? null,
-    ...(await openFolderTensors(set, specs, parseQuantisation(fields), signal)),
+    ...opened,
   };
 }
 

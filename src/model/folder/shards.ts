@@ -5,10 +5,12 @@ import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors
 import { textOf, type FileSet } from "../../sources/files.ts";
 import { UserError } from "../../util/errors.ts";
 import { firstTen } from "./check-tensors.ts";
+import { foreignNames, neededName } from "./tensor-names.ts";
 import { maxShardIndexBytes, parseShardIndex, shardIndexName } from "./shard-index.ts";
 
 /** A tensor as stored in a file. */
 export interface StoredTensor {
+  /** The model's name; the file may have it with another prefix. */
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
@@ -45,13 +47,17 @@ export async function openShards(
   const files = await Promise.all(sources.map((source) => openSafetensors(source, signal)));
   const tensors = new Map<string, StoredTensor>();
   for (const [index, file] of files.entries()) {
-    for (const tensor of storedTensors(file, names[index] ?? "")) {
+    for (const tensor of storedTensors(file, names[index] ?? "", isNeeded)) {
       const { name } = tensor;
-      if (isNeeded(name) && (fileOf === null || fileOf.has(name))) {
+      if (fileOf === null || fileOf.has(name)) {
         refuseSecond(tensors.get(name), tensor);
         tensors.set(name, tensor);
       }
     }
+  }
+  const allNames = files.flatMap((file) => [...file.tensors.keys()]);
+  if (tensors.size === 0 && fileOf === null && allNames.length > 0) {
+    throw foreignNames(allNames, set.name);
   }
   checkIndex(fileOf, tensors);
   return tensors;
@@ -77,7 +83,14 @@ async function readIndex(
     );
   }
   const index = parseShardIndex(await textOf(set, shardIndexName));
-  return new Map([...index].filter(([name]) => isNeeded(name)));
+  const needed = [...index].flatMap(([stored, file]) => {
+    const name = neededName(stored, isNeeded);
+    return name === null ? [] : [[name, file] as const];
+  });
+  if (needed.length === 0) {
+    throw foreignNames([...index.keys()], shardIndexName);
+  }
+  return new Map(needed);
 }
 
 function weightFilesOf(set: FileSet): string[] {
@@ -108,16 +121,24 @@ function sourcesOf(set: FileSet, names: readonly string[]): ByteSource[] {
   return names.flatMap((name) => set.files.get(name) ?? []);
 }
 
-function storedTensors(file: SafetensorsFile, fileName: string): StoredTensor[] {
-  return Array.from(file.tensors.values(), ({ name, dtype, shape, begin, end }) => ({
-    name,
-    dtype,
-    shape,
-    sizeBytes: end - begin,
-    fileName,
-    where: `${fileName}, tensor ${JSON.stringify(name)}`,
-    read: (from, to, signal) => file.readRange(name, from, to, signal),
-  }));
+function storedTensors(
+  file: SafetensorsFile,
+  fileName: string,
+  isNeeded: (name: string) => boolean,
+): StoredTensor[] {
+  return [...file.tensors.values()].flatMap(({ name: stored, dtype, shape, begin, end }) => {
+    const name = neededName(stored, isNeeded);
+    const tensor = (name: string): StoredTensor => ({
+      name,
+      dtype,
+      shape,
+      sizeBytes: end - begin,
+      fileName,
+      where: `${fileName}, tensor ${JSON.stringify(stored)}`,
+      read: (from, to, signal) => file.readRange(stored, from, to, signal),
+    });
+    return name === null ? [] : [tensor(name)];
+  });
 }
 
 function refuseSecond(first: StoredTensor | undefined, second: StoredTensor): void {

@@ -73,10 +73,10 @@ describe("a model folder", () => {
   });
 
   test("a model folder may contain further tensors and an adapter, which are ignored", async () => {
-    const head = { name: "lm_head.weight", dtype: "F32", shape: [1], data: new Float32Array(1) };
+    const part = { name: "vision.weight", dtype: "F32", shape: [1], data: new Float32Array(1) };
     const model = await openModel(
       tinyFolder({
-        "model.safetensors": tensorFile([...all, head as TensorData]),
+        "model.safetensors": tensorFile([...all, part as TensorData]),
         "adapter_model.safetensors": "no tensors at all",
       }),
     );
