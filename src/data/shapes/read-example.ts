@@ -1,0 +1,50 @@
+// A row as an example, by the reading that was recognised or chosen.
+import type { ParsedRow } from "../../formats/rows.ts";
+import type { Example } from "../example.ts";
+import { cellOf, isAbsent, type Row } from "./row/cell.ts";
+import { weightOf } from "./extras.ts";
+import { readingColumns } from "./reading-columns.ts";
+import type { Reading } from "./reading.ts";
+import { Sample } from "./sample.ts";
+import type { Content } from "./shape.ts";
+import { shapes, shapesInOrder } from "./table.ts";
+
+/**
+ * The example of a row. A row with nothing in the columns of the reading may have another shape, as
+ * in a file of chats and prompts: it is then read by its own.
+ * @param file index of the file among those that were loaded
+ * @returns the reason, a clause about the row such as `it has nothing in "completion"`, where it
+ *   gives no example
+ */
+export function readExample(
+  { row, line }: ParsedRow,
+  reading: Reading,
+  file: number,
+): Example | string {
+  const read = readRow(row, reading);
+  const own = typeof read === "string" && isOfOtherShape(row, reading) ? ownReading(row) : null;
+  const example = own === null ? read : readRow(row, { ...own, system: reading.system });
+  return typeof example === "string" ? example : { ...example, line, file };
+}
+
+function readRow(row: Row, reading: Reading): (Content & { weight?: number }) | string {
+  const content = shapes[reading.shape].read(row, reading);
+  if (typeof content === "string") {
+    return content;
+  }
+  const weight = weightOf(row, reading);
+  if (typeof weight === "string") {
+    return weight;
+  }
+  return weight === null ? content : { ...content, weight };
+}
+
+/** Whether the row has nothing in any column that the reading needs. */
+export function isOfOtherShape(row: Row, reading: Reading): boolean {
+  return readingColumns(reading).needed.every((column) => isAbsent(cellOf(row, column)));
+}
+
+function ownReading(row: Row): Reading | null {
+  const sample = new Sample([{ row, line: 1 }]);
+  return shapesInOrder.flatMap((shape) => shape.recognise(sample))[0] ?? null;
+}

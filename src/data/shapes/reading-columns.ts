@@ -1,0 +1,88 @@
+// The columns and the prompt pattern that a reading really uses, and the reading in words.
+import { plainName, quoted } from "./row/cell.ts";
+import { instructionPattern } from "./alpaca.ts";
+import { patternColumns, patternFault } from "./row/pattern.ts";
+import type { FieldName, Reading } from "./reading.ts";
+import { shapes } from "./table.ts";
+
+/** Fields that a pattern replaces. */
+const promptFields: readonly FieldName[] = ["prompt", "instruction", "input"];
+
+/** The prompt pattern, chosen or of the shape; null for a prompt of one column. */
+export function patternOf(reading: Reading): string | null {
+  return (
+    reading.pattern ?? (reading.shape === "alpaca" ? instructionPattern(reading) : reading.pattern)
+  );
+}
+
+export interface ReadingColumns {
+  /** What the prompt consists of. */
+  prompt: readonly string[];
+  /** Columns without which a row has no content. */
+  needed: readonly string[];
+  /** All columns that are read. */
+  all: readonly string[];
+}
+
+export function readingColumns(reading: Reading): ReadingColumns {
+  const { shape, columns } = reading;
+  const pattern = patternOf(reading);
+  const prompt =
+    pattern === null
+      ? [columns.prompt].filter((column) => column !== undefined)
+      : patternColumns(pattern);
+  const fields = shapes[shape].fields.filter(
+    ({ name }) => pattern === null || !promptFields.includes(name),
+  );
+  const columnsOf = (wanted: typeof fields) => wanted.flatMap(({ name }) => columns[name] ?? []);
+  const needed = columnsOf(fields.filter(({ isRequired }) => isRequired));
+  return {
+    prompt,
+    needed: [...new Set([...prompt, ...needed])],
+    all: [...new Set([...prompt, ...columnsOf(fields)])],
+  };
+}
+
+/** A reading in one line: "Alpaca: instruction + input -> output". */
+export function describeReading(reading: Reading): string {
+  const { label, fields } = shapes[reading.shape];
+  const columnsOf = (...names: FieldName[]) =>
+    names.flatMap((name) =>
+      fields.some((field) => field.name === name) ? (reading.columns[name] ?? []) : [],
+    );
+  const from = [
+    ...columnsOf("system", "history"),
+    ...readingColumns(reading).prompt,
+    ...columnsOf("messages", "text"),
+  ].join(" + ");
+  const to = columnsOf("chosen", "rejected", "completion", "output").join(", ");
+  const beside = columnsOf("tools", "templateArguments", "weight").join(", ");
+  const flow = [from, to].filter((side) => side !== "").join(" -> ");
+  return `${label}: ${flow}${beside === "" ? "" : `, with ${beside}`}`;
+}
+
+/**
+ * What is wrong with a reading that a person chose for these columns, as a sentence; null for none.
+ */
+export function readingFault(reading: Reading, columns: readonly string[]): string | null {
+  const { shape, pattern } = reading;
+  const fault = pattern === null ? null : patternFault(pattern, columns);
+  if (fault !== null) {
+    return `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`;
+  }
+  const open = shapes[shape].fields.filter(
+    ({ name, isRequired }) =>
+      isRequired &&
+      reading.columns[name] === undefined &&
+      (pattern === null || !promptFields.includes(name)),
+  );
+  if (open.length > 0) {
+    const names = open.map(({ name }) => name).join(", ");
+    return `No column is chosen for: ${names}. The columns are ${quoted(columns)}.`;
+  }
+  const known = new Set(columns.map(plainName));
+  const absent = readingColumns(reading).all.filter((name) => !known.has(plainName(name)));
+  return absent.length === 0
+    ? null
+    : `There is no column ${quoted(absent)}. The columns are ${quoted(columns)}.`;
+}
