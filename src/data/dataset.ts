@@ -15,6 +15,8 @@ export interface DatasetOptions {
 export interface Dataset {
   train: TokenRows;
   heldOut: TokenRows;
+  /** Whether the rows have weights: all have, or none. */
+  isWeighted: boolean;
   /** Tokens the loss counts in one pass over the training rows. */
   trainedTokens: number;
   /** Tokens of the longest example, after cutting. */
@@ -58,6 +60,7 @@ export function splitDataset(
   return {
     train,
     heldOut: ordered.slice(cut),
+    isWeighted: store.isWeighted,
     trainedTokens: train.sum((index) => train.trainedOf(index)),
     longestExample,
     longestRow: options.packing

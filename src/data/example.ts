@@ -42,6 +42,6 @@ export interface PreferenceExample {
 }
 
 export type Example = RowPlace & {
-  /** The row's weight in the loss: sum(w * mean CE) / sum |w|, as in TRL. Absent: 1. */
+  /** The row's weight in the loss: sum(w * mean CE) / sum |w| (docs/numerics.md). Absent: 1. */
   weight?: number;
 } & (TextExample | CompletionExample | ChatExample | PreferenceExample);

@@ -57,6 +57,11 @@ export class TokenStore {
     return this.#length;
   }
 
+  /** Whether a row has a weight; then all have. */
+  get isWeighted(): boolean {
+    return this.#weights !== null;
+  }
+
   /** Bytes that it holds. */
   get sizeBytes(): number {
     const tokens = this.#chunks.reduce((sum, { isTrained }) => sum + 5 * isTrained.length, 0);

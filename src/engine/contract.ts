@@ -34,9 +34,11 @@ export interface StepHyper {
 export interface StepMetrics {
   /**
    * The objective, by default cross-entropy, summed over the supervised tokens of all
-   * micro-batches, in nats.
+   * micro-batches, in nats, each times its weight in a batch that has weights.
    */
   lossSum: number;
+  /** What the loss sum is divided by (see `lossWeightOf`). */
+  lossWeight: number;
   supervisedTokens: number;
   /** Global L2 norm of the adapter's gradient before clipping. */
   gradNorm: number;
@@ -74,14 +76,14 @@ export interface EngineMemory {
 
 export interface Engine {
   /**
-   * One optimizer step. The gradient is the sum over all micro-batches, divided by the supervised
-   * tokens of the whole step, so that the split into micro-batches does not change the result.
+   * One optimizer step. The gradient is that of the loss sum over all micro-batches, divided by the
+   * loss weight of the whole step, so that the split into micro-batches does not change the result.
    * @throws UserError "non-finite-loss" when loss or norm is not finite; the adapter is unchanged
    */
   step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics>;
   /**
-   * Cross-entropy of a batch, whatever the objective of training, with the adapter on and dropout
-   * off. Changes nothing.
+   * Cross-entropy of a batch, whatever the objective of training and the weights of rows, with the
+   * adapter on and dropout off. Changes nothing.
    */
   evaluate(batch: TokenBatch): Promise<LossSum>;
   /** New tokens one by one, without the stop token. */

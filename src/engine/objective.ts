@@ -3,10 +3,10 @@
 import type * as tf from "@tensorflow/tfjs-core";
 
 /**
- * The loss of tokens, summed: a scalar.
+ * The loss of tokens, each times its weight, summed: a scalar.
  * @param logits [tokens, vocabulary], one row for each token to predict
  * @param targets int32 [tokens]: the token to predict
- * @param weights [tokens]: 1, or 0 for a row of padding
+ * @param weights [tokens]: 1 or the token's weight in the batch, or 0 for a row of padding
  */
 export type Objective = (
   logits: tf.Tensor2D,

@@ -24,6 +24,8 @@ export interface EnginePlan {
   shape: BatchShape;
   /** Probability spread over the vocabulary, from 0 (plain cross-entropy) to below 1. */
   labelSmoothing: number;
+  /** Whether the rows of the data set have weights. */
+  isWeighted: boolean;
   /** Of the compiled engine, where the device could not bear what the budget would choose. */
   memoryChoice?: MemoryChoice | undefined;
 }
@@ -62,13 +64,13 @@ async function openCompiled(
   progress: EngineProgress,
   signal: AbortSignal,
 ): Promise<DeviceEngine> {
-  const { model, lora, shape, labelSmoothing, memoryChoice: wanted } = plan;
+  const { model, lora, shape, labelSmoothing, isWeighted, memoryChoice: wanted } = plan;
   const machine = await openGpuMachine();
   try {
     const { config, weights } = model;
     const { opened } = machine;
     const objective = await objectiveOf(labelSmoothing);
-    const training = { config, lora, shape, objective };
+    const training = { config, lora, shape, objective, isWeighted };
     const tiles = await tilesFor(config, weights.shapes, shape, { opened, cache: tuned, signal });
     const parts = { opened, ...training, memoryChoice: wanted, weights, tiles, progress, signal };
     const engine = await createWebGpuEngine(parts);

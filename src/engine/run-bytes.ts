@@ -19,12 +19,14 @@ export function engineFor(chosen: EngineName, { config }: Pick<BaseModel, "confi
  * within the budget, and within its own default where that is smaller.
  * @param weightShapes in the weight format; the reference engine holds all weights as f32
  * @param chosen engine; the reference is used where `engineFor` says so
+ * @param isWeighted whether the rows of the data set have weights
  */
 export function bytesTaken(
   config: ModelConfig,
   weightShapes: ReadonlyMap<string, WeightShape>,
   recipe: Recipe,
   chosen: EngineName,
+  isWeighted = false,
 ): (shape: BatchShape, budgetBytes: number) => number {
   if (engineFor(chosen, { config }) === "tfjs") {
     return (shape) => estimateBytes(config, recipe, shape);
@@ -32,7 +34,7 @@ export function bytesTaken(
   const hasObjective = recipe.labelSmoothing > 0;
   return (shape, budgetBytes) =>
     planBytes(
-      { config, lora: recipe, shape, weightShapes, hasObjective },
+      { config, lora: recipe, shape, weightShapes, hasObjective, isWeighted },
       Math.min(budgetBytes, defaultBudgetBytes),
     ).totalBytes;
 }

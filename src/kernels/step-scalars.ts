@@ -5,7 +5,7 @@ import { uniformStruct, type UniformValues } from "../gpu/uniform-struct.ts";
 
 /** WGSL: `step`. */
 export const stepScalars = uniformStruct("step", {
-  /** 1 / supervised tokens of the whole step: what the loss gradient is scaled by. */
+  /** 1 / loss weight of the whole step: what the loss gradient is scaled by. */
   gradScale: "f32",
   /** AdamW: learningRate / (1 - beta1^step). */
   stepSize: "f32",

@@ -65,7 +65,8 @@ export class Preview {
     const model = this.#model;
     const lora = unusedLora(model);
     const targets = loraTargets(model.config, lora);
-    const plan = { ...this.#where, model, lora, shape: { rows: 1, length: 1 }, labelSmoothing: 0 };
+    const shape = { rows: 1, length: 1 };
+    const plan = { ...this.#where, model, lora, shape, labelSmoothing: 0, isWeighted: false };
     const adapter = initialAdapter(targets, lora.rank, 0);
     const opened = (alive: () => void) => rebuild(old, plan, adapter, alive, signal);
     const { deviceEngine } = await this.#watch.during("device", opened, true);

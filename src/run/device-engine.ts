@@ -23,7 +23,7 @@ export interface DeviceEnginePlan extends EnginePlan {
 /** The engine that a recipe needs for a model and its data set, on the device of this browser. */
 export function enginePlanOf(
   model: BaseModel,
-  { longestRow }: Pick<Dataset, "longestRow">,
+  { longestRow, isWeighted }: Pick<Dataset, "longestRow" | "isWeighted">,
   recipe: Recipe,
   { device, wasmPaths }: { device: DeviceInfo; wasmPaths: WasmPaths },
 ): DeviceEnginePlan {
@@ -35,6 +35,7 @@ export function enginePlanOf(
     lora: recipe,
     shape: { rows: recipe.batchSize, length: batchLength(longestRow) },
     labelSmoothing: recipe.labelSmoothing,
+    isWeighted,
   };
 }
 

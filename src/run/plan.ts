@@ -63,7 +63,8 @@ export async function planRun(
   const targets = loraTargets(model.config, recipe);
   refuseNoTarget(model, recipe, targets.length);
   const shape = { rows: recipe.batchSize, length: batchLength(dataset.longestRow) };
-  const takes = bytesTaken(model.config, model.weights.shapes, recipe, engine);
+  const { config, weights } = model;
+  const takes = bytesTaken(config, weights.shapes, recipe, engine, dataset.isWeighted);
   return {
     trainRows: dataset.train.length,
     heldOutRows: dataset.heldOut.length,

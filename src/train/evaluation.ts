@@ -4,7 +4,7 @@ import type { Engine } from "../engine/contract.ts";
 
 /**
  * Mean loss in nats per supervised token. Sums are divided once at the end: a mean of batch means
- * would weigh tokens of short batches more.
+ * would weigh tokens of short batches more. Weights of rows do not count.
  * @throws the signal's AbortError between batches
  */
 export async function evaluate(

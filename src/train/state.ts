@@ -6,13 +6,16 @@ export interface LogEntry {
   step: number;
   /** Passes over the data so far, fractional. */
   epoch: number;
-  /** Mean cross-entropy of the step's supervised tokens, in nats. */
+  /**
+   * Mean cross-entropy of the step's supervised tokens, in nats; where rows have weights,
+   * sum(w * mean cross-entropy of a row) / sum(|w|).
+   */
   loss?: number;
   learningRate?: number;
   gradNorm?: number;
   /** Supervised tokens of the step. */
   supervisedTokens?: number;
-  /** Mean cross-entropy over the held-out rows, in nats per token. */
+  /** Mean cross-entropy over the held-out rows, in nats per token, whatever their weights. */
   heldOutLoss?: number;
 }
 

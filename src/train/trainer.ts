@@ -60,7 +60,7 @@ export async function* train(
     const step = state.step + 1;
     const { microBatches, tokens, cursor } = takeStep(dataset, recipe, length, state.cursor);
     const hyper = hyperOf(recipe, step, state.totalSteps);
-    const { lossSum, supervisedTokens, gradNorm } = await engine.step(microBatches, hyper);
+    const { lossSum, lossWeight, ...measured } = await engine.step(microBatches, hyper);
     const heldOutLoss = isEvaluationDue(recipe, step, state.totalSteps, heldOut.length)
       ? { heldOutLoss: await evaluate(engine, heldOut, signal) }
       : {};
@@ -69,10 +69,10 @@ export async function* train(
     const entry: LogEntry = {
       step,
       epoch: epochsDone(dataset, recipe, state),
-      loss: lossSum / supervisedTokens,
+      loss: lossSum / lossWeight,
       learningRate: hyper.learningRate,
-      gradNorm,
-      supervisedTokens,
+      gradNorm: measured.gradNorm,
+      supervisedTokens: measured.supervisedTokens,
       ...heldOutLoss,
     };
     yield record(state, entry, tokens);

@@ -19,6 +19,7 @@ import type {
   BatchShape,
 } from "../contract.ts";
 import { labelSmoothing } from "../label-smoothing.ts";
+import { lossWeightOf } from "../loss-weight.ts";
 import { refuseNonFinite } from "../non-finite.ts";
 import type { Objective } from "../objective.ts";
 import { sampleToken, sampleTokens } from "../sampling.ts";
@@ -28,7 +29,7 @@ import { FlatAdapter } from "./flat-adapter.ts";
 import type { Linear } from "./decoder.ts";
 import { Generation } from "./generation.ts";
 import { frozenLinear, loraLinear, type DropoutDraw } from "./lora-linear.ts";
-import { lossSumOf } from "./objective.ts";
+import { equalWeights, lossSumOf } from "./objective.ts";
 import { loadWeights, type FrozenWeights } from "./weights.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 
@@ -88,9 +89,10 @@ export class TfjsEngine implements Engine {
 
   async step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics> {
     const supervisedTokens = microBatches.reduce((sum, batch) => sum + batch.supervisedTokens, 0);
+    const lossWeight = lossWeightOf(microBatches);
     const { gradient, metrics } = tf.tidy(() => {
       const parts = microBatches.map((batch, microStep) =>
-        this.#lossAndGradient(batch, supervisedTokens, this.#dropoutOf(hyper, microStep)),
+        this.#lossAndGradient(batch, lossWeight, this.#dropoutOf(hyper, microStep)),
       );
       const sum = parts.map((part) => part.gradient).reduce((a, b) => tf.add(a, b));
       const losses = parts.map((part) => part.lossSum);
@@ -101,7 +103,7 @@ export class TfjsEngine implements Engine {
       const lossSum = losses.reduce((a, b) => a + b, 0);
       refuseNonFinite(lossSum, gradNorm, hyper);
       this.#update(gradient, gradNorm, hyper);
-      return { lossSum, supervisedTokens, gradNorm };
+      return { lossSum, lossWeight, supervisedTokens, gradNorm };
     } finally {
       tf.dispose([gradient, metrics]);
     }
@@ -110,7 +112,8 @@ export class TfjsEngine implements Engine {
   async evaluate(batch: TokenBatch): Promise<LossSum> {
     const lossSum = tf.tidy(() => {
       const linear = this.#adapted(this.#adapter.tensors(), null);
-      return lossSumOf(crossEntropy, this.#config, this.#weights, linear, batch);
+      const equal = equalWeights(batch);
+      return lossSumOf(crossEntropy, this.#config, this.#weights, linear, batch, equal);
     });
     try {
       const [value = NaN] = await this.#read(lossSum);
@@ -181,15 +184,16 @@ export class TfjsEngine implements Engine {
 
   #lossAndGradient(
     batch: TokenBatch,
-    supervisedTokens: number,
+    lossWeight: number,
     dropout: DropoutDraw | null,
   ): { lossSum: tf.Scalar; gradient: tf.Tensor1D } {
+    const weights = batch.weights ?? equalWeights(batch);
     const lossOf = (...tensors: tf.Tensor[]): tf.Scalar => {
       const linear = this.#adapted(tensors, dropout);
-      return lossSumOf(this.#objective, this.#config, this.#weights, linear, batch);
+      return lossSumOf(this.#objective, this.#config, this.#weights, linear, batch, weights);
     };
-    // The incoming gradient carries the mean over the step's supervised tokens.
-    const scale = tf.scalar(1 / supervisedTokens);
+    // The incoming gradient carries the mean over the whole step.
+    const scale = tf.scalar(1 / lossWeight);
     const { value, grads } = tf.valueAndGrads(lossOf)(this.#adapter.tensors(), scale);
     return {
       lossSum: value,

@@ -7,13 +7,17 @@ import { batchMasks, maskOf } from "./masks.ts";
 import type { FrozenWeights } from "./weights.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
 
-/** The objective over the batch's supervised tokens, a scalar. */
+/**
+ * The objective over the batch's supervised tokens, a scalar.
+ * @param targetWeights factor of each target, 0 for those ignored
+ */
 export function lossSumOf(
   objective: Objective,
   config: ModelConfig,
   weights: FrozenWeights,
   linear: Linear,
   batch: TokenBatch,
+  targetWeights: Float32Array,
 ): tf.Scalar {
   const { rows, length } = batch;
   const masks = batchMasks(config, batch);
@@ -24,7 +28,11 @@ export function lossSumOf(
     tf.tensor2d(batch.tokens, [rows, length], "int32"),
     ropesFor(config, batch.positions, rows),
   );
-  const isTrained = Float32Array.from(batch.targets, (target) => (target === IGNORED ? 0 : 1));
   const classes = batch.targets.map((target) => (target === IGNORED ? 0 : target));
-  return objective(logits, tf.tensor1d(classes, "int32"), tf.tensor1d(isTrained));
+  return objective(logits, tf.tensor1d(classes, "int32"), tf.tensor1d(targetWeights));
+}
+
+/** Every supervised token counts 1. */
+export function equalWeights({ targets }: TokenBatch): Float32Array {
+  return Float32Array.from(targets, (target) => (target === IGNORED ? 0 : 1));
 }

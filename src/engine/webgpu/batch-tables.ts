@@ -23,7 +23,10 @@ const widths = {
  */
 const slidingWidths = { slidingRanges: 2, slidingKeyRanges: 2 } as const;
 
-const allWidths = { ...widths, ...slidingWidths };
+/** What each supervised token counts, as f32; there where rows have weights. */
+const weightWidths = { targetWeights: 1 } as const;
+
+const allWidths = { ...widths, ...slidingWidths, ...weightWidths };
 
 type TableName = keyof typeof allWidths;
 
@@ -34,16 +37,23 @@ export class BatchTables {
   readonly #offsets: ReadonlyMap<string, number>;
   readonly #host: Uint32Array<ArrayBuffer>;
   readonly #span: number | null;
+  readonly #weights: Float32Array | null;
 
   /**
    * @param tokens of a pass
    * @param span tokens that a sliding layer sees, its own included; null where no layer slides
+   * @param isWeighted whether rows have weights
    */
-  constructor(tokens: number, span: number | null) {
+  constructor(tokens: number, span: number | null, isWeighted = false) {
     const alignment = alignmentBytes / 4;
     const offsets = new Map<string, number>();
     let elements = 0;
-    for (const [name, width] of Object.entries(span === null ? widths : allWidths)) {
+    const tables = {
+      ...widths,
+      ...(span !== null && slidingWidths),
+      ...(isWeighted && weightWidths),
+    };
+    for (const [name, width] of Object.entries(tables)) {
       offsets.set(name, elements);
       elements += Math.ceil((tokens * width) / alignment) * alignment;
     }
@@ -51,13 +61,26 @@ export class BatchTables {
     this.#offsets = offsets;
     this.#span = span;
     this.#host = new Uint32Array(elements);
+    const ofWeights = offsets.get("targetWeights");
+    this.#weights =
+      ofWeights === undefined ? null : new Float32Array(this.#host.buffer, 4 * ofWeights, tokens);
     this.tensor = persistent("batch", elements);
   }
 
   view(name: TableName): View {
     const offset = this.#offsets.get(name);
-    invariant(offset !== undefined, `a model without sliding layers has no table ${name}`);
+    invariant(offset !== undefined, `this design has no table ${name}`);
     return viewOf(this.tensor, offset, this.tokens * allWidths[name]);
+  }
+
+  /** What each supervised token counts, as the kernels of the loss take it. */
+  get targetWeights(): { targetWeights?: View } {
+    return this.isWeighted ? { targetWeights: this.view("targetWeights") } : {};
+  }
+
+  /** Whether rows have weights. */
+  get isWeighted(): boolean {
+    return this.#weights !== null;
   }
 
   /** Who sees whom, in layers that slide or in all others. */
@@ -68,8 +91,8 @@ export class BatchTables {
   }
 
   /**
-   * The tables of some rows of a batch; places without a token see and predict nothing.
-   * The next call overwrites the array.
+   * The tables of some rows of a batch; places without a token see and predict nothing. Tokens of a
+   * batch without weights count 1. The next call overwrites the array.
    * @returns also how many tokens are supervised
    */
   fill(
@@ -98,6 +121,7 @@ export class BatchTables {
         if (target !== IGNORED) {
           supervised[supervisedRows] = at;
           targets[supervisedRows] = target;
+          this.#weigh(supervisedRows, batch.weights?.[from + place]);
           supervisedRows++;
         }
       }
@@ -127,6 +151,12 @@ export class BatchTables {
     });
     this.#table("supervised")[0] = piece.length - 1;
     return this.#host;
+  }
+
+  #weigh(supervisedRow: number, weight = 1): void {
+    if (this.#weights !== null) {
+      this.#weights[supervisedRow] = weight;
+    }
   }
 
   #table(name: TableName): Uint32Array {

@@ -54,6 +54,8 @@ export interface DesignOptions {
   weightShapes: ReadonlyMap<string, WeightShape>;
   /** Whether tfjs computes the loss; else it is cross-entropy by a kernel. */
   hasObjective?: boolean;
+  /** Whether rows have weights; else every trained token counts the same. */
+  isWeighted?: boolean;
   tiles?: TileChoice;
 }
 
@@ -68,7 +70,7 @@ export function designRun(options: DesignOptions, memoryChoice: MemoryChoice): D
 
 /** Designs of one run by memory choice. Their common parts are made once. */
 export function designer(options: DesignOptions): (memoryChoice: MemoryChoice) => Design {
-  const { config, lora, shape, weightShapes, tiles = defaultTiles } = options;
+  const { config, lora, shape, weightShapes, isWeighted, tiles = defaultTiles } = options;
   const capacity = Math.min(config.maxPositionEmbeddings, Math.max(generationTokens, shape.length));
   // One position more than the capacity, for the padding of a prompt's last piece.
   const model = describeModelTensors(config, lora, weightShapes, capacity + 1, tiles);
@@ -76,7 +78,7 @@ export function designer(options: DesignOptions): (memoryChoice: MemoryChoice) =
   const generation = generationPrograms(model, capacity);
   const evaluations = new Map<number, { tables: BatchTables; evaluation: Program }>();
   const evaluationOf = (rowsPerPass: number) => {
-    const tables = new BatchTables(rowsPerPass * shape.length, config.slidingWindow);
+    const tables = new BatchTables(rowsPerPass * shape.length, config.slidingWindow, isWeighted);
     return { tables, evaluation: evaluationPass(model, tables) };
   };
   return (memoryChoice) => {

@@ -24,6 +24,7 @@ import type {
   StepHyper,
   StepMetrics,
 } from "../contract.ts";
+import { lossWeightOf } from "../loss-weight.ts";
 import { refuseNonFinite } from "../non-finite.ts";
 import type { Objective } from "../objective.ts";
 import { bytesOf, chooseMemory, type PlannedBytes } from "./budget.ts";
@@ -44,6 +45,8 @@ export interface WebGpuEngineOptions {
   weights: WeightStore;
   /** What training minimises, in tfjs ops; null or left out, cross-entropy by a kernel. */
   objective?: Objective | null;
+  /** Whether the rows of a step have weights; all have then, or none. */
+  isWeighted?: boolean;
   /** Device bytes that the memory choice aims at. */
   budgetBytes?: number;
   /** Overrides the choice by the budget. */
@@ -159,15 +162,17 @@ export class WebGpuEngine implements Engine {
   async step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics> {
     this.#requireAdapter();
     const supervisedTokens = microBatches.reduce((sum, batch) => sum + batch.supervisedTokens, 0);
+    const lossWeight = lossWeightOf(microBatches);
     const scalars: StepScalars = {
       ...noScalars,
       ...adamWScalars(hyper),
-      gradScale: 1 / supervisedTokens,
+      gradScale: 1 / lossWeight,
       seed: hyper.seed,
     };
     const startedAt = performance.now();
     let work = 0;
     for (const [microStep, batch] of microBatches.entries()) {
+      this.#requireWeights(batch);
       this.#writeDropoutStreams(hyper.step, microStep);
       work += this.#runPasses(this.#design.training, batch, scalars, microStep === 0);
     }
@@ -177,7 +182,7 @@ export class WebGpuEngine implements Engine {
     if (!isUpdated) {
       refuseNonFinite(lossSum, gradNorm, hyper);
     }
-    return { lossSum, supervisedTokens, gradNorm };
+    return { lossSum, lossWeight, supervisedTokens, gradNorm };
   }
 
   async evaluate(batch: TokenBatch): Promise<LossSum> {
@@ -272,6 +277,14 @@ export class WebGpuEngine implements Engine {
     const values = new Float32Array(await this.#runner.read(this.#design.model.metrics));
     const [lossSum = NaN, gradNorm = NaN, updated = 0] = values;
     return { lossSum, gradNorm, isUpdated: updated === 1 };
+  }
+
+  #requireWeights({ weights }: TokenBatch): void {
+    const { isWeighted } = this.#design.tables;
+    invariant(
+      (weights !== null) === isWeighted,
+      `rows ${isWeighted ? "without" : "with"} weights, planned for the opposite`,
+    );
   }
 
   #requireAdapter(): void {

@@ -62,8 +62,9 @@ export function pauseForChunk(
   { classes, weights, scale, pauses }: Exchange,
   { first, count }: Pick<Pause, "first" | "count">,
 ): void {
-  const targets = recorder.tables.view("targets");
-  const tensors = { targets, classes, weights, scale };
+  const { tables } = recorder;
+  const targets = tables.view("targets");
+  const tensors = { targets, ...tables.targetWeights, classes, weights, scale };
   recorder.push(lossInputs({ firstRow: first, rows: count }, tensors));
   pauses.push({ after: recorder.length, first, count });
 }

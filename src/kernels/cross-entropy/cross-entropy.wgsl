@@ -1,6 +1,7 @@
-// losses[s] = log(sum(exp(z[r, :]))) - z[r, targets[s]],  z = capped(logits),  s = firstRow + r
+// losses[s] = w * (log(sum(exp(z[r, :]))) - z[r, targets[s]])
+//     z = capped(logits),  s = firstRow + r,  w = weight_of(s)
 // With a gradient:
-// logits[r, :] = (softmax(z[r, :]) - onehot(targets[s])) * gradScale * cap_slope(z[r, :])
+// logits[r, :] = (softmax(z[r, :]) - onehot(targets[s])) * gradScale * w * cap_slope(z[r, :])
 //     0 in pad columns and, for s >= supervisedRows, in the whole row
 //
 // Online softmax (Milakov and Gimelshein 2018, arXiv:1805.02867): maximum and sum in one sweep.
@@ -11,7 +12,7 @@
 // joined once per row.
 // Prepended: WORKGROUP_SIZE, targets, logits, losses, params { firstRow, rows, vocabulary, quads },
 // step, reduce.wgsl, clear_row(start, thread), finish_row(start, thread, softmax), capped(values),
-// cap_slope(capped).
+// cap_slope(capped), weight_of(supervised).
 
 // Below every logit. Not -inf, which WGSL promises nothing about.
 const LOWEST = -1e30;
@@ -21,6 +22,8 @@ struct Softmax {
   /** Of exp(logit - largest). */
   total : f32,
   answer : u32,
+  /** Factor of the row's loss. */
+  weight : f32,
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -50,12 +53,13 @@ fn main(
   let row_largest = max_all(largest, thread);
   let row_total = sum_all(total * exp(largest - row_largest), thread);
   let answer = targets[supervised];
+  let weight = weight_of(supervised);
   // By the thread that alone reads and writes the answer's quad, before it writes.
   if (thread == (answer / 4u) % WORKGROUP_SIZE) {
     let values = capped(logits[start + answer / 4u]);
-    losses[supervised] = log(row_total) - (values[answer % 4u] - row_largest);
+    losses[supervised] = weight * (log(row_total) - (values[answer % 4u] - row_largest));
   }
-  finish_row(start, thread, Softmax(row_largest, row_total, answer));
+  finish_row(start, thread, Softmax(row_largest, row_total, answer, weight));
 }
 
 fn columns_of(quad : u32) -> vec4u {

@@ -5,6 +5,7 @@ import { dispatch, flatGrid, type Dispatch, type Tensor, type View } from "../..
 import { withReduce } from "../reduce.ts";
 import { softCapFunctions } from "../soft-cap/kernel.ts";
 import { stepScalars } from "../step-scalars.ts";
+import { targetWeightsOf } from "./target-weights.ts";
 import source from "./cross-entropy.wgsl?raw";
 import cappedLogits from "./capped-logits.wgsl?raw";
 import gradient from "./gradient.wgsl?raw";
@@ -17,29 +18,33 @@ const endings = {
 } as const;
 type Ending = keyof typeof endings;
 
-const kernelOf = onePerVariant((ending: Ending, isCapped: boolean, threads: number) => {
-  const { name, use, source: finish } = endings[ending];
-  const cap = isCapped ? `${softCapFunctions}\n${cappedLogits}` : plainLogits;
-  return defineKernel({
-    name: isCapped ? `${name}-capped` : name,
-    source,
-    ...withReduce(`${cap}\n${finish}`),
-    constants: { WORKGROUP_SIZE: threads },
-    bindings: {
-      targets: { use: "constant", element: "u32" },
-      logits: { use, element: "vec4f" },
-      losses: { use: "out", element: "f32" },
-    },
-    params: {
-      firstRow: "u32",
-      rows: "u32",
-      vocabulary: "u32",
-      quads: "u32",
-      ...(isCapped && { softcap: "f32" }),
-    },
-    perRun: stepScalars,
-  });
-});
+const kernelOf = onePerVariant(
+  (ending: Ending, isCapped: boolean, isWeighted: boolean, threads: number) => {
+    const { name, use, source: finish } = endings[ending];
+    const cap = isCapped ? `${softCapFunctions}\n${cappedLogits}` : plainLogits;
+    const { suffix, definitions, bindings } = targetWeightsOf(isWeighted);
+    return defineKernel({
+      name: `${name}${isCapped ? "-capped" : ""}${suffix}`,
+      source,
+      ...withReduce([definitions, cap, finish].join("\n")),
+      constants: { WORKGROUP_SIZE: threads },
+      bindings: {
+        targets: { use: "constant", element: "u32" },
+        ...bindings,
+        logits: { use, element: "vec4f" },
+        losses: { use: "out", element: "f32" },
+      },
+      params: {
+        firstRow: "u32",
+        rows: "u32",
+        vocabulary: "u32",
+        quads: "u32",
+        ...(isCapped && { softcap: "f32" }),
+      },
+      perRun: stepScalars,
+    });
+  },
+);
 
 /** Rows of a small vocabulary leave most of a large workgroup idle. */
 const smallVocabulary = 8192;
@@ -56,11 +61,12 @@ export interface ChunkShape {
 }
 
 /**
- * `targets`: u32 [supervised rows]; `logits`: [rows, stride] with `logitStride`; `losses`:
- * [supervised rows].
+ * `targets`: u32 [supervised rows]; `targetWeights`: [supervised rows], left out where every row
+ * counts 1; `logits`: [rows, stride] with `logitStride`; `losses`: [supervised rows].
  */
 export interface ChunkTensors {
   targets: Tensor | View;
+  targetWeights?: Tensor | View;
   logits: Tensor;
   losses: Tensor;
 }
@@ -71,16 +77,19 @@ export function logitStride(vocabulary: number): number {
 }
 
 /**
- * Writes losses and turns logits into the gradient of gradScale * loss, through the cap: 0 in pad
- * columns and in rows without a target. Left out of a pass that has no supervised row in this
- * chunk.
+ * Writes losses times their weights and turns logits into the gradient of gradScale * that, through
+ * the cap: 0 in pad columns and in rows without a target. Left out of a pass that has no supervised
+ * row in this chunk.
  */
 export function crossEntropy(shape: ChunkShape, tensors: ChunkTensors): Dispatch {
   return call("gradient", shape, tensors, 3);
 }
 
 /** Writes losses only. Left out of a pass that has no supervised row in this chunk. */
-export function crossEntropyLoss(shape: ChunkShape, tensors: ChunkTensors): Dispatch {
+export function crossEntropyLoss(
+  shape: ChunkShape,
+  tensors: Omit<ChunkTensors, "targetWeights">,
+): Dispatch {
   return call("lossOnly", shape, tensors, 1);
 }
 
@@ -91,7 +100,8 @@ function call(
   sweeps: number,
 ): Dispatch {
   const stride = logitStride(vocabulary);
-  return dispatch(kernelOf(ending, softcap !== null, threadsFor(vocabulary)), {
+  const isWeighted = tensors.targetWeights !== undefined;
+  return dispatch(kernelOf(ending, softcap !== null, isWeighted, threadsFor(vocabulary)), {
     tensors: { ...tensors },
     params: {
       firstRow,

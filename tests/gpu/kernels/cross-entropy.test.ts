@@ -1,5 +1,6 @@
 // Proofs of cross-entropy: by hand, against tfjs, across the workgroup's boundaries, with pad
-// columns and rows past the end, of logits as they are and under a soft cap.
+// columns and rows past the end, of logits as they are and under a soft cap, of rows that count the
+// same and of rows with weights.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
@@ -30,6 +31,24 @@ test("cross-entropy of probabilities 1/2, 1/4, 1/4 equals the loss and gradient 
   expect(distance(gradient!, [1, -1.5, 0.5, 0])).toBeLessThan(1e-6);
 });
 
+test("weighted cross-entropy of probabilities 1/2, 1/4, 1/4 equals the loss and gradient worked out by hand", async () => {
+  const tensors = new TestTensors();
+  const row = [Math.log(2), 0, 0, NaN];
+  const logits = tensors.given("logits", Float32Array.of(...row, ...row, ...row));
+  const losses = tensors.output("losses", 3);
+  const targets = tensors.given("targets", Uint32Array.of(1, 0, 2));
+  const targetWeights = tensors.given("weights", Float32Array.of(0.5, -3, 0));
+  const shape = { firstRow: 0, rows: 3, vocabulary: 3, softcap: null };
+  const run = crossEntropy(shape, { targets, targetWeights, logits, losses });
+  const [loss, gradient] = await runOnGpu([run], tensors, [losses, logits], {
+    supervisedRows: 3,
+    gradScale: 2,
+  });
+  expect(distance(loss!, [Math.log(4) / 2, -3 * Math.log(2), 0])).toBeLessThan(1e-6);
+  const expected = [0.5, -0.75, 0.25, 0, 3, -1.5, -1.5, 0, 0, 0, 0, 0];
+  expect(distance(gradient!, expected)).toBeLessThan(1e-6);
+});
+
 interface Case {
   vocabulary: number;
   rows: number;
@@ -39,13 +58,15 @@ interface Case {
   firstRow: number;
   spread: number;
   softcap?: number;
+  isWeighted?: boolean;
 }
 
-function drawn({ vocabulary, rows, supervised, firstRow, spread }: Case) {
+function drawn({ vocabulary, rows, supervised, firstRow, spread, isWeighted = false }: Case) {
   const targets = Uint32Array.from(
     randoms(firstRow + supervised, 5).map((value) => Math.floor(((value + 1) / 2) * vocabulary)),
   );
   targets[targets.length - 1] = vocabulary - 1;
+  const weights = randoms(firstRow + supervised, 7).map((value) => (isWeighted ? 2 * value : 1));
   const values = randoms(rows * vocabulary, 6).map((value) => value * spread);
   const stride = logitStride(vocabulary);
   // Nothing may come of what lies in the pad columns.
@@ -53,18 +74,21 @@ function drawn({ vocabulary, rows, supervised, firstRow, spread }: Case) {
   for (let row = 0; row < rows; row++) {
     logits.set(values.subarray(row * vocabulary, (row + 1) * vocabulary), row * stride);
   }
-  return { targets, values, logits, stride };
+  return { targets, weights, values, logits, stride };
 }
 
 /** Losses [supervised] and the gradient [rows, stride], zero where there is nothing to learn. */
 function reference(
   { vocabulary, rows, supervised, firstRow, softcap }: Case,
-  { targets, values, stride }: ReturnType<typeof drawn>,
+  { targets, weights, values, stride }: ReturnType<typeof drawn>,
   gradScale: number,
 ) {
   return tf.tidy(() => {
-    const own = tf.tensor1d(Int32Array.from(targets.subarray(firstRow)), "int32");
-    const onehot = tf.oneHot(own, vocabulary);
+    const own = {
+      targets: tf.tensor1d(Int32Array.from(targets.subarray(firstRow)), "int32"),
+      weights: tf.tensor1d(weights.subarray(firstRow)),
+    };
+    const onehot = tf.oneHot(own.targets, vocabulary);
     const logits = tf.tensor2d(values.subarray(0, supervised * vocabulary), [
       supervised,
       vocabulary,
@@ -72,7 +96,7 @@ function reference(
     const capped = (input: tf.Tensor) =>
       softcap === undefined ? input : tf.mul(tf.tanh(tf.div(input, softcap)), softcap);
     const lossOf = (input: tf.Tensor) =>
-      tf.losses.softmaxCrossEntropy(onehot, capped(input), undefined, 0, tf.Reduction.NONE);
+      tf.losses.softmaxCrossEntropy(onehot, capped(input), own.weights, 0, tf.Reduction.NONE);
     const { value, grad } = tf.valueAndGrad((input: tf.Tensor) => lossOf(input) as tf.Scalar)(
       logits,
       tf.fill([supervised], gradScale),
@@ -100,36 +124,45 @@ const cases: Case[] = [
   { vocabulary: 262_146, rows: 1, supervised: 1, firstRow: 1, spread: 40, softcap: 30 },
 ];
 
-test.each(cases)("cross-entropy of %o follows tfjs in losses and gradient", async (given) => {
-  const { vocabulary, rows, supervised, firstRow, softcap = null } = given;
-  const inputs = drawn(given);
-  const gradScale = 1 / 37;
-  const [expectedLosses, expectedGradient] = reference(given, inputs, gradScale);
+const plainCases = cases.map((given) => ({ ...given, isWeighted: false }));
+const weightedCases = cases.map((given) => ({ ...given, isWeighted: true }));
 
-  const tensors = new TestTensors();
-  const targets = tensors.given("targets", inputs.targets);
-  const logits = tensors.given("logits", inputs.logits);
-  const losses = tensors.output("losses", firstRow + supervised);
-  const evaluated = tensors.output("evaluated", firstRow + supervised);
-  const shape = { firstRow, rows, vocabulary, softcap };
-  const [actualEvaluated, actualLosses, gradient] = await runOnGpu(
-    [
-      crossEntropyLoss(shape, { targets, logits, losses: evaluated }),
-      crossEntropy(shape, { targets, logits, losses }),
-    ],
-    tensors,
-    [evaluated, losses, logits],
-    { supervisedRows: firstRow + supervised, gradScale },
-  );
-  const own = actualLosses!.subarray(firstRow);
-  const atMost = Math.max(1, ...expectedLosses);
-  expect(distance([...own, atMost], [...expectedLosses, atMost])).toBeLessThan(2e-6);
-  expect(actualLosses!.subarray(0, firstRow).every(Number.isNaN)).toBe(true);
-  expect(actualEvaluated!.subarray(firstRow)).toEqual(own);
-  // Sums of up to 150,000 exponentials in another order than tfjs's: a few parts in a million of
-  // every probability.
-  expect(distance(gradient!, expectedGradient)).toBeLessThan(5e-6);
-});
+test.each([...plainCases, ...weightedCases])(
+  "cross-entropy of %o follows tfjs in losses and gradient",
+  async (given) => {
+    const { vocabulary, rows, supervised, firstRow, softcap = null, isWeighted } = given;
+    const inputs = drawn(given);
+    const gradScale = 1 / 37;
+    const [expectedLosses, expectedGradient] = reference(given, inputs, gradScale);
+
+    const tensors = new TestTensors();
+    const targets = tensors.given("targets", inputs.targets);
+    const logits = tensors.given("logits", inputs.logits);
+    const losses = tensors.output("losses", firstRow + supervised);
+    const evaluated = tensors.output("evaluated", firstRow + supervised);
+    const weighted = isWeighted && { targetWeights: tensors.given("weights", inputs.weights) };
+    const shape = { firstRow, rows, vocabulary, softcap };
+    const [actualEvaluated, actualLosses, gradient] = await runOnGpu(
+      [
+        crossEntropyLoss(shape, { targets, logits, losses: evaluated }),
+        crossEntropy(shape, { targets, ...weighted, logits, losses }),
+      ],
+      tensors,
+      [evaluated, losses, logits],
+      { supervisedRows: firstRow + supervised, gradScale },
+    );
+    const own = actualLosses!.subarray(firstRow);
+    const atMost = Math.max(1, ...expectedLosses);
+    expect(distance([...own, atMost], [...expectedLosses, atMost])).toBeLessThan(2e-6);
+    expect(actualLosses!.subarray(0, firstRow).every(Number.isNaN)).toBe(true);
+    const unweighted = actualEvaluated!.subarray(firstRow);
+    const weights = inputs.weights.subarray(firstRow);
+    expect(unweighted.map((loss, row) => loss * weights[row]!)).toEqual(own);
+    // Sums of up to 150,000 exponentials in another order than tfjs's: a few parts in a million of
+    // every probability.
+    expect(distance(gradient!, expectedGradient)).toBeLessThan(5e-6);
+  },
+);
 
 test("cross-entropy in evaluation keeps the logits, and a nearly certain target has a loss near zero", async () => {
   const tensors = new TestTensors();

@@ -16,13 +16,20 @@ interface Case {
   supervisedRows: number;
 }
 
-async function inputsOf({ firstRow, rows, supervisedRows }: Case, table: Uint32Array<ArrayBuffer>) {
+async function inputsOf(
+  { firstRow, rows, supervisedRows }: Case,
+  table: Uint32Array<ArrayBuffer>,
+  tableOfWeights: Float32Array<ArrayBuffer> | null = null,
+) {
   const tensors = new TestTensors();
   const targets = tensors.given("targets", table);
   const classes = tensors.output("classes", rows);
   const weights = tensors.output("weights", rows);
   const scale = tensors.output("scale", 1);
-  const run = lossInputs({ firstRow, rows }, { targets, classes, weights, scale });
+  const weighted = tableOfWeights !== null && {
+    targetWeights: tensors.given("target weights", tableOfWeights),
+  };
+  const run = lossInputs({ firstRow, rows }, { targets, ...weighted, classes, weights, scale });
   const outputs = [classes, weights, scale];
   const step = { supervisedRows, gradScale: 1 / 7 };
   const [bits, ...rest] = await runOnGpu([run], tensors, outputs, step);
@@ -34,6 +41,19 @@ test("the loss inputs of a chunk of three rows, two of them supervised, are thos
   const { classes, weights, scale } = await inputsOf(given, Uint32Array.of(9, 9, 9, 4, 0, 8));
   expect([...classes]).toEqual([4, 0, 0]);
   expect([...weights]).toEqual([1, 1, 0]);
+  expect([...scale]).toEqual([Math.fround(1 / 7)]);
+});
+
+test("the loss inputs of weighted rows have the weights of the supervised ones, and 0 past them", async () => {
+  const given = { firstRow: 3, rows: 3, supervisedRows: 5 };
+  const table = Float32Array.of(7, 7, 7, 0.25, -2, 5);
+  const { classes, weights, scale } = await inputsOf(
+    given,
+    Uint32Array.of(9, 9, 9, 4, 0, 8),
+    table,
+  );
+  expect([...classes]).toEqual([4, 0, 0]);
+  expect([...weights]).toEqual([0.25, -2, 0]);
   expect([...scale]).toEqual([Math.fround(1 / 7)]);
 });
 
@@ -63,6 +83,23 @@ test.each(cases)(
     );
     const expected = losses.subarray(0, own.length).reduce((total, loss) => total + loss, 0);
     expect(distance(await sum.data(), [expected])).toBeLessThan(2e-5);
+  },
+);
+
+test.each(cases)(
+  "the loss inputs of %o with weights sum losses times weights, as in tfjs",
+  async (given) => {
+    const { firstRow, rows, supervisedRows } = given;
+    const table = randoms(firstRow + rows, 8).map((value) => 2 * value);
+    const { weights } = await inputsOf(given, new Uint32Array(firstRow + rows), table);
+    const own = table.subarray(firstRow, supervisedRows);
+    expect(weights.subarray(0, own.length)).toEqual(own);
+    const losses = randoms(rows, 4).map((value) => 2 + value);
+    const reduction = tf.Reduction.SUM;
+    const sum = tf.losses.computeWeightedLoss(tf.tensor1d(losses), tf.tensor1d(weights), reduction);
+    const expected = own.reduce((total, weight, row) => total + weight * losses[row]!, 0);
+    const scale = own.reduce((total, weight, row) => total + Math.abs(weight * losses[row]!), 0);
+    expect(Math.abs((await sum.data())[0]! - expected) / scale).toBeLessThan(2e-6);
   },
 );
 

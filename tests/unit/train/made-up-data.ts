@@ -31,6 +31,7 @@ export function madeUpDataset(trainRows: number, heldOutRows: number, vocabSize 
   return {
     train,
     heldOut: rows.slice(trainRows),
+    isWeighted: store.isWeighted,
     trainedTokens: train.sum((index) => train.trainedOf(index)),
     longestExample: longestRow,
     longestRow,

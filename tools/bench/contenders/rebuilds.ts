@@ -78,6 +78,7 @@ async function build(
       lora,
       shape: { rows: 1, length: tokens },
       labelSmoothing: 0,
+      isWeighted: false,
     },
     initialAdapter(loraTargets(config, lora), lora.rank, 1),
     () => {

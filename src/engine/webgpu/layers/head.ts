@@ -48,7 +48,8 @@ export function lossAndGradient(recorder: Recorder, call: HeadCall): Tensor {
   recorder.push(clear(recorder.tokens * hiddenSize, { x: dx }));
   forChunks(recorder, call, (chunk, losses) => {
     if (call.exchange === undefined) {
-      recorder.push(crossEntropy(shapeOf(recorder, chunk), tensorsOf(recorder, chunk, losses)));
+      const tensors = { ...tensorsOf(recorder, chunk, losses), ...recorder.tables.targetWeights };
+      recorder.push(crossEntropy(shapeOf(recorder, chunk), tensors));
     } else {
       pauseForChunk(recorder, call.exchange, chunk);
     }
@@ -57,7 +58,7 @@ export function lossAndGradient(recorder: Recorder, call: HeadCall): Tensor {
   return dx;
 }
 
-/** Adds the batch's loss to the metrics. */
+/** Adds the batch's cross-entropy to the metrics, without weights. */
 export function lossOnly(recorder: Recorder, call: HeadCall): void {
   forChunks(recorder, call, (chunk, losses) => {
     recorder.push(crossEntropyLoss(shapeOf(recorder, chunk), tensorsOf(recorder, chunk, losses)));

@@ -116,6 +116,22 @@ test("a model without sliding layers has no tables for them", () => {
   expect(() => plain.view("slidingRanges")).toThrow(/no table slidingRanges/);
 });
 
+test("the tables of a run with weighted rows have the weight of each supervised token, as f32", () => {
+  const weights = Float32Array.from({ length: 18 }, (_, at) => (at === 3 ? -3 : at / 4));
+  const given = { ...batch, weights };
+  const [plain, tables] = [new BatchTables(18, null), new BatchTables(18, null, true)];
+  expect(tables.tensor.sizeBytes - plain.tensor.sizeBytes).toBe(256);
+  const table = (values: Uint32Array<ArrayBuffer>, count: number) => {
+    const { offsetBytes } = tables.view("targetWeights");
+    return [...new Float32Array(values.buffer, offsetBytes, count)];
+  };
+  expect(table(tables.fill(given, 0, 3).values, 5)).toEqual([0.25, -3, 1.75, 2, 0]);
+  expect(table(tables.fill(given, 1, 1).values, 3)).toEqual([1.75, 2, 0]);
+  expect(table(tables.fill(batch, 0, 3).values, 5)).toEqual([1, 1, 1, 1, 0]);
+  expect(tables.targetWeights.targetWeights).toEqual(tables.view("targetWeights"));
+  expect(plain.targetWeights).toEqual({});
+});
+
 test("the tables of more rows than planned are refused", () => {
   expect(() => new BatchTables(12, null).fill(batch, 0, 3)).toThrow(
     "3 rows of 6 tokens do not fit into 12",

@@ -25,6 +25,7 @@ interface Given {
   dropout?: number;
   keptLayers?: number;
   hasObjective?: boolean;
+  isWeighted?: boolean;
 }
 
 const cases: [name: string, model: Partial<ModelConfig>, given: Given][] = [
@@ -47,6 +48,23 @@ test.each(cases)(
   },
 );
 
+test.each([false, true])(
+  "weighted rows change the loss of a tiny Llama's programs alone, objective %o",
+  (hasObjective) => {
+    const [plain, weighted] = [false, true].map((isWeighted) =>
+      designOf({}, { hasObjective, isWeighted }).programs.map(listing).join("\n").split("\n"),
+    );
+    const bytes = (lines: string[]) => lines.map((each) => each.replaceAll(/batch \d+ from/g, ""));
+    const changed = bytes(weighted!).filter((each, index) => each !== bytes(plain!)[index]);
+    expect(weighted!.length).toBe(plain!.length);
+    expect(changed).toEqual([
+      expect.stringMatching(
+        hasObjective ? /^ {2}loss-inputs-weighted/ : /^ {2}cross-entropy-weighted/,
+      ),
+    ]);
+  },
+);
+
 test("the other programs of a tiny Gemma 2 equal their snapshots", async () => {
   const { evaluation, update, generation } = designOf({ ...gemma, logitSoftcap: 3 }, {});
   const { adapted, base } = generation;
@@ -56,13 +74,15 @@ test("the other programs of a tiny Gemma 2 equal their snapshots", async () => {
 
 function designOf(model: Partial<ModelConfig>, given: Given) {
   const config = madeUpConfig({ numKeyValueHeads: 2, ...model });
-  const { targets = targetModulesOf(config), dropout = 0, keptLayers = 1, hasObjective } = given;
+  const { targets = targetModulesOf(config), dropout = 0, keptLayers = 1 } = given;
+  const { hasObjective = false, isWeighted = false } = given;
   const options: DesignOptions = {
     config,
     lora: { rank: 4, alpha: 8, dropout, targetModules: targets },
     shape: { rows: 2, length: 12 },
     weightShapes: weightShapes(config, { format: "f32" }),
-    ...(hasObjective && { hasObjective }),
+    hasObjective,
+    isWeighted,
   };
   return designRun(options, { rowsPerPass: 2, keptLayers });
 }
