@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { BrowserContext, Page } from "playwright";
 import { browserArguments, firstPage, openBrowser } from "../support/browser.ts";
-import { choose, download, EventLog } from "../support/page.ts";
+import { choose, download, EventLog, waitUntilBegun } from "../support/page.ts";
 import { openSite } from "../support/site.ts";
 import type { EngineName } from "../../src/engine/contract.ts";
 import type { SessionEvent } from "../../src/session/protocol.ts";
@@ -28,6 +28,8 @@ const { values: options } = parseArgs({
     "stop-at": { type: "string" },
     /** Resume the saved run of the profile. */
     resume: { type: "boolean", default: false },
+    /** Serve the build that is there, without building again. */
+    built: { type: "boolean", default: false },
     /** Show the browser window and use this machine's GPU. */
     show: { type: "boolean", default: false },
   },
@@ -40,12 +42,18 @@ const profilePort = 4199;
 /** Long enough for a software GPU. */
 const timeoutMs = 6 * 3600_000;
 
-await main();
+try {
+  await main();
+} catch (error) {
+  // The sentence of the page, without a stack that says nothing to its reader.
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
 
 async function main(): Promise<void> {
   // Saved runs belong to an origin, port included: a kept profile needs the same port.
   const port = options.profile === undefined ? 0 : profilePort;
-  const site = await openSite({ rebuild: true, port });
+  const site = await openSite({ rebuild: !options.built, port });
   const profile = options.profile ?? mkdtempSync(join(tmpdir(), "anneal-"));
   const context = await openBrowser(profile, {
     headless: !options.show,
@@ -72,6 +80,7 @@ async function trainAndDownload(context: BrowserContext, url: string): Promise<o
   });
   await page.goto(url);
   await (options.resume ? resume(page) : start(page));
+  await waitUntilBegun(page, events);
   printProgress(events);
   await stopAtStep(page, events);
   const end = await events.waitForEnd(timeoutMs);
@@ -93,10 +102,11 @@ async function start(page: Page): Promise<void> {
 
 async function resume(page: Page): Promise<void> {
   await choose(page, { engine });
-  await page
-    .getByRole("region", { name: "Saved run" })
-    .getByRole("button", { name: "Resume" })
-    .click();
+  const saved = page.getByRole("region", { name: "Saved run" });
+  await saved.waitFor({ timeout: 10_000 }).catch(() => {
+    throw new Error(`The profile ${options.profile ?? ""} has no saved run to resume.`);
+  });
+  await saved.getByRole("button", { name: "Resume" }).click();
 }
 
 /** The recipe file, with --steps and --reload-every taking precedence. */

@@ -147,6 +147,24 @@ export async function choose(page: Page, choices: Choices): Promise<void> {
   await waitUntilPlanned(page);
 }
 
+/**
+ * Waits until the run is active after a click that starts it.
+ * @throws Error with the error that the page shows instead
+ */
+export async function waitUntilBegun(page: Page, events: EventLog): Promise<void> {
+  const alert = page.getByRole("alert").first();
+  const begun = events.wait(
+    "the run to begin",
+    (event) => event.kind === "run" && event.phase.name !== "idle",
+  );
+  const refused = alert.waitFor({ timeout: 240_000 }).then(async () => {
+    throw new Error(await wordsOf(alert));
+  });
+  // The wait for an alert outlasts the race, and its timeout is no fault.
+  refused.catch(() => null);
+  await Promise.race([begun, refused]);
+}
+
 /** Works only with WebGPU: without it the page offers no choice. */
 async function selectEngine(page: Page, engine: EngineName): Promise<void> {
   const select = page.getByRole("combobox", { name: "Engine", exact: true });
@@ -189,9 +207,14 @@ async function waitUntilPlanned(page: Page): Promise<void> {
     .waitFor({ timeout: 10_000 })
     .catch(() => null);
   if (await alert.isVisible()) {
-    throw new Error(await alert.innerText());
+    throw new Error(await wordsOf(alert));
   }
   await waitUntilReady(page);
+}
+
+/** An alert's sentences, without its buttons. */
+async function wordsOf(alert: Locator): Promise<string> {
+  return (await alert.getByRole("paragraph").allInnerTexts()).join("\n");
 }
 
 /** Matches only while the button is enabled. */
