@@ -4,13 +4,29 @@ import type { ParsedRow, RowFault } from "./rows.ts";
 
 export type TableKind = "jsonl" | "json" | "csv" | "parquet" | "xlsx" | "text";
 
+/**
+ * What the `line` of a row counts: lines of the file, or its rows, the first of them 1. A row of a
+ * workbook has its number in the sheet.
+ */
+export function placeWord(kind: TableKind): "line" | "row" {
+  return kind === "jsonl" || kind === "csv" || kind === "text" ? "line" : "row";
+}
+
 export interface RowBatch {
   rows: readonly ParsedRow[];
   /** Rows that could not be read, with line and reason. They are not in `rows`. */
   faults: readonly RowFault[];
   /** Bytes of the file read so far, for progress. */
   readBytes: number;
+  /** Whole sentences on how the file was read, each once a file: a column that was left out. */
+  notes?: readonly string[];
 }
+
+/**
+ * Rows are kept outside memory, a few bytes each within it. This many of 50 bytes are a file of
+ * 500 MB, weeks of training in a tab.
+ */
+export const maxRows = 10_000_000;
 
 export interface Table {
   readonly kind: TableKind;

@@ -1,0 +1,110 @@
+// Opens a data file as a table of rows: by its content first, then by its name.
+import {
+  detectEncoding,
+  encodingNames,
+  type DetectedEncoding,
+} from "../../formats/tables/encoding.ts";
+import { delimiterNames, detectDelimiter } from "../../formats/tables/csv/csv-delimiter.ts";
+import { readCsv } from "../../formats/tables/csv/csv.ts";
+import { readJson } from "../../formats/tables/json/json.ts";
+import { readJsonl } from "../../formats/tables/json/jsonl.ts";
+import { LineSplitter, type Line } from "../../formats/tables/line-splitter.ts";
+import { readOpening, type TableFile } from "../../formats/tables/table-file.ts";
+import { readParagraphs } from "../../formats/tables/text.ts";
+import type { TextFile } from "../../formats/tables/text-stream.ts";
+import { maxRowLength } from "../../formats/rows.ts";
+import type { RowBatch, Table, TableChoices } from "../../formats/table.ts";
+import { UserError } from "../../util/errors.ts";
+import { refuseBinary, refuseForeign } from "./foreign-files.ts";
+import { textKind } from "./text-kind.ts";
+
+/** Longer than any row, so that a value that does not end within it is no row. */
+const openingBytes = 2 * maxRowLength;
+/** Characters that show the delimiter of a table. */
+const sampleLength = 2 ** 18;
+/** The directory of a zip archive is at its end. */
+const directoryBytes = 2 ** 16;
+
+/**
+ * Opens a file of any kind that is read: JSONL, JSON, CSV, plain text, each also as .gz. Reads its
+ * beginning only.
+ * @throws UserError "bad-row" for a file that is no table, saying what it is; "empty-data" for an
+ *   empty one; "unreadable-file"; the signal's AbortError
+ */
+export async function openTable(
+  { name, blob }: { name: string; blob: Blob },
+  choices: TableChoices = {},
+  signal?: AbortSignal,
+): Promise<Table> {
+  const file = { name, blob, isGzip: await isGzip(name, blob, signal) };
+  const opening = await readOpening(file, openingBytes, signal);
+  if (opening.length === 0) {
+    throw new UserError("empty-data", "The file is empty.", {
+      where: name,
+      remedy: "Choose a file with at least one row.",
+    });
+  }
+  refuseForeign(opening, await endOf(file, signal), name);
+  return openText(file, opening, choices);
+}
+
+function openText(file: TableFile, opening: Uint8Array<ArrayBuffer>, choices: TableChoices): Table {
+  const detected: DetectedEncoding =
+    choices.encoding === undefined
+      ? detectEncoding(opening, file.name)
+      : { encoding: choices.encoding, isCertain: true };
+  const { encoding, isCertain } = detected;
+  const text = new TextDecoder(encoding).decode(opening);
+  refuseBinary(text, file.name);
+  const lines = firstLines(text, opening.length < openingBytes);
+  const textFile = { ...file, encoding, isEncodingCertain: isCertain };
+  const name = encoding === "utf-8" ? "" : `, ${encodingNames[encoding]}`;
+  const packed = file.isGzip ? ", gzip" : "";
+  const table = textTable(textFile, textKind(file.name, text, lines), lines);
+  return { ...table, description: `${table.description}${name}${packed}`, sheets: [] };
+}
+
+function textTable(
+  file: TextFile,
+  kind: ReturnType<typeof textKind>,
+  lines: readonly Line[],
+): Pick<Table, "kind" | "description" | "read"> {
+  switch (kind) {
+    case "jsonl":
+      return { kind, description: "JSON Lines", read: (signal) => readJsonl(file, signal) };
+    case "json":
+      return { kind, description: "JSON", read: (signal) => readJson(file, signal) };
+    case "csv": {
+      const delimiter = detectDelimiter(lines);
+      const named = delimiterNames.get(delimiter) ?? JSON.stringify(delimiter);
+      const read = (signal?: AbortSignal): AsyncGenerator<RowBatch> =>
+        readCsv(file, delimiter, signal);
+      return { kind, description: `CSV, ${named}`, read };
+    }
+    case "text":
+      return {
+        kind,
+        description: "plain text, a row for each paragraph",
+        read: (signal) => readParagraphs(file, signal),
+      };
+  }
+}
+
+async function isGzip(name: string, blob: Blob, signal?: AbortSignal): Promise<boolean> {
+  const plain = { name, blob: blob.slice(0, 2), isGzip: false };
+  const [first, second] = await readOpening(plain, 2, signal);
+  return first === 0x1f && second === 0x8b;
+}
+
+/** The last bytes of the blob; none of a .gz, whose end is not the end of the file in it. */
+async function endOf(file: TableFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  const blob = file.blob.slice(Math.max(0, file.blob.size - directoryBytes));
+  return file.isGzip ? new Uint8Array(0) : readOpening({ ...file, blob }, directoryBytes, signal);
+}
+
+/** Lines to recognise a table by. The last one may be cut off, unless the text is whole. */
+function firstLines(text: string, isWhole: boolean): readonly Line[] {
+  const splitter = new LineSplitter(maxRowLength);
+  const lines = [...splitter.push(text.slice(0, sampleLength))];
+  return isWhole && text.length <= sampleLength ? [...lines, ...splitter.end()] : lines;
+}
