@@ -30,7 +30,10 @@ export interface TextSpan {
   turn: number;
   /** Index of the message out of whose fields it came; -1 where the template wrote it. */
   from: number;
-  /** That field: "role", "content", "reasoning_content", "tool_calls"; "" where from is -1. */
+  /**
+   * That field: "role", "content", "reasoning_content", "tool_calls"; "" where from is -1, and for
+   * the brackets of a message that was printed as a whole.
+   */
   field: string;
   /** Whether it was printed within a `{% generation %}` block. */
   isGeneration: boolean;
@@ -75,6 +78,15 @@ export interface TextTokenizer {
    * AbortError
    */
   renderChats(requests: readonly ChatRequest[], signal?: AbortSignal): Promise<string[]>;
+  /**
+   * As `renderChats`, with the origin of every character. A chat that the template refuses gives
+   * the reason.
+   * @throws UserError "bad-tokenizer" when there is no template; the signal's AbortError
+   */
+  traceChats(
+    requests: readonly ChatRequest[],
+    signal?: AbortSignal,
+  ): Promise<(RenderedChat | { refusal: string })[]>;
   decode(tokens: readonly number[]): string;
   /** Text of the end-of-sequence token. */
   eosText: string;

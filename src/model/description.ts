@@ -1,7 +1,7 @@
 // The description of a model, from its small files: config, tokenizer, stop tokens. No weights are
 // read, so these may be stored elsewhere.
 import { textOf, type FileSet } from "../sources/files.ts";
-import type { RenderChats } from "./chat-template/render.ts";
+import type { TemplateRenderer } from "./chat-template/render.ts";
 import { parseModelConfig, parseStopTokens } from "./config/parse.ts";
 import type { GgufModel } from "./gguf/open.ts";
 import { isTokenizerFile, readTokenizerFiles } from "./tokenizer/files.ts";
@@ -25,7 +25,10 @@ export interface Description {
  * @throws UserError "missing-file", "bad-config", "unsupported-architecture", "bad-tokenizer" or
  * "vocabulary-mismatch"
  */
-export async function openDescription(set: FileSet, render?: RenderChats): Promise<Description> {
+export async function openDescription(
+  set: FileSet,
+  render?: TemplateRenderer,
+): Promise<Description> {
   const texts = new Map<string, string>();
   const read = async (name: string) => {
     const text = await textOf(set, name);
@@ -69,7 +72,7 @@ export function withOwnHead({ config, texts, ...rest }: Description): Descriptio
 export function describeGguf(
   { config: fields, tokenizer: { json, config: tokenizerConfig }, stopTokens: eosIds }: GgufModel,
   fileName: string,
-  render?: RenderChats,
+  render?: TemplateRenderer,
 ): Description {
   const configText = JSON.stringify(fields);
   const config = parseModelConfig(configText, fileName);

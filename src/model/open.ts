@@ -3,7 +3,7 @@
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { FileSet } from "../sources/files.ts";
 import { UserError } from "../util/errors.ts";
-import type { RenderChats } from "./chat-template/render.ts";
+import type { TemplateRenderer } from "./chat-template/render.ts";
 import { checkTensors, firstTen } from "./folder/check-tensors.ts";
 import { ConfigFields } from "./config/fields.ts";
 import { describeGguf, openDescription, withOwnHead, type Description } from "./description.ts";
@@ -45,7 +45,7 @@ export interface OpenedModel extends BaseModel {
 export interface OpenOptions {
   signal?: AbortSignal | undefined;
   /** Renders chat templates. They are foreign code, so the page runs them in a separate worker. */
-  render?: RenderChats | undefined;
+  render?: TemplateRenderer | undefined;
 }
 
 /** The contents of the files, each checked alone but not yet against each other. */
@@ -88,7 +88,7 @@ export async function openModel(
 async function openFolder(
   set: FileSet,
   signal: AbortSignal,
-  render: RenderChats | undefined,
+  render: TemplateRenderer | undefined,
 ): Promise<Contents> {
   const description = await openDescription(set, render);
   const fields = ConfigFields.parse(description.texts.get("config.json") ?? "", "config.json");
@@ -107,7 +107,7 @@ async function openGgufContents(
   file: ByteSource,
   set: FileSet,
   signal: AbortSignal,
-  render: RenderChats | undefined,
+  render: TemplateRenderer | undefined,
 ): Promise<Contents> {
   const model = await openGguf(file, signal);
   const description = describeGguf(model, file.name, render);

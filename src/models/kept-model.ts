@@ -1,7 +1,7 @@
 // A converted model in the browser's storage: written once, then read for every start and every
 // rebuilt device.
 import { openDescription } from "../model/description.ts";
-import type { RenderChats } from "../model/chat-template/render.ts";
+import type { TemplateRenderer } from "../model/chat-template/render.ts";
 import type { BaseModel, OpenedModel } from "../model/open.ts";
 import { ConversionReport } from "../model/weights/convert.ts";
 import type { WeightShape } from "../model/weight-format/format.ts";
@@ -127,7 +127,7 @@ export async function openKept(
   cache: ModelCache,
   key: string,
   onDamaged: () => Promise<void>,
-  render?: RenderChats,
+  render?: TemplateRenderer,
 ): Promise<OpenKept> {
   const reader = await cache.open(key);
   try {

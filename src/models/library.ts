@@ -1,6 +1,6 @@
 // The model library: looks models up and prices them, loads them through the browser's storage,
 // lists and deletes the stored ones.
-import type { RenderChats } from "../model/chat-template/render.ts";
+import type { TemplateRenderer } from "../model/chat-template/render.ts";
 import { openModel } from "../model/open.ts";
 import { choicesFor, formatName } from "../model/weights/choice.ts";
 import { sourceStore, weightShapes, type WeightChoice } from "../model/weights/store.ts";
@@ -25,7 +25,7 @@ export interface ModelLibraryParts {
   /** Hears of a stored model that turned out damaged while it was read; it is deleted. */
   onDamaged: (model: LoadedModel) => void;
   /** Renders chat templates; in this thread where it is left out. */
-  render?: RenderChats | undefined;
+  render?: TemplateRenderer | undefined;
 }
 
 export class ModelLibrary {

@@ -1,6 +1,6 @@
 // Stores a model that was looked up in the browser: downloaded where it is remote, converted tensor
 // by tensor into the chosen format.
-import type { RenderChats } from "../model/chat-template/render.ts";
+import type { TemplateRenderer } from "../model/chat-template/render.ts";
 import { openModel, type OpenedModel } from "../model/open.ts";
 import { formatWords } from "../model/weights/choice.ts";
 import type { WeightChoice } from "../model/weights/store.ts";
@@ -26,7 +26,7 @@ export interface ModelStorage {
 }
 
 export interface StoreModelOptions {
-  render: RenderChats | undefined;
+  render: TemplateRenderer | undefined;
   report: ReportProgress;
   signal: AbortSignal;
 }

@@ -4,7 +4,7 @@ import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { WasmPaths } from "../engine/open.ts";
 import { engineFor } from "../engine/run-bytes.ts";
-import type { RenderChats } from "../model/chat-template/render.ts";
+import type { TemplateRenderer } from "../model/chat-template/render.ts";
 import { listedModels } from "../models/catalogue-offers.ts";
 import { describeModel } from "../models/describe.ts";
 import type { DeviceInfo, KeptModel, ListedModel, ModelInfo, ModelOffer } from "../models/facts.ts";
@@ -25,7 +25,7 @@ export interface InputsParts {
   demoBase: URL;
   wasmPaths: WasmPaths;
   /** Renders chat templates; in this thread where it is left out. */
-  render?: RenderChats | undefined;
+  render?: TemplateRenderer | undefined;
   emit: (event: SessionEvent) => void;
   /** Throws UserError "busy" while a run is active, which keeps its inputs. */
   refuseWhileActive: () => void;

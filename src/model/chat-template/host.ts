@@ -1,19 +1,30 @@
 // Renders chats in a separate worker and terminates it after a timeout: a template is foreign code,
 // and nested loops are enough to block the thread that runs it.
-import type { ChatRequest } from "../../data/tokenizer.ts";
+import type { ChatRequest, RenderedChat } from "../../data/tokenizer.ts";
 import { fromPlain, type PlainError } from "../../util/errors.ts";
-import { badTemplate, type ChatTemplate, type RenderChats } from "./render.ts";
+import {
+  badTemplate,
+  type ChatTemplate,
+  type RefusedChat,
+  type TemplateRenderer,
+} from "./render.ts";
 
 export interface RenderCommand {
   id: number;
+  kind: "render" | "trace";
   template: ChatTemplate;
   requests: readonly ChatRequest[];
 }
 
+type Command = Omit<RenderCommand, "id">;
+
 export type RenderMessage =
   | { kind: "ready" }
-  | { kind: "texts"; id: number; texts: string[] }
+  | { kind: "render"; id: number; texts: string[] }
+  | { kind: "trace"; id: number; chats: (RenderedChat | RefusedChat)[] }
   | { kind: "refusal"; id: number; error: PlainError };
+
+type Result = Extract<RenderMessage, { kind: RenderCommand["kind"] }>;
 
 export interface RenderLimits {
   /** Timeout per call. A real template needs a tenth of a millisecond per chat. */
@@ -24,7 +35,7 @@ export interface RenderLimits {
 
 const usualLimits: RenderLimits = { callMs: 2_000, chatMs: 5 };
 
-export class TemplateHost {
+export class TemplateHost implements TemplateRenderer {
   readonly #start: () => Worker;
   readonly #limits: RenderLimits;
   #worker: Worker | null = null;
@@ -38,31 +49,45 @@ export class TemplateHost {
   }
 
   /** Renders; calls are processed one after the other. */
-  readonly render: RenderChats = (template, requests, signal) => {
-    const rendered = this.#queue.then(() => this.#call(template, requests, signal));
-    this.#queue = rendered.catch(() => undefined);
-    return rendered;
-  };
+  async render(
+    template: ChatTemplate,
+    requests: readonly ChatRequest[],
+    signal?: AbortSignal,
+  ): Promise<string[]> {
+    const result = await this.#next({ kind: "render", template, requests }, signal);
+    return result.kind === "render" ? result.texts : [];
+  }
+
+  async trace(
+    template: ChatTemplate,
+    requests: readonly ChatRequest[],
+    signal?: AbortSignal,
+  ): Promise<(RenderedChat | RefusedChat)[]> {
+    const result = await this.#next({ kind: "trace", template, requests }, signal);
+    return result.kind === "trace" ? result.chats : [];
+  }
 
   dispose(): void {
     this.#worker?.terminate();
     this.#worker = null;
   }
 
-  async #call(
-    template: ChatTemplate,
-    requests: readonly ChatRequest[],
-    signal: AbortSignal | undefined,
-  ): Promise<string[]> {
+  #next(command: Command, signal: AbortSignal | undefined): Promise<Result> {
+    const result = this.#queue.then(() => this.#call(command, signal));
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async #call(command: Command, signal: AbortSignal | undefined): Promise<Result> {
     signal?.throwIfAborted();
     this.#worker ??= await this.#begin();
     signal?.throwIfAborted();
     const worker = this.#worker;
     const id = ++this.#calls;
-    const limitMs = this.#limits.callMs + this.#limits.chatMs * requests.length;
+    const limitMs = this.#limits.callMs + this.#limits.chatMs * command.requests.length;
     const settled = new AbortController();
     try {
-      return await new Promise<string[]>((resolve, reject) => {
+      return await new Promise<Result>((resolve, reject) => {
         const timer = setTimeout(() => {
           reject(badTemplate(`was stopped: it needed more than ${limitMs / 1000} s`));
         }, limitMs);
@@ -77,16 +102,19 @@ export class TemplateHost {
           { signal: settled.signal },
         );
         worker.onmessage = ({ data }: MessageEvent<RenderMessage>) => {
-          if (data.kind === "texts" && data.id === id) {
-            resolve(data.texts);
-          } else if (data.kind === "refusal" && data.id === id) {
+          if (data.kind === "ready" || data.id !== id) {
+            return;
+          }
+          if (data.kind === "refusal") {
             reject(new Refusal(data.error));
+          } else {
+            resolve(data);
           }
         };
         worker.onerror = ({ message }) => {
           reject(badTemplate(`ended its worker: ${message}`));
         };
-        worker.postMessage({ id, template, requests } satisfies RenderCommand);
+        worker.postMessage({ id, ...command } satisfies RenderCommand);
       });
     } catch (error) {
       if (error instanceof Refusal) {

@@ -1,16 +1,20 @@
 // Renders chats through the Jinja template of a model, as transformers' apply_chat_template does.
 //
-// The same as in transformers 5.23 (utils/chat_template_utils.py): the variables `messages`,
-// `tools`, `documents`, `add_generation_prompt` and the special tokens; trim_blocks and
-// lstrip_blocks; loop controls; `{% generation %}`; the functions raise_exception and strftime_now;
-// tojson without HTML escapes; the immutable sandbox, where a template cannot modify its values.
-// `tools` and `documents` are always None. The text is tokenised afterwards without adding special
-// tokens, because the template writes them.
-import type { ChatRequest } from "../../data/tokenizer.ts";
+// The same as in transformers 5.24 (utils/chat_template_utils.py): the variables `messages`,
+// `tools`, `documents`, `add_generation_prompt`, the special tokens and further arguments;
+// trim_blocks and lstrip_blocks; loop controls; `{% generation %}`; the functions raise_exception
+// and strftime_now; tojson without HTML escapes; the immutable sandbox, where a template cannot
+// modify its values. The text is tokenised afterwards without adding special tokens, because the
+// template writes them.
+import type { ChatRequest, RenderedChat, TextSpan } from "../../data/tokenizer.ts";
 import { UserError } from "../../util/errors.ts";
-import { run } from "../jinja/interpreter.ts";
-import { parseTemplate } from "../jinja/syntax/parser.ts";
-import { fromJson, TemplateFault, type Value } from "../jinja/values.ts";
+import { run, runTraced } from "../jinja/interpreter.ts";
+import { hasGeneration, parseTemplate } from "../jinja/syntax/parser.ts";
+import type { Statement } from "../jinja/syntax/tree.ts";
+import { runsOf, Trace } from "../jinja/tracing/trace.ts";
+import type { Traced } from "../jinja/tracing/traced.ts";
+import { TemplateFault } from "../jinja/values.ts";
+import { variablesOf } from "./variables.ts";
 
 /** Limit over all chats of a call; a batch of long chats has about ten million characters. */
 const maxTotalLength = 64_000_000;
@@ -18,74 +22,173 @@ const maxTotalLength = 64_000_000;
 /** Plain data, so that it can go to a worker. */
 export interface ChatTemplate {
   source: string;
+  /** The template of chats with tools, where the model has one: its `tool_use`. */
+  toolSource?: string | undefined;
   /** `bos_token`, `eos_token` and so on, as variables of the template. */
   specialTokens: Readonly<Record<string, string>>;
   /** The time that `strftime_now` prints; the present unless given. */
   now?: Date | undefined;
 }
 
-/**
- * Renders chats in order.
- * @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered, or exceeds a
- * limit; the signal's AbortError
- */
-export type RenderChats = (
-  template: ChatTemplate,
-  requests: readonly ChatRequest[],
-  signal?: AbortSignal,
-) => Promise<string[]>;
+/** A chat that the template refuses, with its reason. */
+export interface RefusedChat {
+  refusal: string;
+}
+
+/** Renders chats in order. */
+export interface TemplateRenderer {
+  /**
+   * @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered, or exceeds a
+   * limit; the signal's AbortError
+   */
+  render(
+    template: ChatTemplate,
+    requests: readonly ChatRequest[],
+    signal?: AbortSignal,
+  ): Promise<string[]>;
+  /**
+   * With the origin of every character, and the reason for each chat that cannot be rendered.
+   * @throws UserError "bad-tokenizer" when the template cannot be parsed or all texts exceed a
+   * limit; the signal's AbortError
+   */
+  trace(
+    template: ChatTemplate,
+    requests: readonly ChatRequest[],
+    signal?: AbortSignal,
+  ): Promise<(RenderedChat | RefusedChat)[]>;
+}
 
 /** Renders on the calling thread, which is blocked for a bounded amount of work. */
-export const renderHere: RenderChats = (template, requests) =>
-  new Promise((resolve) => {
-    resolve(renderChats(template, requests));
-  });
+export const rendererHere: TemplateRenderer = {
+  render: (template, requests) =>
+    new Promise((resolve) => {
+      resolve(renderChats(template, requests));
+    }),
+  trace: (template, requests) =>
+    new Promise((resolve) => {
+      resolve(traceChats(template, requests));
+    }),
+};
 
 /**
  * Renders chats in order, on the calling thread.
  * @throws UserError "bad-tokenizer" when the template cannot be parsed or rendered
  */
-export function renderChats(
-  { source, specialTokens, now = new Date() }: ChatTemplate,
-  requests: readonly ChatRequest[],
-): string[] {
-  const body = attempt("parsed", () => parseTemplate(source));
-  let totalLength = 0;
-  return requests.map(({ messages, addGenerationPrompt }) => {
-    const values = {
-      messages,
-      tools: null,
-      documents: null,
-      add_generation_prompt: addGenerationPrompt,
-      ...specialTokens,
-    };
-    const text = attempt("rendered", () => run(body, variables(values), now));
-    totalLength += text.length;
-    if (totalLength > maxTotalLength) {
-      throw badTemplate(`rendered more than ${maxTotalLength} characters`);
+export function renderChats(template: ChatTemplate, requests: readonly ChatRequest[]): string[] {
+  const { specialTokens, now = new Date() } = template;
+  const bodies = new Bodies(template);
+  const total = new Total();
+  return requests.map((request) => {
+    try {
+      const text = run(
+        bodies.of(request).statements,
+        variablesOf(request, specialTokens, null),
+        now,
+      );
+      total.add(text.length);
+      return text;
+    } catch (error) {
+      throw faultOf(error, "rendered");
     }
-    return text;
   });
 }
 
-/** Converts plain values to the variables of a template. */
-export function variables(values: Readonly<Record<string, unknown>>): Map<string, Value> {
-  return new Map(Object.entries(values).map(([name, value]) => [name, fromJson(value)]));
+/**
+ * As `renderChats`, with the origin of every character. A chat that cannot be rendered gives the
+ * reason.
+ * @throws UserError "bad-tokenizer" when the template cannot be parsed, or all texts are too long
+ */
+export function traceChats(
+  template: ChatTemplate,
+  requests: readonly ChatRequest[],
+): (RenderedChat | RefusedChat)[] {
+  const { specialTokens, now = new Date() } = template;
+  const bodies = new Bodies(template);
+  const total = new Total();
+  return requests.map((request) => {
+    const { statements, hasGenerationBlocks } = bodies.of(request);
+    const trace = new Trace();
+    try {
+      const traced = runTraced(statements, variablesOf(request, specialTokens, trace), now, trace);
+      total.add(traced.text.length);
+      return {
+        text: traced.text,
+        spans: spansOf(traced),
+        hasGenerationBlocks,
+      };
+    } catch (error) {
+      return { refusal: reasonOf(error) };
+    }
+  });
 }
 
-function attempt<T>(what: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof TemplateFault) {
-      throw badTemplate(`could not be ${what}: ${error.message}`);
-    }
-    // A stack overflow, or a text longer than JavaScript allows.
-    if (error instanceof RangeError) {
-      throw badTemplate(`could not be ${what}: it nests or grows without limit`);
-    }
-    throw error;
+function spansOf({ trace, marks }: Traced): TextSpan[] {
+  const spans: TextSpan[] = [];
+  for (const [code, , end] of runsOf(marks)) {
+    const { turn, from, field, isGeneration } = trace.originOf(code);
+    spans.push({ end, turn, from, field, isGeneration });
   }
+  return spans;
+}
+
+/** The parsed template, and that of chats with tools. */
+class Bodies {
+  readonly #usual: Body;
+  readonly #withTools: Body;
+
+  /** @throws UserError "bad-tokenizer" */
+  constructor({ source, toolSource }: ChatTemplate) {
+    this.#usual = parsed(source);
+    this.#withTools = toolSource === undefined ? this.#usual : parsed(toolSource);
+  }
+
+  of({ tools }: ChatRequest): Body {
+    return tools === undefined ? this.#usual : this.#withTools;
+  }
+}
+
+interface Body {
+  statements: readonly Statement[];
+  hasGenerationBlocks: boolean;
+}
+
+function parsed(source: string): Body {
+  try {
+    const statements = parseTemplate(source);
+    return { statements, hasGenerationBlocks: hasGeneration(statements) };
+  } catch (error) {
+    throw faultOf(error, "parsed");
+  }
+}
+
+/** The characters of all chats of a call. */
+class Total {
+  #length = 0;
+
+  /** @throws UserError "bad-tokenizer" */
+  add(length: number): void {
+    this.#length += length;
+    if (this.#length > maxTotalLength) {
+      throw badTemplate(`rendered more than ${maxTotalLength} characters`);
+    }
+  }
+}
+
+function faultOf(error: unknown, what: string): unknown {
+  const isTemplates = error instanceof TemplateFault || error instanceof RangeError;
+  return isTemplates ? badTemplate(`could not be ${what}: ${reasonOf(error)}`) : error;
+}
+
+/** @throws the error, where it is not the template's */
+function reasonOf(error: unknown): string {
+  if (error instanceof TemplateFault) {
+    return error.message;
+  }
+  // A stack overflow, or a text longer than JavaScript allows.
+  if (error instanceof RangeError) {
+    return "it nests or grows without limit";
+  }
+  throw error;
 }
 
 /** @param fault continues the sentence "The chat template ..." */

@@ -1,15 +1,19 @@
 // The worker for chat templates only, because it is terminated when a template exceeds its timeout.
 import { toPlain } from "../../util/errors.ts";
 import type { RenderCommand, RenderMessage } from "./host.ts";
-import { renderChats } from "./render.ts";
+import { renderChats, traceChats } from "./render.ts";
 
 const post = (message: RenderMessage) => {
   self.postMessage(message);
 };
 
-self.onmessage = ({ data: { id, template, requests } }: MessageEvent<RenderCommand>) => {
+self.onmessage = ({ data: { id, kind, template, requests } }: MessageEvent<RenderCommand>) => {
   try {
-    post({ kind: "texts", id, texts: renderChats(template, requests) });
+    post(
+      kind === "render"
+        ? { kind, id, texts: renderChats(template, requests) }
+        : { kind, id, chats: traceChats(template, requests) },
+    );
   } catch (error) {
     post({ kind: "refusal", id, error: toPlain(error) });
   }

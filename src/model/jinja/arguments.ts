@@ -1,5 +1,6 @@
 // Binds the arguments of a call to the parameter names of a function.
-import { numberOf, TemplateFault, typeName, type Arguments, type Value } from "./values.ts";
+import { plain, type Text } from "./tracing/traced.ts";
+import { isText, numberOf, TemplateFault, typeName, type Arguments, type Value } from "./values.ts";
 
 export class Bound {
   readonly #values: ReadonlyMap<string, Value>;
@@ -40,9 +41,15 @@ export class Bound {
     return value;
   }
 
+  /** A text, without its origins. */
   text(name: string, usual?: string): string {
+    return plain(this.written(name, usual));
+  }
+
+  /** A text that becomes part of the result. */
+  written(name: string, usual?: string): Text {
     const value = usual === undefined ? this.required(name) : this.value(name, usual);
-    if (typeof value !== "string") {
+    if (!isText(value)) {
       throw this.#wrongType(name, "a text", value);
     }
     return value;

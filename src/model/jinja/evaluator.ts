@@ -4,10 +4,12 @@ import type { Environment } from "./environment.ts";
 import { applyFilter } from "./filters.ts";
 import { attributeOf, itemOf, sliceOf } from "./members.ts";
 import { binary, compare, numeric, refuseUndefined } from "./operators.ts";
-import { toText } from "./printing.ts";
+import { printed } from "./printing.ts";
 import type { Scope } from "./scope.ts";
 import type { ArgumentList, Expression, FilterCall } from "./syntax/tree.ts";
 import { applyTest } from "./tests.ts";
+import { dictFrom } from "./tracing/containers.ts";
+import { glue, plain } from "./tracing/traced.ts";
 import {
   Float,
   isTrue,
@@ -36,7 +38,7 @@ export class Evaluator implements Environment {
       case "tuple":
         return new Tuple(this.#all(expression.items, scope));
       case "dict":
-        return new Map(
+        return dictFrom<Value>(
           expression.pairs.map(([key, value]) => [
             this.evaluate(key, scope),
             this.evaluate(value, scope),
@@ -67,8 +69,8 @@ export class Evaluator implements Environment {
       case "compare":
         return this.#compared(expression, scope);
       case "concat": {
-        const text = this.#all(expression.parts, scope).map(toText).join("");
-        this.budget.characters(text.length);
+        const text = glue(this.#all(expression.parts, scope).map(printed));
+        this.budget.characters(plain(text).length);
         return text;
       }
       case "attribute":

@@ -7,10 +7,20 @@ import { toJson } from "./json.ts";
 import { listFilters } from "./list-filters.ts";
 import { attributeOf, pairsOf } from "./members.ts";
 import { numeric } from "./operators.ts";
-import { toText } from "./printing.ts";
-import { capitalize, pad, replaceText, splitLines, strip } from "./text-methods.ts";
+import { printed, toText } from "./printing.ts";
+import {
+  capitalize,
+  lineEnds,
+  lowerCase,
+  pad,
+  replaceText,
+  strip,
+  upperCase,
+} from "./text-methods.ts";
+import { cut, glue, plain, recased, replaced, whole, type Text } from "./tracing/traced.ts";
 import {
   Float,
+  isText,
   isTrue,
   lengthOf,
   numberOf,
@@ -32,38 +42,41 @@ const filters: Readonly<Record<string, Filter>> = {
     return isWanted ? bound.value("default_value", "") : value;
   },
   tojson: (value, given, { budget }) => toJson(value, given, budget),
-  string: (value) => toText(value),
-  safe: (value) => toText(value),
-  upper: (value) => toText(value).toUpperCase(),
-  lower: (value) => toText(value).toLowerCase(),
-  capitalize: (value) => capitalize(toText(value)),
-  title: (value) => titled(toText(value)),
+  string: (value) => printed(value),
+  safe: (value) => printed(value),
+  upper: (value) => upperCase(printed(value)),
+  lower: (value) => lowerCase(printed(value)),
+  capitalize: (value) => recased(printed(value), capitalize),
+  title: (value) => recased(printed(value), titled),
   trim: (value, given) =>
-    strip(toText(value), new Bound("trim", ["chars"], given).optionalText("chars"), "both"),
-  escape: (value) => escapeHtml(toText(value)),
+    strip(printed(value), new Bound("trim", ["chars"], given).optionalText("chars"), "both"),
+  escape: (value) => escapeHtml(printed(value)),
   replace: (value, given, { budget }) => {
     const bound = new Bound("replace", ["old", "new", "count"], given);
     const count = bound.value("count", null) === null ? -1 : bound.integer("count");
-    const [old, replacement] = [toText(bound.required("old")), toText(bound.required("new"))];
-    return replaceText(toText(value), old, replacement, count, budget);
+    const [old, replacement] = [toText(bound.required("old")), printed(bound.required("new"))];
+    return replaceText(printed(value), old, replacement, count, budget);
   },
   indent: (value, given, { budget }) => {
-    const text = indent(toText(value), new Bound("indent", ["width", "first", "blank"], given));
-    budget.characters(text.length);
+    const text = indent(printed(value), new Bound("indent", ["width", "first", "blank"], given));
+    budget.characters(plain(text).length);
     return text;
   },
   center: (value, given, { budget }) => {
     const width = new Bound("center", ["width"], given).integer("width", 80);
-    return pad(toText(value), "center", { positional: [width], keyword: new Map() }, budget);
+    return pad(printed(value), "center", { positional: [width], keyword: new Map() }, budget);
   },
   wordcount: (value) => toText(value).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0,
-  truncate: (value, given) => truncate(toText(value), given),
+  truncate: (value, given) => truncate(printed(value), given),
   format: (value, given, { budget }) => {
     const { positional, keyword } = given;
     const values = keyword.size > 0 ? new Map<Value, Value>(keyword) : new Tuple(positional);
-    return formatPercent(toText(value), values, budget);
+    return formatPercent(printed(value), values, budget);
   },
-  urlencode: (value) => encodeURIComponent(toText(value)).replaceAll("%2F", "/"),
+  urlencode: (value) => {
+    const text = printed(value);
+    return whole(encodeURIComponent(plain(text)).replaceAll("%2F", "/"), [text]);
+  },
   abs: (value) => {
     const number = numberOf(value);
     if (number === null) {
@@ -76,7 +89,11 @@ const filters: Readonly<Record<string, Filter>> = {
     return toInteger(value, bound.integer("base", 10)) ?? bound.value("default", 0);
   },
   float: (value, given) => {
-    const text = typeof value === "string" ? value.trim().replace(/(?<=\d)_(?=\d)/g, "") : null;
+    const text = isText(value)
+      ? plain(value)
+          .trim()
+          .replace(/(?<=\d)_(?=\d)/g, "")
+      : null;
     const number = text === null ? numberOf(value) : /^[-+]?[\d.]/.test(text) ? Number(text) : NaN;
     return number === null || Number.isNaN(number)
       ? new Bound("float", ["default"], given).value("default", new Float(0))
@@ -135,7 +152,7 @@ function titled(text: string): string {
     .join("");
 }
 
-function escapeHtml(text: string): string {
+function escapeHtml(text: Text): Text {
   const entities: Readonly<Record<string, string>> = {
     "&": "&amp;",
     "<": "&lt;",
@@ -143,40 +160,46 @@ function escapeHtml(text: string): string {
     '"': "&#34;",
     "'": "&#39;",
   };
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+  return replaced(text, /[&<>"']/g, ([character], found) =>
+    whole(entities[character] ?? character, [found]),
+  );
 }
 
-function indent(text: string, bound: Bound): string {
+function indent(text: Text, bound: Bound): Text {
   const width = bound.value("width", 4);
-  const spaces = typeof width === "string" ? width : " ".repeat(bound.integer("width", 4));
-  const [first = "", ...rest] = splitLines(`${text}\n`);
+  const spaces = isText(width) ? width : " ".repeat(bound.integer("width", 4));
   const isBlank = isTrue(bound.value("blank", false));
-  const lines = rest.map((line) => (line === "" && !isBlank ? line : spaces + line));
-  const start = isTrue(bound.value("first", false)) ? spaces : "";
-  return start + [first, ...lines].join("\n");
+  const all = plain(text);
+  const lines = replaced(text, lineEnds, ({ index, 0: { length } }, found) => {
+    const next = all.slice(index + length, index + length + 1);
+    const isEmpty = next === "" || next.search(lineEnds) === 0;
+    return glue([whole("\n", [found]), isEmpty && !isBlank ? "" : spaces]);
+  });
+  return glue([isTrue(bound.value("first", false)) ? spaces : "", lines]);
 }
 
-function truncate(text: string, given: Arguments): string {
+function truncate(text: Text, given: Arguments): Text {
   const bound = new Bound("truncate", ["length", "killwords", "end", "leeway"], given);
   const length = bound.integer("length", 255);
-  const end = bound.text("end", "...");
+  const end = bound.written("end", "...");
   const leeway = bound.value("leeway", null) === null ? 5 : bound.integer("leeway");
-  const characters = Array.from(text);
+  const characters = Array.from(plain(text));
   if (characters.length <= length + leeway) {
     return text;
   }
-  const cut = characters.slice(0, Math.max(0, length - end.length)).join("");
-  const space = cut.lastIndexOf(" ");
-  return (isTrue(bound.value("killwords", false)) || space < 0 ? cut : cut.slice(0, space)) + end;
+  const kept = characters.slice(0, Math.max(0, length - plain(end).length)).join("");
+  const space = kept.lastIndexOf(" ");
+  const isWhole = isTrue(bound.value("killwords", false)) || space < 0;
+  return glue([cut(text, 0, isWhole ? kept.length : space), end]);
 }
 
 /** int() of a value; null where Python raises ValueError. */
 function toInteger(value: Value, base: number): Value | null {
-  if (typeof value !== "string") {
+  if (!isText(value)) {
     const number = numberOf(value);
     return number === null || !Number.isFinite(number) ? null : numeric(Math.trunc(number), false);
   }
-  const text = value
+  const text = plain(value)
     .trim()
     .toLowerCase()
     .replace(/(?<=[\da-z])_(?=[\da-z])/g, "");

@@ -1,7 +1,8 @@
 // `"%s" % x` and `"{}".format(x)`, with the conversions that templates use.
 // Source: Python's "printf-style String Formatting" and "Format String Syntax".
 import type { Budget } from "./budget.ts";
-import { floatText, repr, toText } from "./printing.ts";
+import { floatText, printed, repr } from "./printing.ts";
+import { cut, glue, plain, replaced, type Text } from "./tracing/traced.ts";
 import {
   Float,
   numberOf,
@@ -23,12 +24,13 @@ interface Spec {
   type: string;
 }
 
-export function formatPercent(text: string, given: Value, budget: Budget): string {
+export function formatPercent(text: Text, given: Value, budget: Budget): Text {
   const values = given instanceof Tuple ? [...given.items] : [given];
   let used = 0;
-  const made = text.replace(
+  const made = replaced(
+    text,
     /%(?:\((\w*)\))?([-+ 0#]*)(\d*)(?:\.(\d+))?([\s\S]?)/g,
-    (_, key: string | undefined, flags: string, width: string, digits?: string, type?: string) => {
+    ([, key, flags = "", width = "", digits, type]) => {
       if (type === "%") {
         return "%";
       }
@@ -50,21 +52,18 @@ export function formatPercent(text: string, given: Value, budget: Budget): strin
   if (used < values.length && !(given instanceof Map)) {
     throw new TemplateFault("not all arguments converted during string formatting");
   }
-  budget.characters(made.length);
+  budget.characters(plain(made).length);
   return made;
 }
 
-export function formatBraces(
-  text: string,
-  { positional, keyword }: Arguments,
-  budget: Budget,
-): string {
+export function formatBraces(text: Text, { positional, keyword }: Arguments, budget: Budget): Text {
   let used = 0;
-  const made = text.replace(
+  const made = replaced(
+    text,
     /\{\{|\}\}|\{(\w*)(?::([^{}]*))?\}|\{[^{}]*\}|[{}]/g,
-    (whole: string, name?: string, spec?: string) => {
+    ([whole, name, spec], found) => {
       if (whole === "{{" || whole === "}}") {
-        return whole.charAt(0);
+        return cut(found, 0, 1);
       }
       const value =
         name === undefined
@@ -78,7 +77,7 @@ export function formatBraces(
       return formatted(value, readSpec(spec ?? ""));
     },
   );
-  budget.characters(made.length);
+  budget.characters(plain(made).length);
   return made;
 }
 
@@ -98,12 +97,12 @@ function readSpec(spec: string): Spec {
   };
 }
 
-function formatted(value: Value, spec: Spec): string {
+function formatted(value: Value, spec: Spec): Text {
   const number = numberOf(value);
   const isText = spec.type === "s" || spec.type === "r" || (spec.type === "" && number === null);
   if (isText) {
-    const text = spec.type === "r" ? repr(value) : toText(value);
-    return padded("", spec.precision === null ? text : text.slice(0, spec.precision), spec, "<");
+    const text = spec.type === "r" ? repr(value) : printed(value);
+    return padded("", spec.precision === null ? text : cut(text, 0, spec.precision), spec, "<");
   }
   if (number === null) {
     throw new TemplateFault(`format ${spec.type} needs a number, not ${typeName(value)}`);
@@ -126,15 +125,15 @@ function digitsOf(number: number, isFloat: boolean, { type, precision }: Spec): 
   throw new TemplateFault(`the format ${JSON.stringify(type)} is not supported`);
 }
 
-function padded(sign: string, digits: string, spec: Spec, usual: string): string {
-  const missing = Math.max(0, spec.width - sign.length - Array.from(digits).length);
+function padded(sign: string, digits: Text, spec: Spec, usual: string): Text {
+  const missing = Math.max(0, spec.width - sign.length - Array.from(plain(digits)).length);
   const fill = (count: number) => spec.fill.repeat(count);
   switch (spec.alignment === "" ? usual : spec.alignment) {
     case "<":
-      return sign + digits + fill(missing);
+      return glue([sign, digits, fill(missing)]);
     case "=":
-      return sign + fill(missing) + digits;
+      return glue([sign, fill(missing), digits]);
     default:
-      return fill(missing) + sign + digits;
+      return glue([fill(missing), sign, digits]);
   }
 }

@@ -4,6 +4,7 @@ import { Bound } from "./arguments.ts";
 import { makeRange, pairFrom } from "./loop.ts";
 import { method } from "./members.ts";
 import { toText } from "./printing.ts";
+import { copyOf, dictFrom } from "./tracing/containers.ts";
 import { strftime } from "./strftime.ts";
 import {
   itemsOf,
@@ -45,7 +46,7 @@ export function globals(now: Date): Map<string, Value> {
     strftime_now: (given) =>
       strftime(new Bound("strftime_now", ["format"], given).text("format"), now),
     joiner: (given) => {
-      const separator = new Bound("joiner", ["sep"], given).text("sep", ", ");
+      const separator = new Bound("joiner", ["sep"], given).written("sep", ", ");
       let isUsed = false;
       return method(() => {
         const text = isUsed ? separator : "";
@@ -60,9 +61,16 @@ export function globals(now: Date): Map<string, Value> {
 
 function dictOf({ positional, keyword }: Arguments): Dict {
   const [source] = positional;
-  const entries: Iterable<readonly [Value, Value]> =
-    source === undefined ? [] : source instanceof Map ? source : itemsOf(source).map(pairFrom);
-  return new Map([...entries, ...keyword]);
+  const dict =
+    source === undefined
+      ? new Map<Value, Value>()
+      : source instanceof Map
+        ? copyOf<Value>(source)
+        : dictFrom<Value>(itemsOf(source).map(pairFrom));
+  for (const [name, value] of keyword) {
+    dict.set(name, value);
+  }
+  return dict;
 }
 
 function namespaceOf(given: Arguments): Map<string, Value> {

@@ -9,9 +9,12 @@
 import { Evaluator } from "./evaluator.ts";
 import { globals, refuseHidden } from "./globals.ts";
 import { Loop } from "./loop.ts";
-import { toText } from "./printing.ts";
+import { printed } from "./printing.ts";
 import { Scope } from "./scope.ts";
-import type { ForStatement, Parameter, Statement, Target } from "./syntax/tree.ts";
+import type { Expression, ForStatement, Parameter, Statement, Target } from "./syntax/tree.ts";
+import type { Trace } from "./tracing/trace.ts";
+import { generated, Joined, loose, plain, Traced, type Text } from "./tracing/traced.ts";
+import { Turns, type Output } from "./tracing/turns.ts";
 import {
   isTrue,
   itemsOf,
@@ -35,26 +38,65 @@ type End = "whole" | "break" | "continue";
  * @throws TemplateFault for an error of the template or an exceeded limit
  */
 export function run(body: readonly Statement[], values: Map<string, Value>, now: Date): string {
-  return new Interpreter().run(body, new Scope(new Scope(null, globals(now)), values));
+  return plain(new Interpreter(null).run(body, scopeOf(values, now)));
 }
 
-/** The text written so far. */
-class Output {
-  text = "";
+/**
+ * As `run`, with the origin of every character.
+ * @param trace what the texts of the values are traced by
+ */
+export function runTraced(
+  body: readonly Statement[],
+  values: Map<string, Value>,
+  now: Date,
+  trace: Trace,
+): Traced {
+  const text = new Interpreter(new Turns(trace)).run(body, scopeOf(values, now));
+  return text instanceof Traced ? text : new Traced(trace, text, trace.own(text.length), loose);
+}
+
+function scopeOf(values: Map<string, Value>, now: Date): Scope {
+  return new Scope(new Scope(null, globals(now)), values);
+}
+
+class PlainOutput implements Output {
+  #text = "";
+
+  get length(): number {
+    return this.#text.length;
+  }
+
+  add(part: Text): void {
+    this.#text += plain(part);
+  }
+
+  whole(): string {
+    return this.#text;
+  }
 }
 
 class Interpreter {
   readonly #evaluator = new Evaluator();
   readonly #mentions = new WeakMap<readonly Statement[], ReadonlySet<string>>();
+  readonly #turns: Turns | null;
 
-  run(body: readonly Statement[], scope: Scope): string {
+  /** @param turns null for text without origins */
+  constructor(turns: Turns | null) {
+    this.#turns = turns;
+  }
+
+  run(body: readonly Statement[], scope: Scope): Text {
     return this.#textOf(body, scope);
   }
 
-  #textOf(body: readonly Statement[], scope: Scope): string {
-    const output = new Output();
+  #textOf(body: readonly Statement[], scope: Scope): Text {
+    const output = this.#newOutput();
     this.#execute(body, scope, output);
-    return output.text;
+    return output.whole();
+  }
+
+  #newOutput(): Output {
+    return this.#turns === null ? new PlainOutput() : new Joined(this.#turns.trace);
   }
 
   #execute(body: readonly Statement[], scope: Scope, output: Output): End {
@@ -75,7 +117,7 @@ class Interpreter {
         this.#write(output, statement.text);
         return "whole";
       case "output":
-        this.#write(output, toText(evaluator.evaluate(statement.value, scope)));
+        this.#write(output, printed(evaluator.evaluate(statement.value, scope)));
         return "whole";
       case "if":
         return isTrue(evaluator.evaluate(statement.test, scope))
@@ -85,7 +127,7 @@ class Interpreter {
         this.#for(statement, scope, output, 0);
         return "whole";
       case "set":
-        this.#assign(statement.target, evaluator.evaluate(statement.value, scope), scope);
+        this.#set(statement.target, statement.value, scope, scope);
         return "whole";
       case "setBlock": {
         const text = this.#textOf(statement.body, new Scope(scope));
@@ -102,24 +144,24 @@ class Interpreter {
         const target = call.kind === "call" ? evaluator.evaluate(call.target, scope) : null;
         if (given !== null) {
           const keyword = new Map([...given.keyword, ["caller", caller] as const]);
-          this.#write(output, toText(evaluator.call(target, { ...given, keyword })));
+          this.#write(output, printed(evaluator.call(target, { ...given, keyword })));
         }
         return "whole";
       }
       case "filterBlock": {
         const text = this.#textOf(statement.body, new Scope(scope));
-        this.#write(output, toText(evaluator.filtered(statement.filters, text, scope)));
+        this.#write(output, printed(evaluator.filtered(statement.filters, text, scope)));
         return "whole";
       }
       case "with": {
         const inner = new Scope(scope);
         for (const [target, value] of statement.targets) {
-          this.#assign(target, evaluator.evaluate(value, scope), inner);
+          this.#set(target, value, scope, inner);
         }
         return this.#execute(statement.body, inner, output);
       }
-      case "scope":
-        this.#write(output, this.#textOf(statement.body, new Scope(scope)));
+      case "generation":
+        this.#write(output, generated(this.#textOf(statement.body, new Scope(scope))));
         return "whole";
       case "break":
       case "continue":
@@ -127,9 +169,9 @@ class Interpreter {
     }
   }
 
-  #write(output: Output, text: string): void {
-    output.text += text;
-    this.#evaluator.budget.output(output.text.length);
+  #write(output: Output, text: Text): void {
+    output.add(text);
+    this.#evaluator.budget.output(output.length);
   }
 
   #for(statement: ForStatement, scope: Scope, output: Output, depth: number): void {
@@ -141,9 +183,9 @@ class Interpreter {
     const loop = new Loop(this.#kept(statement, source, scope), depth);
     const recurse = ({ positional }: Arguments) =>
       this.#evaluator.budget.within(() => {
-        const inner = new Output();
+        const inner = this.#newOutput();
         this.#each(statement, positional[0] ?? null, scope, inner, depth + 1);
-        return inner.text;
+        return inner.whole();
       });
     const value = loop.asValue(statement.isRecursive ? recurse : null);
     let isEmpty = true;
@@ -152,13 +194,19 @@ class Interpreter {
       this.#evaluator.budget.step();
       const inner = new Scope(scope, [["loop", value]]);
       this.#assign(statement.target, item, inner);
-      if (this.#execute(statement.body, inner, output) === "break") {
+      if (this.#iterate(statement.body, item, inner, output) === "break") {
         break;
       }
     }
     if (isEmpty) {
       this.#execute(statement.otherwise, new Scope(scope), output);
     }
+  }
+
+  #iterate(body: readonly Statement[], item: Value, scope: Scope, output: Output): End {
+    return this.#turns === null
+      ? this.#execute(body, scope, output)
+      : this.#turns.iteration(item, output, (inner) => this.#execute(body, scope, inner));
   }
 
   /** Items that pass the loop's condition, which is evaluated just before each is used. */
@@ -174,6 +222,12 @@ class Interpreter {
         yield item;
       }
     }
+  }
+
+  #set(target: Target, expression: Expression, scope: Scope, inner: Scope): void {
+    const value = this.#evaluator.evaluate(expression, scope);
+    this.#turns?.assigned(value);
+    this.#assign(target, value, inner);
   }
 
   #assign(target: Target, value: Value, scope: Scope): void {
@@ -199,7 +253,7 @@ class Interpreter {
           throw new TemplateFault("cannot assign attribute on non-namespace object");
         }
         refuseHidden(target.name);
-        namespace.attributes.set(target.name, value);
+        namespace.attributes.set(target.name, this.#turns?.kept(value) ?? value);
       }
     }
   }
@@ -212,7 +266,8 @@ class Interpreter {
       this.#evaluator.budget.within(() => {
         const scope = new Scope(outer);
         this.#bind(name, parameters, body, given, scope);
-        return this.#textOf(body, scope);
+        const run = () => this.#textOf(body, scope);
+        return this.#turns === null ? run() : this.#turns.macro(given, run);
       });
     const attribute = (wanted: string) =>
       wanted === "name"

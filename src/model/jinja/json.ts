@@ -3,8 +3,11 @@
 import { Bound } from "./arguments.ts";
 import type { Budget } from "./budget.ts";
 import { floatText } from "./printing.ts";
+import { asOwned, keysOf } from "./tracing/containers.ts";
+import { glue, plain, replaced, whole, type Text } from "./tracing/traced.ts";
 import {
   Float,
+  isText,
   isTrue,
   itemsOf,
   numberOf,
@@ -17,6 +20,10 @@ import {
 
 const maxDepth = 200;
 
+/** Control characters, quotes, and halves of surrogate pairs. */
+const toEscape = /["\\\p{Cc}\p{Cs}]/gu;
+const toEscapeInAscii = /["\\\p{Cc}\p{Cs}]|[^\0-\x7e]/gu;
+
 interface Style {
   isAscii: boolean;
   indent: string | null;
@@ -25,7 +32,7 @@ interface Style {
   sortsKeys: boolean;
 }
 
-export function toJson(value: Value, given: Arguments, budget: Budget): string {
+export function toJson(value: Value, given: Arguments, budget: Budget): Text {
   const names = ["ensure_ascii", "indent", "separators", "sort_keys"];
   const bound = new Bound("tojson", names, given);
   const indent = indentOf(bound.value("indent", null));
@@ -34,29 +41,29 @@ export function toJson(value: Value, given: Arguments, budget: Budget): string {
   const style: Style = {
     isAscii: isTrue(bound.value("ensure_ascii", false)),
     indent,
-    itemSeparator: typeof item === "string" ? item : indent === null ? ", " : ",",
-    keySeparator: typeof key === "string" ? key : ": ",
+    itemSeparator: isText(item) ? plain(item) : indent === null ? ", " : ",",
+    keySeparator: isText(key) ? plain(key) : ": ",
     sortsKeys: isTrue(bound.value("sort_keys", false)),
   };
   const text = dump(value, style, 0);
-  budget.characters(text.length);
+  budget.characters(plain(text).length);
   return text;
 }
 
 function indentOf(value: Value): string | null {
   const width = numberOf(value);
   return width === null
-    ? typeof value === "string"
-      ? value
+    ? isText(value)
+      ? plain(value)
       : null
     : " ".repeat(Math.min(Math.max(0, width), 100));
 }
 
-function dump(value: Value, style: Style, depth: number): string {
+function dump(value: Value, style: Style, depth: number): Text {
   if (depth > maxDepth) {
     throw new TemplateFault(`tojson nests deeper than ${maxDepth}`);
   }
-  if (typeof value === "string") {
+  if (isText(value)) {
     return quoted(value, style);
   }
   if (value === null || typeof value === "boolean") {
@@ -70,36 +77,52 @@ function dump(value: Value, style: Style, depth: number): string {
   }
   if (Array.isArray(value) || value instanceof Tuple) {
     const items = itemsOf(value).map((item) => dump(item, style, depth + 1));
-    return enclosed("[", items, "]", style, depth);
+    return asOwned(value, enclosed("[", items, "]", style, depth));
   }
   if (value instanceof Map) {
-    const pairs = [...value].map(([key, item]) => [keyText(key), item] as const);
-    if (style.sortsKeys) {
-      pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-    }
-    const items = pairs.map(
-      ([key, item]) => quoted(key, style) + style.keySeparator + dump(item, style, depth + 1),
+    const values = [...value.values()];
+    const pairs = keysOf<Value>(value).map(
+      (key, index) => [keyText(key), values[index] ?? null] as const,
     );
-    return enclosed("{", items, "}", style, depth);
+    if (style.sortsKeys) {
+      pairs.sort(([a], [b]) => (plain(a) < plain(b) ? -1 : plain(a) > plain(b) ? 1 : 0));
+    }
+    const items = pairs.map(([key, item]) =>
+      glue([quoted(key, style), style.keySeparator, dump(item, style, depth + 1)]),
+    );
+    return asOwned(value, enclosed("{", items, "}", style, depth));
   }
   throw new TemplateFault(`Object of type ${typeName(value)} is not JSON serializable`);
 }
 
 function enclosed(
   open: string,
-  items: readonly string[],
+  items: readonly Text[],
   close: string,
   { indent, itemSeparator }: Style,
   depth: number,
-): string {
+): Text {
   if (items.length === 0 || indent === null) {
-    return open + items.join(itemSeparator) + close;
+    return glue([open, glue(items, itemSeparator), close]);
   }
   const line = `\n${indent.repeat(depth + 1)}`;
-  return `${open}${line}${items.join(itemSeparator + line)}\n${indent.repeat(depth)}${close}`;
+  const inner = glue(items, itemSeparator + line);
+  return glue([open, line, inner, `\n${indent.repeat(depth)}`, close]);
 }
 
-function quoted(text: string, { isAscii }: Style): string {
+function quoted(text: Text, style: Style): Text {
+  if (typeof text === "string") {
+    return json(text, style);
+  }
+  // Each character that has an escape becomes it by itself.
+  const pattern = style.isAscii ? toEscapeInAscii : toEscape;
+  const escaped = replaced(text, pattern, ([character], found) =>
+    whole(json(character, style).slice(1, -1), [found]),
+  );
+  return glue(['"', escaped, '"']);
+}
+
+function json(text: string, { isAscii }: Style): string {
   const json = JSON.stringify(text);
   return isAscii
     ? json.replace(
@@ -109,8 +132,8 @@ function quoted(text: string, { isAscii }: Style): string {
     : json;
 }
 
-function keyText(key: Value): string {
-  if (typeof key === "string") {
+function keyText(key: Value): Text {
+  if (isText(key)) {
     return key;
   }
   if (key === null || typeof key === "boolean" || typeof key === "number") {

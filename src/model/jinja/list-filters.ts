@@ -2,10 +2,13 @@
 // Source: jinja2/filters.py.
 import { Bound } from "./arguments.ts";
 import { noArguments, type Environment, type Filter } from "./environment.ts";
-import { itemOf } from "./members.ts";
+import { itemOf, pairsOf } from "./members.ts";
 import { binary, isEqual, order } from "./operators.ts";
-import { toText } from "./printing.ts";
+import { printed, toText } from "./printing.ts";
+import { glue, plain } from "./tracing/traced.ts";
 import {
+  charactersOf,
+  isText,
   isTrue,
   itemsOf,
   orUndefined,
@@ -29,13 +32,13 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   join: (value, given, environment) => {
     const bound = new Bound("join", ["d", "attribute"], given);
     const items = mapped(value, bound.value("attribute", null), environment);
-    const joined = items.map(toText).join(toText(bound.value("d", "")));
-    environment.budget.characters(joined.length);
+    const joined = glue(items.map(printed), printed(bound.value("d", "")));
+    environment.budget.characters(plain(joined).length);
     return joined;
   },
   reverse: (value) =>
-    typeof value === "string"
-      ? Array.from(value).reverse().join("")
+    isText(value)
+      ? glue([...charactersOf(value)].reverse())
       : new Stream([...itemsOf(value)].reverse()),
   sort: (value, given, environment) => {
     const bound = new Bound("sort", ["reverse", "case_sensitive", "attribute"], given);
@@ -48,9 +51,11 @@ export const listFilters: Readonly<Record<string, Filter>> = {
     }
     const at = bound.text("by", "key") === "value" ? 1 : 0;
     const isSensitive = isTrue(bound.value("case_sensitive", false));
-    const keys = [...value].map((pair) => [folded(pair[at] ?? null, isSensitive), pair] as const);
+    const keys = pairsOf(value).map(
+      (pair) => [folded(pair.items[at] ?? null, isSensitive), pair] as const,
+    );
     environment.budget.items(keys.length);
-    return ordered(keys, isTrue(bound.value("reverse", false))).map((pair) => new Tuple(pair));
+    return ordered(keys, isTrue(bound.value("reverse", false)));
   },
   unique: (value, given, environment) => {
     const bound = new Bound("unique", ["case_sensitive", "attribute"], given);
@@ -126,7 +131,7 @@ function mapped(
 }
 
 function memberAt(item: Value, path: Value, { budget }: Environment, usual?: Value): Value {
-  const parts = typeof path === "string" ? path.split(".") : [path];
+  const parts = isText(path) ? plain(path).split(".") : [path];
   return parts.reduce<Value>((holder, part) => {
     budget.step();
     const index = typeof part === "string" && /^\d+$/.test(part) ? Number(part) : part;
@@ -144,7 +149,7 @@ function keysOf(items: readonly Value[], bound: Bound, environment: Environment)
 }
 
 function folded(key: Value, isSensitive: boolean): Value {
-  return typeof key === "string" && !isSensitive ? key.toLowerCase() : key;
+  return isText(key) && !isSensitive ? plain(key).toLowerCase() : key;
 }
 
 function ordered<T>(keyed: readonly (readonly [Value, T])[], isReversed: boolean): T[] {
@@ -156,7 +161,7 @@ function ordered<T>(keyed: readonly (readonly [Value, T])[], isReversed: boolean
 function sorted(value: Value, bound: Bound, environment: Environment): Value[] {
   const isSensitive = isTrue(bound.value("case_sensitive", false));
   const path = bound.value("attribute", null);
-  const paths = typeof path === "string" ? path.split(",") : [path];
+  const paths = isText(path) ? plain(path).split(",") : [path];
   const items = itemsOf(value);
   environment.budget.items(items.length * paths.length);
   const keyed = items.map((item) => {

@@ -5,9 +5,13 @@ import type { Budget } from "./budget.ts";
 import { isEqual } from "./operators.ts";
 import { repr } from "./printing.ts";
 import { textMethod } from "./text-methods.ts";
+import { copyOf, keysOf, own, ownerOf } from "./tracing/containers.ts";
+import { cut, glue, plain, type Text } from "./tracing/traced.ts";
 import {
+  charactersOf,
   Float,
   hasPairs,
+  isText,
   Namespace,
   numberOf,
   RangeValue,
@@ -45,8 +49,9 @@ export function attributeOf(target: Value, name: string, budget: Budget): Value 
 }
 
 /** `target[index]`: an item, else an attribute. */
-export function itemOf(target: Value, index: Value, budget: Budget): Value {
+export function itemOf(target: Value, traced: Value, budget: Budget): Value {
   refuse(target);
+  const index = isText(traced) ? plain(traced) : traced;
   const found = itemAt(target, index);
   if (found !== undefined) {
     return found;
@@ -58,10 +63,8 @@ export function itemOf(target: Value, index: Value, budget: Budget): Value {
 /** `target[start:stop:step]` */
 export function sliceOf(target: Value, bounds: readonly Value[], budget: Budget): Value {
   refuse(target);
-  if (typeof target === "string") {
-    const characters = hasPairs(target) ? Array.from(target) : target.split("");
-    budget.characters(characters.length);
-    return pick(characters, bounds).join("");
+  if (isText(target)) {
+    return sliceOfText(target, bounds, budget);
   }
   if (Array.isArray(target)) {
     budget.items(target.length);
@@ -72,6 +75,18 @@ export function sliceOf(target: Value, bounds: readonly Value[], budget: Budget)
   }
   // jinja2 looks up an item with the key slice(...) and finds none.
   return missing(target, "slice");
+}
+
+function sliceOfText(target: Text, bounds: readonly Value[], budget: Budget): Text {
+  const text = plain(target);
+  const isPaired = hasPairs(text);
+  const { length } = isPaired ? Array.from(text) : text;
+  budget.characters(length);
+  const [from, to, stride] = placesIn(length, bounds);
+  if (!isPaired && stride === 1) {
+    return cut(target, from, Math.max(from, to));
+  }
+  return glue(pick(charactersOf(target), bounds));
 }
 
 function refuse(target: Value): void {
@@ -85,12 +100,12 @@ function missing(target: Value, name: Value): Undefined {
   return new Undefined(
     typeof name === "string"
       ? `'${type}' has no attribute '${name}'`
-      : `${type} has no element ${repr(name)}`,
+      : `${type} has no element ${plain(repr(name))}`,
   );
 }
 
 function ownAttribute(target: Value, name: string, budget: Budget): Value | undefined {
-  if (typeof target === "string") {
+  if (isText(target)) {
     return textMethod(target, name, budget);
   }
   if (target instanceof Map || Array.isArray(target)) {
@@ -118,8 +133,15 @@ function itemAt(target: Value, index: Value): Value | undefined {
   if (place === null) {
     return undefined;
   }
-  if (typeof target === "string") {
-    return hasPairs(target) ? Array.from(target).at(place) : target.at(place);
+  if (isText(target)) {
+    const text = plain(target);
+    const { length } = text;
+    const at = place < 0 ? place + length : place;
+    return hasPairs(text)
+      ? charactersOf(target).at(place)
+      : at >= 0 && at < length
+        ? cut(target, at, at + 1)
+        : undefined;
   }
   if (target instanceof RangeValue) {
     const { length } = target;
@@ -138,24 +160,30 @@ function dictMethod(dict: ReadonlyMap<Value, Value>, name: string): Value | unde
     case "get":
       return method((given) => {
         const bound = new Bound("get", ["key", "default"], given);
-        const value = dict.get(bound.required("key"));
+        const key = bound.required("key");
+        const value = dict.get(isText(key) ? plain(key) : key);
         return value === undefined ? bound.value("default", null) : value;
       });
     case "keys":
-      return method(() => new View("dict_keys", [...dict.keys()]));
+      return method(() => new View("dict_keys", keysOf<Value>(dict)));
     case "values":
       return method(() => new View("dict_values", [...dict.values()]));
     case "items":
       return method(() => new View("dict_items", pairsOf(dict)));
     case "copy":
-      return method(() => new Map(dict));
+      return method(() => copyOf<Value>(dict));
     default:
       return undefined;
   }
 }
 
 export function pairsOf(dict: ReadonlyMap<Value, Value>): Tuple[] {
-  return [...dict].map((pair) => new Tuple(pair));
+  const owner = ownerOf(dict);
+  const values = [...dict.values()];
+  return keysOf<Value>(dict).map((key, index) => {
+    const pair = new Tuple([key, values[index] ?? null]);
+    return owner === undefined ? pair : own(pair, { ...owner, field: owner.field ?? "" });
+  });
 }
 
 function listMethod(list: readonly Value[], name: string): Value | undefined {
@@ -165,7 +193,7 @@ function listMethod(list: readonly Value[], name: string): Value | undefined {
         const wanted = new Bound("index", ["value"], given).required("value");
         const index = list.findIndex((item) => isEqual(item, wanted));
         if (index < 0) {
-          throw new TemplateFault(`${repr(wanted)} is not in list`);
+          throw new TemplateFault(`${plain(repr(wanted))} is not in list`);
         }
         return index;
       });
@@ -185,23 +213,28 @@ export function method(call: (given: Arguments) => Value): Thing {
 
 /** Python's rules for start, stop and step. */
 function pick<T>(items: readonly T[], bounds: readonly Value[]): T[] {
+  const [from, to, stride] = placesIn(items.length, bounds);
+  const picked: T[] = [];
+  for (let at = from; stride > 0 ? at < to : at > to; at += stride) {
+    picked.push(...items.slice(at, at + 1));
+  }
+  return picked;
+}
+
+/** First place, place after the last, and step. */
+function placesIn(length: number, bounds: readonly Value[]): [number, number, number] {
   const [start, stop, step] = [0, 1, 2].map((at) => boundOf(bounds[at] ?? null));
   const stride = step ?? 1;
   if (stride === 0) {
     throw new TemplateFault("slice step cannot be zero");
   }
-  const { length } = items;
   const clamp = (place: number) =>
     stride > 0
       ? Math.min(Math.max(place < 0 ? place + length : place, 0), length)
       : Math.min(Math.max(place < 0 ? place + length : place, -1), length - 1);
   const from = start == null ? (stride > 0 ? 0 : length - 1) : clamp(start);
   const to = stop == null ? (stride > 0 ? length : -1) : clamp(stop);
-  const picked: T[] = [];
-  for (let at = from; stride > 0 ? at < to : at > to; at += stride) {
-    picked.push(...items.slice(at, at + 1));
-  }
-  return picked;
+  return [from, to, stride];
 }
 
 function boundOf(value: Value): number | null {

@@ -2,8 +2,10 @@
 import type { Budget } from "./budget.ts";
 import { formatPercent } from "./formatting.ts";
 import type { BinaryOperator, Comparison } from "./syntax/tree.ts";
+import { glue, plain, repeated } from "./tracing/traced.ts";
 import {
   Float,
+  isText,
   itemsOf,
   numberOf,
   RangeValue,
@@ -20,7 +22,7 @@ import {
 export function binary(operator: BinaryOperator, left: Value, right: Value, budget: Budget): Value {
   refuseUndefined(left);
   refuseUndefined(right);
-  if (operator === "%" && typeof left === "string") {
+  if (operator === "%" && isText(left)) {
     return formatPercent(left, right, budget);
   }
   const [a, b] = [numberOf(left), numberOf(right)];
@@ -79,9 +81,9 @@ export function numeric(value: number, isFloat: boolean): Value {
 }
 
 function join(left: Value, right: Value, budget: Budget): Value | null {
-  if (typeof left === "string" && typeof right === "string") {
-    budget.characters(left.length + right.length);
-    return left + right;
+  if (isText(left) && isText(right)) {
+    budget.characters(plain(left).length + plain(right).length);
+    return glue([left, right]);
   }
   if (Array.isArray(left) && Array.isArray(right)) {
     budget.items(left.length + right.length);
@@ -100,9 +102,9 @@ function repeat(left: Value, right: Value, budget: Budget): Value | null {
     return null;
   }
   const times = Math.max(0, numberOf(number) ?? 0);
-  if (typeof value === "string") {
-    budget.characters(value.length * times);
-    return value.repeat(times);
+  if (isText(value)) {
+    budget.characters(plain(value).length * times);
+    return repeated(value, times);
   }
   if (Array.isArray(value)) {
     budget.items(value.length * times);
@@ -133,6 +135,9 @@ export function compare(operator: Comparison, left: Value, right: Value): boolea
 }
 
 export function isEqual(left: Value, right: Value): boolean {
+  if (isText(left) && isText(right)) {
+    return plain(left) === plain(right);
+  }
   const [a, b] = [numberOf(left), numberOf(right)];
   if (a !== null || b !== null) {
     return a === b;
@@ -162,15 +167,15 @@ function sameItems(left: readonly Value[], right: readonly Value[]): boolean {
 }
 
 function contains(holder: Value, value: Value): boolean {
-  if (typeof holder === "string") {
+  if (isText(holder)) {
     refuseUndefined(value);
-    if (typeof value !== "string") {
+    if (!isText(value)) {
       throw new TemplateFault(`'in <string>' needs a string, not ${typeName(value)}`);
     }
-    return holder.includes(value);
+    return plain(holder).includes(plain(value));
   }
   if (holder instanceof Map) {
-    return holder.has(value);
+    return holder.has(isText(value) ? plain(value) : value);
   }
   const isHolder =
     Array.isArray(holder) ||
@@ -189,8 +194,8 @@ export function order(left: Value, right: Value): number {
   if (a !== null && b !== null) {
     return a - b;
   }
-  if (typeof left === "string" && typeof right === "string") {
-    return orderTexts(left, right);
+  if (isText(left) && isText(right)) {
+    return orderTexts(plain(left), plain(right));
   }
   if (Array.isArray(left) && Array.isArray(right)) {
     return orderItems(left, right);

@@ -1,7 +1,10 @@
 // str() and repr() of a template's values, and Python's white space.
 // Source: Python's unicodeobject.c (repr), float_repr_style "short", str.isspace.
+import { asOwned, keysOf } from "./tracing/containers.ts";
+import { cut, glue, plain, replaced, whole, type Text } from "./tracing/traced.ts";
 import {
   Float,
+  isText,
   Namespace,
   RangeValue,
   Stream,
@@ -19,32 +22,39 @@ export const whiteSpace =
 const leading = new RegExp(`^[${whiteSpace}]+`);
 const trailing = new RegExp(`[${whiteSpace}]+$`);
 
-export function stripLeft(text: string): string {
-  return text.replace(leading, "");
+export function stripLeft(text: Text): Text {
+  const spaces = leading.exec(plain(text));
+  return spaces === null ? text : cut(text, spaces[0].length);
 }
 
 /** Written as a loop: the regular expression would be quadratic in the spaces of a text. */
-export function stripRight(text: string): string {
-  let end = text.length;
-  while (end > 0 && trailing.test(text.slice(end - 1, end))) {
+export function stripRight(text: Text): Text {
+  const all = plain(text);
+  let end = all.length;
+  while (end > 0 && trailing.test(all.slice(end - 1, end))) {
     end--;
   }
-  return text.slice(0, end);
+  return end === all.length ? text : cut(text, 0, end);
+}
+
+/** str(value), without its origins. */
+export function toText(value: Value): string {
+  return typeof value === "string" ? value : plain(printed(value));
 }
 
 /** str(value) */
-export function toText(value: Value): string {
-  if (typeof value === "string") {
+export function printed(value: Value): Text {
+  if (isText(value)) {
     return value;
   }
   return value instanceof Undefined ? "" : repr(value);
 }
 
-export function repr(value: Value): string {
+export function repr(value: Value): Text {
   if (value === null) {
     return "None";
   }
-  if (typeof value === "string") {
+  if (isText(value)) {
     return quoted(value);
   }
   if (typeof value === "boolean") {
@@ -57,24 +67,26 @@ export function repr(value: Value): string {
     return floatText(value.value);
   }
   if (Array.isArray(value)) {
-    return `[${listed(value)}]`;
+    return asOwned(value, enclosed("[", value.map(repr), "]"));
   }
   if (value instanceof Map) {
-    const pairs = [...value].map(([key, item]) => `${repr(key)}: ${repr(item)}`);
-    return `{${pairs.join(", ")}}`;
+    return asOwned(value, enclosed("{", pairs(value), "}"));
   }
   if (value instanceof Tuple) {
-    return `(${listed(value.items)}${value.items.length === 1 ? "," : ""})`;
+    return asOwned(
+      value,
+      enclosed("(", value.items.map(repr), value.items.length === 1 ? ",)" : ")"),
+    );
   }
   if (value instanceof View) {
-    return `${value.kind}([${listed(value.items)}])`;
+    return enclosed(`${value.kind}([`, value.items.map(repr), "])");
   }
   if (value instanceof RangeValue) {
     const { start, stop, step } = value;
     return `range(${start}, ${stop}${step === 1 ? "" : `, ${step}`})`;
   }
   if (value instanceof Namespace) {
-    return `<Namespace ${repr(value.attributes)}>`;
+    return glue(["<Namespace ", repr(value.attributes), ">"]);
   }
   if (value instanceof Thing || value instanceof Stream) {
     return `<${typeName(value)}>`;
@@ -82,8 +94,16 @@ export function repr(value: Value): string {
   return "Undefined";
 }
 
-function listed(items: readonly Value[]): string {
-  return items.map(repr).join(", ");
+/** The reprs of the items, in brackets. */
+function enclosed(open: string, items: readonly Text[], close: string): Text {
+  return glue([open, glue(items, ", "), close]);
+}
+
+function pairs(dict: ReadonlyMap<Value, Value>): Text[] {
+  const values = [...dict.values()];
+  return keysOf<Value>(dict).map((key, index) =>
+    glue([repr(key), ": ", repr(values[index] ?? null)]),
+  );
 }
 
 const escapes: Readonly<Record<string, string>> = {
@@ -93,15 +113,15 @@ const escapes: Readonly<Record<string, string>> = {
   "\t": "\\t",
 };
 
-function quoted(text: string): string {
-  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const escaped = text.replace(/[\\']|(?! )[\p{C}\p{Z}]/gu, (character) => {
-    if (character === "'") {
-      return quote === "'" ? "\\'" : "'";
-    }
-    return escapes[character] ?? byNumber(character);
+function quoted(text: Text): Text {
+  const all = plain(text);
+  const quote = all.includes("'") && !all.includes('"') ? '"' : "'";
+  const escaped = replaced(text, /[\\']|(?! )[\p{C}\p{Z}]/gu, ([character], found) => {
+    const isQuote = character === "'";
+    const escape = isQuote ? (quote === "'" ? "\\'" : "'") : escapes[character];
+    return whole(escape ?? byNumber(character), [found]);
   });
-  return quote + escaped + quote;
+  return glue([quote, escaped, quote]);
 }
 
 function byNumber(character: string): string {

@@ -4,8 +4,10 @@ import { Bound } from "./arguments.ts";
 import { compare, isEqual, order } from "./operators.ts";
 import { toText } from "./printing.ts";
 import { isLower, isUpper } from "./text-methods.ts";
+import { plain } from "./tracing/traced.ts";
 import {
   Float,
+  isText,
   numberOf,
   RangeValue,
   Stream,
@@ -27,7 +29,7 @@ const tests: Readonly<Record<string, Test>> = {
   true: (value) => value === true,
   false: (value) => value === false,
   boolean: (value) => typeof value === "boolean",
-  string: (value) => typeof value === "string",
+  string: (value) => isText(value),
   number: (value) => numberOf(value) !== null,
   integer: (value) => typeof value === "number",
   float: (value) => value instanceof Float,
@@ -48,7 +50,7 @@ const tests: Readonly<Record<string, Test>> = {
   gt: (value, other) => order(value, other()) > 0,
   ge: (value, other) => order(value, other()) >= 0,
   in: (value, other) => compare("in", value, other()),
-  sameas: (value, other) => value === other(),
+  sameas: (value, other) => isSame(value, other()),
 };
 
 const otherNames: Readonly<Record<string, string>> = {
@@ -73,9 +75,13 @@ export function applyTest(name: string, value: Value, given: Arguments): boolean
   return test(value, () => new Bound(name, ["other"], given).required("other"));
 }
 
+function isSame(value: Value, other: Value): boolean {
+  return isText(value) && isText(other) ? plain(value) === plain(other) : value === other;
+}
+
 function isIterable(value: Value): boolean {
   return (
-    typeof value === "string" ||
+    isText(value) ||
     Array.isArray(value) ||
     [Map, Tuple, View, RangeValue].some((kind) => value instanceof kind)
   );

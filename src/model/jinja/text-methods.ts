@@ -4,8 +4,10 @@ import { Bound } from "./arguments.ts";
 import type { Budget } from "./budget.ts";
 import { formatBraces } from "./formatting.ts";
 import { stripLeft, stripRight, whiteSpace } from "./printing.ts";
+import { cut, glue, plain, recased, repeated, replaced, type Text } from "./tracing/traced.ts";
 import {
   hasPairs,
+  isText,
   itemsOf,
   TemplateFault,
   Thing,
@@ -15,73 +17,68 @@ import {
   type Value,
 } from "./values.ts";
 
-type Method = (text: string, given: Arguments, budget: Budget) => Value;
-
-const methods: Readonly<Record<string, Method>> = {
-  upper: (text) => text.toUpperCase(),
-  lower: (text) => text.toLowerCase(),
-  capitalize: (text) => capitalize(text),
-  title: (text) => text.replace(/\p{Cased}+/gu, (word) => capitalize(word)),
-  swapcase: (text) =>
-    Array.from(text, (one) =>
-      one === one.toUpperCase() ? one.toLowerCase() : one.toUpperCase(),
-    ).join(""),
-  strip: (text, given) => strip(text, charactersOf("strip", given), "both"),
-  lstrip: (text, given) => strip(text, charactersOf("lstrip", given), "left"),
-  rstrip: (text, given) => strip(text, charactersOf("rstrip", given), "right"),
+/** Methods that return a text, a part of it, or texts: each character keeps its origin. */
+const makers: Readonly<Record<string, (text: Text, given: Arguments, budget: Budget) => Value>> = {
+  upper: (text) => upperCase(text),
+  lower: (text) => lowerCase(text),
+  capitalize: (text) => recased(text, capitalize),
+  title: (text) => recased(text, title),
+  swapcase: (text) => recased(text, swapCase),
+  strip: (text, given) => strip(text, awayIn("strip", given), "both"),
+  lstrip: (text, given) => strip(text, awayIn("lstrip", given), "left"),
+  rstrip: (text, given) => strip(text, awayIn("rstrip", given), "right"),
   removeprefix: (text, given) => {
     const prefix = new Bound("removeprefix", ["prefix"], given).text("prefix");
-    return text.startsWith(prefix) ? text.slice(prefix.length) : text;
+    return plain(text).startsWith(prefix) ? cut(text, prefix.length) : text;
   },
   removesuffix: (text, given) => {
     const suffix = new Bound("removesuffix", ["suffix"], given).text("suffix");
-    return suffix !== "" && text.endsWith(suffix) ? text.slice(0, -suffix.length) : text;
+    return suffix !== "" && plain(text).endsWith(suffix) ? cut(text, 0, -suffix.length) : text;
   },
   split: (text, given, budget) => split(text, "split", given, budget),
   rsplit: (text, given, budget) => split(text, "rsplit", given, budget),
   splitlines: (text, given, budget) => {
     new Bound("splitlines", [], given);
-    budget.characters(text.length);
+    budget.characters(plain(text).length);
     return splitLines(text);
   },
   partition: (text, given) => partition(text, "partition", given),
   rpartition: (text, given) => partition(text, "rpartition", given),
-  startswith: (text, given) => anyEdge("startswith", given, (edge) => text.startsWith(edge)),
-  endswith: (text, given) => anyEdge("endswith", given, (edge) => text.endsWith(edge)),
   replace: (text, given, budget) => {
     const bound = new Bound("replace", ["old", "new", "count"], given);
-    return replaceText(
-      text,
-      bound.text("old"),
-      bound.text("new"),
-      bound.integer("count", -1),
-      budget,
-    );
+    const count = bound.integer("count", -1);
+    return replaceText(text, bound.text("old"), bound.written("new"), count, budget);
   },
-  find: (text, given) => placeOf(text, wantedIn("find", given), false),
-  rfind: (text, given) => placeOf(text, wantedIn("rfind", given), true),
-  index: (text, given) => found(placeOf(text, wantedIn("index", given), false)),
-  count: (text, given) => countOf(text, wantedIn("count", given)),
   join: (text, given, budget) => {
     const items = itemsOf(new Bound("join", ["iterable"], given).required("iterable"));
-    const texts = items.filter((item) => typeof item === "string");
-    const wrong = items.find((item) => typeof item !== "string");
+    const texts = items.filter((item) => isText(item));
+    const wrong = items.find((item) => !isText(item));
     if (wrong !== undefined) {
       throw new TemplateFault(`join() needs texts, not ${typeName(wrong)}`);
     }
-    const joined = texts.join(text);
-    budget.characters(joined.length);
+    const joined = glue(texts, text);
+    budget.characters(plain(joined).length);
     return joined;
   },
   format: (text, given, budget) => formatBraces(text, given, budget),
   zfill: (text, given, budget) => {
-    const [sign = ""] = /^[+-]/.exec(text) ?? [];
-    const width = widthOf("zfill", given, budget) - sign.length;
-    return sign + text.slice(sign.length).padStart(width, "0");
+    const { length } = /^[+-]?/.exec(plain(text))?.[0] ?? "";
+    const missing = widthOf("zfill", given, budget) - plain(text).length;
+    return glue([cut(text, 0, length), "0".repeat(Math.max(0, missing)), cut(text, length)]);
   },
   ljust: (text, given, budget) => pad(text, "ljust", given, budget),
   rjust: (text, given, budget) => pad(text, "rjust", given, budget),
   center: (text, given, budget) => pad(text, "center", given, budget),
+};
+
+/** Methods that tell something of a text. */
+const readers: Readonly<Record<string, (text: string, given: Arguments) => Value>> = {
+  startswith: (text, given) => anyEdge("startswith", given, (edge) => text.startsWith(edge)),
+  endswith: (text, given) => anyEdge("endswith", given, (edge) => text.endsWith(edge)),
+  find: (text, given) => placeOf(text, wantedIn("find", given), false),
+  rfind: (text, given) => placeOf(text, wantedIn("rfind", given), true),
+  index: (text, given) => found(placeOf(text, wantedIn("index", given), false)),
+  count: (text, given) => countOf(text, wantedIn("count", given)),
   isdigit: (text) => /^[\p{Nd}\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089]+$/u.test(text),
   isalpha: (text) => /^\p{L}+$/u.test(text),
   isalnum: (text) => /^[\p{L}\p{N}]+$/u.test(text),
@@ -89,13 +86,34 @@ const methods: Readonly<Record<string, Method>> = {
 };
 
 /** The bound method of a text; undefined where there is none. */
-export function textMethod(text: string, name: string, budget: Budget): Value | undefined {
-  const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
-  return method === undefined
-    ? undefined
-    : new Thing("builtin_function_or_method", {
-        call: (given) => method(text, given, budget),
-      });
+export function textMethod(text: Text, name: string, budget: Budget): Value | undefined {
+  const maker = Object.hasOwn(makers, name) ? makers[name] : undefined;
+  const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
+  const call =
+    maker !== undefined
+      ? (given: Arguments) => maker(text, given, budget)
+      : reader !== undefined
+        ? (given: Arguments) => reader(plain(text), given)
+        : null;
+  return call === null ? undefined : new Thing("builtin_function_or_method", { call });
+}
+
+export function upperCase(text: Text): Text {
+  return recased(text, (all) => all.toUpperCase());
+}
+
+export function lowerCase(text: Text): Text {
+  return recased(text, (all) => all.toLowerCase());
+}
+
+function title(text: string): string {
+  return text.replace(/\p{Cased}+/gu, (word) => capitalize(word));
+}
+
+function swapCase(text: string): string {
+  return Array.from(text, (one) =>
+    one === one.toUpperCase() ? one.toLowerCase() : one.toUpperCase(),
+  ).join("");
 }
 
 export function capitalize(text: string): string {
@@ -117,24 +135,25 @@ export function isLower(text: string): boolean {
 
 /** @param characters the characters to remove; null for white space */
 export function strip(
-  text: string,
+  text: Text,
   characters: string | null,
   side: "both" | "left" | "right",
-): string {
+): Text {
   if (characters === null) {
     const left = side === "right" ? text : stripLeft(text);
     return side === "left" ? left : stripRight(left);
   }
   const away = new Set(characters);
-  const all = Array.from(text);
-  let [begin, end] = [0, all.length];
-  while (side !== "right" && begin < end && away.has(all[begin] ?? "")) {
-    begin++;
+  const all = Array.from(plain(text));
+  let [first, last] = [0, all.length];
+  let [begin, end] = [0, plain(text).length];
+  for (; side !== "right" && first < last && away.has(all[first] ?? ""); first++) {
+    begin += all[first]?.length ?? 0;
   }
-  while (side !== "left" && end > begin && away.has(all[end - 1] ?? "")) {
-    end--;
+  for (; side !== "left" && last > first && away.has(all[last - 1] ?? ""); last--) {
+    end -= all[last - 1]?.length ?? 0;
   }
-  return all.slice(begin, end).join("");
+  return cut(text, begin, end);
 }
 
 /** Occurrences without overlap; the empty text occurs between all characters. */
@@ -155,40 +174,40 @@ function literal(text: string): RegExp {
 
 /** @param count upper limit of replacements; negative for all */
 export function replaceText(
-  text: string,
+  text: Text,
   old: string,
-  replacement: string,
+  replacement: Text,
   count: number,
   budget: Budget,
-): string {
-  const places = countOf(text, old);
+): Text {
+  const places = countOf(plain(text), old);
   const times = count < 0 ? places : Math.min(count, places);
   budget.items(places);
-  budget.characters(text.length + times * replacement.length);
+  budget.characters(plain(text).length + times * plain(replacement).length);
   let left = times;
   const pattern = old === "" ? /(?:)/gu : literal(old);
-  return text.replace(pattern, (found) => (left-- > 0 ? replacement : found));
+  return replaced(text, pattern, (_, found) => (left-- > 0 ? replacement : found));
 }
 
 // eslint-disable-next-line no-control-regex -- Python ends lines at these as well
-const lineEnds = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
+export const lineEnds = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
 
 /** Splits at every line end that Python knows. */
-export function splitLines(text: string): string[] {
-  const lines: string[] = [];
+export function splitLines(text: Text): Text[] {
+  const lines: Text[] = [];
   let begin = 0;
-  for (const match of text.matchAll(lineEnds)) {
-    lines.push(text.slice(begin, match.index));
+  for (const match of plain(text).matchAll(lineEnds)) {
+    lines.push(cut(text, begin, match.index));
     begin = match.index + match[0].length;
   }
-  return begin < text.length ? [...lines, text.slice(begin)] : lines;
+  return begin < plain(text).length ? [...lines, cut(text, begin)] : lines;
 }
 
-function split(text: string, name: "split" | "rsplit", given: Arguments, budget: Budget): string[] {
+function split(text: Text, name: "split" | "rsplit", given: Arguments, budget: Budget): Text[] {
   const bound = new Bound(name, ["sep", "maxsplit"], given);
   const separator = bound.optionalText("sep");
   const limit = bound.integer("maxsplit", -1);
-  budget.characters(text.length);
+  budget.characters(plain(text).length);
   if (separator === "") {
     throw new TemplateFault("empty separator");
   }
@@ -196,44 +215,71 @@ function split(text: string, name: "split" | "rsplit", given: Arguments, budget:
     if (limit >= 0) {
       throw new TemplateFault(`${name}() with maxsplit needs sep`);
     }
-    return text.match(new RegExp(`[^${whiteSpace}]+`, "g")) ?? [];
+    return words(text);
   }
-  const parts = text.split(separator);
+  const parts = partsBetween(text, separator);
   const joins = limit < 0 ? 0 : Math.max(0, parts.length - 1 - limit);
   if (joins === 0) {
-    return parts;
+    return parts.map(({ begin, end }) => cut(text, begin, end));
   }
-  return name === "split"
-    ? [...parts.slice(0, limit), parts.slice(limit).join(separator)]
-    : [parts.slice(0, joins + 1).join(separator), ...parts.slice(joins + 1)];
+  const [head, tail] = name === "split" ? [limit, parts.length - 1] : [0, joins];
+  return parts.flatMap(({ begin, end }, index) =>
+    index < head || index > tail
+      ? [cut(text, begin, end)]
+      : index === head
+        ? [cut(text, begin, parts[tail]?.end)]
+        : [],
+  );
 }
 
-function partition(text: string, name: "partition" | "rpartition", given: Arguments): Tuple {
+/** Where the parts of a text lie, in UTF-16 units. */
+function partsBetween(text: Text, separator: string): { begin: number; end: number }[] {
+  let begin = 0;
+  return plain(text)
+    .split(separator)
+    .map(({ length }) => {
+      const part = { begin, end: begin + length };
+      begin = part.end + separator.length;
+      return part;
+    });
+}
+
+const word = new RegExp(`[^${whiteSpace}]+`, "g");
+
+function words(text: Text): Text[] {
+  return Array.from(plain(text).matchAll(word), ({ index, 0: { length } }) =>
+    cut(text, index, index + length),
+  );
+}
+
+function partition(text: Text, name: "partition" | "rpartition", given: Arguments): Tuple {
   const separator = new Bound(name, ["sep"], given).text("sep");
   if (separator === "") {
     throw new TemplateFault("empty separator");
   }
-  const at = name === "partition" ? text.indexOf(separator) : text.lastIndexOf(separator);
+  const all = plain(text);
+  const at = name === "partition" ? all.indexOf(separator) : all.lastIndexOf(separator);
   if (at < 0) {
     return new Tuple(name === "partition" ? [text, "", ""] : ["", "", text]);
   }
-  return new Tuple([text.slice(0, at), separator, text.slice(at + separator.length)]);
+  const end = at + separator.length;
+  return new Tuple([cut(text, 0, at), cut(text, at, end), cut(text, end)]);
 }
 
 function anyEdge(name: string, given: Arguments, matches: (edge: string) => boolean): boolean {
   const wanted = new Bound(name, ["prefix"], given).required("prefix");
   const edges = wanted instanceof Tuple ? wanted.items : [wanted];
   return edges.some((edge) => {
-    if (typeof edge !== "string") {
+    if (!isText(edge)) {
       throw new TemplateFault(
         `${name} first arg must be str or a tuple of str, not ${typeName(wanted)}`,
       );
     }
-    return matches(edge);
+    return matches(plain(edge));
   });
 }
 
-function charactersOf(name: string, given: Arguments): string | null {
+function awayIn(name: string, given: Arguments): string | null {
   return new Bound(name, ["chars"], given).optionalText("chars");
 }
 
@@ -262,18 +308,18 @@ function widthOf(name: string, given: Arguments, budget: Budget): number {
 
 /** @param given width and, where it is not a space, fillchar */
 export function pad(
-  text: string,
+  text: Text,
   name: "ljust" | "rjust" | "center",
   given: Arguments,
   budget: Budget,
-): string {
+): Text {
   const bound = new Bound(name, ["width", "fillchar"], given);
   const width = bound.integer("width");
   budget.characters(Math.max(0, width));
-  const missing = Math.max(0, width - Array.from(text).length);
-  const fill = bound.text("fillchar", " ");
+  const missing = Math.max(0, width - Array.from(plain(text)).length);
+  const fill = bound.written("fillchar", " ");
   // CPython's rule for the side of an odd fill character.
   const left =
     name === "ljust" ? 0 : name === "rjust" ? missing : (missing >> 1) + (missing & width & 1);
-  return fill.repeat(left) + text + fill.repeat(missing - left);
+  return glue([repeated(fill, left), text, repeated(fill, missing - left)]);
 }

@@ -1,11 +1,13 @@
 // The values of a template, which are Python's: their types, truth, length and items.
 // Source: Python's language reference and jinja2/runtime.py (Undefined).
+import { keysOf } from "./tracing/containers.ts";
+import { cut, Traced, type Text } from "./tracing/traced.ts";
 
 export type Value =
   | null
   | boolean
   | number
-  | string
+  | Text
   | Float
   | Value[]
   | Tuple
@@ -140,8 +142,12 @@ export class Namespace extends Thing {
   }
 }
 
+export function isText(value: unknown): value is Text {
+  return typeof value === "string" || value instanceof Traced;
+}
+
 export function typeName(value: Value): string {
-  if (typeof value === "string") {
+  if (isText(value)) {
     return "str";
   }
   if (typeof value === "number") {
@@ -190,6 +196,9 @@ export function lengthOf(value: Value): number | null {
   if (typeof value === "string") {
     return hasPairs(value) ? Array.from(value).length : value.length;
   }
+  if (value instanceof Traced) {
+    return lengthOf(value.text);
+  }
   if (Array.isArray(value) || value instanceof RangeValue) {
     return value.length;
   }
@@ -210,11 +219,14 @@ export function itemsOf(value: Value): readonly Value[] {
   if (typeof value === "string") {
     return Array.from(value);
   }
+  if (value instanceof Traced) {
+    return charactersOf(value);
+  }
   if (value instanceof Tuple || value instanceof View) {
     return value.items;
   }
   if (value instanceof Map) {
-    return [...value.keys()];
+    return keysOf<Value>(value);
   }
   if (value instanceof RangeValue) {
     return Array.from({ length: value.length }, (_, index) => value.at(index));
@@ -226,6 +238,20 @@ export function itemsOf(value: Value): readonly Value[] {
     return [];
   }
   throw new TemplateFault(`'${typeName(value)}' object is not iterable`);
+}
+
+/** The code points of a text. */
+export function charactersOf(text: Text): readonly Text[] {
+  if (typeof text === "string") {
+    return Array.from(text);
+  }
+  let begin = 0;
+  return Array.from(text.text, (character) => {
+    const end = begin + character.length;
+    const own = cut(text, begin, end);
+    begin = end;
+    return own;
+  });
 }
 
 /** Whether a text has surrogate pairs. */

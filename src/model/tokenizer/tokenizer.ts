@@ -2,7 +2,7 @@
 // the embedding.
 import type { ChatRequest, TextTokenizer } from "../../data/tokenizer.ts";
 import { UserError } from "../../util/errors.ts";
-import { renderHere, type ChatTemplate, type RenderChats } from "../chat-template/render.ts";
+import { rendererHere, type ChatTemplate, type TemplateRenderer } from "../chat-template/render.ts";
 import { defaultTemplate, templatesOf, type TokenizerParts } from "./files.ts";
 import { Field, isObject, shown } from "./field.ts";
 import { readPipeline, type TokenPipeline } from "./pipeline.ts";
@@ -15,6 +15,12 @@ export interface ModelTokenizer extends TextTokenizer {
     signal?: AbortSignal,
     now?: Date,
   ): Promise<string[]>;
+  /** @param now as of `renderChats` */
+  traceChats(
+    requests: readonly ChatRequest[],
+    signal?: AbortSignal,
+    now?: Date,
+  ): ReturnType<TextTokenizer["traceChats"]>;
   /** Ids that end a text, from the tokenizer itself. */
   eosId: number;
   /** The text of one token within a longer text, special tokens included. */
@@ -30,7 +36,7 @@ export interface ModelTokenizer extends TextTokenizer {
 export function parseTokenizer(
   parts: TokenizerParts,
   vocabSize: number,
-  render: RenderChats = renderHere,
+  render: TemplateRenderer = rendererHere,
 ): ModelTokenizer {
   const file = parts.file ?? "tokenizer.json";
   const field = new Field(parts.tokenizer, file);
@@ -50,7 +56,9 @@ export function parseTokenizer(
     decode: (tokens) => pipeline.decode(tokens, true),
     decodeToken: (token) => decodeWithin(pipeline, token),
     renderChats: async (requests, signal, now) =>
-      await render({ ...(template ?? refuseChats()), now }, requests, signal),
+      await render.render({ ...(template ?? refuseChats()), now }, requests, signal),
+    traceChats: async (requests, signal, now) =>
+      await render.trace({ ...(template ?? refuseChats()), now }, requests, signal),
   };
 }
 

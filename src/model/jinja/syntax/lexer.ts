@@ -1,6 +1,7 @@
 // Splits the source of a template into tokens and removes white space as jinja2 does with
 // trim_blocks and lstrip_blocks. Source: jinja2/lexer.py.
 import { stripRight, whiteSpace } from "../printing.ts";
+import { plain } from "../tracing/traced.ts";
 import { TemplateFault } from "../values.ts";
 
 export type TokenKind =
@@ -102,7 +103,7 @@ class Lexer {
   /** The text before a tag after trimming. */
   #trimmed(before: string, sign: string, isOutput: boolean): string {
     if (sign === "-") {
-      return stripRight(before);
+      return plain(stripRight(before));
     }
     if (sign === "+" || isOutput) {
       return before;

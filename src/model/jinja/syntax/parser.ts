@@ -13,6 +13,14 @@ export function parseTemplate(source: string): Statement[] {
   return new Parser(source).whole();
 }
 
+/** Whether a template has `{% generation %}` blocks. */
+export function hasGeneration(tree: unknown): boolean {
+  if (typeof tree !== "object" || tree === null) {
+    return false;
+  }
+  return ("kind" in tree && tree.kind === "generation") || Object.values(tree).some(hasGeneration);
+}
+
 class Parser {
   readonly #stream: TokenStream;
   readonly #expressions: ExpressionParser;
@@ -94,7 +102,7 @@ class Parser {
       case "with":
         return this.#with();
       case "generation":
-        return { kind: "scope", body: this.#bodyUntil("endgeneration") };
+        return { kind: "generation", body: this.#bodyUntil("endgeneration") };
       case "break":
       case "continue":
         if (this.#loops === 0) {

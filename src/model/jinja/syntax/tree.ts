@@ -54,7 +54,7 @@ export type Statement =
   | { kind: "callBlock"; parameters: Parameter[]; call: Expression; body: Statement[] }
   | { kind: "filterBlock"; filters: FilterCall[]; body: Statement[] }
   | { kind: "with"; targets: [Target, Expression][]; body: Statement[] }
-  | { kind: "scope"; body: Statement[] }
+  | { kind: "generation"; body: Statement[] }
   | { kind: "break" }
   | { kind: "continue" };
 

@@ -2,8 +2,11 @@
 // corner of Jinja, compared with transformers.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { variables } from "../../../../src/model/chat-template/render.ts";
-import { run } from "../../../../src/model/jinja/interpreter.ts";
+import { variables } from "../../../../src/model/chat-template/variables.ts";
+import { run, runTraced } from "../../../../src/model/jinja/interpreter.ts";
+import { tracedMessage } from "../../../../src/model/jinja/tracing/messages.ts";
+import { Trace } from "../../../../src/model/jinja/tracing/trace.ts";
+import type { Value } from "../../../../src/model/jinja/values.ts";
 import { parseTemplate } from "../../../../src/model/jinja/syntax/parser.ts";
 
 interface Rendered {
@@ -46,10 +49,19 @@ async function templateOf(name: string): Promise<string> {
   return (config as { chat_template: string }).chat_template;
 }
 
-/** The rendered text, or the fault's message. */
+/** The rendered text, or the fault's message: the same with the origins of all values traced. */
 function outcome(source: string, named: Record<string, unknown>) {
+  const plain = attempt(() => run(parseTemplate(source), variables(named), now));
+  const trace = new Trace();
+  const fields = Object.entries(named).map(([name, value]) => ({ name, value, source: name }));
+  const values = tracedMessage(trace, 0, fields) as Map<string, Value>;
+  expect(attempt(() => runTraced(parseTemplate(source), values, now, trace).text)).toEqual(plain);
+  return plain;
+}
+
+function attempt(render: () => string) {
   try {
-    return { text: run(parseTemplate(source), variables(named), now) };
+    return { text: render() };
   } catch (error) {
     expect(error).toMatchObject({ name: "TemplateFault" });
     return { fault: (error as Error).message };

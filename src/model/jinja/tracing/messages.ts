@@ -1,0 +1,131 @@
+// The messages of a chat as values whose texts know their message and field, and whose message an
+// item of a loop is.
+import { fromJson, Tuple, type Dict, type Value } from "../values.ts";
+import { own, ownerOf, withValues, ownText, type Owner } from "./containers.ts";
+import { runsOf, type Trace } from "./trace.ts";
+import { loose, Traced } from "./traced.ts";
+
+/** Values that are searched for the messages they were made of; no message has more. */
+const maxSearched = 1_000;
+
+/** A field of a message as the template sees it. */
+export interface Field {
+  name: string;
+  value: unknown;
+  /** The name of the field whose value it is. */
+  source: string;
+}
+
+/** @param index of the message in its chat */
+export function tracedMessage(trace: Trace, index: number, fields: readonly Field[]): Dict {
+  const owner: Owner = { trace, message: index, field: null };
+  const values = fields.map(
+    ({ name, value, source }) => [name, ownValue({ ...owner, field: source }, value)] as const,
+  );
+  return own(new Map<Value, Value>(values), owner);
+}
+
+function ownValue(owner: Owner, value: unknown): Value {
+  if (typeof value === "string") {
+    return ownText(owner, value);
+  }
+  if (Array.isArray(value)) {
+    return own(
+      value.map((item) => ownValue(owner, item)),
+      owner,
+    );
+  }
+  if (typeof value === "object" && value !== null) {
+    const items = Object.entries(value).map(([key, item]) => [key, ownValue(owner, item)] as const);
+    return own(new Map<Value, Value>(items), owner);
+  }
+  return fromJson(value);
+}
+
+/** The message that a value is; -1 for none. */
+export function messageOf(value: Value): number {
+  const owner = value instanceof Map ? ownerOf(value) : undefined;
+  return owner?.field === null ? owner.message : -1;
+}
+
+/**
+ * The message whose turn begins with a value: that which it is, or of whose fields a template made
+ * it. -1 for none.
+ * @param isWithin whether there is a turn, which a part of a message does not end
+ */
+export function turnOf(value: Value, isWithin: boolean): number {
+  if (!isHolder(value)) {
+    return -1;
+  }
+  const owner = ownerOf(value);
+  if (owner !== undefined) {
+    return isWithin && owner.field !== null ? -1 : owner.message;
+  }
+  const sources = sourcesOf(value);
+  const last = Math.max(-1, ...sources);
+  if (sources.size < 2) {
+    return last;
+  }
+  // Messages that became one: the last of them, unless its role says which it became.
+  const role = value instanceof Map ? value.get("role") : undefined;
+  const roles = role instanceof Traced ? sourcesOf([role]) : sources;
+  return Math.max(-1, ...roles);
+}
+
+function isHolder(value: Value): value is Value[] | Tuple | Dict {
+  return Array.isArray(value) || value instanceof Tuple || value instanceof Map;
+}
+
+/** The messages out of whose fields the texts of a value came; none for too large a value. */
+function sourcesOf(value: Value): ReadonlySet<number> {
+  const sources = new Set<number>();
+  const seen = new Set<Value>();
+  const visit = (inner: Value) => {
+    if (seen.size > maxSearched || typeof inner !== "object" || seen.has(inner)) {
+      return;
+    }
+    seen.add(inner);
+    if (inner instanceof Traced) {
+      for (const [code] of runsOf(inner.marks)) {
+        sources.add(inner.trace.originOf(code).from);
+      }
+    } else if (isHolder(inner)) {
+      const owner = ownerOf(inner);
+      if (owner !== undefined) {
+        sources.add(owner.message);
+      } else {
+        const items = inner instanceof Tuple ? inner.items : inner;
+        items.forEach(visit);
+      }
+    }
+  };
+  visit(value);
+  sources.delete(-1);
+  return seen.size > maxSearched ? new Set() : sources;
+}
+
+/** A value as it is kept beyond the turn in which the template assigns it. */
+export function kept(trace: Trace, value: Value): Value {
+  if (typeof value === "string") {
+    return value === ""
+      ? value
+      : new Traced(trace, value, trace.unturned(value.length), loose).held();
+  }
+  if (value instanceof Traced) {
+    return value.held();
+  }
+  if (!isHolder(value) || ownerOf(value) !== undefined) {
+    return value;
+  }
+  if (value instanceof Map) {
+    const items = [...value.values()].map((item) => kept(trace, item));
+    return withValues(value, items);
+  }
+  const items = value instanceof Tuple ? value.items : value;
+  const own = items.map((item) => kept(trace, item));
+  return own.every((item, index) => item === items[index])
+    ? value
+    : value instanceof Tuple
+      ? new Tuple(own, value.names)
+      : own;
+}
