@@ -123,6 +123,15 @@ CASES |= {
         num_hidden_layers=1,
         rope_parameters=rope(10000.0, "linear", factor=2.5),
     ),
+    "yarn-rope": architecture(
+        LlamaConfig,
+        43,
+        [{"rope_parameters": rope(10000.0)}, {"rope_parameters": rope(10000.0, "linear", factor=4.0)}],
+        num_hidden_layers=1,
+        head_dim=16,
+        max_position_embeddings=256,
+        rope_parameters=rope(10000.0, "yarn", factor=4.0, original_max_position_embeddings=64),
+    ),
     "mistral": architecture(
         MistralConfig,
         33,

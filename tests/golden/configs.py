@@ -91,6 +91,38 @@ MODELS = {
         "qwen3", "Qwen3ForCausalLM", max_window_layers=28, sliding_window=None, tie_word_embeddings=True,
         **QWEN3, **sizes(151936, 1024, 3072, 28, 16, 8, 40960),
     ),
+    "Qwen2.5-7B with YaRN": published(
+        "qwen2", "Qwen2ForCausalLM", max_window_layers=28, rope_theta=1000000.0, sliding_window=131072,
+        rope_scaling={"factor": 4.0, "original_max_position_embeddings": 32768, "type": "yarn"},
+        tie_word_embeddings=False, use_sliding_window=False,
+        **sizes(152064, 3584, 18944, 28, 28, 4, 32768),
+    ),
+    "Qwen3-8B with YaRN": published(
+        "qwen3", "Qwen3ForCausalLM", max_window_layers=36, sliding_window=None, tie_word_embeddings=False,
+        **QWEN3 | {"rope_scaling": {"factor": 4.0, "original_max_position_embeddings": 32768, "rope_type": "yarn"}},
+        **sizes(151936, 4096, 12288, 36, 32, 8, 131072),
+    ),
+    "Yarn-Llama-2-7b-64k": published(
+        "llama", "LlamaForCausalLM",
+        rope_scaling={"factor": 16.0, "finetuned": True, "original_max_position_embeddings": 4096, "type": "yarn"},
+        **sizes(32000, 4096, 11008, 32, 32, 32, 65536, 1e-5),
+    ),
+    # All keys of YaRN, made up; no ramp at all; a factor from the lengths.
+    "YaRN with every key": published(
+        "llama", "LlamaForCausalLM", rope_theta=50000.0,
+        rope_scaling={
+            "beta_fast": 24, "beta_slow": 2, "factor": 8.0, "mscale": 1.0, "mscale_all_dim": 0.5,
+            "original_max_position_embeddings": 4096, "rope_type": "yarn", "truncate": False,
+        },
+        **sizes(32000, 1024, 2048, 2, 8, 8, 32768, 1e-5),
+    ),
+    "YaRN with an attention factor": published(
+        "llama", "LlamaForCausalLM", rope_theta=10000.0,
+        rope_scaling={
+            "attention_factor": 1.5, "factor": None, "original_max_position_embeddings": 64, "rope_type": "yarn",
+        },
+        **sizes(32000, 64, 128, 2, 8, 8, 1024, 1e-5),
+    ),
     "SmolLM3-3B": published(
         "smollm3", "SmolLM3ForCausalLM", attention_bias=False, mlp_bias=False, max_window_layers=28,
         layer_types=["full_attention"] * 36, no_rope_layer_interval=4, no_rope_layers=[1, 1, 1, 0] * 9,

@@ -20,6 +20,7 @@ export const goldenCases = [
   "mha-tied",
   "llama3-rope",
   "linear-rope",
+  "yarn-rope",
   "mistral",
   "qwen2",
   "qwen3",

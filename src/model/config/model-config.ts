@@ -10,6 +10,19 @@ export type RopeScaling =
       originalMaxPositionEmbeddings: number;
     }
   | {
+      /** Slow pairs are divided by factor, fast ones kept; a ramp over the pairs lies between. */
+      kind: "yarn";
+      factor: number;
+      /** Rotations within the original length at which the ramp begins and ends. */
+      betaFast: number;
+      betaSlow: number;
+      /** Whether the ramp begins and ends at whole pairs. */
+      isTruncated: boolean;
+      /** Factor of cosine and sine. */
+      attentionFactor: number;
+      originalMaxPositionEmbeddings: number;
+    }
+  | {
       /**
        * Each frequency has a separate divisor; cosine and sine are multiplied by attentionFactor
        * (longrope of Phi-3).

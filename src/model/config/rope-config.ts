@@ -23,6 +23,10 @@ const knownKeys = new Set([
   "long_factor",
   "beta_fast",
   "beta_slow",
+  "mscale",
+  "mscale_all_dim",
+  "truncate",
+  "finetuned", // a remark of the first YaRN models
 ]);
 
 export type Ropes = Pick<ModelConfig, "rope" | "slidingRope" | "maxPositionEmbeddings">;
@@ -103,6 +107,8 @@ function readScaling(parameters: ConfigFields | null, scalings: Scalings): RopeS
       return { kind: "linear", factor: parameters.positive("factor") };
     case "llama3":
       return readLlama3(parameters, scalings);
+    case "yarn":
+      return readYarn(parameters, scalings);
     case "longrope":
     case "su": // longrope's name in the first Phi-3 files
       return readLongRope(parameters, scalings);
@@ -127,6 +133,30 @@ function readLlama3(parameters: ConfigFields, scalings: Scalings): RopeScaling {
     lowFreqFactor,
     highFreqFactor,
     originalMaxPositionEmbeddings: originalLength(parameters, scalings),
+  };
+}
+
+/** As _compute_yarn_parameters of transformers 5.24: a factor of null is the ratio of lengths. */
+function readYarn(parameters: ConfigFields, scalings: Scalings): RopeScaling {
+  const original = originalLength(parameters, scalings);
+  const isRatio = parameters.raw("factor") === null;
+  const factor = isRatio ? scalings.longest / original : parameters.positive("factor");
+  const scaleOf = (share: number) => (factor <= 1 ? 1 : 0.1 * share * Math.log(factor) + 1);
+  const hasShares = ["mscale", "mscale_all_dim"].every((key) => (parameters.raw(key) ?? 0) !== 0);
+  const usual = hasShares
+    ? scaleOf(parameters.positive("mscale")) / scaleOf(parameters.positive("mscale_all_dim"))
+    : scaleOf(1);
+  const isShared = scalings.known.slidingRopeTheta === null;
+  const isTruncated = parameters.flag("truncate", true);
+  return {
+    kind: "yarn",
+    factor,
+    betaFast: parameters.positive("beta_fast", 32),
+    betaSlow: parameters.positive("beta_slow", 1),
+    // Where layers have two RoPEs, transformers looks for the key outside of them.
+    isTruncated: isTruncated || !isShared,
+    attentionFactor: parameters.positive("attention_factor", usual),
+    originalMaxPositionEmbeddings: original,
   };
 }
 

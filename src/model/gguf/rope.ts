@@ -51,11 +51,35 @@ export function ropeScalingOf(
     return null;
   }
   const original = metadata.count(`${key}.original_context_length`);
+  const yarn = type === "yarn" ? yarnFields(metadata, key) : {};
   return {
     rope_type: type,
     ...(factor !== undefined && { factor }),
     ...(!isLinear && original !== undefined && { original_max_position_embeddings: original }),
+    ...yarn,
   };
+}
+
+/** YaRN as the converter writes it (conversion/base.py of llama.cpp v0.5.0). */
+function yarnFields(metadata: Metadata, key: string): Fields {
+  const others = { yarn_ext_factor: 1, attn_factor: 1, yarn_log_multiplier: 0 };
+  for (const [name, usual] of Object.entries(others)) {
+    const value = metadata.float(`${key}.${name}`) ?? usual;
+    if (value !== usual) {
+      throw metadata.fault(`${key}.${name}`, `It is ${value}; YaRN is read with ${usual} only.`);
+    }
+  }
+  const named = {
+    attention_factor: "yarn_attn_factor",
+    beta_fast: "yarn_beta_fast",
+    beta_slow: "yarn_beta_slow",
+  };
+  return Object.fromEntries(
+    Object.entries(named).flatMap(([field, name]) => {
+      const value = metadata.float(`${key}.${name}`);
+      return value === undefined ? [] : [[field, value]];
+    }),
+  );
 }
 
 /** Finds the llama3 scaling with these divisors. */

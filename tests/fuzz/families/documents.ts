@@ -20,7 +20,15 @@ import { mutateBytes, mutateParts, mutateSafetensors } from "../mutate.ts";
 const golden = (path: string): Bytes =>
   new Uint8Array(readFileSync(new URL(`../../golden/${path}`, import.meta.url)));
 
-const configs = ["gqa-untied", "llama3-rope", "linear-rope", "qwen3", "smollm3", "gemma2"];
+const configs = [
+  "gqa-untied",
+  "llama3-rope",
+  "linear-rope",
+  "yarn-rope",
+  "qwen3",
+  "smollm3",
+  "gemma2",
+];
 const moreConfigs = ["gemma3", "phi3", "phi3-longrope", "mistral"];
 
 /** One layer with one adapted module. */

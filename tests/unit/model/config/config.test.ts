@@ -175,7 +175,7 @@ describe("parseModelSizes", () => {
 
   test.each([
     { rope_scaling: { rope_type: "dynamic", factor: 8 } },
-    { rope_parameters: { rope_type: "yarn", rope_theta: 1e4 } },
+    { rope_parameters: { rope_type: "proportional", rope_theta: 1e4 } },
     { hidden_act: "gelu" },
   ])("parseModelSizes reads a config with the same tensors but other computations: %j", (given) => {
     expect(refusalOf(given).code).toBe("unsupported-architecture");

@@ -159,6 +159,40 @@ describe("RoPE divisors", () => {
     expect(config["rope_scaling"]).toBeNull();
   });
 
+  const yarnOf = (more: Changes["metadata"] = {}) => ({
+    metadata: {
+      "qwen2.rope.scaling.type": str("yarn"),
+      "qwen2.rope.scaling.factor": number("f32", 4),
+      "qwen2.rope.scaling.original_context_length": number("u32", 1024),
+      ...more,
+    },
+  });
+
+  test("YaRN is read with the keys that the converter writes", async () => {
+    const { parsed } = await configOf("qwen2", yarnOf());
+    const usual = { kind: "yarn", factor: 4, betaFast: 32, betaSlow: 1, isTruncated: true };
+    expect(parsed.rope.scaling).toEqual({
+      ...usual,
+      attentionFactor: 0.1 * Math.log(4) + 1,
+      originalMaxPositionEmbeddings: 1024,
+    });
+    const other = yarnOf({
+      "qwen2.rope.scaling.yarn_attn_factor": number("f32", 1.5),
+      "qwen2.rope.scaling.yarn_beta_fast": number("f32", 24),
+      "qwen2.rope.scaling.yarn_beta_slow": number("f32", 2),
+    });
+    const { parsed: changed } = await configOf("qwen2", other);
+    expect(changed.rope.scaling).toMatchObject({ attentionFactor: 1.5, betaFast: 24, betaSlow: 2 });
+  });
+
+  test.each(["yarn_ext_factor", "attn_factor", "yarn_log_multiplier"])(
+    "YaRN with a %s that the converter does not write for these models is refused",
+    async (key) => {
+      const changes = yarnOf({ [`qwen2.rope.scaling.${key}`]: number("f32", 0.5) });
+      await expect(configOf("qwen2", changes)).rejects.toThrow(/It is 0.5; YaRN is read with/);
+    },
+  );
+
   test("RoPE divisors of Phi-3 are its short and long factors", async () => {
     const factors = (value: number) =>
       f32Tensor("", [headDim / 2], new Float32Array(headDim / 2).fill(value));
