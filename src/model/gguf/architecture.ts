@@ -66,6 +66,10 @@ const architectures: readonly GgufArchitecture[] = [
 export function architectureOf(name: string, fileName: string): GgufArchitecture {
   const found = architectures.find((candidate) => candidate.name === name);
   if (found === undefined) {
+    if (/bert|^clip$|^t5/.test(name)) {
+      const what = name === "clip" ? "an image encoder" : "an encoder, which writes no text";
+      throw unsupportedModel(`The architecture ${JSON.stringify(name)} is ${what}.`, fileName);
+    }
     throw unsupportedModel(`The architecture ${JSON.stringify(name)} is not supported.`, fileName);
   }
   return found;
@@ -98,9 +102,13 @@ export function hfNameOf(
   const [, layer, part = "", suffix = ""] = layerTensor.exec(name) ?? [];
   const path = modules.get(part);
   if (layer === undefined || path === undefined) {
-    throw unsupportedModel(
-      `The architecture ${kind} has no such tensor.`,
-      `${fileName}, tensor ${JSON.stringify(name)}`,
+    throw new UserError(
+      "unsupported-architecture",
+      `No ${kind} model that is supported has such a tensor.`,
+      {
+        where: `${fileName}, tensor ${JSON.stringify(name)}`,
+        remedy: "Choose another GGUF file of the model, or its folder with .safetensors files.",
+      },
     );
   }
   return `model.layers.${Number(layer)}.${path}.${suffix}`;

@@ -118,6 +118,10 @@ export function byteLevelParts(metadata: Metadata, { tokens }: Vocabulary): Toke
   };
 }
 
+/** Every GGUF file of a model names the same pre-tokenizer. */
+const asFolder =
+  "Choose the model's folder (.safetensors with tokenizer.json), which describes its tokenizer in full.";
+
 function splittingOf(metadata: Metadata): Splitting {
   const name = metadata.text("tokenizer.ggml.pre");
   if (name === undefined) {
@@ -125,6 +129,7 @@ function splittingOf(metadata: Metadata): Splitting {
       metadata,
       "pre",
       "It is missing, as in files made before May 2024, so the pre-tokenizer is unknown.",
+      asFolder,
     );
   }
   const splitting = Object.hasOwn(splittings, name) ? splittings[name] : undefined;
@@ -134,6 +139,7 @@ function splittingOf(metadata: Metadata): Splitting {
       metadata,
       "pre",
       `${JSON.stringify(name)} is not supported. Supported: ${known}.`,
+      asFolder,
     );
   }
   return splitting;

@@ -12,6 +12,7 @@ import {
   type GgufArchitecture,
 } from "./architecture.ts";
 import { configOf, missingTensor, type ConfigFields, type TensorFacts } from "./config.ts";
+import { unfused, type FusedRows } from "./fused.ts";
 import { Metadata } from "./metadata.ts";
 import { halvesOfHeads } from "./rows.ts";
 import { ggufSourceTensor } from "./source-tensor.ts";
@@ -52,12 +53,42 @@ export async function openGguf(source: ByteSource, signal: AbortSignal): Promise
     config,
     tokenizer,
     stopTokens,
-    tensors: tensorsOfModel(file, architecture, Number(config["head_dim"])),
+    tensors: tensorsOfModel(file, architecture, {
+      headDim: Number(config["head_dim"]),
+      heads: Number(config["num_attention_heads"]),
+      keyHeads: Number(config["num_key_value_heads"]),
+    }),
   };
 }
 
+/** By `general.type`, what a file of this type is and the way out. */
+const otherContents: ReadonlyMap<string, { what: string; remedy: string }> = new Map([
+  [
+    "adapter",
+    {
+      what: "It contains an adapter, not a model.",
+      remedy:
+        "Choose the base model as the model. An adapter to continue from must be a PEFT folder.",
+    },
+  ],
+  [
+    "mmproj",
+    {
+      what: "It contains the part of a model that reads images or sound (mmproj).",
+      remedy: "Choose the GGUF file of the language model, which lies beside it.",
+    },
+  ],
+]);
+
 function refuseOtherContents(metadata: Metadata): void {
   const type = metadata.text("general.type") ?? "model";
+  const other = otherContents.get(type);
+  if (other !== undefined) {
+    throw new UserError("unsupported-architecture", other.what, {
+      where: metadata.fileName,
+      remedy: other.remedy,
+    });
+  }
   if (type !== "model") {
     throw unsupportedModel(
       `It contains ${JSON.stringify(type)}, not a complete model.`,
@@ -87,7 +118,7 @@ async function factsOf(file: GgufFile, signal: AbortSignal): Promise<TensorFacts
   return {
     vocabSize: embedding.ne[1] ?? 1,
     hasHead: tensors.has("output.weight"),
-    hasAttentionBias: tensors.has("blk.0.attn_q.bias"),
+    hasAttentionBias: tensors.has("blk.0.attn_q.bias") || tensors.has("blk.0.attn_qkv.bias"),
     hasMlpBias: tensors.has("blk.0.ffn_up.bias"),
     divisors: await vector("rope_freqs"),
     long: await vector("rope_factors_long"),
@@ -124,20 +155,41 @@ async function readVector(
 /** Half of the largest head in use is 256 numbers. */
 const maxVectorBytes = 64 * 1024;
 
+interface Heads {
+  headDim: number;
+  heads: number;
+  keyHeads: number;
+}
+
 function tensorsOfModel(
   file: GgufFile,
   architecture: GgufArchitecture,
-  headDim: number,
+  { headDim, heads, keyHeads }: Heads,
 ): Map<string, SourceTensor> {
   const tensors = new Map<string, SourceTensor>();
   // The metadata holds the vocabulary; a tensor must not keep it in memory.
   const rows = { name: file.name, readRows: file.readRows };
-  for (const tensor of file.tensors.values()) {
+  const fused: FusedRows = { query: heads * headDim, key: keyHeads * headDim };
+  const split = (tensor: GgufTensor) =>
+    architecture.modules.has("attn_qkv")
+      ? [tensor]
+      : unfused(tensor, fused, `${file.name}, tensor ${JSON.stringify(tensor.name)}`);
+  for (const tensor of [...file.tensors.values()].flatMap(split)) {
     const name = hfNameOf(tensor.name, architecture, file.name);
     if (name !== null) {
       const isInterleaved = architecture.isInterleaved && /\.(q|k)_proj\.\w+$/.test(name);
       if (isInterleaved) {
         requireHeads(tensor, headDim, file.name);
+      }
+      if (tensors.has(name)) {
+        throw new UserError(
+          "bad-header",
+          `The same tensor is also in the fused one of its layer.`,
+          {
+            where: `${file.name}, tensor ${JSON.stringify(tensor.name)}`,
+            remedy: "Choose another GGUF file of the model.",
+          },
+        );
       }
       tensors.set(
         name,

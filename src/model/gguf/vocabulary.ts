@@ -82,10 +82,15 @@ export function specialId(
 }
 
 /** @param key after `tokenizer.ggml.` */
-export function badTokenizer(metadata: Metadata, key: string, message: string): UserError {
+export function badTokenizer(
+  metadata: Metadata,
+  key: string,
+  message: string,
+  remedy = "Choose another GGUF file of the model. Nothing was loaded.",
+): UserError {
   return new UserError("bad-tokenizer", message, {
     where: `${metadata.fileName}, key ${JSON.stringify(`${prefix}.${key}`)}`,
-    remedy: "Choose another GGUF file of the model. Nothing was loaded.",
+    remedy,
   });
 }
 

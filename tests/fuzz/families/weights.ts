@@ -95,8 +95,10 @@ async function readAll(tensor: SourceTensor): Promise<void> {
 /** A model of one layer with four tokens. */
 function smallGguf(kind: "llama" | "qwen2" | "gemma2" | "gemma3" | "phi3" | "smollm3"): Bytes {
   const isBytes = kind === "qwen2" || kind === "smollm3";
-  const ownTensors = kind === "phi3" ? ["attn_qkv"] : ["attn_q", "attn_k", "attn_v", "ffn_gate"];
-  const tensors = [...ownTensors, "attn_norm", "attn_output", "ffn_norm", "ffn_up"];
+  const isFused = kind === "phi3" || kind === "gemma2";
+  const ownTensors = isFused ? ["attn_qkv"] : ["attn_q", "attn_k", "attn_v"];
+  const gate = kind === "phi3" ? [] : ["ffn_gate"];
+  const tensors = [...ownTensors, ...gate, "attn_norm", "attn_output", "ffn_norm", "ffn_up"];
   const tokens = ["<unk>", "<s>", "</s>", "a", "b", "ab"];
   return new Uint8Array(
     writeGguf({
@@ -125,7 +127,11 @@ function smallGguf(kind: "llama" | "qwen2" | "gemma2" | "gemma3" | "phi3" | "smo
       ],
       tensors: [
         f32Tensor("token_embd.weight", [4, 6], new Float32Array(24)),
-        ...tensors.map((name) => f32Tensor(`blk.0.${name}.weight`, [4, 4], new Float32Array(16))),
+        ...tensors.map((name) => {
+          // Two heads of q, one of k and one of v, each of two rows.
+          const rows = name === "attn_qkv" ? 8 : 4;
+          return f32Tensor(`blk.0.${name}.weight`, [4, rows], new Float32Array(4 * rows));
+        }),
         f32Tensor("rope_freqs.weight", [1], new Float32Array(1).fill(1)),
       ],
     }),

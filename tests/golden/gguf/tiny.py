@@ -6,7 +6,6 @@ The same bytes come out each time on one machine.
 """
 
 import hashlib
-import io
 import json
 import random
 from importlib.metadata import version
@@ -18,6 +17,8 @@ import sentencepiece
 import torch
 from gguf import GGMLQuantizationType as Type
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from vocabulary import train_vocabulary
 
 HERE = Path(__file__).parent
 HEADS, KEY_HEADS, HEAD_DIM, HIDDEN, LAYERS, WIDTH = 4, 2, 16, 64, 2, 96
@@ -47,12 +48,6 @@ NAMES = {
     ".mlp.up_proj.": ".ffn_up.",
     ".mlp.down_proj.": ".ffn_down.",
 }
-CORPUS = """The frozen weights stay as they are; the adapter learns. A small model, a few hundred rows, and an hour.
-She sells sea shells by the sea shore, and the shells she sells are surely sea shells.
-El modelo aprende con ejemplos cortos. Das Modell lernt aus kurzen Beispielen. Le modèle apprend avec des exemples.
-def train(rows):    return [row for row in rows if row]    # four spaces   and three
-1 + 1 = 2, 12 * 12 = 144, 2024-06-07, 3.14159 and so on ... --- === !!! ???
-"""
 PLAIN = [
     "", " ", "  ", "   ", "a", " a", "  a", "a ", "a  b", "the sea", "The  sea   shells", "train(rows)", "12345", "3.14159",
     "\n", "\n\n", "a\nb", "\t", "\r\n", "naïve café", "e\u0301", "模型", "🙂", "👨‍👩‍👧", "שלום", "नमस्ते", "ภาษา", "------", "=======", "!!!!!",
@@ -65,26 +60,6 @@ def texts() -> list[str]:
     pools = ["the sea shells", "  ", "\n\t", "0123456789", "éüñß", "模型学习", "🙂🚀", "-=.!?", "Model lernt", "\u0301\u200d\u00a0"]
     made = ["".join(rng.choice(rng.choice(pools)) for _ in range(rng.randint(1, 40))) for _ in range(180)]
     return PLAIN + made
-
-
-def train_vocabulary() -> sentencepiece.SentencePieceProcessor:
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS.splitlines()),
-        model_writer=model,
-        model_type="bpe",
-        vocab_size=420,
-        byte_fallback=True,
-        split_by_whitespace=True,
-        normalization_rule_name="identity",
-        remove_extra_whitespaces=False,
-        user_defined_symbols=["<tool>"],
-        control_symbols=["<|im_end|>"],
-        character_coverage=1.0,
-        num_threads=1,
-        minloglevel=2,
-    )
-    return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
 
 
 def token_type(words: sentencepiece.SentencePieceProcessor, token: int) -> gguf.TokenType:

@@ -7,6 +7,28 @@ import { fileOf, type Changes } from "./made-up-file.ts";
 
 const { signal } = new AbortController();
 
+describe("the way out of a refused GGUF file", () => {
+  test.each<[string, NonNullable<Changes["metadata"]>, string]>([
+    [
+      "an adapter",
+      { "general.type": str("adapter") },
+      "Choose the base model as the model. An adapter to continue from must be a PEFT folder.",
+    ],
+    [
+      "the part that reads images",
+      { "general.type": str("mmproj") },
+      "Choose the GGUF file of the language model, which lies beside it.",
+    ],
+    [
+      "an unknown pre-tokenizer",
+      { "tokenizer.ggml.model": str("gpt2"), "tokenizer.ggml.pre": str("viking") },
+      "Choose the model's folder (.safetensors with tokenizer.json), which describes its tokenizer in full.",
+    ],
+  ])("a GGUF file is refused with what to do: %s", async (_, metadata, remedy) => {
+    await expect(openGguf(fileOf("llama", { metadata }), signal)).rejects.toMatchObject({ remedy });
+  });
+});
+
 describe("refused GGUF files", () => {
   const u32 = (value: number) => number("u32", value);
   test.each<[string, string, Changes, ErrorCode, string]>([
@@ -15,7 +37,54 @@ describe("refused GGUF files", () => {
       "llama",
       { metadata: { "general.type": str("adapter") } },
       "unsupported-architecture",
-      'It contains "adapter", not a complete model',
+      "It contains an adapter, not a model.",
+    ],
+    [
+      "the part that reads images",
+      "llama",
+      { metadata: { "general.type": str("mmproj"), "general.architecture": str("clip") } },
+      "unsupported-architecture",
+      "It contains the part of a model that reads images or sound (mmproj).",
+    ],
+    [
+      "another content",
+      "llama",
+      { metadata: { "general.type": str("imatrix") } },
+      "unsupported-architecture",
+      'It contains "imatrix", not a complete model',
+    ],
+    [
+      "an encoder",
+      "llama",
+      { metadata: { "general.architecture": str("nomic-bert") } },
+      "unsupported-architecture",
+      'The architecture "nomic-bert" is an encoder, which writes no text.',
+    ],
+    [
+      "a fused tensor of other rows",
+      "llama",
+      { tensors: { "blk.0.attn_qkv.weight": [64, 250] } },
+      "wrong-shape",
+      "It is F32 [64, 250]; q, k and v have 128 + 64 + 64 rows.",
+    ],
+    [
+      "a fused tensor beside q",
+      "llama",
+      { tensors: { "blk.0.attn_qkv.weight": [64, 256] } },
+      "bad-header",
+      "The same tensor is also in the fused one of its layer.",
+    ],
+    [
+      "an unknown pre-tokenizer",
+      "llama",
+      {
+        metadata: {
+          "tokenizer.ggml.model": str("gpt2"),
+          "tokenizer.ggml.pre": str("deepseek-coder"),
+        },
+      },
+      "bad-tokenizer",
+      '"deepseek-coder" is not supported.',
     ],
     [
       "one part of three",
