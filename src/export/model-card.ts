@@ -81,9 +81,10 @@ export function recipeRows<Table extends OptionTable>(
     const value = recipe[name] as RecipeOption["default"];
     const foreign = option.peft ?? option.trl;
     const zero = isNumber(option) && value === 0 ? option.zero : undefined;
+    const shown = option.kind === "text" ? escapeMarkdown(showValue(value)) : showValue(value);
     return [
       option.label,
-      zero === undefined ? showValue(value) : `${showValue(value)} (${zero})`,
+      zero === undefined ? shown : `${shown} (${zero})`,
       (isNumber(option) ? option.unit : undefined) ?? "",
       foreign === undefined ? "" : `\`${foreign}\``,
     ];
@@ -137,7 +138,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-/** A name as plain text on one line, with Markdown and HTML escaped. */
+/** A name or a text as plain text on one line, with Markdown and HTML escaped. */
 function escapeMarkdown(name: string): string {
   return name.replace(/\p{Cc}+/gu, " ").replace(/[\\`*_{}[\]<>()#|~&!]/g, "\\$&");
 }

@@ -44,6 +44,9 @@ function rangeOf(option: RecipeOption): string {
     const { min, max } = option.range;
     return `${showValue(min)} to ${showValue(max)}`;
   }
+  if (option.kind === "text") {
+    return `at most ${option.maxLength} characters`;
+  }
   return option.kind === "switch" ? "true, false" : showValue(option.choices);
 }
 

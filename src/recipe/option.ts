@@ -67,7 +67,14 @@ export interface ListOption<Name extends string = string> extends Described<read
   choices: readonly Name[];
 }
 
-export type RecipeOption = NumberOption | SwitchOption | ChoiceOption | ListOption;
+/** Text that a person writes. */
+export interface TextOption extends Described<string> {
+  kind: "text";
+  /** UTF-16 units. */
+  maxLength: number;
+}
+
+export type RecipeOption = NumberOption | SwitchOption | ChoiceOption | ListOption | TextOption;
 
 /** Options by their name in a JSON recipe. */
 export type OptionTable = Readonly<Record<string, RecipeOption>>;
@@ -96,6 +103,10 @@ export function list<const Name extends string>(
   option: WithoutKind<ListOption<Name>>,
 ): ListOption<Name> {
   return { kind: "list", ...option };
+}
+
+export function text(option: WithoutKind<TextOption>): TextOption {
+  return { kind: "text", ...option };
 }
 
 /** The recipe that a table describes: each option by name, with the type of its kind. */

@@ -6,7 +6,7 @@
 //
 // Defaults suit models of 100 M parameters and more: TRL's and Unsloth's usual choices. The order
 // is that of saved recipes; the form and the docs sort it by group.
-import { choice, count, list, number, toggle } from "./option.ts";
+import { choice, count, list, number, text, toggle } from "./option.ts";
 
 /**
  * Linear layers by PEFT's names. The first seven are those of most models, the last two Phi-3's in
@@ -178,8 +178,27 @@ export const options = {
     default: true,
     label: "completion only",
     group: "Data",
-    effect: "Train on the completion only, not on the prompt.",
+    effect:
+      "Train on completions and answers only; messages then equal TRL's assistant_only_loss=True. Off: every token, TRL's default for messages.",
     trl: "completion_only_loss",
+  }),
+  multiTurn: choice({
+    default: "whole",
+    choices: ["whole", "each"],
+    label: "multi-turn chats",
+    group: "Data",
+    effect:
+      "One text per chat, as TRL (whole), or an example of each answer, for templates that cut earlier turns (each).",
+    since: { schema: 5, before: "whole" },
+  }),
+  systemMessage: text({
+    default: "",
+    maxLength: 100_000,
+    label: "system message",
+    group: "Data",
+    effect:
+      "First message of chats that have none; before a prompt of text, with a blank line between. Empty: none.",
+    since: { schema: 5, before: "" },
   }),
   labelSmoothing: number({
     default: 0,

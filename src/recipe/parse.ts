@@ -48,6 +48,10 @@ function optionFaults(name: string, value: unknown, option: RecipeOption): strin
         : [`${name} must be one of ${option.choices.join(", ")}, not ${shortJson(value)}`];
     case "list":
       return listFaults(name, value, option);
+    case "text":
+      return typeof value === "string" && value.length <= option.maxLength
+        ? []
+        : [`${name} must be text of at most ${option.maxLength} characters`];
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type OptionTable,
   type RecipeOption,
   type SwitchOption,
+  type TextOption,
 } from "../../recipe/option.ts";
 import { options } from "../../recipe/options.ts";
 
@@ -21,7 +22,8 @@ export type NumberField = NumberOption & { name: NameOf<Options, NumberOption> }
 export type SwitchField = SwitchOption & { name: NameOf<Options, SwitchOption> };
 export type ChoiceField = ChoiceOption & { name: NameOf<Options, ChoiceOption> };
 export type ListField = ListOption & { name: NameOf<Options, ListOption> };
-export type RecipeField = NumberField | SwitchField | ChoiceField | ListField;
+export type TextField = TextOption & { name: NameOf<Options, TextOption> };
+export type RecipeField = NumberField | SwitchField | ChoiceField | ListField | TextField;
 
 export interface FieldGroup<Field> {
   title: OptionGroup;

@@ -11,6 +11,7 @@ import {
   type ListField,
   type NumberField,
   type SwitchField,
+  type TextField,
 } from "./recipe-fields.ts";
 
 /** Text in a number field that is not a value of the option, with the reason. */
@@ -94,6 +95,11 @@ export class RecipeForm {
     if (choices.includes(chosen)) {
       Object.assign(this.recipe, { [name]: chosen });
     }
+  }
+
+  /** The field holds no more than the option takes. */
+  setText({ name, maxLength }: TextField, text: string): void {
+    this.recipe[name] = text.slice(0, maxLength);
   }
 
   /** What a list can name: of target modules, those of the model. */

@@ -40,17 +40,20 @@ describe("a recipe", () => {
 
   test("every option of a recipe has a range or a rule", () => {
     const ruled = ["targetModules", "schedule", "completionOnly", "packing", "shuffle"];
+    ruled.push("multiTurn", "systemMessage");
     expect([...numbers.map(({ name }) => name), ...ruled].toSorted()).toEqual(
       Object.keys(defaultRecipe).toSorted(),
     );
   });
 
-  test("a recipe may name any module, schedule and switch", () => {
+  test("a recipe may name any module, schedule, switch, kind of chat and system message", () => {
     for (const name of allTargetModules) {
       expect(parseRecipe({ targetModules: [name] }, defaultRecipe).targetModules).toEqual([name]);
     }
     const given = { schedule: "cosine", completionOnly: false, packing: true, shuffle: false };
     expect(parseRecipe(given, defaultRecipe)).toMatchObject(given);
+    const chats = { multiTurn: "each", systemMessage: "Be brief.\nBe kind." };
+    expect(parseRecipe(chats, defaultRecipe)).toMatchObject(chats);
   });
 });
 
@@ -81,6 +84,13 @@ describe("refused recipes", () => {
     ["a module twice", { targetModules: ["q_proj", "q_proj"] }, /repeats a target module/],
     ["another module", { targetModules: ["q_proj", "lm_head"] }, /"lm_head" is not a target/],
     ["another schedule", { schedule: "polynomial" }, /linear, cosine, constant, not "polynomial"/],
+    ["another kind of chat", { multiTurn: "last" }, /multiTurn must be one of whole, each/],
+    ["a system message of no text", { systemMessage: null }, /systemMessage must be text of at/],
+    [
+      "a system message beyond its length",
+      { systemMessage: "a".repeat(100_001) },
+      /systemMessage must be text of at most 100000 characters/,
+    ],
     ["a switch in words", { shuffle: "yes" }, /shuffle must be true or false/],
     ["packing by a strategy", { packing: "bfd" }, /packing must be true or false/],
     ["a switch as a number", { completionOnly: 1 }, /completionOnly must be true or false/],

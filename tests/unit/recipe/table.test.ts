@@ -5,7 +5,15 @@ import { fieldGroups, fieldGroupsOf } from "../../../src/app/state/recipe-fields
 import { currentSchema, migrate, migrationsOf } from "../../../src/checkpoint/file/migrate.ts";
 import { modelCard, recipeRows } from "../../../src/export/model-card.ts";
 import { recipePage } from "../../../src/recipe/docs.ts";
-import { choice, count, list, number, toggle, type RecipeOf } from "../../../src/recipe/option.ts";
+import {
+  choice,
+  count,
+  list,
+  number,
+  text,
+  toggle,
+  type RecipeOf,
+} from "../../../src/recipe/option.ts";
 import { options } from "../../../src/recipe/options.ts";
 import { parseRecipe, parseWith } from "../../../src/recipe/parse.ts";
 import { defaultRecipe, defaultsOf, demoRecipe } from "../../../src/recipe/recipe.ts";
@@ -70,6 +78,7 @@ describe("an option that is added to the table alone", () => {
     madeUpSwitch: toggle({ ...described, default: true, trl: "made_up" }),
     madeUpChoice: choice({ ...described, default: "left", choices: ["left", "right"] }),
     madeUpList: list({ ...described, default: ["a"], choices: ["a", "b"], item: "letter" }),
+    madeUpText: text({ ...described, default: "a", maxLength: 3 }),
   };
   const whole = defaultsOf(table);
   const added = {
@@ -78,6 +87,7 @@ describe("an option that is added to the table alone", () => {
     madeUpSwitch: false,
     madeUpChoice: "right",
     madeUpList: ["b", "a"],
+    madeUpText: "a|b",
   };
 
   test("an added option has its type in the recipe", () => {
@@ -88,6 +98,7 @@ describe("an option that is added to the table alone", () => {
       madeUpSwitch: boolean;
       madeUpChoice: "left" | "right";
       madeUpList: ("a" | "b")[];
+      madeUpText: string;
     }>();
     expectTypeOf<RecipeOf<typeof table>["schedule"]>().toEqualTypeOf<
       "linear" | "cosine" | "constant"
@@ -96,34 +107,42 @@ describe("an option that is added to the table alone", () => {
 
   test("an added option is accepted by the parser, and refused where it is wrong", () => {
     expect(parseWith(table, added, whole, "recipe")).toEqual({ ...defaultRecipe, ...added });
-    const wrong = { madeUpCount: 5, madeUpChoice: "up", madeUpList: ["a", "a", "c"] };
+    const wrong = {
+      madeUpCount: 5,
+      madeUpChoice: "up",
+      madeUpList: ["a", "a", "c"],
+      madeUpText: "long",
+    };
     expect(() => parseWith(table, wrong, whole, "recipe")).toThrow(
       "madeUpCount must be a whole number from 2 to 4, not 5; " +
         'madeUpChoice must be one of left, right, not "up"; ' +
-        'madeUpList repeats a letter; "c" is not a letter; known are a, b.',
+        'madeUpList repeats a letter; "c" is not a letter; known are a, b; ' +
+        "madeUpText must be text of at most 3 characters.",
     );
     expect(() => parseRecipe(added, defaultRecipe)).toThrow('there is no option "madeUpCount"');
   });
 
   test("an added option has a field in the form, last in its group", () => {
     const data = fieldGroupsOf(table).find(({ title }) => title === "Data");
-    expect(data?.fields.slice(-5).map(({ name, kind }) => [name, kind])).toEqual([
+    expect(data?.fields.slice(-6).map(({ name, kind }) => [name, kind])).toEqual([
       ["madeUpCount", "count"],
       ["madeUpNumber", "number"],
       ["madeUpSwitch", "switch"],
       ["madeUpChoice", "choice"],
       ["madeUpList", "list"],
+      ["madeUpText", "text"],
     ]);
   });
 
   test("an added option has a row in the model card, with its unit and what 0 means", () => {
-    const rows = recipeRows(table, { ...whole, madeUpCount: 0 }).slice(-5);
+    const rows = recipeRows(table, { ...whole, madeUpCount: 0, madeUpText: "a|b\nc" }).slice(-6);
     expect(rows).toEqual([
       ["made up", "0 (off)", "", ""],
       ["made up", "0.5", "share", ""],
       ["made up", "true", "", "`made_up`"],
       ["made up", "left", "", ""],
       ["made up", "a", "", ""],
+      ["made up", "a\\|b c", "", ""],
     ]);
   });
 
@@ -132,7 +151,7 @@ describe("an option that is added to the table alone", () => {
       .split("\n")
       .filter((line) => line.includes("madeUp"))
       .map((line) => line.split("|").map((cell) => cell.trim()));
-    expect(rows).toHaveLength(5);
+    expect(rows).toHaveLength(6);
     expect(rows[0]).toEqual([
       "",
       "`madeUpCount`",
@@ -150,6 +169,7 @@ describe("an option that is added to the table alone", () => {
       "",
       "`made_up`",
     ]);
+    expect(rows[5]?.slice(1, 4)).toEqual(["`madeUpText`", "a", "at most 3 characters"]);
   });
 
   test("an added option gets its earlier value in checkpoints of the schema before it", () => {
