@@ -61,8 +61,8 @@ export interface EncodedText {
 
 export interface TextTokenizer {
   /**
-   * Token ids, with the special tokens that the tokenizer itself adds (as transformers'
-   * `tokenizer(text)`).
+   * Token ids, with the special tokens that the tokenizer itself adds (as `tokenizer(text)` with
+   * AutoTokenizer of transformers 5.24).
    */
   encode(text: string): number[];
   /** Token ids of a rendered chat: the special tokens in it are found, none are added. */

@@ -76,7 +76,13 @@ export function describeGguf(
 ): Description {
   const configText = JSON.stringify(fields);
   const config = parseModelConfig(configText, fileName);
-  const parts = { tokenizer: json, config: tokenizerConfig, eosIds, file: fileName };
+  const parts = {
+    tokenizer: json,
+    config: tokenizerConfig,
+    modelConfig: fields,
+    eosIds,
+    file: fileName,
+  };
   const tokenizer = parseTokenizer(parts, config.vocabSize, render);
   const texts = new Map([
     ["config.json", configText],

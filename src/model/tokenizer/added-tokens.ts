@@ -22,6 +22,16 @@ export interface AddedToken {
 /** A piece of text, or the added token that was matched; the spaces that it absorbs are its own. */
 export type Section = { text: string; begin: number } | { id: number; begin: number; end: number };
 
+/** A token to add, as an entry of `added_tokens` without its id. */
+export interface TokenToAdd {
+  content: string;
+  special: boolean;
+  normalized: boolean;
+  single_word: boolean;
+  lstrip: boolean;
+  rstrip: boolean;
+}
+
 /**
  * Reads added tokens. An id must equal the one that Python assigns: the vocabulary's, else the next
  * free one.
@@ -30,47 +40,71 @@ export function readAddedTokens(
   field: Field,
   vocabulary: Vocabulary,
   normalize: (text: string) => string,
-): AddedToken[] {
-  if (!field.isGiven) {
-    return [];
-  }
-  const tokens: AddedToken[] = [];
-  const idOf = new Map<string, number>();
-  let nextId = vocabulary.size;
-  const items = field.items();
+): AddedTokens {
+  const added = new AddedTokens(vocabulary, normalize);
+  const items = field.isGiven ? field.items() : [];
   if (items.length > maxTokens) {
     throw field.fault(`has ${items.length} tokens, more than ${maxTokens}`);
   }
   for (const item of items) {
-    const token = readToken(item, normalize);
-    const expected = vocabulary.idOf.get(token.content) ?? idOf.get(token.content) ?? nextId;
-    if (token.id !== expected) {
+    const id = item.at("id").count(maxTokens - 1);
+    const token = readToken(item);
+    const assigned = added.add(token);
+    if (id !== assigned) {
       throw item
         .at("id")
-        .fault(`is ${token.id}, but ${JSON.stringify(token.content)} has the id ${expected}`);
-    }
-    idOf.set(token.content, token.id);
-    nextId = Math.max(nextId, token.id + 1);
-    if (token.content !== "") {
-      tokens.push(token);
+        .fault(`is ${id}, but ${JSON.stringify(token.content)} has the id ${assigned}`);
     }
   }
-  return tokens;
+  return added;
 }
 
-function readToken(field: Field, normalize: (text: string) => string): AddedToken {
-  const content = field.at("content").text();
-  const isSpecial = field.at("special").flag(false);
-  const isNormalized = field.at("normalized").flag(!isSpecial);
+/** Assigns ids as Python does; a token that is added again keeps its id and has the new flags. */
+export class AddedTokens {
+  readonly #tokens = new Map<string, AddedToken>();
+  readonly #vocabulary: Vocabulary;
+  readonly #normalize: (text: string) => string;
+  #nextId: number;
+
+  constructor(vocabulary: Vocabulary, normalize: (text: string) => string) {
+    this.#vocabulary = vocabulary;
+    this.#normalize = normalize;
+    this.#nextId = vocabulary.size;
+  }
+
+  /** @returns its id */
+  add(token: TokenToAdd): number {
+    const { content, normalized } = token;
+    const id = this.#vocabulary.idOf.get(content) ?? this.#tokens.get(content)?.id ?? this.#nextId;
+    this.#nextId = Math.max(this.#nextId, id + 1);
+    this.#tokens.set(content, {
+      id,
+      content,
+      form: normalized ? this.#normalize(content) : content,
+      isSpecial: token.special,
+      isNormalized: normalized,
+      isSingleWord: token.single_word,
+      stripsLeft: token.lstrip,
+      stripsRight: token.rstrip,
+    });
+    return id;
+  }
+
+  /** In the order of their first addition. */
+  all(): AddedToken[] {
+    return [...this.#tokens.values()].filter(({ content }) => content !== "");
+  }
+}
+
+function readToken(field: Field): TokenToAdd {
+  const special = field.at("special").flag(false);
   return {
-    id: field.at("id").count(maxTokens - 1),
-    content,
-    form: isNormalized ? normalize(content) : content,
-    isSpecial,
-    isNormalized,
-    isSingleWord: field.at("single_word").flag(false),
-    stripsLeft: field.at("lstrip").flag(false),
-    stripsRight: field.at("rstrip").flag(false),
+    content: field.at("content").text(),
+    special,
+    normalized: field.at("normalized").flag(!special),
+    single_word: field.at("single_word").flag(false),
+    lstrip: field.at("lstrip").flag(false),
+    rstrip: field.at("rstrip").flag(false),
   };
 }
 

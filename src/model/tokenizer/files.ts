@@ -12,6 +12,10 @@ export interface TokenizerParts {
    */
   config?: unknown;
   specialTokensMap?: unknown;
+  /** The content of added_tokens.json: ids by token. */
+  addedTokens?: unknown;
+  /** The content of config.json: its `model_type` takes part in choosing the class. */
+  modelConfig?: unknown;
   /** Chat templates from separate files, by name; they have precedence over the config's. */
   templates?: ReadonlyMap<string, string>;
   /**
@@ -26,7 +30,7 @@ export const defaultTemplate = "default";
 
 /** Whether `readTokenizerFiles` reads a file of this name. */
 export function isTokenizerFile(name: string): boolean {
-  return /^(tokenizer|tokenizer_config|special_tokens_map|chat_template)\.json$|\.jinja$/.test(
+  return /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens|chat_template)\.json$|\.jinja$/.test(
     name,
   );
 }
@@ -49,6 +53,8 @@ export function readTokenizerFiles(
     tokenizer: read("tokenizer.json"),
     config: read("tokenizer_config.json"),
     specialTokensMap: read("special_tokens_map.json"),
+    addedTokens: read("added_tokens.json"),
+    modelConfig: read("config.json"),
     templates: templatesIn(texts, read("chat_template.json")),
     eosIds,
   };

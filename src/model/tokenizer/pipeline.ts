@@ -2,7 +2,7 @@
 // decoder. Ids equal those of Hugging Face tokenizers 0.23 (tokenizers/src/tokenizer/mod.rs) in all
 // cases of tests/golden/tokenizers.
 import type { EncodedText } from "../../data/tokenizer.ts";
-import { readAddedTokens } from "./added-tokens.ts";
+import { readAddedTokens, type AddedToken, type TokenToAdd } from "./added-tokens.ts";
 import { readBpe, type TokenModel } from "./bpe.ts";
 import { readDecoder } from "./decoder.ts";
 import type { Field } from "./field.ts";
@@ -26,22 +26,38 @@ export interface TokenPipeline {
   largestId: number;
 }
 
+interface PipelineOptions {
+  /** Tokens to add after those of tokenizer.json. */
+  added?: readonly TokenToAdd[];
+  /** Whether special tokens in a text are read as plain text. */
+  splitsSpecialTokens?: boolean;
+}
+
 /**
  * @param field all of tokenizer.json
  * @param vocabSize rows of the embedding. An added token beyond it (the image token of text-only
  *   Gemma 3) is read as plain text.
  * @throws UserError "bad-tokenizer"
  */
-export function readPipeline(field: Field, vocabSize: number): TokenPipeline {
+export function readPipeline(
+  field: Field,
+  vocabSize: number,
+  { added: further = [], splitsSpecialTokens = false }: PipelineOptions = {},
+): TokenPipeline {
   const model = readModel(field.at("model"));
   const { idOf, tokenOf } = model.vocabulary;
   const normalize = readNormalizer(field.at("normalizer"));
-  const added = readAddedTokens(
+  const tokens = readAddedTokens(
     field.at("added_tokens"),
     model.vocabulary,
     (text) => normalize(text, false).text,
-  ).filter(({ id }) => id < vocabSize);
-  const sections = sectionsOf(added, normalize);
+  );
+  for (const token of further) {
+    tokens.add(token);
+  }
+  const added = tokens.all().filter(({ id }) => id < vocabSize);
+  const isMatched = ({ isSpecial }: AddedToken) => !(isSpecial && splitsSpecialTokens);
+  const sections = sectionsOf(added.filter(isMatched), normalize);
   const cut = readPreTokenizer(field.at("pre_tokenizer"));
   const decodeTokens = readDecoder(field.at("decoder"));
   const addedById = new Map(added.map((token) => [token.id, token]));

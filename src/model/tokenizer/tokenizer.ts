@@ -5,6 +5,7 @@ import { UserError } from "../../util/errors.ts";
 import { rendererHere, type ChatTemplate, type TemplateRenderer } from "../chat-template/render.ts";
 import { defaultTemplate, templatesOf, type TokenizerParts } from "./files.ts";
 import { Field, isObject, shown } from "./field.ts";
+import { readAutoTokenizer } from "./transformers/read.ts";
 import { readPipeline, type TokenPipeline } from "./pipeline.ts";
 
 export interface ModelTokenizer extends TextTokenizer {
@@ -39,12 +40,11 @@ export function parseTokenizer(
   render: TemplateRenderer = rendererHere,
 ): ModelTokenizer {
   const file = parts.file ?? "tokenizer.json";
-  const field = new Field(parts.tokenizer, file);
-  const pipeline = readPipeline(field, vocabSize);
+  const auto = readAutoTokenizer(parts);
+  const pipeline = readPipeline(new Field(auto.tokenizer, file), vocabSize, auto);
   checkVocabulary(pipeline, vocabSize, file);
-  const specialTokens = readSpecialTokens(parts);
-  const { eosText, eosId } = findEos(specialTokens, parts, pipeline, file);
-  const template = findTemplate(parts, { ...specialTokens, eos_token: eosText });
+  const { eosText, eosId } = findEos(auto.named, parts, pipeline, file);
+  const template = findTemplate(parts, { ...auto.named, eos_token: eosText });
   return {
     eosText,
     eosId,
@@ -80,23 +80,6 @@ function decodeWithin(pipeline: TokenPipeline, token: number): string {
   const once = pipeline.decode([token], false);
   const twice = pipeline.decode([token, token], false);
   return twice.startsWith(once) ? twice.slice(once.length) : once;
-}
-
-/**
- * `bos_token`, `eos_token` and so on, each a text or `{content}`. tokenizer_config.json has
- * precedence over special_tokens_map.json.
- */
-function readSpecialTokens({ config, specialTokensMap }: TokenizerParts): Record<string, string> {
-  const tokens: [string, string][] = [];
-  for (const source of [specialTokensMap, config]) {
-    for (const [key, value] of Object.entries(isObject(source) ? source : {})) {
-      const content = isObject(value) ? value["content"] : value;
-      if (key.endsWith("_token") && typeof content === "string") {
-        tokens.push([key, content]);
-      }
-    }
-  }
-  return Object.fromEntries(tokens);
 }
 
 function findEos(
