@@ -33,7 +33,7 @@ export const goldenCases = [
 export type GoldenCase = (typeof goldenCases)[number];
 export type ReadFixture = (path: string) => Promise<Blob>;
 
-interface GoldenBatch {
+export interface GoldenBatch {
   rows: number;
   length: number;
   inputIds: number[][];

@@ -21,10 +21,16 @@ function madeUpRow(line: number, vocabSize: number): StorableRow {
   };
 }
 
-export function madeUpDataset(trainRows: number, heldOutRows: number, vocabSize = 80): Dataset {
+/** @param weights of the rows, in turn; left out, rows have none */
+export function madeUpDataset(
+  trainRows: number,
+  heldOutRows: number,
+  vocabSize = 80,
+  weights: readonly number[] = [],
+): Dataset {
   const store = new TokenStore();
   for (let line = 1; line <= trainRows + heldOutRows; line++) {
-    store.add(madeUpRow(line, vocabSize));
+    store.add({ ...madeUpRow(line, vocabSize), weight: weights[line % weights.length] });
   }
   const rows = new TokenRows(store, longestRow);
   const train = rows.slice(0, trainRows);

@@ -174,6 +174,39 @@ test("one micro-batch of four rows and two of two rows train the same", async ()
   expect(actual.state.tokensSeen).toBe(expected.state.tokensSeen);
 });
 
+describe("a run on rows with weights", () => {
+  const weighted = madeUpDataset(13, 3, 80, [1, 0.25, 2, 0, -0.5]);
+  const recipe: Recipe = { ...tinyRecipe, dropout: 0.2, shuffle: true };
+
+  test.each([1, 4, 6])(
+    "a run on weighted rows that is cut after step %i and resumed equals the run in one piece",
+    async (cut) => {
+      const start = freshStart(recipe, weighted);
+      const whole = await trainFrom(recipe, start, undefined, weighted);
+      const first = await trainFrom(recipe, start, ({ step }) => step === cut, weighted);
+      const rest = await trainFrom(recipe, first, undefined, weighted);
+      expect(rest.state).toEqual(whole.state);
+      expect(rest.adapter).toEqual(whole.adapter);
+    },
+  );
+
+  test("weights change the training loss, and not the held-out loss before the first step", async () => {
+    const isEnough = ({ step }: TrainerState) => step === 1;
+    const [weighed, plain] = [
+      await trainFrom(recipe, freshStart(recipe, weighted), isEnough, weighted),
+      await trainFrom(recipe, freshStart(recipe), isEnough),
+    ];
+    expect(lossesOf(weighed)[0]).not.toBeCloseTo(lossesOf(plain)[0]!, 3);
+    expect(weighed.state.log[0]).toEqual(plain.state.log[0]);
+  });
+
+  test("a run whose rows all weigh 0 logs losses of 0", async () => {
+    const nothing = madeUpDataset(13, 3, 80, [0]);
+    const stand = await trainFrom(recipe, freshStart(recipe, nothing), undefined, nothing);
+    expect(lossesOf(stand)).toEqual(Array<number>(8).fill(0));
+  });
+});
+
 describe("a step whose loss is not finite", () => {
   const noHeldOut = madeUpDataset(13, 0);
 
