@@ -7,6 +7,7 @@ import type { TemplateRenderer } from "./chat-template/render.ts";
 import { checkTensors, firstTen } from "./folder/check-tensors.ts";
 import { ConfigFields } from "./config/fields.ts";
 import { describeGguf, openDescription, withOwnHead, type Description } from "./description.ts";
+import { refuseOtherContents } from "./folder/other-contents.ts";
 import { openFolderTensors } from "./folder/tensors.ts";
 import { openGguf } from "./gguf/open.ts";
 import { identify, type Identity } from "./identity.ts";
@@ -90,6 +91,7 @@ async function openFolder(
   signal: AbortSignal,
   render: TemplateRenderer | undefined,
 ): Promise<Contents> {
+  await refuseOtherContents(set);
   const description = await openDescription(set, render);
   const fields = ConfigFields.parse(description.texts.get("config.json") ?? "", "config.json");
   const specs = tensorsOf(description.config);

@@ -37,7 +37,9 @@ interface FileInFolder {
  * @throws UserError "missing-file" when there is none, or several folders to choose from
  */
 export function fileSetOf(picked: readonly PickedFile[]): FileSet {
-  const placed = picked.map(({ file, path }) => ({ file, folder: folderOf(path) }));
+  const placed = picked
+    .filter(({ file }) => !isCompanion(file.name))
+    .map(({ file, path }) => ({ file, folder: folderOf(path) }));
   const models = placed.filter(({ file }) => isOfModel(file.name));
   const folder = shallowest(models.length > 0 ? models : placed);
   const files = placed.filter((entry) => entry.folder === folder).map(({ file }) => file);
@@ -58,6 +60,11 @@ export async function textOf(set: FileSet, name: string, signal?: AbortSignal): 
     });
   }
   return await textOfSource(file, signal);
+}
+
+/** macOS writes `._NAME` beside each file on foreign disks and in zip archives; no model's file. */
+function isCompanion(name: string): boolean {
+  return name.startsWith("._");
 }
 
 function isOfModel(name: string): boolean {

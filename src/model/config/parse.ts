@@ -103,7 +103,8 @@ function readArchitecture(fields: ConfigFields): [name: string, known: Architect
   const known = typeof name === "string" ? architectures.get(name) : undefined;
   if (typeof name !== "string" || known === undefined) {
     const isVision = name === "Gemma3ForConditionalGeneration" || name === "gemma3";
-    const part = isVision ? " with its vision part" : "";
+    const wraps = fields.has("text_config") || fields.has("vision_config");
+    const part = isVision || wraps ? " with its vision part" : "";
     throw fields.unsupported(`The architecture ${shortJson(name)}${part}`);
   }
   if (modelType !== null && modelType !== known.modelType) {

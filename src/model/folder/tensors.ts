@@ -7,6 +7,7 @@ import { plainTensor } from "./plain-tensor.ts";
 import { bitsandbytesTensor, partsOf } from "../quantised/bitsandbytes.ts";
 import { mlxTensor } from "../quantised/mlx.ts";
 import { schemeOf, type Quantisation } from "../quantised/scheme.ts";
+import { refusePartOfSeveral } from "./other-contents.ts";
 import { openShards, type StoredTensor } from "./shards.ts";
 import { withTiedHead } from "./tied-head.ts";
 import type { SourceTensor } from "../source-tensor.ts";
@@ -40,6 +41,9 @@ export async function openFolderTensors(
   const found = await openShards(set, isNeeded, signal);
   const isRemote = (fileName: string) => set.files.get(fileName) instanceof RemoteFile;
   const stored = isTied ? await withTiedHead(found, isRemote, signal) : found;
+  if (specs.some(({ name }) => !stored.has(name))) {
+    refusePartOfSeveral([...set.files.keys()], set.name);
+  }
   const hasOwnHead = isTied && stored.has(headName);
   const tensors = new Map(
     [...specs, ...(hasOwnHead ? [{ ...embedding, name: headName }] : [])].flatMap((spec) => {
