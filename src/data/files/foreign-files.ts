@@ -29,20 +29,13 @@ const has =
   (opening) =>
     signs.some((sign) => opening.startsWith(sign, at));
 
+/** Container of old Office programs, and of new files with a password. */
 const oleMark = "\xd0\xcf\x11\xe0";
+const oldOffice = { what: "a file of an old Office program, most likely .xls", remedy: saveAsXlsx };
+const encryptedOffice = { what: "an Office file with a password", remedy: saveAsXlsx };
 
 /** By the first bytes as text of one character each. The first that matches counts. */
 const kinds: readonly (ForeignFile & { readonly test: Test })[] = [
-  {
-    test: (opening) => opening.startsWith(oleMark) && opening.includes(utf16("EncryptedPackage")),
-    what: "an Office file with a password",
-    remedy: saveAsXlsx,
-  },
-  {
-    test: begins(oleMark),
-    what: "a file of an old Office program, most likely .xls",
-    remedy: saveAsXlsx,
-  },
   {
     test: begins("%PDF"),
     what: "a PDF document",
@@ -137,27 +130,49 @@ const archives: readonly (ForeignFile & { readonly names: RegExp })[] = [
 
 /**
  * @param opening the first bytes of the file
- * @param directory the last bytes of a zip archive, where its names are
+ * @param end the last bytes of the file, where a zip archive has its names
  * @throws UserError "bad-row" for a kind of file that is known and has no rows
  */
-export function refuseForeign(opening: Uint8Array, directory: Uint8Array, where: string): void {
+export function refuseForeign(opening: Uint8Array, end: Uint8Array, where: string): void {
   const text = latin1(opening);
   const isZip = text.startsWith("PK\x03\x04") || text.startsWith("PK\x05\x06");
-  const names = isZip ? text + latin1(directory) : "";
-  const kind = isZip
-    ? (archives.find((archive) => archive.names.test(names)) ?? {
-        what: "a zip archive",
-        remedy: unpack,
-      })
-    : kinds.find(({ test }) => test(text));
-  if (kind !== undefined && !(isZip && isWorkbook(names))) {
+  const names = isZip || text.startsWith(oleMark) ? namesIn(opening) + namesIn(end) : "";
+  const kind = isZip ? archiveOf(names) : text.startsWith(oleMark) ? officeOf(names) : kindOf(text);
+  if (kind !== undefined) {
     throw new UserError("bad-row", `This is ${kind.what}.`, { where, remedy: kind.remedy });
   }
 }
 
+/** A kind that is read and is no text; of a zip archive that was not refused, a workbook. */
+export function binaryKind(opening: Uint8Array): "parquet" | "xlsx" | undefined {
+  const text = latin1(opening);
+  if (text.startsWith("PAR1")) {
+    return "parquet";
+  }
+  return text.startsWith("PK\x03\x04") ? "xlsx" : undefined;
+}
+
+/** Undefined for a workbook, which is read. */
+function archiveOf(names: string): ForeignFile | undefined {
+  return isWorkbook(names)
+    ? undefined
+    : (archives.find((archive) => archive.names.test(names)) ?? {
+        what: "a zip archive",
+        remedy: unpack,
+      });
+}
+
+function officeOf(names: string): ForeignFile {
+  return names.includes(utf16("EncryptedPackage")) ? encryptedOffice : oldOffice;
+}
+
+function kindOf(text: string): ForeignFile | undefined {
+  return kinds.find(({ test }) => test(text));
+}
+
 /** Whether the bytes of a zip archive name the parts of an .xlsx or .xlsm. */
-export function isWorkbook(names: string): boolean {
-  return /xl\/workbook\.xml/.test(names);
+function isWorkbook(names: string): boolean {
+  return names.includes("xl/workbook.xml");
 }
 
 /** @throws UserError "bad-row" when the text has signs that no text has */
@@ -176,17 +191,17 @@ export function refuseBinary(text: string, where: string): void {
   }
 }
 
-/** One character for each byte. */
-export function latin1(bytes: Uint8Array): string {
-  const parts: string[] = [];
-  for (let begin = 0; begin < bytes.length; begin += argumentsAtOnce) {
-    parts.push(String.fromCharCode(...bytes.subarray(begin, begin + argumentsAtOnce)));
-  }
-  return parts.join("");
+/** One character for each byte of the beginning, where the signs of most kinds are. */
+function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes.subarray(0, signBytes));
 }
 
-/** A call takes some 100,000 arguments. */
-const argumentsAtOnce = 0x8000;
+const signBytes = 1024;
+
+/** One character for each byte; ASCII is as it is. */
+function namesIn(bytes: Uint8Array): string {
+  return new TextDecoder("windows-1252").decode(bytes);
+}
 
 function utf16(text: string): string {
   return text.replace(/./g, "$&\0");

@@ -9,13 +9,15 @@ import { readCsv } from "../../formats/tables/csv/csv.ts";
 import { readJson } from "../../formats/tables/json/json.ts";
 import { readJsonl } from "../../formats/tables/json/jsonl.ts";
 import { LineSplitter, type Line } from "../../formats/tables/line-splitter.ts";
-import { readOpening, type TableFile } from "../../formats/tables/table-file.ts";
+import { readParquet } from "../../formats/tables/parquet/parquet.ts";
+import { readOpening, readPieces, type TableFile } from "../../formats/tables/table-file.ts";
 import { readParagraphs } from "../../formats/tables/text.ts";
+import { Workbook } from "../../formats/tables/xlsx/xlsx.ts";
 import type { TextFile } from "../../formats/tables/text-stream.ts";
 import { maxRowLength } from "../../formats/rows.ts";
 import type { RowBatch, Table, TableChoices } from "../../formats/table.ts";
 import { UserError } from "../../util/errors.ts";
-import { refuseBinary, refuseForeign } from "./foreign-files.ts";
+import { binaryKind, refuseBinary, refuseForeign } from "./foreign-files.ts";
 import { textKind } from "./text-kind.ts";
 
 /** Longer than any row, so that a value that does not end within it is no row. */
@@ -26,7 +28,8 @@ const sampleLength = 2 ** 18;
 const directoryBytes = 2 ** 16;
 
 /**
- * Opens a file of any kind that is read: JSONL, JSON, CSV, plain text, each also as .gz. Reads its
+ * Opens a file of any kind that is read: JSONL, JSON, CSV, Parquet, XLSX, plain text, each also as
+ * .gz. Reads its
  * beginning only.
  * @throws UserError "bad-row" for a file that is no table, saying what it is; "empty-data" for an
  *   empty one; "unreadable-file"; the signal's AbortError
@@ -44,8 +47,50 @@ export async function openTable(
       remedy: "Choose a file with at least one row.",
     });
   }
-  refuseForeign(opening, await endOf(file, signal), name);
-  return openText(file, opening, choices);
+  const end = await endOf(file, signal);
+  refuseForeign(opening, end, name);
+  const kind = binaryKind(opening);
+  return kind === undefined
+    ? openText(file, opening, choices)
+    : openBinary(kind, await inflated(file, signal), choices, signal);
+}
+
+async function openBinary(
+  kind: "parquet" | "xlsx",
+  file: TableFile,
+  choices: TableChoices,
+  signal?: AbortSignal,
+): Promise<Table> {
+  const packed = file.isGzip ? ", gzip" : "";
+  if (kind === "parquet") {
+    return {
+      kind,
+      description: `Parquet${packed}`,
+      sheets: [],
+      read: (stop) => readParquet(file, stop),
+    };
+  }
+  const workbook = await Workbook.open(file.name, file.blob, signal);
+  const { sheets } = workbook;
+  const sheet = sheets.find((name) => name === choices.sheet) ?? sheets[0] ?? "";
+  return {
+    kind,
+    description: `Excel, sheet "${sheet}"${packed}`,
+    sheets,
+    read: (stop) => workbook.read(sheet, stop),
+  };
+}
+
+/** A .gz of a file that is read in ranges: inflated into a Blob, which a browser keeps on disk. */
+async function inflated(file: TableFile, signal?: AbortSignal): Promise<TableFile> {
+  if (!file.isGzip) {
+    return file;
+  }
+  const parts: Blob[] = [];
+  for await (const { bytes } of readPieces(file, signal)) {
+    parts.push(new Blob([bytes]));
+  }
+  return { ...file, blob: new Blob(parts) };
 }
 
 function openText(file: TableFile, opening: Uint8Array<ArrayBuffer>, choices: TableChoices): Table {

@@ -8,9 +8,9 @@ import { readText, type TextFile } from "../text-stream.ts";
 import { brokenByteIn } from "../utf8.ts";
 import { namedDelimiter } from "./csv-delimiter.ts";
 import { fieldsOf } from "./csv-fields.ts";
-import { headerFault, parseHeader, type CsvHeader } from "./csv-header.ts";
+import { headerFault, parseHeader, type CsvHeader } from "../header.ts";
 import { CsvRecords, type CsvRecord } from "./csv-records.ts";
-import { cellValue } from "../json/json-cell.ts";
+import { cellValue } from "../json-cell.ts";
 
 /**
  * Rows with another number of fields than the header, broken quotes or broken bytes are faults.

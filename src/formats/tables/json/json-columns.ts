@@ -1,6 +1,6 @@
 // Turns one object that holds all rows into rows: columns, as pandas and datasets write them, or a
 // single row.
-import { isRecord } from "./json-row.ts";
+import { isRecord } from "../json-row.ts";
 
 /** Names of lists that can belong to one row: their items are turns, tools or answers. */
 export const namesOfRow =

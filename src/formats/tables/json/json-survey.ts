@@ -2,7 +2,7 @@
 import { UserError } from "../../../util/errors.ts";
 import { readText, type TextFile } from "../text-stream.ts";
 import { namesOfRow } from "./json-columns.ts";
-import { parseLenient } from "./json-row.ts";
+import { parseLenient } from "../json-row.ts";
 import { JsonScan, marks } from "./json-scan.ts";
 import { maxJsonDepth, scanFault } from "./scan-fault.ts";
 

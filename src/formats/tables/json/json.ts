@@ -6,7 +6,7 @@ import type { RowBatch } from "../../table.ts";
 import { BatchBuilder } from "../batch-builder.ts";
 import { readText, type TextFile } from "../text-stream.ts";
 import { rowsOfObject } from "./json-columns.ts";
-import { parseJsonRow, parseLenient, tooLong } from "./json-row.ts";
+import { parseJsonRow, parseLenient, tooLong } from "../json-row.ts";
 import { JsonScan, marks, type Mark } from "./json-scan.ts";
 import { surveyJson, type JsonLayout } from "./json-survey.ts";
 import { maxJsonDepth, scanFault } from "./scan-fault.ts";

@@ -6,7 +6,7 @@ import { BatchBuilder } from "../batch-builder.ts";
 import { LineSplitter, type Line } from "../line-splitter.ts";
 import { readText, type TextFile } from "../text-stream.ts";
 import { JsonScan } from "./json-scan.ts";
-import { parseJsonRow, tooLong } from "./json-row.ts";
+import { parseJsonRow, tooLong } from "../json-row.ts";
 
 /**
  * Every line that is not one whole object, nor part of one over several lines, is a fault.
@@ -89,19 +89,24 @@ class LineRows {
   }
 
   #single(line: Line, text: string): void {
-    const parsed = parseJsonRow(text);
-    if ("row" in parsed) {
-      this.#batch.add(parsed.row, line.number);
-      this.#batch.addNote(parsed.note);
-      return;
-    }
-    this.#scan = new JsonScan(maxDepth);
-    if (/^\s*\{/.test(text) && this.#isOpenAfter(text)) {
+    // The scan is quick; to find out by JSON.parse that a row is not whole costs an exception.
+    const isWhole = /\}\s*$/.test(text);
+    const parsed = isWhole || !this.#opens(text) ? parseJsonRow(text) : undefined;
+    if (parsed === undefined || ("what" in parsed && isWhole && this.#opens(text))) {
       this.#open = [line];
       this.#openLength = text.length;
-      return;
+    } else if ("row" in parsed) {
+      this.#batch.add(parsed.row, line.number);
+      this.#batch.addNote(parsed.note);
+    } else {
+      this.#batch.addFault(parsed.what, text, line.number);
     }
-    this.#batch.addFault(parsed.what, text, line.number);
+  }
+
+  /** Whether the line begins an object that further lines may close. */
+  #opens(text: string): boolean {
+    this.#scan = new JsonScan(maxDepth);
+    return /^\s*\{/.test(text) && this.#isOpenAfter(text);
   }
 
   #extend(line: Line): boolean {

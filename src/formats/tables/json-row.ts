@@ -1,7 +1,7 @@
 // Parses the JSON text of one row, and says what is wrong with it.
-import { findJsonFault } from "../../json-fault.ts";
-import { maxRowLength } from "../../rows.ts";
-import { brokenByteIn } from "../utf8.ts";
+import { findJsonFault } from "../json-fault.ts";
+import { maxRowLength } from "../rows.ts";
+import { brokenByteIn } from "./utf8.ts";
 
 export type JsonRow =
   | { readonly row: Readonly<Record<string, unknown>>; readonly note?: string }

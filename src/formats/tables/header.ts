@@ -1,5 +1,5 @@
 // The columns of a CSV file, from its header.
-import { UserError } from "../../../util/errors.ts";
+import { UserError } from "../../util/errors.ts";
 
 export interface CsvHeader {
   /** Name by position; undefined for a position that is no column. */

@@ -1,0 +1,152 @@
+// Reads Parquet through hyparquet, a part of a row group at a time.
+import type { AsyncBuffer, Compressors, FileMetaData } from "hyparquet";
+import { UserError } from "../../../util/errors.ts";
+import { blobSource } from "../../byte-source.ts";
+import { maxRowLength } from "../../rows.ts";
+import { maxRows, type RowBatch } from "../../table.ts";
+import { BatchBuilder } from "../batch-builder.ts";
+import { tooLong } from "../json-row.ts";
+import { plainValue, textLength } from "../plain-value.ts";
+
+/**
+ * Bytes decoded at once. datasets writes row groups of 100 MB, which become some 300 MB of
+ * JavaScript's values; a larger group is read in parts.
+ */
+const partBytes = 64 * 2 ** 20;
+const rowsOfBatch = 1000;
+/** The largest real footers, of thousands of row groups, have a few megabytes. */
+const maxFooterBytes = 64 * 2 ** 20;
+
+/** Codecs that hyparquet reads without further code. */
+const plainCodecs = new Set(["UNCOMPRESSED", "SNAPPY"]);
+/** pandas writes its index under this name when it is not just a count. */
+const pandasIndex = /^__index_level_\d+__$/;
+
+/**
+ * Rows with the values of JSON (plain-value.ts), numbered from 1.
+ * @throws UserError "bad-row" for a file that is damaged, encrypted or of an unknown codec, and
+ *   past the limit of rows; "unreadable-file"; the signal's AbortError
+ */
+export async function* readParquet(
+  { name, blob }: { name: string; blob: Blob },
+  signal?: AbortSignal,
+): AsyncGenerator<RowBatch, void> {
+  const file = rangesOf(blob, name, signal);
+  const { parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
+  const metadata = await guarded(name, signal, async () => {
+    await checkFooter(file);
+    return parquetMetadataAsync(file);
+  });
+  const rowCount = countRows(metadata, name);
+  const options = {
+    file,
+    metadata,
+    useOffsetIndex: true,
+    ...(await compressorsFor(metadata)),
+  };
+  const batch = new BatchBuilder(name);
+  let done = 0;
+  for (const [rowStart, rowEnd] of partsOf(metadata)) {
+    const rows = await guarded(name, signal, () =>
+      parquetReadObjects({ ...options, rowStart, rowEnd }),
+    );
+    for (let begin = 0; begin < rows.length; begin += rowsOfBatch) {
+      signal?.throwIfAborted();
+      for (const row of rows.slice(begin, begin + rowsOfBatch)) {
+        takeRow(row, ++done, batch);
+      }
+      yield batch.take(Math.floor((blob.size * done) / Math.max(done, rowCount)));
+    }
+  }
+  yield batch.take(blob.size);
+}
+
+function takeRow(cells: Record<string, unknown>, number: number, batch: BatchBuilder): void {
+  const columns = Object.entries(cells).filter(([column]) => !pandasIndex.test(column));
+  if (columns.length < Object.keys(cells).length) {
+    batch.addNote("The index that pandas wrote is left out.");
+  }
+  const row = Object.fromEntries(columns.map(([column, value]) => [column, plainValue(value)]));
+  const length = textLength(row);
+  if (length > maxRowLength) {
+    batch.addFault(tooLong(length), "", number);
+  } else {
+    batch.add(row, number);
+  }
+}
+
+/** The file as hyparquet reads it; an abort ends the next reading of a range. */
+function rangesOf(blob: Blob, name: string, signal?: AbortSignal): AsyncBuffer {
+  const source = blobSource(blob, name);
+  return {
+    byteLength: blob.size,
+    slice: async (begin, end = blob.size) => {
+      const isThere = begin >= 0 && begin <= end && end <= blob.size;
+      if (!isThere) {
+        throw new RangeError(`bytes ${begin} to ${end} are not in the file`);
+      }
+      return (await source.read(begin, end, signal)).buffer;
+    },
+  };
+}
+
+/** The length of the footer is checked before it is read: format, "File Format". */
+async function checkFooter(file: AsyncBuffer): Promise<void> {
+  const end = new DataView(await file.slice(Math.max(0, file.byteLength - 8)));
+  if (end.byteLength === 8 && end.getUint32(0, true) > maxFooterBytes) {
+    throw new RangeError(`its footer has ${end.getUint32(0, true)} bytes`);
+  }
+}
+
+function countRows({ num_rows: rows, row_groups: groups }: FileMetaData, name: string): number {
+  const sum = groups.reduce((count, group) => count + group.num_rows, 0n);
+  if (sum !== rows || groups.some((group) => group.num_rows < 0n) || rows > BigInt(maxRows)) {
+    throw damaged(`it names ${rows} rows`, name);
+  }
+  return Number(rows);
+}
+
+/** Ranges of rows that are decoded at once. */
+function* partsOf({ row_groups: groups }: FileMetaData): Generator<[begin: number, end: number]> {
+  let begin = 0;
+  for (const { num_rows, total_byte_size: bytes } of groups) {
+    const end = begin + Number(num_rows);
+    const parts = Math.max(1, Math.ceil(Number(bytes) / partBytes));
+    const step = Math.max(1, Math.ceil((end - begin) / parts));
+    for (; begin < end; begin += step) {
+      yield [begin, Math.min(end, begin + step)];
+    }
+    begin = end;
+  }
+}
+
+async function compressorsFor(metadata: FileMetaData): Promise<{ compressors?: Compressors }> {
+  const needsMore = metadata.row_groups.some(({ columns }) =>
+    columns.some(({ meta_data: data }) => !plainCodecs.has(data?.codec ?? "UNCOMPRESSED")),
+  );
+  return needsMore ? { compressors: (await import("hyparquet-compressors")).compressors } : {};
+}
+
+/** hyparquet throws errors of many kinds on bytes that are no Parquet: all are the file's fault. */
+async function guarded<T>(
+  name: string,
+  signal: AbortSignal | undefined,
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw cause instanceof UserError
+      ? cause
+      : damaged(cause instanceof Error ? cause.message : String(cause), name, cause);
+  }
+}
+
+function damaged(what: string, where: string, cause?: unknown): UserError {
+  return new UserError("bad-row", `The Parquet file cannot be read: ${what}.`, {
+    where,
+    remedy: "Download or write it again, or save its rows as JSON Lines.",
+    cause,
+  });
+}
