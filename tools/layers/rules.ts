@@ -12,7 +12,7 @@ import { areData } from "./recipe-data.ts";
 export const floors = {
   util: "errors a person can act on, bytes, random numbers, figures for people",
   recipe: "the options of a run: names, ranges, defaults, parser",
-  formats: "bytes to values and back: safetensors, GGUF, JSONL, CSV, zip",
+  formats: "bytes to values and back: safetensors, GGUF, JSONL, CSV, Parquet, Excel, zip",
   sources: "where bytes come from: hub, files, demo; what the browser keeps",
   data: "rows to examples to tokens, masks and batches",
   model: "config, tensors, tokenizer, chat template, weight formats",

@@ -20,7 +20,7 @@ export function namedDelimiter(line: string): string | undefined {
 
 /**
  * The delimiter by which most of the first records have as many fields as the header, quotes
- * respected; a comma when the header has one field whatever the delimiter.
+ * respected. It must split the header, unless none does: then it must not split the records.
  */
 export function detectDelimiter(lines: readonly Line[]): string {
   const header = lines.findIndex(({ text }) => text === undefined || text.trim() !== "");
@@ -28,15 +28,13 @@ export function detectDelimiter(lines: readonly Line[]): string {
   if (named !== undefined) {
     return named;
   }
-  let best = { delimiter: ",", fitting: 0, fields: 1 };
-  for (const delimiter of delimiterNames.keys()) {
-    const { fitting, fields } = rate(lines, delimiter);
-    const isBetter = fitting > best.fitting || (fitting === best.fitting && fields > best.fields);
-    if (fields > 1 && isBetter) {
-      best = { delimiter, fitting, fields };
-    }
-  }
-  return best.delimiter;
+  const rated = [...delimiterNames.keys()].map((delimiter) => rate(lines, delimiter));
+  const splitting = rated.filter(({ fields }) => fields > 1);
+  // The sort is stable: of equal ones the first stays in front.
+  const [best] = (splitting.length > 0 ? splitting : rated.reverse()).toSorted(
+    (a, b) => b.fitting - a.fitting || b.fields - a.fields,
+  );
+  return best?.delimiter ?? ",";
 }
 
 /** Fields of each of the first records; none for a record with broken quotes. */
@@ -54,8 +52,16 @@ export function sampleFields(lines: readonly Line[], delimiter: string): string[
   return fields;
 }
 
-function rate(lines: readonly Line[], delimiter: string): { fitting: number; fields: number } {
+interface Rating {
+  delimiter: string;
+  /** Records with as many fields as the header. */
+  fitting: number;
+  /** Fields of the header. */
+  fields: number;
+}
+
+function rate(lines: readonly Line[], delimiter: string): Rating {
   const [header = [], ...rows] = sampleFields(lines, delimiter);
   const fitting = rows.filter(({ length }) => length === header.length).length;
-  return { fitting, fields: header.length };
+  return { delimiter, fitting, fields: header.length };
 }

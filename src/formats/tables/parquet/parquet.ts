@@ -124,7 +124,15 @@ async function compressorsFor(metadata: FileMetaData): Promise<{ compressors?: C
   const needsMore = metadata.row_groups.some(({ columns }) =>
     columns.some(({ meta_data: data }) => !plainCodecs.has(data?.codec ?? "UNCOMPRESSED")),
   );
-  return needsMore ? { compressors: (await import("hyparquet-compressors")).compressors } : {};
+  if (!needsMore) {
+    return {};
+  }
+  const { compressors } = await import("hyparquet-compressors");
+  const { LZ4_RAW: lz4 } = compressors;
+  // An empty page is one byte in LZ4, on which hyparquet-compressors 1.1.2 fails.
+  const lz4OrEmpty: typeof lz4 = (input, length) =>
+    length === 0 || lz4 === undefined ? new Uint8Array(0) : lz4(input, length);
+  return { compressors: { ...compressors, LZ4_RAW: lz4OrEmpty } };
 }
 
 /** hyparquet throws errors of many kinds on bytes that are no Parquet: all are the file's fault. */
