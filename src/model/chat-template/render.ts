@@ -9,9 +9,9 @@
 import type { ChatRequest, RenderedChat, TextSpan } from "../../data/tokenizer.ts";
 import { UserError } from "../../util/errors.ts";
 import { run, runTraced } from "../jinja/interpreter.ts";
-import { hasGeneration, parseTemplate } from "../jinja/syntax/parser.ts";
+import { parseTemplate } from "../jinja/syntax/parser.ts";
 import type { Statement } from "../jinja/syntax/tree.ts";
-import { runsOf, Trace } from "../jinja/tracing/trace.ts";
+import { Trace } from "../jinja/tracing/trace.ts";
 import type { Traced } from "../jinja/tracing/traced.ts";
 import { TemplateFault } from "../jinja/values.ts";
 import { variablesOf } from "./variables.ts";
@@ -124,9 +124,21 @@ export function traceChats(
 
 function spansOf({ trace, marks }: Traced): TextSpan[] {
   const spans: TextSpan[] = [];
-  for (const [code, , end] of runsOf(marks)) {
-    const { turn, from, field, isGeneration } = trace.originOf(code);
-    spans.push({ end, turn, from, field, isGeneration });
+  for (let at = 0; at < marks.length; at += 2) {
+    const end = marks[at + 1] ?? 0;
+    const { from, field, turn, isGeneration } = trace.originOf(marks[at] ?? 0);
+    const last = spans.at(-1);
+    if (
+      last !== undefined &&
+      last.from === from &&
+      last.turn === turn &&
+      last.field === field &&
+      last.isGeneration === isGeneration
+    ) {
+      last.end = end;
+    } else {
+      spans.push({ end, turn, from, field, isGeneration });
+    }
   }
   return spans;
 }
@@ -147,6 +159,9 @@ class Bodies {
   }
 }
 
+/** As transformers looks for one. */
+const generationBlock = /\{%[-+]?\s*generation\s*[-+]?%\}/;
+
 interface Body {
   statements: readonly Statement[];
   hasGenerationBlocks: boolean;
@@ -154,8 +169,7 @@ interface Body {
 
 function parsed(source: string): Body {
   try {
-    const statements = parseTemplate(source);
-    return { statements, hasGenerationBlocks: hasGeneration(statements) };
+    return { statements: parseTemplate(source), hasGenerationBlocks: generationBlock.test(source) };
   } catch (error) {
     throw faultOf(error, "parsed");
   }

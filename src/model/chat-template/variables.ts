@@ -2,9 +2,9 @@
 // Source: transformers 5.24, tokenization_utils_base.py (apply_chat_template) and
 // utils/chat_template_utils.py (render_jinja_template, _alias_reasoning_fields).
 import type { ChatMessage, ChatRequest } from "../../data/tokenizer.ts";
-import { tracedMessage, type Field } from "../jinja/tracing/messages.ts";
+import { MessageTracer } from "../jinja/tracing/messages.ts";
 import type { Trace } from "../jinja/tracing/trace.ts";
-import { fromJson, TemplateFault, type Value } from "../jinja/values.ts";
+import { fromJson, TemplateFault, type Dict, type Value } from "../jinja/values.ts";
 
 /** Parameters of apply_chat_template that say what is rendered: no variables. */
 const reserved = ["messages", "add_generation_prompt", "chat_template", "continue_final_message"];
@@ -33,13 +33,15 @@ export function variablesOf(
     ...templateArguments,
     add_generation_prompt: addGenerationPrompt,
   });
-  const fields = messages.map(fieldsOf);
-  return values.set(
-    "messages",
-    trace === null
-      ? fields.map((own) => new Map(own.map(({ name, value }) => [name, fromJson(value)])))
-      : fields.map((own, index) => tracedMessage(trace, index, own)),
-  );
+  const tracer = trace === null ? null : new MessageTracer(trace);
+  const convert = (message: ChatMessage, index: number) =>
+    tracer === null
+      ? dictOf(message, fromJson)
+      : tracer.message(
+          index,
+          dictOf(message, (value, field) => tracer.field(index, field, value)),
+        );
+  return values.set("messages", messages.map(convert));
 }
 
 /** Converts plain values to the variables of a template. */
@@ -47,22 +49,17 @@ export function variables(values: Readonly<Record<string, unknown>>): Map<string
   return new Map(Object.entries(values).map(([name, value]) => [name, fromJson(value)]));
 }
 
-/** The fields with a value. Reasoning is there under its names of both kinds of templates. */
-function fieldsOf(message: ChatMessage): Field[] {
-  const fields = Object.entries(message).flatMap(([name, value]) =>
-    value === null || value === undefined ? [] : [{ name, value, source: name }],
-  );
-  const reasoning = reasoningFields
-    .flatMap((name) => fields.find((field) => field.name === name) ?? [])
-    .at(0);
-  if (reasoning === undefined) {
-    return fields;
+/** The fields with a value. Reasoning has the names that both kinds of templates read. */
+function dictOf(message: ChatMessage, convert: (value: unknown, field: string) => Value): Dict {
+  const dict: Dict = new Map();
+  for (const field of Object.keys(message)) {
+    const value = message[field];
+    if (value !== null && value !== undefined) {
+      dict.set(field, convert(value, field));
+    }
   }
-  const alias = { ...reasoning, name: reasoningFields[0] };
-  const named = fields.some(({ name }) => name === alias.name) ? fields : [...fields, alias];
-  const thinking = fields.find(({ name }) => name === "thinking") ?? {
-    ...reasoning,
-    name: "thinking",
-  };
-  return [thinking, ...named.filter(({ name }) => name !== "thinking")];
+  const reasoning = dict.get(reasoningFields.find((field) => dict.has(field)) ?? null);
+  return reasoning === undefined
+    ? dict
+    : new Map([["thinking", reasoning], ...dict, ["reasoning_content", reasoning]]);
 }

@@ -12,6 +12,7 @@ import { Loop } from "./loop.ts";
 import { printed } from "./printing.ts";
 import { Scope } from "./scope.ts";
 import type { Expression, ForStatement, Parameter, Statement, Target } from "./syntax/tree.ts";
+import { marksOf } from "./tracing/marks.ts";
 import type { Trace } from "./tracing/trace.ts";
 import { generated, Joined, loose, plain, Traced, type Text } from "./tracing/traced.ts";
 import { Turns, type Output } from "./tracing/turns.ts";
@@ -52,7 +53,9 @@ export function runTraced(
   trace: Trace,
 ): Traced {
   const text = new Interpreter(new Turns(trace)).run(body, scopeOf(values, now));
-  return text instanceof Traced ? text : new Traced(trace, text, trace.own(text.length), loose);
+  return text instanceof Traced
+    ? text
+    : new Traced(trace, text, marksOf(trace.own, text.length), loose);
 }
 
 function scopeOf(values: Map<string, Value>, now: Date): Scope {

@@ -3,9 +3,9 @@
 import { Bound } from "./arguments.ts";
 import type { Budget } from "./budget.ts";
 import { isEqual } from "./operators.ts";
-import { repr } from "./printing.ts";
+import { repr, toText } from "./printing.ts";
 import { textMethod } from "./text-methods.ts";
-import { copyOf, keysOf, own, ownerOf } from "./tracing/containers.ts";
+import { copyOf, keysOf, own, ownerOf, ownerOfField } from "./tracing/containers.ts";
 import { cut, glue, plain, type Text } from "./tracing/traced.ts";
 import {
   charactersOf,
@@ -182,7 +182,7 @@ export function pairsOf(dict: ReadonlyMap<Value, Value>): Tuple[] {
   const values = [...dict.values()];
   return keysOf<Value>(dict).map((key, index) => {
     const pair = new Tuple([key, values[index] ?? null]);
-    return owner === undefined ? pair : own(pair, { ...owner, field: owner.field ?? "" });
+    return owner === undefined ? pair : own(pair, ownerOfField(owner, toText(key)));
   });
 }
 

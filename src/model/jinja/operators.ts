@@ -2,7 +2,7 @@
 import type { Budget } from "./budget.ts";
 import { formatPercent } from "./formatting.ts";
 import type { BinaryOperator, Comparison } from "./syntax/tree.ts";
-import { glue, plain, repeated } from "./tracing/traced.ts";
+import { joined, plain, repeated } from "./tracing/traced.ts";
 import {
   Float,
   isText,
@@ -30,9 +30,9 @@ export function binary(operator: BinaryOperator, left: Value, right: Value, budg
     const isFloat = left instanceof Float || right instanceof Float;
     return arithmetic(operator, a, b, isFloat);
   }
-  const joined = operator === "+" ? join(left, right, budget) : null;
-  const repeated = operator === "*" ? repeat(left, right, budget) : null;
-  const made = joined ?? repeated;
+  const sum = operator === "+" ? join(left, right, budget) : null;
+  const product = operator === "*" ? repeat(left, right, budget) : null;
+  const made = sum ?? product;
   if (made === null) {
     throw new TemplateFault(
       `unsupported operand types for ${operator}: '${typeName(left)}' and '${typeName(right)}'`,
@@ -83,7 +83,7 @@ export function numeric(value: number, isFloat: boolean): Value {
 function join(left: Value, right: Value, budget: Budget): Value | null {
   if (isText(left) && isText(right)) {
     budget.characters(plain(left).length + plain(right).length);
-    return glue([left, right]);
+    return joined(left, right);
   }
   if (Array.isArray(left) && Array.isArray(right)) {
     budget.items(left.length + right.length);

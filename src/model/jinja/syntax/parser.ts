@@ -13,14 +13,6 @@ export function parseTemplate(source: string): Statement[] {
   return new Parser(source).whole();
 }
 
-/** Whether a template has `{% generation %}` blocks. */
-export function hasGeneration(tree: unknown): boolean {
-  if (typeof tree !== "object" || tree === null) {
-    return false;
-  }
-  return ("kind" in tree && tree.kind === "generation") || Object.values(tree).some(hasGeneration);
-}
-
 class Parser {
   readonly #stream: TokenStream;
   readonly #expressions: ExpressionParser;

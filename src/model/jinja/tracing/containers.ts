@@ -1,55 +1,67 @@
 // The lists and dicts of a message know it, so that what is made of them as a whole does as well:
-// their JSON, their keys. A side table, so that they are the same lists and dicts without tracing.
+// their JSON, their keys. They carry it beside their items, which are the same without tracing.
+import { marksOf } from "./marks.ts";
 import type { Trace } from "./trace.ts";
 import { loose, plain, Traced, type Text } from "./traced.ts";
 
 /** Whose a list or dict is. */
 export interface Owner {
   trace: Trace;
-  /** Index of the message. */
-  message: number;
-  /** The field that it is in; null for the message itself. */
-  field: string | null;
+  /** Index of its message. */
+  from: number;
+  /** The field that it is in; "" for the message itself. */
+  field: string;
 }
 
-const owners = new WeakMap<object, Owner>();
-const writtenKeys = new WeakMap<object, Map<unknown, Traced>>();
+const ownerKey = Symbol("owner");
+const writtenKey = Symbol("written keys");
+
+/** What a list or dict carries. */
+interface Carrier {
+  [ownerKey]?: Owner;
+  /** The keys that the template took from traced texts. */
+  [writtenKey]?: ReadonlyMap<unknown, Traced>;
+}
 
 export function own<T extends object>(container: T, owner: Owner): T {
-  owners.set(container, owner);
+  (container as Carrier)[ownerKey] = owner;
   return container;
 }
 
 export function ownerOf(container: object): Owner | undefined {
-  return owners.get(container);
+  return (container as Carrier)[ownerKey];
 }
 
 /** A text of a message's field; of the whole message without one. */
-export function ownText({ trace, message, field }: Owner, text: string): Traced {
-  const origin = { turn: -1, isHeld: false, from: message, isGeneration: false };
-  const code = trace.codeOf({ ...origin, field: field ?? "" });
-  return new Traced(trace, text, trace.run(code, text.length), loose);
+export function ownText({ trace, from, field }: Owner, text: string): Traced {
+  return new Traced(trace, text, marksOf(trace.code(from, field), text.length), loose);
 }
 
 /** What a list or dict prints as a whole: a message's is the message's, punctuation too. */
 export function asOwned(container: object, made: Text): Text {
-  const owner = owners.get(container);
+  const owner = ownerOf(container);
   if (owner === undefined) {
     return made;
   }
-  if (owner.field !== null || typeof made === "string") {
+  if (owner.field !== "" || typeof made === "string") {
     return ownText(owner, plain(made));
   }
   const { trace, text, marks, state } = made;
-  const from = owner.message;
-  const own = trace.mapped(marks, [], (origin) => (origin.from < 0 ? { ...origin, from } : origin));
+  const own = trace.changed(marks, (origin) =>
+    origin.from < 0 ? { ...origin, from: owner.from } : origin,
+  );
   return new Traced(trace, text, own, state);
+}
+
+/** The owner of what a dict has under a key, and of the key. */
+export function ownerOfField(owner: Owner, key: string): Owner {
+  return owner.field === "" ? { ...owner, field: key } : owner;
 }
 
 /** The keys of a dict: those of a message's dict came from the message. */
 export function keysOf<T>(dict: ReadonlyMap<T | Text, unknown>): (T | Text)[] {
-  const owner = owners.get(dict);
-  const written = writtenKeys.get(dict);
+  const owner = ownerOf(dict);
+  const written = (dict as Carrier)[writtenKey];
   const keys = [...dict.keys()];
   if (owner === undefined && written === undefined) {
     return keys;
@@ -59,7 +71,7 @@ export function keysOf<T>(dict: ReadonlyMap<T | Text, unknown>): (T | Text)[] {
       ? key
       : owner === undefined
         ? (written?.get(key) ?? key)
-        : ownText({ ...owner, field: owner.field ?? key }, key),
+        : ownText(ownerOfField(owner, key), key),
   );
 }
 
@@ -86,7 +98,7 @@ export function dictFrom<T>(pairs: Iterable<readonly [T, T]>): Map<T, T> {
     }
   }
   if (written.size > 0) {
-    writtenKeys.set(dict, written);
+    (dict as Carrier)[writtenKey] = written;
   }
   return dict;
 }

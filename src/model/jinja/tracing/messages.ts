@@ -2,27 +2,29 @@
 // item of a loop is.
 import { fromJson, Tuple, type Dict, type Value } from "../values.ts";
 import { own, ownerOf, withValues, ownText, type Owner } from "./containers.ts";
-import { runsOf, type Trace } from "./trace.ts";
+import { codesOf, marksOf } from "./marks.ts";
+import type { Trace } from "./trace.ts";
 import { loose, Traced } from "./traced.ts";
 
 /** Values that are searched for the messages they were made of; no message has more. */
 const maxSearched = 1_000;
 
-/** A field of a message as the template sees it. */
-export interface Field {
-  name: string;
-  value: unknown;
-  /** The name of the field whose value it is. */
-  source: string;
-}
+/** Converts the messages of one chat. */
+export class MessageTracer {
+  readonly #trace: Trace;
 
-/** @param index of the message in its chat */
-export function tracedMessage(trace: Trace, index: number, fields: readonly Field[]): Dict {
-  const owner: Owner = { trace, message: index, field: null };
-  const values = fields.map(
-    ({ name, value, source }) => [name, ownValue({ ...owner, field: source }, value)] as const,
-  );
-  return own(new Map<Value, Value>(values), owner);
+  constructor(trace: Trace) {
+    this.#trace = trace;
+  }
+
+  /** @param from index of the message */
+  field(from: number, field: string, value: unknown): Value {
+    return ownValue({ trace: this.#trace, from, field }, value);
+  }
+
+  message(from: number, fields: Dict): Dict {
+    return own(fields, { trace: this.#trace, from, field: "" });
+  }
 }
 
 function ownValue(owner: Owner, value: unknown): Value {
@@ -45,7 +47,7 @@ function ownValue(owner: Owner, value: unknown): Value {
 /** The message that a value is; -1 for none. */
 export function messageOf(value: Value): number {
   const owner = value instanceof Map ? ownerOf(value) : undefined;
-  return owner?.field === null ? owner.message : -1;
+  return owner?.field === "" ? owner.from : -1;
 }
 
 /**
@@ -59,7 +61,7 @@ export function turnOf(value: Value, isWithin: boolean): number {
   }
   const owner = ownerOf(value);
   if (owner !== undefined) {
-    return isWithin && owner.field !== null ? -1 : owner.message;
+    return isWithin && owner.field !== "" ? -1 : owner.from;
   }
   const sources = sourcesOf(value);
   const last = Math.max(-1, ...sources);
@@ -86,13 +88,13 @@ function sourcesOf(value: Value): ReadonlySet<number> {
     }
     seen.add(inner);
     if (inner instanceof Traced) {
-      for (const [code] of runsOf(inner.marks)) {
+      for (const code of codesOf(inner.marks)) {
         sources.add(inner.trace.originOf(code).from);
       }
     } else if (isHolder(inner)) {
       const owner = ownerOf(inner);
       if (owner !== undefined) {
-        sources.add(owner.message);
+        sources.add(owner.from);
       } else {
         const items = inner instanceof Tuple ? inner.items : inner;
         items.forEach(visit);
@@ -109,7 +111,7 @@ export function kept(trace: Trace, value: Value): Value {
   if (typeof value === "string") {
     return value === ""
       ? value
-      : new Traced(trace, value, trace.unturned(value.length), loose).held();
+      : new Traced(trace, value, marksOf(trace.unturned, value.length), loose).held();
   }
   if (value instanceof Traced) {
     return value.held();

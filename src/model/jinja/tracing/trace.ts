@@ -1,143 +1,112 @@
-// Where every character of a rendering came from: the origins of one rendering, as single UTF-16
-// units, so that the marks of a text are a string that is cut and joined as the text is.
+// Where every character of a rendering came from: the origins of one rendering, by code, and the
+// turn that it is in.
+import { mapMarks, type Marks } from "./marks.ts";
 
 export interface Origin {
-  /** Index of the message whose turn printed it; -1 for none. */
-  turn: number;
-  /** Whether the turn gives way to that of a later print within another turn. */
-  isHeld: boolean;
   /** Index of the message out of whose fields it came; -1 for the template's own text. */
-  from: number;
-  field: string;
-  isGeneration: boolean;
+  readonly from: number;
+  /** That field; "" for the template's own text, and for a message as a whole. */
+  readonly field: string;
+  /** Index of the message whose turn printed it; -1 for none. */
+  readonly turn: number;
+  /** Whether the turn gives way to that of a later print within another turn. */
+  readonly isHeld: boolean;
+  readonly isGeneration: boolean;
 }
 
-const ownText: Origin = { turn: -1, isHeld: false, from: -1, field: "", isGeneration: false };
+/** An origin, with the code that the last turn to print it made of it. */
+interface Known extends Origin {
+  lastTurn: number;
+  lastCode: number;
+}
 
-/** All that a UTF-16 unit can tell apart: more than 5,000 messages need. */
-const maxOrigins = 65_536;
+/** Origins of one rendering; a long chat has some ten thousand. */
+const maxOrigins = 1_000_000;
 
-/** The origins of one rendering, and the turn that it is in. */
+/** The origins of one rendering. Several codes may be of equal origins. */
 export class Trace {
-  readonly #origins: Origin[] = [];
-  readonly #codes = new Map<string, number>();
-  /** By code: a run of its unit, long enough for what was asked so far. */
-  readonly #runs: string[] = [];
-  readonly #turns = new Map<number, Stamps>();
-  readonly #none = this.#stampsOf(-1);
-  #stamps = this.#none;
+  readonly #known: Known[] = [];
+  readonly #ownByTurn = new Map<number, number>();
+  #turn = -1;
+  #own = this.#ownIn(-1);
 
   /** Index of the message whose turn it is; -1 for none. */
   get turn(): number {
-    return this.#stamps.turn;
+    return this.#turn;
   }
 
   set turn(turn: number) {
-    this.#stamps = turn < 0 ? this.#none : this.#stampsOf(turn);
-  }
-
-  /** Marks of text that the template itself writes now. */
-  own(length: number): string {
-    return this.run(this.#stamps.own, length);
-  }
-
-  /** Marks of text that the template writes in no turn. */
-  unturned(length: number): string {
-    return this.run(this.#none.own, length);
-  }
-
-  /** @throws RangeError for more origins than marks can tell apart */
-  codeOf(origin: Origin): number {
-    const { turn, isHeld, from, field, isGeneration } = origin;
-    const key = `${turn} ${isHeld} ${from} ${isGeneration} ${field}`;
-    let code = this.#codes.get(key);
-    if (code === undefined) {
-      code = this.#origins.length;
-      if (code >= maxOrigins) {
-        throw new RangeError("too many origins");
-      }
-      this.#origins.push(origin);
-      this.#codes.set(key, code);
+    if (turn !== this.#turn) {
+      this.#turn = turn;
+      this.#own = this.#ownIn(turn);
     }
+  }
+
+  /** The code of text that the template itself writes now. */
+  get own(): number {
+    return this.#own;
+  }
+
+  /** The code of text that the template itself writes in no turn. */
+  get unturned(): number {
+    return this.#ownIn(-1);
+  }
+
+  /** @throws RangeError for a template that makes origins without limit */
+  code(from: number, field: string, turn = -1, isHeld = false, isGeneration = false): number {
+    const code = this.#known.length;
+    if (code > maxOrigins) {
+      throw new RangeError("too many origins");
+    }
+    this.#known.push({ from, field, turn, isHeld, isGeneration, lastTurn: -1, lastCode: code });
     return code;
   }
 
   originOf(code: number): Origin {
-    return this.#origins[code] ?? ownText;
-  }
-
-  /** @returns marks of one origin */
-  run(code: number, length: number): string {
-    let run = this.#runs[code];
-    if (run === undefined || run.length < length) {
-      run = String.fromCharCode(code).repeat(Math.max(length, 64));
-      this.#runs[code] = run;
+    const origin = this.#known[code];
+    if (origin === undefined) {
+      throw new RangeError(`no origin has the code ${code}`);
     }
-    return run.slice(0, length);
+    return origin;
   }
 
-  /** Gives characters without a turn the present one. */
-  stamped(marks: string): string {
-    return this.turn < 0 ? marks : this.mapped(marks, this.#stamps.printed, printedIn(this.turn));
+  /** Gives characters without a turn the present one, which gives way to that of a later print. */
+  held(marks: Marks): Marks {
+    const turn = this.#turn;
+    return turn < 0
+      ? marks
+      : this.changed(marks, (origin) =>
+          origin.turn < 0 ? { ...origin, turn, isHeld: true } : origin,
+        );
   }
 
-  /** As `stamped`, with a turn that gives way to that of a later print. */
-  held(marks: string): string {
-    return this.turn < 0 ? marks : this.mapped(marks, this.#stamps.held, heldIn(this.turn));
+  changed(marks: Marks, change: (origin: Origin) => Origin): Marks {
+    return mapMarks(marks, (code) => {
+      const origin = this.originOf(code);
+      const { from, field, turn, isHeld, isGeneration } = change(origin);
+      return this.code(from, field, turn, isHeld, isGeneration);
+    });
   }
 
-  generated(marks: string): string {
-    return this.mapped(marks, [], (origin) => ({ ...origin, isGeneration: true }));
-  }
-
-  /** @param known codes that were mapped before; extended */
-  mapped(marks: string, known: number[], change: (origin: Origin) => Origin): string {
-    let made = "";
-    for (const [code, begin, end] of runsOf(marks)) {
-      const next = (known[code] ??= this.codeOf(change(this.originOf(code))));
-      made += this.run(next, end - begin);
+  /** The code of a character of a code that the present turn prints. */
+  printed(code: number): number {
+    const known = this.#known[code];
+    if (this.#turn < 0 || known === undefined || (known.turn >= 0 && !known.isHeld)) {
+      return code;
     }
-    return made;
-  }
-
-  #stampsOf(turn: number): Stamps {
-    let stamps = this.#turns.get(turn);
-    if (stamps === undefined) {
-      stamps = { turn, own: this.codeOf({ ...ownText, turn }), printed: [], held: [] };
-      this.#turns.set(turn, stamps);
+    if (known.lastTurn !== this.#turn) {
+      known.lastTurn = this.#turn;
+      known.lastCode = this.code(known.from, known.field, this.#turn, false, known.isGeneration);
     }
-    return stamps;
+    return known.lastCode;
   }
-}
 
-/** A turn, with the codes that its stamps turn codes into. */
-interface Stamps {
-  readonly turn: number;
-  readonly own: number;
-  readonly printed: number[];
-  readonly held: number[];
-}
-
-function printedIn(turn: number) {
-  return (origin: Origin): Origin =>
-    origin.turn < 0 || origin.isHeld ? { ...origin, turn, isHeld: false } : origin;
-}
-
-function heldIn(turn: number) {
-  return (origin: Origin): Origin => (origin.turn < 0 ? { ...origin, turn, isHeld: true } : origin);
-}
-
-/** Code, begin and end of each stretch of one origin. */
-export function runsOf(marks: string): [number, number, number][] {
-  const runs: [number, number, number][] = [];
-  for (let begin = 0; begin < marks.length;) {
-    const code = marks.charCodeAt(begin);
-    let end = begin + 1;
-    while (end < marks.length && marks.charCodeAt(end) === code) {
-      end++;
+  #ownIn(turn: number): number {
+    let code = this.#ownByTurn.get(turn);
+    if (code === undefined) {
+      code = this.code(-1, "", turn);
+      this.#ownByTurn.set(turn, code);
     }
-    runs.push([code, begin, end]);
-    begin = end;
+    return code;
   }
-  return runs;
 }

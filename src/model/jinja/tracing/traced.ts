@@ -1,6 +1,15 @@
 // A text that knows where each of its characters came from, and the cutting and joining of texts.
 // Without tracing every text is a string and costs what a string costs.
-import { runsOf, type Trace } from "./trace.ts";
+import {
+  addStretch,
+  codeAt,
+  codesOf,
+  cutMarks,
+  marksOf,
+  repeatMarks,
+  type Marks,
+} from "./marks.ts";
+import type { Trace } from "./trace.ts";
 
 export type Text = string | Traced;
 
@@ -13,23 +22,15 @@ export const settled = 2;
 export class Traced {
   readonly trace: Trace;
   readonly text: string;
-  /** One unit per unit of the text: a code of the trace. */
-  readonly marks: string;
+  /** Codes of the trace. */
+  readonly marks: Marks;
   readonly state: TurnState;
 
-  constructor(trace: Trace, text: string, marks: string, state: TurnState) {
+  constructor(trace: Trace, text: string, marks: Marks, state: TurnState) {
     this.trace = trace;
     this.text = text;
     this.marks = marks;
     this.state = state;
-  }
-
-  /** The text as the present turn prints it. */
-  printed(): Traced {
-    const { trace, text, marks, state } = this;
-    return state === settled || trace.turn < 0
-      ? this
-      : new Traced(trace, text, trace.stamped(marks), settled);
   }
 
   /** The text as the present turn keeps it for later. */
@@ -51,45 +52,75 @@ export function cut(text: Text, begin: number, end?: number): Text {
     return text.slice(begin, end);
   }
   const { trace, text: all, marks, state } = text;
-  return new Traced(trace, all.slice(begin, end), marks.slice(begin, end), state);
+  const made = all.slice(begin, end);
+  return made.length === all.length
+    ? text
+    : new Traced(trace, made, cutMarks(marks, begin, begin + made.length), state);
 }
 
 /** The texts one after the other. */
 export function glue(parts: readonly Text[], separator: Text = ""): Text {
-  const traced =
-    separator instanceof Traced ? separator : parts.find((part) => part instanceof Traced);
-  if (traced === undefined) {
+  const trace = traceOf(separator) ?? firstTrace(parts);
+  if (trace === null) {
     return (parts as string[]).join(separator as string);
   }
-  const joined = new Joined(traced.trace);
-  parts.forEach((part, index) => {
+  const joint = new Joined(trace);
+  for (let index = 0; index < parts.length; index++) {
     if (index > 0) {
-      joined.add(separator);
+      joint.add(separator);
     }
-    joined.add(part);
-  });
-  return joined.whole();
+    joint.add(parts[index] ?? "");
+  }
+  return joint.whole();
+}
+
+/** One text behind another. */
+export function joined(left: Text, right: Text): Text {
+  if (typeof left === "string" && typeof right === "string") {
+    return left + right;
+  }
+  const joint = new Joined(((left instanceof Traced ? left : right) as Traced).trace);
+  joint.add(left);
+  joint.add(right);
+  return joint.whole();
+}
+
+function firstTrace(parts: readonly Text[]): Trace | null {
+  for (const part of parts) {
+    if (typeof part !== "string") {
+      return part.trace;
+    }
+  }
+  return null;
+}
+
+function traceOf(text: Text): Trace | null {
+  return typeof text === "string" ? null : text.trace;
 }
 
 /** A text that a `{% generation %}` block prints. */
 export function generated(text: Text): Text {
   return text instanceof Traced
-    ? new Traced(text.trace, text.text, text.trace.generated(text.marks), text.state)
+    ? new Traced(text.trace, text.text, generation(text), text.state)
     : text;
+}
+
+function generation({ trace, marks }: Traced): Marks {
+  return trace.changed(marks, (origin) => ({ ...origin, isGeneration: true }));
 }
 
 /** @param times not negative */
 export function repeated(text: Text, times: number): Text {
   return text instanceof Traced
-    ? new Traced(text.trace, text.text.repeat(times), text.marks.repeat(times), text.state)
+    ? new Traced(text.trace, text.text.repeat(times), repeatMarks(text.marks, times), text.state)
     : text.repeat(times);
 }
 
 /** A traced text under construction. */
 export class Joined {
   readonly #trace: Trace;
+  readonly #marks: number[] = [];
   #text = "";
-  #marks = "";
   #state: TurnState = settled;
 
   constructor(trace: Trace) {
@@ -100,25 +131,35 @@ export class Joined {
     return this.#text.length;
   }
 
+  /** Adds a text as the present turn prints it. */
   add(part: Text): void {
+    const trace = this.#trace;
     if (typeof part === "string") {
-      this.#append(part, this.#trace.own(part.length), this.#trace.turn < 0 ? loose : settled);
-    } else {
-      const { text, marks, state } = part.printed();
-      this.#append(text, marks, state);
+      if (part !== "") {
+        this.#text += part;
+        addStretch(this.#marks, trace.own, this.#text.length);
+        this.#lower(trace.turn < 0 ? loose : settled);
+      }
+      return;
     }
+    const { text, marks, state } = part;
+    const begin = this.#text.length;
+    this.#text += text;
+    for (let at = 0; at < marks.length; at += 2) {
+      const code = marks[at] ?? 0;
+      const own = state === settled ? code : trace.printed(code);
+      addStretch(this.#marks, own, begin + (marks[at + 1] ?? 0));
+    }
+    this.#lower(trace.turn < 0 && text !== "" ? state : settled);
   }
 
+  /** The text. Nothing is added afterwards. */
   whole(): Traced {
     return new Traced(this.#trace, this.#text, this.#marks, this.#state);
   }
 
-  #append(text: string, marks: string, state: TurnState): void {
-    if (text !== "") {
-      this.#text += text;
-      this.#marks += marks;
-      this.#state = state < this.#state ? state : this.#state;
-    }
+  #lower(state: TurnState): void {
+    this.#state = state < this.#state ? state : this.#state;
   }
 }
 
@@ -133,7 +174,7 @@ export function whole(made: string, sources: readonly unknown[]): Text {
     return made;
   }
   const { trace } = first;
-  const codes = new Set(traced.flatMap(({ marks }) => runsOf(marks).map(([code]) => code)));
+  const codes = new Set(traced.flatMap(({ marks }) => codesOf(marks)));
   let best = -1;
   let rank = -1;
   for (const code of codes) {
@@ -146,7 +187,7 @@ export function whole(made: string, sources: readonly unknown[]): Text {
   }
   const { turn, isHeld } = trace.originOf(best);
   const state = turn < 0 ? loose : isHeld ? held : settled;
-  return new Traced(trace, made, trace.run(best, made.length), state);
+  return new Traced(trace, made, marksOf(best, made.length), state);
 }
 
 /** A text with each match of a global pattern replaced. */
@@ -175,11 +216,12 @@ export function recased(text: Text, change: (text: string) => string): Text {
   if (made.length === all.length) {
     return new Traced(trace, made, marks, state);
   }
-  let own = "";
-  let at = 0;
+  const own: number[] = [];
+  let [at, end] = [0, 0];
   for (const character of all) {
-    own += trace.run(marks.charCodeAt(at), change(character).length);
+    end += change(character).length;
+    addStretch(own, codeAt(marks, at), end);
     at += character.length;
   }
-  return own.length === made.length ? new Traced(trace, made, own, state) : whole(made, [text]);
+  return end === made.length ? new Traced(trace, made, own, state) : whole(made, [text]);
 }

@@ -1,7 +1,8 @@
 // Whose turn it is: which message's part of the template runs, and prints.
 import type { Arguments, Value } from "../values.ts";
 import { kept, messageOf, turnOf } from "./messages.ts";
-import { runsOf, type Trace } from "./trace.ts";
+import { codesOf } from "./marks.ts";
+import type { Trace } from "./trace.ts";
 import { Joined, settled, Traced, type Text } from "./traced.ts";
 
 /** The text written so far. */
@@ -30,7 +31,12 @@ export class Turns {
     const before = this.trace.turn;
     const turn = turnOf(item, before >= 0);
     if (turn >= 0 || before >= 0) {
-      return this.#within(turn >= 0 ? turn : before, () => run(output));
+      this.trace.turn = turn >= 0 ? turn : before;
+      try {
+        return run(output);
+      } finally {
+        this.trace.turn = before;
+      }
     }
     const inner = new Joined(this.trace);
     this.#waiting++;
@@ -47,9 +53,13 @@ export class Turns {
   /** Runs a macro: outside any turn, in that of a message among its arguments. */
   macro<T>({ positional, keyword }: Arguments, run: () => T): T {
     const before = this.trace.turn;
-    const turns = before >= 0 ? [] : [...positional, ...keyword.values()];
-    const turn = turns.map((value) => turnOf(value, true)).find((message) => message >= 0);
-    return this.#within(turn ?? before, run);
+    const given = before >= 0 ? [] : [...positional, ...keyword.values()];
+    this.trace.turn = given.map((value) => turnOf(value, true)).find((own) => own >= 0) ?? before;
+    try {
+      return run();
+    } finally {
+      this.trace.turn = before;
+    }
   }
 
   /** A variable gets a value. A message begins its turn in an iteration without one. */
@@ -64,23 +74,13 @@ export class Turns {
     return this.trace.turn < 0 ? value : kept(this.trace, value);
   }
 
-  #within<T>(turn: number, run: () => T): T {
-    const before = this.trace.turn;
-    this.trace.turn = turn;
-    try {
-      return run();
-    } finally {
-      this.trace.turn = before;
-    }
-  }
-
   /**
    * The output of an iteration whose item is no message. If all the fields in it are of one
    * message, this was its turn, even if another one was assigned first.
    */
   #told(output: Traced): Traced {
     const { trace, text, marks } = output;
-    const origins = runsOf(marks).map(([code]) => trace.originOf(code));
+    const origins = codesOf(marks).map((code) => trace.originOf(code));
     const provisional = trace.turn;
     const isOpen = origins.every(({ turn, isHeld }) => turn < 0 || isHeld || turn === provisional);
     const [source, ...others] = new Set(
@@ -90,7 +90,7 @@ export class Turns {
     if (turn < 0) {
       return output;
     }
-    const told = trace.mapped(marks, [], (origin) =>
+    const told = trace.changed(marks, (origin) =>
       origin.turn < 0 || origin.isHeld || origin.turn === provisional
         ? { ...origin, turn, isHeld: false }
         : origin,

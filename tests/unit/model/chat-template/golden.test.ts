@@ -4,9 +4,8 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { variables } from "../../../../src/model/chat-template/variables.ts";
 import { run, runTraced } from "../../../../src/model/jinja/interpreter.ts";
-import { tracedMessage } from "../../../../src/model/jinja/tracing/messages.ts";
+import { MessageTracer } from "../../../../src/model/jinja/tracing/messages.ts";
 import { Trace } from "../../../../src/model/jinja/tracing/trace.ts";
-import type { Value } from "../../../../src/model/jinja/values.ts";
 import { parseTemplate } from "../../../../src/model/jinja/syntax/parser.ts";
 
 interface Rendered {
@@ -53,8 +52,10 @@ async function templateOf(name: string): Promise<string> {
 function outcome(source: string, named: Record<string, unknown>) {
   const plain = attempt(() => run(parseTemplate(source), variables(named), now));
   const trace = new Trace();
-  const fields = Object.entries(named).map(([name, value]) => ({ name, value, source: name }));
-  const values = tracedMessage(trace, 0, fields) as Map<string, Value>;
+  const tracer = new MessageTracer(trace);
+  const values = new Map(
+    Object.entries(named).map(([name, value]) => [name, tracer.field(0, name, value)]),
+  );
   expect(attempt(() => runTraced(parseTemplate(source), values, now, trace).text)).toEqual(plain);
   return plain;
 }
