@@ -7,7 +7,8 @@ import { PythonFloat, pythonJson, type PythonValue } from "./python-json.ts";
 
 /**
  * The file with every step, in full precision. `loss` and `eval_loss` are in nats per supervised
- * token. Fields that have no counterpart here (`total_flos`, `trial_name`) have their defaults.
+ * token, but for rows with weights (see `LogEntry`). Fields that have no counterpart here
+ * (`total_flos`, `trial_name`) have their defaults.
  */
 export function trainerStateJson({ recipe, trainer }: RunState): string {
   const { best, log, step, totalSteps, tokensSeen } = trainer;
