@@ -3,13 +3,8 @@ import { parseCsv } from "../formats/csv.ts";
 import { parseJsonl } from "../formats/jsonl.ts";
 import type { ParsedRow } from "../formats/rows.ts";
 import { UserError } from "../util/errors.ts";
+import type { Example } from "./example.ts";
 import type { ChatMessage } from "./tokenizer.ts";
-
-/** One row of the data set. */
-export type Example = { line: number } & (
-  | { kind: "completion"; prompt: string; completion: string }
-  | { kind: "chat"; messages: ChatMessage[] }
-);
 
 /** A longer list of faults is cut and counted. */
 const shownFaults = 20;
@@ -61,7 +56,7 @@ function readRow({ row, line }: ParsedRow): Example | string {
   if (typeof prompt !== "string") {
     return 'it has no text in "prompt"';
   }
-  return { kind: "completion", prompt, completion, line };
+  return { kind: "completion", prompt, completion, line, file: 0 };
 }
 
 function readMessages(value: unknown, line: number): Example | string {
@@ -79,5 +74,5 @@ function readMessages(value: unknown, line: number): Example | string {
   if (!messages.some(({ role }) => role === "assistant")) {
     return 'no message has the role "assistant", so there is no completion to learn';
   }
-  return { kind: "chat", messages, line };
+  return { kind: "chat", messages, trainedFrom: 0, line, file: 0 };
 }

@@ -1,8 +1,8 @@
 // Tokenises the rows of a data set into a store, some at a time: events are handled in between.
 import { yieldToEvents } from "../util/yield-to-events.ts";
-import type { Example } from "./rows.ts";
+import type { Example, RowPlace } from "./example.ts";
+import { ExampleTokenizer, type LeftRow, type TokenizeOptions } from "./masks/examples.ts";
 import { TokenStore } from "./token-store.ts";
-import { chatsToRender, tokenizeExample, type TokenizeOptions } from "./tokenize.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
 
 /**
@@ -11,40 +11,52 @@ import type { TextTokenizer } from "./tokenizer.ts";
  */
 const renderedRows = 128;
 
+export interface TokenizedRows {
+  /** Uncut, so that another maxLength needs no tokenising. */
+  store: TokenStore;
+  /** Rows that are not in the store, with the reason. */
+  left: (LeftRow & RowPlace)[];
+}
+
 /**
  * All rows as tokens.
- * @throws UserError "bad-tokenizer" when a chat cannot be rendered; the signal's AbortError
+ * @throws UserError "bad-tokenizer" when there is a chat and no chat template; the signal's
+ * AbortError
  */
 export async function tokenizeRows(
   examples: readonly Example[],
   tokenizer: TextTokenizer,
-  options: TokenizeOptions,
+  options: Omit<TokenizeOptions, "maxLength">,
   signal?: AbortSignal,
-): Promise<TokenStore> {
-  const store = new TokenStore();
+): Promise<TokenizedRows> {
+  const rows: TokenizedRows = { store: new TokenStore(), left: [] };
+  const { completionOnly, multiTurn } = options;
+  const uncut = { completionOnly, multiTurn, maxLength: Infinity };
+  const of = new ExampleTokenizer(tokenizer, uncut);
   for (let begin = 0; begin < examples.length; begin += renderedRows) {
     // Tokenising millions of tokens takes longer than the page waits for a sign of life.
     await yieldToEvents();
     signal?.throwIfAborted();
-    await add(examples.slice(begin, begin + renderedRows), tokenizer, options, store, signal);
+    await add(examples.slice(begin, begin + renderedRows), of, rows, signal);
   }
-  return store;
+  return rows;
 }
 
 async function add(
-  rows: readonly Example[],
-  tokenizer: TextTokenizer,
-  options: TokenizeOptions,
-  store: TokenStore,
+  examples: readonly Example[],
+  tokenizer: ExampleTokenizer,
+  { store, left }: TokenizedRows,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const requests = rows.map(chatsToRender);
-  const wanted = requests.flat();
-  const texts = wanted.length === 0 ? [] : await tokenizer.renderChats(wanted, signal);
-  let end = 0;
-  rows.forEach((row, index) => {
-    const begin = end;
-    end += requests[index]?.length ?? 0;
-    store.add(tokenizeExample(row, texts.slice(begin, end), tokenizer, options));
+  const tokenized = await tokenizer.tokenize(examples, signal);
+  tokenized.forEach((row, index) => {
+    if ("left" in row) {
+      const { line = 0, file = 0 } = examples[index] ?? {};
+      left.push({ ...row, line, file });
+    } else {
+      row.rows.forEach((one) => {
+        store.add(one);
+      });
+    }
   });
 }

@@ -1,7 +1,8 @@
 // Loads a data file, the demo's or the person's own, and describes it for the page.
 import type { DataIdentity } from "../checkpoint/file/run-state.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { parseExamples, type Example } from "../data/rows.ts";
+import type { Example } from "../data/example.ts";
+import { parseExamples } from "../data/rows.ts";
 import { demoDataName, fetchDemoData } from "../sources/demo.ts";
 import { sha256Hex } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";

@@ -3,7 +3,7 @@
 import { countTrainable, loraTargets } from "../adapter/targets.ts";
 import { batchLength } from "../data/batching/batch.ts";
 import { splitDataset, type Dataset } from "../data/dataset.ts";
-import type { Example } from "../data/rows.ts";
+import type { Example } from "../data/example.ts";
 import { tokenizeRows } from "../data/tokenize-rows.ts";
 import type { TokenRow } from "../data/token-store.ts";
 import type { TextTokenizer } from "../data/tokenizer.ts";
@@ -38,9 +38,12 @@ export async function datasetFor(
   const tokenizer: TextTokenizer = {
     ...model.tokenizer,
     renderChats: (requests, signal) => model.tokenizer.renderChats(requests, signal, now),
+    traceChats: (requests, signal) => model.tokenizer.traceChats(requests, signal, now),
   };
-  const store = await tokenizeRows(data.examples, tokenizer, recipe);
-  const dataset = splitDataset(store, recipe, heldOutRows);
+  const { store, left } = await tokenizeRows(data.examples, tokenizer, recipe);
+  refuseNothing(data, store.length, left);
+  const split = splitDataset(store, recipe, heldOutRows);
+  const dataset = { ...split, droppedRows: split.droppedRows + left.length };
   const context = model.config.maxPositionEmbeddings;
   if (dataset.longestExample > context) {
     throw new UserError(
@@ -50,6 +53,22 @@ export async function datasetFor(
     );
   }
   return dataset;
+}
+
+/** Where no row is usable, the reason of the first says why. */
+function refuseNothing(
+  { name }: LoadedData,
+  usable: number,
+  left: readonly { line: number; left: string }[],
+): void {
+  const [first] = left;
+  if (usable === 0 && first !== undefined) {
+    const which = left.length === 1 ? "Its row" : `All ${left.length} rows`;
+    throw new UserError("bad-row", `${which} cannot be trained: ${first.left}.`, {
+      where: `${name}, line ${first.line}`,
+      remedy: "Change the rows, or choose a model whose chat template fits them.",
+    });
+  }
 }
 
 /** @throws UserError as `datasetFor`; "bad-recipe" when the model has no target module of it */
@@ -120,6 +139,9 @@ export function samplePromptOf(examples: readonly Example[], { heldOut, train }:
   }
   if (example.kind === "completion") {
     return example.prompt;
+  }
+  if (example.kind !== "chat") {
+    return "";
   }
   const content = example.messages.find(({ role }) => role === "user")?.content;
   return typeof content === "string" ? content : "";

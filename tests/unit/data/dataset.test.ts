@@ -1,7 +1,7 @@
 // Examples to a data set: what is held out, cut, dropped and counted, and the order of each epoch.
 import { beforeAll, describe, expect, test } from "vitest";
 import { epochOrder, splitDataset, type DatasetOptions } from "../../../src/data/dataset.ts";
-import type { Example } from "../../../src/data/rows.ts";
+import type { Example } from "../../../src/data/example.ts";
 import { tokenizeRows } from "../../../src/data/tokenize-rows.ts";
 import { TokenStore, type TokenRow } from "../../../src/data/token-store.ts";
 import type { ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
@@ -27,6 +27,7 @@ const row = (line: number, prompt = "q", completion = "z"): Example => ({
   prompt,
   completion,
   line,
+  file: 0,
 });
 const rows = (count: number) => Array.from({ length: count }, (_, i) => row(i + 1));
 const linesOf = (examples: Iterable<TokenRow>) => Array.from(examples, ({ line }) => line);
@@ -36,7 +37,7 @@ const build = async (
   completionOnly = true,
   heldOutRows?: number,
 ) => {
-  const store = await tokenizeRows(examples, tokenizer, { maxLength: 64, completionOnly });
+  const { store } = await tokenizeRows(examples, tokenizer, { completionOnly, multiTurn: "whole" });
   return splitDataset(store, { ...options, ...given }, heldOutRows);
 };
 

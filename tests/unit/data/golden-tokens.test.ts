@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { splitDataset } from "../../../src/data/dataset.ts";
-import type { Example } from "../../../src/data/rows.ts";
-import { chatsToRender, tokenizeExample } from "../../../src/data/tokenize.ts";
+import type { Example } from "../../../src/data/example.ts";
+import { ExampleTokenizer } from "../../../src/data/masks/examples.ts";
 import { tokenizeRows } from "../../../src/data/tokenize-rows.ts";
 import type { StorableRow } from "../../../src/data/token-store.ts";
 import type { ChatMessage } from "../../../src/data/tokenizer.ts";
@@ -51,24 +51,30 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
       prompt,
       completion,
       line,
+      file: 0,
     }));
-    chats = golden.messages.map(({ messages }, line) => ({ kind: "chat", messages, line }));
+    chats = golden.messages.map(({ messages }, line) => ({
+      kind: "chat",
+      messages,
+      trainedFrom: 0,
+      line,
+      file: 0,
+    }));
   });
 
-  const tokenize = (examples: readonly Example[], completionOnly: boolean) =>
-    Promise.all(
-      examples.map(async (example) => {
-        const requests = chatsToRender(example);
-        const rendered = requests.length === 0 ? [] : await tokenizer.renderChats(requests);
-        return asGolden(
-          tokenizeExample(example, rendered, tokenizer, { maxLength: uncut, completionOnly }),
-        );
-      }),
-    );
+  const tokenize = async (examples: readonly Example[], completionOnly: boolean) => {
+    const options = { maxLength: uncut, completionOnly, multiTurn: "whole" } as const;
+    const rows = await new ExampleTokenizer(tokenizer, options).tokenize(examples);
+    return rows.flatMap((row) => ("rows" in row ? row.rows.map(asGolden) : []));
+  };
 
   /** Rows that are left after the cut, as TRL keeps them: by row of the full list. */
   const cut = async (examples: readonly Example[], completionOnly: boolean) => {
-    const store = await tokenizeRows(examples, tokenizer, { maxLength: uncut, completionOnly });
+    const { store, left } = await tokenizeRows(examples, tokenizer, {
+      completionOnly,
+      multiTurn: "whole",
+    });
+    expect(left).toEqual([]);
     const { train, droppedRows } = splitDataset(store, {
       maxLength: golden.cutLength,
       shuffle: false,

@@ -23,8 +23,8 @@ describe("a data file", () => {
   test("a file of prompts and completions keeps every character and the line numbers", () => {
     const text = `\n${jsonl({ prompt: " a ", completion: " b\n", id: 7 })}\n\n${jsonl({ prompt: "", completion: "c" })}\n`;
     expect(parseExamples(text, "data.jsonl")).toEqual([
-      { kind: "completion", prompt: " a ", completion: " b\n", line: 2 },
-      { kind: "completion", prompt: "", completion: "c", line: 4 },
+      { kind: "completion", prompt: " a ", completion: " b\n", line: 2, file: 0 },
+      { kind: "completion", prompt: "", completion: "c", line: 4, file: 0 },
     ]);
   });
 
@@ -32,7 +32,7 @@ describe("a data file", () => {
     const messages = [turn("system", "Be brief."), turn("user", "Hi"), turn("assistant", "Hello")];
     const named = messages.map((message) => ({ ...message, name: "x" }));
     expect(parseExamples(jsonl({ messages: named }), "data.jsonl")).toEqual([
-      { kind: "chat", messages, line: 1 },
+      { kind: "chat", messages, trainedFrom: 0, line: 1, file: 0 },
     ]);
   });
 
@@ -48,8 +48,8 @@ describe("a data file", () => {
       const separator = name.endsWith("tsv") ? "\t" : ",";
       const text = `completion${separator}prompt\n"two\nlines"${separator}p\nc${separator}q\n`;
       expect(parseExamples(text, name)).toEqual([
-        { kind: "completion", prompt: "p", completion: "two\nlines", line: 2 },
-        { kind: "completion", prompt: "q", completion: "c", line: 4 },
+        { kind: "completion", prompt: "p", completion: "two\nlines", line: 2, file: 0 },
+        { kind: "completion", prompt: "q", completion: "c", line: 4, file: 0 },
       ]);
     },
   );

@@ -144,18 +144,17 @@ test("a template that prints the day prints the day on which the run was started
     ...model,
     tokenizer: {
       ...model.tokenizer,
-      renderChats: (requests: readonly ChatRequest[], _?: AbortSignal, now?: Date) => {
+      traceChats: (requests: readonly ChatRequest[], signal?: AbortSignal, now?: Date) => {
         days.push(now);
-        const text = ({ addGenerationPrompt }: ChatRequest) =>
-          addGenerationPrompt ? "Hi? " : "Hi? Hello.";
-        return Promise.resolve(requests.map(text));
+        return model.tokenizer.traceChats(requests, signal, now);
       },
     },
   };
   const recipe = { ...demoRecipe, heldOutRows: 0 };
   await datasetFor(dated, chats, recipe, Date.UTC(2024, 1, 29, 23, 59));
   await datasetFor(dated, chats, recipe, Date.UTC(2024, 1, 29, 0, 1));
-  expect(days.map(String)).toEqual(Array(2).fill(String(new Date(2024, 1, 29, 12))));
+  expect(days.length).toBeGreaterThanOrEqual(2);
+  expect([...new Set(days.map(String))]).toEqual([String(new Date(2024, 1, 29, 12))]);
 });
 
 test("rows longer than the model reads are refused with its length", async () => {
