@@ -43,22 +43,25 @@ export function readingColumns(reading: Reading): ReadingColumns {
   };
 }
 
+const beforePrompt: readonly FieldName[] = ["system", "history"];
+const answers: readonly FieldName[] = ["chosen", "rejected", "completion", "output"];
+const beside: readonly FieldName[] = ["tools", "templateArguments", "weight"];
+
 /** A reading in one line: "Alpaca: instruction + input -> output". */
 export function describeReading(reading: Reading): string {
   const { label, fields } = shapes[reading.shape];
-  const columnsOf = (...names: FieldName[]) =>
-    names.flatMap((name) =>
-      fields.some((field) => field.name === name) ? (reading.columns[name] ?? []) : [],
-    );
+  const columnsOf = (isWanted: (name: FieldName) => boolean) =>
+    fields.flatMap(({ name }) => (isWanted(name) ? (reading.columns[name] ?? []) : []));
+  const named = [...beforePrompt, ...promptFields, ...answers, ...beside];
   const from = [
-    ...columnsOf("system", "history"),
+    ...columnsOf((name) => beforePrompt.includes(name)),
     ...readingColumns(reading).prompt,
-    ...columnsOf("messages", "text"),
+    ...columnsOf((name) => !named.includes(name)),
   ].join(" + ");
-  const to = columnsOf("chosen", "rejected", "completion", "output").join(", ");
-  const beside = columnsOf("tools", "templateArguments", "weight").join(", ");
+  const to = columnsOf((name) => answers.includes(name)).join(", ");
+  const rest = columnsOf((name) => beside.includes(name)).join(", ");
   const flow = [from, to].filter((side) => side !== "").join(" -> ");
-  return `${label}: ${flow}${beside === "" ? "" : `, with ${beside}`}`;
+  return `${label}: ${flow}${rest === "" ? "" : `, with ${rest}`}`;
 }
 
 /**

@@ -41,7 +41,7 @@ describe("instructions", () => {
       turn("assistant", "Green."),
     ];
     expect(recognised(row).sentence).toBe(
-      "Alpaca: system + history + instruction + input -> output",
+      "Alpaca: history + system + instruction + input -> output",
     );
     expect(exampleOf(row)).toEqual(chat(...messages));
     expect(exampleOf({ ...row, history: JSON.stringify(row.history) })).toEqual(chat(...messages));
