@@ -35,31 +35,67 @@ export function fillPattern(
   pattern: string,
   row: Row,
 ): { text: string; reason: null } | { text: null; reason: string } {
-  const names = patternColumns(pattern);
-  const wrong = names.find((name) => {
+  const { names, paragraphs } = parsed(pattern);
+  const texts = new Map<string, string>();
+  let isEmpty = true;
+  for (const name of names) {
     const value = cellOf(row, name);
-    return !isAbsent(value) && textOf(value) === null;
-  });
-  if (wrong !== undefined) {
-    const kind = kindOf(cellOf(row, wrong));
-    return { text: null, reason: `its "${wrong}" is ${kind}, not text` };
+    const text = isAbsent(value) ? "" : textOf(value);
+    if (text === null) {
+      return { text: null, reason: `its "${name}" is ${kindOf(value)}, not text` };
+    }
+    isEmpty = isEmpty && isAbsent(value);
+    texts.set(name, text);
   }
-  if (names.every((name) => isAbsent(cellOf(row, name)))) {
+  if (isEmpty) {
     return { text: null, reason: `it has nothing in ${quoted(names)}; ${hasColumns(row)}` };
   }
-  const paragraphs = pattern.split("\n\n").filter((paragraph) => {
-    const used = patternColumns(paragraph);
-    return used.length === 0 || used.some((name) => textIn(row, name) !== "");
-  });
-  return { text: paragraphs.map((paragraph) => filled(paragraph, row)).join("\n\n"), reason: null };
+  const kept = paragraphs.flatMap((pieces) => filled(pieces, texts) ?? []);
+  return { text: kept.join("\n\n"), reason: null };
 }
 
-function filled(paragraph: string, row: Row): string {
-  return paragraph.replace(part, (whole: string, name: string | undefined) =>
-    name === undefined ? whole.slice(1) : textIn(row, name),
-  );
+/** Text of the pattern, or the name of a column. */
+type Piece = { literal: string } | { column: string };
+
+interface ParsedPattern {
+  text: string;
+  names: readonly string[];
+  paragraphs: readonly (readonly Piece[])[];
 }
 
-function textIn(row: Row, name: string): string {
-  return textOf(cellOf(row, name)) ?? "";
+/** Rows of a table have one pattern: it is parsed once. */
+let latest: ParsedPattern = { text: "", names: [], paragraphs: [] };
+
+function parsed(pattern: string): ParsedPattern {
+  if (latest.text !== pattern) {
+    const paragraphs = pattern.split("\n\n").map(piecesOf);
+    latest = { text: pattern, names: patternColumns(pattern), paragraphs };
+  }
+  return latest;
+}
+
+function piecesOf(paragraph: string): Piece[] {
+  const pieces: Piece[] = [];
+  let end = 0;
+  for (const match of paragraph.matchAll(part)) {
+    const [whole, name] = match;
+    pieces.push({ literal: paragraph.slice(end, match.index) });
+    pieces.push(name === undefined ? { literal: whole.slice(1) } : { column: name });
+    end = match.index + whole.length;
+  }
+  return [...pieces, { literal: paragraph.slice(end) }];
+}
+
+/** The paragraph, or null where it has columns and all of them are empty. */
+function filled(pieces: readonly Piece[], texts: ReadonlyMap<string, string>): string | null {
+  let text = "";
+  let hasColumn = false;
+  let hasText = false;
+  for (const piece of pieces) {
+    const written = "literal" in piece ? piece.literal : (texts.get(piece.column) ?? "");
+    hasColumn ||= "column" in piece;
+    hasText ||= "column" in piece && written !== "";
+    text += written;
+  }
+  return hasColumn && !hasText ? null : text;
 }
