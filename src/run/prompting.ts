@@ -2,6 +2,7 @@
 import type { Engine } from "../engine/contract.ts";
 import type { BaseModel } from "../model/open.ts";
 import type { ModelTokenizer } from "../model/tokenizer/tokenizer.ts";
+import { turnEnds } from "../model/tokenizer/turn-end.ts";
 import { UserError } from "../util/errors.ts";
 import { yieldToEvents } from "../util/yield-to-events.ts";
 
@@ -16,7 +17,8 @@ export interface Prompting {
 }
 
 /**
- * Generates the answer to a prompt, by nucleus sampling with top-p 0.95.
+ * Generates the answer to a prompt, by nucleus sampling with top-p 0.95. It stops at the model's
+ * stop tokens and, in a chat, at the token that ends an answer in the template.
  * @param onText gets each new piece of text as it is decoded
  * @returns the whole answer
  * @throws UserError "too-long" for a prompt that is empty or leaves no space in the context;
@@ -32,6 +34,7 @@ export async function answer(
   const promptTokens = isChat
     ? tokenizer.encodeRendered(await renderPrompt(tokenizer, prompt, signal))
     : tokenizer.encode(prompt);
+  const turnEnd = isChat ? await turnEnds(tokenizer, prompt, signal) : [];
   const freeTokens = config.maxPositionEmbeddings - promptTokens.length;
   if (promptTokens.length === 0 || freeTokens < 1) {
     throw new UserError(
@@ -46,7 +49,7 @@ export async function answer(
     ...options,
     maxNewTokens: Math.min(options.maxNewTokens, freeTokens),
     topP: 0.95,
-    stopTokens,
+    stopTokens: [...stopTokens, ...turnEnd],
     signal,
   })) {
     tokens.push(token);
