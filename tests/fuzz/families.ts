@@ -3,6 +3,7 @@ import type { Family } from "./family.ts";
 import { dataFamilies } from "./families/data.ts";
 import { documentFamilies } from "./families/documents.ts";
 import { checkpointFamilies } from "./families/checkpoints.ts";
+import { tableFamilies } from "./families/tables.ts";
 import { tokenizerFamilies } from "./families/tokenizers.ts";
 import { weightFamilies } from "./families/weights.ts";
 
@@ -10,6 +11,7 @@ export const families: readonly Family[] = [
   ...tokenizerFamilies,
   ...weightFamilies,
   ...checkpointFamilies,
+  ...tableFamilies,
   ...documentFamilies,
   ...dataFamilies,
 ];

@@ -7,9 +7,11 @@ Files go to tests/golden/tables/files, rows to tests/golden/tables/expected.json
 """
 
 import gzip
+import io
 import json
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 import datasets
@@ -159,6 +161,24 @@ def write_excel(shape, rows):
     expected[f"{shape}.xlsx"] = {"by": "pandas", "rows": read.to_dict("records")}
 
 
+def write_workbook_parts():
+    """The parts of a workbook, which the fuzz run changes one by one."""
+    parts = here / "workbook"
+    parts.mkdir(exist_ok=True)
+    book = io.BytesIO()
+    as_cells(shapes["alpaca"]).to_excel(book, index=False)
+    with zipfile.ZipFile(book) as archive:
+        for name, part in {
+            "sheet.xml": "xl/worksheets/sheet1.xml",
+            "styles.xml": "xl/styles.xml",
+            "workbook.xml": "xl/workbook.xml",
+            "types.xml": "[Content_Types].xml",
+            "rels.xml": "_rels/.rels",
+            "workbook-rels.xml": "xl/_rels/workbook.xml.rels",
+        }.items():
+            (parts / name).write_bytes(archive.read(part))
+
+
 def write_text(rows):
     (folder / "text.txt").write_text("\n\n".join(row["text"] for row in rows) + "\n")
     expect("text.txt", "text", sample_by="paragraph")
@@ -175,6 +195,7 @@ def main():
         write_parquet(shape, rows)
         write_excel(shape, rows)
     write_text(shapes["text"])
+    write_workbook_parts()
     # A Sequence of a struct was stored as a struct of lists by datasets before 4.
     turns = [{"role": ["user", "assistant"], "content": ["Hi", "Hello."]}]
     pq.write_table(pa.table({"messages": turns}), folder / "sequence.parquet")

@@ -30,6 +30,9 @@ export function detectDelimiter(lines: readonly Line[]): string {
   }
   const rated = [...delimiterNames.keys()].map((delimiter) => rate(lines, delimiter));
   const splitting = rated.filter(({ fields }) => fields > 1);
+  if (splitting.length === 0 && rated.some(({ fields }) => fields === 0)) {
+    return ","; // the header has broken quotes, which the reader names
+  }
   // The sort is stable: of equal ones the first stays in front.
   const [best] = (splitting.length > 0 ? splitting : rated.reverse()).toSorted(
     (a, b) => b.fitting - a.fitting || b.fields - a.fields,

@@ -69,35 +69,41 @@ class CsvRows {
       this.#takeHeader(record);
       return;
     }
-    const fault = record.fault ?? faultOfText(record.text);
-    if (fault === undefined) {
-      this.#waiting.push(record);
-    } else {
-      this.#batch.addFault(fault, record.text, record.line);
-    }
+    this.#waiting.push(record);
   }
 
-  /** Makes rows of the records that came since the last call. */
+  /** Makes rows and faults of the records that came since the last call, in their order. */
   flush(): void {
-    const { names = [] } = this.#header ?? {};
-    const records = this.#waiting;
+    const records = this.#waiting.map((record) => ({
+      ...record,
+      fault: record.fault ?? faultOfText(record.text),
+    }));
     this.#waiting = [];
+    const whole = records.filter(({ fault }) => fault === undefined);
     const rows = fieldsOf(
-      records.map(({ text }) => text),
+      whole.map(({ text }) => text),
       this.#delimiter,
-    );
-    rows.forEach((fields, i) => {
-      const { line = 0, text = "" } = records[i] ?? {};
-      if (fields.every((field) => field.trim() === "")) {
-        return; // an empty row of a spreadsheet
-      }
-      const fault = faultOfFields(fields, names);
+    ).values();
+    for (const { text, line, fault } of records) {
       if (fault === undefined) {
-        this.#batch.add(toRow(names, fields), line);
+        this.#takeRow(rows.next().value ?? [], text, line);
       } else {
         this.#batch.addFault(fault, text, line);
       }
-    });
+    }
+  }
+
+  #takeRow(fields: readonly string[], text: string, line: number): void {
+    const { names = [] } = this.#header ?? {};
+    if (fields.every((field) => field.trim() === "")) {
+      return; // an empty row of a spreadsheet
+    }
+    const fault = faultOfFields(fields, names);
+    if (fault === undefined) {
+      this.#batch.add(toRow(names, fields), line);
+    } else {
+      this.#batch.addFault(fault, text, line);
+    }
   }
 
   #takeHeader({ text, line, fault = faultOfText(text) }: CsvRecord): void {

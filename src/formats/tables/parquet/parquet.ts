@@ -1,5 +1,5 @@
 // Reads Parquet through hyparquet, a part of a row group at a time.
-import type { AsyncBuffer, Compressors, FileMetaData } from "hyparquet";
+import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from "hyparquet";
 import { UserError } from "../../../util/errors.ts";
 import { blobSource } from "../../byte-source.ts";
 import { maxRowLength } from "../../rows.ts";
@@ -32,12 +32,13 @@ export async function* readParquet(
   signal?: AbortSignal,
 ): AsyncGenerator<RowBatch, void> {
   const file = rangesOf(blob, name, signal);
-  const { parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
-  const metadata = await guarded(name, signal, async () => {
+  const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import("hyparquet");
+  const { metadata, rowCount } = await guarded(name, signal, async () => {
     await checkFooter(file);
-    return parquetMetadataAsync(file);
+    const read = await parquetMetadataAsync(file);
+    checkColumns(read, leavesOf(parquetSchema(read)));
+    return { metadata: read, rowCount: countRows(read) };
   });
-  const rowCount = countRows(metadata, name);
   const options = {
     file,
     metadata,
@@ -78,14 +79,20 @@ function takeRow(cells: Record<string, unknown>, number: number, batch: BatchBui
 /** The file as hyparquet reads it; an abort ends the next reading of a range. */
 function rangesOf(blob: Blob, name: string, signal?: AbortSignal): AsyncBuffer {
   const source = blobSource(blob, name);
+  const read = async (begin: number, end: number): Promise<ArrayBuffer> => {
+    const isThere = begin >= 0 && begin <= end && end <= blob.size;
+    if (!isThere) {
+      throw new RangeError(`bytes ${begin} to ${end} are not in the file`);
+    }
+    return (await source.read(begin, end, signal)).buffer;
+  };
   return {
     byteLength: blob.size,
-    slice: async (begin, end = blob.size) => {
-      const isThere = begin >= 0 && begin <= end && end <= blob.size;
-      if (!isThere) {
-        throw new RangeError(`bytes ${begin} to ${end} are not in the file`);
-      }
-      return (await source.read(begin, end, signal)).buffer;
+    slice: (begin, end = blob.size) => {
+      const reading = read(begin, end);
+      // hyparquet asks for all ranges first: when one fails it does not wait for the others.
+      reading.catch(() => undefined);
+      return reading;
     },
   };
 }
@@ -98,10 +105,34 @@ async function checkFooter(file: AsyncBuffer): Promise<void> {
   }
 }
 
-function countRows({ num_rows: rows, row_groups: groups }: FileMetaData, name: string): number {
+/**
+ * hyparquet starts reading all columns at once, and nobody would catch the error of one that is
+ * not in the schema.
+ */
+function checkColumns({ row_groups: groups }: FileMetaData, leaves: ReadonlySet<string>): void {
+  for (const { columns } of groups) {
+    const paths = columns.map(({ meta_data: data }) => pathText(data?.path_in_schema ?? []));
+    const isWhole = new Set(paths).size === leaves.size && paths.every((path) => leaves.has(path));
+    if (!isWhole || paths.length !== leaves.size) {
+      throw new RangeError("the columns of a row group are not those of the schema");
+    }
+  }
+}
+
+function leavesOf({ children, path }: SchemaTree): Set<string> {
+  return children.length === 0
+    ? new Set([pathText(path)])
+    : new Set(children.flatMap((child) => [...leavesOf(child)]));
+}
+
+function pathText(path: readonly string[]): string {
+  return JSON.stringify(path);
+}
+
+function countRows({ num_rows: rows, row_groups: groups }: FileMetaData): number {
   const sum = groups.reduce((count, group) => count + group.num_rows, 0n);
   if (sum !== rows || groups.some((group) => group.num_rows < 0n) || rows > BigInt(maxRows)) {
-    throw damaged(`it names ${rows} rows`, name);
+    throw new RangeError(`it names ${rows} rows`);
   }
   return Number(rows);
 }
