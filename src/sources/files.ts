@@ -11,7 +11,7 @@ export interface FileSet {
   revision?: string | null;
   /** As its model card names it, e.g. `apache-2.0`; absent or null when unknown. */
   licence?: string | null;
-  /** By base name, e.g. `config.json`. */
+  /** By path in the model's folder, e.g. `config.json`. */
   files: ReadonlyMap<string, ByteSource>;
 }
 
@@ -31,8 +31,9 @@ interface FileInFolder {
 }
 
 /**
- * The files of one model, by base name: those of the shallowest folder with a config.json or
- * weights. Subfolders are ignored: they contain other versions (`onnx/`, `original/`).
+ * The files of one model: those of the shallowest folder with a config.json or weights. Subfolders
+ * are ignored: they contain other versions (`onnx/`, `original/`). That of further chat templates
+ * is not.
  * @param picked a folder with all its contents, several files, or a single `.gguf`
  * @throws UserError "missing-file" when there is none, or several folders to choose from
  */
@@ -43,10 +44,20 @@ export function fileSetOf(picked: readonly PickedFile[]): FileSet {
   const models = placed.filter(({ file }) => isOfModel(file.name));
   const folder = shallowest(models.length > 0 ? models : placed);
   const files = placed.filter((entry) => entry.folder === folder).map(({ file }) => file);
+  const templates = placed.filter(
+    (entry) =>
+      entry.folder === joinPath(folder, templateFolder) && entry.file.name.endsWith(".jinja"),
+  );
   return {
     source: "files",
     name: nameOf(folder, files),
-    files: new Map(files.map((file) => [file.name, blobSource(file, file.name)])),
+    files: new Map([
+      ...files.map((file) => [file.name, blobSource(file, file.name)] as const),
+      ...templates.map(({ file }) => {
+        const path = joinPath(templateFolder, file.name);
+        return [path, blobSource(file, path)] as const;
+      }),
+    ]),
   };
 }
 
@@ -69,6 +80,13 @@ function isCompanion(name: string): boolean {
 
 function isOfModel(name: string): boolean {
   return name === "config.json" || /\.(safetensors|gguf)$/.test(name);
+}
+
+/** Where transformers keeps the chat templates beside the usual one. */
+const templateFolder = "additional_chat_templates";
+
+function joinPath(folder: string, name: string): string {
+  return folder === "" ? name : `${folder}/${name}`;
 }
 
 function folderOf(path: string): string {

@@ -16,8 +16,10 @@ export interface TokenizerParts {
   addedTokens?: unknown;
   /** The content of config.json: its `model_type` takes part in choosing the class. */
   modelConfig?: unknown;
-  /** Chat templates from separate files, by name; they have precedence over the config's. */
+  /** Texts of `.jinja` files by path: `chat_template.jinja` and others. */
   templates?: ReadonlyMap<string, string>;
+  /** The content of chat_template.json, the file of processors. */
+  processor?: unknown;
   /**
    * `eos_token_id` of config.json or generation_config.json, for files that name no end token.
    */
@@ -25,8 +27,6 @@ export interface TokenizerParts {
   /** File name for errors; `tokenizer.json` unless given. */
   file?: string;
 }
-
-export const defaultTemplate = "default";
 
 /** Whether `readTokenizerFiles` reads a file of this name. */
 export function isTokenizerFile(name: string): boolean {
@@ -36,8 +36,7 @@ export function isTokenizerFile(name: string): boolean {
 }
 
 /**
- * @param texts by file name. `chat_template.jinja` is the default template; any other `.jinja` file
- *   is a template of its name (`additional_chat_templates/tool_use.jinja`, with or without folder).
+ * @param texts by path in the folder
  * @throws UserError "bad-tokenizer" naming the file that is not a JSON object, or a missing
  * tokenizer.json
  */
@@ -55,47 +54,10 @@ export function readTokenizerFiles(
     specialTokensMap: read("special_tokens_map.json"),
     addedTokens: read("added_tokens.json"),
     modelConfig: read("config.json"),
-    templates: templatesIn(texts, read("chat_template.json")),
+    templates: new Map([...texts].filter(([name]) => name.endsWith(".jinja"))),
+    processor: read("chat_template.json"),
     eosIds,
   };
-}
-
-/** @param processor chat_template.json, the file of processors: `{"chat_template": ...}` */
-function templatesIn(
-  texts: ReadonlyMap<string, string>,
-  processor: Record<string, unknown> | null,
-): Map<string, string> {
-  const templates = new Map(templatesOf(processor?.["chat_template"]));
-  for (const [name, text] of texts) {
-    const stem = /([^/\\]+)\.jinja$/.exec(name)?.[1];
-    if (stem !== undefined) {
-      templates.set(stem === "chat_template" ? defaultTemplate : stem, text);
-    }
-  }
-  return templates;
-}
-
-/**
- * `chat_template` of a config: a string, a list of `{name, template}`, or an object by name.
- */
-export function templatesOf(value: unknown): [string, string][] {
-  if (typeof value === "string") {
-    return [[defaultTemplate, value]];
-  }
-  const pairs: unknown[][] = Array.isArray(value)
-    ? (value as unknown[]).map((entry) => [member(entry, "name"), member(entry, "template")])
-    : typeof value === "object" && value !== null
-      ? Object.entries(value)
-      : [];
-  return pairs.flatMap(([name, template]) =>
-    typeof name === "string" && typeof template === "string" ? [[name, template]] : [],
-  );
-}
-
-function member(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined;
 }
 
 function parseObject(text: string, file: string): Record<string, unknown> {

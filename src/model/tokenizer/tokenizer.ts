@@ -2,8 +2,9 @@
 // the embedding.
 import type { ChatRequest, TextTokenizer } from "../../data/tokenizer.ts";
 import { UserError } from "../../util/errors.ts";
-import { rendererHere, type ChatTemplate, type TemplateRenderer } from "../chat-template/render.ts";
-import { defaultTemplate, templatesOf, type TokenizerParts } from "./files.ts";
+import { chooseTemplate, hasTemplate, namedTemplates } from "../chat-template/choice.ts";
+import { rendererHere, type TemplateRenderer } from "../chat-template/render.ts";
+import type { TokenizerParts } from "./files.ts";
 import { Field, isObject, shown } from "./field.ts";
 import { readAutoTokenizer } from "./transformers/read.ts";
 import { readPipeline, type TokenPipeline } from "./pipeline.ts";
@@ -44,11 +45,19 @@ export function parseTokenizer(
   const pipeline = readPipeline(new Field(auto.tokenizer, file), vocabSize, auto);
   checkVocabulary(pipeline, vocabSize, file);
   const { eosText, eosId } = findEos(auto.named, parts, pipeline, file);
-  const template = findTemplate(parts, { ...auto.named, eos_token: eosText });
+  const templates = namedTemplates({
+    files: parts.templates ?? new Map(),
+    config: templateIn(parts.config),
+    processor: templateIn(parts.processor),
+  });
+  const template = (now: Date | undefined) => ({
+    ...chooseTemplate(templates, { ...auto.named, eos_token: eosText }),
+    now,
+  });
   return {
     eosText,
     eosId,
-    hasChatTemplate: template !== null,
+    hasChatTemplate: hasTemplate(templates),
     encode: (text) => pipeline.encode(text, true),
     encodeRendered: (text) => pipeline.encode(text, false),
     encodeWithOffsets: (text, addSpecialTokens) =>
@@ -56,9 +65,9 @@ export function parseTokenizer(
     decode: (tokens) => pipeline.decode(tokens, true),
     decodeToken: (token) => decodeWithin(pipeline, token),
     renderChats: async (requests, signal, now) =>
-      await render.render({ ...(template ?? refuseChats()), now }, requests, signal),
+      await render.render(template(now), requests, signal),
     traceChats: async (requests, signal, now) =>
-      await render.trace({ ...(template ?? refuseChats()), now }, requests, signal),
+      await render.trace(template(now), requests, signal),
   };
 }
 
@@ -106,18 +115,7 @@ function findEos(
   return { eosText, eosId };
 }
 
-function findTemplate(
-  { config, templates }: TokenizerParts,
-  specialTokens: Readonly<Record<string, string>>,
-): ChatTemplate | null {
-  const inConfig = new Map(templatesOf(isObject(config) ? config["chat_template"] : null));
-  const source = templates?.get(defaultTemplate) ?? inConfig.get(defaultTemplate);
-  return source === undefined ? null : { source, specialTokens };
-}
-
-function refuseChats(): never {
-  throw new UserError("bad-tokenizer", "The model has no chat template.", {
-    where: "tokenizer_config.json",
-    remedy: "Use prompt and completion rows instead of messages, or an instruct model.",
-  });
+/** The object's `chat_template`, as its file has it. */
+function templateIn(file: unknown): unknown {
+  return isObject(file) ? file["chat_template"] : null;
 }

@@ -25,6 +25,14 @@ describe("a model's files", () => {
     expect(await textOf(set, "config.json")).toBe("contents of m/config.json");
   });
 
+  test("further chat templates are read from their folder, by path", () => {
+    const folder = "additional_chat_templates";
+    const paths = ["config.json", `${folder}/tool_use.jinja`, `${folder}/notes.txt`];
+    const files = ["config.json", `${folder}/tool_use.jinja`];
+    expect(namesOf(...paths)).toMatchObject({ files });
+    expect(namesOf(...paths.map((path) => `m/${path}`))).toMatchObject({ files });
+  });
+
   test("a model folder may be nested in folders without files", () => {
     expect(namesOf("cache/models/smol/config.json", "cache/models/smol/README.md")).toEqual({
       name: "smol",

@@ -73,23 +73,54 @@ describe("the chat template", () => {
     expect(await rendered({})).toBe("<s>[INST] Hi [/INST]");
   });
 
-  test("the chat template is found in chat_template.json, the file of processors", async () => {
-    const files = { "chat_template.json": JSON.stringify({ chat_template: "of the processor" }) };
-    expect(await rendered({ config: { chat_template: null }, files })).toBe("of the processor");
-    const list = { chat_template: [named("tool_use"), named("default")] };
-    expect(await rendered({ files: { "chat_template.json": JSON.stringify(list) } })).toBe(
-      "default",
-    );
+  test("the chat template of chat_template.json, the file of processors, is the last resort", async () => {
+    const list = JSON.stringify({ chat_template: [named("tool_use"), named("default")] });
+    const files = { "chat_template.json": list };
+    expect(await rendered({ config: { chat_template: null }, files })).toBe("default");
+    expect(await rendered({ files })).toBe("<s>[INST] Hi [/INST]");
   });
 
-  test("the chat template is the one called default, in a list or among files", async () => {
+  test("the chat template in the folder of further ones has precedence over chat_template.jinja", async () => {
+    const files = {
+      "chat_template.jinja": "one",
+      "additional_chat_templates/default.jinja": "two",
+    };
+    expect(await rendered({ files })).toBe("two");
+  });
+
+  test("an empty chat_template.jinja hides the config's", async () => {
+    expect(await rendered({ files: { "chat_template.jinja": "" } })).toBe("");
+  });
+
+  test("the chat template of a chat with tools is the one called tool_use, where there is one", async () => {
     const chat_template = [named("tool_use"), named("default")];
-    expect(await rendered({ config: { chat_template } })).toBe("default");
-    const files = { "additional_chat_templates/tool_use.jinja": "x", "rag.jinja": "y" };
-    expect(await rendered({ config: { chat_template }, files })).toBe("default");
+    const withTools = { ...request, tools: [] };
+    const both = await parse({ config: { chat_template } }).renderChats([request, withTools]);
+    expect(both).toEqual(["default", "tool_use"]);
+    const files = {
+      "chat_template.jinja": "one",
+      "additional_chat_templates/tool_use.jinja": "two",
+    };
+    expect(await parse({ files }).renderChats([request, withTools])).toEqual(["one", "two"]);
+    expect(await parse({}).renderChats([withTools])).toEqual(["<s>[INST] Hi [/INST]"]);
   });
 
-  test.each([[undefined], [null], [[]], [4], [[{ name: "tool_use", template: "x" }]], [[3, null]]])(
+  test("further chat templates hide the config's, and without one called default say so", async () => {
+    const files = {
+      "additional_chat_templates/tool_use.jinja": "x",
+      "additional_chat_templates/rag.jinja": "y",
+      "other.jinja": "z",
+    };
+    const tokenizer = parse({ files });
+    expect(tokenizer.hasChatTemplate).toBe(false);
+    await expect(tokenizer.traceChats([request])).rejects.toThrow(
+      "The model has no chat template called default, only tool_use, rag.",
+    );
+    const inConfig = parse({ config: { chat_template: [named("rag")] } });
+    await expect(inConfig.renderChats([request])).rejects.toThrow("only rag.");
+  });
+
+  test.each([[undefined], [null], [[]], [4], [[3, null]]])(
     "a chat template missing as %j refuses chats, but not texts",
     async (chatTemplate) => {
       const tokenizer = parse({ config: { chat_template: chatTemplate } });
