@@ -1,15 +1,24 @@
-// Splits tokenised rows into training and held-out rows and counts them.
+// The data set of a run: training and held-out rows as tokens, counted, and the order of an epoch.
 import { permutation, streams, substream } from "../util/random.ts";
 import { UserError } from "../util/errors.ts";
+import { formatCountOf } from "../util/format.ts";
+import type { RowGroup, RowGroups } from "./row-groups.ts";
+import { split, type GivenSplit, type SplitOptions } from "./split.ts";
 import { TokenRows } from "./token-rows.ts";
 import type { TokenStore } from "./token-store.ts";
 
-export interface DatasetOptions {
+/** All rows of a data set as tokens, for one tokenizer, template and rule of masks. */
+export interface TokenizedData {
+  store: TokenStore;
+  /** Rows that are not in the store, by reason. */
+  left: RowGroups;
+  /** Things to know of rows that are in the store. */
+  notices: RowGroups;
+}
+
+export interface DatasetOptions extends SplitOptions {
   maxLength: number;
-  shuffle: boolean;
   packing: boolean;
-  heldOutRows: number;
-  seed: number;
 }
 
 export interface Dataset {
@@ -28,38 +37,28 @@ export interface Dataset {
   longestRow: number;
   /** Rows cut to maxLength and used. */
   truncatedRows: number;
-  /** Rows left out because no trained token was left. */
+  /** Rows left out: the cut leaves no trained token, or they cannot be trained. */
   droppedRows: number;
 }
 
-/** The largest share of the rows that is held out. */
-const largestShare = 1 / 5;
-
-/** Substream of the split's shuffle; those of the epochs are 0, 1, 2 and so on. */
-const splitStream = 0xffffffff;
-
 /**
- * Keeps the last `heldOutRows` of the (shuffled) rows out of training, but no more than a fifth.
- * A seed gives the same split again.
- * @param heldOutRows how many a saved run held out, which is resumed with the same split
+ * Splits the rows that have a trained token, and counts them.
  * @throws UserError "too-long" when cutting leaves nothing to learn, "no-completion" when no row
  *   has a trained token
  */
 export function splitDataset(
-  store: TokenStore,
+  { store, left }: TokenizedData,
   options: DatasetOptions,
-  heldOutRows?: number,
+  given: GivenSplit = {},
 ): Dataset {
   const all = new TokenRows(store, options.maxLength);
   const usable = all.filter((index) => all.trainedOf(index) > 0);
-  refuseNothing(all, usable.length, options.maxLength);
-  const ordered = options.shuffle ? shuffled(usable, options.seed) : usable;
-  const cut = ordered.length - (heldOutRows ?? countHeldOut(ordered.length, options.heldOutRows));
-  const train = ordered.slice(0, cut);
+  refuseNothing(all, usable.length, left, options.maxLength);
+  const { train, heldOut } = split(usable, options, given);
   const longestExample = longest(usable);
   return {
     train,
-    heldOut: ordered.slice(cut),
+    heldOut,
     isWeighted: store.isWeighted,
     trainedTokens: train.sum((index) => train.trainedOf(index)),
     longestExample,
@@ -67,7 +66,7 @@ export function splitDataset(
       ? Math.max(longestExample, Math.min(options.maxLength, countTokens(train)))
       : longestExample,
     truncatedRows: usable.sum((index) => (usable.isCut(index) ? 1 : 0)),
-    droppedRows: all.length - usable.length,
+    droppedRows: all.length - usable.length + left.count,
   };
 }
 
@@ -97,39 +96,46 @@ export function countTokens(rows: TokenRows): number {
   return rows.sum((index) => rows.tokensOf(index));
 }
 
-function countHeldOut(rows: number, wanted: number): number {
-  return Math.min(wanted, Math.floor(rows * largestShare));
-}
-
-function shuffled(rows: TokenRows, seed: number): TokenRows {
-  return rows.pick(permutation(seed, substream(streams.shuffle, splitStream), rows.length));
-}
-
+/** Also tokens that no store keeps, because they are beyond the model's context. */
 function longest(rows: TokenRows): number {
   let most = 0;
   for (let index = 0; index < rows.length; index++) {
-    most = Math.max(most, rows.tokensOf(index));
+    most = Math.max(most, rows.wholeTokensOf(index));
   }
   return most;
 }
 
-function refuseNothing(all: TokenRows, usable: number, maxLength: number): void {
+function refuseNothing(
+  all: TokenRows,
+  usable: number,
+  { list: groups, count }: RowGroups,
+  maxLength: number,
+): void {
   if (usable > 0) {
     return;
   }
   const cut = all.filter((index) => all.isCut(index));
+  const rows = all.length + count;
+  const reasons = groups.map(
+    (group) => `${formatCountOf(group.count, "row")}: ${exampleOf(group)}`,
+  );
   if (cut.length === 0) {
-    throw new UserError("no-completion", `None of the ${all.length} rows has a trained token.`, {
+    const why = reasons.length === 0 ? "" : ` (${reasons.join("; ")})`;
+    throw new UserError("no-completion", `None of the ${rows} rows has a trained token${why}.`, {
       remedy: "Give the rows a completion, an answer of the assistant, or text.",
     });
   }
   const longestFull = [...cut].reduce((most, row) => Math.max(most, row.fullLength), 0);
-  const which = cut.length === all.length ? `All ${all.length}` : `${cut.length} of ${all.length}`;
+  const which = cut.length === rows ? `All ${rows}` : `${cut.length} of ${rows}`;
+  const others =
+    cut.length === rows ? "" : `; ${["the others have no trained token", ...reasons].join("; ")}`;
   throw new UserError(
     "too-long",
-    `${which} rows are longer than maxLength (${maxLength} tokens) before their completion begins${
-      cut.length === all.length ? "" : "; the others have no trained token"
-    }.`,
+    `${which} rows are longer than maxLength (${maxLength} tokens) before their completion begins${others}.`,
     { remedy: `Raise maxLength; the longest row has ${longestFull} tokens.` },
   );
+}
+
+function exampleOf({ rows: [first] }: RowGroup): string {
+  return first === undefined ? "" : `line ${first.line}: ${first.words}`;
 }

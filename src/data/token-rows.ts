@@ -37,9 +37,19 @@ export class TokenRows implements Iterable<TokenRow> {
     return this.#store.lengthOf(this.#row(index), this.#maxLength);
   }
 
+  /** Tokens of a row, after the cut; also those that the store does not keep. */
+  wholeTokensOf(index: number): number {
+    return Math.min(this.#store.fullLengthOf(this.#row(index)), this.#maxLength);
+  }
+
   /** Trained tokens of a row, after the cut. */
   trainedOf(index: number): number {
     return this.#store.trainedOf(this.#row(index), this.#maxLength);
+  }
+
+  /** Number of the row's source among the usable rows, from 0. */
+  sourceOf(index: number): number {
+    return this.#store.sourceOf(this.#row(index));
   }
 
   isCut(index: number): boolean {

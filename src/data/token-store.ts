@@ -1,6 +1,8 @@
-// Tokenised rows in typed arrays: five bytes a token and 28 a row, so that a file of hundreds of
+// Tokenised rows in typed arrays: five bytes a token and 32 a row, so that a file of hundreds of
 // megabytes fits into the memory of a tab.
 import { invariant } from "../util/assert.ts";
+import { UserError } from "../util/errors.ts";
+import { formatCount } from "../util/format.ts";
 
 /** A row as tokenising makes it. */
 export interface StorableRow {
@@ -8,6 +10,8 @@ export interface StorableRow {
   line: number;
   /** Index of its file. Absent: 0. */
   file?: number;
+  /** Number of its row among the usable ones, from 0; several may come of one. Absent: the next. */
+  source?: number;
   tokens: ArrayLike<number>;
   /** Whether the loss counts the token (as a target). */
   isTrained: ArrayLike<boolean | number>;
@@ -21,6 +25,8 @@ export interface StorableRow {
 export interface TokenRow {
   line: number;
   file: number;
+  /** Number of its row among the usable ones, from 0. */
+  source: number;
   tokens: Int32Array;
   /** 1 where the loss counts the token (as a target), 0 elsewhere. */
   isTrained: Uint8Array;
@@ -37,12 +43,24 @@ interface Chunk {
   end: number;
 }
 
+/** 1.5 GB, as much as a tab has beside the model. */
+const maxStoredTokens = 300_000_000;
+
 /** 1.25 MiB a chunk: no large array is copied to grow, and little is unused in the last one. */
 const chunkTokens = 2 ** 18;
 
 /** Places of a row's numbers in the table of rows. */
-const fields = { chunk: 0, begin: 1, length: 2, fullLength: 3, line: 4, file: 5, trained: 6 };
-const rowFields = 7;
+const fields = {
+  chunk: 0,
+  begin: 1,
+  length: 2,
+  fullLength: 3,
+  line: 4,
+  file: 5,
+  source: 6,
+  trained: 7,
+};
+const rowFields = 8;
 const firstCapacity = 1024;
 
 export class TokenStore {
@@ -51,6 +69,13 @@ export class TokenStore {
   /** Null until a row has a weight. */
   #weights: Float32Array | null = null;
   #length = 0;
+  #tokens = 0;
+  readonly #maxRowTokens: number;
+
+  /** @param maxRowTokens longer rows are cut on the right, e.g. to the model's context */
+  constructor(maxRowTokens = Infinity) {
+    this.#maxRowTokens = maxRowTokens;
+  }
 
   /** Rows. */
   get length(): number {
@@ -68,13 +93,29 @@ export class TokenStore {
     return tokens + this.#table.byteLength + (this.#weights?.byteLength ?? 0);
   }
 
-  /** Copies a row to the end. */
-  add({ line, file = 0, tokens, isTrained, fullLength, weight }: StorableRow): void {
-    const length = tokens.length;
-    invariant(isTrained.length === length, "a row has a mask of another length");
+  /**
+   * Copies a row to the end.
+   * @throws UserError "too-long" when the data have more tokens than a tab can hold
+   */
+  add({
+    line,
+    file = 0,
+    source = this.#length,
+    tokens,
+    isTrained,
+    fullLength,
+    weight,
+  }: StorableRow): void {
+    const length = Math.min(tokens.length, this.#maxRowTokens);
+    invariant(isTrained.length === tokens.length, "a row has a mask of another length");
+    this.#tokens += length;
+    refuseTooMany(this.#tokens);
     const chunk = this.#chunkFor(length);
     const begin = chunk.end;
-    chunk.tokens.set(tokens, begin);
+    chunk.tokens.set(
+      length === tokens.length ? tokens : Array.from(tokens).slice(0, length),
+      begin,
+    );
     let trained = 0;
     for (let place = 0; place < length; place++) {
       const counts = isTrained[place] ? 1 : 0;
@@ -85,7 +126,7 @@ export class TokenStore {
     const row = this.#length++;
     this.#grow();
     this.#table.set(
-      [this.#chunks.length - 1, begin, length, fullLength, line, file, trained],
+      [this.#chunks.length - 1, begin, length, fullLength, line, file, source, trained],
       row * rowFields,
     );
     this.#setWeight(row, weight);
@@ -99,6 +140,7 @@ export class TokenStore {
     return {
       line: this.lineOf(row),
       file: this.fileOf(row),
+      source: this.sourceOf(row),
       tokens: tokens.subarray(begin, end),
       isTrained: isTrained.subarray(begin, end),
       fullLength: this.fullLengthOf(row),
@@ -112,6 +154,11 @@ export class TokenStore {
 
   fileOf(row: number): number {
     return this.#number(row, fields.file);
+  }
+
+  /** Number of its row among the usable ones, from 0. */
+  sourceOf(row: number): number {
+    return this.#number(row, fields.source);
   }
 
   /** Tokens before any cut, also those that are not stored. */
@@ -175,5 +222,15 @@ export class TokenStore {
     }
     this.#weights ??= new Float32Array(this.#table.length / rowFields).fill(1);
     this.#weights[row] = weight;
+  }
+}
+
+function refuseTooMany(tokens: number): void {
+  if (tokens > maxStoredTokens) {
+    throw new UserError(
+      "too-long",
+      `The data have more than ${formatCount(maxStoredTokens)} tokens, all that a tab holds.`,
+      { remedy: "Choose a part of the data." },
+    );
   }
 }

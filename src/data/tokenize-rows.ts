@@ -1,9 +1,21 @@
 // Tokenises the rows of a data set into a store, some at a time: events are handled in between.
 import { yieldToEvents } from "../util/yield-to-events.ts";
-import type { Example, RowPlace } from "./example.ts";
-import { ExampleTokenizer, type LeftRow, type TokenizeOptions } from "./masks/examples.ts";
+import type { TokenizedData } from "./dataset.ts";
+import type { Example } from "./example.ts";
+import { ExampleTokenizer, type TokenizeOptions } from "./masks/examples.ts";
+import { describeNotice } from "./masks/notices.ts";
+import { RowGroups } from "./row-groups.ts";
 import { TokenStore } from "./token-store.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
+
+export interface RowRules extends Omit<TokenizeOptions, "maxLength"> {
+  /** Longer rows are stored up to here; no run can use more. */
+  contextLength: number;
+}
+
+export interface ExampleBatch {
+  examples: readonly Example[];
+}
 
 /**
  * Rows whose chats are rendered in one call: enough to make the call to a worker cheap, few enough
@@ -11,52 +23,58 @@ import type { TextTokenizer } from "./tokenizer.ts";
  */
 const renderedRows = 128;
 
-export interface TokenizedRows {
-  /** Uncut, so that another maxLength needs no tokenising. */
-  store: TokenStore;
-  /** Rows that are not in the store, with the reason. */
-  left: (LeftRow & RowPlace)[];
-}
-
 /**
- * All rows as tokens.
- * @throws UserError "bad-tokenizer" when there is a chat and no chat template; the signal's
- * AbortError
+ * All rows as tokens, not cut to a maxLength, so that another one needs no tokenising.
+ * @param batches examples in the order of the data
+ * @throws UserError "bad-tokenizer" when there is a chat and no chat template; "too-long" as
+ *   `TokenStore.add`; the signal's AbortError
  */
 export async function tokenizeRows(
-  examples: readonly Example[],
+  batches: AsyncIterable<ExampleBatch> | Iterable<ExampleBatch>,
   tokenizer: TextTokenizer,
-  options: Omit<TokenizeOptions, "maxLength">,
+  { contextLength, completionOnly, multiTurn }: RowRules,
   signal?: AbortSignal,
-): Promise<TokenizedRows> {
-  const rows: TokenizedRows = { store: new TokenStore(), left: [] };
-  const { completionOnly, multiTurn } = options;
+): Promise<TokenizedData> {
+  const data = {
+    store: new TokenStore(contextLength),
+    left: new RowGroups(),
+    notices: new RowGroups(),
+  };
   const uncut = { completionOnly, multiTurn, maxLength: Infinity };
   const of = new ExampleTokenizer(tokenizer, uncut);
-  for (let begin = 0; begin < examples.length; begin += renderedRows) {
-    // Tokenising millions of tokens takes longer than the page waits for a sign of life.
-    await yieldToEvents();
-    signal?.throwIfAborted();
-    await add(examples.slice(begin, begin + renderedRows), of, rows, signal);
+  let source = 0;
+  for await (const { examples } of batches) {
+    for (let begin = 0; begin < examples.length; begin += renderedRows) {
+      // Tokenising millions of tokens takes longer than the page waits for a sign of life.
+      await yieldToEvents();
+      signal?.throwIfAborted();
+      const some = examples.slice(begin, begin + renderedRows);
+      await addRows(some, source, of, data, signal);
+      source += some.length;
+    }
   }
-  return rows;
+  return data;
 }
 
-async function add(
+async function addRows(
   examples: readonly Example[],
+  firstSource: number,
   tokenizer: ExampleTokenizer,
-  { store, left }: TokenizedRows,
+  { store, left, notices }: TokenizedData,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const tokenized = await tokenizer.tokenize(examples, signal);
   tokenized.forEach((row, index) => {
+    const place = { line: 0, file: 0, ...examples[index] };
     if ("left" in row) {
-      const { line = 0, file = 0 } = examples[index] ?? {};
-      left.push({ ...row, line, file });
-    } else {
-      row.rows.forEach((one) => {
-        store.add(one);
-      });
+      left.add(row.because, place, row.left);
+      return;
+    }
+    for (const notice of row.notices) {
+      notices.add(notice.kind, place, describeNotice(notice));
+    }
+    for (const one of row.rows) {
+      store.add({ ...one, source: firstSource + index });
     }
   });
 }

@@ -4,15 +4,38 @@ import type { LogEntry } from "../train/state.ts";
 import type { ModelInfo } from "../models/facts.ts";
 import type { PlainError } from "../util/errors.ts";
 import type { EngineReport } from "../engine/contract.ts";
+import type { BadRow } from "../data/load/bad-rows.ts";
+import type { DataChoices, FileFacts, RowsReading } from "../data/load/data-set.ts";
+import type { RowEdit } from "../data/load/edits.ts";
+import type { PickedFile } from "../sources/files.ts";
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 
-export type DataSource = { kind: "demo" } | { kind: "file"; file: File };
+/** Files that a person chose, or a folder, and what they chose about how the files are read. */
+export interface DataFiles extends Omit<DataChoices, "heldOutFrom" | "edits"> {
+  kind: "files";
+  files: PickedFile[];
+}
+
+export type DataSource = { kind: "demo" } | DataFiles;
 
 export interface DataInfo {
   source: DataSource["kind"];
   name: string;
+  /** Usable rows, edits counted; 0 while the rows have no known shape and no columns are chosen. */
   rows: number;
+  /** Rows that cannot be used and are left out, and the first 100 of them. */
+  badRows: { count: number; first: readonly BadRow[] };
   sizeBytes: number;
+  /** Training, held-out and test files; the latter are not used. A row's `file` counts in them. */
+  files: FileFacts[];
+  /** Files that were chosen and are left out, each with the reason. */
+  skipped: readonly { path: string; why: string }[];
+  /** What becomes of the files: "train.jsonl to train on, valid.jsonl held out." */
+  sentence: string;
+  /** Rows of held-out files; null without such a file: then some of the rows are held out. */
+  heldOutRows: number | null;
+  reading: RowsReading;
+  edits: readonly RowEdit[];
 }
 
 export interface PreviewToken {
@@ -30,7 +53,7 @@ export interface RunPlan {
   longestRowTokens: number;
   /** Rows cut to maxLength. */
   truncatedRows: number;
-  /** Rows left out because the cut leaves no trained token. */
+  /** Rows left out: the cut leaves no trained token, or they cannot be trained. */
   droppedRows: number;
   totalSteps: number;
   trainableParameters: number;
@@ -80,6 +103,8 @@ export type RunEvent =
    * model.safetensors".
    */
   | { kind: "loading"; doing: string; doneBytes: number; totalBytes: number | null }
+  /** Progress of making tokens of the rows. */
+  | { kind: "tokenizing"; doneBytes: number; totalBytes: number }
   | { kind: "run"; phase: RunPhase }
   /** The GPU or the database has not answered for far longer than usual; null once it has. */
   | { kind: "waiting"; fault: PlainError | null }

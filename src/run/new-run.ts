@@ -8,7 +8,8 @@ import type { Dataset } from "../data/dataset.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { initialState } from "../train/trainer.ts";
-import { identityOf, type LoadedData } from "./data-file.ts";
+import type { LoadedData } from "./data/loaded-data.ts";
+import type { TokenCache } from "./data/token-cache.ts";
 import { datasetFor, refuseNoTarget } from "./plan.ts";
 import { readStartAdapter } from "./start-adapter.ts";
 
@@ -28,10 +29,11 @@ export async function newRun(
   model: LoadedModel,
   data: LoadedData,
   beginning: RunBeginning,
+  tokens: TokenCache,
 ): Promise<{ state: RunState; dataset: Dataset }> {
   const { recipe, adapter } = await adapterOf(model, beginning);
   const startedAt = Date.now();
-  const dataset = await datasetFor(model, data, recipe, startedAt);
+  const dataset = await datasetFor(model, data, recipe, startedAt, tokens);
   const state: RunState = {
     runId: crypto.randomUUID(),
     startedAt,
@@ -44,7 +46,7 @@ export async function newRun(
       weightFormat: model.format,
       licence: model.licence,
     },
-    data: identityOf(data, dataset),
+    data: await data.identityOf(dataset),
     trainer: initialState(dataset, recipe),
     adapter,
   };

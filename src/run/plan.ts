@@ -3,10 +3,7 @@
 import { countTrainable, loraTargets } from "../adapter/targets.ts";
 import { batchLength } from "../data/batching/batch.ts";
 import { splitDataset, type Dataset } from "../data/dataset.ts";
-import type { Example } from "../data/example.ts";
-import { tokenizeRows } from "../data/tokenize-rows.ts";
 import type { TokenRow } from "../data/token-store.ts";
-import type { TextTokenizer } from "../data/tokenizer.ts";
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import type { BaseModel } from "../model/open.ts";
 import { targetModulesOf } from "../model/tensors.ts";
@@ -14,7 +11,8 @@ import { totalStepsOf } from "../train/batches.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
 import { bytesTaken } from "../engine/run-bytes.ts";
-import type { LoadedData } from "./data-file.ts";
+import type { LoadedData } from "./data/loaded-data.ts";
+import type { TokenCache } from "./data/token-cache.ts";
 import type { EngineName } from "../engine/contract.ts";
 import type { PreviewToken, RunPlan } from "./events.ts";
 
@@ -23,27 +21,22 @@ const previewRows = 3;
 /**
  * Tokenises and splits the data for a run.
  * @param startedAt start of the run in milliseconds since 1970: a chat template may print its day
+ * @param tokens keeps the tokens for the next recipe
  * @param heldOutRows how many a saved run held out, which is resumed with the same split
- * @throws UserError "too-long" when maxLength exceeds the model's context; those of tokenizeRows
- *   and splitDataset
+ * @throws UserError "too-long" when maxLength exceeds the model's context; those of
+ *   `TokenCache.tokensOf` and splitDataset
  */
 export async function datasetFor(
   model: BaseModel,
   data: LoadedData,
   recipe: Recipe,
   startedAt: number,
+  tokens: TokenCache,
   heldOutRows?: number,
 ): Promise<Dataset> {
-  const now = dayOf(startedAt);
-  const tokenizer: TextTokenizer = {
-    ...model.tokenizer,
-    renderChats: (requests, signal) => model.tokenizer.renderChats(requests, signal, now),
-    traceChats: (requests, signal) => model.tokenizer.traceChats(requests, signal, now),
-  };
-  const { store, left } = await tokenizeRows(data.examples, tokenizer, recipe);
-  refuseNothing(data, store.length, left);
-  const split = splitDataset(store, recipe, heldOutRows);
-  const dataset = { ...split, droppedRows: split.droppedRows + left.length };
+  const tokenized = await tokens.tokensOf(model, data, recipe, startedAt);
+  const { heldOutFrom } = data.set.facts.survey;
+  const dataset = splitDataset(tokenized, recipe, { heldOutRows, heldOutFrom });
   const context = model.config.maxPositionEmbeddings;
   if (dataset.longestExample > context) {
     throw new UserError(
@@ -55,30 +48,15 @@ export async function datasetFor(
   return dataset;
 }
 
-/** Where no row is usable, the reason of the first says why. */
-function refuseNothing(
-  { name }: LoadedData,
-  usable: number,
-  left: readonly { line: number; left: string }[],
-): void {
-  const [first] = left;
-  if (usable === 0 && first !== undefined) {
-    const which = left.length === 1 ? "Its row" : `All ${left.length} rows`;
-    throw new UserError("bad-row", `${which} cannot be trained: ${first.left}.`, {
-      where: `${name}, line ${first.line}`,
-      remedy: "Change the rows, or choose a model whose chat template fits them.",
-    });
-  }
-}
-
 /** @throws UserError as `datasetFor`; "bad-recipe" when the model has no target module of it */
 export async function planRun(
   model: BaseModel,
   data: LoadedData,
   recipe: Recipe,
   engine: EngineName,
+  tokens: TokenCache,
 ): Promise<RunPlan> {
-  const dataset = await datasetFor(model, data, recipe, Date.now());
+  const dataset = await datasetFor(model, data, recipe, Date.now(), tokens);
   const targets = loraTargets(model.config, recipe);
   refuseNoTarget(model, recipe, targets.length);
   const shape = { rows: recipe.batchSize, length: batchLength(dataset.longestRow) };
@@ -95,17 +73,8 @@ export async function planRun(
     trainableParameters: countTrainable(targets, recipe.rank),
     neededBytes: takes(shape, defaultBudgetBytes),
     preview: [...dataset.train.slice(0, previewRows)].map((row) => previewOf(row, model)),
-    samplePrompt: samplePromptOf(data.examples, dataset),
+    samplePrompt: await samplePromptOf(data, dataset),
   };
-}
-
-/**
- * Local noon of the UTC day, so that a run resumed in another time zone, or on another day, has the
- * same tokens.
- */
-function dayOf(startedAt: number): Date {
-  const day = new Date(startedAt);
-  return new Date(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate(), 12);
 }
 
 /**
@@ -131,18 +100,16 @@ function previewOf({ tokens, isTrained }: TokenRow, model: BaseModel): PreviewTo
 }
 
 /** The prompt of a held-out row where there is one, so that the sample is not from memory. */
-export function samplePromptOf(examples: readonly Example[], { heldOut, train }: Dataset): string {
-  const { line } = heldOut.length > 0 ? heldOut.at(0) : train.at(0);
-  const example = examples.find((each) => each.line === line);
-  if (example === undefined) {
-    return "";
-  }
-  if (example.kind === "completion") {
+export async function samplePromptOf(
+  data: LoadedData,
+  { heldOut, train }: Dataset,
+): Promise<string> {
+  const { file, line } = heldOut.length > 0 ? heldOut.at(0) : train.at(0);
+  const example = await data.find(file, line);
+  if (example?.kind === "completion") {
     return example.prompt;
   }
-  if (example.kind !== "chat") {
-    return "";
-  }
-  const content = example.messages.find(({ role }) => role === "user")?.content;
+  const messages = example?.kind === "chat" ? example.messages : [];
+  const content = messages.find(({ role }) => role === "user")?.content;
   return typeof content === "string" ? content : "";
 }

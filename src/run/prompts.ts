@@ -2,7 +2,6 @@
 // before the first step made here with the adapter after the last.
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import { hasCode, toPlain, type PlainError } from "../util/errors.ts";
-import type { LoadedData } from "./data-file.ts";
 import type { DeviceEnginePlan } from "./device-engine.ts";
 import type { DeviceKeeper } from "./device-keeper.ts";
 import type { RunEvent } from "./events.ts";
@@ -15,7 +14,8 @@ type Which = "before" | "after";
 
 export interface RunPromptsParts {
   state: RunState;
-  data: LoadedData;
+  /** Whether a prompt is a user's message, as in the rows of the data. */
+  isChat: boolean;
   enginePlan: DeviceEnginePlan;
   /** Prompt of the samples; empty for none. */
   samplePrompt: string;
@@ -43,8 +43,7 @@ export class RunPrompts {
     onText: (text: string) => void,
     signal: AbortSignal,
   ): Promise<string> {
-    const { data, enginePlan, state } = this.#parts;
-    const isChat = data.examples[0]?.kind === "chat";
+    const { isChat, enginePlan, state } = this.#parts;
     const prompting = { ...question, isChat, seed: state.recipe.seed };
     return await answer(this.#keeper.engine, enginePlan.model, prompting, onText, signal);
   }

@@ -5,7 +5,6 @@ import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import { hasCode, toPlain, type PlainError } from "../util/errors.ts";
-import type { LoadedData } from "./data-file.ts";
 import type { RunEvent, SaveReason } from "./events.ts";
 import { isStillSaved, listedInTime, newestSaved } from "./saved-step.ts";
 import type { StallWatch } from "./stall-watch.ts";
@@ -13,7 +12,8 @@ import type { StallWatch } from "./stall-watch.ts";
 export interface SaveParts {
   /** The live state of the run. */
   state: RunState;
-  data: LoadedData;
+  /** The data as the run keeps them. */
+  dataBlob: Blob;
   store: CheckpointStore;
   /**
    * Does work that writes to the store.
@@ -145,8 +145,8 @@ export class RunSaves {
 
   /** Saves the run even where its data set does not fit: that file can be chosen again. */
   async #store(): Promise<{ checkpoint: CheckpointSummary; dataError: PlainError | null }> {
-    const { state, data, store } = this.#parts;
-    const dataError = await store.saveDataFile(state.data, data.blob).then(() => null, toPlain);
+    const { state, dataBlob, store } = this.#parts;
+    const dataError = await store.saveDataFile(state.data, dataBlob).then(() => null, toPlain);
     const checkpoint = await store.saveCheckpoint(state);
     // The save is done; checkpoints that cannot be deleted now are deleted after the next one.
     await store.retain(state.runId, state.recipe.saveTotalLimit).catch(() => undefined);

@@ -12,9 +12,12 @@ import { ModelLibrary } from "../models/library.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { Preview } from "../run/base-preview.ts";
-import { describeData, loadData, openData, type LoadedData } from "../run/data-file.ts";
+import { describeData } from "../run/data/describe.ts";
+import { openData, openSavedData, type LoadedData } from "../run/data/loaded-data.ts";
+import { TokenCache } from "../run/data/token-cache.ts";
 import type { DataInfo, RunPlan } from "../run/events.ts";
 import { planRun } from "../run/plan.ts";
+import { demoDataName, fetchDemoData } from "../sources/demo.ts";
 import { UserError } from "../util/errors.ts";
 import type { Calls, SessionEvent } from "./protocol.ts";
 import { readRecipeFile } from "./recipe-file.ts";
@@ -34,6 +37,8 @@ export interface InputsParts {
 export class Inputs {
   readonly #parts: InputsParts;
   readonly #library: ModelLibrary;
+  /** The tokens of the loaded data for the loaded model. */
+  readonly tokens: TokenCache;
   #device: DeviceInfo;
   #model: LoadedModel | null = null;
   #data: LoadedData | null = null;
@@ -45,6 +50,9 @@ export class Inputs {
     const { demoBase, render, device, emit } = parts;
     this.#parts = parts;
     this.#device = device;
+    this.tokens = new TokenCache((doneBytes, totalBytes) => {
+      emit({ kind: "tokenizing", doneBytes, totalBytes });
+    });
     this.#library = new ModelLibrary({
       demoBase,
       render,
@@ -106,14 +114,33 @@ export class Inputs {
 
   async loadData({ source }: Calls["loadData"]["params"]): Promise<DataInfo> {
     this.#parts.refuseWhileActive();
-    const { demoBase } = this.#parts;
-    const data = await this.#cancellable((signal) => loadData(source, demoBase, signal));
-    this.#data = data;
-    return describeData(data);
+    return this.#use(
+      await this.#cancellable(async (signal) => {
+        if (source.kind === "demo") {
+          const blob = await fetchDemoData(this.#parts.demoBase, signal);
+          const files = [{ path: demoDataName, blob }];
+          return await openData("demo", files, {}, this.#reading, signal);
+        }
+        const { files, ...choices } = source;
+        const given = files.map(({ path, file }) => ({ path, blob: file }));
+        return await openData("files", given, choices, this.#reading, signal);
+      }),
+    );
   }
 
+  /** The loaded data with these edits and no others. */
+  async editData({ edits }: Calls["editData"]["params"]): Promise<DataInfo> {
+    this.#parts.refuseWhileActive();
+    const { data } = this;
+    return this.#use(
+      await this.#cancellable((signal) => data.edited(edits, this.#reading, signal)),
+    );
+  }
+
+  /** Cancels a look-up or a load, and making tokens of the rows. */
   cancelLoad(): null {
     this.#loadAbort?.abort();
+    this.tokens.forget();
     return null;
   }
 
@@ -135,7 +162,7 @@ export class Inputs {
   }
 
   async plan({ recipe }: Calls["plan"]["params"]): Promise<RunPlan> {
-    return await planRun(this.model, this.data, recipe, this.#device.engine);
+    return await planRun(this.model, this.data, recipe, this.#device.engine, this.tokens);
   }
 
   /**
@@ -166,17 +193,16 @@ export class Inputs {
    * @throws UserError "wrong-data" when the person has to choose the file
    */
   async dataOf({ data }: RunState): Promise<LoadedData> {
-    if (this.#data?.sha256 === data.sha256) {
-      return this.#data;
+    if (await this.#data?.isOf(data)) {
+      return this.data;
     }
     const kept = await this.#parts.store.loadDataFile(data.sha256);
     if (kept !== null) {
-      const source = data.source === "demo" ? "demo" : "file";
-      this.#data = await openData(source, data.name, kept);
+      this.#use(await openSavedData(data, kept));
     } else if (data.source === "demo") {
       await this.loadData({ source: { kind: "demo" } });
     }
-    if (this.#data?.sha256 !== data.sha256) {
+    if (!(await this.#data?.isOf(data))) {
       throw new UserError(
         "wrong-data",
         `This run trains on ${data.name}; that file is not loaded.`,
@@ -186,7 +212,7 @@ export class Inputs {
         },
       );
     }
-    return this.#data;
+    return this.data;
   }
 
   /**
@@ -210,7 +236,7 @@ export class Inputs {
     this.#preview ??= new Preview(model, { engine, backend, wasmPaths }, (fault) => {
       emit({ kind: "waiting", fault });
     });
-    const isChat = this.#data?.examples[0]?.kind === "chat";
+    const isChat = this.#data?.set.facts.survey.isChat ?? false;
     return await this.#preview.answer({ ...prompting, isChat, seed: 0 }, onText, signal);
   }
 
@@ -219,6 +245,16 @@ export class Inputs {
     await this.#preview?.release();
     this.#preview = null;
   }
+
+  #use(data: LoadedData): DataInfo {
+    this.tokens.forget();
+    this.#data = data;
+    return describeData(data);
+  }
+
+  readonly #reading = (doneBytes: number, totalBytes: number): void => {
+    this.#parts.emit({ kind: "loading", doing: "Reading the data", doneBytes, totalBytes });
+  };
 
   async #cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const abort = new AbortController();

@@ -13,6 +13,7 @@ import type {
   ListedModel,
   LoadSource,
 } from "../models/facts.ts";
+import type { RowEdit } from "../data/load/edits.ts";
 import type { EngineName } from "../engine/contract.ts";
 import type { DataSource, DataInfo, RunPlan, RestoredRun, RunEvent } from "../run/events.ts";
 
@@ -39,6 +40,11 @@ export type {
   RunPhase,
   RunEvent,
 } from "../run/events.ts";
+export type { BadRow } from "../data/load/bad-rows.ts";
+export type { FileFacts, RowsReading } from "../data/load/data-set.ts";
+export type { RowEdit } from "../data/load/edits.ts";
+export type { Reading } from "../data/shapes/reading.ts";
+export type { TableChoices } from "../formats/table.ts";
 export type { PickedFile } from "../sources/files.ts";
 export type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 
@@ -81,13 +87,22 @@ export interface Calls {
   };
   /** Loads the demo, a stored model, or the offer with this id in one of its formats. */
   loadModel: { params: { source: LoadSource }; result: ModelInfo };
-  /** Cancels the look-up or load under way; a later download resumes what is there. */
+  /**
+   * Cancels the look-up or load under way, and `plan` where it makes tokens; a later download
+   * resumes what is there.
+   */
   cancelLoad: { params: undefined; result: null };
   listModels: { params: { recipe: Recipe }; result: ListedModel[] };
   /** Newest use first. */
   listKeptModels: { params: undefined; result: KeptModel[] };
   deleteKeptModel: { params: { key: string }; result: KeptModel[] };
+  /**
+   * Opens data and counts their rows, with `loading` events. Refused as "many-bad-rows" when more
+   * than a tenth is bad and `acceptBadRows` is not set.
+   */
   loadData: { params: { source: DataSource }; result: DataInfo };
+  /** Leaves rows out or writes them otherwise: all edits, those before are replaced. */
+  editData: { params: { edits: RowEdit[] }; result: DataInfo };
   /** Parses a recipe file over the defaults for the loaded model. */
   readRecipe: { params: { file: File }; result: Recipe };
   plan: { params: { recipe: Recipe }; result: RunPlan };

@@ -5,7 +5,8 @@ import type { CheckpointStore } from "../checkpoint/store.ts";
 import { describeModel } from "../models/describe.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
 import { checkAdapter } from "../run/check-adapter.ts";
-import { describeData } from "../run/data-file.ts";
+import { describeData } from "../run/data/describe.ts";
+import type { LoadedData } from "../run/data/loaded-data.ts";
 import { enginePlanOf } from "../run/device-engine.ts";
 import type { RestoredRun } from "../run/events.ts";
 import { newRun } from "../run/new-run.ts";
@@ -61,9 +62,9 @@ export class Session {
     this.#refuseToDropUnsaved();
     return await this.#holdingLock(async () => {
       const { model, data } = this.inputs;
-      const { state, dataset } = await newRun(model, data, params);
+      const { state, dataset } = await newRun(model, data, params, this.inputs.tokens);
       const { samplePrompt } = params;
-      const run = await this.#openRun(state, model, { data, dataset, samplePrompt });
+      const run = await this.#openRun(state, model, data, { dataset, samplePrompt });
       run.begin();
       return { runId: state.runId, totalSteps: state.trainer.totalSteps };
     });
@@ -115,10 +116,12 @@ export class Session {
       const model = await this.inputs.modelOf(state);
       const data = await this.inputs.dataOf(state);
       const heldOutRows = state.data.heldOutLines.length;
-      const dataset = await datasetFor(model, data, state.recipe, state.startedAt, heldOutRows);
-      const samplePrompt = samplePromptOf(data.examples, dataset);
-      await this.#openRun(state, model, { data, dataset, samplePrompt });
-      const { runId, recipe, trainer } = state;
+      const { recipe, startedAt } = state;
+      const { tokens } = this.inputs;
+      const dataset = await datasetFor(model, data, recipe, startedAt, tokens, heldOutRows);
+      const samplePrompt = await samplePromptOf(data, dataset);
+      await this.#openRun(state, model, data, { dataset, samplePrompt });
+      const { runId, trainer } = state;
       return {
         runId,
         recipe,
@@ -157,7 +160,8 @@ export class Session {
   async #openRun(
     state: RunState,
     model: LoadedModel,
-    given: Pick<RunParts, "data" | "dataset" | "samplePrompt">,
+    data: LoadedData,
+    given: Pick<RunParts, "dataset" | "samplePrompt">,
   ): Promise<Run> {
     checkAdapter(state, model);
     await this.inputs.closePreview();
@@ -167,6 +171,8 @@ export class Session {
     const run = new Run({
       ...given,
       state,
+      dataBlob: (await data.saved()).blob,
+      isChat: data.set.facts.survey.isChat,
       enginePlan: enginePlanOf(model, given.dataset, state.recipe, { device, wasmPaths }),
       store,
       write: (work) => this.#lock.write(work),

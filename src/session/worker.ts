@@ -62,6 +62,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.inputs.loadModel(params);
     case "loadData":
       return session.inputs.loadData(params);
+    case "editData":
+      return session.inputs.editData(params);
     case "readRecipe":
       return session.inputs.readRecipe(params);
     case "plan":

@@ -15,6 +15,7 @@ export type ErrorCode =
   | "bad-tokenizer"
   | "vocabulary-mismatch"
   | "bad-row"
+  | "many-bad-rows"
   | "empty-data"
   | "no-completion"
   | "too-long"

@@ -171,6 +171,7 @@ function lineOf(event: SessionEvent): string | null {
     case "device":
     case "engine":
     case "loading":
+    case "tokenizing":
     case "run":
     case "sample":
     case "token":

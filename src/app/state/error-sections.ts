@@ -16,6 +16,7 @@ const sections: Record<ErrorCode, PageSection> = {
   "bad-tokenizer": "model",
   "vocabulary-mismatch": "model",
   "bad-row": "data",
+  "many-bad-rows": "data",
   "empty-data": "data",
   "no-completion": "data",
   "too-long": "data",

@@ -63,6 +63,7 @@ export function describeEvent(event: SessionEvent): string | null {
       return `Rebuilt the device at step ${event.step}: ${figures} (${rebuildReasons[event.reason]}).`;
     }
     case "loading":
+    case "tokenizing":
     case "step":
     case "sample":
     case "token":

@@ -173,6 +173,7 @@ export class RunView {
       case "device":
       case "engine":
       case "waiting":
+      case "tokenizing":
       case "token":
         break;
       default:

@@ -1,6 +1,7 @@
 // The metadata of a checkpoint: every field of a run but its tensors, as JSON strings, with strict
 // parsers. The random state is seed and step alone: the generator is counter-based
 // (util/random.ts) and has no other state.
+import { parseReading, type Reading } from "../../data/shapes/reading.ts";
 import { parseRecipe } from "../../recipe/parse.ts";
 import { defaultRecipe, type Recipe } from "../../recipe/recipe.ts";
 import type { LogEntry, TrainerState } from "../../train/state.ts";
@@ -58,14 +59,27 @@ const base = record<BaseIdentity>({
   licence: nullable(text),
 });
 
-const dataIdentity = record<DataIdentity>({
-  source: text,
-  name: text,
-  sizeBytes: integer(0),
-  sha256,
-  rows: integer(0),
-  heldOutLines: listOf(integer(1)),
-});
+const reading: Parser<Reading> = (value, place) => {
+  try {
+    return parseReading(value);
+  } catch (cause) {
+    throw cause instanceof UserError ? badCheckpoint(cause.message, place, cause) : cause;
+  }
+};
+
+type ReadOtherwise = Pick<DataIdentity, "reading" | "heldOutFrom">;
+
+const dataIdentity = record<Omit<DataIdentity, keyof ReadOtherwise>, ReadOtherwise>(
+  {
+    source: text,
+    name: text,
+    sizeBytes: integer(0),
+    sha256,
+    rows: integer(0),
+    heldOutLines: listOf(integer(1)),
+  },
+  { reading, heldOutFrom: integer(0) },
+);
 
 const recipe: Parser<Recipe> = (value, place) => {
   const missing = Object.keys(defaultRecipe).find(

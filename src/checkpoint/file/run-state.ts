@@ -2,6 +2,7 @@
 // machine needs to resume.
 import type { AdapterState } from "../../adapter/state.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
+import type { Reading } from "../../data/shapes/reading.ts";
 import type { TrainerState } from "../../train/state.ts";
 
 /** The base model that the adapter belongs to. */
@@ -30,6 +31,13 @@ export interface DataIdentity {
   rows: number;
   /** Line numbers (from 1) of the held-out rows. */
   heldOutLines: number[];
+  /**
+   * How the rows are read. Absent where the file is one that a person chose and is read as it was
+   * found; otherwise the data are the usable rows, written as JSON Lines.
+   */
+  reading?: Reading;
+  /** Rows from this one on, from 0, came from files of held-out rows. */
+  heldOutFrom?: number;
 }
 
 /**

@@ -27,12 +27,11 @@ export class LargeRun {
   async save(store: CheckpointStore): Promise<void> {
     const blob = new Blob(["row\n"]);
     this.#state.data.sizeBytes = blob.size;
-    const { sha256 } = this.#state.data;
     const faults: PlainError[] = [];
     const saves = new RunSaves(
       {
         state: this.#state,
-        data: { source: "file", name: "rows.jsonl", blob, sha256, examples: [] },
+        dataBlob: blob,
         store,
         write: (work) => work(),
         emit: (event) => {

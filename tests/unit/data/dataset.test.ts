@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { epochOrder, splitDataset, type DatasetOptions } from "../../../src/data/dataset.ts";
 import type { Example } from "../../../src/data/example.ts";
+import { RowGroups } from "../../../src/data/row-groups.ts";
 import { tokenizeRows } from "../../../src/data/tokenize-rows.ts";
 import { TokenStore, type TokenRow } from "../../../src/data/token-store.ts";
 import type { ModelTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
@@ -37,8 +38,9 @@ const build = async (
   completionOnly = true,
   heldOutRows?: number,
 ) => {
-  const { store } = await tokenizeRows(examples, tokenizer, { completionOnly, multiTurn: "whole" });
-  return splitDataset(store, { ...options, ...given }, heldOutRows);
+  const rules = { contextLength: 64, completionOnly, multiTurn: "whole" } as const;
+  const tokenized = await tokenizeRows([{ examples }], tokenizer, rules);
+  return splitDataset(tokenized, { ...options, ...given }, { heldOutRows });
 };
 
 describe("the split into training and held-out rows", () => {
@@ -163,14 +165,18 @@ describe("a file without a row to train on", () => {
     const store = new TokenStore();
     store.add({ ...empty, line: 1 });
     const given = { ...options, maxLength: 3 };
-    expect(() => splitDataset(store, given)).toThrow(
+    expect(() =>
+      splitDataset({ store, left: new RowGroups(), notices: new RowGroups() }, given),
+    ).toThrow(
       expect.objectContaining({
         code: "no-completion",
         message: "None of the 1 rows has a trained token.",
       }),
     );
     store.add({ ...cut, line: 2 });
-    expect(() => splitDataset(store, given)).toThrow(
+    expect(() =>
+      splitDataset({ store, left: new RowGroups(), notices: new RowGroups() }, given),
+    ).toThrow(
       expect.objectContaining({
         code: "too-long",
         message:

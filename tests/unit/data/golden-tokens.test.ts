@@ -70,12 +70,13 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
 
   /** Rows that are left after the cut, as TRL keeps them: by row of the full list. */
   const cut = async (examples: readonly Example[], completionOnly: boolean) => {
-    const { store, left } = await tokenizeRows(examples, tokenizer, {
+    const tokenized = await tokenizeRows([{ examples }], tokenizer, {
+      contextLength: uncut,
       completionOnly,
       multiTurn: "whole",
     });
-    expect(left).toEqual([]);
-    const { train, droppedRows } = splitDataset(store, {
+    expect(tokenized.left.count).toBe(0);
+    const { train, droppedRows } = splitDataset(tokenized, {
       maxLength: golden.cutLength,
       shuffle: false,
       packing: false,

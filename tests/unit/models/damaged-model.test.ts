@@ -40,7 +40,7 @@ test("a weight that differs from the stored one deletes the model, and loading i
   tab = new Tab("damaged model");
   const [{ key } = { key: "" }] = await tab.session.inputs.listKeptModels();
   await tab.session.inputs.loadModel({ source: { kind: "kept", key } });
-  await tab.session.inputs.loadData({ source: { kind: "file", file: tinyData } });
+  await tab.loadFile(tinyData);
   await expect(train()).rejects.toThrow(/damaged-file.*choose it again under Model/);
   expect(await tab.session.inputs.listKeptModels()).toEqual([]);
   await expect(tab.start()).rejects.toMatchObject({ code: "missing-file" });

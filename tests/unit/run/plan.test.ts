@@ -5,7 +5,8 @@ import { countTokens } from "../../../src/data/dataset.ts";
 import type { ChatRequest } from "../../../src/data/tokenizer.ts";
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openModel } from "../../../src/model/open.ts";
-import { openData } from "../../../src/run/data-file.ts";
+import { openData } from "../../../src/run/data/loaded-data.ts";
+import { TokenCache } from "../../../src/run/data/token-cache.ts";
 import { datasetFor, planRun } from "../../../src/run/plan.ts";
 import { demoRecipe, type Recipe } from "../../../src/recipe/recipe.ts";
 
@@ -24,15 +25,18 @@ const model = await openModel({
     ),
   ),
 });
-const data = await openData("demo", "data.jsonl", await read("data.jsonl"));
+const open = (source: "demo" | "files", name: string, blob: Blob) =>
+  openData(source, [{ path: name, blob }], {}, () => undefined);
+const data = await open("demo", "data.jsonl", await read("data.jsonl"));
+const cache = new TokenCache();
 const rows = (await (await read("data.jsonl")).text())
   .trim()
   .split("\n")
   .map((line) => JSON.parse(line) as { prompt: string; completion: string });
 const plan = (given: Partial<Recipe> = {}, from = data) =>
-  planRun(model, from, { ...demoRecipe, ...given }, "webgpu");
+  planRun(model, from, { ...demoRecipe, ...given }, "webgpu", cache);
 const rowsFile = (...lines: object[]) =>
-  openData("file", "own.jsonl", new Blob([lines.map((line) => JSON.stringify(line)).join("\n")]));
+  open("files", "own.jsonl", new Blob([lines.map((line) => JSON.stringify(line)).join("\n")]));
 
 describe("the plan of the demo", () => {
   test("a plan counts rows, steps and parameters", async () => {
@@ -64,7 +68,7 @@ describe("the plan of the demo", () => {
 
   test("label smoothing adds the memory of tfjs to the compiled engine, not to the reference engine", async () => {
     const bytes = async (labelSmoothing: number, engine: "webgpu" | "tfjs") =>
-      (await planRun(model, data, { ...demoRecipe, labelSmoothing }, engine)).neededBytes;
+      (await planRun(model, data, { ...demoRecipe, labelSmoothing }, engine, cache)).neededBytes;
     expect(await bytes(0.1, "webgpu")).toBeGreaterThan(await bytes(0, "webgpu"));
     expect(await bytes(0.1, "tfjs")).toBe(await bytes(0, "tfjs"));
   });
@@ -73,7 +77,7 @@ describe("the plan of the demo", () => {
     const epoch = { maxSteps: 0, epochs: 1, shuffle: false, maxLength: 256 };
     const padded = await plan(epoch);
     const packed = await plan({ ...epoch, packing: true });
-    const { train } = await datasetFor(model, data, { ...demoRecipe, ...epoch }, 0);
+    const { train } = await datasetFor(model, data, { ...demoRecipe, ...epoch }, 0, cache);
     const tokens = countTokens(train);
     // Four rows of 256 tokens a step, at least nine tenths of them used.
     expect(packed.totalSteps).toBeGreaterThanOrEqual(Math.ceil(tokens / 1024));
@@ -124,7 +128,7 @@ describe("the plan of the demo", () => {
     const { samplePrompt } = await plan({ shuffle: false, heldOutRows: 40 });
     expect(samplePrompt).toBe(rows.at(-40)?.prompt);
     expect((await plan({ shuffle: false, heldOutRows: 0 })).samplePrompt).toBe(rows[0]?.prompt);
-    const { heldOut } = await datasetFor(model, data, demoRecipe, 0);
+    const { heldOut } = await datasetFor(model, data, demoRecipe, 0, cache);
     expect((await plan()).samplePrompt).toBe(rows[heldOut.at(0).line - 1]?.prompt);
   });
 });
@@ -151,8 +155,8 @@ test("a template that prints the day prints the day on which the run was started
     },
   };
   const recipe = { ...demoRecipe, heldOutRows: 0 };
-  await datasetFor(dated, chats, recipe, Date.UTC(2024, 1, 29, 23, 59));
-  await datasetFor(dated, chats, recipe, Date.UTC(2024, 1, 29, 0, 1));
+  await datasetFor(dated, chats, recipe, Date.UTC(2024, 1, 29, 23, 59), new TokenCache());
+  await datasetFor(dated, chats, recipe, Date.UTC(2024, 1, 29, 0, 1), new TokenCache());
   expect(days.length).toBeGreaterThanOrEqual(2);
   expect([...new Set(days.map(String))]).toEqual([String(new Date(2024, 1, 29, 12))]);
 });

@@ -66,7 +66,7 @@ class Person {
 
   async #startAndPause(): Promise<void> {
     const tab = await this.#openTab();
-    await tab.session.inputs.loadData({ source: { kind: "file", file: tinyData } });
+    await tab.loadFile(tinyData);
     tab.withinStep(half, () => void tab.session.pause());
     const paused = tab.untilPhase("paused");
     this.#runId = await tab.start(recipe);

@@ -104,9 +104,7 @@ describe("refused calls", () => {
     const done = tab.untilPhase("done");
     await tab.start(recipe);
     await expect(tab.loadFiles(tinyFiles())).rejects.toThrow(code("busy"));
-    await expect(
-      tab.session.inputs.loadData({ source: { kind: "file", file: tinyData } }),
-    ).rejects.toThrow(code("busy"));
+    await expect(tab.loadFile(tinyData)).rejects.toThrow(code("busy"));
     await expect(tab.start()).rejects.toThrow(code("busy"));
     await expect(tab.session.resume()).rejects.toThrow(code("busy"));
     await expect(tab.session.inputs.chooseEngine({ engine: "tfjs" })).rejects.toThrow(code("busy"));

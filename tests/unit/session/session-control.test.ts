@@ -85,7 +85,7 @@ describe("a run", () => {
       await next.loadFiles(tinyFiles());
       expect(await next.session.restore({ key })).toMatchObject({
         step,
-        data: { source: "file", name: "tiny.jsonl", rows: 6 },
+        data: { source: "files", name: "tiny.jsonl", rows: 6 },
       });
       const done = next.untilPhase("done");
       await next.session.resume();

@@ -185,9 +185,7 @@ test("a sample prompt that does not fit does not stop a run", async () => {
 
 test("a run that is taken over while it is prepared does not begin", async () => {
   const rows = `${await tinyData.text()}\n`.repeat(500);
-  await tab.session.inputs.loadData({
-    source: { kind: "file", file: new File([rows], tinyData.name) },
-  });
+  await tab.loadFile(new File([rows], tinyData.name));
   const starting = expect(tab.start(recipe)).rejects.toMatchObject({ code: "other-tab" });
   await new Promise((resolve) => setTimeout(resolve, 5));
   await new Tab("other").session.takeOver();
@@ -211,7 +209,7 @@ test("a checkpoint that was deleted is not called saved, but saved again", async
 
 test("a data file that is edited after it was chosen is stored unchanged", async () => {
   const file = new File([tinyData], tinyData.name);
-  await tab.session.inputs.loadData({ source: { kind: "file", file } });
+  await tab.loadFile(file);
   for (const read of ["arrayBuffer", "slice", "stream", "text"] as const) {
     vi.spyOn(file, read).mockImplementation(() => {
       throw new DOMException("It was changed.", "NotReadableError");

@@ -54,9 +54,9 @@ describe("a saved run", () => {
     const wrongData = refusal("wrong-data", "tiny.jsonl");
     await expect(session.restore({ key })).rejects.toMatchObject(wrongData);
     const other = new File([`${await tinyData.text()}\n`], "tiny.jsonl");
-    await session.inputs.loadData({ source: { kind: "file", file: other } });
+    await next.loadFile(other);
     await expect(session.restore({ key })).rejects.toMatchObject(wrongData);
-    await session.inputs.loadData({ source: { kind: "file", file: tinyData } });
+    await next.loadFile(tinyData);
     expect(await session.restore({ key })).toMatchObject({ step: 1 });
   });
 

@@ -29,6 +29,7 @@ function wordOf(event: SessionEvent): string {
     case "rebuilt":
     case "sample":
     case "waiting":
+    case "tokenizing":
     case "token":
       return event.kind;
   }
@@ -53,6 +54,8 @@ describe("a run of the demo", () => {
     expect(words).toEqual([
       "device",
       "Reading the demo model",
+      "Reading the data",
+      "tokenizing",
       "preparing",
       "Writing weights to the GPU",
       "engine",

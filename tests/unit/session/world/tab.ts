@@ -14,7 +14,7 @@ import { demoRecipe, type Recipe } from "../../../../src/recipe/recipe.ts";
 import { tinyContents } from "../../model/tiny-model.ts";
 import { Locks } from "./locks.ts";
 import type { ModelInfo } from "../../../../src/models/facts.ts";
-import type { RunPhase } from "../../../../src/run/events.ts";
+import type { DataInfo, RunPhase } from "../../../../src/run/events.ts";
 
 const demoFolder = new URL("../../../../public/demo/", import.meta.url);
 const demoBase = new URL("https://anneal.example/app/demo/");
@@ -106,7 +106,13 @@ export class Tab {
   /** Loads a model of a few hundred values, whose steps need milliseconds, and its data. */
   async loadTiny(): Promise<void> {
     await this.loadFiles(tinyFiles());
-    await this.session.inputs.loadData({ source: { kind: "file", file: tinyData } });
+    await this.loadFile(tinyData);
+  }
+
+  /** Loads one data file. */
+  async loadFile(file: File): Promise<DataInfo> {
+    const source = { kind: "files", files: [{ file, path: file.name }] } as const;
+    return await this.session.inputs.loadData({ source: { ...source, files: [...source.files] } });
   }
 
   /** Starts a run of the loaded model with the short recipe and no sample. */

@@ -1,0 +1,111 @@
+// The tokens of the loaded data, kept until data, model or a rule of the masks changes: learning
+// rate, rank and batch size change no token.
+import type { TokenizedData } from "../../data/dataset.ts";
+import { tokenizeRows, type ExampleBatch } from "../../data/tokenize-rows.ts";
+import type { TextTokenizer } from "../../data/tokenizer.ts";
+import type { BaseModel } from "../../model/open.ts";
+import type { Recipe } from "../../recipe/recipe.ts";
+import type { LoadedData } from "./loaded-data.ts";
+
+/** Bytes of the data tokenised so far, of all. */
+export type TokenizeProgress = (doneBytes: number, totalBytes: number) => void;
+
+/** What decides the tokens of a row. */
+export type TokenRules = Pick<Recipe, "completionOnly" | "multiTurn" | "systemMessage">;
+
+interface Kept {
+  key: string;
+  model: BaseModel;
+  data: Promise<TokenizedData>;
+  abort: AbortController;
+}
+
+export class TokenCache {
+  readonly #progress: TokenizeProgress;
+  #kept: Kept | null = null;
+  #begun = 0;
+
+  constructor(progress: TokenizeProgress = () => undefined) {
+    this.#progress = progress;
+  }
+
+  /** How often rows were tokenised since the start. */
+  get begun(): number {
+    return this.#begun;
+  }
+
+  /**
+   * All rows as tokens. A call for other tokens cancels one that is under way; a call for the same
+   * waits for it.
+   * @param startedAt start of the run in milliseconds since 1970: a chat template may print its day
+   * @throws as `tokenizeRows` and `DataSet.examples`; an AbortError where it is cancelled
+   */
+  tokensOf(
+    model: BaseModel,
+    data: LoadedData,
+    { completionOnly, multiTurn, systemMessage }: TokenRules,
+    startedAt: number,
+  ): Promise<TokenizedData> {
+    const rules = { completionOnly, multiTurn, systemMessage };
+    const day = dayOf(startedAt);
+    const key = JSON.stringify([data.key, rules, day.getTime()]);
+    if (this.#kept?.model !== model || this.#kept.key !== key) {
+      this.forget();
+      const abort = new AbortController();
+      const tokens = this.#tokenize(model, data, rules, day, abort.signal);
+      this.#kept = { key, model, data: tokens, abort };
+      this.#forgetFailure(this.#kept);
+    }
+    return this.#kept.data;
+  }
+
+  /** Cancels what is under way, and gives the memory back. */
+  forget(): void {
+    this.#kept?.abort.abort();
+    this.#kept = null;
+  }
+
+  #forgetFailure(kept: Kept): void {
+    kept.data.catch(() => {
+      this.#kept = this.#kept === kept ? null : this.#kept;
+    });
+  }
+
+  async #tokenize(
+    { tokenizer, config }: BaseModel,
+    data: LoadedData,
+    rules: TokenRules,
+    day: Date,
+    signal: AbortSignal,
+  ): Promise<TokenizedData> {
+    this.#begun++;
+    const dated: TextTokenizer = {
+      ...tokenizer,
+      renderChats: (requests, stop) => tokenizer.renderChats(requests, stop, day),
+      traceChats: (requests, stop) => tokenizer.traceChats(requests, stop, day),
+    };
+    const options = { ...rules, contextLength: config.maxPositionEmbeddings };
+    const batches = this.#batches(data, rules.systemMessage, signal);
+    return await tokenizeRows(batches, dated, options, signal);
+  }
+
+  async *#batches(
+    { set }: LoadedData,
+    systemMessage: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<ExampleBatch, void> {
+    for await (const { examples, doneBytes } of set.examples(systemMessage, signal)) {
+      yield { examples };
+      this.#progress(doneBytes, set.sizeBytes);
+    }
+  }
+}
+
+/**
+ * Local noon of the UTC day, so that a run resumed in another time zone, or on another day, has the
+ * same tokens.
+ */
+function dayOf(startedAt: number): Date {
+  const day = new Date(startedAt);
+  return new Date(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate(), 12);
+}
