@@ -121,6 +121,74 @@ describe("loops that are not over messages", () => {
   });
 });
 
+describe("turns within turns", () => {
+  const call = { function: { name: "f", arguments: { k: "v" } } };
+  const withCall = [
+    user("Hi"),
+    assistant("", { tool_calls: [call] }),
+    { role: "tool", content: "7" },
+  ];
+
+  test("loops over the parts of a message stay in the turn", () => {
+    const source =
+      "{% for m in messages %}{% if m.role == 'tool' %}{% for c in messages[1].tool_calls %}<{{ c.function.name }}>{% for k, v in c.function.arguments.items() %}{{ k }}{% endfor %}{% endfor %}{{ m.content }}{% endif %}{% endfor %}";
+    expect(traced(source, withCall)).toEqual([
+      "2 | <",
+      "2 1.tool_calls | f",
+      "2 | >",
+      "2 1.tool_calls | k",
+      "2 2.content | 7",
+    ]);
+  });
+
+  test("a loop over messages within a turn has turns of its own, one over a range has not", () => {
+    const start = "{% for m in messages %}{% if loop.index0 == 1 %}[";
+    const end = "]{% endif %}{% endfor %}";
+    const inner = "{% for x in messages[2:] %}{{ x.content }}{% endfor %}";
+    expect(traced(start + inner + end, withCall)).toEqual(["1 | [", "2 2.content | 7", "1 | ]"]);
+    const range = "{% for i in range(2, 3) %}{% set x = messages[i] %}{{ x.content }}{% endfor %}";
+    expect(traced(start + range + end, withCall)).toEqual(["1 | [", "1 2.content | 7", "1 | ]"]);
+  });
+
+  test("a text that is kept for a later turn is printed in that turn", () => {
+    const source =
+      "{% set n = namespace(t='', s='') %}{% for m in messages %}{{ '<' + n.t + n.s + '>' }}{% set n.t = m.content %}{% set n.s = '!' %}{% endfor %}{{ n.t }}{{ n.s }}";
+    expect(traced(source, chat)).toEqual([
+      "0 | <>",
+      "1 | <",
+      "1 0.content | Hi",
+      "1 | !>",
+      "1 1.content | Yo",
+      "1 | !",
+    ]);
+  });
+
+  test("a recursive loop has the turn of each message at every depth", () => {
+    const nested = [{ role: "user", content: "a", more: [{ role: "x", content: "b" }] }];
+    const source =
+      "{% for m in messages recursive %}({{ m.content }}{{ loop(m.more) if m.more }}){% endfor %}";
+    expect(traced(source, nested)).toEqual([
+      "0 | (",
+      "0 0.content | a",
+      "0 | (",
+      "0 0.more | b",
+      "0 | ))",
+    ]);
+  });
+
+  test("messages that become one have the turn of the one whose role it keeps", () => {
+    const source =
+      "{% for m in [{'role': messages[1].role, 'content': messages[0].content ~ '+' ~ messages[1].content}] %}<{{ m.content }}>{% endfor %}";
+    expect(traced(source, [system("Be."), user("Hi")])).toEqual([
+      "1 | <",
+      "1 0.content | Be.",
+      "1 | +",
+      "1 1.content | Hi",
+      "1 | >",
+    ]);
+  });
+});
+
 test("a macro that gets a message runs in its turn", () => {
   const source =
     "{% macro p(m) %}<{{ m.content }}>{% endmacro %}{{ p(messages[0]) }}{{ p(m=messages[1]) }}.";
