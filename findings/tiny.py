@@ -1,4 +1,5 @@
-"""A small random Llama for the findings; no download, same numbers for the same seed."""
+"""Small things for the findings: a random Llama, a tokenizer of bytes; no download, same numbers for
+the same seed."""
 
 import logging
 import warnings
@@ -24,6 +25,25 @@ def stir(model, words, seed=1):
         for name, value in model.named_parameters():
             if any(word in name for word in words):
                 value.copy_(torch.randn(value.shape) * 0.2)
+
+
+def bytes_tokenizer(chat_template):
+    """A token for each byte, with the special tokens of Qwen's chats."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+    signs = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(models.BPE({sign: i for i, sign in enumerate(signs)}, []))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>"], chat_template=chat_template)
+
+
+def trl_template(name):
+    """A model's own chat template, of which TRL has a copy."""
+    import importlib.resources
+    return (importlib.resources.files("trl") / "chat_templates" / f"{name}.jinja").read_text()
 
 
 class Heard(logging.Handler):
