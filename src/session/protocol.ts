@@ -14,7 +14,10 @@ import type {
   LoadSource,
 } from "../models/facts.ts";
 import type { RowEdit } from "../data/load/edits.ts";
+import type { RowsWanted } from "../data/load/pick-rows.ts";
+import type { DataReport } from "../data/report.ts";
 import type { EngineName } from "../engine/contract.ts";
+import type { PreviewedRows } from "../run/data/preview-rows.ts";
 import type { DataSource, DataInfo, RunPlan, RestoredRun, RunEvent } from "../run/events.ts";
 
 export type {
@@ -40,6 +43,10 @@ export type {
   RunPhase,
   RunEvent,
 } from "../run/events.ts";
+export type { PreviewedRow, PreviewedRows } from "../run/data/preview-rows.ts";
+export type { PreviewedText, PreviewedToken } from "../data/masks/examples.ts";
+export type { DataReport, RowList } from "../data/report.ts";
+export type { RowGroup } from "../data/row-groups.ts";
 export type { BadRow } from "../data/load/bad-rows.ts";
 export type { FileFacts, RowsReading } from "../data/load/data-set.ts";
 export type { RowEdit } from "../data/load/edits.ts";
@@ -62,6 +69,14 @@ export interface AdapterExport {
   files: AdapterFile[];
   zip: AdapterFile | null;
   refusal: PlainError | null;
+}
+
+export interface PageReport extends DataReport {
+  /**
+   * Whether the chat template writes an earlier answer as it wrote it when it was the last; if not,
+   * `multiTurn: "each"` is the better choice. Null for data without chats.
+   */
+  isPrefixPreserving: boolean | null;
 }
 
 /** Every call with its parameters and its result. */
@@ -103,6 +118,18 @@ export interface Calls {
   loadData: { params: { source: DataSource }; result: DataInfo };
   /** Leaves rows out or writes them otherwise: all edits, those before are replaced. */
   editData: { params: { edits: RowEdit[] }; result: DataInfo };
+  /**
+   * Rows from this number on, from 1, with their tokens: `count` of them, or of those that contain
+   * the text `search`. A new call cancels the one before.
+   */
+  previewRows: { params: { recipe: Recipe } & RowsWanted; result: PreviewedRows };
+  /** What becomes of all rows: lengths, and which are cut, left out, repeated. */
+  reportData: { params: { recipe: Recipe }; result: PageReport };
+  /** The usable rows with their edits as JSON Lines; the bad rows with their reasons. */
+  downloadRows: { params: undefined; result: AdapterFile };
+  downloadBadRows: { params: undefined; result: AdapterFile };
+  /** Cancels a preview, a search or a download of rows. */
+  cancelRows: { params: undefined; result: null };
   /** Parses a recipe file over the defaults for the loaded model. */
   readRecipe: { params: { file: File }; result: Recipe };
   plan: { params: { recipe: Recipe }; result: RunPlan };

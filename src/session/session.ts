@@ -14,6 +14,7 @@ import { datasetFor, samplePromptOf } from "../run/plan.ts";
 import { Run, type RunParts } from "../run/run.ts";
 import { UserError } from "../util/errors.ts";
 import { exportAdapter } from "./adapter-files.ts";
+import { DataCalls } from "./data-calls.ts";
 import { Generations } from "./generations.ts";
 import { Inputs, type InputsParts } from "./inputs.ts";
 import type { Calls } from "./protocol.ts";
@@ -29,6 +30,8 @@ export class Session {
   readonly saved: SavedCalls;
   /** Calls on the engine, model and data of the next run. */
   readonly inputs: Inputs;
+  /** Calls on the rows of the loaded data. */
+  readonly data: DataCalls;
   readonly #parts: SessionParts;
   readonly #generations = new Generations();
   readonly #lock = new RunLock((reason) => {
@@ -47,6 +50,7 @@ export class Session {
         this.#refuseWhileActive();
       },
     });
+    this.data = new DataCalls(this.inputs);
   }
 
   async open(): Promise<Calls["open"]["result"]> {

@@ -64,6 +64,16 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.inputs.loadData(params);
     case "editData":
       return session.inputs.editData(params);
+    case "previewRows":
+      return session.data.previewRows(params);
+    case "reportData":
+      return session.data.reportData(params);
+    case "downloadRows":
+      return session.data.downloadRows();
+    case "downloadBadRows":
+      return session.data.downloadBadRows();
+    case "cancelRows":
+      return session.data.cancelRows();
     case "readRecipe":
       return session.inputs.readRecipe(params);
     case "plan":

@@ -2,9 +2,9 @@
 // rate, rank and batch size change no token.
 import type { TokenizedData } from "../../data/dataset.ts";
 import { tokenizeRows, type ExampleBatch } from "../../data/tokenize-rows.ts";
-import type { TextTokenizer } from "../../data/tokenizer.ts";
 import type { BaseModel } from "../../model/open.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
+import { datedTokenizer, dayOf } from "./dated-tokenizer.ts";
 import type { LoadedData } from "./loaded-data.ts";
 
 /** Bytes of the data tokenised so far, of all. */
@@ -72,21 +72,16 @@ export class TokenCache {
   }
 
   async #tokenize(
-    { tokenizer, config }: BaseModel,
+    model: BaseModel,
     data: LoadedData,
     rules: TokenRules,
     day: Date,
     signal: AbortSignal,
   ): Promise<TokenizedData> {
     this.#begun++;
-    const dated: TextTokenizer = {
-      ...tokenizer,
-      renderChats: (requests, stop) => tokenizer.renderChats(requests, stop, day),
-      traceChats: (requests, stop) => tokenizer.traceChats(requests, stop, day),
-    };
-    const options = { ...rules, contextLength: config.maxPositionEmbeddings };
+    const options = { ...rules, contextLength: model.config.maxPositionEmbeddings };
     const batches = this.#batches(data, rules.systemMessage, signal);
-    return await tokenizeRows(batches, dated, options, signal);
+    return await tokenizeRows(batches, datedTokenizer(model, day), options, signal);
   }
 
   async *#batches(
@@ -99,13 +94,4 @@ export class TokenCache {
       this.#progress(doneBytes, set.sizeBytes);
     }
   }
-}
-
-/**
- * Local noon of the UTC day, so that a run resumed in another time zone, or on another day, has the
- * same tokens.
- */
-function dayOf(startedAt: number): Date {
-  const day = new Date(startedAt);
-  return new Date(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate(), 12);
 }

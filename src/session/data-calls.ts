@@ -1,0 +1,70 @@
+// Answers the page's calls about the rows of the loaded data: previews, the report, downloads.
+import { isPrefixPreserving } from "../data/masks/prefix.ts";
+import { writeBadRows, writeUsableRows } from "../data/load/write-jsonl.ts";
+import { reportOf } from "../data/report.ts";
+import { datasetFor } from "../run/plan.ts";
+import { previewRows, type PreviewedRows } from "../run/data/preview-rows.ts";
+import type { Inputs } from "./inputs.ts";
+import type { AdapterFile, Calls, PageReport } from "./protocol.ts";
+
+export class DataCalls {
+  readonly #inputs: Inputs;
+  /** Cancels the preview or search under way. */
+  #previewAbort = new AbortController();
+  #downloadAbort = new AbortController();
+
+  constructor(inputs: Inputs) {
+    this.#inputs = inputs;
+  }
+
+  /** A new call cancels the one before. */
+  async previewRows({ recipe, ...wanted }: Calls["previewRows"]["params"]): Promise<PreviewedRows> {
+    this.#previewAbort.abort();
+    this.#previewAbort = new AbortController();
+    const { model, data } = this.#inputs;
+    return await previewRows(model, data, recipe, wanted, this.#previewAbort.signal);
+  }
+
+  async reportData({ recipe }: Calls["reportData"]["params"]): Promise<PageReport> {
+    const { model, data, tokens } = this.#inputs;
+    const startedAt = Date.now();
+    const tokenized = await tokens.tokensOf(model, data, recipe, startedAt);
+    const dataset = await datasetFor(model, data, recipe, startedAt, tokens);
+    const { isChat } = data.set.facts.survey;
+    return {
+      ...reportOf(tokenized, dataset, recipe.maxLength),
+      isPrefixPreserving: isChat ? await isPrefixPreserving(model.tokenizer) : null,
+    };
+  }
+
+  /** The usable rows with their edits, as JSON Lines. */
+  async downloadRows(): Promise<AdapterFile> {
+    const { name, set } = this.#inputs.data;
+    const { blob } = await writeUsableRows(set, this.#downloadSignal());
+    return { name: `${stemOf(name)}-rows.jsonl`, blob };
+  }
+
+  /** All bad rows with file, line, reason and beginning, as JSON Lines. */
+  async downloadBadRows(): Promise<AdapterFile> {
+    const { name, set } = this.#inputs.data;
+    const { blob } = await writeBadRows(set, this.#downloadSignal());
+    return { name: `${stemOf(name)}-bad-rows.jsonl`, blob };
+  }
+
+  /** Cancels a preview, a search or a download of rows. */
+  cancelRows(): null {
+    this.#previewAbort.abort();
+    this.#downloadAbort.abort();
+    return null;
+  }
+
+  #downloadSignal(): AbortSignal {
+    this.#downloadAbort.abort();
+    this.#downloadAbort = new AbortController();
+    return this.#downloadAbort.signal;
+  }
+}
+
+function stemOf(name: string): string {
+  return name.replace(/\.gz$/i, "").replace(/\.[^.]*$/, "");
+}

@@ -1,0 +1,192 @@
+// Tokens are made once for data, model and the rules of the masks, and only then: a counter proves
+// it. Also what a run keeps of its data, and that it reads the same rows again.
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import type { DataChoices } from "../../../../src/data/load/data-set.ts";
+import { blobSource } from "../../../../src/formats/byte-source.ts";
+import { openModel } from "../../../../src/model/open.ts";
+import { demoRecipe, type Recipe } from "../../../../src/recipe/recipe.ts";
+import { openData, openSavedData } from "../../../../src/run/data/loaded-data.ts";
+import { previewRows } from "../../../../src/run/data/preview-rows.ts";
+import { TokenCache } from "../../../../src/run/data/token-cache.ts";
+import { datasetFor, planRun } from "../../../../src/run/plan.ts";
+import { jsonl, pairs } from "../../data/load/support.ts";
+
+const folder = new URL("../../../../public/demo/model/", import.meta.url);
+const names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
+const model = await openModel({
+  source: "demo",
+  name: "demo",
+  files: new Map(
+    await Promise.all(
+      names.map(async (name) => {
+        const blob = new Blob([await readFile(new URL(name, folder))]);
+        return [name, blobSource(blob, name)] as const;
+      }),
+    ),
+  ),
+});
+
+const open = (files: Record<string, string>, choices: DataChoices = {}) =>
+  openData(
+    "files",
+    Object.entries(files).map(([path, text]) => ({ path, blob: new Blob([text]) })),
+    choices,
+    () => undefined,
+  );
+
+const own = { "own.jsonl": jsonl(...pairs(30)) };
+
+describe("the tokens of the loaded data", () => {
+  const planner = async () => {
+    const data = await open(own);
+    const cache = new TokenCache();
+    const plan = (given: Partial<Recipe>) =>
+      planRun(model, data, { ...demoRecipe, ...given }, "webgpu", cache);
+    return { data, cache, plan };
+  };
+
+  test("another learning rate, rank, batch size, seed, split or maxLength makes no tokens", async () => {
+    const { cache, plan } = await planner();
+    const first = await plan({});
+    for (const given of [
+      { learningRate: 0.1 },
+      { rank: 2 },
+      { batchSize: 1 },
+      { seed: 9 },
+      { heldOutRows: 3 },
+      { maxLength: 8 },
+      { packing: true },
+    ]) {
+      await plan(given);
+    }
+    expect(await plan({})).toEqual(first);
+    expect(cache.begun).toBe(1);
+  });
+
+  test("a rule of the masks makes tokens, and so does the system message", async () => {
+    const { cache, plan } = await planner();
+    const { trainedTokens } = await plan({});
+    expect((await plan({ completionOnly: false })).trainedTokens).toBeGreaterThan(trainedTokens);
+    expect((await plan({ systemMessage: "Be brief." })).longestRowTokens).toBeGreaterThan(5);
+    expect(cache.begun).toBe(3);
+  });
+
+  test("plans at the same time wait for the same tokens", async () => {
+    const { cache, plan } = await planner();
+    await Promise.all([plan({}), plan({ learningRate: 0.1 })]);
+    expect(cache.begun).toBe(1);
+  });
+
+  test("a plan with other tokens cancels the one under way, which is no failure to remember", async () => {
+    const { cache, plan } = await planner();
+    const cancelled = expect(plan({})).rejects.toMatchObject({ name: "AbortError" });
+    const other = plan({ completionOnly: false });
+    await cancelled;
+    await other;
+    expect((await plan({})).trainRows).toBe(24);
+    expect(cache.begun).toBe(3);
+  });
+
+  test("making tokens reports the bytes of the data", async () => {
+    const shares: number[] = [];
+    const cache = new TokenCache((doneBytes, totalBytes) => shares.push(doneBytes / totalBytes));
+    await cache.tokensOf(model, await open(own), demoRecipe, 0);
+    expect(shares.at(-1)).toBe(1);
+  });
+});
+
+describe("the data that a run keeps", () => {
+  const recipe = { ...demoRecipe, maxLength: 64, heldOutRows: 4 };
+  /** Tokens of all rows in their order, and the identity. */
+  const runOf = async (data: Awaited<ReturnType<typeof open>>, heldOut?: number) => {
+    const dataset = await datasetFor(model, data, recipe, 0, new TokenCache(), heldOut);
+    const tokensOf = (rows: typeof dataset.train) => Array.from(rows, ({ tokens }) => [...tokens]);
+    return {
+      identity: await data.identityOf(dataset),
+      train: tokensOf(dataset.train),
+      heldOut: tokensOf(dataset.heldOut),
+    };
+  };
+  const resumed = async (data: Awaited<ReturnType<typeof open>>) => {
+    const before = await runOf(data);
+    const { blob } = await data.saved();
+    const again = await openSavedData(before.identity, blob);
+    expect(await again.isOf(before.identity)).toBe(true);
+    expect(await runOf(again, before.identity.heldOutLines.length)).toEqual(before);
+    return before.identity;
+  };
+
+  test("a run keeps one file that is read as it was found, by its bytes and its lines", async () => {
+    const data = await open(own);
+    const identity = await resumed(data);
+    expect(identity).not.toHaveProperty("reading");
+    expect(identity.rows).toBe(30);
+    expect(await (await data.saved()).blob.text()).toBe(own["own.jsonl"]);
+  });
+
+  test("a run keeps the file with bad rows, which it leaves out again", async () => {
+    const file = { "own.jsonl": `{oops\n${jsonl(...pairs(30))}` };
+    const identity = await resumed(await open(file));
+    expect(identity.rows).toBe(30);
+    expect(identity).not.toHaveProperty("reading");
+  });
+
+  test("a run keeps the rows of several files as one, and holds out those that were held out", async () => {
+    const files = {
+      "a/train-1.jsonl": jsonl(...pairs(8)),
+      "a/train-2.csv": "prompt,completion\nWhy ,So\n",
+      "a/valid.jsonl": jsonl({ nothing: 1 }, ...pairs(12, 50)),
+    };
+    const data = await open(files, { acceptBadRows: true });
+    const identity = await resumed(data);
+    expect(identity).toMatchObject({
+      name: "train-1.jsonl and 2 more",
+      rows: 21,
+      heldOutFrom: 9,
+      heldOutLines: Array.from({ length: 12 }, (_, index) => 10 + index),
+    });
+  });
+
+  test("a run keeps edited rows, and rows of a reading that was chosen", async () => {
+    const edited = await (
+      await open(own)
+    ).edited(
+      [
+        { file: 0, line: 1, row: null },
+        { file: 0, line: 2, row: { prompt: "New ", completion: "row" } },
+      ],
+      () => undefined,
+    );
+    expect(await resumed(edited)).toMatchObject({ rows: 29 });
+    const reading = (await open(own)).set.reading;
+    const turned = { ...reading, columns: { prompt: "completion", completion: "prompt" } };
+    expect(await resumed(await open(own, { reading: turned }))).toMatchObject({ reading: turned });
+  });
+
+  test("data are those of a run only with the same edits and the same reading", async () => {
+    const plain = await open(own);
+    const edited = await plain.edited([{ file: 0, line: 1, row: null }], () => undefined);
+    const identityOf = async (data: typeof plain) => (await runOf(data)).identity;
+    expect(await plain.isOf(await identityOf(edited))).toBe(false);
+    expect(await edited.isOf(await identityOf(plain))).toBe(false);
+    expect(await edited.isOf(await identityOf(edited))).toBe(true);
+  });
+});
+
+test("rows are previewed by number with their tokens, and bad ones with the reason", async () => {
+  const file = { "own.jsonl": `${jsonl(...pairs(12))}{oops\n` };
+  const wanted = { from: 12, count: 2, search: "" };
+  const abort = new AbortController();
+  const data = await open(file);
+  const { rows, next } = await previewRows(model, data, demoRecipe, wanted, abort.signal);
+  expect(next).toBeNull();
+  expect(rows).toMatchObject([
+    { number: 12, line: 12, row: pairs(1, 12)[0]!, left: null, fault: null },
+    { number: 13, line: 13, row: null, fault: "{oops" },
+  ]);
+  const [text] = rows[0]!.texts;
+  expect(text!.trainedTexts).toEqual([" A12<|endoftext|>"]);
+  expect(text!.tokens.map((token) => token.text).join("")).toBe("Q12 A12<|endoftext|>");
+  expect(rows[1]!.left).toContain("JSON");
+});
