@@ -1,0 +1,128 @@
+// The command `npm run preview`: reads model, data and recipe, and prints what would be trained.
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { describeReading } from "../../src/data/shapes/reading-columns.ts";
+import { openDataSet } from "../../src/data/load/open-data-set.ts";
+import { parseRecipe } from "../../src/recipe/parse.ts";
+import { defaultRecipe, type Recipe } from "../../src/recipe/recipe.ts";
+import { UserError } from "../../src/util/errors.ts";
+import { filesAt } from "./disk.ts";
+import { openPreviewModel } from "./model.ts";
+import { printJson, printText, type Print } from "./print.ts";
+import { previewedRows, summarize, type RowChoice } from "./rows.ts";
+
+const help = `npm run preview -- --model PATH --data PATH [options]
+
+Prints each row of the data with the stretches that a run would train. Needs no browser, no GPU and no weights.
+
+  --model PATH    folder of a Hugging Face model (config.json, tokenizer.json, ...), or a .gguf file
+  --data PATH     file or folder: JSONL, JSON, CSV, TSV, Parquet, XLSX, TXT or MD, each also as .gz
+  --recipe FILE   recipe as JSON; its maxLength, completionOnly, multiTurn, systemMessage and heldOutRows count here
+  --rows A-B      only these rows, from 1 (all with --json, else 1-20)
+  --json          one JSON object a row, and a summary last`;
+
+/** Rows that are read without being asked for. */
+const usualRows: RowChoice = { first: 1, last: 20 };
+
+/** An error in the arguments, as one sentence. */
+class ArgumentError extends Error {}
+
+/** Prints rows and summary, or the error in one sentence. @returns the exit code */
+export async function previewCommand(args: readonly string[]): Promise<number> {
+  try {
+    const values = parseArguments(args);
+    if (values.help) {
+      console.log(help);
+    } else {
+      await preview(values, values.json ? printJson : printText);
+    }
+    return 0;
+  } catch (error) {
+    if (error instanceof ArgumentError || error instanceof UserError) {
+      console.error(error instanceof UserError ? sentencesOf(error) : error.message);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+type Arguments = ReturnType<typeof parseArguments>;
+
+function parseArguments(args: readonly string[]) {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        model: { type: "string" },
+        data: { type: "string" },
+        recipe: { type: "string" },
+        rows: { type: "string" },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    throw new ArgumentError((error as Error).message);
+  }
+}
+
+async function preview(values: Arguments, print: Print): Promise<void> {
+  const recipe = readRecipe(values.recipe);
+  const rows = values.rows === undefined ? (values.json ? null : usualRows) : readRows(values.rows);
+  const model = await openPreviewModel(await filesAt(required("model", values.model)));
+  // Bad rows are what this command is there to show.
+  const choices = { acceptBadRows: true };
+  const data = await openDataSet(
+    await filesAt(required("data", values.data)),
+    choices,
+    () => undefined,
+  );
+  print.opening(describeReading(data.reading), data);
+  for await (const row of previewedRows(model, data, recipe, rows)) {
+    print.row(row);
+  }
+  print.summary(await summarize(model, data, recipe));
+}
+
+function readRecipe(path: string | undefined): Recipe {
+  if (path === undefined) {
+    return { ...defaultRecipe };
+  }
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new ArgumentError(
+      `The file ${path} cannot be read (${(error as { code: string }).code}).`,
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ArgumentError(`The file ${path} is not JSON (${(error as Error).message}).`);
+  }
+  return parseRecipe(value, defaultRecipe, path);
+}
+
+function readRows(given: string): RowChoice {
+  const [, begin, end] = /^(\d+)(?:-(\d+))?$/.exec(given) ?? [];
+  const first = Number(begin);
+  const last = Number(end ?? begin);
+  if (!(first >= 1) || last < first) {
+    throw new ArgumentError(`--rows is ${given}, but must be like 7 or 1-20.`);
+  }
+  return { first, last };
+}
+
+function required(name: string, given: string | undefined): string {
+  if (given === undefined || given === "") {
+    throw new ArgumentError(`--${name} is missing: see --help.`);
+  }
+  return given;
+}
+
+function sentencesOf({ message, remedy }: UserError): string {
+  return `${message} ${remedy}`;
+}
