@@ -5,6 +5,7 @@ import { UserError } from "../../util/errors.ts";
 import { shortJson } from "../../util/short-json.ts";
 import type { Example } from "../example.ts";
 import type { ArrangedFiles } from "../files/arrange.ts";
+import { quoted } from "../shapes/row/cell.ts";
 import { readExample } from "../shapes/read-example.ts";
 import type { Reading } from "../shapes/reading.ts";
 import type { Recognition } from "../shapes/recognise.ts";
@@ -104,7 +105,7 @@ export class DataSet {
   get reading(): Reading {
     const { reading, columns } = this.facts.reading;
     if (reading === null) {
-      const names = columns.map(({ name }) => name).join(", ");
+      const names = quoted(columns.map(({ name }) => name));
       throw new UserError("bad-row", `No known shape of data has the columns ${names}.`, {
         where: this.files.map(({ path }) => path).join(", "),
         remedy: "Choose which column is the prompt and which the completion.",

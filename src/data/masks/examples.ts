@@ -8,6 +8,7 @@ import type { ChatExample, CompletionExample, Example, TextExample } from "../ex
 import type { TextTokenizer } from "../tokenizer.ts";
 import { eachAnswer, maskChats, trainedMessages, type MaskedText } from "./chat.ts";
 import { AnswerForms } from "./form.ts";
+import { ContentParts } from "./parts.ts";
 import { counted, type Notice } from "./notices.ts";
 import { markedTexts, tokenTexts } from "./tokens.ts";
 
@@ -87,11 +88,13 @@ export class ExampleTokenizer {
   readonly #tokenizer: TextTokenizer;
   readonly #options: TokenizeOptions;
   readonly #forms: AnswerForms;
+  readonly #contentParts: ContentParts;
 
   constructor(tokenizer: TextTokenizer, options: TokenizeOptions) {
     this.#tokenizer = tokenizer;
     this.#options = options;
     this.#forms = new AnswerForms(tokenizer);
+    this.#contentParts = new ContentParts(tokenizer);
   }
 
   /**
@@ -121,7 +124,11 @@ export class ExampleTokenizer {
     const shown = examples.map((example) =>
       example.kind === "preference" ? example.chosen : example,
     );
-    const parts = shown.map((example) => (example.kind === "chat" ? this.#parts(example) : []));
+    const parts = await Promise.all(
+      shown.map(async (example) =>
+        example.kind === "chat" ? this.#parts(await this.#contentParts.fit(example, signal)) : [],
+      ),
+    );
     const chats = await maskChats(parts.flat(), this.#tokenizer, this.#forms, signal);
     let end = 0;
     return shown.map((example, index) => {

@@ -67,10 +67,11 @@ export const completionShape: Shape = {
   },
 };
 
+/** Columns of these names; where there is none, those that begin with one. */
 function usable(sample: Sample, names: readonly string[]): string[] {
-  return sample
-    .named(names)
-    .filter((column) => sample.hasText(column) || sample.hasMessages(column));
+  const holdsTexts = (column: string) => sample.hasText(column) || sample.hasMessages(column);
+  const named = sample.named(names).filter(holdsTexts);
+  return named.length > 0 ? named : sample.beginningWith(names).filter(holdsTexts);
 }
 
 /** A question about a text has the text before it, as in reading comprehension. */

@@ -24,6 +24,15 @@ export class Sample {
     );
   }
 
+  /** The columns whose first word is one of these names: "Answer (final)". */
+  beginningWith(names: readonly string[]): string[] {
+    return names.flatMap((wanted) =>
+      this.columns.filter(
+        (column) => /^[\p{L}\p{N}_]+/u.exec(column)?.[0].toLowerCase() === wanted,
+      ),
+    );
+  }
+
   /** The values of a column, absent ones left out. */
   values(column: string): unknown[] {
     return this.#rows.map((row) => row[column]).filter((value) => !isAbsent(value));

@@ -1,0 +1,144 @@
+// `npm run preview` as a script meets it: an object for each row and a summary, or one sentence and
+// a failing exit code.
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { previewCommand } from "../../../tools/preview/command.ts";
+
+const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const demoModel = pathOf("../../../public/demo/model");
+const found = (name: string) => pathOf(`../data/files/fixtures/${name}`);
+
+interface Row {
+  line: number;
+  tokens: number;
+  trained: string[];
+  left: string | null;
+}
+
+const out: string[] = [];
+const faults: string[] = [];
+let folder = "";
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "preview-"));
+  vi.spyOn(console, "log").mockImplementation((line: string) => out.push(line));
+  vi.spyOn(console, "error").mockImplementation((line: string) => faults.push(line));
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+  out.length = 0;
+  faults.length = 0;
+});
+
+async function preview(data: string, { model = demoModel, recipe = {}, rows = "" } = {}) {
+  const file = join(folder, "recipe.json");
+  writeFileSync(file, JSON.stringify(recipe));
+  const choice = rows === "" ? [] : ["--rows", rows];
+  const code = await previewCommand([
+    ...["--model", model, "--data", data, "--recipe", file, "--json"],
+    ...choice,
+  ]);
+  expect(faults).toEqual([]);
+  expect(code).toBe(0);
+  const lines = out.map((line) => JSON.parse(line) as unknown);
+  return { rows: lines.slice(0, -1) as Row[], summary: lines.at(-1) };
+}
+
+/** The demo model with another chat template. */
+function modelWith(template: string): string {
+  const model = join(folder, "model");
+  cpSync(demoModel, model, { recursive: true });
+  cpSync(pathOf(`../data/masks/fixtures/${template}`), join(model, "chat_template.jinja"));
+  return model;
+}
+
+describe("trained stretches", () => {
+  const ending = "<|im_end|>\n";
+  const cases: [file: string, trained: string[]][] = [
+    ["train-false.jsonl", [`A tailor sews.${ending}`]],
+    ["content-parts.jsonl", [`A tailor sews.${ending}`]],
+    ["messages-as-json.csv", [`A tailor – with thread.${ending}`]],
+    ["text-only.jsonl", ["Who sews? A tailor.<|endoftext|>"]],
+    ["numbers.jsonl", ["4<|endoftext|>"]],
+    ["quoted-newlines.csv", ["Yes,\nno<|endoftext|>"]],
+    ["decimal-comma-header.csv", ["A tailor – with thread.<|endoftext|>"]],
+    ["ansi-semicolon.csv", ["A tailor – with thread.<|endoftext|>"]],
+  ];
+  test.each(cases)("the first row of %s trains what its answer says", async (file, trained) => {
+    const { rows } = await preview(found(file), { rows: "1" });
+    expect(rows.map((row) => row.trained)).toEqual([trained]);
+  });
+
+  test("an assistant that speaks first is trained, behind a system text of the template", async () => {
+    const { rows } = await preview(found("greeting-first.jsonl"), {
+      model: modelWith("greeting-first.jinja"),
+      rows: "1-1",
+    });
+    expect(rows[0]?.trained).toEqual([`Ahoy, ask me.${ending}`, `A tailor sews.${ending}`]);
+  });
+});
+
+test("a summary counts rows, examples, left and held-out rows", async () => {
+  const { rows, summary } = await preview(found("bom-in-the-middle.jsonl"));
+  expect(rows).toHaveLength(12);
+  const left = rows.filter((row) => row.left !== null);
+  expect(left).toEqual([{ line: 7, tokens: 0, trained: [], left: expect.any(String) as string }]);
+  expect(left[0]?.left).toContain("U+FEFF");
+  expect(summary).toEqual({
+    rows: 12,
+    examples: 11,
+    left: 1,
+    heldOut: 2,
+    trainedTokens: 45,
+    shape: "completion",
+    multiTurn: "whole",
+  });
+});
+
+test("a folder's valid file is held out and its test file is not used", async () => {
+  const { rows, summary } = await preview(found("mlx-folder"));
+  expect(rows).toHaveLength(26);
+  expect(summary).toMatchObject({ rows: 26, heldOut: 6 });
+});
+
+test("multiTurn each makes an example of every answer", async () => {
+  const data = join(folder, "chat.jsonl");
+  const turn = (n: number) => [
+    { role: "user", content: `What is ${n}?` },
+    { role: "assistant", content: `It is ${n}.` },
+  ];
+  const chat = JSON.stringify({ messages: [...turn(1), ...turn(2)] });
+  writeFileSync(data, `${chat}\n`.repeat(10));
+  const { rows, summary } = await preview(data, { recipe: { multiTurn: "each" } });
+  expect(rows[0]?.trained).toEqual(["It is 1.<|im_end|>\n", "It is 2.<|im_end|>\n"]);
+  expect(summary).toMatchObject({ rows: 10, examples: 20, heldOut: 4, multiTurn: "each" });
+});
+
+test("a recipe's system message stands before conversations that have none", async () => {
+  const [without] = (await preview(found("content-parts.jsonl"), { rows: "1" })).rows;
+  out.length = 0;
+  const recipe = { systemMessage: "You answer like a pirate." };
+  const [row] = (await preview(found("content-parts.jsonl"), { recipe, rows: "1" })).rows;
+  expect(row?.tokens).toBeGreaterThan((without?.tokens ?? 0) + 4);
+  expect(row?.trained).toEqual(without?.trained);
+});
+
+describe("a refusal is one sentence and exit code 1", () => {
+  const cases: [what: string, args: string[], says: string][] = [
+    ["a model that is not there", ["--model", "/none", "--data", "x"], "no such file or folder"],
+    ["data that are not given", ["--model", demoModel], "--data is missing"],
+    ["rows in letters", ["--rows", "a-b"], "must be like 7 or 1-20"],
+    ["an unknown argument", ["--colour"], "--colour"],
+  ];
+  test.each(cases)("%s", async (_, args, says) => {
+    expect(await previewCommand(args)).toBe(1);
+    expect(out).toEqual([]);
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain(says);
+  });
+});
