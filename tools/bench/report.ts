@@ -66,6 +66,14 @@ export interface GenerationRow {
   tokensPerSecond: number;
 }
 
+/** Milliseconds of processor time for one chat, without and with the origin of every character. */
+export interface ProvenanceRow {
+  template: string;
+  plainMs: number;
+  tracedMs: number;
+  "traced/plain": number;
+}
+
 export interface BenchReport {
   block: BlockRow[];
   matmul: MatmulRow[];

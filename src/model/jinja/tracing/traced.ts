@@ -79,10 +79,23 @@ export function joined(left: Text, right: Text): Text {
   if (typeof left === "string" && typeof right === "string") {
     return left + right;
   }
-  const joint = new Joined(((left instanceof Traced ? left : right) as Traced).trace);
-  joint.add(left);
-  joint.add(right);
-  return joint.whole();
+  const { trace } = (typeof left === "string" ? right : left) as Traced;
+  const text = plain(left) + plain(right);
+  const [first, last] = [codeIn(left, trace), codeIn(right, trace)];
+  if (trace.turn < 0 || first < 0 || last < 0) {
+    return glue([left, right]);
+  }
+  const marks =
+    first === last ? [first, text.length] : [first, plain(left).length, last, text.length];
+  return new Traced(trace, text, marks, settled);
+}
+
+/** The code of a text that is not empty, where it has one code, as the present turn prints it. */
+function codeIn(text: Text, trace: Trace): number {
+  if (typeof text === "string") {
+    return text === "" ? -1 : trace.own;
+  }
+  return text.marks.length === 2 ? trace.printed(text.marks[0] ?? 0) : -1;
 }
 
 function firstTrace(parts: readonly Text[]): Trace | null {
