@@ -7,6 +7,7 @@ import {
   type PreviewedText,
   type RowPreview,
 } from "../../src/data/masks/examples.ts";
+import type { TokenRows } from "../../src/data/token-rows.ts";
 import { tokenizeRows } from "../../src/data/tokenize-rows.ts";
 import type { Recipe } from "../../src/recipe/recipe.ts";
 import type { PreviewModel } from "./model.ts";
@@ -80,17 +81,31 @@ export async function summarize(
   data: DataSet,
   recipe: Recipe,
 ): Promise<PreviewSummary> {
-  const options = { ...recipe, contextLength: config.maxPositionEmbeddings };
+  const options = {
+    ...recipe,
+    contextLength: Math.max(recipe.maxLength, config.maxPositionEmbeddings),
+  };
   const tokens = await tokenizeRows(data.examples(recipe.systemMessage), tokenizer, options);
-  const { heldOutFrom, rows, badRows } = data.facts.survey;
+  const { heldOutFrom, rows } = data.facts.survey;
   const { train, heldOut, trainedTokens } = splitDataset(tokens, recipe, { heldOutFrom });
   return {
     rows,
     examples: train.length + heldOut.length,
-    left: badRows.count + tokens.left.count,
+    left: rows - countSources([train, heldOut]),
     heldOut: heldOut.length,
     trainedTokens,
     shape: data.reading.shape,
     multiTurn: recipe.multiTurn,
   };
+}
+
+/** Rows of the data that some example comes from. */
+function countSources(some: readonly TokenRows[]): number {
+  const sources = new Set<number>();
+  for (const rows of some) {
+    for (let index = 0; index < rows.length; index++) {
+      sources.add(rows.sourceOf(index));
+    }
+  }
+  return sources.size;
 }

@@ -119,6 +119,17 @@ test("multiTurn each makes an example of every answer", async () => {
   expect(summary).toMatchObject({ rows: 10, examples: 20, heldOut: 4, multiTurn: "each" });
 });
 
+test("a row is left out once, however many of its answers are cut", async () => {
+  const data = join(folder, "chat.jsonl");
+  const answer = { role: "assistant", content: "It is red." };
+  const long = [{ role: "user", content: "Is it red? ".repeat(20) }, answer];
+  const short = [{ role: "user", content: "Is it red?" }, answer];
+  const lines = [[...long, ...long], short, short].map((messages) => JSON.stringify({ messages }));
+  writeFileSync(data, lines.join("\n"));
+  const { summary } = await preview(data, { recipe: { multiTurn: "each", maxLength: 32 } });
+  expect(summary).toMatchObject({ rows: 3, examples: 2, left: 1 });
+});
+
 test("a recipe's system message stands before conversations that have none", async () => {
   const [without] = (await preview(found("content-parts.jsonl"), { rows: "1" })).rows;
   out.length = 0;
