@@ -73,12 +73,15 @@ function message(draws: Draws, index: number): ChatMessage {
 }
 
 function conversation(draws: Draws): ChatRequest {
-  const isPlain = draws.once(2);
-  const messages = Array.from({ length: 1 + draws.below(6) }, (_, index) =>
-    isPlain
-      ? { role: index % 2 === 0 ? "user" : "assistant", content: words(draws, index) }
-      : message(draws, index),
-  );
+  const kind = draws.of(["texts", "parts", "anything"]);
+  const messages = Array.from({ length: 1 + draws.below(6) }, (_, index) => {
+    if (kind === "anything") {
+      return message(draws, index);
+    }
+    const text = words(draws, index);
+    const content = kind === "texts" ? text : [{ type: "text", text }];
+    return { role: index % 2 === 0 ? "user" : "assistant", content };
+  });
   return {
     messages,
     addGenerationPrompt: draws.once(2),
