@@ -207,9 +207,12 @@ class Interpreter {
   }
 
   #iterate(body: readonly Statement[], item: Value, scope: Scope, output: Output): End {
-    return this.#turns === null
-      ? this.#execute(body, scope, output)
-      : this.#turns.iteration(item, output, (inner) => this.#execute(body, scope, inner));
+    if (this.#turns === null) {
+      return this.#execute(body, scope, output);
+    }
+    const end = this.#turns.iteration(item, output, (inner) => this.#execute(body, scope, inner));
+    this.#evaluator.budget.output(output.length);
+    return end;
   }
 
   /** Items that pass the loop's condition, which is evaluated just before each is used. */

@@ -88,6 +88,15 @@ test("a template that throws leaves its worker running", async () => {
   expect(started).toBe(before + 1);
 });
 
+test("the worker traces chats, and gives the reason for each that the template refuses", async () => {
+  const source = "{% for m in messages %}{{ m.content or raise_exception('Empty.') }}{% endfor %}";
+  const empty = { ...request, messages: [{ role: "user", content: "" }] };
+  const [traced, refused] = await host.trace({ source, specialTokens: {} }, [request, empty]);
+  const span = { end: 2, turn: 0, from: 0, field: "content", isGeneration: false };
+  expect(traced).toEqual({ text: "Hi", spans: [span], hasGenerationBlocks: false });
+  expect(refused).toEqual({ refusal: "Empty." });
+});
+
 test("concurrent render calls resolve in order, each with the text of its template", async () => {
   const texts = await Promise.all(
     ["a", "b", "c"].map((name) => host.render({ source: name, specialTokens: {} }, [request])),

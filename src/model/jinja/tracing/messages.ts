@@ -106,28 +106,49 @@ function sourcesOf(value: Value): ReadonlySet<number> {
   return seen.size > maxSearched ? new Set() : sources;
 }
 
-/** A value as it is kept beyond the turn in which the template assigns it. */
-export function kept(trace: Trace, value: Value): Value {
-  if (typeof value === "string") {
-    return value === ""
-      ? value
-      : new Traced(trace, value, marksOf(trace.unturned, value.length), loose).held();
+/** Keeps values beyond the turn in which the template assigns them. */
+export class Keeper {
+  readonly #trace: Trace;
+  /** By list or dict. A template can nest the same one without limit. */
+  readonly #kept = new WeakMap<object, Value>();
+
+  constructor(trace: Trace) {
+    this.#trace = trace;
   }
-  if (value instanceof Traced) {
-    return value.held();
+
+  /** The value with the present turn in its texts. */
+  kept(value: Value): Value {
+    if (typeof value === "string") {
+      const marks = marksOf(this.#trace.unturned, value.length);
+      return value === "" ? value : new Traced(this.#trace, value, marks, loose).held();
+    }
+    if (value instanceof Traced) {
+      return value.held();
+    }
+    if (!isHolder(value) || ownerOf(value) !== undefined) {
+      return value;
+    }
+    let own = this.#kept.get(value);
+    if (own === undefined) {
+      own = this.#copy(value);
+      this.#kept.set(value, own);
+      this.#kept.set(own as object, own);
+    }
+    return own;
   }
-  if (!isHolder(value) || ownerOf(value) !== undefined) {
-    return value;
+
+  #copy(value: Value[] | Tuple | Dict): Value {
+    if (value instanceof Map) {
+      return withValues<Value>(
+        value,
+        Array.from(value.values(), (item) => this.kept(item)),
+      );
+    }
+    return value instanceof Tuple
+      ? new Tuple(
+          value.items.map((item) => this.kept(item)),
+          value.names,
+        )
+      : value.map((item) => this.kept(item));
   }
-  if (value instanceof Map) {
-    const items = [...value.values()].map((item) => kept(trace, item));
-    return withValues(value, items);
-  }
-  const items = value instanceof Tuple ? value.items : value;
-  const own = items.map((item) => kept(trace, item));
-  return own.every((item, index) => item === items[index])
-    ? value
-    : value instanceof Tuple
-      ? new Tuple(own, value.names)
-      : own;
 }

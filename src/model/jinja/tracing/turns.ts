@@ -1,6 +1,6 @@
 // Whose turn it is: which message's part of the template runs, and prints.
 import type { Arguments, Value } from "../values.ts";
-import { kept, messageOf, turnOf } from "./messages.ts";
+import { Keeper, messageOf, turnOf } from "./messages.ts";
 import { codesOf } from "./marks.ts";
 import type { Trace } from "./trace.ts";
 import { Joined, settled, Traced, type Text } from "./traced.ts";
@@ -16,11 +16,13 @@ export interface Output {
 /** Follows the turns of one rendering. */
 export class Turns {
   readonly trace: Trace;
+  readonly #keeper: Keeper;
   /** Iterations that run without a turn, and may yet get one. */
   #waiting = 0;
 
   constructor(trace: Trace) {
     this.trace = trace;
+    this.#keeper = new Keeper(trace);
   }
 
   /**
@@ -71,7 +73,7 @@ export class Turns {
 
   /** A value as an attribute of a namespace keeps it, which outlives the turn. */
   kept(value: Value): Value {
-    return this.trace.turn < 0 ? value : kept(this.trace, value);
+    return this.trace.turn < 0 ? value : this.#keeper.kept(value);
   }
 
   /**

@@ -1,7 +1,7 @@
 // Chat templates render as in transformers; broken and hostile ones are refused.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { renderChats } from "../../../../src/model/chat-template/render.ts";
+import { renderChats, traceChats } from "../../../../src/model/chat-template/render.ts";
 
 const messages = [
   { role: "system", content: "Be brief." },
@@ -101,6 +101,18 @@ describe("unsupported features of jinja2", () => {
   });
 });
 
+/** Why a template is refused when it is traced. */
+function outcomeTraced(source: string): string {
+  try {
+    const [chat] = traceChats({ source, specialTokens: {} }, [
+      { messages, addGenerationPrompt: false },
+    ]);
+    return chat !== undefined && "refusal" in chat ? chat.refusal : "";
+  } catch (error) {
+    return String(error);
+  }
+}
+
 describe("hostile templates", () => {
   const forever = (body: string) =>
     `{% for a in range(99999) %}{% for b in range(99999) %}${body}{% endfor %}{% endfor %}`;
@@ -168,6 +180,7 @@ describe("hostile templates", () => {
     ],
   ])("a hostile template is stopped by its budget: %s", (_, source, message) => {
     expect(() => render(source)).toThrow(refused(message));
+    expect(outcomeTraced(source)).toMatch(message);
   });
 
   test("a conversation of 3,000 messages renders within the budget", () => {

@@ -203,6 +203,12 @@ test("a macro that gets a message runs in its turn", () => {
   ]);
 });
 
+test("a list that contains itself many times over is kept in a namespace in no time", () => {
+  const doubled = "{% set x = [x, x, m.role] %}".repeat(50);
+  const source = `{% set n = namespace() %}{% for m in messages %}${doubled}{% set n.x = x %}{% endfor %}{{ n.x[2] }}`;
+  expect(traced(source, chat)).toEqual(["1 1.role | assistant"]);
+});
+
 test("generation blocks are marked, and a template without them says so", () => {
   const source =
     "{% for m in messages %}{% if m.role == 'assistant' %}<{% generation %}{{ m.content }}!{% endgeneration %}>{% endif %}{% endfor %}";
