@@ -1,0 +1,49 @@
+// Loads, masks and counts one file as the session's worker does, in a process of its own, and
+// prints its figures as JSON. Arguments: file, folder of the tokenizer.
+import { openAsBlob } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { splitDataset } from "../../../src/data/dataset.ts";
+import { openDataSet } from "../../../src/data/load/open-data-set.ts";
+import { tokenizeRows } from "../../../src/data/tokenize-rows.ts";
+import { readTokenizerFiles } from "../../../src/model/tokenizer/files.ts";
+import { parseTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
+import { defaultRecipe } from "../../../src/recipe/recipe.ts";
+import type { DataFigures } from "./figures.ts";
+
+const [path = "", folder = ""] = process.argv.slice(2);
+const contextLength = 32_768;
+
+let peakBytes = 0;
+const sampling = setInterval(() => {
+  const { heapUsed, external } = process.memoryUsage(); // external has the array buffers, too
+  peakBytes = Math.max(peakBytes, heapUsed + external);
+}, 20);
+
+const names = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"];
+const texts = await Promise.all(
+  names.map(async (name) => [name, await readFile(join(folder, name), "utf8")] as const),
+);
+const tokenizer = parseTokenizer(readTokenizerFiles(new Map(texts), []), 1_000_000);
+
+const startedAt = performance.now();
+const startedCpu = process.cpuUsage();
+const file = { path: basename(path), blob: await openAsBlob(path) };
+const set = await openDataSet([file], {}, () => undefined);
+const loadSeconds = (performance.now() - startedAt) / 1000;
+const rules = { completionOnly: true, multiTurn: "whole", contextLength } as const;
+const tokenized = await tokenizeRows(set.examples(), tokenizer, rules);
+const dataset = splitDataset(tokenized, { ...defaultRecipe, maxLength: contextLength });
+const { user, system } = process.cpuUsage(startedCpu);
+clearInterval(sampling);
+
+const figures: DataFigures = {
+  rows: set.facts.survey.rows,
+  examples: dataset.train.length + dataset.heldOut.length,
+  trainedTokens: dataset.trainedTokens + dataset.heldOut.sum((i) => dataset.heldOut.trainedOf(i)),
+  seconds: (performance.now() - startedAt) / 1000,
+  loadSeconds,
+  cpuSeconds: (user + system) / 1e6,
+  peakBytes,
+};
+console.log(JSON.stringify(figures));
