@@ -1,6 +1,5 @@
 // All families, slowest first, so that the processes finish together.
 import type { Family } from "./family.ts";
-import { dataFamilies } from "./families/data.ts";
 import { documentFamilies } from "./families/documents.ts";
 import { checkpointFamilies } from "./families/checkpoints.ts";
 import { tableFamilies } from "./families/tables.ts";
@@ -13,5 +12,4 @@ export const families: readonly Family[] = [
   ...checkpointFamilies,
   ...tableFamilies,
   ...documentFamilies,
-  ...dataFamilies,
 ];
