@@ -12,8 +12,42 @@ export async function droppedFiles(transfer: DataTransfer): Promise<PickedFile[]
   return entries.length === 0 ? loose : files.flat();
 }
 
-export function isDataFile({ path }: PickedFile): boolean {
-  return /\.(jsonl|ndjson|csv)$/i.test(path);
+/** What a file dialog shows for data. */
+export const dataExtensions = [
+  ...[".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".md", ".parquet", ".xlsx", ".gz"],
+];
+
+/** Descriptions of a model, which have the endings of data. */
+const modelFile =
+  /(^|\/)(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|merges|adapter_config|preprocessor_config|processor_config|chat_template|[^/]*\.index)\.(json|txt)$/i;
+const weightsFile = /\.(safetensors|gguf|bin|pt|pth|model|jinja)$/i;
+
+export interface SortedDrop {
+  data: PickedFile[];
+  model: PickedFile[];
+}
+
+/**
+ * What of a drop is data and what a model: by the section that it fell on, elsewhere by the names.
+ * A folder of data may hold other files; they are left out with a reason when it is opened.
+ */
+export function sortDrop(files: readonly PickedFile[], section: string | null): SortedDrop {
+  if (section === "data" || section === "model") {
+    return { data: [], model: [], [section]: [...files] };
+  }
+  const isModel = files.some(({ path }) => weightsFile.test(path) || modelFile.test(path));
+  const data = files.filter(isDataFile);
+  const others = files.filter((file) => !isDataFile(file));
+  if (isModel) {
+    const isTold = ({ path }: PickedFile) => !/(^|\/)(readme|license)/i.test(path);
+    return { data: data.filter(isTold), model: others };
+  }
+  return data.length > 0 ? { data: [...files], model: [] } : { data: [], model: [...files] };
+}
+
+function isDataFile({ path }: PickedFile): boolean {
+  const name = path.toLowerCase();
+  return dataExtensions.some((extension) => name.endsWith(extension)) && !modelFile.test(path);
 }
 
 /** Distinguishes entries by their flags: Chromium has no global classes for them. */

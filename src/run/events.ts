@@ -7,6 +7,7 @@ import type { EngineReport } from "../engine/contract.ts";
 import type { BadRow } from "../data/load/bad-rows.ts";
 import type { DataChoices, FileFacts, RowsReading } from "../data/load/data-set.ts";
 import type { RowEdit } from "../data/load/edits.ts";
+import type { ShapeFacts } from "../data/shapes/shape.ts";
 import type { PickedFile } from "../sources/files.ts";
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 
@@ -35,13 +36,9 @@ export interface DataInfo {
   /** Rows of held-out files; null without such a file: then some of the rows are held out. */
   heldOutRows: number | null;
   reading: RowsReading;
+  /** What rows can be read as. */
+  shapes: readonly ShapeFacts[];
   edits: readonly RowEdit[];
-}
-
-export interface PreviewToken {
-  text: string;
-  /** Whether the loss includes this token. */
-  trained: boolean;
 }
 
 /** A run's plan: what a recipe means for the loaded model and data, before anything runs. */
@@ -59,8 +56,6 @@ export interface RunPlan {
   trainableParameters: number;
   /** Estimated device bytes of the run. */
   neededBytes: number;
-  /** The first rows, token by token. */
-  preview: PreviewToken[][];
   /** A prompt from the data for the sample before and after. */
   samplePrompt: string;
 }

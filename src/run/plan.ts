@@ -1,9 +1,8 @@
 // The plan of a run: rows, tokens, steps and bytes that a recipe means for the loaded model and
-// data, and the first rows token by token.
+// data.
 import { countTrainable, loraTargets } from "../adapter/targets.ts";
 import { batchLength } from "../data/batching/batch.ts";
 import { splitDataset, type Dataset } from "../data/dataset.ts";
-import type { TokenRow } from "../data/token-store.ts";
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import type { BaseModel } from "../model/open.ts";
 import { targetModulesOf } from "../model/tensors.ts";
@@ -14,9 +13,7 @@ import { bytesTaken } from "../engine/run-bytes.ts";
 import type { LoadedData } from "./data/loaded-data.ts";
 import type { TokenCache } from "./data/token-cache.ts";
 import type { EngineName } from "../engine/contract.ts";
-import type { PreviewToken, RunPlan } from "./events.ts";
-
-const previewRows = 3;
+import type { RunPlan } from "./events.ts";
 
 /**
  * Tokenises and splits the data for a run.
@@ -72,7 +69,6 @@ export async function planRun(
     totalSteps: totalStepsOf(dataset, recipe),
     trainableParameters: countTrainable(targets, recipe.rank),
     neededBytes: takes(shape, defaultBudgetBytes),
-    preview: [...dataset.train.slice(0, previewRows)].map((row) => previewOf(row, model)),
     samplePrompt: await samplePromptOf(data, dataset),
   };
 }
@@ -90,13 +86,6 @@ export function refuseNoTarget({ config, name }: BaseModel, recipe: Recipe, coun
       { where: "targetModules", remedy: `Choose from: ${targetModulesOf(config).join(", ")}.` },
     );
   }
-}
-
-function previewOf({ tokens, isTrained }: TokenRow, model: BaseModel): PreviewToken[] {
-  return Array.from(tokens, (token, place) => ({
-    text: model.tokenizer.decodeToken(token),
-    trained: place > 0 && isTrained[place] === 1,
-  }));
 }
 
 /** The prompt of a held-out row where there is one, so that the sample is not from memory. */

@@ -33,9 +33,9 @@ export type {
 } from "../models/facts.ts";
 export type { EngineName, EngineReport } from "../engine/contract.ts";
 export type {
+  DataFiles,
   DataSource,
   DataInfo,
-  PreviewToken,
   RunPlan,
   RestoredRun,
   SaveReason,
@@ -48,6 +48,8 @@ export type { PreviewedText, PreviewedToken } from "../data/masks/examples.ts";
 export type { DataReport, RowList } from "../data/report.ts";
 export type { RowGroup } from "../data/row-groups.ts";
 export type { BadRow } from "../data/load/bad-rows.ts";
+export type { FieldName, ShapeName } from "../data/shapes/reading.ts";
+export type { ShapeFacts } from "../data/shapes/shape.ts";
 export type { FileFacts, RowsReading } from "../data/load/data-set.ts";
 export type { RowEdit } from "../data/load/edits.ts";
 export type { Reading } from "../data/shapes/reading.ts";

@@ -49,6 +49,8 @@ export interface PlainError {
   readonly where?: string;
   /** What to do. */
   readonly remedy: string;
+  /** Of "many-bad-rows": how many rows can be used without the bad ones. */
+  readonly usableRows?: number;
 }
 
 /**
@@ -59,23 +61,28 @@ export class UserError extends Error {
   readonly code: ErrorCode;
   readonly where?: string;
   readonly remedy: string;
+  readonly usableRows?: number;
 
   /**
    * @param message what went wrong, with its numbers
    * @param context.where file, tensor or line
    * @param context.remedy what the person can do
+   * @param context.usableRows of "many-bad-rows": the rows that can be used without the bad ones
    */
   constructor(
     code: ErrorCode,
     message: string,
-    context: { readonly where?: string; readonly remedy: string; readonly cause?: unknown },
+    context: Pick<PlainError, "where" | "remedy" | "usableRows"> & { readonly cause?: unknown },
   ) {
-    const { where, remedy, cause } = context;
+    const { where, remedy, usableRows, cause } = context;
     super(placed(message, where), cause === undefined ? {} : { cause });
     this.code = code;
     this.remedy = remedy;
     if (where !== undefined) {
       this.where = where;
+    }
+    if (usableRows !== undefined) {
+      this.usableRows = usableRows;
     }
   }
 }
@@ -88,8 +95,12 @@ export function hasCode(error: unknown, code: ErrorCode): error is UserError {
 /** Any thrown value as plain data; anything but a UserError is "unexpected". */
 export function toPlain(error: unknown): PlainError {
   if (error instanceof UserError) {
-    const { code, message, where, remedy } = error;
-    return where === undefined ? { code, message, remedy } : { code, message, where, remedy };
+    const { code, message, where, remedy, usableRows } = error;
+    return {
+      ...{ code, message, remedy },
+      ...(where === undefined ? {} : { where }),
+      ...(usableRows === undefined ? {} : { usableRows }),
+    };
   }
   return {
     code: isAbortError(error) ? "aborted" : "unexpected",

@@ -173,6 +173,8 @@ export class AppState {
       this.device = event.device;
     } else if (event.kind === "loading") {
       this.setup.showProgress(event.doing, event.doneBytes, event.totalBytes);
+    } else if (event.kind === "tokenizing") {
+      this.setup.tokenizing = event;
     } else if (event.kind === "saved") {
       this.saved.list = event.checkpoints ?? [event.checkpoint, ...this.saved.list];
     } else if (event.kind === "waiting") {
@@ -186,6 +188,7 @@ export class AppState {
 
   #startBlocker(): string | null {
     const { model, data, form, loading, plan, planError, isPlanning } = this.setup;
+    const { hasReading, isPlanCancelled } = this.setup;
     if (this.openError !== null) {
       return "The engine did not start; see the error above the loss curve.";
     }
@@ -207,11 +210,17 @@ export class AppState {
     if (data === null) {
       return "Choose data under 2.";
     }
+    if (!hasReading) {
+      return "Choose what the columns hold under 2.";
+    }
     if (!form.isValid) {
       return "Correct the marked fields of the recipe under 3.";
     }
     if (planError !== null) {
       return "Model, data and recipe do not fit together; see the error in the set-up.";
+    }
+    if (isPlanCancelled) {
+      return "Counting tokens was cancelled; count them under 2.";
     }
     return isPlanning || plan === null ? "Counting tokens and steps." : null;
   }

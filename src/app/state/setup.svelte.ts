@@ -6,7 +6,9 @@ import { toPlain, type PlainError } from "../../util/errors.ts";
 import { sectionOf, type PageSection } from "./error-sections.ts";
 import { RecipeForm } from "./recipe-form.svelte.ts";
 import { TransferRate } from "./transfer-rate.ts";
+import { RowsView } from "./rows.svelte.ts";
 import type {
+  DataFiles,
   DataInfo,
   DataSource,
   EngineName,
@@ -16,7 +18,11 @@ import type {
   ModelInfo,
   ModelOffer,
   ModelSource,
+  PageReport,
+  Reading,
+  RowEdit,
   RunPlan,
+  TableChoices,
 } from "../../session/protocol.ts";
 
 type SetupInput = "model" | "data";
@@ -46,6 +52,15 @@ export class Setup {
   listed = $state.raw<ListedModel[] | null>(null);
   isListing = $state(false);
   data = $state.raw<DataInfo | null>(null);
+  /** The files of `data`; null where they are not the visitor's own of this visit. */
+  files = $state.raw<DataFiles | null>(null);
+  readonly rows: RowsView;
+  /** What becomes of the rows with the planned recipe. */
+  report = $state.raw<PageReport | null>(null);
+  /** Bytes of the data whose tokens are counted, of all; null while none are. */
+  tokenizing = $state.raw<{ doneBytes: number; totalBytes: number } | null>(null);
+  /** The visitor cancelled the plan, until something changes or it is asked for. */
+  isPlanCancelled = $state(false);
   adapter = $state.raw<File[] | null>(null);
   loading = $state.raw<Loading | null>(null);
   plan = $state.raw<RunPlan | null>(null);
@@ -59,12 +74,16 @@ export class Setup {
 
   readonly isPlanning = $derived(this.#isPlanDue || this.#isAskingForPlan || this.isChoosingEngine);
   readonly samplePrompt = $derived(this.ownPrompt ?? this.plan?.samplePrompt ?? "");
+  /** Data whose columns are not mapped yet cannot be planned. */
+  readonly hasReading = $derived(this.data !== null && this.data.reading.reading !== null);
   readonly isDemo = $derived(this.model?.source === "demo" && this.data?.source === "demo");
   readonly planErrorSection = $derived(
     this.planError === null ? null : sectionOf(this.planError.code),
   );
 
   readonly #client: SessionClient;
+  /** The last files that were chosen, loaded or refused. */
+  #asked: DataFiles | null = null;
   /** Called when another model is loaded. */
   readonly #onModel: () => void;
   #queue: Promise<void> = Promise.resolve();
@@ -76,6 +95,11 @@ export class Setup {
   constructor(client: SessionClient, onModel: () => void) {
     this.#client = client;
     this.#onModel = onModel;
+    this.rows = new RowsView(client, {
+      data: () => this.data,
+      recipe: () => this.form.snapshot(),
+      editData: (edits) => this.editData(edits),
+    });
   }
 
   loadModel(source: LoadSource): Promise<void> {
@@ -142,8 +166,46 @@ export class Setup {
 
   loadData(source: DataSource): Promise<void> {
     return this.#load("data", "Reading the data", async () => {
+      this.#asked = source.kind === "files" ? source : null;
+      const edits = areSameRows(this.#asked, this.files) ? [...(this.data?.edits ?? [])] : [];
       this.data = await this.#client.call("loadData", { source });
-      this.ownPrompt = null;
+      this.files = this.#asked;
+      this.plan = this.planError = this.report = null;
+      if (edits.length > 0) {
+        this.data = await this.#client.call("editData", { edits });
+      } else {
+        this.ownPrompt = null;
+        this.rows.clear();
+      }
+    });
+  }
+
+  /** Loads the files that were refused without their bad rows. */
+  async acceptBadRows(): Promise<void> {
+    if (this.#asked !== null) {
+      await this.loadData({ ...this.#asked, acceptBadRows: true });
+    }
+  }
+
+  /** Reads the rows of the same files otherwise; edits stay. */
+  async readOtherwise(reading: Reading): Promise<void> {
+    if (this.files !== null) {
+      await this.loadData({ ...this.files, reading, acceptBadRows: false });
+    }
+  }
+
+  /** Opens the same files otherwise: other rows, so their shape is recognised again. */
+  async openOtherwise(tables: Record<string, TableChoices>): Promise<void> {
+    if (this.files !== null) {
+      const { files, kind } = this.files;
+      await this.loadData({ kind, files, tables });
+    }
+  }
+
+  /** All edits of rows; those before are replaced. */
+  editData(edits: RowEdit[]): Promise<void> {
+    return this.#load("data", "Reading the data", async () => {
+      this.data = await this.#client.call("editData", { edits });
     });
   }
 
@@ -193,20 +255,30 @@ export class Setup {
     };
   }
 
+  /** After counting tokens was cancelled. */
+  planAgain(): void {
+    this.#changes += 1;
+  }
+
   async #makePlan(recipe: Recipe): Promise<void> {
     const key = this.#keyOf(recipe);
     this.#plannedFor = key;
     this.#isAskingForPlan = true;
+    this.isPlanCancelled = false;
     try {
       const plan = await this.#client.call("plan", { recipe });
       if (this.#plannedFor === key) {
         this.plan = plan;
         this.planError = null;
+        this.tokenizing = null;
+        void this.#lookAtRows(recipe, key);
       }
     } catch (error) {
       if (this.#plannedFor === key) {
-        this.plan = null;
-        this.planError = toPlain(error);
+        this.plan = this.report = this.tokenizing = null;
+        const fault = toPlain(error);
+        this.isPlanCancelled = fault.code === "aborted";
+        this.planError = this.isPlanCancelled ? null : fault;
       }
     } finally {
       if (this.#plannedFor === key) {
@@ -215,10 +287,25 @@ export class Setup {
     }
   }
 
+  /** The report and the row that is shown, with the tokens of the plan. */
+  async #lookAtRows(recipe: Recipe, key: string): Promise<void> {
+    await this.rows.refresh();
+    try {
+      const report = await this.#client.call("reportData", { recipe });
+      this.report = this.#plannedFor === key ? report : this.report;
+    } catch (error) {
+      // A run that began, or a later plan, has taken the session.
+      this.report = null;
+      this.rows.error = toPlain(error).code === "aborted" ? null : toPlain(error);
+    }
+  }
+
   /** Shows the model, data and recipe of a restored run. */
   adopt(model: ModelInfo, data: DataInfo, recipe: Recipe): void {
     this.model = model;
     this.data = data;
+    this.files = this.#asked = this.report = null;
+    this.rows.clear();
     this.form.useModel(model);
     this.form.replace(recipe);
     this.errors = {};
@@ -229,6 +316,7 @@ export class Setup {
   /** Clears what the restarted session has lost. */
   reset(): void {
     this.model = this.data = this.offer = this.plan = this.planError = null;
+    this.files = this.#asked = this.report = this.tokenizing = null;
     this.#plannedFor = "";
     this.#isAskingForPlan = false;
   }
@@ -276,4 +364,9 @@ export class Setup {
   #keyOf(recipe: Recipe): string {
     return `${this.#changes} ${JSON.stringify(recipe)}`;
   }
+}
+
+/** Whether only the reading of rows differs, so that edits of rows still fit. */
+function areSameRows(asked: DataFiles | null, loaded: DataFiles | null): boolean {
+  return asked !== null && asked.files === loaded?.files && asked.tables === loaded.tables;
 }

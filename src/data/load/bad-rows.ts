@@ -59,6 +59,7 @@ export class BadRows {
     if (this.#count > rows * largestShare && !isAgreed) {
       throw new UserError("many-bad-rows", this.#describe(rows, names), {
         where: names.join(", "),
+        usableRows: rows - this.#count,
         remedy: `${remedy} Or load the other ${formatCountOf(rows - this.#count, "row")} without them.`,
       });
     }

@@ -1,4 +1,5 @@
 // Some rows out of a data set: by number, or those that contain a text.
+import type { RowPlace } from "../example.ts";
 import type { DataSet } from "./data-set.ts";
 import type { PlacedRow } from "./placed-rows.ts";
 
@@ -6,6 +7,8 @@ import type { PlacedRow } from "./placed-rows.ts";
 export interface RowsWanted {
   /** The first number. */
   from: number;
+  /** Begins at this row instead. */
+  at?: RowPlace | undefined;
   /** At most this many. */
   count: number;
   /** Only rows with this text, capital letters or not; all where it is empty. */
@@ -21,20 +24,22 @@ export interface PickedRows {
 /** @throws as `DataSet.rows`; the signal's AbortError */
 export async function pickRows(
   set: DataSet,
-  { from, count, search }: RowsWanted,
+  { from, at, count, search }: RowsWanted,
   signal?: AbortSignal,
 ): Promise<PickedRows> {
   const needle = jsonOf(search).slice(1, -1);
   const picked: PickedRows = { rows: [], next: null };
   let number = 0;
+  let isReached = at === undefined;
   for await (const { rows } of set.rows(signal)) {
-    if (number + rows.length < from) {
+    if (isReached && number + rows.length < from) {
       number += rows.length;
       continue;
     }
     for (const row of rows) {
       number++;
-      if (number < from || (needle !== "" && !textOf(row).includes(needle))) {
+      isReached ||= row.file === at?.file && row.line === at.line;
+      if (!isReached || number < from || (needle !== "" && !textOf(row).includes(needle))) {
         continue;
       }
       if (picked.rows.length === count) {

@@ -14,11 +14,15 @@ export interface Field {
   isRequired: boolean;
 }
 
-export interface Shape {
+/** A shape for the menus of a page. */
+export interface ShapeFacts {
   name: ShapeName;
   /** Name for a person. */
   label: string;
   fields: readonly Field[];
+}
+
+export interface Shape extends ShapeFacts {
   /** How these columns could be read as the shape, the likeliest first; empty for none. */
   recognise(sample: Sample): Reading[];
   /** The example, or the reason why the row gives none, as a clause about the row. */

@@ -1,4 +1,5 @@
 // The facts of loaded data that the page shows.
+import { shapesInOrder } from "../../data/shapes/table.ts";
 import type { DataInfo } from "../events.ts";
 import type { LoadedData } from "./loaded-data.ts";
 
@@ -15,9 +16,11 @@ export function describeData({ source, name, set }: LoadedData): DataInfo {
     files: files.map(({ path, role, sizeBytes, kind, description, sheets, rows, bad, notes }) => ({
       ...{ path, role, sizeBytes, kind, description, sheets, rows, bad, notes },
     })),
-    ...arrangement,
+    skipped: arrangement.skipped,
+    sentence: arrangement.sentence,
     heldOutRows: heldOutFrom === null ? null : rows - heldOutFrom,
     reading,
+    shapes: shapesInOrder.map(({ name, label, fields }) => ({ name, label, fields })),
     edits: choices.edits ?? [],
   };
 }

@@ -1,8 +1,8 @@
 // Accessibility: no axe violation in any state and colour scheme, every task by keyboard, no
 // horizontal scroll on a phone.
-import AxeBuilder from "@axe-core/playwright";
 import type { Locator, Page } from "@playwright/test";
 import { madeFile, waitUntilReady } from "../../../tools/support/page.ts";
+import { expectAccessible } from "../support/accessible.ts";
 import { onProcessor } from "../support/faults.ts";
 import { jsonl } from "../support/made-files.ts";
 import { expect, smallRecipe, test } from "../support/story.ts";
@@ -11,7 +11,9 @@ test("axe finds no violation in a new page and in one with errors", async ({ vis
   const { page } = await visit();
   await waitUntilReady(page);
   await expectAccessible(page);
-  await page.getByLabel("Choose a data file").setInputFiles(jsonl([{ prompt: "Why?" }]));
+  await page
+    .getByLabel("Choose a data file")
+    .setInputFiles(jsonl([{ prompt: "Why?", completion: "So." }, { prompt: "How?" }]));
   await page.getByLabel("Load recipe").setInputFiles(madeFile("recipe.json", "{"));
   await expect(page.getByRole("alert")).toHaveCount(2);
   await page.getByLabel("Start from an adapter").setInputFiles(madeFile(longName, "{}"));
@@ -75,22 +77,6 @@ test("the keyboard alone starts, pauses, resumes, stops and exports a run, witho
 /** Contains no line-break opportunity. */
 const longName = `${Array<string>(60).fill("w").join("_")}.jsonl`;
 const manyRows = Array<object>(12).fill({ prompt: "Why?", completion: "Because." });
-
-/** Checks both colour schemes at desktop width, and the width of the page on a phone. */
-async function expectAccessible(page: Page): Promise<void> {
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    const faults = violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`,
-    );
-    expect(faults, colorScheme).toEqual([]);
-  }
-  const desktop = page.viewportSize() ?? { width: 1280, height: 720 };
-  await page.setViewportSize({ width: 390, height: 844 });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
-  await page.setViewportSize(desktop);
-}
 
 async function press(page: Page, target: Locator): Promise<void> {
   await target.waitFor();

@@ -85,19 +85,19 @@ const badData: Record<string, Refusal> = {
     files: [
       madeFile("own.jsonl", `${JSON.stringify(good)}\n{"prompt": "Why?", completion: "So."}\n`),
     ],
-    says: ["own.jsonl, line 2", "not JSON", "column 20", 'completion: "So."', "Nothing was loaded"],
+    says: ["own.jsonl", "1 of 2 rows cannot be used", "line 2", "not JSON", "column 20"],
   },
   "an empty file": {
     files: [jsonl([])],
-    says: ["own.jsonl", "no rows", "at least one row"],
+    says: ["own.jsonl", "The file is empty", "at least one row"],
   },
   "rows without a completion": {
-    files: [jsonl([good, { prompt: "Why?" }, { prompt: "How?", completion: " " }])],
-    says: ["own.jsonl", "2 of 3 rows", "line 2", "line 3", 'no text in "completion"'],
+    files: [jsonl([good, { prompt: "Why?" }, { prompt: "How?", completion: null }])],
+    says: ["own.jsonl", "2 of 3 rows", "line 2", "line 3", 'nothing in "completion"'],
   },
   "bytes that are no text": {
-    files: [madeFile("own.jsonl", new Uint8Array([0x7b, 0xff, 0xfe, 0x00]))],
-    says: ["own.jsonl", "not UTF-8", "Save it as UTF-8"],
+    files: [madeFile("own.jsonl", new Uint8Array(64).fill(0x01))],
+    says: ["own.jsonl", "neither text nor a table"],
   },
 };
 
@@ -160,8 +160,8 @@ test("rows longer than maxLength are counted, and refused when no trained token 
   await page
     .getByLabel("Choose a data file")
     .setInputFiles(jsonl([good, good, longPrompt, longCompletion]));
-  await expect(data).toContainText("1 row is truncated to max length");
-  await expect(data).toContainText("1 row is dropped");
+  await expect(data).toContainText("1 row is cut to maxLength (24 tokens)");
+  await expect(data).toContainText("1 row is left out");
 
   await page.getByLabel("Choose a data file").setInputFiles(jsonl([longPrompt, longPrompt]));
   await expect(data.getByRole("alert")).toContainText("All 2 rows are longer than maxLength (24");

@@ -6,6 +6,7 @@ import type { ChatRequest } from "../../../src/data/tokenizer.ts";
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openModel } from "../../../src/model/open.ts";
 import { openData } from "../../../src/run/data/loaded-data.ts";
+import { previewRows } from "../../../src/run/data/preview-rows.ts";
 import { TokenCache } from "../../../src/run/data/token-cache.ts";
 import { datasetFor, planRun } from "../../../src/run/plan.ts";
 import { demoRecipe, type Recipe } from "../../../src/recipe/recipe.ts";
@@ -109,15 +110,17 @@ describe("the plan of the demo", () => {
     expect(await needed({ maxLength: 24 })).toBeLessThan(base);
   });
 
-  test("the preview shows the first training rows token by token, and which tokens are trained", async () => {
-    const { preview } = await plan({ shuffle: false });
-    expect(preview).toHaveLength(3);
-    preview.forEach((tokens, index) => {
+  test("a preview shows rows token by token, and which tokens are trained", async () => {
+    const wanted = { from: 1, count: 3, search: "" };
+    const { signal } = new AbortController();
+    const previewed = await previewRows(model, data, demoRecipe, wanted, signal);
+    expect(previewed.rows).toHaveLength(3);
+    previewed.rows.forEach(({ texts: [text] }, index) => {
       const { prompt, completion } = rows[index]!;
       const textOf = (trained: boolean) =>
-        tokens
-          .filter((token) => token.trained === trained)
-          .map(({ text }) => text)
+        text?.tokens
+          .filter(({ isTrained }) => isTrained === trained)
+          .map((token) => token.text)
           .join("");
       expect(textOf(false)).toBe(prompt);
       expect(textOf(true)).toBe(`${completion}<|endoftext|>`);

@@ -1,0 +1,16 @@
+// The place of a row in words: "line 17", "row 3" of a table without lines, with the file's name
+// where there are several.
+import type { DataInfo } from "../../session/protocol.ts";
+
+export interface RowPlace {
+  file: number;
+  line: number;
+}
+
+const withLines = ["jsonl", "csv", "text"];
+
+export function placeWords({ files }: DataInfo, { file, line }: RowPlace): string {
+  const { kind = "jsonl", path = "" } = files[file] ?? {};
+  const place = `${withLines.includes(kind) ? "line" : "row"} ${line}`;
+  return files.length > 1 ? `${path}, ${place}` : place;
+}

@@ -1,0 +1,92 @@
+// Tables of other tools: recognised, or mapped by hand, and trained.
+import { fileURLToPath } from "node:url";
+import { madeFile, waitUntilBegun, waitUntilReady } from "../../../tools/support/page.ts";
+import { expectAccessible } from "../support/accessible.ts";
+import { jsonl } from "../support/made-files.ts";
+import { expect, test } from "../support/story.ts";
+import { dropOn, openData, put } from "./support.ts";
+
+const workbook = fileURLToPath(new URL("files/frage-antwort.xlsx", import.meta.url));
+
+test("an Excel file with columns of other names is mapped by hand and trained", async ({
+  visit,
+}) => {
+  const { page, data, events } = await openData(visit);
+  await put(page, workbook);
+  await expect(data).toContainText("Nr, Frage, Antwort");
+  await expect(page.getByRole("button", { name: "Start training" })).toBeDisabled();
+  await expect(page.getByText("Choose what the columns hold under 2.")).toBeVisible();
+  await expectAccessible(page);
+
+  await data.getByRole("button", { name: "Apply" }).click();
+  await expect(data.getByRole("alert")).toHaveText("Choose a column for: Prompt, Completion.");
+  await data.getByLabel("Prompt pattern").fill("{Fragen}:\\n");
+  await data.getByLabel("Completion", { exact: true }).selectOption("Antwort");
+  await expect(data.getByRole("alert")).toContainText("There is no column Fragen.");
+  await data.getByLabel("Prompt pattern").fill("Frage: {Frage}\\nAntwort: ");
+  await data.getByRole("button", { name: "Apply" }).click();
+  await expect(data).toContainText("24 rows, Prompt and completion: Frage -> Antwort");
+  await expect(data).toContainText("Not used: Nr");
+
+  await data.getByText("Rows as they are trained").click();
+  await data.getByLabel("Row", { exact: true }).fill("2");
+  const row = data.getByRole("article", { name: "Row 2" });
+  await expect(row).toContainText("Frage: Wo ist der Laden? (2)");
+  await expect(row.locator("mark").first()).toBeVisible();
+  await expectAccessible(page);
+
+  await waitUntilReady(page);
+  await page.getByRole("button", { name: "Start training" }).click();
+  await waitUntilBegun(page, events);
+  await events.waitForEnd();
+});
+
+test("an Alpaca file is dropped, recognised, and its empty inputs leave no blank lines", async ({
+  visit,
+}) => {
+  const { page, data } = await openData(visit);
+  const rows = Array.from({ length: 20 }, (_, index) => ({
+    instruction: `Name the day ${index}.`,
+    input: index % 2 === 0 ? "" : "In one word.",
+    output: "Monday.",
+    source: "web",
+  }));
+  await dropOn(data, [madeFile("alpaca.json", JSON.stringify(rows))]);
+  await expect(data).toContainText("20 rows, Alpaca: instruction + input -> output");
+  await expect(data).toContainText("Not used: source");
+  await data.getByText("Rows as they are trained").click();
+  await data.getByLabel("Search the rows").fill("one WORD");
+  await data.getByRole("button", { name: "Search", exact: true }).click();
+  await expect(data.getByRole("article", { name: "Row 2" })).toContainText("In one word.");
+  await data.getByRole("button", { name: "Next" }).click();
+  await expect(data.getByRole("article", { name: "Row 4" })).toContainText("Name the day 3.");
+  await data.getByRole("button", { name: "Previous" }).click();
+  await expect(data.getByRole("article", { name: "Row 2" })).toBeVisible();
+  await expectAccessible(page);
+});
+
+test("a ShareGPT file trains the answers of its chats, and the demo's template marks them", async ({
+  visit,
+}) => {
+  const { page, data } = await openData(visit);
+  const turn = (from: string, value: string) => ({ from, value });
+  const rows = Array.from({ length: 20 }, (_, index) => ({
+    conversations: [
+      turn("human", `Hello ${index}`),
+      turn("gpt", "Good morning."),
+      turn("human", "Is it open?"),
+      turn("gpt", `Until ${index} o'clock.`),
+    ],
+  }));
+  await put(page, jsonl(rows, "chats.jsonl"));
+  await expect(data).toContainText("20 rows, ShareGPT: conversations");
+  await data.getByText("Rows as they are trained").click();
+  const row = data.getByRole("article", { name: "Row 1" });
+  await expect(row).toContainText("line 1");
+  const marked = async () => (await row.locator("mark").allTextContents()).join("");
+  await expect.poll(marked).toBe("Good morning.<|im_end|>↵\nUntil 0 o'clock.<|im_end|>↵\n");
+  await data.getByText("Lengths of rows").click();
+  await data.getByText("Lengths as a table").click();
+  await expect(data.getByRole("table")).toContainText("rows");
+  await expectAccessible(page);
+});
