@@ -1,4 +1,6 @@
 // Answers the page's calls about the rows of the loaded data: previews, the report, downloads.
+import type { DataSet } from "../data/load/data-set.ts";
+import { trainedMessages } from "../data/masks/chat.ts";
 import { isPrefixPreserving } from "../data/masks/prefix.ts";
 import { writeBadRows, writeUsableRows } from "../data/load/write-jsonl.ts";
 import { reportOf } from "../data/report.ts";
@@ -31,9 +33,11 @@ export class DataCalls {
     const tokenized = await tokens.tokensOf(model, data, recipe, startedAt);
     const dataset = await datasetFor(model, data, recipe, startedAt, tokens);
     const { isChat } = data.set.facts.survey;
+    const isPreserving = isChat ? await isPrefixPreserving(model.tokenizer) : null;
     return {
       ...reportOf(tokenized, dataset, recipe.maxLength),
-      isPrefixPreserving: isChat ? await isPrefixPreserving(model.tokenizer) : null,
+      isPrefixPreserving: isPreserving,
+      hasSeveralAnswers: isPreserving === false && (await hasSeveralAnswers(data.set)),
     };
   }
 
@@ -63,6 +67,15 @@ export class DataCalls {
     this.#downloadAbort = new AbortController();
     return this.#downloadAbort.signal;
   }
+}
+
+async function hasSeveralAnswers(set: DataSet): Promise<boolean> {
+  for await (const { examples } of set.examples()) {
+    if (examples.some((row) => row.kind === "chat" && trainedMessages(row).length > 1)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 function stemOf(name: string): string {

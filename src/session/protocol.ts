@@ -79,6 +79,8 @@ export interface PageReport extends DataReport {
    * `multiTurn: "each"` is the better choice. Null for data without chats.
    */
   isPrefixPreserving: boolean | null;
+  /** Whether a chat has several trained answers; looked up where the template rewrites them. */
+  hasSeveralAnswers: boolean;
 }
 
 /** Every call with its parameters and its result. */

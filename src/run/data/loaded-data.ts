@@ -5,7 +5,7 @@ import type { Example } from "../../data/example.ts";
 import type { RowEdit } from "../../data/load/edits.ts";
 import type { NamedFile } from "../../data/files/arrange.ts";
 import { openDataSet } from "../../data/load/open-data-set.ts";
-import type { DataChoices, DataSet } from "../../data/load/data-set.ts";
+import { DataSet, type DataChoices } from "../../data/load/data-set.ts";
 import type { ReadProgress } from "../../data/load/survey.ts";
 import { writeUsableRows } from "../../data/load/write-jsonl.ts";
 import { sha256OfBlob } from "../../util/blob-hash.ts";
@@ -116,7 +116,10 @@ export class LoadedData {
     signal?: AbortSignal,
   ): Promise<LoadedData> {
     const choices = { ...this.set.facts.choices, edits, acceptBadRows: true };
-    const set = await openDataSet(this.set.facts.files, choices, progress, signal);
+    const { files, arrangement } = this.set.facts;
+    const opened = await openDataSet(files, choices, progress, signal);
+    // The files that were left out are not opened again, and stay named.
+    const set = new DataSet({ ...opened.facts, arrangement });
     return new LoadedData({ source: this.source, name: this.name, set, sha256: this.#sha256 });
   }
 

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { madeFile, waitUntilBegun, waitUntilReady } from "../../../tools/support/page.ts";
 import { expectAccessible } from "../support/accessible.ts";
-import { jsonl } from "../support/made-files.ts";
+import { demoModel, jsonl } from "../support/made-files.ts";
 import { expect, test } from "../support/story.ts";
 import { dropOn, openData, put } from "./support.ts";
 
@@ -89,4 +89,40 @@ test("a ShareGPT file trains the answers of its chats, and the demo's template m
   await data.getByText("Lengths as a table").click();
   await expect(data.getByRole("table")).toContainText("rows");
   await expectAccessible(page);
+});
+
+/** Writes an empty thought into the last answer only, as Qwen3's does. */
+const rewritingTemplate =
+  "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' }}" +
+  "{% if message['role'] == 'assistant' and loop.last %}{{ '<think></think>' }}{% endif %}" +
+  "{{ message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+
+test("a template that rewrites earlier answers is named, and each answer is trained at a click", async ({
+  visit,
+}) => {
+  const { page, data } = await openData(visit);
+  const config = demoModel().find(({ name }) => name === "tokenizer_config.json");
+  const rewriting = {
+    ...(JSON.parse(config?.buffer.toString() ?? "{}") as object),
+    chat_template: rewritingTemplate,
+  };
+  await page
+    .getByLabel("Choose files", { exact: true })
+    .setInputFiles(demoModel({ "tokenizer_config.json": JSON.stringify(rewriting) }));
+  const messages = ["Hello", "Good day.", "Open?", "Yes."].map((content, index) => ({
+    role: index % 2 === 0 ? "user" : "assistant",
+    content,
+  }));
+  await put(page, jsonl(Array<object>(4).fill({ messages }), "chats.jsonl"));
+  await data.getByText("Rows as they are trained").click();
+  await expect(
+    data.getByRole("article", { name: "Row 1" }).locator("mark.supplied").first(),
+  ).toBeVisible();
+  await expectAccessible(page);
+  await data.getByRole("button", { name: "Train each answer" }).click();
+  const texts = data.getByRole("article", { name: "Row 1" }).locator(".tokens");
+  await expect(texts).toHaveCount(2);
+  await expect(texts.first()).toContainText("<think></think>Good day.");
+  await expect(data.getByRole("button", { name: "Train each answer" })).toHaveCount(0);
 });
