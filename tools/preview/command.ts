@@ -82,7 +82,11 @@ async function preview(values: Arguments, print: Print): Promise<void> {
   for await (const row of previewedRows(model, data, recipe, rows)) {
     print.row(row);
   }
-  print.summary(await summarize(model, data, recipe));
+  const { summary, refusal } = await summarize(model, data, recipe);
+  print.summary(summary);
+  if (refusal !== null) {
+    console.error(sentencesOf(refusal));
+  }
 }
 
 function readRecipe(path: string | undefined): Recipe {

@@ -1,5 +1,5 @@
 // Rows of the data as a run would train them, and the counts of the whole data set.
-import { splitDataset } from "../../src/data/dataset.ts";
+import { splitDataset, type Dataset } from "../../src/data/dataset.ts";
 import { exampleOf, type DataSet } from "../../src/data/load/data-set.ts";
 import { describeNotice } from "../../src/data/masks/notices.ts";
 import {
@@ -10,6 +10,7 @@ import {
 import type { TokenRows } from "../../src/data/token-rows.ts";
 import { tokenizeRows } from "../../src/data/tokenize-rows.ts";
 import type { Recipe } from "../../src/recipe/recipe.ts";
+import { hasCode, type UserError } from "../../src/util/errors.ts";
 import type { PreviewModel } from "./model.ts";
 
 /** Row numbers of the whole data, from 1, both included. */
@@ -75,28 +76,43 @@ function inWords({ notices, ...preview }: RowPreview): Omit<PreviewedRow, "path"
   return { ...preview, notices: notices.map(describeNotice) };
 }
 
-/** @throws UserError where no row is left to train on */
+/** The counts of all rows; `refusal` is the page's sentence where no row is left to train on. */
 export async function summarize(
+  model: PreviewModel,
+  data: DataSet,
+  recipe: Recipe,
+): Promise<{ summary: PreviewSummary; refusal: UserError | null }> {
+  const facts = { shape: data.reading.shape, multiTurn: recipe.multiTurn };
+  const { rows } = data.facts.survey;
+  try {
+    const { train, heldOut, trainedTokens } = await splitRows(model, data, recipe);
+    const summary = {
+      rows,
+      examples: train.length + heldOut.length,
+      left: rows - countSources([train, heldOut]),
+      heldOut: heldOut.length,
+      trainedTokens,
+      ...facts,
+    };
+    return { summary, refusal: null };
+  } catch (error) {
+    if (hasCode(error, "no-completion") || hasCode(error, "too-long")) {
+      const none = { examples: 0, left: rows, heldOut: 0, trainedTokens: 0 };
+      return { summary: { rows, ...none, ...facts }, refusal: error };
+    }
+    throw error;
+  }
+}
+
+async function splitRows(
   { tokenizer, config }: PreviewModel,
   data: DataSet,
   recipe: Recipe,
-): Promise<PreviewSummary> {
-  const options = {
-    ...recipe,
-    contextLength: Math.max(recipe.maxLength, config.maxPositionEmbeddings),
-  };
-  const tokens = await tokenizeRows(data.examples(recipe.systemMessage), tokenizer, options);
-  const { heldOutFrom, rows } = data.facts.survey;
-  const { train, heldOut, trainedTokens } = splitDataset(tokens, recipe, { heldOutFrom });
-  return {
-    rows,
-    examples: train.length + heldOut.length,
-    left: rows - countSources([train, heldOut]),
-    heldOut: heldOut.length,
-    trainedTokens,
-    shape: data.reading.shape,
-    multiTurn: recipe.multiTurn,
-  };
+): Promise<Dataset> {
+  const contextLength = Math.max(recipe.maxLength, config.maxPositionEmbeddings);
+  const examples = data.examples(recipe.systemMessage);
+  const tokens = await tokenizeRows(examples, tokenizer, { ...recipe, contextLength });
+  return splitDataset(tokens, recipe, { heldOutFrom: data.facts.survey.heldOutFrom });
 }
 
 /** Rows of the data that some example comes from. */

@@ -119,6 +119,24 @@ test("multiTurn each makes an example of every answer", async () => {
   expect(summary).toMatchObject({ rows: 10, examples: 20, heldOut: 4, multiTurn: "each" });
 });
 
+test("rows of preferences are shown with the reason why no run trains them, and summed up", async () => {
+  const data = join(folder, "pairs.jsonl");
+  const row = JSON.stringify({ prompt: "Who sews?", chosen: " A tailor.", rejected: " A fish." });
+  writeFileSync(data, `${row}\n`.repeat(3));
+  const file = join(folder, "none.json");
+  writeFileSync(file, "{}");
+  const code = await previewCommand([
+    ...["--model", demoModel, "--data", data, "--recipe", file, "--json"],
+  ]);
+  expect(code).toBe(0);
+  const lines = out.map((line) => JSON.parse(line) as object);
+  expect(lines).toHaveLength(4);
+  expect(lines[0]).toMatchObject({ line: 1, trained: [] });
+  expect(lines[0]).toHaveProperty("left", expect.stringContaining("preference"));
+  expect(lines[3]).toMatchObject({ rows: 3, examples: 0, left: 3, shape: "preference" });
+  expect(faults[0]).toContain("3 rows");
+});
+
 test("a row is left out once, however many of its answers are cut", async () => {
   const data = join(folder, "chat.jsonl");
   const answer = { role: "assistant", content: "It is red." };

@@ -96,11 +96,34 @@ function messageOf(entry: unknown): ChatMessage | string {
   if (typeof read === "string") {
     return read;
   }
+  const isTrained = isTrainedOf(others);
+  if (typeof isTrained === "string") {
+    return isTrained;
+  }
   const kept = Object.entries(others).filter(([, field]) => !isAbsent(field));
   return {
     role: speaker === null ? roleOfSender(sender ?? "") : roleOfSpeaker(speaker),
     ...("content" in entry || "value" in entry ? read : {}),
     ...(call === null ? {} : { tool_calls: call }),
     ...Object.fromEntries(kept),
+    ...(isTrained || others["weight"] === 0 ? {} : { train: false }),
   };
+}
+
+/**
+ * Whether a message is trained: `weight` 0 or 1 as in OpenAI's format, `train` as in Axolotl's. An
+ * answer that counts in part would need a weight for each token.
+ */
+function isTrainedOf(message: Readonly<Record<string, unknown>>): boolean | string {
+  for (const name of ["weight", "train"]) {
+    const value = message[name];
+    const text = isAbsent(value) ? "1" : (textOf(value)?.trim().toLowerCase() ?? "");
+    if (["0", "0.0", "false"].includes(text)) {
+      return false;
+    }
+    if (!["1", "1.0", "true"].includes(text)) {
+      return `has the ${name} ${JSON.stringify(value)}, not 0 or 1`;
+    }
+  }
+  return true;
 }

@@ -124,7 +124,7 @@ describe("the reading of the rows", () => {
     const set = await openTexts({ "own.csv": "rot,blau\n1,2\n3,4\n" });
     expect(set.facts.reading.columns.map(({ name }) => name)).toEqual(["rot", "blau"]);
     expect(set.facts.survey).toMatchObject({ rows: 2 });
-    expect(() => set.reading).toThrow(/rot, blau/);
+    expect(() => set.reading).toThrow(/"rot", "blau"/);
   });
 
   test("a system message is read with the rows and does not change how they are read later", async () => {

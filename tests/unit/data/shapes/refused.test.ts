@@ -209,3 +209,29 @@ describe("a row's weight", () => {
     expect(found.unused).toEqual(["weight"]);
   });
 });
+
+describe("what says that an answer is not trained", () => {
+  const answered = (fields: object) =>
+    afterGood(
+      { messages: chat },
+      {
+        messages: [turn("user", "Hi"), { ...turn("assistant", "Hello"), ...fields }],
+      },
+    );
+
+  test.each([[{ weight: "0" }], [{ weight: 0.0 }], [{ train: false }], [{ train: "false" }]])(
+    "%j leaves the answer out",
+    (fields) => {
+      const { messages } = answered(fields) as { messages: Record<string, unknown>[] };
+      const { weight, train } = messages[1] ?? {};
+      expect(weight === 0 || train === false).toBe(true);
+    },
+  );
+
+  test.each([
+    [{ weight: 0.5 }, 'message 2 of "messages" has the weight 0.5, not 0 or 1'],
+    [{ train: "maybe" }, 'message 2 of "messages" has the train "maybe", not 0 or 1'],
+  ])("%j gives its reason, for no loss counts an answer in part", (fields, reason) => {
+    expect(answered(fields)).toBe(reason);
+  });
+});
