@@ -25,7 +25,7 @@ ${formatCount(parameters)} parameters in F32 and works only with its base model,
 ## Load it
 
 ${loadingCode(run)}
-
+${endingOf(run)}
 ## Recipe
 
 ${table(["Option", "Value", "Unit", "PEFT, TRL"], recipeRows(options, run.recipe))}
@@ -70,6 +70,13 @@ function loadingCode({ base }: RunState): string {
     'model = PeftModel.from_pretrained(model, ".")  # the folder of this file',
     "```",
   ].join("\n");
+}
+
+/** What a program that generates must know: it may stop at the base model's own end token only. */
+function endingOf({ data: { answerEnd } }: RunState): string {
+  return answerEnd === undefined
+    ? ""
+    : `\nAnswers end with the token ${escapeMarkdown(answerEnd)}: make it a stop token where you generate.\n`;
 }
 
 /** Every option of the table, so that the card says how to train the same adapter again. */

@@ -3,9 +3,10 @@
 import { initialAdapter } from "../adapter/lora.ts";
 import type { AdapterState } from "../adapter/state.ts";
 import { loraTargets } from "../adapter/targets.ts";
-import type { RunState } from "../checkpoint/file/run-state.ts";
+import type { DataIdentity, RunState } from "../checkpoint/file/run-state.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
+import { turnEnds } from "../model/tokenizer/turn-end.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { initialState } from "../train/trainer.ts";
 import type { LoadedData } from "./data/loaded-data.ts";
@@ -46,11 +47,23 @@ export async function newRun(
       weightFormat: model.format,
       licence: model.licence,
     },
-    data: await data.identityOf(dataset),
+    data: { ...(await data.identityOf(dataset)), ...(await answerEndOf(model, data)) },
     trainer: initialState(dataset, recipe),
     adapter,
   };
   return { state, dataset };
+}
+
+/** The token that a run on chats teaches to end an answer with; the model card names it. */
+async function answerEndOf(
+  { tokenizer }: LoadedModel,
+  data: LoadedData,
+): Promise<Pick<DataIdentity, "answerEnd">> {
+  if (!data.set.facts.survey.isChat) {
+    return {};
+  }
+  const [end] = await turnEnds(tokenizer, "Hello", new AbortController().signal);
+  return end === undefined ? {} : { answerEnd: tokenizer.decodeToken(end) };
 }
 
 /** Rank, alpha and target modules of an adapter to start from replace the recipe's. */

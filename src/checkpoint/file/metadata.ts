@@ -67,7 +67,7 @@ const reading: Parser<Reading> = (value, place) => {
   }
 };
 
-type ReadOtherwise = Pick<DataIdentity, "reading" | "heldOutFrom">;
+type ReadOtherwise = Pick<DataIdentity, "reading" | "heldOutFrom" | "answerEnd">;
 
 const dataIdentity = record<Omit<DataIdentity, keyof ReadOtherwise>, ReadOtherwise>(
   {
@@ -78,7 +78,7 @@ const dataIdentity = record<Omit<DataIdentity, keyof ReadOtherwise>, ReadOtherwi
     rows: integer(0),
     heldOutLines: listOf(integer(1)),
   },
-  { reading, heldOutFrom: integer(0) },
+  { reading, heldOutFrom: integer(0), answerEnd: text },
 );
 
 const recipe: Parser<Recipe> = (value, place) => {

@@ -38,6 +38,8 @@ export interface DataIdentity {
   reading?: Reading;
   /** Rows from this one on, from 0, came from files of held-out rows. */
   heldOutFrom?: number;
+  /** Text of the token that ends an answer in the chat template; absent where none was trained. */
+  answerEnd?: string;
 }
 
 /**

@@ -45,6 +45,14 @@ test.each([1, 2, 9, 10, 11, 19, 100, 4321])(
   },
 );
 
+test("the model card of a run on chats names the token that ends an answer", async () => {
+  const run = await fixtureRun();
+  const sentence = "Answers end with the token";
+  const chats = modelCard({ ...run, data: { ...run.data, answerEnd: "<|im_end|>" } });
+  expect(chats).toContain(`${sentence} \\<\\|im\\_end\\|\\>: make it a stop token`);
+  expect(modelCard(run)).not.toContain(sentence);
+});
+
 test("a name with markup stays inside its field of the model card", async () => {
   const run = await fixtureRun();
   const name = 'a"\n---\n# b | <img src=x> `c` [d](e)';
