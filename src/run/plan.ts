@@ -1,6 +1,7 @@
 // The plan of a run: rows, tokens, steps and bytes that a recipe means for the loaded model and
 // data.
 import { countTrainable, loraTargets } from "../adapter/targets.ts";
+import type { RunState } from "../checkpoint/file/run-state.ts";
 import { batchLength } from "../data/batching/batch.ts";
 import { splitDataset, type Dataset } from "../data/dataset.ts";
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
@@ -43,6 +44,32 @@ export async function datasetFor(
     );
   }
   return dataset;
+}
+
+/**
+ * The position in the data is a place in an order of rows, so a saved run can only be resumed with
+ * the rows that it began with. A version that trains other rows of the file would mix the two sets.
+ * @throws UserError "wrong-data" where other rows are held out than the saved run says
+ */
+export async function refuseOtherSplit(
+  { data: saved }: RunState,
+  data: LoadedData,
+  dataset: Dataset,
+): Promise<void> {
+  const { heldOutLines } = await data.identityOf(dataset);
+  const isSame =
+    heldOutLines.length === saved.heldOutLines.length &&
+    heldOutLines.every((line, index) => line === saved.heldOutLines[index]);
+  if (!isSame) {
+    throw new UserError(
+      "wrong-data",
+      `This run was begun by a version of Anneal that used other rows of ${saved.name}.`,
+      {
+        where: saved.name,
+        remedy: "Export its adapter, and start a new run from that adapter.",
+      },
+    );
+  }
 }
 
 /** @throws UserError as `datasetFor`; "bad-recipe" when the model has no target module of it */

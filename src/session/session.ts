@@ -10,7 +10,7 @@ import type { LoadedData } from "../run/data/loaded-data.ts";
 import { enginePlanOf } from "../run/device-engine.ts";
 import type { RestoredRun } from "../run/events.ts";
 import { newRun } from "../run/new-run.ts";
-import { datasetFor, samplePromptOf } from "../run/plan.ts";
+import { datasetFor, refuseOtherSplit, samplePromptOf } from "../run/plan.ts";
 import { Run, type RunParts } from "../run/run.ts";
 import { UserError } from "../util/errors.ts";
 import { exportAdapter } from "./adapter-files.ts";
@@ -123,6 +123,7 @@ export class Session {
       const { recipe, startedAt } = state;
       const { tokens } = this.inputs;
       const dataset = await datasetFor(model, data, recipe, startedAt, tokens, heldOutRows);
+      await refuseOtherSplit(state, data, dataset);
       const samplePrompt = await samplePromptOf(data, dataset);
       await this.#openRun(state, model, data, { dataset, samplePrompt });
       const { runId, trainer } = state;

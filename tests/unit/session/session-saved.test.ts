@@ -70,6 +70,25 @@ describe("a saved run", () => {
     await expect(tab.session.restore({ key })).rejects.toMatchObject({ code: "wrong-shape" });
   });
 
+  test("a run that held out other rows of its data is refused, for its place in them means others", async () => {
+    await tab.loadFile(new File([`${await tinyData.text()}\n`.repeat(3)], "tiny.jsonl"));
+    await saveOne();
+    const [newest] = await tab.session.saved.list();
+    const run = await newestOf(tab, newest!.runId);
+    const [first = 0, ...others] = run.data.heldOutLines;
+    expect(first).toBeGreaterThan(0);
+    const otherLine = Array.from({ length: run.data.rows }, (_, index) => index + 1).find(
+      (line) => !run.data.heldOutLines.includes(line),
+    );
+    run.data = { ...run.data, heldOutLines: [otherLine ?? 0, ...others] };
+    const file = new File([encodeCheckpoint(run)], "other.safetensors");
+    const { key } = await tab.session.saved.import({ file });
+    await expect(tab.session.restore({ key })).rejects.toMatchObject({
+      code: "wrong-data",
+      remedy: "Export its adapter, and start a new run from that adapter.",
+    });
+  });
+
   test("a saved run that was deleted is refused", async () => {
     const key = await saveOne();
     await tab.session.saved.delete({ key });
