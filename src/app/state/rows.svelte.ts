@@ -29,6 +29,8 @@ export class RowsView {
   /** Rows shown before this one while searching. */
   #visited: number[] = [];
   #asked = 0;
+  /** The last look for a row that a person asked for. */
+  #looking: Promise<unknown> = Promise.resolve();
 
   constructor(client: SessionClient, source: RowsSource) {
     this.#client = client;
@@ -46,6 +48,8 @@ export class RowsView {
 
   /** Other data: their first row. */
   clear(): void {
+    // An answer on its way is about other rows.
+    this.#asked++;
     this.row = this.error = null;
     this.#history = [];
     this.#visited = [];
@@ -53,8 +57,12 @@ export class RowsView {
     this.shownNumber = 1;
   }
 
-  /** Draws the row again, with other edits or another recipe. */
+  /**
+   * Draws the row again, with other edits or another recipe; after the row that a person has just
+   * asked for, which it must not replace.
+   */
   async refresh(): Promise<void> {
+    await this.#looking;
     await this.#show({ from: Math.min(this.row?.number ?? 1, Math.max(1, this.count)) }, "");
   }
 
@@ -139,7 +147,13 @@ export class RowsView {
   }
 
   /** @returns whether there is such a row */
-  async #show(where: { from: number } | { at: RowPlace }, search: string): Promise<boolean> {
+  #show(where: { from: number } | { at: RowPlace }, search: string): Promise<boolean> {
+    const shown = this.#ask(where, search);
+    this.#looking = shown;
+    return shown;
+  }
+
+  async #ask(where: { from: number } | { at: RowPlace }, search: string): Promise<boolean> {
     const ask = ++this.#asked;
     try {
       const wanted = { from: 1, ...where, count: 1, search };
