@@ -182,7 +182,7 @@ export class ExampleTokenizer {
       );
     }
     if (refusal !== null) {
-      return leave("refused", refusal);
+      return leave("refused", `the chat template refuses it: ${refusal}`);
     }
     if (this.#options.completionOnly) {
       if (example.kind === "chat" && trainedMessages(example).length === 0) {

@@ -10,8 +10,8 @@ import type { Content } from "./shape.ts";
 import { shapes, shapesInOrder } from "./table.ts";
 
 /**
- * The example of a row. A row with nothing in the columns of the reading may have another shape, as
- * in a file of chats and prompts: it is then read by its own.
+ * The example of a row. A row that lacks a column of the reading may have another shape, as in a
+ * file of chats and prompts: it is then read by its own.
  * @param file index of the file among those that were loaded
  * @returns the reason, a clause about the row such as `it has nothing in "completion"`, where it
  *   gives no example
@@ -22,7 +22,7 @@ export function readExample(
   file: number,
 ): Example | string {
   const read = readRow(row, reading);
-  const own = typeof read === "string" && isOfOtherShape(row, reading) ? ownReading(row) : null;
+  const own = typeof read === "string" ? ownReading(row, reading) : null;
   const example = own === null ? read : readRow(row, { ...own, system: reading.system });
   return typeof example === "string" ? example : { ...example, line, file };
 }
@@ -39,12 +39,25 @@ function readRow(row: Row, reading: Reading): (Content & { weight?: number }) | 
   return weight === null ? content : { ...content, weight };
 }
 
-/** Whether the row has nothing in any column that the reading needs. */
+/** Whether the row has nothing in some column that the reading needs. */
 export function isOfOtherShape(row: Row, reading: Reading): boolean {
-  return readingColumns(reading).needed.every((column) => isAbsent(cellOf(row, column)));
+  return neededCells(row, reading).some(isAbsent);
 }
 
-function ownReading(row: Row): Reading | null {
+/**
+ * The reading of a row of another shape. Plain text is none where only a part is missing: a column
+ * of text often stands beside a prompt and its completion.
+ */
+function ownReading(row: Row, reading: Reading): Reading | null {
+  if (!isOfOtherShape(row, reading)) {
+    return null;
+  }
   const sample = new Sample([{ row, line: 1 }]);
-  return shapesInOrder.flatMap((shape) => shape.recognise(sample))[0] ?? null;
+  const [own] = shapesInOrder.flatMap((shape) => shape.recognise(sample));
+  const isPart = !neededCells(row, reading).every(isAbsent);
+  return own === undefined || (isPart && own.shape === "text") ? null : own;
+}
+
+function neededCells(row: Row, reading: Reading): unknown[] {
+  return readingColumns(reading).needed.map((column) => cellOf(row, column));
 }

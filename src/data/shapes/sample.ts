@@ -53,11 +53,12 @@ export class Sample {
     return this.values(column).some(isShareGpt);
   }
 
-  /** Whether every cell is a number or its text. */
+  /** Whether every cell is a number or its text, but for empty ones. */
   isNumeric(column: string): boolean {
-    return this.values(column).every((value) => {
-      const text = textOf(value)?.trim();
-      return text !== undefined && text !== "" && Number.isFinite(Number(text));
-    });
+    const texts = this.values(column).map((value) => textOf(value)?.trim());
+    return (
+      texts.some((text) => text !== "") &&
+      texts.every((text) => text !== undefined && Number.isFinite(Number(text)))
+    );
   }
 }

@@ -235,3 +235,30 @@ describe("what says that an answer is not trained", () => {
     expect(answered(fields)).toBe(reason);
   });
 });
+
+describe("a row that lacks a column of the reading", () => {
+  const words = { instruction: "Name a day.", output: "Monday." };
+
+  test("is read by its own shape where it has one, though both share a column", () => {
+    const preference = { prompt: "Hi", chosen: " Ho", rejected: " No" };
+    expect(examplesOf(preference, preference, pair)[2]).toMatchObject({ kind: "completion" });
+    expect(examplesOf(words, words, { ...pair, output: null })[2]).toMatchObject({
+      kind: "completion",
+      completion: " Hello",
+    });
+  });
+
+  test("is not read as the plain text that stands beside", () => {
+    const row = { ...pair, text: "Hi Hello" };
+    expect(examplesOf(row, row, { ...row, completion: null })[2]).toBe(
+      'it has nothing in "completion"; it has "prompt", "text"',
+    );
+  });
+});
+
+test("a column of weights may have empty cells, which count as 1", () => {
+  const weighted = (weight: unknown) => ({ ...pair, weight });
+  const [half, empty] = examplesOf(weighted("0.5"), weighted(""));
+  expect(half).toMatchObject({ weight: 0.5 });
+  expect(empty).not.toHaveProperty("weight");
+});
