@@ -1,6 +1,7 @@
 // The command `npm run preview`: reads model, data and recipe, and prints what would be trained.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { isPrefixPreserving } from "../../src/data/masks/prefix.ts";
 import { describeReading } from "../../src/data/shapes/reading-columns.ts";
 import { openDataSet } from "../../src/data/load/open-data-set.ts";
 import { parseRecipe } from "../../src/recipe/parse.ts";
@@ -79,6 +80,11 @@ async function preview(values: Arguments, print: Print): Promise<void> {
     () => undefined,
   );
   print.opening(describeReading(data.reading), data);
+  if (data.facts.survey.isChat && !(await isPrefixPreserving(model.tokenizer))) {
+    print.hint(
+      'The chat template writes an earlier answer otherwise than the last. multiTurn "each" shows the model every answer as it has to give it.',
+    );
+  }
   for await (const row of previewedRows(model, data, recipe, rows)) {
     print.row(row);
   }

@@ -7,12 +7,15 @@ import type { PreviewedRow, PreviewSummary } from "./rows.ts";
 export interface Print {
   /** @param sentence how the rows are read */
   opening(sentence: string, data: DataSet): void;
+  /** @param sentence about all rows */
+  hint(sentence: string): void;
   row(row: PreviewedRow): void;
   summary(summary: PreviewSummary): void;
 }
 
 export const printJson: Print = {
   opening: () => undefined,
+  hint: () => undefined,
   row: ({ line, texts, left }) => {
     const trained = left === null ? texts.flatMap(({ trainedTexts }) => trainedTexts) : [];
     console.log(JSON.stringify({ line, tokens: countTokens(texts), trained, left }));
@@ -27,22 +30,43 @@ export const printText: Print = {
     const names = files.map(({ path, description }) => `${path} (${description})`).join(", ");
     const { arrangement, reading } = facts;
     const skipped = arrangement.skipped.map(({ path, why }) => `${path} is skipped: ${why}`);
-    const lines = [names, arrangement.sentence, sentence, ...reading.notices, ...skipped];
-    console.log(lines.filter((line) => line !== "").join("\n"));
+    const unused = reading.unused.length === 0 ? "" : `Not used: ${reading.unused.join(", ")}`;
+    const lines = [names, arrangement.sentence, sentence, unused, ...reading.notices, ...skipped];
+    console.log(
+      lines
+        .filter((line) => line !== "")
+        .map(visible)
+        .join("\n"),
+    );
+  },
+  hint: (sentence) => {
+    console.log(sentence);
   },
   row: ({ path, line, texts, left, notices }) => {
     const count = `${formatCountOf(countTokens(texts), "token")}, ${formatCountOf(countTrained(texts), "trained token")}`;
     const state = left === null ? count : `left out: ${left}`;
     console.log(`\n${path}, line ${line}: ${state}`);
-    console.log([...texts.map(marked), ...notices.map((notice) => `(${notice})`)].join("\n---\n"));
+    const cuts = texts.flatMap(({ tokens, fullLength }) =>
+      tokens.length < fullLength ? [`Cut at maxLength: it has ${fullLength} tokens.`] : [],
+    );
+    const said = [...cuts, ...notices].map((notice) => `(${notice})`);
+    console.log(visible([...texts.map(marked), ...said].join("\n---\n")));
   },
   summary: ({ rows, examples, left, heldOut, trainedTokens, multiTurn }) => {
     console.log(
-      `\n${formatCountOf(rows, "row")}, ${left} left out; ${formatCountOf(examples, "example")}, ` +
+      `\n${formatCountOf(rows, "row")} in all, ${left} left out; ${formatCountOf(examples, "example")}, ` +
         `${heldOut} held out; ${formatCountOf(trainedTokens, "trained token")}; multiTurn ${multiTurn}`,
     );
   },
 };
+
+/** Control characters and marks of direction as escapes: data must not steer a terminal. */
+function visible(text: string): string {
+  return text.replace(
+    /(?![\n\t])[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`,
+  );
+}
 
 /** The text with its trained stretches in 【】. */
 function marked({ tokens }: PreviewedText): string {

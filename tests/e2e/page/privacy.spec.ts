@@ -115,7 +115,7 @@ test("markup in a data set or a model file is shown as text", async ({ visit }) 
 
   await page
     .getByLabel("Choose a data file")
-    .setInputFiles(madeFile("broken.jsonl", `{"prompt": ${markup("row")}`));
+    .setInputFiles(jsonl([{ [markup("column")]: "a" }], "columns.jsonl"));
   await expect(page.getByRole("alert")).toContainText("<img src=");
   await watch.expectNone();
 

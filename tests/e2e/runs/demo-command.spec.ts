@@ -49,7 +49,7 @@ test("the demo command ends at once with the page's sentence when data are refus
   writeFileSync(data, "\n\n");
   const { code, stderr } = await demo(profile, "--data", data);
   expect(code).toBe(1);
-  expect(stderr).toContain("The file has no rows.");
+  expect(stderr).toContain("There are no rows.");
 });
 
 test("the demo command says that a profile has no saved run to resume", async ({ profile }) => {
