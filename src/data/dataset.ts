@@ -52,7 +52,7 @@ export function splitDataset(
   given: GivenSplit = {},
 ): Dataset {
   const all = new TokenRows(store, options.maxLength);
-  const usable = all.filter((index) => all.trainedOf(index) > 0);
+  const usable = usableOf(all);
   refuseNothing(all, usable.length, left, options.maxLength);
   const { train, heldOut } = split(usable, options, given);
   const longestExample = longest(usable);
@@ -68,6 +68,19 @@ export function splitDataset(
     truncatedRows: usable.sum((index) => (usable.isCut(index) ? 1 : 0)),
     droppedRows: all.length - usable.length + left.count,
   };
+}
+
+/** The held-out rows of `splitDataset`; none where it refuses the rows. */
+export function heldOutOf(
+  { store }: TokenizedData,
+  options: DatasetOptions,
+  given: GivenSplit = {},
+): TokenRows {
+  return split(usableOf(new TokenRows(store, options.maxLength)), options, given).heldOut;
+}
+
+function usableOf(all: TokenRows): TokenRows {
+  return all.filter((index) => all.trainedOf(index) > 0);
 }
 
 /** The last order made of some rows: every step of an epoch asks for the same. */

@@ -1,5 +1,6 @@
 // Rows of a token store in an order, cut to one length: the training rows of an epoch, the held-out
 // rows. An index of four bytes a row; the rows themselves stay in the store.
+import type { RowPlace } from "./example.ts";
 import type { TokenRow, TokenStore } from "./token-store.ts";
 
 export class TokenRows implements Iterable<TokenRow> {
@@ -50,6 +51,13 @@ export class TokenRows implements Iterable<TokenRow> {
   /** Number of the row's source among the usable rows, from 0. */
   sourceOf(index: number): number {
     return this.#store.sourceOf(this.#row(index));
+  }
+
+  /** Whether an example of the row at this place is among them. */
+  has({ file, line }: RowPlace): boolean {
+    return this.#order.some(
+      (row) => this.#store.lineOf(row) === line && this.#store.fileOf(row) === file,
+    );
   }
 
   isCut(index: number): boolean {

@@ -4,6 +4,9 @@ import { trainedMessages } from "../data/masks/chat.ts";
 import { isPrefixPreserving } from "../data/masks/prefix.ts";
 import { writeBadRows, writeUsableRows } from "../data/load/write-jsonl.ts";
 import { reportOf } from "../data/report.ts";
+import { heldOutOf } from "../data/dataset.ts";
+import type { TokenRows } from "../data/token-rows.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import { datasetFor } from "../run/plan.ts";
 import { previewRows, type PreviewedRows } from "../run/data/preview-rows.ts";
 import type { Inputs } from "./inputs.ts";
@@ -24,7 +27,8 @@ export class DataCalls {
     this.#previewAbort.abort();
     this.#previewAbort = new AbortController();
     const { model, data } = this.#inputs;
-    return await previewRows(model, data, recipe, wanted, this.#previewAbort.signal);
+    const { signal } = this.#previewAbort;
+    return await previewRows(model, data, recipe, wanted, this.#heldOut(recipe), signal);
   }
 
   async reportData({ recipe }: Calls["reportData"]["params"]): Promise<PageReport> {
@@ -60,6 +64,14 @@ export class DataCalls {
     this.#previewAbort.abort();
     this.#downloadAbort.abort();
     return null;
+  }
+
+  /** The held-out rows of the plan; null while there is none. Looking at a row makes no tokens. */
+  #heldOut(recipe: Recipe): TokenRows | null {
+    const { model, data, tokens } = this.#inputs;
+    const made = tokens.madeOf(model, data, recipe, Date.now());
+    const { heldOutFrom } = data.set.facts.survey;
+    return made === null ? null : heldOutOf(made, recipe, { heldOutFrom });
   }
 
   #downloadSignal(): AbortSignal {

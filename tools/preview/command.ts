@@ -85,10 +85,10 @@ async function preview(values: Arguments, print: Print): Promise<void> {
       'The chat template writes an earlier answer otherwise than the last. multiTurn "each" shows the model every answer as it has to give it.',
     );
   }
-  for await (const row of previewedRows(model, data, recipe, rows)) {
+  const { summary, heldOut, refusal } = await summarize(model, data, recipe);
+  for await (const row of previewedRows(model, data, recipe, rows, heldOut)) {
     print.row(row);
   }
-  const { summary, refusal } = await summarize(model, data, recipe);
   print.summary(summary);
   if (refusal !== null) {
     console.error(sentencesOf(refusal));

@@ -1,7 +1,7 @@
 // Prints previewed rows for a person or as JSON lines.
 import type { DataSet } from "../../src/data/load/data-set.ts";
 import type { PreviewedText } from "../../src/data/masks/examples.ts";
-import { formatCountOf } from "../../src/util/format.ts";
+import { formatCount, formatCountOf } from "../../src/util/format.ts";
 import type { PreviewedRow, PreviewSummary } from "./rows.ts";
 
 export interface Print {
@@ -42,15 +42,19 @@ export const printText: Print = {
   hint: (sentence) => {
     console.log(sentence);
   },
-  row: ({ path, line, texts, left, notices }) => {
-    const count = `${formatCountOf(countTokens(texts), "token")}, ${formatCountOf(countTrained(texts), "trained token")}`;
+  row: ({ path, line, texts, left, isHeldOut, notices }) => {
+    const marked = countTrained(texts);
+    const use = isHeldOut
+      ? `held out, ${formatCount(marked)} in the held-out loss`
+      : formatCountOf(marked, "trained token");
+    const count = `${formatCountOf(countTokens(texts), "token")}, ${use}`;
     const state = left === null ? count : `left out: ${left}`;
     console.log(`\n${path}, line ${line}: ${state}`);
     const cuts = texts.flatMap(({ tokens, fullLength }) =>
       tokens.length < fullLength ? [`Cut at maxLength: it has ${fullLength} tokens.`] : [],
     );
     const said = [...cuts, ...notices].map((notice) => `(${notice})`);
-    console.log(visible([...texts.map(marked), ...said].join("\n---\n")));
+    console.log(visible([...texts.map(withMarks), ...said].join("\n---\n")));
   },
   summary: ({ rows, examples, left, heldOut, trainedTokens, multiTurn }) => {
     console.log(
@@ -69,11 +73,11 @@ function visible(text: string): string {
 }
 
 /** The text with its trained stretches in 【】. */
-function marked({ tokens }: PreviewedText): string {
+function withMarks({ tokens }: PreviewedText): string {
   return tokens
-    .map(({ text, isTrained }, index) => {
-      const begin = isTrained && tokens[index - 1]?.isTrained !== true ? "【" : "";
-      const end = isTrained && tokens[index + 1]?.isTrained !== true ? "】" : "";
+    .map(({ text, isTarget }, index) => {
+      const begin = isTarget && tokens[index - 1]?.isTarget !== true ? "【" : "";
+      const end = isTarget && tokens[index + 1]?.isTarget !== true ? "】" : "";
       return begin + text + end;
     })
     .join("");
@@ -85,7 +89,7 @@ function countTokens(texts: readonly PreviewedText[]): number {
 
 function countTrained(texts: readonly PreviewedText[]): number {
   return texts.reduce(
-    (sum, { tokens }) => sum + tokens.filter((token) => token.isTrained).length,
+    (sum, { tokens }) => sum + tokens.filter((token) => token.isTarget).length,
     0,
   );
 }

@@ -25,8 +25,9 @@ export interface PreviewedRow {
   line: number;
   /** What the row becomes: one text, or one for each answer; none where it cannot be read. */
   texts: readonly PreviewedText[];
-  /** Why no run trains it; null where it is trained. */
+  /** Why no run uses it; null where it is used. */
   left: string | null;
+  isHeldOut: boolean;
   notices: readonly string[];
 }
 
@@ -43,12 +44,16 @@ export interface PreviewSummary {
   multiTurn: Recipe["multiTurn"];
 }
 
-/** @param choice null for all rows */
+/**
+ * @param choice null for all rows
+ * @param heldOut null where no row is used
+ */
 export async function* previewedRows(
   { tokenizer }: PreviewModel,
   data: DataSet,
   recipe: Recipe,
   choice: RowChoice | null,
+  heldOut: TokenRows | null,
 ): AsyncGenerator<PreviewedRow, void> {
   const { first, last } = choice ?? { first: 1, last: Infinity };
   const masks = new ExampleTokenizer(tokenizer, recipe);
@@ -62,7 +67,7 @@ export async function* previewedRows(
       }
       if (number >= first) {
         const path = data.files[row.file]?.path ?? "";
-        const place = { path, line: row.line };
+        const place = { path, line: row.line, isHeldOut: heldOut?.has(row) ?? false };
         const example = exampleOf(row, reading);
         yield "kind" in example
           ? { ...place, ...inWords(await masks.preview(example)) }
@@ -72,16 +77,23 @@ export async function* previewedRows(
   }
 }
 
-function inWords({ notices, ...preview }: RowPreview): Omit<PreviewedRow, "path" | "line"> {
+function inWords({ notices, ...preview }: RowPreview) {
   return { ...preview, notices: notices.map(describeNotice) };
 }
 
-/** The counts of all rows; `refusal` is the page's sentence where no row is left to train on. */
+export interface Summed {
+  summary: PreviewSummary;
+  heldOut: TokenRows | null;
+  /** The page's sentence where no row is left to train on. */
+  refusal: UserError | null;
+}
+
+/** The counts of all rows, and which are held out. */
 export async function summarize(
   model: PreviewModel,
   data: DataSet,
   recipe: Recipe,
-): Promise<{ summary: PreviewSummary; refusal: UserError | null }> {
+): Promise<Summed> {
   const facts = { shape: data.reading.shape, multiTurn: recipe.multiTurn };
   const { rows } = data.facts.survey;
   try {
@@ -94,11 +106,11 @@ export async function summarize(
       trainedTokens,
       ...facts,
     };
-    return { summary, refusal: null };
+    return { summary, heldOut, refusal: null };
   } catch (error) {
     if (hasCode(error, "no-completion") || hasCode(error, "too-long")) {
       const none = { examples: 0, left: rows, heldOut: 0, trainedTokens: 0 };
-      return { summary: { rows, ...none, ...facts }, refusal: error };
+      return { summary: { rows, ...none, ...facts }, heldOut: null, refusal: error };
     }
     throw error;
   }

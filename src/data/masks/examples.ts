@@ -57,7 +57,10 @@ export type TokenizedRow = ({ rows: TokenizedExample[] } | LeftRow) & { notices:
 export interface PreviewedToken {
   id: number;
   text: string;
+  /** In the mask, which is TRL's. */
   isTrained: boolean;
+  /** In the loss: in the mask, and with a token before it that predicts it. */
+  isTarget: boolean;
   /** Written by the template within an answer, such as an empty thought. */
   isSupplied: boolean;
 }
@@ -65,7 +68,7 @@ export interface PreviewedToken {
 /** One text that a row becomes. */
 export interface PreviewedText {
   tokens: PreviewedToken[];
-  /** Each longest run of trained tokens as text. */
+  /** Each longest stretch of the mask as text. */
   trainedTexts: string[];
   /** Tokens before cutting. */
   fullLength: number;
@@ -236,6 +239,7 @@ export class ExampleTokenizer {
         id: encoded.tokens[place] ?? 0,
         text: texts[place] ?? "",
         isTrained: is,
+        isTarget: is && place > 0,
         isSupplied: isSupplied[place] === true,
       })),
       trainedTexts: markedTexts(text, encoded, isTrained),

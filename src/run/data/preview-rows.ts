@@ -3,6 +3,7 @@ import { exampleOf } from "../../data/load/data-set.ts";
 import { pickRows, type RowsWanted } from "../../data/load/pick-rows.ts";
 import { ExampleTokenizer, type PreviewedText } from "../../data/masks/examples.ts";
 import { describeNotice } from "../../data/masks/notices.ts";
+import type { TokenRows } from "../../data/token-rows.ts";
 import type { BaseModel } from "../../model/open.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import { datedTokenizer, dayOf } from "./dated-tokenizer.ts";
@@ -20,8 +21,10 @@ export interface PreviewedRow {
   fault: string | null;
   /** The texts that are trained, one of each answer with multiTurn "each". */
   texts: PreviewedText[];
-  /** Why the row is left out, as a clause; null where it is trained. */
+  /** Why the row is left out, as a clause; null where it is used. */
   left: string | null;
+  /** Whether it is held out of training; null while the rows are not split yet. */
+  isHeldOut: boolean | null;
   /** Whole sentences. */
   notices: string[];
 }
@@ -33,6 +36,7 @@ export interface PreviewedRows {
 }
 
 /**
+ * @param heldOut the rows that are held out; null while the rows are not split yet
  * @throws as `pickRows` and `ExampleTokenizer.preview`; UserError "bad-row" while no reading is
  *   chosen
  */
@@ -41,6 +45,7 @@ export async function previewRows(
   data: LoadedData,
   recipe: Recipe,
   wanted: RowsWanted,
+  heldOut: TokenRows | null,
   signal: AbortSignal,
 ): Promise<PreviewedRows> {
   const reading = data.set.readingWith(recipe.systemMessage);
@@ -50,7 +55,8 @@ export async function previewRows(
   for (const { number, row } of rows) {
     const { file, line } = row;
     const example = exampleOf(row, reading);
-    const place = { number, file, line, row: "row" in row ? row.row : null };
+    const isHeldOut = heldOut?.has(row) ?? null;
+    const place = { number, file, line, row: "row" in row ? row.row : null, isHeldOut };
     if ("what" in example) {
       const fault = "row" in row ? null : example.text;
       previewed.push({ ...place, fault, texts: [], left: example.what, notices: [] });

@@ -17,6 +17,8 @@ interface Kept {
   key: string;
   model: BaseModel;
   data: Promise<TokenizedData>;
+  /** Null until `data` resolves. */
+  made: TokenizedData | null;
   abort: AbortController;
 }
 
@@ -48,15 +50,27 @@ export class TokenCache {
   ): Promise<TokenizedData> {
     const rules = { completionOnly, multiTurn, systemMessage };
     const day = dayOf(startedAt);
-    const key = JSON.stringify([data.key, rules, day.getTime()]);
+    const key = keyOf(data, rules, day);
     if (this.#kept?.model !== model || this.#kept.key !== key) {
       this.forget();
       const abort = new AbortController();
       const tokens = this.#tokenize(model, data, rules, day, abort.signal);
-      this.#kept = { key, model, data: tokens, abort };
-      this.#forgetFailure(this.#kept);
+      this.#kept = { key, model, data: tokens, made: null, abort };
+      this.#watch(this.#kept);
     }
     return this.#kept.data;
+  }
+
+  /** The tokens where they are made already; null where `tokensOf` would have to make them. */
+  madeOf(
+    model: BaseModel,
+    data: LoadedData,
+    rules: TokenRules,
+    startedAt: number,
+  ): TokenizedData | null {
+    const isKept =
+      this.#kept?.model === model && this.#kept.key === keyOf(data, rules, dayOf(startedAt));
+    return isKept ? (this.#kept?.made ?? null) : null;
   }
 
   /** Cancels what is under way, and gives the memory back. */
@@ -65,10 +79,16 @@ export class TokenCache {
     this.#kept = null;
   }
 
-  #forgetFailure(kept: Kept): void {
-    kept.data.catch(() => {
-      this.#kept = this.#kept === kept ? null : this.#kept;
-    });
+  /** Keeps what is made, and forgets a failure. */
+  #watch(kept: Kept): void {
+    kept.data.then(
+      (made) => {
+        kept.made = made;
+      },
+      () => {
+        this.#kept = this.#kept === kept ? null : this.#kept;
+      },
+    );
   }
 
   async #tokenize(
@@ -94,4 +114,12 @@ export class TokenCache {
       this.#progress(doneBytes, set.sizeBytes);
     }
   }
+}
+
+function keyOf(
+  data: LoadedData,
+  { completionOnly, multiTurn, systemMessage }: TokenRules,
+  day: Date,
+): string {
+  return JSON.stringify([data.key, completionOnly, multiTurn, systemMessage, day.getTime()]);
 }

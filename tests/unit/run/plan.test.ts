@@ -6,6 +6,7 @@ import type { ChatRequest } from "../../../src/data/tokenizer.ts";
 import { blobSource } from "../../../src/formats/byte-source.ts";
 import { openModel } from "../../../src/model/open.ts";
 import { openData } from "../../../src/run/data/loaded-data.ts";
+import type { TokenRows } from "../../../src/data/token-rows.ts";
 import { previewRows } from "../../../src/run/data/preview-rows.ts";
 import { TokenCache } from "../../../src/run/data/token-cache.ts";
 import { datasetFor, planRun } from "../../../src/run/plan.ts";
@@ -113,7 +114,7 @@ describe("the plan of the demo", () => {
   test("a preview shows rows token by token, and which tokens are trained", async () => {
     const wanted = { from: 1, count: 3, search: "" };
     const { signal } = new AbortController();
-    const previewed = await previewRows(model, data, demoRecipe, wanted, signal);
+    const previewed = await previewRows(model, data, demoRecipe, wanted, null, signal);
     expect(previewed.rows).toHaveLength(3);
     previewed.rows.forEach(({ texts: [text] }, index) => {
       const { prompt, completion } = rows[index]!;
@@ -125,6 +126,20 @@ describe("the plan of the demo", () => {
       expect(textOf(false)).toBe(prompt);
       expect(textOf(true)).toBe(`${completion}<|endoftext|>`);
     });
+  });
+
+  test("a previewed row says whether it is held out, once the rows are split", async () => {
+    const { heldOut } = await datasetFor(model, data, demoRecipe, 0, cache);
+    const wanted = { from: 1, count: rows.length, search: "" };
+    const { signal } = new AbortController();
+    const numbersOf = async (given: TokenRows | null, is: boolean | null) => {
+      const previewed = await previewRows(model, data, demoRecipe, wanted, given, signal);
+      return previewed.rows.flatMap((row) => (row.isHeldOut === is ? [row.line] : []));
+    };
+    const lines = Array.from(heldOut, ({ line }) => line).sort((a, b) => a - b);
+    expect(await numbersOf(heldOut, true)).toEqual(lines);
+    expect(await numbersOf(heldOut, false)).toHaveLength(rows.length - 40);
+    expect(await numbersOf(null, null)).toHaveLength(rows.length);
   });
 
   test("the sample prompt is a held-out row's, or a training row's where none is held out", async () => {

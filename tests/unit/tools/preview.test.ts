@@ -106,6 +106,23 @@ test("a folder's valid file is held out and its test file is not used", async ()
   expect(summary).toMatchObject({ rows: 26, heldOut: 6 });
 });
 
+test("the text form says which rows are held out, and marks what is in the loss", async () => {
+  const args = ["--model", demoModel, "--data", found("mlx-folder")];
+  expect(await previewCommand([...args, "--rows", "20-21"])).toBe(0);
+  const rows = out
+    .join("\n")
+    .split("\n\n")
+    .filter((part) => part.includes(", line "));
+  expect(rows[0]).toMatch(/train.*, line 20: \d+ tokens, \d+ trained tokens\n/);
+  expect(rows[1]).toMatch(/valid.*, line 1: \d+ tokens, held out, \d+ in the held-out loss\n/);
+
+  out.length = 0;
+  expect(await previewCommand([...args.slice(0, 3), found("text-only.jsonl"), "--rows", "1"])).toBe(
+    0,
+  );
+  expect(out.join("\n")).toContain("Who【 sews? A tailor.<|endoftext|>】");
+});
+
 test("multiTurn each makes an example of every answer", async () => {
   const data = join(folder, "chat.jsonl");
   const turn = (n: number) => [

@@ -318,6 +318,15 @@ describe("cutting an example to maxLength", () => {
   });
 });
 
+test("the first token of a text is in the mask, as TRL's, and not in the loss", async () => {
+  const text = { kind: "text", text: "the sun", line: 1, file: 0 } as const;
+  const { texts } = await previewOf(text, demo);
+  const made = await tokenize(text, demo);
+  expect(texts[0]!.tokens.map(({ isTrained }) => isTrained)).toEqual([true, true, true, true]);
+  expect(texts[0]!.tokens.map(({ isTarget }) => isTarget)).toEqual([false, true, true, true]);
+  expect("rows" in made && countTrained(made.rows[0]!)).toBe(3);
+});
+
 test("the first token of a row is never counted as trained: nothing predicts it", () => {
   expect(countTrained({ isTrained: [true, true, false, true] })).toBe(2);
   expect(countTrained({ isTrained: [true] })).toBe(0);

@@ -2,6 +2,7 @@
 // it. Also what a run keeps of its data, and that it reads the same rows again.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { heldOutOf } from "../../../../src/data/dataset.ts";
 import type { DataChoices } from "../../../../src/data/load/data-set.ts";
 import { blobSource } from "../../../../src/formats/byte-source.ts";
 import { openModel } from "../../../../src/model/open.ts";
@@ -45,6 +46,22 @@ describe("the tokens of the loaded data", () => {
       planRun(model, data, { ...demoRecipe, ...given }, "webgpu", cache);
     return { data, cache, plan };
   };
+
+  test("tokens that are made can be looked at, and looking makes none", async () => {
+    const { data, cache, plan } = await planner();
+    const now = Date.now();
+    expect(cache.madeOf(model, data, demoRecipe, now)).toBeNull();
+    expect(cache.begun).toBe(0);
+    await plan({});
+    const made = cache.madeOf(model, data, demoRecipe, now);
+    expect(made?.store.length).toBe(30);
+    const { heldOut } = await datasetFor(model, data, demoRecipe, now, cache);
+    expect(Array.from(heldOutOf(made!, demoRecipe), ({ line }) => line)).toEqual(
+      Array.from(heldOut, ({ line }) => line),
+    );
+    expect(cache.madeOf(model, data, { ...demoRecipe, completionOnly: false }, now)).toBeNull();
+    expect(cache.begun).toBe(1);
+  });
 
   test("another learning rate, rank, batch size, seed, split or maxLength makes no tokens", async () => {
     const { cache, plan } = await planner();
@@ -179,7 +196,7 @@ test("rows are previewed by number with their tokens, and bad ones with the reas
   const wanted = { from: 12, count: 2, search: "" };
   const abort = new AbortController();
   const data = await open(file);
-  const { rows, next } = await previewRows(model, data, demoRecipe, wanted, abort.signal);
+  const { rows, next } = await previewRows(model, data, demoRecipe, wanted, null, abort.signal);
   expect(next).toBeNull();
   expect(rows).toMatchObject([
     { number: 12, line: 12, row: pairs(1, 12)[0]!, left: null, fault: null },
