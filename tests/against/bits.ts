@@ -1,9 +1,8 @@
 // Losses, adapter and checkpoint of the same runs on both sides, bit for bit: the demo and five
-// tiny models of the goldens, each an architecture.
+// tiny models of the goldens, each an architecture. The identity of a run and its times differ.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { blobSource } from "../../src/formats/byte-source.ts";
-import { openSafetensors } from "../../src/formats/safetensors.ts";
+import { checkpointDifferences } from "./checkpoints.ts";
 import { here, outFolder, runDemo, type Result, type Side, type Sides } from "./sides.ts";
 import { letterTokenizer, sums } from "./tiny-inputs.ts";
 
@@ -57,10 +56,11 @@ async function compareRun(
   const [old, fresh] = folders as [string, string];
   const read = (folder: string, file: string) => readFileSync(join(folder, file));
   const adapter = "adapter/adapter_model.safetensors";
+  const checkpoint = `checkpoint-${steps}.safetensors`;
   const differences = [
     ...(read(old, adapter).equals(read(fresh, adapter)) ? [] : ["the adapter"]),
     ...(logOf(old) === logOf(fresh) ? [] : ["the log of losses and norms"]),
-    ...(await checkpointDifferences(old, fresh, `checkpoint-${steps}.safetensors`)),
+    ...(await checkpointDifferences(join(old, checkpoint), join(fresh, checkpoint), ["run"])),
   ];
   return { name, fault: differences.length === 0 ? null : `differs: ${differences.join(", ")}` };
 }
@@ -74,25 +74,4 @@ async function outputsOf(side: Side, name: string, args: readonly string[]): Pro
 function logOf(folder: string): string {
   const text = readFileSync(join(folder, "adapter", "trainer_state.json"), "utf8");
   return JSON.stringify((JSON.parse(text) as { log_history: unknown }).log_history);
-}
-
-/** Of a checkpoint, all but the identity of the run and the times in it. */
-async function checkpointDifferences(old: string, fresh: string, file: string): Promise<string[]> {
-  const [a, b] = await Promise.all([old, fresh].map((folder) => contentsOf(join(folder, file))));
-  const names = new Set([...a!.keys(), ...b!.keys()]);
-  return [...names].filter((name) => a!.get(name) !== b!.get(name)).map((name) => `its ${name}`);
-}
-
-async function contentsOf(path: string): Promise<Map<string, string>> {
-  const file = await openSafetensors(blobSource(new Blob([readFileSync(path)]), path));
-  const contents = new Map<string, string>();
-  for (const [key, text] of file.metadata) {
-    if (key !== "run") {
-      contents.set(`metadata ${key}`, text);
-    }
-  }
-  for (const name of file.tensors.keys()) {
-    contents.set(`tensor ${name}`, Buffer.from(await file.readBytes(name)).toString("base64"));
-  }
-  return contents;
 }
