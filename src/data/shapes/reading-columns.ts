@@ -2,11 +2,8 @@
 import { plainName, quoted } from "./row/cell.ts";
 import { instructionPattern } from "./alpaca.ts";
 import { patternColumns, patternFault } from "./row/pattern.ts";
-import type { FieldName, Reading } from "./reading.ts";
+import { partOf, type Part, type Reading } from "./reading.ts";
 import { shapes } from "./table.ts";
-
-/** Fields that a pattern replaces. */
-const promptFields: readonly FieldName[] = ["prompt", "instruction", "input"];
 
 /** The prompt pattern, chosen or of the shape; null for a prompt of one column. */
 export function patternOf(reading: Reading): string | null {
@@ -32,7 +29,7 @@ export function readingColumns(reading: Reading): ReadingColumns {
       ? [columns.prompt].filter((column) => column !== undefined)
       : patternColumns(pattern);
   const fields = shapes[shape].fields.filter(
-    ({ name }) => pattern === null || !promptFields.includes(name),
+    ({ name }) => pattern === null || partOf[name] !== "prompt",
   );
   const columnsOf = (wanted: typeof fields) => wanted.flatMap(({ name }) => columns[name] ?? []);
   const needed = columnsOf(fields.filter(({ isRequired }) => isRequired));
@@ -43,23 +40,15 @@ export function readingColumns(reading: Reading): ReadingColumns {
   };
 }
 
-const beforePrompt: readonly FieldName[] = ["system", "history"];
-const answers: readonly FieldName[] = ["chosen", "rejected", "completion", "output"];
-const beside: readonly FieldName[] = ["tools", "templateArguments", "weight"];
-
 /** A reading in one line: "Alpaca: instruction + input -> output". */
 export function describeReading(reading: Reading): string {
   const { label, fields } = shapes[reading.shape];
-  const columnsOf = (isWanted: (name: FieldName) => boolean) =>
-    fields.flatMap(({ name }) => (isWanted(name) ? (reading.columns[name] ?? []) : []));
-  const named = [...beforePrompt, ...promptFields, ...answers, ...beside];
-  const from = [
-    ...columnsOf((name) => beforePrompt.includes(name)),
-    ...readingColumns(reading).prompt,
-    ...columnsOf((name) => !named.includes(name)),
-  ].join(" + ");
-  const to = columnsOf((name) => answers.includes(name)).join(", ");
-  const rest = columnsOf((name) => beside.includes(name)).join(", ");
+  const columnsOf = (part: Part) =>
+    fields.flatMap(({ name }) => (partOf[name] === part ? (reading.columns[name] ?? []) : []));
+  const { prompt } = readingColumns(reading);
+  const from = [...columnsOf("before"), ...prompt, ...columnsOf("from")].join(" + ");
+  const to = columnsOf("answer").join(", ");
+  const rest = columnsOf("beside").join(", ");
   const flow = [from, to].filter((side) => side !== "").join(" -> ");
   return `${label}: ${flow}${rest === "" ? "" : `, with ${rest}`}`;
 }
@@ -77,7 +66,7 @@ export function readingFault(reading: Reading, columns: readonly string[]): stri
     ({ name, isRequired }) =>
       isRequired &&
       reading.columns[name] === undefined &&
-      (pattern === null || !promptFields.includes(name)),
+      (pattern === null || partOf[name] !== "prompt"),
   );
   if (open.length > 0) {
     const names = open.map(({ name }) => name).join(", ");

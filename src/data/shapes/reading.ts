@@ -36,6 +36,27 @@ export const fieldNames = [
 ] as const;
 export type FieldName = (typeof fieldNames)[number];
 
+/** Where a reading in words has a field: `system + FROM -> ANSWER, with tools`. */
+export type Part = "before" | "prompt" | "from" | "answer" | "beside";
+
+export const partOf: Readonly<Record<FieldName, Part>> = {
+  system: "before",
+  history: "before",
+  // A prompt pattern takes the place of these.
+  prompt: "prompt",
+  instruction: "prompt",
+  input: "prompt",
+  messages: "from",
+  text: "from",
+  chosen: "answer",
+  rejected: "answer",
+  completion: "answer",
+  output: "answer",
+  tools: "beside",
+  templateArguments: "beside",
+  weight: "beside",
+};
+
 export interface Reading {
   shape: ShapeName;
   /** Names of the file's columns. A field without a column is not read. */

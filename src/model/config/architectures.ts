@@ -1,4 +1,4 @@
-// The supported architectures as data: defaults of each Hugging Face class (transformers 5.23,
+// The supported architectures as data: defaults of each Hugging Face class (transformers 5.24,
 // configuration_*.py) and what it computes differently (modeling_*.py).
 
 /** The layers that attend to the sliding window only. */

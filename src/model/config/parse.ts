@@ -25,7 +25,7 @@ const limits = {
 /**
  * Parses a Hugging Face `config.json` of transformers 4 or 5.
  *
- * An absent key has the default of the model's config class (transformers 5.23,
+ * An absent key has the default of the model's config class (transformers 5.24,
  * configuration_*.py; see architectures.ts), not a common one: rope_theta is 10,000 for Llama and
  * 1,000,000 for Qwen 3. A key that would change the computation in a way that the decoder does not
  * implement (a bias, another activation, an unknown RoPE scaling) is refused, never ignored. The

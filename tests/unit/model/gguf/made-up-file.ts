@@ -32,6 +32,12 @@ export interface Changes {
   tensors?: Tensors;
 }
 
+/** Keys of that kind alone, without its prefix. */
+const ownKeys: Record<string, Metadata> = {
+  gemma2: { "attention.sliding_window": number("u32", 512) },
+  gemma3: { "attention.sliding_window": number("u32", 512) },
+};
+
 function metadataOf(kind: string): Metadata {
   return {
     "general.architecture": str(kind),
@@ -47,6 +53,9 @@ function metadataOf(kind: string): Metadata {
     [`${kind}.attention.value_length`]: number("u32", headDim),
     [`${kind}.attention.layer_norm_rms_epsilon`]: number("f32", 1e-6),
     [`${kind}.rope.freq_base`]: number("f32", 10_000),
+    ...Object.fromEntries(
+      Object.entries(ownKeys[kind] ?? {}).map(([key, value]) => [`${kind}.${key}`, value]),
+    ),
     "tokenizer.ggml.model": str("llama"),
     "tokenizer.ggml.tokens": strings(["<unk>", "<s>", "</s>", "a"]),
     "tokenizer.ggml.scores": list("f32", [0, 0, 0, -1]),
