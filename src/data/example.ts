@@ -13,6 +13,11 @@ export interface RowPlace {
 export interface TextExample {
   kind: "text";
   text: string;
+  /** Set where a long text becomes windows of maxLength instead of being cut. */
+  windows?: {
+    /** Whether the text goes on in the next row, so that no end of sequence follows. */
+    continues: boolean;
+  };
 }
 
 /** Joined as they are, as TRL does; the completion is trained. */

@@ -1,4 +1,4 @@
-// Splits examples into training and held-out ones, by the rows that they come from.
+// Splits examples into training and held-out ones, by groups: answers of one row, or one window.
 import { permutation, streams, substream } from "../util/random.ts";
 import type { TokenRows } from "./token-rows.ts";
 
@@ -47,7 +47,7 @@ export function split(
 function splitAt(usable: TokenRows, heldOutFrom: number, options: SplitOptions): Split {
   const train = usable.filter((index) => usable.sourceOf(index) < heldOutFrom);
   const heldOut = usable.filter((index) => usable.sourceOf(index) >= heldOutFrom);
-  return { train: pickSources(train, drawOrder(train, options)), heldOut };
+  return { train: pickGroups(train, drawOrder(train, options)), heldOut };
 }
 
 /** Examples of one row stay together: no answer is held out of a conversation that is trained. */
@@ -55,35 +55,35 @@ function splitOff(usable: TokenRows, given: number | undefined, options: SplitOp
   const order = drawOrder(usable, options);
   const cut = order.length - (given ?? countHeldOut(order.length, options.heldOutRows));
   return {
-    train: pickSources(usable, order.subarray(0, cut)),
-    heldOut: pickSources(usable, order.subarray(cut)),
+    train: pickGroups(usable, order.subarray(0, cut)),
+    heldOut: pickGroups(usable, order.subarray(cut)),
   };
 }
 
-/** The source rows in the order of the split, each by the index of its first example. */
+/** The groups in the order of the split, each by the index of its first example. */
 function drawOrder(rows: TokenRows, { shuffle, seed }: SplitOptions): Uint32Array {
   const firsts = new Uint32Array(rows.length);
   let count = 0;
   for (let index = 0; index < rows.length; index++) {
-    if (index === 0 || rows.sourceOf(index) !== rows.sourceOf(index - 1)) {
+    if (index === 0 || rows.groupOf(index) !== rows.groupOf(index - 1)) {
       firsts[count++] = index;
     }
   }
-  const sources = firsts.subarray(0, count);
+  const groups = firsts.subarray(0, count);
   return shuffle
     ? permutation(seed, substream(streams.shuffle, splitStream), count).map(
-        (source) => sources[source] as number,
+        (group) => groups[group] as number,
       )
-    : sources;
+    : groups;
 }
 
-/** All examples of the source rows that begin at these indexes. */
-function pickSources(rows: TokenRows, firsts: Uint32Array): TokenRows {
+/** All examples of the groups that begin at these indexes. */
+function pickGroups(rows: TokenRows, firsts: Uint32Array): TokenRows {
   const indexes = new Uint32Array(rows.length);
   let count = 0;
   for (const first of firsts) {
-    const source = rows.sourceOf(first);
-    for (let index = first; index < rows.length && rows.sourceOf(index) === source; index++) {
+    const group = rows.groupOf(first);
+    for (let index = first; index < rows.length && rows.groupOf(index) === group; index++) {
       indexes[count++] = index;
     }
   }

@@ -53,11 +53,18 @@ export class TokenRows implements Iterable<TokenRow> {
     return this.#store.sourceOf(this.#row(index));
   }
 
-  /** Whether an example of the row at this place is among them. */
-  has({ file, line }: RowPlace): boolean {
-    return this.#order.some(
-      (row) => this.#store.lineOf(row) === line && this.#store.fileOf(row) === file,
+  /** How many examples of the row at this place are among them. */
+  countOf({ file, line }: RowPlace): number {
+    return this.#order.reduce(
+      (count, row) =>
+        this.#store.lineOf(row) === line && this.#store.fileOf(row) === file ? count + 1 : count,
+      0,
     );
+  }
+
+  /** Examples of one group are next to each other, and on one side of a split. */
+  groupOf(index: number): number {
+    return this.#store.groupOf(this.#row(index));
   }
 
   isCut(index: number): boolean {

@@ -1,4 +1,4 @@
-// Tokenised rows in typed arrays: five bytes a token and 32 a row, so that a file of hundreds of
+// Tokenised rows in typed arrays: five bytes a token and 36 a row, so that a file of hundreds of
 // megabytes fits into the memory of a tab.
 import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
@@ -12,6 +12,8 @@ export interface StorableRow {
   file?: number;
   /** Number of its row among the usable ones, from 0; several may come of one. Absent: the next. */
   source?: number;
+  /** Whether a split may part it from others of its source, as windows of a text. Absent: no. */
+  isApart?: boolean;
   tokens: ArrayLike<number>;
   /** Whether the loss counts the token (as a target). */
   isTrained: ArrayLike<boolean | number>;
@@ -59,8 +61,9 @@ const fields = {
   file: 5,
   source: 6,
   trained: 7,
+  group: 8,
 };
-const rowFields = 8;
+const rowFields = 9;
 const firstCapacity = 1024;
 
 export class TokenStore {
@@ -101,6 +104,7 @@ export class TokenStore {
     line,
     file = 0,
     source = this.#length,
+    isApart = false,
     tokens,
     isTrained,
     fullLength,
@@ -125,8 +129,10 @@ export class TokenStore {
     chunk.end += length;
     const row = this.#length++;
     this.#grow();
+    const isFirst = row === 0 || isApart || this.sourceOf(row - 1) !== source;
+    const group = isFirst ? row : this.groupOf(row - 1);
     this.#table.set(
-      [this.#chunks.length - 1, begin, length, fullLength, line, file, source, trained],
+      [this.#chunks.length - 1, begin, length, fullLength, line, file, source, trained, group],
       row * rowFields,
     );
     this.#setWeight(row, weight);
@@ -159,6 +165,11 @@ export class TokenStore {
   /** Number of its row among the usable ones, from 0. */
   sourceOf(row: number): number {
     return this.#number(row, fields.source);
+  }
+
+  /** Rows of one group stay together in a split: the first row's number in the store. */
+  groupOf(row: number): number {
+    return this.#number(row, fields.group);
   }
 
   /** Tokens before any cut, also those that are not stored. */

@@ -32,7 +32,7 @@ const renderedRows = 128;
 export async function tokenizeRows(
   batches: AsyncIterable<ExampleBatch> | Iterable<ExampleBatch>,
   tokenizer: TextTokenizer,
-  { contextLength, completionOnly, multiTurn }: RowRules,
+  { contextLength, completionOnly, multiTurn, windowLength = Infinity }: RowRules,
   signal?: AbortSignal,
 ): Promise<TokenizedData> {
   const data = {
@@ -40,7 +40,7 @@ export async function tokenizeRows(
     left: new RowGroups(),
     notices: new RowGroups(),
   };
-  const uncut = { completionOnly, multiTurn, maxLength: Infinity };
+  const uncut = { completionOnly, multiTurn, windowLength, maxLength: Infinity };
   const of = new ExampleTokenizer(tokenizer, uncut);
   let source = 0;
   for await (const { examples } of batches) {
@@ -74,7 +74,8 @@ async function addRows(
       notices.add(notice.kind, place, describeNotice(notice));
     }
     for (const one of row.rows) {
-      store.add({ ...one, source: firstSource + index });
+      const isApart = examples[index]?.kind === "text";
+      store.add({ ...one, source: firstSource + index, isApart });
     }
   });
 }

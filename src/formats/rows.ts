@@ -16,6 +16,9 @@ export interface RowFault {
   readonly text: string;
 }
 
+/** A row of text in which this is true goes on in the next row. */
+export const continuesColumn = "continues";
+
 /**
  * 1 MiB of text is some 250,000 tokens, longer than any context: a mistake or an attack.
  */

@@ -48,3 +48,6 @@ export interface TableChoices {
   /** Sheet of a workbook; the first that holds text unless given. */
   sheet?: string;
 }
+
+/** How a text file becomes rows: one for each paragraph, or long ones that go on in one another. */
+export type TextRows = "paragraphs" | "whole";

@@ -1,5 +1,7 @@
 // Rows of the data as a run would train them, and the counts of the whole data set.
 import { splitDataset, type Dataset } from "../../src/data/dataset.ts";
+import type { Example } from "../../src/data/example.ts";
+import { heldOutUse } from "../../src/data/held-out.ts";
 import { exampleOf, type DataSet } from "../../src/data/load/data-set.ts";
 import { describeNotice } from "../../src/data/masks/notices.ts";
 import {
@@ -67,18 +69,27 @@ export async function* previewedRows(
       }
       if (number >= first) {
         const path = data.files[row.file]?.path ?? "";
-        const place = { path, line: row.line, isHeldOut: heldOut?.has(row) ?? false };
+        const place = { path, line: row.line };
         const example = exampleOf(row, reading);
         yield "kind" in example
-          ? { ...place, ...inWords(await masks.preview(example)) }
-          : { ...place, texts: [], left: example.what, notices: [] };
+          ? { ...place, ...inWords(await masks.preview(example), example, heldOut) }
+          : { ...place, texts: [], left: example.what, isHeldOut: false, notices: [] };
       }
     }
   }
 }
 
-function inWords({ notices, ...preview }: RowPreview) {
-  return { ...preview, notices: notices.map(describeNotice) };
+function inWords(
+  { notices, ...preview }: RowPreview,
+  example: Example,
+  heldOut: TokenRows | null,
+): Omit<PreviewedRow, "path" | "line"> {
+  const use = heldOut && heldOutUse(heldOut, example, preview.texts.length);
+  return {
+    ...preview,
+    isHeldOut: use?.isHeldOut ?? false,
+    notices: [...notices.map(describeNotice), ...(use?.notices ?? [])],
+  };
 }
 
 export interface Summed {
@@ -123,7 +134,11 @@ async function splitRows(
 ): Promise<Dataset> {
   const contextLength = Math.max(recipe.maxLength, config.maxPositionEmbeddings);
   const examples = data.examples(recipe.systemMessage);
-  const tokens = await tokenizeRows(examples, tokenizer, { ...recipe, contextLength });
+  const tokens = await tokenizeRows(examples, tokenizer, {
+    ...recipe,
+    contextLength,
+    windowLength: recipe.maxLength,
+  });
   return splitDataset(tokens, recipe, { heldOutFrom: data.facts.survey.heldOutFrom });
 }
 

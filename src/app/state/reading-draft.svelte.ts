@@ -18,12 +18,15 @@ export class ReadingDraft {
   shape = $state<ShapeName>(firstGuess);
   /** As typed: a new line, or \n. */
   pattern = $state("");
+  /** Whether long texts become windows. */
+  hasWindows = $state(false);
   chosen = $state<Partial<Record<FieldName, string | undefined>>>({});
 
   readonly fields = $derived.by(
     () => this.shapes.find(({ name }) => name === this.shape)?.fields ?? [],
   );
   readonly takesPattern = $derived(this.fields.some(({ name }) => promptFields.includes(name)));
+  readonly takesWindows = $derived(this.shape === "text");
   readonly #usedPattern = $derived(
     this.takesPattern && this.pattern !== "" ? this.pattern.replaceAll("\\n", "\n") : null,
   );
@@ -38,6 +41,7 @@ export class ReadingDraft {
     const likely = this.#known.map(({ shape }) => shape);
     this.shapes = shapes.toSorted((a, b) => rank(likely, a.name) - rank(likely, b.name));
     this.chooseShape(reading?.shape ?? firstGuess);
+    this.hasWindows = reading?.windows === true;
   }
 
   /** Takes the columns of a recognised reading of this shape, else keeps those that it has, too. */
@@ -64,7 +68,8 @@ export class ReadingDraft {
         return column === undefined ? [] : [[name, column]];
       }),
     );
-    return { shape: this.shape, columns, pattern: this.#usedPattern, system: null };
+    const windows = this.takesWindows && this.hasWindows ? { windows: true as const } : {};
+    return { shape: this.shape, columns, pattern: this.#usedPattern, system: null, ...windows };
   }
 
   #fault(): string | null {

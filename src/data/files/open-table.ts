@@ -11,11 +11,11 @@ import { readJsonl } from "../../formats/tables/json/jsonl.ts";
 import { LineSplitter, type Line } from "../../formats/tables/line-splitter.ts";
 import { readParquet } from "../../formats/tables/parquet/parquet.ts";
 import { readOpening, readPieces, type TableFile } from "../../formats/tables/table-file.ts";
-import { readParagraphs } from "../../formats/tables/text.ts";
+import { readParagraphs, readWholeText } from "../../formats/tables/text.ts";
 import { Workbook } from "../../formats/tables/xlsx/xlsx.ts";
 import type { TextFile } from "../../formats/tables/text-stream.ts";
 import { maxRowLength } from "../../formats/rows.ts";
-import type { RowBatch, Table, TableChoices } from "../../formats/table.ts";
+import type { RowBatch, Table, TableChoices, TextRows } from "../../formats/table.ts";
 import { UserError } from "../../util/errors.ts";
 import { binaryKind, refuseBinary, refuseForeign } from "./foreign-files.ts";
 import { textKind } from "./text-kind.ts";
@@ -36,7 +36,7 @@ const directoryBytes = 2 ** 16;
  */
 export async function openTable(
   { name, blob }: { name: string; blob: Blob },
-  choices: TableChoices = {},
+  choices: TableChoices & { textRows?: TextRows } = {},
   signal?: AbortSignal,
 ): Promise<Table> {
   const file = { name, blob, isGzip: await isGzip(name, blob, signal) };
@@ -93,7 +93,11 @@ async function inflated(file: TableFile, signal?: AbortSignal): Promise<TableFil
   return { ...file, blob: new Blob(parts) };
 }
 
-function openText(file: TableFile, opening: Uint8Array<ArrayBuffer>, choices: TableChoices): Table {
+function openText(
+  file: TableFile,
+  opening: Uint8Array<ArrayBuffer>,
+  choices: TableChoices & { textRows?: TextRows },
+): Table {
   const detected: DetectedEncoding =
     choices.encoding === undefined
       ? detectEncoding(opening, file.name)
@@ -105,7 +109,12 @@ function openText(file: TableFile, opening: Uint8Array<ArrayBuffer>, choices: Ta
   const textFile = { ...file, encoding, isEncodingCertain: isCertain };
   const name = encoding === "utf-8" ? "" : `, ${encodingNames[encoding]}`;
   const packed = file.isGzip ? ", gzip" : "";
-  const table = textTable(textFile, textKind(file.name, text, lines), lines);
+  const table = textTable(
+    textFile,
+    textKind(file.name, text, lines),
+    lines,
+    choices.textRows ?? "paragraphs",
+  );
   return { ...table, description: `${table.description}${name}${packed}`, sheets: [] };
 }
 
@@ -113,6 +122,7 @@ function textTable(
   file: TextFile,
   kind: ReturnType<typeof textKind>,
   lines: readonly Line[],
+  textRows: TextRows,
 ): Pick<Table, "kind" | "description" | "read"> {
   switch (kind) {
     case "jsonl":
@@ -127,11 +137,13 @@ function textTable(
       return { kind, description: `CSV, ${named}`, read };
     }
     case "text":
-      return {
-        kind,
-        description: "plain text, a row for each paragraph",
-        read: (signal) => readParagraphs(file, signal),
-      };
+      return textRows === "whole"
+        ? { kind, description: "plain text", read: (signal) => readWholeText(file, signal) }
+        : {
+            kind,
+            description: "plain text, a row for each paragraph",
+            read: (signal) => readParagraphs(file, signal),
+          };
   }
 }
 

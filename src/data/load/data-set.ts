@@ -114,6 +114,11 @@ export class DataSet {
     return reading;
   }
 
+  /** Whether long texts become windows, so that maxLength decides their tokens. */
+  get hasWindows(): boolean {
+    return this.facts.reading.reading?.windows === true;
+  }
+
   /** All rows, edited, bad ones too. @throws as `placedRows` */
   rows(signal?: AbortSignal): AsyncGenerator<RowsRead, void> {
     return placedRows(this.files, this.#edits, signal);

@@ -3,7 +3,6 @@
 import { UserError } from "../../util/errors.ts";
 import { arrangeFiles, type NamedFile } from "../files/arrange.ts";
 import { openTable } from "../files/open-table.ts";
-import type { TableChoices } from "../../formats/table.ts";
 import { DataSet, type DataChoices, type FileFacts, type FileRole } from "./data-set.ts";
 import { Edits } from "./edits.ts";
 import type { OpenFile } from "./placed-rows.ts";
@@ -26,7 +25,7 @@ export async function openDataSet(
   // Training files first: held-out rows follow all others.
   for (const role of ["train", "heldOut", "test"] as const) {
     for (const file of arrangement[role]) {
-      files.push(await openFile(file, role, choices.tables?.[file.path], signal));
+      files.push(await openFile(file, role, choices, signal));
     }
   }
   const used = files.filter(({ role }) => role !== "test");
@@ -44,10 +43,11 @@ export async function openDataSet(
 async function openFile(
   { path, blob }: NamedFile,
   role: FileRole,
-  choices: TableChoices | undefined,
+  { tables, reading }: DataChoices,
   signal: AbortSignal | undefined,
 ): Promise<OpenFile & FileFacts> {
-  const table = await openTable({ name: path, blob }, choices, signal);
+  const textRows = reading?.windows === true ? "whole" : "paragraphs";
+  const table = await openTable({ name: path, blob }, { ...tables?.[path], textRows }, signal);
   const { kind, description, sheets } = table;
   const counts = { rows: 0, bad: 0, notes: [] };
   return { path, blob, table, role, sizeBytes: blob.size, kind, description, sheets, ...counts };

@@ -11,6 +11,7 @@ import { AnswerForms } from "./form.ts";
 import { ContentParts } from "./parts.ts";
 import { counted, type Notice } from "./notices.ts";
 import { markedTexts, tokenTexts } from "./tokens.ts";
+import { windowsOf, type Window } from "./windows.ts";
 
 export interface TokenizedExample {
   line: number;
@@ -28,6 +29,8 @@ export interface TokenizedExample {
 export interface TokenizeOptions {
   /** Longer examples are cut on the right, in tokens. */
   maxLength: number;
+  /** Tokens of a window of a long text; maxLength unless given. */
+  windowLength?: number;
   /** false trains the prompt too. */
   completionOnly: boolean;
   /**
@@ -136,7 +139,7 @@ export class ExampleTokenizer {
     let end = 0;
     return shown.map((example, index) => {
       if (example.kind !== "chat") {
-        return { texts: [this.#maskPlain(example)], refusal: null };
+        return { texts: this.#maskPlain(example), refusal: null };
       }
       const begin = end;
       end += parts[index]?.length ?? 0;
@@ -154,24 +157,24 @@ export class ExampleTokenizer {
     return each.length > 0 ? each : [example];
   }
 
-  #maskPlain(example: TextExample | CompletionExample): MaskedText {
-    const { eosText } = this.#tokenizer;
-    const whole = example.kind === "text" ? example.text : example.prompt + example.completion;
-    const last = example.kind === "text" ? example.text : example.completion;
-    const text = last.endsWith(eosText) ? whole : whole + eosText;
-    const encoded = this.#tokenizer.encodeWithOffsets(text, true);
-    const prompt =
-      example.kind === "text"
-        ? 0
-        : commonPrefix(this.#tokenizer.encode(example.prompt), encoded.tokens);
-    return {
-      text,
-      encoded,
-      isTrained: encoded.tokens.map((_, place) => place >= prompt),
-      isSupplied: encoded.tokens.map(() => false),
-      notices: [],
-      fault: null,
-    };
+  #maskPlain(example: TextExample | CompletionExample): MaskedText[] {
+    const tokenizer = this.#tokenizer;
+    const { eosText } = tokenizer;
+    if (example.kind === "completion") {
+      const { prompt, completion } = example;
+      const text = prompt + completion + (completion.endsWith(eosText) ? "" : eosText);
+      const encoded = tokenizer.encodeWithOffsets(text, true);
+      return [plainMask({ text, encoded }, commonPrefix(tokenizer.encode(prompt), encoded.tokens))];
+    }
+    const { text, windows } = example;
+    const ending = text.endsWith(eosText) || windows?.continues === true ? "" : eosText;
+    if (windows === undefined) {
+      const whole = text + ending;
+      return [plainMask({ text: whole, encoded: tokenizer.encodeWithOffsets(whole, true) }, 0)];
+    }
+    const { windowLength = this.#options.maxLength } = this.#options;
+    const all = windowsOf(text, ending, tokenizer, windowLength);
+    return all.map((part) => plainMask(part, 0));
   }
 
   #finish(example: Example, { texts, refusal }: MaskedRow): TokenizedRow {
@@ -256,6 +259,18 @@ interface MaskedRow {
 }
 
 const nothing: MaskedRow = { texts: [], refusal: "it gave no text" };
+
+/** @param prompt tokens that are not trained */
+function plainMask({ text, encoded }: Window, prompt: number): MaskedText {
+  return {
+    text,
+    encoded,
+    isTrained: encoded.tokens.map((_, place) => place >= prompt),
+    isSupplied: encoded.tokens.map(() => false),
+    notices: [],
+    fault: null,
+  };
+}
 
 function commonPrefix(a: readonly number[], b: readonly number[]): number {
   const most = Math.min(a.length, b.length);

@@ -1,4 +1,5 @@
 // The columns and the prompt pattern that a reading really uses, and the reading in words.
+import { continuesColumn } from "../../formats/rows.ts";
 import { plainName, quoted } from "./row/cell.ts";
 import { instructionPattern } from "./alpaca.ts";
 import { patternColumns, patternFault } from "./row/pattern.ts";
@@ -36,7 +37,10 @@ export function readingColumns(reading: Reading): ReadingColumns {
   return {
     prompt,
     needed: [...new Set([...prompt, ...needed])],
-    all: [...new Set([...prompt, ...columnsOf(fields)])],
+    all: [
+      ...new Set([...prompt, ...columnsOf(fields)]),
+      ...(reading.windows === true ? [continuesColumn] : []),
+    ],
   };
 }
 
@@ -50,7 +54,8 @@ export function describeReading(reading: Reading): string {
   const to = columnsOf("answer").join(", ");
   const rest = columnsOf("beside").join(", ");
   const flow = [from, to].filter((side) => side !== "").join(" -> ");
-  return `${label}: ${flow}${rest === "" ? "" : `, with ${rest}`}`;
+  const windows = reading.windows === true ? ", in windows of maxLength" : "";
+  return `${label}: ${flow}${rest === "" ? "" : `, with ${rest}`}${windows}`;
 }
 
 /**

@@ -65,6 +65,11 @@ export interface Reading {
   pattern: string | null;
   /** A system message for rows that have none. */
   system: string | null;
+  /**
+   * Whether a text becomes windows of maxLength instead of being cut; a text file is then read as
+   * one text, not by paragraphs. Left out where it does not, as saved readings had it.
+   */
+  windows?: true;
 }
 
 /** More text is a mistake: a pattern and a system message are written by hand. */
@@ -75,7 +80,13 @@ const maxText = 100_000;
  * @throws UserError "bad-row" naming the part that is none
  */
 export function parseReading(value: unknown): Reading {
-  const { shape, columns, pattern, system } = isRecord(value) ? value : {};
+  const {
+    shape,
+    columns,
+    pattern = null,
+    system = null,
+    windows = false,
+  } = isRecord(value) ? value : {};
   if (!isOneOf(shapeNames, shape)) {
     throw fault(`its shape must be one of ${shapeNames.join(", ")}`);
   }
@@ -88,11 +99,15 @@ export function parseReading(value: unknown): Reading {
   if (wrong !== undefined) {
     throw fault(`its columns have no ${JSON.stringify(wrong[0])} of text`);
   }
+  if (typeof windows !== "boolean" || (windows && shape !== "text")) {
+    throw fault("its windows must be true or false, and true only for the shape text");
+  }
   return {
     shape,
     columns: { ...columns },
     pattern: textOrNull("pattern", pattern),
     system: textOrNull("system message", system),
+    ...(windows ? { windows } : {}),
   };
 }
 

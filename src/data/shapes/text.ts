@@ -1,4 +1,5 @@
-// Plain text: every token is trained.
+// Plain text: every token is trained. A long one is cut, or becomes windows.
+import { continuesColumn } from "../../formats/rows.ts";
 import { extraColumns, requiredText } from "./extras.ts";
 import { optional, required, type Field, type Shape } from "./shape.ts";
 
@@ -23,8 +24,10 @@ export const textShape: Shape = {
     if (typeof read === "string") {
       return read;
     }
-    return read.text === ""
-      ? `its "${reading.columns.text ?? ""}" is empty`
-      : { kind: "text", text: read.text };
+    if (read.text === "") {
+      return `its "${reading.columns.text ?? ""}" is empty`;
+    }
+    const windows = { continues: row[continuesColumn] === true };
+    return { kind: "text", text: read.text, ...(reading.windows === true ? { windows } : {}) };
   },
 };

@@ -79,13 +79,19 @@ export class LoadedData {
   async identityOf({ heldOut }: Dataset, signal?: AbortSignal): Promise<DataIdentity> {
     const { blob, ...saved } = await this.saved(signal);
     const isOwnFile = this.isPlain || this.#isSavedForm;
-    const lines = Array.from(heldOut, ({ line, source }) => (isOwnFile ? line : source + 1));
+    const groups = Array.from(heldOut, (_, index) => index).filter(
+      (index) => index === 0 || heldOut.groupOf(index) !== heldOut.groupOf(index - 1),
+    );
+    const lines = groups.map((index) => {
+      const { line, source } = heldOut.at(index);
+      return isOwnFile ? line : source + 1;
+    });
     return {
       source: this.source === "demo" ? "demo" : "file",
       name: this.name,
       sizeBytes: blob.size,
       rows: this.set.usableRows,
-      heldOutLines: [...new Set(lines)],
+      heldOutLines: lines,
       ...saved,
     };
   }

@@ -1,4 +1,5 @@
 // Rows as a person looks at them: what the row says, what becomes of it, and its tokens.
+import { heldOutUse } from "../../data/held-out.ts";
 import { exampleOf } from "../../data/load/data-set.ts";
 import { pickRows, type RowsWanted } from "../../data/load/pick-rows.ts";
 import { ExampleTokenizer, type PreviewedText } from "../../data/masks/examples.ts";
@@ -55,15 +56,17 @@ export async function previewRows(
   for (const { number, row } of rows) {
     const { file, line } = row;
     const example = exampleOf(row, reading);
-    const isHeldOut = heldOut?.has(row) ?? null;
-    const place = { number, file, line, row: "row" in row ? row.row : null, isHeldOut };
+    const place = { number, file, line, row: "row" in row ? row.row : null };
     if ("what" in example) {
       const fault = "row" in row ? null : example.text;
-      previewed.push({ ...place, fault, texts: [], left: example.what, notices: [] });
+      const isHeldOut = heldOut === null ? null : false;
+      previewed.push({ ...place, fault, texts: [], left: example.what, isHeldOut, notices: [] });
     } else {
       const { texts, left, notices } = await tokenizer.preview(example, signal);
-      const sentences = notices.map(describeNotice);
-      previewed.push({ ...place, fault: null, texts, left, notices: sentences });
+      const use = heldOut && heldOutUse(heldOut, example, texts.length);
+      const isHeldOut = use?.isHeldOut ?? null;
+      const sentences = [...notices.map(describeNotice), ...(use?.notices ?? [])];
+      previewed.push({ ...place, fault: null, texts, left, isHeldOut, notices: sentences });
     }
   }
   return { rows: previewed, next };

@@ -11,7 +11,10 @@ import type { LoadedData } from "./loaded-data.ts";
 export type TokenizeProgress = (doneBytes: number, totalBytes: number) => void;
 
 /** What decides the tokens of a row. */
-export type TokenRules = Pick<Recipe, "completionOnly" | "multiTurn" | "systemMessage">;
+export type TokenRules = Pick<
+  Recipe,
+  "completionOnly" | "multiTurn" | "systemMessage" | "maxLength"
+>;
 
 interface Kept {
   key: string;
@@ -45,10 +48,9 @@ export class TokenCache {
   tokensOf(
     model: BaseModel,
     data: LoadedData,
-    { completionOnly, multiTurn, systemMessage }: TokenRules,
+    rules: TokenRules,
     startedAt: number,
   ): Promise<TokenizedData> {
-    const rules = { completionOnly, multiTurn, systemMessage };
     const day = dayOf(startedAt);
     const key = keyOf(data, rules, day);
     if (this.#kept?.model !== model || this.#kept.key !== key) {
@@ -94,13 +96,16 @@ export class TokenCache {
   async #tokenize(
     model: BaseModel,
     data: LoadedData,
-    rules: TokenRules,
+    { completionOnly, multiTurn, systemMessage, maxLength }: TokenRules,
     day: Date,
     signal: AbortSignal,
   ): Promise<TokenizedData> {
     this.#begun++;
-    const options = { ...rules, contextLength: model.config.maxPositionEmbeddings };
-    const batches = this.#batches(data, rules.systemMessage, signal);
+    const options = {
+      ...{ completionOnly, multiTurn, windowLength: maxLength },
+      contextLength: model.config.maxPositionEmbeddings,
+    };
+    const batches = this.#batches(data, systemMessage, signal);
     return await tokenizeRows(batches, datedTokenizer(model, day), options, signal);
   }
 
@@ -117,9 +122,11 @@ export class TokenCache {
 }
 
 function keyOf(
-  data: LoadedData,
-  { completionOnly, multiTurn, systemMessage }: TokenRules,
+  { key, set }: LoadedData,
+  { completionOnly, multiTurn, systemMessage, maxLength }: TokenRules,
   day: Date,
 ): string {
-  return JSON.stringify([data.key, completionOnly, multiTurn, systemMessage, day.getTime()]);
+  const windowLength = set.hasWindows ? maxLength : null;
+  const rules = [completionOnly, multiTurn, systemMessage, windowLength];
+  return JSON.stringify([key, rules, day.getTime()]);
 }

@@ -91,6 +91,28 @@ test("a ShareGPT file trains the answers of its chats, and the demo's template m
   await expectAccessible(page);
 });
 
+test("a long text is trained whole in windows, whose number max length decides", async ({
+  visit,
+}) => {
+  const { page, data } = await openData(visit);
+  const story = Array.from({ length: 90 }, (_, n) => `The tailor sews coat ${n} of wool.`);
+  await put(page, [madeFile("story.txt", story.join("\n"))]);
+  await expect(data).toContainText("1 row, Text: text");
+  await data.getByText("Change how rows are read", { exact: true }).click();
+  await data.getByLabel("Long texts").selectOption("windows of max length");
+  await data.getByRole("button", { name: "Apply" }).click();
+  await expect(data).toContainText("1 row, Text: text, in windows of maxLength");
+  await data.getByText("Rows as they are trained").click();
+  const row = data.getByRole("article", { name: "Row 1" });
+  const texts = row.locator(".tokens");
+  await expect(texts).toHaveCount(4);
+  await row.getByRole("button", { name: /Show 4 more texts of/ }).click();
+  await expect(texts).toHaveCount(8);
+  await expect(texts.nth(7)).toContainText("The tailor sews coat");
+  await expect(data).not.toContainText("cut at");
+  await expectAccessible(page);
+});
+
 /** Writes an empty thought into the last answer only, as Qwen3's does. */
 const rewritingTemplate =
   "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' }}" +

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { openTable } from "../../../src/data/files/open-table.ts";
 import { readParquet } from "../../../src/formats/tables/parquet/parquet.ts";
 import { Workbook } from "../../../src/formats/tables/xlsx/xlsx.ts";
-import type { RowBatch } from "../../../src/formats/table.ts";
+import type { RowBatch, TextRows } from "../../../src/formats/table.ts";
 import { zipFiles } from "../../../src/formats/zip.ts";
 import { bytesOf, pack, unpack, type Bytes, type Family } from "../family.ts";
 import { mutateBytes, mutateParts } from "../mutate.ts";
@@ -24,8 +24,9 @@ async function count(batches: AsyncIterable<RowBatch>): Promise<string> {
   return `${Math.min(good, 3)} ${[...faults].toSorted().slice(0, 3).join()}`;
 }
 
-async function open(name: string, input: Bytes): Promise<string> {
-  const table = await openTable({ name, blob: new Blob([input]) });
+async function open(name: string, input: Bytes, textRows?: TextRows): Promise<string> {
+  const choices = textRows === undefined ? {} : { textRows };
+  const table = await openTable({ name, blob: new Blob([input]) }, choices);
   return `${table.description} ${await count(table.read())}`;
 }
 
@@ -95,7 +96,8 @@ export const tableFamilies: readonly Family[] = [
     share,
     words: [...signs, "\n\n", "# ", ",", "{", "[", "a,b\n1,2\n3,4\n"],
     seeds: () => [golden("text.txt"), golden("text.txt.gz"), bytesOf("a\tb\n1\t2\n3\t4\n")],
-    run: (input) => open("data.txt", input),
+    run: async (input) =>
+      `${await open("data.txt", input)} ${await open("data.txt", input, "whole")}`,
   },
   {
     name: "table-parquet",

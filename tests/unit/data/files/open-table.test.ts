@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { openTable } from "../../../../src/data/files/open-table.ts";
-import { readAll } from "../../../support/read-table.ts";
+import { blobOf, readAll } from "../../../support/read-table.ts";
 
 async function open(name: string, content: string | Uint8Array<ArrayBuffer>) {
   const table = await openTable({ name, blob: new Blob([content]) });
@@ -14,6 +14,44 @@ const row = '{"prompt":"Who?","completion":"I."}';
 function bytes(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text.padEnd(600, "\0"), (sign) => sign.charCodeAt(0));
 }
+
+describe("a text that is read whole", () => {
+  const line = "The tailor sews a coat of wool for the captain.";
+  const read = async (text: string | Uint8Array<ArrayBuffer>) => {
+    const table = await openTable({ name: "a.txt", blob: blobOf(text) }, { textRows: "whole" });
+    return readAll(table.read());
+  };
+
+  test("is the rows when joined, each of which tells whether it goes on and where it begins", async () => {
+    const text = `${line}\n${line}\n\n\n`.repeat(4000).trimEnd();
+    const { rows, faults } = await read(`\n \n${text}\n\n`);
+    expect(faults).toEqual([]);
+    expect(rows.map(({ row }) => row["text"]).join("") === text).toBe(true);
+    expect(rows.map(({ row }) => row["continues"])).toEqual([true, true, false]);
+    const lines = `\n \n${text}`.split("\n");
+    rows.forEach(({ row, line: number }) => {
+      expect(lines[number - 1]).toBe((row["text"] as string).split("\n")[0]);
+      expect((row["text"] as string).length).toBeLessThanOrEqual(2 ** 17);
+    });
+  });
+
+  test("is the rows when joined, also where one line has no place to cut", async () => {
+    const text = `${"x".repeat(300_000)}😀${"y".repeat(300_000)}`;
+    const { rows } = await read(text);
+    expect(rows.map(({ row }) => row["text"]).join("") === text).toBe(true);
+    expect(rows.every(({ line: number }) => number === 1)).toBe(true);
+  });
+
+  test("leaves out a line with a byte that is not UTF-8, and no more", async () => {
+    const bytes = new TextEncoder().encode(`ä\n${line}\nx€\n${line}`);
+    bytes[bytes.indexOf("x".charCodeAt(0))] = 0xe9;
+    const { rows, faults } = await read(bytes);
+    expect(rows.map(({ row }) => row["text"])).toEqual([`ä\n${line}\n${line}`]);
+    expect(faults.map((fault) => [fault.line, fault.what])).toEqual([
+      [3, "the byte 0xE9, which is not UTF-8"],
+    ]);
+  });
+});
 
 describe("openTable goes by the content first", () => {
   test.each([

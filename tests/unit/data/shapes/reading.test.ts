@@ -170,6 +170,14 @@ describe("a reading that is chosen", () => {
     expect(parseReading(saved)).toEqual(byHand);
   });
 
+  test("a reading written by hand may leave out what it does not have", () => {
+    const { shape, columns } = byHand;
+    expect(parseReading({ shape, columns })).toEqual(byHand);
+    const text = { shape: "text", columns: { text: "text" }, windows: true };
+    expect(parseReading(text)).toEqual({ ...text, pattern: null, system: null });
+    expect(parseReading({ ...text, windows: false })).not.toHaveProperty("windows");
+  });
+
   test.each([
     [null, "its shape must be one of"],
     [{ ...byHand, shape: "csv" }, "its shape must be one of"],
@@ -177,7 +185,9 @@ describe("a reading that is chosen", () => {
     [{ ...byHand, columns: { prompt: 4 } }, 'its columns have no "prompt" of text'],
     [{ ...byHand, columns: { toString: "a" } }, 'its columns have no "toString" of text'],
     [{ ...byHand, pattern: 4 }, "its pattern must be null or text"],
-    [{ ...byHand, system: undefined }, "its system message must be null or text"],
+    [{ ...byHand, system: 4 }, "its system message must be null or text"],
+    [{ ...byHand, windows: true }, "its windows must be true or false, and true only for"],
+    [{ ...byHand, shape: "text", windows: "yes" }, "its windows must be true or false"],
   ])("a saved reading that is %j is refused", (value, message) => {
     expect(() => parseReading(value)).toThrow(message);
   });

@@ -5,7 +5,7 @@ import type { RowBatch } from "../../../../src/formats/table.ts";
 import { readCsv } from "../../../../src/formats/tables/csv/csv.ts";
 import { readJson } from "../../../../src/formats/tables/json/json.ts";
 import { readJsonl } from "../../../../src/formats/tables/json/jsonl.ts";
-import { readParagraphs } from "../../../../src/formats/tables/text.ts";
+import { readParagraphs, readWholeText } from "../../../../src/formats/tables/text.ts";
 import type { TextFile } from "../../../../src/formats/tables/text-stream.ts";
 import { readAll } from "../../../support/read-table.ts";
 
@@ -30,6 +30,7 @@ const readers: Record<string, { read: Reader; text: string }> = {
       'sep=;\r\n;a ;b;\r\n0;"one\r\ntwo";"x ""ä😀"" "\r\n\r\n1;[1];2;;\n2;"bad"x;1\n;;\r3;"" ;\n' +
       '4;"open\n5;c;d',
   },
+  "a whole text": { read: readWholeText, text: "\n# ä😀\r\n\r\n\r\nb\rca\n \nd\n\n" },
   text: { read: readParagraphs, text: "# ä😀\r\n\r\n\r\nb\rca\n \nd\n\n" },
 };
 

@@ -113,6 +113,72 @@ describe("the tokens of the loaded data", () => {
   });
 });
 
+const windows = { shape: "text", columns: { text: "text" }, pattern: null, system: null } as const;
+/** Numbered words, so that no two windows are equal. */
+const story = (words: number, first = 0) =>
+  Array.from({ length: words }, (_, n) => `w${first + n}${n % 9 === 8 ? "\n\n" : " "}`).join("");
+
+describe("windows of a text file", () => {
+  test("another maxLength makes other windows, another learning rate none", async () => {
+    const data = await open(
+      { "story.txt": story(400) },
+      { reading: { ...windows, windows: true } },
+    );
+    expect(data.set.usableRows).toBe(1);
+    const cache = new TokenCache();
+    const plan = (given: Partial<Recipe>) =>
+      planRun(model, data, { ...demoRecipe, maxLength: 64, ...given }, "webgpu", cache);
+    const wide = await plan({});
+    expect(await plan({ learningRate: 0.1 })).toEqual(wide);
+    expect(cache.begun).toBe(1);
+    expect(wide).toMatchObject({ truncatedRows: 0, droppedRows: 0 });
+    expect(wide.longestRowTokens).toBeLessThanOrEqual(64);
+    // Windows of one text are on both sides of the split: it has no other rows.
+    expect(wide.heldOutRows).toBeGreaterThan(1);
+    const narrow = await plan({ maxLength: 16 });
+    expect(cache.begun).toBe(2);
+    expect(narrow.longestRowTokens).toBeLessThanOrEqual(16);
+    expect(narrow.trainRows).toBeGreaterThan(2 * wide.trainRows);
+  });
+
+  test("a row of which some windows are held out says how many", async () => {
+    const data = await open(
+      { "story.txt": story(400) },
+      { reading: { ...windows, windows: true } },
+    );
+    const recipe = { ...demoRecipe, maxLength: 64 };
+    const { train, heldOut } = await datasetFor(model, data, recipe, 0, new TokenCache());
+    const wanted = { from: 1, count: 1, search: "" };
+    const { signal } = new AbortController();
+    const { rows } = await previewRows(model, data, recipe, wanted, heldOut, signal);
+    const all = train.length + heldOut.length;
+    expect(rows[0]!.texts).toHaveLength(all);
+    expect(rows[0]!.notices).toEqual([`${heldOut.length} of its ${all} windows are held out.`]);
+    expect(rows[0]!.isHeldOut).toBe(false);
+  });
+
+  test("texts of a table become windows, too, each with an end of its own", async () => {
+    const data = await open(
+      { "texts.jsonl": jsonl({ text: story(60) }, { text: "Short." }, { text: story(60, 60) }) },
+      { reading: { ...windows, windows: true } },
+    );
+    const { store } = await new TokenCache().tokensOf(
+      model,
+      data,
+      { ...demoRecipe, maxLength: 32 },
+      0,
+    );
+    const texts = Array.from({ length: store.length }, (_, row) => store.row(row, Infinity)).map(
+      ({ tokens, source }) => [source, model.tokenizer.decode([...tokens])] as const,
+    );
+    const joined = [0, 1, 2].map((row) =>
+      texts.flatMap(([source, text]) => (source === row ? [text] : [])).join(""),
+    );
+    expect(joined).toEqual([story(60), "Short.", story(60, 60)]);
+    expect(texts.length).toBeGreaterThan(8);
+  });
+});
+
 describe("the data that a run keeps", () => {
   const recipe = { ...demoRecipe, maxLength: 64, heldOutRows: 4 };
   /** Tokens of all rows in their order, and the identity. */
@@ -179,6 +245,18 @@ describe("the data that a run keeps", () => {
     const reading = (await open(own)).set.reading;
     const turned = { ...reading, columns: { prompt: "completion", completion: "prompt" } };
     expect(await resumed(await open(own, { reading: turned }))).toMatchObject({ reading: turned });
+  });
+
+  test("a run keeps a text read in windows, with where it goes on", async () => {
+    const files = { "train/a.txt": story(3000), "train/b.md": story(200, 3000) };
+    const data = await open(files, { reading: { ...windows, windows: true } });
+    const identity = await resumed(data);
+    expect(identity.reading).toEqual({ ...windows, windows: true });
+    const lines = (await (await data.saved()).blob.text()).trim().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as { continues: boolean }).continues)).toEqual([
+      false,
+      false,
+    ]);
   });
 
   test("data are those of a run only with the same edits and the same reading", async () => {
