@@ -96,8 +96,8 @@ function mask(
   const own = overlapping(encoded, joined(answers.flatMap((answer) => answer.own)));
   const supplied = overlapping(encoded, joined(answers.flatMap((answer) => answer.supplied)));
   const masked = { chat, messages, form, encoded, answers, isTrained };
-  const isOpen = form.ending?.trim() === "" && answers.at(-1)?.message === messages.length - 1;
-  const noEnd = isOpen && answers.at(-1)?.ending === null;
+  const isOpen = form.ending?.trim() === "";
+  const unended = answers.filter(({ ending }) => isOpen && ending === null).length;
   return {
     text: chat.text,
     encoded,
@@ -105,11 +105,15 @@ function mask(
     isSupplied: supplied.map((is, place) => is && own[place] !== true && isTrained[place] === true),
     notices: [
       ...noticesOf(chat, messages, example.trainedFrom),
-      ...(noEnd ? [{ kind: "no-end" as const, field: "", messages: 1 }] : []),
+      ...(form.isWithoutTools ? [toolsUnwritten] : []),
+      ...(unended === 0 ? [] : [{ ...withoutEnd, messages: unended }]),
     ],
     fault: faultOf(masked, wanted),
   };
 }
+
+const toolsUnwritten: Notice = { kind: "unwritten", field: "tools", of: "row", messages: 1 };
+const withoutEnd: Notice = { kind: "no-end", field: "", of: "answer", messages: 0 };
 
 /** Text of messages that are not trained: no token that holds some is. */
 function untrainable(chat: RenderedChat, wanted: readonly number[]): Stretch[] {

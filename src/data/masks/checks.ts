@@ -44,8 +44,12 @@ function faultOfAnswer(masked: MaskedChat, answer: Answer): string | null {
   if (!isAnyTrained(answer.trained)) {
     return "the answer has no trained token";
   }
-  if (answer.own.length === 0 && hasContent(masked.messages[answer.message])) {
+  const message = masked.messages[answer.message];
+  if (answer.own.length === 0 && hasContent(message)) {
     return "the chat template does not write the answer's text";
+  }
+  if (answer.own.length === 0 && hasCalls(message)) {
+    return "the chat template does not write the answer's tool calls";
   }
   if (answer.own.length > 0 && !isAnyTrained(answer.own)) {
     return "the answer's own text has no trained token";
@@ -61,6 +65,11 @@ function hasContent(message: ChatMessage | undefined): boolean {
       typeof part === "object" && part !== null && "text" in part ? part.text : part;
     return typeof text === "string" && text.trim() !== "";
   });
+}
+
+function hasCalls(message: ChatMessage | undefined): boolean {
+  const calls = message?.["tool_calls"];
+  return Array.isArray(calls) && calls.length > 0;
 }
 
 /** Where the template writes no end of turn, or continues the turn in the next answer, all is. */

@@ -7,6 +7,7 @@
 import type { ChatExample, CompletionExample, Example, TextExample } from "../example.ts";
 import type { TextTokenizer } from "../tokenizer.ts";
 import { eachAnswer, maskChats, trainedMessages, type MaskedText } from "./chat.ts";
+import { ToolArguments } from "./arguments.ts";
 import { AnswerForms } from "./form.ts";
 import { ContentParts } from "./parts.ts";
 import { counted, type Notice } from "./notices.ts";
@@ -95,12 +96,14 @@ export class ExampleTokenizer {
   readonly #options: TokenizeOptions;
   readonly #forms: AnswerForms;
   readonly #contentParts: ContentParts;
+  readonly #toolArguments: ToolArguments;
 
   constructor(tokenizer: TextTokenizer, options: TokenizeOptions) {
     this.#tokenizer = tokenizer;
     this.#options = options;
     this.#forms = new AnswerForms(tokenizer);
     this.#contentParts = new ContentParts(tokenizer);
+    this.#toolArguments = new ToolArguments(tokenizer);
   }
 
   /**
@@ -132,7 +135,7 @@ export class ExampleTokenizer {
     );
     const parts = await Promise.all(
       shown.map(async (example) =>
-        example.kind === "chat" ? this.#parts(await this.#contentParts.fit(example, signal)) : [],
+        example.kind === "chat" ? this.#parts(await this.#fit(example, signal)) : [],
       ),
     );
     const chats = await maskChats(parts.flat(), this.#tokenizer, this.#forms, signal);
@@ -150,6 +153,11 @@ export class ExampleTokenizer {
         refusal: refused?.refusal ?? null,
       };
     });
+  }
+
+  async #fit(example: ChatExample, signal: AbortSignal | undefined): Promise<ChatExample> {
+    const ofParts = await this.#contentParts.fit(example, signal);
+    return await this.#toolArguments.fit(ofParts, signal);
   }
 
   #parts(example: ChatExample): ChatExample[] {

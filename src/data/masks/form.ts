@@ -1,4 +1,5 @@
 // How a chat template opens and ends an answer, found by rendering a greeting.
+import { isRecord } from "../shapes/row/cell.ts";
 import type { ChatMessage, ChatRequest, RenderedChat, TextTokenizer } from "../tokenizer.ts";
 import { commonLength, isOwn, ownBegin, piecesOf, turnsOf, type Turn } from "./stretches.ts";
 
@@ -12,6 +13,8 @@ export interface AnswerForm {
    * behind it. "" where a template writes none; null where it could not be found out.
    */
   ending: string | null;
+  /** Whether there are tools, and the template writes none of them. */
+  isWithoutTools: boolean;
 }
 
 /**
@@ -73,16 +76,30 @@ export class AnswerForms {
         signal,
       );
       if (isRendered(asked) && isRendered(unasked)) {
-        return formOf(asked, unasked, isRendered(answered) ? answered : null);
+        const isWithoutTools = isWithoutAll(shared.tools ?? [], asked.text);
+        return {
+          ...formOf(asked, unasked, isRendered(answered) ? answered : null),
+          isWithoutTools,
+        };
       }
     }
-    return { opening: "", isAlwaysOpened: false, ending: null };
+    return { opening: "", isAlwaysOpened: false, ending: null, isWithoutTools: false };
   }
 }
 
 const question: ChatMessage = { role: "user", content: "Hello" };
 const answer: ChatMessage = { role: "assistant", content: "Yes" };
 const answerIndex = 1;
+
+/** A tool is written with its name. */
+function isWithoutAll(tools: readonly unknown[], text: string): boolean {
+  const names = tools.flatMap((tool) => {
+    const { function: inner = tool } = isRecord(tool) ? tool : {};
+    const name = isRecord(inner) ? inner["name"] : undefined;
+    return typeof name === "string" && name !== "" ? [name] : [];
+  });
+  return names.length > 0 && !names.some((name) => text.includes(name));
+}
 
 function isRendered(chat: RenderedChat | { refusal: string } | undefined): chat is RenderedChat {
   return chat !== undefined && !("refusal" in chat);
@@ -92,7 +109,7 @@ function formOf(
   asked: RenderedChat,
   unasked: RenderedChat,
   answered: RenderedChat | null,
-): AnswerForm {
+): Omit<AnswerForm, "isWithoutTools"> {
   const turn = answered === null ? undefined : turnsOf(piecesOf(answered)).get(answerIndex);
   const ending = answered === null || turn === undefined ? null : endingOf(answered, turn);
   const appended = appendedTo(asked, unasked);

@@ -4,22 +4,30 @@ import type { ChatMessage, RenderedChat } from "../tokenizer.ts";
 /** Something to know about a row that is trained. */
 export interface Notice {
   kind: "unwritten" | "cut" | "no-end";
-  /** The field of a message that it is about; "reasoning" for a thought, whatever its field. */
+  /**
+   * The field of a message that it is about; "reasoning" for a thought, whatever its field; "tools"
+   * for those of the row.
+   */
   field: string;
+  /** What has the field: answers, other messages, or the row itself. */
+  of: "answer" | "message" | "row";
   /** Messages of the row that it is about. */
   messages: number;
 }
 
 /** One sentence: "Reasoning of 2 answers is cut away by the chat template." */
-export function describeNotice({ kind, field, messages }: Notice): string {
-  const answers = `${messages} ${messages === 1 ? "answer" : "answers"}`;
+export function describeNotice({ kind, field, of, messages }: Notice): string {
+  if (of === "row") {
+    return `The chat template does not write the ${field} of the row.`;
+  }
+  const owners = `${messages} ${of}${messages === 1 ? "" : "s"}`;
   switch (kind) {
     case "unwritten":
-      return `${capital(field)} of ${answers} is cut away by the chat template.`;
+      return `${capital(field)} of ${owners} is cut away by the chat template.`;
     case "cut":
-      return `Part of the ${field} of ${answers} is cut away by the chat template.`;
+      return `Part of the ${field} of ${owners} is cut away by the chat template.`;
     case "no-end":
-      return "The chat template writes no end of turn after the last answer.";
+      return `The chat template writes no end of turn after ${owners}.`;
   }
 }
 
@@ -27,10 +35,13 @@ export function describeNotice({ kind, field, messages }: Notice): string {
 const thoughtFields: readonly string[] = ["reasoning_content", "thinking", "reasoning"];
 
 /** Fields that steer the training and are no text. */
-const controls: ReadonlySet<string> = new Set(["role", "weight", "train"]);
+const controls: readonly string[] = ["role", "weight", "train"];
+/** Names of a call and its result, for programs; few templates write them. */
+const ids: readonly string[] = ["id", "tool_call_id"];
 
 /**
- * The fields of answers that the text does not hold, or not whole, counted over the row.
+ * The fields of messages that the text does not hold, or not whole, counted over the row. Of a
+ * message that is no answer to train, thoughts are the past: templates cut them for good reason.
  * @param from messages before this index are a prompt
  */
 export function noticesOf(
@@ -40,29 +51,38 @@ export function noticesOf(
 ): Notice[] {
   const written = writtenFields(chat);
   return counted(
-    messages.flatMap((message, index) =>
-      index >= from && message.role === "assistant"
-        ? lostOf(message, written.get(index) ?? new Map())
-        : [],
-    ),
+    messages.flatMap((message, index) => {
+      const isAnswer = message.role === "assistant";
+      if (isAnswer && index < from) {
+        return [];
+      }
+      const of = isAnswer ? "answer" : "message";
+      return lostOf(message, written.get(index) ?? new Map(), of);
+    }),
   );
 }
 
 /** One notice of each kind and field. */
 export function counted(notices: readonly Notice[]): Notice[] {
   const sums = new Map<string, Notice>();
-  for (const { kind, field, messages } of notices) {
-    const key = `${kind} ${field}`;
-    sums.set(key, { kind, field, messages: (sums.get(key)?.messages ?? 0) + messages });
+  for (const { messages, ...notice } of notices) {
+    const key = JSON.stringify(notice);
+    sums.set(key, { ...notice, messages: (sums.get(key)?.messages ?? 0) + messages });
   }
   return [...sums.values()];
 }
 
-function lostOf(message: ChatMessage, written: ReadonlyMap<string, string>): Notice[] {
-  const lost = (kind: Notice["kind"], field: string): Notice => ({ kind, field, messages: 1 });
+function lostOf(
+  message: ChatMessage,
+  written: ReadonlyMap<string, string>,
+  of: Notice["of"],
+): Notice[] {
+  const lost = (kind: Notice["kind"], field: string): Notice => ({ kind, field, of, messages: 1 });
+  // The result of a call stands behind the call, which names the tool.
+  const silent = [...controls, ...ids, ...(message.role === "tool" ? ["name"] : [])];
   const isThoughtWritten = thoughtFields.some((field) => written.has(field));
   return Object.entries(message).flatMap(([field, value]) => {
-    if (controls.has(field) || isEmpty(value)) {
+    if (silent.includes(field) || isEmpty(value)) {
       return [];
     }
     if (thoughtFields.includes(field)) {

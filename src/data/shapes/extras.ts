@@ -142,7 +142,10 @@ export function weightOf(row: Row, reading: Reading): number | null | string {
   }
   const text = textOf(value)?.trim() ?? "";
   const weight = text === "" ? Number.NaN : Number(text);
-  return Number.isFinite(weight)
-    ? weight
-    : `its "${reading.columns.weight ?? ""}" is no finite number`;
+  const column = `its "${reading.columns.weight ?? ""}"`;
+  if (!Number.isFinite(weight)) {
+    return `${column} is no finite number`;
+  }
+  // The loss is computed in float32.
+  return Number.isFinite(Math.fround(weight)) ? weight : `${column} is too large: ${text}`;
 }

@@ -44,18 +44,37 @@ export function tooLong(length: number): string {
 /** The value of a JSON text, or what is wrong with it. */
 export function parseLenient(text: string): { value: unknown; note?: string } | { what: string } {
   try {
-    return { value: JSON.parse(text) };
+    return { value: parseExactly(text) };
   } catch (error) {
     const mended = /NaN|Infinity/.test(text) ? withoutNotNumbers(text) : text;
     if (mended !== text) {
       try {
-        return { value: JSON.parse(mended), note: notNumberNote };
+        return { value: parseExactly(mended), note: notNumberNote };
       } catch {
         // The fault lies elsewhere: it is described in the text as it is.
       }
     }
     return { what: `not JSON, ${describeFault(text, error)}` };
   }
+}
+
+/**
+ * As JSON.parse, but that an integer which a number cannot hold becomes text with all its digits,
+ * as in Parquet, and a number beyond all becomes null, as Infinity does.
+ * @throws SyntaxError
+ */
+export function parseExactly(text: string): unknown {
+  return JSON.parse(/\d{16}|\d[eE]\+?\d{3}/.test(text) ? withExactNumbers(text) : text);
+}
+
+function withExactNumbers(text: string): string {
+  return text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs, (match) => {
+    if (match.startsWith('"') || !Number.isFinite(Number(match))) {
+      return match.startsWith('"') ? match : "null";
+    }
+    const isExact = !/^-?\d+$/.test(match) || Number.isSafeInteger(Number(match));
+    return isExact ? match : `"${match}"`;
+  });
 }
 
 /** `null` for NaN and Infinity, except within strings. */

@@ -1,5 +1,7 @@
 // What a cell of a row holds: its column found by name, text out of what tables give, JSON in text.
 
+import { parseExactly } from "../../../formats/tables/json-row.ts";
+
 export type Row = Readonly<Record<string, unknown>>;
 
 /** A column name without case, spaces, underscores and hyphens: "Prompt ID" is "promptid". */
@@ -42,7 +44,7 @@ export function unwrapJson(value: unknown): unknown {
     return value;
   }
   try {
-    return JSON.parse(value) as unknown;
+    return parseExactly(value);
   } catch {
     return value;
   }

@@ -21,6 +21,7 @@ function traced(pieces: Written[], generated: string[] = []): RenderedChat {
 const chatml: AnswerForm = {
   opening: "<a>\n",
   isAlwaysOpened: false,
+  isWithoutTools: false,
   ending: "<end>\n",
 };
 const asked: ChatMessage[] = [
@@ -180,8 +181,9 @@ describe("what the template adds to an answer and takes from it", () => {
       ["So.", 1, 1],
     ]);
     expect(noticesOf(chat, messages, 0)).toEqual([
-      { kind: "unwritten", field: "reasoning", messages: 2 },
-      { kind: "unwritten", field: "mood", messages: 1 },
+      { kind: "unwritten", field: "reasoning", of: "answer", messages: 2 },
+      { kind: "unwritten", field: "mood", of: "answer", messages: 1 },
+      { kind: "unwritten", field: "content", of: "message", messages: 1 },
     ]);
   });
 });

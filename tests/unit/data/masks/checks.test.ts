@@ -27,7 +27,12 @@ const encoded = {
   begins: [0, 3, 7, 10, 13, 15],
   ends: [3, 7, 10, 13, 15, 18],
 };
-const form: AnswerForm = { opening: "<a>", isAlwaysOpened: false, ending: "<e>" };
+const form: AnswerForm = {
+  opening: "<a>",
+  isAlwaysOpened: false,
+  ending: "<e>",
+  isWithoutTools: false,
+};
 const answers = answersOf(chat, messages, form, new Map());
 
 function fault(mask: string, given: Partial<Parameters<typeof faultOf>[0]> = {}): string | null {

@@ -42,6 +42,13 @@ function runsOf(isTrained: readonly boolean[]): number[] {
   return lengths;
 }
 
+/** Where TRL trains an empty answer in place of a call that the template does not write. */
+function trainsEmptyCall(template: string, name: string): boolean {
+  const [first = ""] = masks[template]![name]?.trained ?? [];
+  const isWritten = /get_weather|Oslo|None|null/.test(first);
+  return name.startsWith("call with") && !isWritten;
+}
+
 test("the goldens hold every template and every conversation", () => {
   expect(names.length).toBeGreaterThanOrEqual(40);
   expect(Object.keys(masks)).toEqual(names);
@@ -62,6 +69,11 @@ describe.each(names)("the template %s", (template) => {
       }
       const text = texts[0]!.tokens.map((token) => token.text).join("");
       const hash = createHash("sha256").update(text).digest("hex").slice(0, 16);
+      if (trainsEmptyCall(template, name)) {
+        const why = "the chat template does not write the answer's tool calls (message 2)";
+        expect({ left, hash }).toEqual({ left: why, hash: golden.sha256 });
+        return;
+      }
       expect({ left, hash }).toEqual({ left: null, hash: golden.sha256 });
       for (const tokenizer of tokenizerNames) {
         const [made] = (await masked(template, name, tokenizer)).texts;

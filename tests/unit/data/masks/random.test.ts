@@ -78,7 +78,8 @@ function conversation(seed: number): ChatMessage[] {
 
 /** Whether the row is left out because its template cuts a whole answer away, and rightly so. */
 function isCutAway(left: string, messages: readonly ChatMessage[], text: string): boolean {
-  const [, number] = /does not write the answer's text \(message (\d+)\)/.exec(left) ?? [];
+  const [, number] =
+    /does not write the answer's (?:text|tool calls) \(message (\d+)\)/.exec(left) ?? [];
   const words = JSON.stringify(messages[Number(number) - 1] ?? "").match(/Xa\d+w/g) ?? [];
   return words.length > 0 && words.every((word) => !text.includes(word));
 }

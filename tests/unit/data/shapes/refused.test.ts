@@ -202,6 +202,8 @@ describe("a row's weight", () => {
     const [none, wrong] = rowsOf({ ...pair, weight: null }, { ...pair, weight: "much" });
     expect(readExample(none!, reading, 0)).not.toHaveProperty("weight");
     expect(readExample(wrong!, reading, 0)).toBe('its "weight" is no finite number');
+    const [large] = rowsOf({ prompt: "a", completion: "b", weight: -1e39 });
+    expect(readExample(large!, reading, 0)).toBe('its "weight" is too large: -1e+39');
   });
 
   test("a column of weights in words is no weight of rows", () => {

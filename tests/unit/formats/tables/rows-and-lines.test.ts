@@ -10,6 +10,26 @@ async function read(name: string, text: string) {
 const faultsOf = async (name: string, text: string) =>
   (await read(name, text)).faults.map(({ line, what }) => [line, what]);
 
+const numbersInDepth = { n: ["-12345678901234567890", { a: 9007199254740991 }] };
+const digitsAsText = { n: "9007199254740993", "9007199254740993": 1 };
+
+describe("numbers of JSON", () => {
+  test.each([
+    ['{"n": 9007199254740993}', { n: "9007199254740993" }],
+    ['{"n": [-12345678901234567890, {"a": 9007199254740991}]}', numbersInDepth],
+    ['{"n": "9007199254740993", "9007199254740993": 1}', digitsAsText],
+    [
+      '{"n": 0.12345678901234567, "m": 1e3, "e": 1e400}',
+      { n: 0.12345678901234567, m: 1000, e: null },
+    ],
+    ['{"n": "\\"9007199254740993", "m": NaN}', { n: '"9007199254740993', m: null }],
+  ])("%s keep their digits, as text where a number is not exact", async (text, row) => {
+    const name = "a.jsonl";
+    expect((await read(name, `${text}\n${text}`)).rows.map((each) => each.row)).toEqual([row, row]);
+    expect((await read("a.json", `[${text}]`)).rows.map((each) => each.row)).toEqual([row]);
+  });
+});
+
 describe("CSV", () => {
   test("rows are objects by column name, all strings, with their lines", async () => {
     expect((await read("f.csv", "prompt,completion\nHi,Hello\n1,\n")).rows).toEqual([
