@@ -2,6 +2,7 @@
 import { permutation, streams, substream } from "../util/random.ts";
 import { UserError } from "../util/errors.ts";
 import { formatCountOf } from "../util/format.ts";
+import type { PromptForm, PromptForms } from "./prompt-form.ts";
 import type { RowGroup, RowGroups } from "./row-groups.ts";
 import { split, type GivenSplit, type SplitOptions } from "./split.ts";
 import { TokenRows } from "./token-rows.ts";
@@ -14,6 +15,8 @@ export interface TokenizedData {
   left: RowGroups;
   /** Things to know of rows that are in the store. */
   notices: RowGroups;
+  /** How the rows in the store give their prompts. */
+  promptForms: PromptForms;
 }
 
 export interface DatasetOptions extends SplitOptions {
@@ -26,6 +29,8 @@ export interface Dataset {
   heldOut: TokenRows;
   /** Whether the rows have weights: all have, or none. */
   isWeighted: boolean;
+  /** How most rows give their prompts, so that others are given likewise. */
+  promptForm: PromptForm;
   /** Tokens the loss counts in one pass over the training rows. */
   trainedTokens: number;
   /** Tokens of the longest example, after cutting. */
@@ -47,7 +52,7 @@ export interface Dataset {
  *   has a trained token
  */
 export function splitDataset(
-  { store, left }: TokenizedData,
+  { store, left, promptForms }: TokenizedData,
   options: DatasetOptions,
   given: GivenSplit = {},
 ): Dataset {
@@ -60,6 +65,7 @@ export function splitDataset(
     train,
     heldOut,
     isWeighted: store.isWeighted,
+    promptForm: promptForms.common,
     trainedTokens: train.sum((index) => train.trainedOf(index)),
     longestExample,
     longestRow: options.packing

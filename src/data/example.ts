@@ -20,23 +20,32 @@ export interface TextExample {
   };
 }
 
-/** Joined as they are, as TRL does; the completion is trained. */
-export interface CompletionExample {
-  kind: "completion";
-  prompt: string;
-  completion: string;
-}
-
-/** A conversation for the model's chat template. */
-export interface ChatExample {
-  kind: "chat";
-  messages: readonly ChatMessage[];
-  /** Messages before this index are a prompt: their answers are not trained. Usually 0. */
-  trainedFrom: number;
+/** What a row says to the chat template beside its messages. */
+export interface TemplateFields {
   /** Tool definitions, as transformers' `apply_chat_template(tools=...)` takes them. */
   tools?: readonly unknown[];
   /** Further variables of the template: a row's `chat_template_kwargs`. */
   templateArguments?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Messages of user and assistant for a model with a chat template; otherwise joined as they are, as
+ * TRL does. The completion is trained.
+ */
+export interface CompletionExample extends TemplateFields {
+  kind: "completion";
+  prompt: string;
+  completion: string;
+  /** What the system says first. */
+  system?: string;
+}
+
+/** A conversation for the model's chat template. */
+export interface ChatExample extends TemplateFields {
+  kind: "chat";
+  messages: readonly ChatMessage[];
+  /** Messages before this index are a prompt: their answers are not trained. Usually 0. */
+  trainedFrom: number;
 }
 
 /** A better and a worse answer. Read and previewed; no run trains it yet. */

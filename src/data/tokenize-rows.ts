@@ -4,6 +4,7 @@ import type { TokenizedData } from "./dataset.ts";
 import type { Example } from "./example.ts";
 import { ExampleTokenizer, type TokenizeOptions } from "./masks/examples.ts";
 import { describeNotice } from "./masks/notices.ts";
+import { PromptForms } from "./prompt-form.ts";
 import { RowGroups } from "./row-groups.ts";
 import { TokenStore } from "./token-store.ts";
 import type { TextTokenizer } from "./tokenizer.ts";
@@ -32,15 +33,16 @@ const renderedRows = 128;
 export async function tokenizeRows(
   batches: AsyncIterable<ExampleBatch> | Iterable<ExampleBatch>,
   tokenizer: TextTokenizer,
-  { contextLength, completionOnly, multiTurn, windowLength = Infinity }: RowRules,
+  { contextLength, completionOnly, multiTurn, template, windowLength = Infinity }: RowRules,
   signal?: AbortSignal,
 ): Promise<TokenizedData> {
   const data = {
     store: new TokenStore(contextLength),
     left: new RowGroups(),
     notices: new RowGroups(),
+    promptForms: new PromptForms(),
   };
-  const uncut = { completionOnly, multiTurn, windowLength, maxLength: Infinity };
+  const uncut = { completionOnly, multiTurn, template, windowLength, maxLength: Infinity };
   const of = new ExampleTokenizer(tokenizer, uncut);
   let source = 0;
   for await (const { examples } of batches) {
@@ -60,7 +62,7 @@ async function addRows(
   examples: readonly Example[],
   firstSource: number,
   tokenizer: ExampleTokenizer,
-  { store, left, notices }: TokenizedData,
+  { store, left, notices, promptForms }: TokenizedData,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const tokenized = await tokenizer.tokenize(examples, signal);
@@ -72,6 +74,10 @@ async function addRows(
     }
     for (const notice of row.notices) {
       notices.add(notice.kind, place, describeNotice(notice));
+    }
+    const example = examples[index];
+    if (example !== undefined) {
+      promptForms.add(tokenizer.promptFormOf(example));
     }
     for (const one of row.rows) {
       const isApart = examples[index]?.kind === "text";

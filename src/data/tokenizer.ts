@@ -88,6 +88,8 @@ export interface TextTokenizer {
     signal?: AbortSignal,
   ): Promise<(RenderedChat | { refusal: string })[]>;
   decode(tokens: readonly number[]): string;
+  /** Whether there is a chat template. */
+  hasChatTemplate: boolean;
   /** Text of the end-of-sequence token. */
   eosText: string;
 }

@@ -25,7 +25,7 @@ ${formatCount(parameters)} parameters in F32 and works only with its base model,
 ## Load it
 
 ${loadingCode(run)}
-${endingOf(run)}
+${promptingOf(run)}${endingOf(run)}
 ## Recipe
 
 ${table(["Option", "Value", "Unit", "PEFT, TRL"], recipeRows(options, run.recipe))}
@@ -70,6 +70,35 @@ function loadingCode({ base }: RunState): string {
     'model = PeftModel.from_pretrained(model, ".")  # the folder of this file',
     "```",
   ].join("\n");
+}
+
+/** How the rows gave their prompts: a model answers best when it is asked as it was trained. */
+function promptingOf({ data: { promptForm } }: RunState): string {
+  if (promptForm === undefined) {
+    return "";
+  }
+  const { isChat, system } = promptForm;
+  const first =
+    system === "" ? [] : [`    {"role": "system", "content": ${JSON.stringify(system)}},`];
+  const code = isChat
+    ? [
+        "messages = [",
+        ...first,
+        '    {"role": "user", "content": prompt},',
+        "]",
+        "inputs = tokenizer.apply_chat_template(",
+        '    messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"',
+        ")",
+      ]
+    : [`inputs = tokenizer(${textPrompt(system)}, return_tensors="pt")  # no chat template`];
+  const words = isChat
+    ? "The data went through the chat template. Ask likewise:"
+    : "The data were text, without the chat template. Ask likewise:";
+  return `\n${words}\n\n${["```python", ...code, "```"].join("\n")}\n`;
+}
+
+function textPrompt(system: string): string {
+  return system === "" ? "prompt" : `${JSON.stringify(`${system}\n\n`)} + prompt`;
 }
 
 /** What a program that generates must know: it may stop at the base model's own end token only. */

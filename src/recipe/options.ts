@@ -191,13 +191,22 @@ export const options = {
       "One text per chat, as TRL (whole), or an example of each answer, for templates that cut earlier turns (each).",
     since: { schema: 5, before: "whole" },
   }),
+  template: choice({
+    default: "auto",
+    choices: ["auto", "raw"],
+    label: "chat template",
+    group: "Data",
+    effect:
+      "Prompts and completions go through the model's chat template, where it has one (auto), or are joined as text, as in TRL (raw).",
+    since: { schema: 5, before: "raw" },
+  }),
   systemMessage: text({
     default: "",
     maxLength: 100_000,
     label: "system message",
     group: "Data",
     effect:
-      "First message of chats that have none; before a prompt of text, with a blank line between. Empty: none.",
+      "First message of chats that have none; before joined text, with a blank line between. Empty: none.",
     since: { schema: 5, before: "" },
   }),
   labelSmoothing: number({

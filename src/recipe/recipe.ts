@@ -29,5 +29,6 @@ export const demoRecipe: Readonly<Recipe> = {
   gradientAccumulationSteps: 1,
   maxSteps: 60,
   maxLength: 64,
+  template: "raw",
   saveSteps: 10,
 };

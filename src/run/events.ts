@@ -1,4 +1,5 @@
 // Events and facts of a run: plain data that is posted from the worker to the page.
+import type { PromptForm } from "../data/prompt-form.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { LogEntry } from "../train/state.ts";
 import type { ModelInfo } from "../models/facts.ts";
@@ -58,6 +59,8 @@ export interface RunPlan {
   neededBytes: number;
   /** A prompt from the data for the sample before and after. */
   samplePrompt: string;
+  /** How the rows give their prompts, so that others reach the model likewise. */
+  promptForm: PromptForm;
 }
 
 /** What the page draws after a saved run was opened. */

@@ -47,23 +47,23 @@ export async function newRun(
       weightFormat: model.format,
       licence: model.licence,
     },
-    data: { ...(await data.identityOf(dataset)), ...(await answerEndOf(model, data)) },
+    data: { ...(await data.identityOf(dataset)), ...(await promptFactsOf(model, dataset)) },
     trainer: initialState(dataset, recipe),
     adapter,
   };
   return { state, dataset };
 }
 
-/** The token that a run on chats teaches to end an answer with; the model card names it. */
-async function answerEndOf(
+/** How to prompt the model, and the token that ends its answers: the model card says both. */
+async function promptFactsOf(
   { tokenizer }: LoadedModel,
-  data: LoadedData,
-): Promise<Pick<DataIdentity, "answerEnd">> {
-  if (!data.set.facts.survey.isChat) {
-    return {};
+  { promptForm }: Dataset,
+): Promise<Pick<DataIdentity, "answerEnd" | "promptForm">> {
+  if (!promptForm.isChat) {
+    return { promptForm };
   }
   const [end] = await turnEnds(tokenizer, "Hello", new AbortController().signal);
-  return end === undefined ? {} : { answerEnd: tokenizer.decodeToken(end) };
+  return { promptForm, ...(end === undefined ? {} : { answerEnd: tokenizer.decodeToken(end) }) };
 }
 
 /** Rank, alpha and target modules of an adapter to start from replace the recipe's. */

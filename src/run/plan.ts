@@ -97,6 +97,7 @@ export async function planRun(
     trainableParameters: countTrainable(targets, recipe.rank),
     neededBytes: takes(shape, defaultBudgetBytes),
     samplePrompt: await samplePromptOf(data, dataset),
+    promptForm: dataset.promptForm,
   };
 }
 
@@ -118,12 +119,12 @@ export function refuseNoTarget({ config, name }: BaseModel, recipe: Recipe, coun
 /** The prompt of a held-out row where there is one, so that the sample is not from memory. */
 export async function samplePromptOf(
   data: LoadedData,
-  { heldOut, train }: Dataset,
+  { heldOut, train, promptForm }: Dataset,
 ): Promise<string> {
   const { file, line } = heldOut.length > 0 ? heldOut.at(0) : train.at(0);
   const example = await data.find(file, line);
   if (example?.kind === "completion") {
-    return example.prompt;
+    return promptForm.isChat ? example.prompt.trimEnd() : example.prompt;
   }
   const messages = example?.kind === "chat" ? example.messages : [];
   const content = messages.find(({ role }) => role === "user")?.content;

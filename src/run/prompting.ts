@@ -1,4 +1,5 @@
 // Prompts the engine with text: encodes the prompt, decodes the answer token by token.
+import { withSystem, type PromptForm } from "../data/prompt-form.ts";
 import type { Engine } from "../engine/contract.ts";
 import type { BaseModel } from "../model/open.ts";
 import type { ModelTokenizer } from "../model/tokenizer/tokenizer.ts";
@@ -8,8 +9,8 @@ import { yieldToEvents } from "../util/yield-to-events.ts";
 
 export interface Prompting {
   prompt: string;
-  /** Whether the prompt is a user's message, rendered by the chat template. */
-  isChat: boolean;
+  /** As the rows that the model is trained on. */
+  form: PromptForm;
   useAdapter: boolean;
   maxNewTokens: number;
   temperature: number;
@@ -17,8 +18,9 @@ export interface Prompting {
 }
 
 /**
- * Generates the answer to a prompt, by nucleus sampling with top-p 0.95. It stops at the model's
- * stop tokens and, in a chat, at the token that ends an answer in the template.
+ * Generates the answer to a prompt, by nucleus sampling with top-p 0.95, in the form of the rows.
+ * It stops at the model's stop tokens and, in a chat, at the token that ends an answer in the
+ * template.
  * @param onText gets each new piece of text as it is decoded
  * @returns the whole answer
  * @throws UserError "too-long" for a prompt that is empty or leaves no space in the context;
@@ -27,14 +29,14 @@ export interface Prompting {
 export async function answer(
   engine: Engine,
   { tokenizer, stopTokens, config }: BaseModel,
-  { prompt, isChat, ...options }: Prompting,
+  { prompt, form, ...options }: Prompting,
   onText: (text: string) => void,
   signal: AbortSignal,
 ): Promise<string> {
-  const promptTokens = isChat
-    ? tokenizer.encodeRendered(await renderPrompt(tokenizer, prompt, signal))
-    : tokenizer.encode(prompt);
-  const turnEnd = isChat ? await turnEnds(tokenizer, prompt, signal) : [];
+  const promptTokens = form.isChat
+    ? tokenizer.encodeRendered(await renderPrompt(tokenizer, prompt, form.system, signal))
+    : tokenizer.encode(withSystem(form.system, prompt));
+  const turnEnd = form.isChat ? await turnEnds(tokenizer, prompt, signal) : [];
   const freeTokens = config.maxPositionEmbeddings - promptTokens.length;
   if (promptTokens.length === 0 || freeTokens < 1) {
     throw new UserError(
@@ -67,9 +69,11 @@ export async function answer(
 async function renderPrompt(
   tokenizer: ModelTokenizer,
   prompt: string,
+  system: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const messages = [{ role: "user", content: prompt }];
+  const first = system === "" ? [] : [{ role: "system", content: system }];
+  const messages = [...first, { role: "user", content: prompt }];
   const [text = ""] = await tokenizer.renderChats(
     [{ messages, addGenerationPrompt: true }],
     signal,

@@ -1,5 +1,6 @@
 // The prompts of a run: questions of a person, and the two samples that compare the base model
 // before the first step made here with the adapter after the last.
+import type { PromptForm } from "../data/prompt-form.ts";
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import { hasCode, toPlain, type PlainError } from "../util/errors.ts";
 import type { DeviceEnginePlan } from "./device-engine.ts";
@@ -8,14 +9,14 @@ import type { RunEvent } from "./events.ts";
 import { answer, type Prompting } from "./prompting.ts";
 
 /** What is asked of the model; a run adds its seed and the form of its data. */
-export type Question = Omit<Prompting, "seed" | "isChat">;
+export type Question = Omit<Prompting, "seed" | "form">;
 
 type Which = "before" | "after";
 
 export interface RunPromptsParts {
   state: RunState;
-  /** Whether a prompt is a user's message, as in the rows of the data. */
-  isChat: boolean;
+  /** How the rows of the data give their prompts. */
+  form: PromptForm;
   enginePlan: DeviceEnginePlan;
   /** Prompt of the samples; empty for none. */
   samplePrompt: string;
@@ -43,8 +44,8 @@ export class RunPrompts {
     onText: (text: string) => void,
     signal: AbortSignal,
   ): Promise<string> {
-    const { isChat, enginePlan, state } = this.#parts;
-    const prompting = { ...question, isChat, seed: state.recipe.seed };
+    const { form, enginePlan, state } = this.#parts;
+    const prompting = { ...question, form, seed: state.recipe.seed };
     return await answer(this.#keeper.engine, enginePlan.model, prompting, onText, signal);
   }
 

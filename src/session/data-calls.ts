@@ -36,7 +36,7 @@ export class DataCalls {
     const startedAt = Date.now();
     const tokenized = await tokens.tokensOf(model, data, recipe, startedAt);
     const dataset = await datasetFor(model, data, recipe, startedAt, tokens);
-    const { isChat } = data.set.facts.survey;
+    const { isChat } = dataset.promptForm;
     const isPreserving = isChat ? await isPrefixPreserving(model.tokenizer) : null;
     return {
       ...reportOf(tokenized, dataset, recipe.maxLength),

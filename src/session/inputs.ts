@@ -237,7 +237,8 @@ export class Inputs {
       emit({ kind: "waiting", fault });
     });
     const isChat = this.#data?.set.facts.survey.isChat ?? false;
-    return await this.#preview.answer({ ...prompting, isChat, seed: 0 }, onText, signal);
+    const form = this.tokens.promptForm ?? { isChat, system: "" };
+    return await this.#preview.answer({ ...prompting, form, seed: 0 }, onText, signal);
   }
 
   /** Releases the device of the preview, before a run needs it or another model is loaded. */

@@ -177,7 +177,7 @@ export class Session {
       ...given,
       state,
       dataBlob: (await data.saved()).blob,
-      isChat: data.set.facts.survey.isChat,
+      form: given.dataset.promptForm,
       enginePlan: enginePlanOf(model, given.dataset, state.recipe, { device, wasmPaths }),
       store,
       write: (work) => this.#lock.write(work),

@@ -1,6 +1,7 @@
 // The metadata of a checkpoint: every field of a run but its tensors, as JSON strings, with strict
 // parsers. The random state is seed and step alone: the generator is counter-based
 // (util/random.ts) and has no other state.
+import type { PromptForm } from "../../data/prompt-form.ts";
 import { parseReading, type Reading } from "../../data/shapes/reading.ts";
 import { parseRecipe } from "../../recipe/parse.ts";
 import { defaultRecipe, type Recipe } from "../../recipe/recipe.ts";
@@ -9,6 +10,7 @@ import { UserError } from "../../util/errors.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
 import { currentSchema, migrate, type Metadata } from "./migrate.ts";
 import {
+  bool,
   finite,
   integer,
   listOf,
@@ -67,7 +69,9 @@ const reading: Parser<Reading> = (value, place) => {
   }
 };
 
-type ReadOtherwise = Pick<DataIdentity, "reading" | "heldOutFrom" | "answerEnd">;
+const promptForm = record<PromptForm>({ isChat: bool, system: text });
+
+type ReadOtherwise = Pick<DataIdentity, "reading" | "heldOutFrom" | "answerEnd" | "promptForm">;
 
 const dataIdentity = record<Omit<DataIdentity, keyof ReadOtherwise>, ReadOtherwise>(
   {
@@ -78,7 +82,7 @@ const dataIdentity = record<Omit<DataIdentity, keyof ReadOtherwise>, ReadOtherwi
     rows: integer(0),
     heldOutLines: listOf(integer(1)),
   },
-  { reading, heldOutFrom: integer(0), answerEnd: text },
+  { reading, heldOutFrom: integer(0), answerEnd: text, promptForm },
 );
 
 const recipe: Parser<Recipe> = (value, place) => {

@@ -2,6 +2,7 @@
 // machine needs to resume.
 import type { AdapterState } from "../../adapter/state.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
+import type { PromptForm } from "../../data/prompt-form.ts";
 import type { Reading } from "../../data/shapes/reading.ts";
 import type { TrainerState } from "../../train/state.ts";
 
@@ -40,6 +41,8 @@ export interface DataIdentity {
   heldOutFrom?: number;
   /** Text of the token that ends an answer in the chat template; absent where none was trained. */
   answerEnd?: string;
+  /** How most rows give their prompts; absent in older runs. */
+  promptForm?: PromptForm;
 }
 
 /**

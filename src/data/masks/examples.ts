@@ -1,14 +1,17 @@
 // Rows of data to token ids and the mask of what is trained.
 //
-// Prompt and completion are never tokenised apart and joined: a tokenizer may merge characters
-// across the boundary, and the model must train on the tokens that it will see. So the whole text
-// is tokenised, and the trained part begins where its tokens stop being those of the prompt alone,
-// as in TRL's SFTTrainer (trl/trainer/sft_trainer.py, tokenize_fn). Chats: answers.ts.
+// Prompt and completion of text are never tokenised apart and joined: a tokenizer may merge
+// characters across the boundary, and the model must train on the tokens that it will see. So the
+// whole text is tokenised, and the trained part begins where its tokens stop being those of the
+// prompt alone, as in TRL's SFTTrainer (trl/trainer/sft_trainer.py, tokenize_fn). Chats are in
+// answers.ts.
 import type { ChatExample, CompletionExample, Example, TextExample } from "../example.ts";
+import { withSystem, type PromptForm } from "../prompt-form.ts";
 import type { TextTokenizer } from "../tokenizer.ts";
 import { eachAnswer, maskChats, trainedMessages, type MaskedText } from "./chat.ts";
 import { ToolArguments } from "./arguments.ts";
 import { AnswerForms } from "./form.ts";
+import { promptFormOf, trainedForm, type TemplateUse } from "./form-of-row.ts";
 import { ContentParts } from "./parts.ts";
 import { counted, type Notice } from "./notices.ts";
 import { markedTexts, tokenTexts } from "./tokens.ts";
@@ -39,6 +42,8 @@ export interface TokenizeOptions {
    * be when the model has to give it.
    */
   multiTurn: "whole" | "each";
+  /** Whether prompts and completions of text go through the chat template, where there is one. */
+  template: TemplateUse;
 }
 
 /**
@@ -129,10 +134,19 @@ export class ExampleTokenizer {
     };
   }
 
+  /** How a prompt must be given to a model that is trained on the row. */
+  promptFormOf(example: Example): PromptForm {
+    return promptFormOf(this.#trainedForm(example));
+  }
+
+  #trainedForm(example: Example): TrainedExample {
+    const { template } = this.#options;
+    const shown: TrainedExample = example.kind === "preference" ? example.chosen : example;
+    return trainedForm(shown, template, this.#tokenizer.hasChatTemplate);
+  }
+
   async #mask(examples: readonly Example[], signal: AbortSignal | undefined): Promise<MaskedRow[]> {
-    const shown = examples.map((example) =>
-      example.kind === "preference" ? example.chosen : example,
-    );
+    const shown = examples.map((example) => this.#trainedForm(example));
     const parts = await Promise.all(
       shown.map(async (example) =>
         example.kind === "chat" ? this.#parts(await this.#fit(example, signal)) : [],
@@ -169,7 +183,8 @@ export class ExampleTokenizer {
     const tokenizer = this.#tokenizer;
     const { eosText } = tokenizer;
     if (example.kind === "completion") {
-      const { prompt, completion } = example;
+      const { completion } = example;
+      const prompt = withSystem(example.system ?? "", example.prompt);
       const text = prompt + completion + (completion.endsWith(eosText) ? "" : eosText);
       const encoded = tokenizer.encodeWithOffsets(text, true);
       return [plainMask({ text, encoded }, commonPrefix(tokenizer.encode(prompt), encoded.tokens))];
@@ -258,6 +273,8 @@ export class ExampleTokenizer {
     };
   }
 }
+
+type TrainedExample = TextExample | CompletionExample | ChatExample;
 
 /** The texts of a row before cutting; several with multiTurn "each". */
 interface MaskedRow {

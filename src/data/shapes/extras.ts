@@ -1,5 +1,5 @@
 // What a row says beside its texts: system message, tools, variables of the template, weight.
-import type { ChatExample, CompletionExample } from "../example.ts";
+import type { ChatExample, CompletionExample, TemplateFields } from "../example.ts";
 import type { ChatMessage } from "../tokenizer.ts";
 import { cellOf, isAbsent, isRecord, kindOf, missing, textOf, unwrapJson } from "./row/cell.ts";
 import type { Row } from "./row/cell.ts";
@@ -72,6 +72,38 @@ export function chatOf(
   messages: readonly ChatMessage[],
   trainedFrom: number,
 ): ChatExample | string {
+  const fields = templateFields(row, reading);
+  if (typeof fields === "string") {
+    return fields;
+  }
+  const system = systemOf(row, reading);
+  const hasOwn = ["system", "developer"].includes(messages[0]?.role ?? "");
+  const first = system === null || hasOwn ? [] : [{ role: "system", content: system }];
+  return {
+    kind: "chat",
+    messages: [...first, ...messages],
+    trainedFrom: trainedFrom === 0 ? 0 : trainedFrom + first.length,
+    ...fields,
+  };
+}
+
+/** A prompt with its completion. @returns the reason as `chatOf` */
+export function completionOf(
+  row: Row,
+  reading: Reading,
+  prompt: string,
+  completion: string,
+): CompletionExample | string {
+  const fields = templateFields(row, reading);
+  if (typeof fields === "string") {
+    return fields;
+  }
+  const system = systemOf(row, reading);
+  const first = system === null ? {} : { system };
+  return { kind: "completion", prompt, completion, ...first, ...fields };
+}
+
+function templateFields(row: Row, reading: Reading): TemplateFields | string {
   const tools = toolsOf(fieldOf(row, reading, "tools"), reading.columns.tools ?? "");
   if (typeof tools === "string") {
     return tools;
@@ -81,33 +113,9 @@ export function chatOf(
   if (typeof variables === "string") {
     return variables;
   }
-  const system = systemOf(row, reading);
-  const hasOwn = ["system", "developer"].includes(messages[0]?.role ?? "");
-  const first = system === null || hasOwn ? [] : [{ role: "system", content: system }];
   return {
-    kind: "chat",
-    messages: [...first, ...messages],
-    trainedFrom: trainedFrom === 0 ? 0 : trainedFrom + first.length,
     ...(tools === null ? {} : { tools }),
     ...(variables === null ? {} : { templateArguments: variables }),
-  };
-}
-
-/**
- * A prompt with its completion. Text has no place of its own for a system message: it comes before
- * the prompt, with a blank line between.
- */
-export function completionOf(
-  row: Row,
-  reading: Reading,
-  prompt: string,
-  completion: string,
-): CompletionExample {
-  const system = systemOf(row, reading);
-  return {
-    kind: "completion",
-    prompt: system === null ? prompt : `${system}\n\n${prompt}`,
-    completion,
   };
 }
 

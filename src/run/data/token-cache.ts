@@ -1,6 +1,7 @@
 // The tokens of the loaded data, kept until data, model or a rule of the masks changes: learning
 // rate, rank and batch size change no token.
 import type { TokenizedData } from "../../data/dataset.ts";
+import type { PromptForm } from "../../data/prompt-form.ts";
 import { tokenizeRows, type ExampleBatch } from "../../data/tokenize-rows.ts";
 import type { BaseModel } from "../../model/open.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
@@ -13,7 +14,7 @@ export type TokenizeProgress = (doneBytes: number, totalBytes: number) => void;
 /** What decides the tokens of a row. */
 export type TokenRules = Pick<
   Recipe,
-  "completionOnly" | "multiTurn" | "systemMessage" | "maxLength"
+  "completionOnly" | "multiTurn" | "template" | "systemMessage" | "maxLength"
 >;
 
 interface Kept {
@@ -75,6 +76,11 @@ export class TokenCache {
     return isKept ? (this.#kept?.made ?? null) : null;
   }
 
+  /** How most rows give their prompts; null while there are no tokens. */
+  get promptForm(): PromptForm | null {
+    return this.#kept?.made?.promptForms.common ?? null;
+  }
+
   /** Cancels what is under way, and gives the memory back. */
   forget(): void {
     this.#kept?.abort.abort();
@@ -96,13 +102,13 @@ export class TokenCache {
   async #tokenize(
     model: BaseModel,
     data: LoadedData,
-    { completionOnly, multiTurn, systemMessage, maxLength }: TokenRules,
+    { completionOnly, multiTurn, template, systemMessage, maxLength }: TokenRules,
     day: Date,
     signal: AbortSignal,
   ): Promise<TokenizedData> {
     this.#begun++;
     const options = {
-      ...{ completionOnly, multiTurn, windowLength: maxLength },
+      ...{ completionOnly, multiTurn, template, windowLength: maxLength },
       contextLength: model.config.maxPositionEmbeddings,
     };
     const batches = this.#batches(data, systemMessage, signal);
@@ -123,10 +129,10 @@ export class TokenCache {
 
 function keyOf(
   { key, set }: LoadedData,
-  { completionOnly, multiTurn, systemMessage, maxLength }: TokenRules,
+  { completionOnly, multiTurn, template, systemMessage, maxLength }: TokenRules,
   day: Date,
 ): string {
   const windowLength = set.hasWindows ? maxLength : null;
-  const rules = [completionOnly, multiTurn, systemMessage, windowLength];
+  const rules = [completionOnly, multiTurn, template, systemMessage, windowLength];
   return JSON.stringify([key, rules, day.getTime()]);
 }

@@ -59,7 +59,13 @@ async function putDatabase(version: string, name: string): Promise<void> {
 function expectSameState({ adapter, ...facts }: RunState, run: Fixture): void {
   expect(facts).toEqual({
     ...run.facts,
-    recipe: { ...defaultRecipe, packing: false, labelSmoothing: 0, ...run.facts.recipe },
+    recipe: {
+      ...defaultRecipe,
+      packing: false,
+      labelSmoothing: 0,
+      template: "raw",
+      ...run.facts.recipe,
+    },
     base: { weightFormat: "stored", licence: null, ...run.facts.base },
   });
   const hex = (values: Float32Array) =>

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { epochOrder, splitDataset, type DatasetOptions } from "../../../src/data/dataset.ts";
 import type { Example } from "../../../src/data/example.ts";
+import { PromptForms } from "../../../src/data/prompt-form.ts";
 import { RowGroups } from "../../../src/data/row-groups.ts";
 import { tokenizeRows } from "../../../src/data/tokenize-rows.ts";
 import { TokenStore, type TokenRow } from "../../../src/data/token-store.ts";
@@ -38,7 +39,7 @@ const build = async (
   completionOnly = true,
   heldOutRows?: number,
 ) => {
-  const rules = { contextLength: 64, completionOnly, multiTurn: "whole" } as const;
+  const rules = { contextLength: 64, completionOnly, multiTurn: "whole", template: "raw" } as const;
   const tokenized = await tokenizeRows([{ examples }], tokenizer, rules);
   return splitDataset(tokenized, { ...options, ...given }, { heldOutRows });
 };
@@ -166,7 +167,10 @@ describe("a file without a row to train on", () => {
     store.add({ ...empty, line: 1 });
     const given = { ...options, maxLength: 3 };
     expect(() =>
-      splitDataset({ store, left: new RowGroups(), notices: new RowGroups() }, given),
+      splitDataset(
+        { store, left: new RowGroups(), notices: new RowGroups(), promptForms: new PromptForms() },
+        given,
+      ),
     ).toThrow(
       expect.objectContaining({
         code: "no-completion",
@@ -175,7 +179,10 @@ describe("a file without a row to train on", () => {
     );
     store.add({ ...cut, line: 2 });
     expect(() =>
-      splitDataset({ store, left: new RowGroups(), notices: new RowGroups() }, given),
+      splitDataset(
+        { store, left: new RowGroups(), notices: new RowGroups(), promptForms: new PromptForms() },
+        given,
+      ),
     ).toThrow(
       expect.objectContaining({
         code: "too-long",

@@ -63,7 +63,12 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
   });
 
   const tokenize = async (examples: readonly Example[], completionOnly: boolean) => {
-    const options = { maxLength: uncut, completionOnly, multiTurn: "whole" } as const;
+    const options = {
+      maxLength: uncut,
+      completionOnly,
+      multiTurn: "whole",
+      template: "raw",
+    } as const;
     const rows = await new ExampleTokenizer(tokenizer, options).tokenize(examples);
     return rows.flatMap((row) => ("rows" in row ? row.rows.map(asGolden) : []));
   };
@@ -74,6 +79,7 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
       contextLength: uncut,
       completionOnly,
       multiTurn: "whole",
+      template: "raw",
     });
     expect(tokenized.left.count).toBe(0);
     const { train, droppedRows } = splitDataset(tokenized, {

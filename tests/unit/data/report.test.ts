@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { splitDataset } from "../../../src/data/dataset.ts";
 import { reportOf } from "../../../src/data/report.ts";
+import { PromptForms } from "../../../src/data/prompt-form.ts";
 import { RowGroups } from "../../../src/data/row-groups.ts";
 import { TokenStore } from "../../../src/data/token-store.ts";
 import { uniforms } from "../../../src/util/random.ts";
@@ -15,7 +16,12 @@ function reportOn(rows: readonly number[][], maxLength = 100, heldOutFrom: numbe
     const isTrained = tokens.map((_, place) => place > 1);
     store.add({ line: index + 1, tokens, isTrained, fullLength: tokens.length });
   });
-  const tokenized = { store, left: new RowGroups(), notices: new RowGroups() };
+  const tokenized = {
+    store,
+    left: new RowGroups(),
+    notices: new RowGroups(),
+    promptForms: new PromptForms(),
+  };
   tokenized.left.add("refused", { line: 99, file: 0 }, "the template refuses it");
   const dataset = splitDataset(tokenized, { ...options, maxLength }, { heldOutFrom });
   return reportOf(tokenized, dataset, maxLength);

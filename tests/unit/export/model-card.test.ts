@@ -53,6 +53,20 @@ test("the model card of a run on chats names the token that ends an answer", asy
   expect(modelCard(run)).not.toContain(sentence);
 });
 
+test("the model card says how to ask, as the rows did", async () => {
+  const run = await fixtureRun();
+  const card = (isChat: boolean, system: string) =>
+    modelCard({ ...run, data: { ...run.data, promptForm: { isChat, system } } });
+  expect(card(true, 'Be "brief".\n```')).toContain(
+    '    {"role": "system", "content": "Be \\"brief\\".\\n```"},\n    {"role": "user", "content": prompt},',
+  );
+  expect(card(true, "")).not.toContain('"system"');
+  expect(card(true, "")).toContain("add_generation_prompt=True");
+  expect(card(false, "")).toContain('inputs = tokenizer(prompt, return_tensors="pt")');
+  expect(card(false, "Be brief.")).toContain('tokenizer("Be brief.\\n\\n" + prompt,');
+  expect(modelCard(run)).not.toContain("Ask likewise");
+});
+
 test("a name with markup stays inside its field of the model card", async () => {
   const run = await fixtureRun();
   const name = 'a"\n---\n# b | <img src=x> `c` [d](e)';

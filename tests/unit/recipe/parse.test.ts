@@ -40,7 +40,7 @@ describe("a recipe", () => {
 
   test("every option of a recipe has a range or a rule", () => {
     const ruled = ["targetModules", "schedule", "completionOnly", "packing", "shuffle"];
-    ruled.push("multiTurn", "systemMessage");
+    ruled.push("multiTurn", "template", "systemMessage");
     expect([...numbers.map(({ name }) => name), ...ruled].toSorted()).toEqual(
       Object.keys(defaultRecipe).toSorted(),
     );
@@ -84,6 +84,7 @@ describe("refused recipes", () => {
     ["a module twice", { targetModules: ["q_proj", "q_proj"] }, /repeats a target module/],
     ["another module", { targetModules: ["q_proj", "lm_head"] }, /"lm_head" is not a target/],
     ["another schedule", { schedule: "polynomial" }, /linear, cosine, constant, not "polynomial"/],
+    ["another use of the template", { template: "none" }, /template must be one of auto, raw/],
     ["another kind of chat", { multiTurn: "last" }, /multiTurn must be one of whole, each/],
     ["a system message of no text", { systemMessage: null }, /systemMessage must be text of at/],
     [

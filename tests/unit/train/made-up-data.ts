@@ -38,6 +38,7 @@ export function madeUpDataset(
     train,
     heldOut: rows.slice(trainRows),
     isWeighted: store.isWeighted,
+    promptForm: { isChat: false, system: "" },
     trainedTokens: train.sum((index) => train.trainedOf(index)),
     longestExample: longestRow,
     longestRow,

@@ -31,7 +31,12 @@ const startedCpu = process.cpuUsage();
 const file = { path: basename(path), blob: await openAsBlob(path) };
 const set = await openDataSet([file], {}, () => undefined);
 const loadSeconds = (performance.now() - startedAt) / 1000;
-const rules = { completionOnly: true, multiTurn: "whole", contextLength } as const;
+const rules = {
+  completionOnly: true,
+  multiTurn: "whole",
+  template: "auto",
+  contextLength,
+} as const;
 const tokenized = await tokenizeRows(set.examples(), tokenizer, rules);
 const dataset = splitDataset(tokenized, { ...defaultRecipe, maxLength: contextLength });
 const { user, system } = process.cpuUsage(startedCpu);

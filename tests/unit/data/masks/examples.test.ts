@@ -14,7 +14,12 @@ import type { ModelTokenizer } from "../../../../src/model/tokenizer/tokenizer.t
 import { openTokenizer } from "../tokenizers.ts";
 import { assistant, chat, templates, tokenizerWith, user } from "./templates.ts";
 
-const whole: TokenizeOptions = { maxLength: 1000, completionOnly: true, multiTurn: "whole" };
+const whole: TokenizeOptions = {
+  maxLength: 1000,
+  completionOnly: true,
+  multiTurn: "whole",
+  template: "raw",
+};
 const each: TokenizeOptions = { ...whole, multiTurn: "each" };
 
 let demo: ModelTokenizer;
@@ -282,6 +287,66 @@ describe("texts, completions and preferences", () => {
     const example = { kind: "text", text: "the sun", weight: 0.5, ...place } as const;
     const row = await tokenize(example, demo);
     expect("rows" in row && row.rows[0]).toMatchObject({ line: 5, file: 1, weight: 0.5 });
+  });
+});
+
+describe("a prompt with its completion on a model with a chat template", () => {
+  const auto: TokenizeOptions = { ...whole, template: "auto" };
+  const place = { line: 5, file: 1 };
+  const pair = (prompt: string, completion: string) =>
+    ({ kind: "completion", prompt, completion, ...place }) as const;
+  const textOf = async (example: Example, options: TokenizeOptions, tokenizer = demo) => {
+    const { texts } = await previewOf(example, tokenizer, options);
+    return texts.map(({ tokens }) => tokens.map(({ text }) => text).join("")).join("");
+  };
+
+  test("it goes through the template as messages of user and assistant, the system message first", async () => {
+    const example = { ...pair("Is shop 4 open?", "Yes."), system: "Be brief." };
+    expect(await textOf(example, auto)).toBe(
+      "<|im_start|>system\nBe brief.<|im_end|>\n" +
+        "<|im_start|>user\nIs shop 4 open?<|im_end|>\n<|im_start|>assistant\nYes.<|im_end|>\n",
+    );
+    const { texts } = await previewOf(example, demo, auto);
+    expect(texts[0]!.trainedTexts).toEqual(["Yes.<|im_end|>\n"]);
+  });
+
+  test("it is the chat that the same row gives as messages, token by token", async () => {
+    const messages = [user("Who sews?"), assistant("A tailor.")];
+    expect(await tokenize(pair("Who sews?", "A tailor."), demo, auto)).toEqual(
+      await tokenize({ ...chat(messages), ...place }, demo, auto),
+    );
+  });
+
+  test("the space that joins two texts is left out between messages, and indentation stays", async () => {
+    expect(await textOf(pair("Question: Who?\nAnswer:\n", " He."), auto)).toContain(
+      "user\nQuestion: Who?\nAnswer:<|im_end|>\n<|im_start|>assistant\nHe.<|im_end|>",
+    );
+    expect(await textOf(pair("def f():", "    return 1"), auto)).toContain(
+      "\n    return 1<|im_end|>",
+    );
+  });
+
+  test("an empty completion trains the end of its turn", async () => {
+    const { texts } = await previewOf(pair("Who?", ""), demo, auto);
+    expect(texts[0]!.trainedTexts).toEqual(["<|im_end|>\n"]);
+  });
+
+  test("it is text with template raw, and on a model without a template", async () => {
+    const example = { ...pair("Who?", " He."), system: "Be brief." };
+    const text = "Be brief.\n\nWho? He.<|endoftext|>";
+    expect(await textOf(example, whole)).toBe(text);
+    expect(await textOf(example, auto, { ...demo, hasChatTemplate: false })).toBe(text);
+  });
+
+  test("a prompt takes the form of the rows", () => {
+    const form = (options: TokenizeOptions, system?: string) =>
+      new ExampleTokenizer(demo, options).promptFormOf({
+        ...pair("Who?", "He."),
+        ...(system === undefined ? {} : { system }),
+      });
+    expect(form(auto)).toEqual({ isChat: true, system: "" });
+    expect(form(auto, "Be brief.")).toEqual({ isChat: true, system: "Be brief." });
+    expect(form(whole, "Be brief.")).toEqual({ isChat: false, system: "Be brief." });
   });
 });
 

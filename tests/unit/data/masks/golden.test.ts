@@ -14,7 +14,12 @@ import {
   type TokenizerName,
 } from "./templates.ts";
 
-const options = { maxLength: 100_000, completionOnly: true, multiTurn: "whole" } as const;
+const options = {
+  maxLength: 100_000,
+  completionOnly: true,
+  multiTurn: "whole",
+  template: "auto",
+} as const;
 const names = Object.keys(templates);
 
 const opened = new Map<string, Promise<ExampleTokenizer>>();

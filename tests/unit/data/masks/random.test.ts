@@ -7,7 +7,12 @@ import { uniforms } from "../../../../src/util/random.ts";
 import { chat, shaped, templates, tokenizerWith } from "./templates.ts";
 
 const conversations = 25;
-const options = { maxLength: 100_000, completionOnly: true, multiTurn: "whole" } as const;
+const options = {
+  maxLength: 100_000,
+  completionOnly: true,
+  multiTurn: "whole",
+  template: "auto",
+} as const;
 
 /** What a person may write that a template writes, too, or cuts. */
 const disturbances = [

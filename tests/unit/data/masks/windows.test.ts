@@ -72,7 +72,12 @@ describe("a text example with windows", () => {
     ...{ kind: "text" as const, text: `${sentence}.\n\n`.repeat(9), line: 1, file: 0 },
     windows: { continues: false },
   };
-  const options = { maxLength: 40, completionOnly: true, multiTurn: "whole" as const };
+  const options = {
+    maxLength: 40,
+    completionOnly: true,
+    multiTurn: "whole" as const,
+    template: "auto" as const,
+  };
 
   test("trains all tokens of all windows, and the end of sequence once", async () => {
     const { eosText } = named("demo");

@@ -45,7 +45,10 @@ describe("instructions", () => {
     );
     expect(exampleOf(row)).toEqual(chat(...messages));
     expect(exampleOf({ ...row, history: JSON.stringify(row.history) })).toEqual(chat(...messages));
-    expect(exampleOf({ ...row, history: [] })).toEqual(pair("Be brief.\n\nAnd now?\n\n", "Green."));
+    expect(exampleOf({ ...row, history: [] })).toEqual({
+      ...pair("And now?\n\n", "Green."),
+      system: "Be brief.",
+    });
   });
 });
 
@@ -162,9 +165,9 @@ describe("questions with answers", () => {
     expect(exampleOf(row)).toEqual(pair("A tailor sews.\n\nWho?", "He."));
   });
 
-  test("a row of OpenOrca has its system prompt before the question", () => {
+  test("a row of OpenOrca has its system prompt beside the question", () => {
     const row = { id: "1", system_prompt: "Be brief.", question: "Who?", response: "He." };
-    expect(exampleOf(row)).toEqual(pair("Be brief.\n\nWho?", "He."));
+    expect(exampleOf(row)).toEqual({ ...pair("Who?", "He."), system: "Be brief." });
   });
 });
 

@@ -128,12 +128,12 @@ describe("a system message for all rows", () => {
     }
   });
 
-  test("it comes before a prompt of text, and a row's own system column wins", () => {
+  test("a prompt of text has it beside it, and a row's own system column wins", () => {
     const text = { ...byHand, system: "Be brief." };
     const row = { Frage: "Wer?", Antwort: "Er.", system: "Be kind." };
-    expect(read(row, text)).toMatchObject({ prompt: "Be brief.\n\nWer?" });
+    expect(read(row, text)).toMatchObject({ prompt: "Wer?", system: "Be brief." });
     const columns = { ...byHand.columns, system: "system" };
-    expect(read(row, { ...text, columns })).toMatchObject({ prompt: "Be kind.\n\nWer?" });
+    expect(read(row, { ...text, columns })).toMatchObject({ prompt: "Wer?", system: "Be kind." });
   });
 
   test("it leaves plain text as it is", () => {
