@@ -16,18 +16,33 @@ const rowsOfBatch = 1000;
 /** Rows of a sheet that show whether it holds text. */
 const sampleRows = 20;
 
-type Cells = readonly CellValue[];
+/** What Excel shows for a formula that has no value. */
+const errors = /^#(NULL!|DIV\/0!|VALUE!|REF!|NAME\?|NUM!|N\/A|GETTING_DATA|SPILL!|CALC!)$/;
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+/** Days. Times of the first weeks of 1900 or 1904 are rarer than long durations. */
+const longestDuration = 59;
+
+type Cells = readonly (CellValue | undefined)[];
 
 /** A workbook in memory, and its visible sheets with text. */
 export class Workbook {
   readonly #name: string;
   readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #dayZero: number;
   readonly sheets: readonly string[];
 
-  private constructor(name: string, bytes: Uint8Array<ArrayBuffer>, sheets: readonly string[]) {
+  private constructor(
+    name: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    sheets: readonly string[],
+    dayZero: number,
+  ) {
     this.#name = name;
     this.#bytes = bytes;
     this.sheets = sheets;
+    this.#dayZero = dayZero;
   }
 
   /**
@@ -45,7 +60,8 @@ export class Workbook {
     const bytes = new Uint8Array(await blob.arrayBuffer());
     signal?.throwIfAborted();
     const sheets: string[] = [];
-    for (const sheet of await sheetNames(bytes, name)) {
+    const { names, dayZero } = await visibleSheets(bytes, name);
+    for (const sheet of names) {
       if (await holdsText(bytes, sheet, name)) {
         sheets.push(sheet);
       }
@@ -62,12 +78,12 @@ export class Workbook {
         },
       );
     }
-    return new Workbook(name, bytes, sheets);
+    return new Workbook(name, bytes, sheets, dayZero);
   }
 
   /** Rows of a sheet, with their numbers in it. */
   async *read(sheet: string, signal?: AbortSignal): AsyncGenerator<RowBatch, void> {
-    const rows = new SheetRows(this.#name);
+    const rows = new SheetRows(this.#name, this.#dayZero);
     let count = 0;
     for await (const { index, values } of sheetRows(this.#bytes, sheet, this.#name)) {
       rows.take(values, index + 1);
@@ -81,34 +97,58 @@ export class Workbook {
   }
 }
 
+interface SheetHeader {
+  names: readonly (string | undefined)[];
+  /** Its row and its names, for a fault. */
+  where: string;
+}
+
 class SheetRows {
   readonly batch: BatchBuilder;
   readonly #fileName: string;
-  #names: readonly (string | undefined)[] | undefined;
+  readonly #dayZero: number;
+  #header: SheetHeader | undefined;
 
-  constructor(fileName: string) {
+  constructor(fileName: string, dayZero: number) {
     this.#fileName = fileName;
+    this.#dayZero = dayZero;
     this.batch = new BatchBuilder(fileName);
   }
 
-  take(cells: Cells, number: number): void {
+  take(given: Cells, number: number): void {
+    const cells = given.map((cell) => this.#plain(cell));
     if (cells.every(isEmpty)) {
       return;
     }
-    if (this.#names === undefined) {
-      const { names, note } = parseHeader(cells.map(headerText), number, this.#fileName);
-      this.#names = names;
+    if (this.#header === undefined) {
+      const texts = cells.map(headerText);
+      const { names, note } = parseHeader(texts, number, this.#fileName);
+      const quoted = names.flatMap((name) => (name === undefined ? [] : JSON.stringify(name)));
+      this.#header = { names, where: `row ${number}: ${quoted.join(", ")}` };
       this.batch.addNote(note);
       return;
     }
-    this.#takeRow(cells, number, this.#names);
+    this.#takeRow(cells, number, this.#header);
   }
 
-  #takeRow(cells: Cells, number: number, names: readonly (string | undefined)[]): void {
+  /** A date is text; an error is no value, as in pandas. */
+  #plain(cell: CellValue | undefined): CellValue | undefined {
+    if (cell instanceof Date) {
+      return dateText(cell, this.#dayZero);
+    }
+    if (typeof cell === "string" && errors.test(cell)) {
+      this.batch.addNote("Cells with an error, such as #N/A, are read as empty.");
+      return null;
+    }
+    return cell;
+  }
+
+  #takeRow(cells: Cells, number: number, { names, where }: SheetHeader): void {
     const extra = cells.findIndex((cell, i) => !isEmpty(cell) && i > 0 && names[i] === undefined);
     if (extra !== -1) {
+      // A title above the real header is the usual cause: its text shows it.
       this.batch.addFault(
-        `a value in column ${extra + 1}, which has no name in the header`,
+        `a value in column ${extra + 1}, which has no name in the header (${where})`,
         cells.map(headerText).join(", "),
         number,
       );
@@ -135,36 +175,40 @@ function isEmpty(cell: CellValue | undefined): boolean {
 
 /** Numbers and truth values stay; a formula is the value that the workbook keeps of it. */
 function valueOf(column: string, cell: CellValue | undefined): unknown {
-  if (cell instanceof Date) {
-    return dateText(cell);
-  }
   return typeof cell === "string" ? cellValue(column, cell) : (cell ?? null);
 }
 
 function headerText(cell: CellValue | undefined): string {
-  const value = cell instanceof Date ? dateText(cell) : (cell ?? "");
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return typeof cell === "string" ? cell : JSON.stringify(cell ?? "");
 }
 
-/** As a person sees it: a day, a time of day, or both. A time alone is of the day before 1900. */
-function dateText(date: Date): string {
+/**
+ * As a person sees it: a day, a time of day, both, or the hours of a duration. Excel has one kind
+ * of number for them: what is close to day zero and is no whole day is hours.
+ */
+function dateText(date: Date, dayZero: number): string {
   if (Number.isNaN(date.getTime())) {
     return "";
   }
-  const [day = "", time = ""] = date
-    .toISOString()
-    .replace(/\.\d+Z$/, "")
-    .split("T");
-  if (time === "00:00:00") {
-    return day;
+  const elapsed = date.getTime() - dayZero;
+  const isWholeDay = elapsed % dayMs === 0 && elapsed !== 0;
+  const [day = "", time = ""] = date.toISOString().replace("Z", "").split("T");
+  const withoutZeros = time.replace(/\.000$/, "");
+  if (elapsed >= 0 && elapsed < longestDuration * dayMs && !isWholeDay) {
+    const hours = Math.floor(elapsed / hourMs);
+    return `${String(hours).padStart(2, "0")}${withoutZeros.slice(2)}`;
   }
-  return day === "1899-12-31" ? time : `${day} ${time}`;
+  return isWholeDay ? day : `${day} ${withoutZeros}`;
 }
 
-async function sheetNames(bytes: Uint8Array, fileName: string): Promise<string[]> {
+/** Sheets that are not hidden, and the day that the workbook counts from: of 1900, or 1904. */
+async function visibleSheets(
+  bytes: Uint8Array,
+  fileName: string,
+): Promise<{ names: string[]; dayZero: number }> {
   const { readXlsx } = await import("hucre/xlsx");
   const names: string[] = [];
-  await guarded(fileName, () =>
+  const { dateSystem } = await guarded(fileName, () =>
     readXlsx(bytes, {
       sheets: ({ name, hidden = false, veryHidden = false }) => {
         if (!hidden && !veryHidden) {
@@ -174,7 +218,8 @@ async function sheetNames(bytes: Uint8Array, fileName: string): Promise<string[]
       },
     }),
   );
-  return names;
+  const dayZero = dateSystem === "1904" ? Date.UTC(1904, 0, 1) : Date.UTC(1899, 11, 31);
+  return { names, dayZero };
 }
 
 async function holdsText(bytes: Uint8Array, sheet: string, fileName: string): Promise<boolean> {
