@@ -140,7 +140,9 @@ function refuseNothing(
   );
   if (cut.length === 0) {
     const why = reasons.length === 0 ? "" : ` (${reasons.join("; ")})`;
-    throw new UserError("no-completion", `None of the ${rows} rows has a trained token${why}.`, {
+    const none = rows === 1 ? "The only row has no" : `None of the ${rows} rows has a`;
+    const what = all.length === 0 && count > 0 ? "No row can be trained" : `${none} trained token`;
+    throw new UserError("no-completion", `${what}${why}.`, {
       remedy: "Give the rows a completion, an answer of the assistant, or text.",
     });
   }

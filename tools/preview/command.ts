@@ -1,12 +1,12 @@
 // The command `npm run preview`: reads model, data and recipe, and prints what would be trained.
-import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { isPrefixPreserving } from "../../src/data/masks/prefix.ts";
 import { describeReading } from "../../src/data/shapes/reading-columns.ts";
-import { openDataSet } from "../../src/data/load/open-data-set.ts";
 import { parseRecipe } from "../../src/recipe/parse.ts";
 import { defaultRecipe, type Recipe } from "../../src/recipe/recipe.ts";
 import { UserError } from "../../src/util/errors.ts";
+import { ArgumentError, readJson } from "./arguments.ts";
+import { openPreviewData } from "./data.ts";
 import { filesAt } from "./disk.ts";
 import { openPreviewModel } from "./model.ts";
 import { printJson, printText, type Print } from "./print.ts";
@@ -19,25 +19,28 @@ Prints each row of the data with the stretches that a run would train. Needs no 
   --model PATH    folder of a Hugging Face model (config.json, tokenizer.json, ...), or a .gguf file
   --data PATH     file or folder: JSONL, JSON, CSV, TSV, Parquet, XLSX, TXT or MD, each also as .gz
   --recipe FILE   recipe as JSON; its maxLength, completionOnly, multiTurn, systemMessage and heldOutRows count here
+  --sheet NAME    sheet of a workbook
+  --encoding NAME utf-8, utf-16le, utf-16be or windows-1252
+  --reading FILE  how rows are read, as JSON: {"shape": "completion", "columns": {"prompt": "Q", "completion": "A"}};
+                  for text {"shape": "text", "columns": {"text": "text"}, "windows": true} (docs/data.md)
   --rows A-B      only these rows, from 1 (all with --json, else 1-20)
   --json          one JSON object a row, and a summary last`;
 
 /** Rows that are read without being asked for. */
 const usualRows: RowChoice = { first: 1, last: 20 };
 
-/** An error in the arguments, as one sentence. */
-class ArgumentError extends Error {}
-
-/** Prints rows and summary, or the error in one sentence. @returns the exit code */
+/**
+ * Prints rows and summary, or the error in one sentence.
+ * @returns the exit code: 1 for an error, and where no row can be trained
+ */
 export async function previewCommand(args: readonly string[]): Promise<number> {
   try {
     const values = parseArguments(args);
     if (values.help) {
       console.log(help);
-    } else {
-      await preview(values, values.json ? printJson : printText);
+      return 0;
     }
-    return 0;
+    return await preview(values, values.json ? printJson : printText);
   } catch (error) {
     if (error instanceof ArgumentError || error instanceof UserError) {
       console.error(error instanceof UserError ? sentencesOf(error) : error.message);
@@ -57,6 +60,9 @@ function parseArguments(args: readonly string[]) {
         model: { type: "string" },
         data: { type: "string" },
         recipe: { type: "string" },
+        sheet: { type: "string" },
+        encoding: { type: "string" },
+        reading: { type: "string" },
         rows: { type: "string" },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -68,17 +74,12 @@ function parseArguments(args: readonly string[]) {
   }
 }
 
-async function preview(values: Arguments, print: Print): Promise<void> {
+async function preview(values: Arguments, print: Print): Promise<0 | 1> {
   const recipe = readRecipe(values.recipe);
   const rows = values.rows === undefined ? (values.json ? null : usualRows) : readRows(values.rows);
   const model = await openPreviewModel(await filesAt(required("model", values.model)));
-  // Bad rows are what this command is there to show.
-  const choices = { acceptBadRows: true };
-  const data = await openDataSet(
-    await filesAt(required("data", values.data)),
-    choices,
-    () => undefined,
-  );
+  const data = await openPreviewData(await filesAt(required("data", values.data)), values);
+  refuseNoRow(values.rows, rows?.first ?? 1, data.facts.survey.rows);
   print.opening(describeReading(data.reading), data);
   if (data.facts.survey.isChat && !(await isPrefixPreserving(model.tokenizer))) {
     print.hint(
@@ -93,27 +94,19 @@ async function preview(values: Arguments, print: Print): Promise<void> {
   if (refusal !== null) {
     console.error(sentencesOf(refusal));
   }
+  return refusal === null ? 0 : 1;
+}
+
+function refuseNoRow(given: string | undefined, first: number, rows: number): void {
+  if (first > rows) {
+    throw new ArgumentError(`--rows is ${given ?? ""}, but there are ${rows} rows in all.`);
+  }
 }
 
 function readRecipe(path: string | undefined): Recipe {
-  if (path === undefined) {
-    return { ...defaultRecipe };
-  }
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new ArgumentError(
-      `The file ${path} cannot be read (${(error as { code: string }).code}).`,
-    );
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new ArgumentError(`The file ${path} is not JSON (${(error as Error).message}).`);
-  }
-  return parseRecipe(value, defaultRecipe, path);
+  return path === undefined
+    ? { ...defaultRecipe }
+    : parseRecipe(readJson(path), defaultRecipe, path);
 }
 
 function readRows(given: string): RowChoice {

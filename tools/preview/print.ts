@@ -31,7 +31,9 @@ export const printText: Print = {
     const { arrangement, reading } = facts;
     const skipped = arrangement.skipped.map(({ path, why }) => `${path} is skipped: ${why}`);
     const unused = reading.unused.length === 0 ? "" : `Not used: ${reading.unused.join(", ")}`;
-    const lines = [names, arrangement.sentence, sentence, unused, ...reading.notices, ...skipped];
+    const notes = files.flatMap(({ path, notes }) => notes.map((note) => `${path}: ${note}`));
+    const about = [...notes, ...reading.notices, ...skipped];
+    const lines = [names, arrangement.sentence, sentence, unused, ...about];
     console.log(
       lines
         .filter((line) => line !== "")

@@ -96,7 +96,7 @@ function byRole(files: readonly NamedFile[], skipped: SkippedFile[]): ArrangedFi
 }
 
 /** By the file's name first, then by its folders from the innermost; the first word that counts. */
-function roleOf(path: string): Role | undefined {
+export function roleOf(path: string): Role | undefined {
   for (const part of path.split("/").reverse()) {
     const words = part.toLowerCase().replace(/held[-_ ]?out/, "heldout");
     for (const word of words.split(/[^a-z]+/)) {

@@ -1,7 +1,7 @@
 // Opens the files that a person chose as one data set: which are data, how their rows are read, and
 // one pass over all rows that counts them.
 import { UserError } from "../../util/errors.ts";
-import { arrangeFiles, type NamedFile } from "../files/arrange.ts";
+import { arrangeFiles, roleOf, type NamedFile } from "../files/arrange.ts";
 import { openTable } from "../files/open-table.ts";
 import { DataSet, type DataChoices, type FileFacts, type FileRole } from "./data-set.ts";
 import { Edits } from "./edits.ts";
@@ -29,6 +29,7 @@ export async function openDataSet(
     }
   }
   const used = files.filter(({ role }) => role !== "test");
+  noteOtherNames(used);
   refuseNone(used, given);
   const edits = new Edits(choices.edits ?? []);
   const sample = await sampleOf(used, signal);
@@ -51,6 +52,19 @@ async function openFile(
   const { kind, description, sheets } = table;
   const counts = { rows: 0, bad: 0, notes: [] };
   return { path, blob, table, role, sizeBytes: blob.size, kind, description, sheets, ...counts };
+}
+
+/** A test file or a held-out one is trained on where there is no other: that is said. */
+function noteOtherNames(used: readonly FileFacts[]): void {
+  for (const { path, role, notes } of used) {
+    const named = roleOf(path);
+    if (role === "train" && named !== undefined && named !== "train") {
+      const use = named === "test" ? "a test" : "held-out rows";
+      notes.push(
+        `The name ${path} is that of ${use}; it is trained on, since no other file is there.`,
+      );
+    }
+  }
 }
 
 function refuseNone(used: readonly FileFacts[], given: readonly NamedFile[]): void {

@@ -77,7 +77,7 @@ export function readingFault(reading: Reading, columns: readonly string[]): stri
     const names = open.map(({ name }) => name).join(", ");
     return `No column is chosen for: ${names}. The columns are ${quoted(columns)}.`;
   }
-  const known = new Set(columns.map(plainName));
+  const known = new Set([...columns, continuesColumn].map(plainName));
   const absent = readingColumns(reading).all.filter((name) => !known.has(plainName(name)));
   return absent.length === 0
     ? null

@@ -174,7 +174,7 @@ describe("a file without a row to train on", () => {
     ).toThrow(
       expect.objectContaining({
         code: "no-completion",
-        message: "None of the 1 rows has a trained token.",
+        message: "The only row has no trained token.",
       }),
     );
     store.add({ ...cut, line: 2 });

@@ -70,7 +70,8 @@ describe("trained stretches", () => {
     ["ansi-semicolon.csv", ["A tailor – with thread.<|endoftext|>"]],
   ];
   test.each(cases)("the first row of %s trains what its answer says", async (file, trained) => {
-    const { rows } = await preview(found(file), { rows: "1" });
+    const recipe = { template: "raw" };
+    const { rows } = await preview(found(file), { recipe, rows: "1" });
     expect(rows.map((row) => row.trained)).toEqual([trained]);
   });
 
@@ -84,7 +85,8 @@ describe("trained stretches", () => {
 });
 
 test("a summary counts rows, examples, left and held-out rows", async () => {
-  const { rows, summary } = await preview(found("bom-in-the-middle.jsonl"));
+  const recipe = { template: "raw" };
+  const { rows, summary } = await preview(found("bom-in-the-middle.jsonl"), { recipe });
   expect(rows).toHaveLength(12);
   const left = rows.filter((row) => row.left !== null);
   expect(left).toEqual([{ line: 7, tokens: 0, trained: [], left: expect.any(String) as string }]);
@@ -145,7 +147,7 @@ test("rows of preferences are shown with the reason why no run trains them, and 
   const code = await previewCommand([
     ...["--model", demoModel, "--data", data, "--recipe", file, "--json"],
   ]);
-  expect(code).toBe(0);
+  expect(code).toBe(1);
   const lines = out.map((line) => JSON.parse(line) as object);
   expect(lines).toHaveLength(4);
   expect(lines[0]).toMatchObject({ line: 1, trained: [] });
@@ -172,6 +174,71 @@ test("a recipe's system message stands before conversations that have none", asy
   const [row] = (await preview(found("content-parts.jsonl"), { recipe, rows: "1" })).rows;
   expect(row?.tokens).toBeGreaterThan((without?.tokens ?? 0) + 4);
   expect(row?.trained).toEqual(without?.trained);
+});
+
+describe("how the data are read", () => {
+  const written = (name: string, value: unknown) => {
+    const path = join(folder, name);
+    writeFileSync(path, typeof value === "string" ? value : JSON.stringify(value));
+    return path;
+  };
+  const run = (data: string, ...more: string[]) => {
+    const recipe = written("recipe.json", { template: "raw", maxLength: 32 });
+    return previewCommand(["--model", demoModel, "--data", data, "--recipe", recipe, ...more]);
+  };
+
+  test("columns of other names are chosen by a reading", async () => {
+    const data = written("own.csv", "Frage,Antwort\nWho?, A tailor.\nWhat?, A coat.\n");
+    const reading = { shape: "completion", columns: { prompt: "Frage", completion: "Antwort" } };
+    expect(await run(data, "--reading", written("reading.json", reading), "--json")).toBe(0);
+    expect((JSON.parse(out[0]!) as Row).trained).toEqual([" A tailor.<|endoftext|>"]);
+    const other = { ...reading, columns: { prompt: "Frage", completion: "Answer" } };
+    expect(await run(data, "--reading", written("other.json", other))).toBe(1);
+    expect(faults[0]).toContain('There is no column "Answer". The columns are "Frage", "Antwort".');
+  });
+
+  test("a text becomes windows by a reading, and all of it is trained", async () => {
+    const text = Array.from({ length: 60 }, (_, n) => `The tailor sews coat ${n}.`).join("\n");
+    const reading = { shape: "text", columns: { text: "text" }, windows: true };
+    const args = ["--reading", written("reading.json", reading), "--json"];
+    expect(await run(written("story.txt", text), ...args)).toBe(0);
+    const [row, summary] = out.map((line) => JSON.parse(line) as Row & { left: number });
+    expect(row!.trained.join("")).toBe(`${text}<|endoftext|>`);
+    expect(row!.trained.length).toBeGreaterThan(5);
+    expect(summary).toMatchObject({ rows: 1, left: 0, examples: row!.trained.length });
+  });
+
+  test("a sheet is chosen by its name, and one that is not there is refused", async () => {
+    const book = pathOf("../../golden/tables/cells/1900.xlsx");
+    expect(await run(book, "--sheet", "Other", "--json")).toBe(0);
+    expect(JSON.parse(out.at(-1)!)).toMatchObject({ rows: 1 });
+    expect(await run(book, "--sheet", "Hidden")).toBe(1);
+    expect(faults[0]).toBe("--sheet is Hidden, but the sheets are Cells, Other.");
+  });
+
+  test("an encoding is chosen, and one that is not known is refused", async () => {
+    const data = written(
+      "own.jsonl",
+      '{"prompt":"a ","completion":"ä"}\n{"prompt":"a ","completion":"b"}\n',
+    );
+    expect(await run(data, "--encoding", "windows-1252", "--json")).toBe(0);
+    expect((JSON.parse(out[0]!) as Row).trained).toEqual(["Ã¤<|endoftext|>"]);
+    expect(await run(data, "--encoding", "latin1")).toBe(1);
+    expect(faults[0]).toContain("must be one of utf-8");
+  });
+
+  test("rows beyond the last are refused, with how many there are", async () => {
+    expect(await run(found("mlx-folder"), "--rows", "30-40")).toBe(1);
+    expect(faults).toEqual(["--rows is 30-40, but there are 26 rows in all."]);
+  });
+
+  test("a folder with a test file alone is trained on, and this is said", async () => {
+    const path = written("test.jsonl", '{"prompt":"a ","completion":"b"}\n');
+    expect(await run(path)).toBe(0);
+    expect(out.join("\n")).toContain(
+      "The name test.jsonl is that of a test; it is trained on, since no other file is there.",
+    );
+  });
 });
 
 describe("a refusal is one sentence and exit code 1", () => {

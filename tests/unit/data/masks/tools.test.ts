@@ -4,7 +4,12 @@ import { ExampleTokenizer } from "../../../../src/data/masks/examples.ts";
 import { describeNotice } from "../../../../src/data/masks/notices.ts";
 import { assistant, chat, templates, tokenizerWith, user } from "./templates.ts";
 
-const options = { maxLength: 100_000, completionOnly: true, multiTurn: "whole" } as const;
+const options = {
+  maxLength: 100_000,
+  completionOnly: true,
+  multiTurn: "whole",
+  template: "auto",
+} as const;
 const tool = { type: "function", function: { name: "sew", parameters: { type: "object" } } };
 
 const tokenizer = async (template: string) =>
