@@ -9,6 +9,8 @@ import type {
 
 /** Fields of which a pattern makes the prompt. */
 const promptFields: readonly FieldName[] = ["prompt", "instruction", "input"];
+/** Fields that most tables do not have. */
+export const extraFields: readonly FieldName[] = ["system", "tools", "templateArguments", "weight"];
 /** For rows of no known shape: most tables hold questions and answers. */
 const firstGuess: ShapeName = "completion";
 

@@ -110,15 +110,13 @@ export function roleOf(path: string): Role | undefined {
 }
 
 function described(arranged: Omit<ArrangedFiles, "sentence">): ArrangedFiles {
-  const { train, heldOut, test, skipped } = arranged;
+  const { train, heldOut, test } = arranged;
   const clauses = [
     `${named(train)} to train on`,
     ...(heldOut.length > 0 ? [`${named(heldOut)} held out`] : []),
     ...(test.length > 0 ? [`${named(test)} ${test.length === 1 ? "is" : "are"} not used`] : []),
   ];
-  const left =
-    skipped.length > 0 ? ` ${formatCountOf(skipped.length, "other file")} left out.` : "";
-  return { ...arranged, sentence: `${clauses.join(", ")}.${left}` };
+  return { ...arranged, sentence: `${clauses.join(", ")}.` };
 }
 
 /** One file by name, several by count. */

@@ -66,13 +66,41 @@ export class BadRows {
   }
 
   #describe(rows: number, names: readonly string[]): string {
-    const shown = this.#first.slice(0, namedRows).map(({ file, line, what }) => {
+    const named = this.#first.slice(0, namedRows);
+    const shown = alike(named).map(([{ file, line, what }, ...others]) => {
       const name = names.length > 1 ? `${names[file] ?? ""}, ` : "";
-      return `${name}line ${line}: ${what}`;
+      const same = others.length === 0 ? "" : `; ${linesOf(others)}: the same`;
+      return `${name}line ${line}: ${what}${same}`;
     });
-    const more = this.#count > shown.length ? `; and ${this.#count - shown.length} more` : "";
+    const more = this.#count > named.length ? `; and ${this.#count - named.length} more` : "";
     return `${this.#count} of ${rows} rows cannot be used: ${shown.join("; ")}${more}.`;
   }
+}
+
+type Alike = [BadRow, ...BadRow[]];
+
+/** Neighbours of one file with one reason together: a message gives a reason once. */
+function alike(rows: readonly BadRow[]): Alike[] {
+  const groups: Alike[] = [];
+  for (const row of rows) {
+    const [last] = groups.at(-1) ?? [];
+    if (last?.file === row.file && last.what === row.what) {
+      groups.at(-1)?.push(row);
+    } else {
+      groups.push([row]);
+    }
+  }
+  return groups;
+}
+
+/** "line 4", "lines 4 to 9" without a gap, "lines 4, 6, 9". */
+function linesOf(rows: readonly BadRow[]): string {
+  const lines = rows.map(({ line }) => line);
+  const [first = 0, last = first] = [lines[0], lines.at(-1)];
+  const hasGap = last - first !== lines.length - 1;
+  return lines.length === 1
+    ? `line ${first}`
+    : `lines ${hasGap ? lines.join(", ") : `${first} to ${last}`}`;
 }
 
 const remedy = "Correct them, or choose other columns.";

@@ -98,6 +98,6 @@ function isHigh(byte: number | undefined): boolean {
 function unknownEncoding(what: string, where: string): UserError {
   return new UserError("bad-row", `The encoding of the text is ${what}.`, {
     where,
-    remedy: "Save it as UTF-8 in the program that made it, or choose its encoding.",
+    remedy: "Save it as UTF-8 in the program that made it, and choose it again.",
   });
 }

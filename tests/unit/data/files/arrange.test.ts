@@ -91,7 +91,7 @@ describe("arrangeFiles", () => {
     const { train, skipped, sentence } = arrange("train.jsonl", ...beside);
     expect(train).toEqual(["train.jsonl"]);
     expect(skipped.toSorted()).toEqual(beside.toSorted());
-    expect(sentence).toBe("train.jsonl to train on. 8 other files left out.");
+    expect(sentence).toBe("train.jsonl to train on.");
   });
 
   test("a file without a role beside files with one is skipped, not trained on", () => {

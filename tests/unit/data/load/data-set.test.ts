@@ -43,6 +43,18 @@ describe("a file with bad rows", () => {
     expect(accepted.usableRows).toBe(44);
   });
 
+  test("a refusal gives the reason of neighbours once, with all their lines", async () => {
+    const [good] = pairs(1);
+    const none = { prompt: "Q" };
+    const rows = [good!, none, none, none, { completion: "A" }, none, good!, none, good!, none];
+    const refused = openTexts({ "own.jsonl": jsonl(...rows) });
+    await expect(refused).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /7 of 10 .*: line 2: .*"prompt"; lines 3 to 4: the same; line 5: .*; line 6: .*; lines 8, 10: the same\.$/,
+      ) as string,
+    });
+  });
+
   test("a file without a usable row is refused, accepted or not", async () => {
     const file = { "own.jsonl": "{oops\n".repeat(30) };
     for (const acceptBadRows of [true, false]) {
