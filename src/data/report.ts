@@ -2,7 +2,7 @@
 // and held out.
 import type { Dataset, TokenizedData } from "./dataset.ts";
 import type { RowPlace } from "./example.ts";
-import { findEqual } from "./equal-rows.ts";
+import { firstEqual } from "./equal-rows.ts";
 import { RowGroups, listedRows, type RowGroup } from "./row-groups.ts";
 import { TokenRows } from "./token-rows.ts";
 
@@ -38,7 +38,7 @@ export function reportOf(
   { train, heldOut }: Dataset,
   maxLength: number,
 ): DataReport {
-  const all = new TokenRows(store, Infinity);
+  const used = train.joined(heldOut);
   const cutRows = new TokenRows(store, maxLength);
   const dropped = new RowGroups();
   for (let index = 0; index < cutRows.length; index++) {
@@ -51,11 +51,11 @@ export function reportOf(
     }
   }
   return {
-    lengths: lengthsOf(all),
-    cut: listOf([train, heldOut], (rows, index) => rows.isCut(index)),
+    lengths: lengthsOf(new TokenRows(store, Infinity)),
+    cut: cutOf(used),
     left: [...left.list, ...dropped.list],
     notices: notices.list,
-    ...equalsOf(train, heldOut),
+    ...equalsOf(used, heldOut),
   };
 }
 
@@ -73,31 +73,44 @@ function lengthsOf(all: TokenRows): DataReport["lengths"] {
   return { binTokens, counts, longest };
 }
 
-function listOf(
-  some: readonly TokenRows[],
-  isWanted: (rows: TokenRows, index: number) => boolean,
-): RowList {
+function cutOf(all: TokenRows): RowList {
   const list: RowList = { count: 0, rows: [] };
-  for (const rows of some) {
-    for (let index = 0; index < rows.length; index++) {
-      if (isWanted(rows, index)) {
-        add(list, rows, index);
-      }
+  for (let index = 0; index < all.length; index++) {
+    if (all.isCut(index)) {
+      add(list, all, index);
     }
   }
   return list;
 }
 
-function equalsOf(train: TokenRows, heldOut: TokenRows): Pick<DataReport, "repeated" | "inBoth"> {
+/** In the order of the data: which row repeats which must not hang on how rows are drawn. */
+function equalsOf(all: TokenRows, heldOut: TokenRows): Pick<DataReport, "repeated" | "inBoth"> {
   const repeated: RowList = { count: 0, rows: [] };
   const inBoth: RowList = { count: 0, rows: [] };
-  findEqual([train, heldOut], (rows, index, first) => {
-    add(repeated, rows, index);
-    if (rows === heldOut && first === train) {
-      add(inBoth, rows, index);
+  const isHeldOut = heldOutOf(all, heldOut);
+  const firsts = firstEqual(all);
+  const isTrained = new Uint8Array(all.length);
+  firsts.forEach((first, index) => {
+    isTrained[first] = isTrained[first] === 1 || !isHeldOut(index) ? 1 : 0;
+  });
+  firsts.forEach((first, index) => {
+    if (first !== index) {
+      add(repeated, all, index);
+    }
+    if (isHeldOut(index) && isTrained[first] === 1) {
+      add(inBoth, all, index);
     }
   });
   return { repeated, inBoth };
+}
+
+/** Examples of one row are on one side, so the side is one of the row. */
+function heldOutOf(all: TokenRows, heldOut: TokenRows): (index: number) => boolean {
+  const sources = new Uint8Array(all.length === 0 ? 0 : all.sourceOf(all.length - 1) + 1);
+  for (let index = 0; index < heldOut.length; index++) {
+    sources[heldOut.sourceOf(index)] = 1;
+  }
+  return (index) => sources[all.sourceOf(index)] === 1;
 }
 
 function add(list: RowList, rows: TokenRows, index: number): void {

@@ -77,6 +77,14 @@ export class TokenRows implements Iterable<TokenRow> {
     return new TokenRows(this.#store, this.#maxLength, order);
   }
 
+  /** Its rows and those of another list of the same store, in the order of the data. */
+  joined(others: TokenRows): TokenRows {
+    const order = new Uint32Array(this.length + others.length);
+    order.set(this.#order);
+    order.set(others.#order, this.length);
+    return new TokenRows(this.#store, this.#maxLength, order.sort());
+  }
+
   /** The rows from `begin` to `end` (exclusive), as `Array.slice` takes them. */
   slice(begin: number, end?: number): TokenRows {
     return new TokenRows(this.#store, this.#maxLength, this.#order.subarray(begin, end));

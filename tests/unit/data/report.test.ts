@@ -10,7 +10,12 @@ import { uniforms } from "../../../src/util/random.ts";
 const options = { shuffle: false, packing: false, heldOutRows: 0, seed: 1 };
 
 /** A report on rows of these tokens, of which all but the first are trained. */
-function reportOn(rows: readonly number[][], maxLength = 100, heldOutFrom: number | null = null) {
+function reportOn(
+  rows: readonly number[][],
+  maxLength = 100,
+  heldOutFrom: number | null = null,
+  drawn: Partial<typeof options> = {},
+) {
   const store = new TokenStore();
   rows.forEach((tokens, index) => {
     const isTrained = tokens.map((_, place) => place > 1);
@@ -23,7 +28,7 @@ function reportOn(rows: readonly number[][], maxLength = 100, heldOutFrom: numbe
     promptForms: new PromptForms(),
   };
   tokenized.left.add("refused", { line: 99, file: 0 }, "the template refuses it");
-  const dataset = splitDataset(tokenized, { ...options, maxLength }, { heldOutFrom });
+  const dataset = splitDataset(tokenized, { ...options, ...drawn, maxLength }, { heldOutFrom });
   return reportOf(tokenized, dataset, maxLength);
 }
 
@@ -67,6 +72,16 @@ describe("rows that repeat others", () => {
     const { repeated, inBoth } = reportOn(rows, 100, 5);
     expect(linesOf(repeated)).toEqual([4, 5, 6, 8]);
     expect(linesOf(inBoth)).toEqual([6]);
+  });
+
+  test("the later of two lines repeats the earlier one, however rows are drawn", () => {
+    const rows = Array.from({ length: 40 }, (_, index) => row(index % 30));
+    for (let seed = 1; seed <= 20; seed++) {
+      const drawn = { shuffle: true, heldOutRows: 4, seed };
+      const { repeated, inBoth } = reportOn(rows, 100, null, drawn);
+      expect(linesOf(repeated)).toEqual([31, 32, 33, 34, 35, 36, 37, 38, 39, 40]);
+      expect(linesOf(inBoth)).toEqual(linesOf(inBoth).toSorted((a, b) => a - b));
+    }
   });
 
   test("of 20,000 random rows exactly the repeated ones are found, and 1000 are listed", () => {
