@@ -170,7 +170,7 @@ export class Setup {
       const edits = areSameRows(this.#asked, this.files) ? [...(this.data?.edits ?? [])] : [];
       this.data = await this.#client.call("loadData", { source });
       this.files = this.#asked;
-      this.plan = this.planError = this.report = null;
+      this.plan = this.planError = this.report = this.tokenizing = null;
       if (edits.length > 0) {
         this.data = await this.#client.call("editData", { edits });
       } else {
@@ -245,6 +245,7 @@ export class Setup {
   /** Plans the run after a pause in typing. @returns a function that cancels it */
   planSoon(recipe: Recipe): () => void {
     this.#isPlanDue = true;
+    this.isPlanCancelled = false;
     const timer = setTimeout(() => {
       this.#isPlanDue = false;
       void this.#makePlan(recipe);

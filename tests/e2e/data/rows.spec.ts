@@ -30,7 +30,9 @@ test("files named train, valid and test are trained, held out and not used", asy
   await expect(data).toContainText("20 for training, 5 held out");
   await data.getByText("3 held-out rows are trained, too").click();
   await data.getByRole("button", { name: "valid.jsonl, line 2" }).click();
-  await expect(data.getByRole("article", { name: "Row 22" })).toContainText("Is shop 19 open?");
+  const row = data.getByRole("article", { name: "Row 22" });
+  await expect(row).toContainText("Is shop 19 open?");
+  await expect(row).toContainText("Held out: this row is never trained.");
   await expectAccessible(page);
 });
 
@@ -52,6 +54,7 @@ test("bad rows are left out, listed with line and reason, and downloaded as a li
   await data.getByRole("button", { name: "line 48" }).click();
   const row = data.getByRole("article", { name: "Row 48" });
   await expect(row).toContainText("Left out:");
+  await expect(row).toContainText('"note": 1');
 });
 
 test("a file with many bad rows is refused until the others are accepted", async ({ visit }) => {
@@ -63,6 +66,37 @@ test("a file with many bad rows is refused until the others are accepted", async
   await data.getByRole("button", { name: "Load the other 40 rows" }).click();
   await expect(data).toContainText("40 rows, Prompt and completion");
   await expect(data.getByRole("alert")).toHaveCount(0);
+});
+
+test("rows that are cut, left out or repeated are listed, and each opens at a click", async ({
+  visit,
+}) => {
+  const { page, data } = await openData(visit);
+  const rows = rowsOf(20);
+  const long = "and until 5 ".repeat(30);
+  await put(
+    page,
+    jsonl([
+      ...rows,
+      { prompt: "Is it open?", completion: ` Yes, ${long}.` },
+      { prompt: `Is it open ${long}?`, completion: " Yes." },
+      rows[3] ?? {},
+    ]),
+  );
+  const row = data.getByRole("article");
+  for (const [list, place, says] of [
+    ["1 row is cut to maxLength (64 tokens)", "line 21", "64 of"],
+    ["1 row is left out: maxLength", "line 22", "Left out: maxLength (64 tokens) ends before"],
+    ["1 row repeats an earlier one", "line 23", "Is shop 4 open?"],
+  ] as const) {
+    await data.getByText(list).click();
+    await data.getByRole("button", { name: place }).click();
+    await expect(row).toContainText(place);
+    await expect(row).toContainText(says);
+  }
+  await data.getByText("Lengths as a table").click();
+  await expect(data.getByRole("table")).toContainText("215 to 219");
+  await expectAccessible(page);
 });
 
 test("a row is excluded and brought back, another is edited, and the edited rows are downloaded", async ({
@@ -92,6 +126,14 @@ test("a row is excluded and brought back, another is edited, and the edited rows
   await first.getByRole("button", { name: "Save the row" }).click();
   await expect(data).toContainText("1 row edited");
   await expect(first).toContainText("Is shop 1 shut?");
+  await data.getByRole("button", { name: "Undo" }).click();
+  await expect(first).toContainText("Is shop 1 open?");
+  await expect(data).not.toContainText("1 row edited");
+
+  await first.getByRole("button", { name: "Edit" }).click();
+  await json.fill('{"prompt": "Is shop 1 shut?", "completion": " No."}');
+  await first.getByRole("button", { name: "Save the row" }).click();
+  await expect(data).toContainText("1 row edited");
   const path = join(outputDir, "edited.jsonl");
   await download(page, "Download the edited data", "button", path);
   const lines = readFileSync(path, "utf8").trim().split("\n");

@@ -1,12 +1,9 @@
 // Tables of other tools: recognised, or mapped by hand, and trained.
-import { fileURLToPath } from "node:url";
 import { madeFile, waitUntilBegun, waitUntilReady } from "../../../tools/support/page.ts";
 import { expectAccessible } from "../support/accessible.ts";
 import { demoModel, jsonl } from "../support/made-files.ts";
 import { expect, test } from "../support/story.ts";
-import { dropOn, openData, put } from "./support.ts";
-
-const workbook = fileURLToPath(new URL("files/frage-antwort.xlsx", import.meta.url));
+import { dropOn, openData, put, workbook } from "./support.ts";
 
 test("an Excel file with columns of other names is mapped by hand and trained", async ({
   visit,
@@ -16,6 +13,13 @@ test("an Excel file with columns of other names is mapped by hand and trained", 
   await expect(data).toContainText("Nr, Frage, Antwort");
   await expect(page.getByRole("button", { name: "Start training" })).toBeDisabled();
   await expect(page.getByText("Choose what the columns hold under 2.")).toBeVisible();
+  await expectAccessible(page);
+
+  await data.getByText("Further columns").click();
+  await data.getByLabel("System message of the row").selectOption("Nr");
+  await data.getByLabel("System message of the row").selectOption("none");
+  await expect(data.getByLabel("Tools", { exact: true })).toBeVisible();
+  await data.getByLabel("System message for all rows").fill("");
   await expectAccessible(page);
 
   await data.getByRole("button", { name: "Apply" }).click();

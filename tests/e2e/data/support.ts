@@ -1,8 +1,12 @@
 // The data section of the page as a visitor uses it.
+import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "@playwright/test";
 import { madeFile, waitUntilReady, type MadeFile } from "../../../tools/support/page.ts";
 import { onProcessor } from "../support/faults.ts";
 import { smallRecipe, type Visit, type VisitOptions } from "../support/story.ts";
+
+/** Columns "Nr", "Frage", "Antwort"; a second sheet "Notizen". */
+export const workbook = fileURLToPath(new URL("files/frage-antwort.xlsx", import.meta.url));
 
 /** Short rows of the demo's words. */
 export const fastRecipe = {
