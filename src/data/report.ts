@@ -104,13 +104,13 @@ function equalsOf(all: TokenRows, heldOut: TokenRows): Pick<DataReport, "repeate
   return { repeated, inBoth };
 }
 
-/** Examples of one row are on one side, so the side is one of the row. */
+/** A split parts no group, so the side is one of the group. */
 function heldOutOf(all: TokenRows, heldOut: TokenRows): (index: number) => boolean {
-  const sources = new Uint8Array(all.length === 0 ? 0 : all.sourceOf(all.length - 1) + 1);
+  const groups = new Uint8Array(all.length === 0 ? 0 : all.groupOf(all.length - 1) + 1);
   for (let index = 0; index < heldOut.length; index++) {
-    sources[heldOut.sourceOf(index)] = 1;
+    groups[heldOut.groupOf(index)] = 1;
   }
-  return (index) => sources[all.sourceOf(index)] === 1;
+  return (index) => groups[all.groupOf(index)] === 1;
 }
 
 function add(list: RowList, rows: TokenRows, index: number): void {

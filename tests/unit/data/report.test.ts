@@ -74,6 +74,22 @@ describe("rows that repeat others", () => {
     expect(linesOf(inBoth)).toEqual([6]);
   });
 
+  test("windows of one text are on the side that each is drawn for", () => {
+    const windows = [row(1), row(2), row(3), row(4), row(5), row(1)].map((tokens) => ({
+      ...{ line: 1, source: 0, isApart: true, tokens, fullLength: tokens.length },
+      isTrained: tokens.map(() => true),
+    }));
+    const store = new TokenStore();
+    windows.forEach((window) => {
+      store.add(window);
+    });
+    const lists = { left: new RowGroups(), notices: new RowGroups() };
+    const tokenized = { store, ...lists, promptForms: new PromptForms() };
+    const dataset = splitDataset(tokenized, { ...options, maxLength: 9, heldOutRows: 1 });
+    const { repeated, inBoth } = reportOf(tokenized, dataset, 9);
+    expect([dataset.heldOut.length, repeated.count, inBoth.count]).toEqual([1, 1, 1]);
+  });
+
   test("the later of two lines repeats the earlier one, however rows are drawn", () => {
     const rows = Array.from({ length: 40 }, (_, index) => row(index % 30));
     for (let seed = 1; seed <= 20; seed++) {
