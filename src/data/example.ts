@@ -58,4 +58,6 @@ export interface PreferenceExample {
 export type Example = RowPlace & {
   /** The row's weight in the loss: sum(w * mean CE) / sum |w| (docs/numerics.md). Absent: 1. */
   weight?: number;
+  /** Set where the data say that the answer is not wanted. No run trains it. */
+  isUnwanted?: true;
 } & (TextExample | CompletionExample | ChatExample | PreferenceExample);

@@ -116,6 +116,7 @@ export const fieldWords: Readonly<Record<FieldName, string>> = {
   tools: "Tools",
   templateArguments: "Template arguments",
   weight: "Weight of the row",
+  label: "Whether the answer is wanted",
 };
 
 /** Columns in a pattern; doubled braces are plain ones. */

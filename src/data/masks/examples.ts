@@ -210,6 +210,12 @@ export class ExampleTokenizer {
         "preference training is not available yet; the chosen answer is shown",
       );
     }
+    if (example.isUnwanted === true) {
+      return leave(
+        "preference",
+        "its label is false: the answer is not wanted, and none is trained",
+      );
+    }
     if (refusal !== null) {
       return leave("refused", `the chat template refuses it: ${refusal}`);
     }

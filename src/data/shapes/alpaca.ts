@@ -3,6 +3,7 @@
 import type { ChatMessage } from "../tokenizer.ts";
 import { isAbsent, missing, textOf, unwrapJson, type Row } from "./row/cell.ts";
 import { chatFields, chatOf, completionOf, extraColumns, fieldOf, requiredText } from "./extras.ts";
+import { listOfMessages, messagesOf } from "./row/conversation.ts";
 import { fillPattern } from "./row/pattern.ts";
 import type { Reading } from "./reading.ts";
 import { optional, required, type Content, type Shape } from "./shape.ts";
@@ -80,18 +81,21 @@ function readRow(row: Row, reading: Reading): Content | string {
   return chatOf(row, reading, [...history, ...turn], 0);
 }
 
-/** Earlier turns: pairs of what the user and the assistant said, or their JSON text. */
+/** Earlier turns: pairs of what user and assistant said, or messages, or their JSON text. */
 function historyOf(value: unknown, column: string): ChatMessage[] | string {
   const given = unwrapJson(value);
   if (isAbsent(given) || given === "") {
     return [];
+  }
+  if (listOfMessages(given) !== null) {
+    return messagesOf(given, column);
   }
   if (!Array.isArray(given)) {
     return `its "${column}" is not a list of pairs`;
   }
   const messages: ChatMessage[] = [];
   for (const [index, pair] of (given as unknown[]).entries()) {
-    const texts = Array.isArray(pair) ? pair.map(textOf) : [];
+    const texts = Array.isArray(pair) ? (pair as unknown[]).map(textOf) : [];
     const [asked = null, answered = null] = texts;
     if (texts.length !== 2 || asked === null || answered === null) {
       return `entry ${index + 1} of its "${column}" is not a pair of texts`;

@@ -3,7 +3,7 @@
 import { chatFields, extraColumns } from "./extras.ts";
 import type { Reading } from "./reading.ts";
 import type { Sample } from "./sample.ts";
-import { required, type Shape } from "./shape.ts";
+import { optional, required, type Shape } from "./shape.ts";
 import { pairOf, promptSideOf, sideOf } from "./side.ts";
 
 /** Names of a prompt's column, TRL's first. */
@@ -43,7 +43,7 @@ const maxReadings = 4;
 export const completionShape: Shape = {
   name: "completion",
   label: "Prompt and completion",
-  fields: [required("prompt"), required("completion"), ...chatFields],
+  fields: [required("prompt"), required("completion"), ...chatFields, optional("label")],
   recognise: (sample) => {
     const prompts = usable(sample, promptNames);
     const completions = usable(sample, completionNames);
@@ -77,10 +77,16 @@ function usable(sample: Sample, names: readonly string[]): string[] {
 /** A question about a text has the text before it, as in reading comprehension. */
 function readingOf(sample: Sample, prompt: string, completion: string): Reading {
   const [context] = sample.named(["context"]).filter((column) => sample.hasText(column));
+  // TRL's unpaired preference: an answer that is wanted, or one that is not.
+  const [label] = sample.named(["label"]).filter((column) => sample.isTruth(column));
   const isQuestion = sample.named(["question"]).includes(prompt);
   return {
     shape: "completion",
-    columns: { prompt, completion, ...extraColumns(sample) },
+    columns: {
+      ...{ prompt, completion },
+      ...extraColumns(sample),
+      ...(label === undefined ? {} : { label }),
+    },
     pattern: isQuestion && context !== undefined ? `{${context}}\n\n{${prompt}}` : null,
     system: null,
   };

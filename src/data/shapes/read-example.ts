@@ -1,13 +1,15 @@
 // A row as an example, by the reading that was recognised or chosen.
 import type { ParsedRow } from "../../formats/rows.ts";
 import type { Example } from "../example.ts";
-import { cellOf, isAbsent, type Row } from "./row/cell.ts";
-import { weightOf } from "./extras.ts";
+import { cellOf, isAbsent, truthOf, type Row } from "./row/cell.ts";
+import { fieldOf, weightOf } from "./extras.ts";
 import { readingColumns } from "./reading-columns.ts";
 import type { Reading } from "./reading.ts";
 import { Sample } from "./sample.ts";
 import type { Content } from "./shape.ts";
 import { shapes, shapesInOrder } from "./table.ts";
+
+type RowContent = Content & { weight?: number; isUnwanted?: true };
 
 /**
  * The example of a row. A row that lacks a column of the reading may have another shape, as in a
@@ -27,7 +29,7 @@ export function readExample(
   return typeof example === "string" ? example : { ...example, line, file };
 }
 
-function readRow(row: Row, reading: Reading): (Content & { weight?: number }) | string {
+function readRow(row: Row, reading: Reading): RowContent | string {
   const content = shapes[reading.shape].read(row, reading);
   if (typeof content === "string") {
     return content;
@@ -36,7 +38,11 @@ function readRow(row: Row, reading: Reading): (Content & { weight?: number }) | 
   if (typeof weight === "string") {
     return weight;
   }
-  return weight === null ? content : { ...content, weight };
+  return {
+    ...content,
+    ...(weight === null ? {} : { weight }),
+    ...(truthOf(fieldOf(row, reading, "label")) === false ? { isUnwanted: true as const } : {}),
+  };
 }
 
 /** Whether the row has nothing in some column that the reading needs. */

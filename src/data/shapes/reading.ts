@@ -33,6 +33,7 @@ export const fieldNames = [
   "tools",
   "templateArguments",
   "weight",
+  "label",
 ] as const;
 export type FieldName = (typeof fieldNames)[number];
 
@@ -55,6 +56,7 @@ export const partOf: Readonly<Record<FieldName, Part>> = {
   tools: "beside",
   templateArguments: "beside",
   weight: "beside",
+  label: "beside",
 };
 
 export interface Reading {

@@ -1,6 +1,6 @@
 // The first rows of a table, column by column, for the recognition of their shape.
 import type { ParsedRow } from "../../formats/rows.ts";
-import { isAbsent, plainName, textOf, type Row } from "./row/cell.ts";
+import { isAbsent, plainName, textOf, truthOf, type Row } from "./row/cell.ts";
 import { isShareGpt, listOfMessages } from "./row/conversation.ts";
 
 export class Sample {
@@ -51,6 +51,12 @@ export class Sample {
 
   hasShareGpt(column: string): boolean {
     return this.values(column).some(isShareGpt);
+  }
+
+  /** Whether every cell is true or false, or its text. */
+  isTruth(column: string): boolean {
+    const values = this.values(column);
+    return values.length > 0 && values.every((value) => truthOf(value) !== null);
   }
 
   /** Whether every cell is a number or its text, but for empty ones. */

@@ -34,6 +34,12 @@ export function textOf(value: unknown): string | null {
   return isSimple && !isAbsent(value) ? String(value) : null;
 }
 
+/** True or false, or their text as tables of text have it; null for any other value. */
+export function truthOf(value: unknown): boolean | null {
+  const text = textOf(value)?.trim().toLowerCase();
+  return text === "true" ? true : text === "false" ? false : null;
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -9,6 +9,8 @@ import {
   type TokenizeOptions,
 } from "../../../../src/data/masks/examples.ts";
 import { describeNotice } from "../../../../src/data/masks/notices.ts";
+import { readExample } from "../../../../src/data/shapes/read-example.ts";
+import { recognise } from "../../../../src/data/shapes/recognise.ts";
 import type { ChatMessage, TextTokenizer } from "../../../../src/data/tokenizer.ts";
 import type { ModelTokenizer } from "../../../../src/model/tokenizer/tokenizer.ts";
 import { openTokenizer } from "../tokenizers.ts";
@@ -51,6 +53,29 @@ async function tokenize(example: Example, tokenizer: TextTokenizer, options = wh
 
 const reasonOf = (row: Awaited<ReturnType<typeof tokenize>>) =>
   "left" in row ? [row.because, row.left] : null;
+
+describe("rows of TRL's unpaired preference", () => {
+  const row = { prompt: "Who sews?", completion: " A fish.", label: false };
+  const previewed = async (given: object) => {
+    const rows = [{ row: { ...given }, line: 1 }];
+    const found = recognise(rows);
+    const example = readExample(rows[0]!, found!.reading, 0);
+    return previewOf(example as Example, demo);
+  };
+
+  test("an answer that is not wanted is left out, whatever the table writes for false", async () => {
+    for (const label of [false, "False", "false"]) {
+      const { left } = await previewed({ ...row, label });
+      expect(left).toBe("its label is false: the answer is not wanted, and none is trained");
+    }
+    expect((await previewed({ ...row, label: true })).left).toBeNull();
+  });
+
+  test("a label of words or numbers is none", async () => {
+    expect((await previewed({ ...row, label: "no" })).left).toBeNull();
+    expect((await previewed({ ...row, label: 0 })).left).toBeNull();
+  });
+});
 
 describe("a tokenised chat", () => {
   test("a chat trains each assistant message with its end-of-turn token, and no user message", async () => {

@@ -45,6 +45,11 @@ describe("instructions", () => {
     );
     expect(exampleOf(row)).toEqual(chat(...messages));
     expect(exampleOf({ ...row, history: JSON.stringify(row.history) })).toEqual(chat(...messages));
+    const asMessages = [
+      { role: "user", content: "Which colour?" },
+      { role: "assistant", content: "Blue." },
+    ];
+    expect(exampleOf({ ...row, history: asMessages })).toEqual(chat(...messages));
     expect(exampleOf({ ...row, history: [] })).toEqual({
       ...pair("And now?\n\n", "Green."),
       system: "Be brief.",
