@@ -12,6 +12,8 @@ export interface TableFile {
   readonly isGzip: boolean;
   /** Bytes read at once; {@link defaultSliceBytes} unless a test gives another size. */
   readonly sliceBytes?: number;
+  /** Bytes that a .gz may inflate to; {@link maxInflatedBytes} unless a test gives others. */
+  readonly inflatedBytes?: number;
 }
 
 export interface BytePiece {
@@ -54,7 +56,7 @@ export async function* readPieces(
         return;
       }
       size += value.length;
-      checkInflated(size, file.name);
+      checkInflated(size, file);
       yield { bytes: value, readBytes: progress.readBytes };
     }
   } finally {
@@ -112,11 +114,11 @@ function slicesAsStream(
   });
 }
 
-function checkInflated(size: number, name: string): void {
-  if (size > maxInflatedBytes) {
+function checkInflated(size: number, { name, inflatedBytes = maxInflatedBytes }: TableFile): void {
+  if (size > inflatedBytes) {
     throw new UserError(
       "bad-row",
-      `The gzip data is larger than ${formatBytes(maxInflatedBytes)} when inflated.`,
+      `The gzip data is larger than ${formatBytes(inflatedBytes)} when inflated.`,
       { where: name, remedy: "Choose a part of it, or split it into several files." },
     );
   }

@@ -54,6 +54,28 @@ function utf16(text: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(units.buffer);
 }
 
+test("a .gz is read up to its bound, and refused beyond it before more is inflated", async () => {
+  const text = '{"a":"b"}\n'.repeat(100_000);
+  const packed = new Uint8Array(gzipSync(encoder.encode(text)));
+  const bounded = (inflatedBytes: number) =>
+    readAll(readJsonl(fileOf(packed, { isGzip: true, inflatedBytes })));
+  expect((await bounded(text.length)).rows).toHaveLength(100_000);
+  await expect(bounded(text.length - 1)).rejects.toMatchObject({
+    code: "bad-row",
+    message: expect.stringContaining("when inflated") as string,
+  });
+  const pieces: number[] = [];
+  const reading = readJsonl(fileOf(packed, { isGzip: true, inflatedBytes: 100_000 }));
+  await expect(
+    (async () => {
+      for await (const { rows } of reading) {
+        pieces.push(rows.length);
+      }
+    })(),
+  ).rejects.toMatchObject({ where: "data" });
+  expect(pieces.reduce((sum, rows) => sum + rows, 0)).toBeLessThanOrEqual(10_000);
+});
+
 describe.each(Object.entries(readers))("the reader of %s", (_, { read, text }) => {
   const bytes = encoder.encode(text);
 
