@@ -10,16 +10,18 @@ test("a run is saved when it is paused, hidden or stopped, and keeps its newest 
 }, testInfo) => {
   const { page, events } = await visit({ browserArguments: onProcessor });
   // The warm-up makes step 1 with learning rate 0; later steps diverge, so step 1 stays the best.
+  // Steps are long, so that the page is hidden before step 2.
   await start(page, {
     ...smallRecipe,
     batchSize: 4,
+    gradientAccumulationSteps: 4,
     learningRate: 1,
     warmupSteps: 1,
     maxSteps: 2000,
     evalSteps: 1,
     saveSteps: 0,
   });
-  await events.waitForStep(1);
+  await events.waitForStep(0);
   await hide(page);
   const first = await waitForSave(events, 1, "hidden");
 
