@@ -36,7 +36,7 @@ ${table(["Fact", "Value"], dataRows(run))}
 
 ## Loss
 
-Mean cross-entropy in nats per trained token, over ${formatCount(step)} of ${formatCount(totalSteps)} steps.
+${lossWords(run.data.isWeighted)}, over ${formatCount(step)} of ${formatCount(totalSteps)} steps.
 Every step is in \`trainer_state.json\`.
 
 ${lossTables(log)}
@@ -137,6 +137,13 @@ function dataRows({ data, trainer, startedAt }: RunState): string[][] {
     ["SHA-256", `\`${data.sha256}\``],
     ["Run started", new Date(startedAt).toISOString()],
   ];
+}
+
+/** Weights are those of docs/numerics.md. */
+function lossWords(isWeighted = false): string {
+  return isWeighted
+    ? "Mean cross-entropy in nats of each row's trained tokens, averaged by the rows' weights: sum(w · mean) / sum |w|"
+    : "Mean cross-entropy in nats per trained token";
 }
 
 function lossTables(log: readonly LogEntry[]): string {

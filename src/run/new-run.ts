@@ -47,23 +47,27 @@ export async function newRun(
       weightFormat: model.format,
       licence: model.licence,
     },
-    data: { ...(await data.identityOf(dataset)), ...(await promptFactsOf(model, dataset)) },
+    data: { ...(await data.identityOf(dataset)), ...(await cardFactsOf(model, dataset)) },
     trainer: initialState(dataset, recipe),
     adapter,
   };
   return { state, dataset };
 }
 
-/** How to prompt the model, and the token that ends its answers: the model card says both. */
-async function promptFactsOf(
+/**
+ * For the model card: how to prompt the model, the token that ends its answers, and whether rows
+ * have weights.
+ */
+async function cardFactsOf(
   { tokenizer }: LoadedModel,
-  { promptForm }: Dataset,
-): Promise<Pick<DataIdentity, "answerEnd" | "promptForm">> {
+  { promptForm, isWeighted }: Dataset,
+): Promise<Pick<DataIdentity, "answerEnd" | "promptForm" | "isWeighted">> {
+  const facts = { promptForm, ...(isWeighted ? { isWeighted } : {}) };
   if (!promptForm.isChat) {
-    return { promptForm };
+    return facts;
   }
   const [end] = await turnEnds(tokenizer, "Hello", new AbortController().signal);
-  return { promptForm, ...(end === undefined ? {} : { answerEnd: tokenizer.decodeToken(end) }) };
+  return { ...facts, ...(end === undefined ? {} : { answerEnd: tokenizer.decodeToken(end) }) };
 }
 
 /** Rank, alpha and target modules of an adapter to start from replace the recipe's. */

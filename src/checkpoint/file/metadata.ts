@@ -71,7 +71,10 @@ const reading: Parser<Reading> = (value, place) => {
 
 const promptForm = record<PromptForm>({ isChat: bool, system: text });
 
-type ReadOtherwise = Pick<DataIdentity, "reading" | "heldOutFrom" | "answerEnd" | "promptForm">;
+type ReadOtherwise = Pick<
+  DataIdentity,
+  "reading" | "heldOutFrom" | "answerEnd" | "promptForm" | "isWeighted"
+>;
 
 const dataIdentity = record<Omit<DataIdentity, keyof ReadOtherwise>, ReadOtherwise>(
   {
@@ -82,7 +85,7 @@ const dataIdentity = record<Omit<DataIdentity, keyof ReadOtherwise>, ReadOtherwi
     rows: integer(0),
     heldOutLines: listOf(integer(1)),
   },
-  { reading, heldOutFrom: integer(0), answerEnd: text, promptForm },
+  { reading, heldOutFrom: integer(0), answerEnd: text, promptForm, isWeighted: bool },
 );
 
 const recipe: Parser<Recipe> = (value, place) => {

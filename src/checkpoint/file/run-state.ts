@@ -43,6 +43,8 @@ export interface DataIdentity {
   answerEnd?: string;
   /** How most rows give their prompts; absent in older runs. */
   promptForm?: PromptForm;
+  /** Absent where no row has a weight. */
+  isWeighted?: boolean;
 }
 
 /**

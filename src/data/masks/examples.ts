@@ -216,6 +216,9 @@ export class ExampleTokenizer {
         "its label is false: the answer is not wanted, and none is trained",
       );
     }
+    if (example.weight === 0) {
+      return leave("excluded", "its weight is 0");
+    }
     if (refusal !== null) {
       return leave("refused", `the chat template refuses it: ${refusal}`);
     }

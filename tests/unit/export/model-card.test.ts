@@ -67,6 +67,14 @@ test("the model card says how to ask, as the rows did", async () => {
   expect(modelCard(run)).not.toContain("Ask likewise");
 });
 
+test("the model card of a run with weights says what its loss is the mean of", async () => {
+  const run = await fixtureRun();
+  const weighted = modelCard({ ...run, data: { ...run.data, isWeighted: true } });
+  expect(weighted).toContain("sum(w · mean) / sum |w|, over 4 of 4 steps.");
+  expect(weighted).not.toContain("per trained token");
+  expect(modelCard(run)).toContain("Mean cross-entropy in nats per trained token, over 4 of 4");
+});
+
 test("a name with markup stays inside its field of the model card", async () => {
   const run = await fixtureRun();
   const name = 'a"\n---\n# b | <img src=x> `c` [d](e)';

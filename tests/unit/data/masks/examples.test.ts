@@ -308,6 +308,11 @@ describe("texts, completions and preferences", () => {
     expect(texts[0]!.trainedTexts).toEqual([]);
   });
 
+  test("a row of weight 0 adds nothing to the loss and is left out", async () => {
+    const example = { kind: "text", text: "the sun", weight: 0, ...place } as const;
+    expect(reasonOf(await tokenize(example, demo))).toEqual(["excluded", "its weight is 0"]);
+  });
+
   test("a row keeps its line, its file and its weight", async () => {
     const example = { kind: "text", text: "the sun", weight: 0.5, ...place } as const;
     const row = await tokenize(example, demo);
