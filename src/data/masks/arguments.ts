@@ -1,4 +1,5 @@
-// Arguments of tool calls: as an object or as JSON text, whichever the template writes rightly.
+// Calls of tools as the template takes them: arguments as an object or as JSON text, whichever it
+// writes rightly, and an empty content where it writes no call without one.
 import { parseExactly } from "../../formats/tables/json-row.ts";
 import type { ChatExample } from "../example.ts";
 import { isRecord } from "../shapes/row/cell.ts";
@@ -10,7 +11,7 @@ import type { ChatMessage, RenderedChat, TextTokenizer } from "../tokenizer.ts";
  */
 export class ToolArguments {
   readonly #tokenizer: TextTokenizer;
-  #wanted: Promise<"object" | "text"> | null = null;
+  #wanted: Promise<Wanted> | null = null;
 
   constructor(tokenizer: TextTokenizer) {
     this.#tokenizer = tokenizer;
@@ -28,21 +29,33 @@ export class ToolArguments {
       this.#wanted = null;
       throw error;
     });
-    const convert = (await this.#wanted) === "object" ? asObject : asText;
-    return { ...example, messages: example.messages.map((each) => withCalls(each, convert)) };
+    const { convert, needsContent } = await this.#wanted;
+    return {
+      ...example,
+      messages: example.messages.map((each) => withCalls(each, convert, needsContent)),
+    };
   }
 
-  async #probe(signal: AbortSignal | undefined): Promise<"object" | "text"> {
+  async #probe(signal: AbortSignal | undefined): Promise<Wanted> {
     const probed = { what: "coat" };
-    const [object, text] = await this.#tokenizer.traceChats(
-      [probed, asText(probed)].map((given) => ({
-        messages: callOf(given),
+    const text = asText(probed);
+    const [ofObject, ofText, bareOfObject, bareOfText] = await this.#tokenizer.traceChats(
+      [callOf(probed), callOf(text), bareCallOf(probed), bareCallOf(text)].map((messages) => ({
+        messages,
         addGenerationPrompt: false,
       })),
       signal,
     );
-    return !isWritten(object) && isWritten(text) ? "text" : "object";
+    return !isWritten(ofObject) && isWritten(ofText)
+      ? { convert: asText, needsContent: !isWritten(bareOfText) }
+      : { convert: asObject, needsContent: isWritten(ofObject) && !isWritten(bareOfObject) };
   }
+}
+
+interface Wanted {
+  convert: (given: unknown) => unknown;
+  /** Whether it writes a call only of an answer with content; OpenAI's have null there. */
+  needsContent: boolean;
 }
 
 /** Mistral's templates ask for an id of nine characters. */
@@ -55,6 +68,12 @@ function callOf(given: unknown): ChatMessage[] {
   ];
 }
 
+function bareCallOf(given: unknown): ChatMessage[] {
+  return callOf(given).map(({ content, ...rest }) =>
+    rest.role === "assistant" ? rest : { ...rest, content },
+  );
+}
+
 /** Python's way to print an object is no JSON: such a template takes text. */
 function isWritten(chat: RenderedChat | { refusal: string } | undefined): boolean {
   return (
@@ -65,11 +84,21 @@ function isWritten(chat: RenderedChat | { refusal: string } | undefined): boolea
   );
 }
 
-function withCalls(message: ChatMessage, convert: (given: unknown) => unknown): ChatMessage {
+function withCalls(
+  message: ChatMessage,
+  convert: Wanted["convert"],
+  needsContent: boolean,
+): ChatMessage {
   const calls = message["tool_calls"];
-  return Array.isArray(calls)
-    ? { ...message, tool_calls: calls.map((call: unknown) => convertCall(call, convert)) }
-    : message;
+  if (!Array.isArray(calls)) {
+    return message;
+  }
+  const content = needsContent && message.content == null ? { content: "" } : {};
+  return {
+    ...message,
+    ...content,
+    tool_calls: calls.map((call: unknown) => convertCall(call, convert)),
+  };
 }
 
 function convertCall(call: unknown, convert: (given: unknown) => unknown): unknown {

@@ -220,7 +220,7 @@ export class ExampleTokenizer {
       return leave("excluded", "its weight is 0");
     }
     if (refusal !== null) {
-      return leave("refused", `the chat template refuses it: ${refusal}`);
+      return leave("refused", `the chat template refuses it: ${withPlace(refusal, example)}`);
     }
     if (this.#options.completionOnly) {
       if (example.kind === "chat" && trainedMessages(example).length === 0) {
@@ -293,6 +293,13 @@ interface MaskedRow {
 }
 
 const nothing: MaskedRow = { texts: [], refusal: "it gave no text" };
+
+/** Templates say of a message without content only that something has none. */
+function withPlace(refusal: string, example: Example): string {
+  const messages = example.kind === "chat" && refusal.includes("'content'") ? example.messages : [];
+  const bare = messages.findIndex(({ content }) => content == null);
+  return bare === -1 ? refusal : `${refusal}; message ${bare + 1} has no "content"`;
+}
 
 /** @param prompt tokens that are not trained */
 function plainMask({ text, encoded }: Window, prompt: number): MaskedText {

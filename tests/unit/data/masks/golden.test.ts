@@ -54,6 +54,12 @@ function trainsEmptyCall(template: string, name: string): boolean {
   return name.startsWith("call with") && !isWritten;
 }
 
+/** A template that writes a call only beside a content gets an empty one; TRL has it refuse. */
+function goldenName(template: string, name: string): string {
+  const isBare = ["call with null content", "call without content"].includes(name);
+  return template === "deepseekv3" && isBare ? "call with empty content" : name;
+}
+
 test("the goldens hold every template and every conversation", () => {
   expect(names.length).toBeGreaterThanOrEqual(40);
   expect(Object.keys(masks)).toEqual(names);
@@ -66,7 +72,7 @@ describe.each(names)("the template %s", (template) => {
   test.each(Object.keys(conversations))(
     "%s: the trained stretches are the expected",
     async (name) => {
-      const golden = masks[template]![name];
+      const golden = masks[template]![goldenName(template, name)];
       const { texts, left } = await masked(template, name, "qwen3");
       if (golden === null || golden === undefined) {
         expect({ texts, isLeft: left !== null }).toEqual({ texts: [], isLeft: true });
@@ -74,7 +80,7 @@ describe.each(names)("the template %s", (template) => {
       }
       const text = texts[0]!.tokens.map((token) => token.text).join("");
       const hash = createHash("sha256").update(text).digest("hex").slice(0, 16);
-      if (trainsEmptyCall(template, name)) {
+      if (trainsEmptyCall(template, goldenName(template, name))) {
         const why = "the chat template does not write the answer's tool calls (message 2)";
         expect({ left, hash }).toEqual({ left: why, hash: golden.sha256 });
         return;

