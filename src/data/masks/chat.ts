@@ -10,7 +10,7 @@ import type {
 import { answersOf, answersToRenderAlone, type Answer } from "./answers.ts";
 import { faultOf } from "./checks.ts";
 import type { AnswerForm, AnswerForms } from "./form.ts";
-import { noticesOf, type Notice } from "./notices.ts";
+import { formattedNotices, noticesOf, type Notice } from "./notices.ts";
 import { joined, piecesOf, type Stretch } from "./stretches.ts";
 import { overlapping } from "./tokens.ts";
 
@@ -105,6 +105,7 @@ function mask(
     isSupplied: supplied.map((is, place) => is && own[place] !== true && isTrained[place] === true),
     notices: [
       ...noticesOf(chat, messages, example.trainedFrom),
+      ...formattedNotices(messages, form),
       ...(form.isWithoutTools ? [toolsUnwritten] : []),
       ...(unended === 0 ? [] : [{ ...withoutEnd, messages: unended }]),
     ],

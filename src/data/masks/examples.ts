@@ -13,7 +13,7 @@ import { ToolArguments } from "./arguments.ts";
 import { AnswerForms } from "./form.ts";
 import { promptFormOf, trainedForm, type TemplateUse } from "./form-of-row.ts";
 import { ContentParts } from "./parts.ts";
-import { counted, type Notice } from "./notices.ts";
+import { counted, joinNotices, type Notice } from "./notices.ts";
 import { markedTexts, tokenTexts } from "./tokens.ts";
 import { windowsOf, type Window } from "./windows.ts";
 
@@ -187,7 +187,11 @@ export class ExampleTokenizer {
       const prompt = withSystem(example.system ?? "", example.prompt);
       const text = prompt + completion + (completion.endsWith(eosText) ? "" : eosText);
       const encoded = tokenizer.encodeWithOffsets(text, true);
-      return [plainMask({ text, encoded }, commonPrefix(tokenizer.encode(prompt), encoded.tokens))];
+      const masked = plainMask(
+        { text, encoded },
+        commonPrefix(tokenizer.encode(prompt), encoded.tokens),
+      );
+      return [{ ...masked, notices: joinNotices(example.prompt, completion) }];
     }
     const { text, windows } = example;
     const ending = text.endsWith(eosText) || windows?.continues === true ? "" : eosText;

@@ -3,10 +3,10 @@ import type { ChatMessage, RenderedChat } from "../tokenizer.ts";
 
 /** Something to know about a row that is trained. */
 export interface Notice {
-  kind: "unwritten" | "cut" | "no-end";
+  kind: "unwritten" | "cut" | "no-end" | "joined" | "formatted";
   /**
    * The field of a message that it is about; "reasoning" for a thought, whatever its field; "tools"
-   * for those of the row.
+   * for those of the row. Of "formatted" the token that ends or opens a turn.
    */
   field: string;
   /** What has the field: answers, other messages, or the row itself. */
@@ -17,6 +17,12 @@ export interface Notice {
 
 /** One sentence: "Reasoning of 2 answers is cut away by the chat template." */
 export function describeNotice({ kind, field, of, messages }: Notice): string {
+  if (kind === "joined") {
+    return "Prompt and completion are joined without a space between them. A prompt pattern can put one there.";
+  }
+  if (kind === "formatted") {
+    return `The text of the row holds ${JSON.stringify(field)}, which the chat template writes, too. Prompts that are formatted already need template "raw".`;
+  }
   if (of === "row") {
     return `The chat template does not write the ${field} of the row.`;
   }
@@ -60,6 +66,30 @@ export function noticesOf(
       return lostOf(message, written.get(index) ?? new Map(), of);
     }),
   );
+}
+
+/** Texts without a space between them are rarely meant, but only their author knows. */
+export function joinNotices(prompt: string, completion: string): Notice[] {
+  return /\S$/u.test(prompt) && /^[\p{L}\p{N}]/u.test(completion)
+    ? [{ kind: "joined", field: "", of: "row", messages: 1 }]
+    : [];
+}
+
+/** A text that holds the template's own tokens was formatted before, and is so again. */
+export function formattedNotices(
+  messages: readonly ChatMessage[],
+  { opening, ending }: { opening: string; ending: string | null },
+): Notice[] {
+  const tokens = [ending ?? "", opening].map((text) => text.trim()).filter(isMark);
+  const field = tokens.find((token) =>
+    messages.some(({ content }) => typeof content === "string" && content.includes(token)),
+  );
+  return field === undefined ? [] : [{ kind: "formatted", field, of: "row", messages: 1 }];
+}
+
+/** Templates of words alone, as "Answer:", have no token that a text cannot hold by chance. */
+function isMark(text: string): boolean {
+  return /^[<[｜|]/u.test(text);
 }
 
 /** One notice of each kind and field. */

@@ -1,5 +1,5 @@
 // Recognises the shape of a table from its first rows, and says what it found.
-import type { ParsedRow } from "../../formats/rows.ts";
+import { continuesColumn, type ParsedRow } from "../../formats/rows.ts";
 import { shortJson } from "../../util/short-json.ts";
 import { cellOf, quoted, textOf } from "./row/cell.ts";
 import { isOfOtherShape, readExample } from "./read-example.ts";
@@ -60,7 +60,7 @@ export function reviewReading(
     unused: columns.map(({ name }) => name).filter((name) => !all.includes(name)),
     notices: [
       ...numbersNotice(reading, rows),
-      ...joinNotice(reading, rows),
+      ...weightNotice(reading, rows),
       ...otherShapeNotice(reading, rows),
     ],
   };
@@ -88,9 +88,10 @@ function countOwn(reading: Reading, rows: readonly ParsedRow[]): number {
 }
 
 function numbersNotice(reading: Reading, rows: readonly ParsedRow[]): string[] {
-  const { weight, tools, templateArguments } = reading.columns;
+  const { weight, label, tools, templateArguments } = reading.columns;
+  const noTexts = [weight, label, tools, templateArguments, continuesColumn];
   const numeric = readingColumns(reading)
-    .all.filter((column) => ![weight, tools, templateArguments].includes(column))
+    .all.filter((column) => !noTexts.includes(column))
     .filter((column) =>
       rows.some(({ row }) => {
         const value = cellOf(row, column);
@@ -100,21 +101,12 @@ function numbersNotice(reading: Reading, rows: readonly ParsedRow[]): string[] {
   return numeric.length === 0 ? [] : [`Numbers in ${quoted(numeric)} are read as text.`];
 }
 
-/** Texts without a space between them are rarely meant, but only their author knows. */
-function joinNotice(reading: Reading, rows: readonly ParsedRow[]): string[] {
-  const pairs = rows.flatMap((row) => {
-    const example = readExample(row, reading, 0);
-    return typeof example !== "string" && example.kind === "completion" ? [example] : [];
-  });
-  const isJoined = ({ prompt, completion }: (typeof pairs)[number]) =>
-    /\S$/u.test(prompt) && /^[\p{L}\p{N}]/u.test(completion);
-  if (pairs.length === 0 || !pairs.every(isJoined)) {
-    return [];
-  }
-  const [column = "prompt"] = readingColumns(reading).prompt;
-  return [
-    `Prompt and completion are joined as they are, without a space between them. A prompt pattern such as {${column}}\\n\\n puts a blank line there.`,
-  ];
+/** A column of that name is meant as weights, or as the weight of something: both are said. */
+function weightNotice(reading: Reading, rows: readonly ParsedRow[]): string[] {
+  const [column] = new Sample(rows).named(["weight"]);
+  return column === undefined || readingColumns(reading).all.includes(column)
+    ? []
+    : [`"${column}" is no weight in the loss: it is not a number in every row, or is not chosen.`];
 }
 
 function otherShapeNotice(reading: Reading, rows: readonly ParsedRow[]): string[] {

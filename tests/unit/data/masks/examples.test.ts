@@ -368,6 +368,28 @@ describe("a prompt with its completion on a model with a chat template", () => {
     expect(await textOf(example, auto, { ...demo, hasChatTemplate: false })).toBe(text);
   });
 
+  test("texts that are joined without a space are said, and only where they are joined", async () => {
+    const said = async (completion: string, options: TokenizeOptions) =>
+      (await previewOf(pair("Who?", completion), demo, options)).notices.map(describeNotice);
+    expect(await said("He.", whole)).toEqual([
+      "Prompt and completion are joined without a space between them. A prompt pattern can put one there.",
+    ]);
+    expect(await said(" He.", whole)).toEqual([]);
+    expect(await said("He.", auto)).toEqual([]);
+  });
+
+  test("a text that is formatted already is said, as the template formats it again", async () => {
+    const said = async (prompt: string, completion: string, options = auto) =>
+      (await previewOf(pair(prompt, completion), demo, options)).notices.map(describeNotice);
+    const sentence =
+      'The text of the row holds "<|im_end|>", which the chat template writes, too. Prompts that are formatted already need template "raw".';
+    const formatted = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
+    expect(await said(formatted, "Ho")).toEqual([sentence]);
+    expect(await said("Hi", "Ho<|im_end|>")).toEqual([sentence]);
+    expect(await said("Hi", "Ho <b>there</b>")).toEqual([]);
+    expect(await said(formatted, "Ho", whole)).toEqual([]);
+  });
+
   test("a prompt takes the form of the rows", () => {
     const form = (options: TokenizeOptions, system?: string) =>
       new ExampleTokenizer(demo, options).promptFormOf({

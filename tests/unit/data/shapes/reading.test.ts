@@ -42,12 +42,21 @@ describe("recognition", () => {
     });
   });
 
-  test("texts that are joined without a space are said, with the pattern that parts them", () => {
-    const { notices } = recognised({ question: "Who?", answer: "He." });
-    expect(notices).toEqual([
-      "Prompt and completion are joined as they are, without a space between them. A prompt pattern such as {question}\\n\\n puts a blank line there.",
+  test("labels and the marks of a long text's parts are not said to be numbers read as text", () => {
+    const pair = { prompt: "Who?", completion: " He.", label: true };
+    expect(recognised(pair).sentence).toContain("with label");
+    expect(recognised(pair).notices).toEqual([]);
+    const long = { shape: "text", columns: { text: "text" }, pattern: null, system: null } as const;
+    const rows = rowsOf({ text: "The sea", continues: true });
+    expect(reviewReading({ ...long, windows: true }, rows).notices).toEqual([]);
+  });
+
+  test("a column of weights that holds a word is said to weigh nothing, one of numbers is not", () => {
+    const row = { prompt: "Who?", completion: " He." };
+    expect(recognised({ ...row, weight: 0.5 }, { ...row, weight: "low" }).notices).toEqual([
+      '"weight" is no weight in the loss: it is not a number in every row, or is not chosen.',
     ]);
-    expect(recognised({ question: "Who?", answer: " He." }).notices).toEqual([]);
+    expect(recognised({ ...row, weight: 0.5 }, { ...row, weight: "0" }).notices).toEqual([]);
   });
 
   test("columns of null, as a table has them beside the used ones, are no columns", () => {
