@@ -54,7 +54,7 @@ test("a large file takes bounded memory, leaves the page free, and is tokenised 
     [
       `${(statSync(path).size / 1e6).toFixed(0)} MB counted in ${seconds(countedFrom)} s, ${seconds(chosenAt)} s after it was chosen`,
       `called off within ${Math.max(loading ?? 0, counting)} ms of a press`,
-      `page tasks over 50 ms: ${(await longTasks(page)).map((ms) => ms.toFixed(0)).join(", ") || "none"}`,
+      `page tasks over 50 ms: ${(await longTasks(page)).join(", ") || "none"}`,
       `JavaScript: ${(peak.totalBytes / 1e6).toFixed(0)} MB at most, ${peak.samples} samples, ${watch.workers} workers`,
     ].join("\n"),
   );
@@ -94,14 +94,18 @@ async function calledOff(data: Locator, progress: string, cancel: string): Promi
 /** Records the page's own tasks of 50 ms and more. */
 async function watchTasks(page: Page): Promise<void> {
   await page.evaluate(() => {
-    const tasks: number[] = [];
+    const tasks: string[] = [];
+    const begin = performance.now();
     new PerformanceObserver((list) => {
-      tasks.push(...list.getEntries().map(({ duration }) => duration));
+      for (const { duration, startTime } of list.getEntries()) {
+        const second = ((startTime - begin) / 1000).toFixed(1);
+        tasks.push(`${duration.toFixed(0)} ms in second ${second}`);
+      }
     }).observe({ type: "longtask" });
     Object.assign(globalThis, { longTasks: tasks });
   });
 }
 
-async function longTasks(page: Page): Promise<number[]> {
-  return await page.evaluate(() => (globalThis as unknown as { longTasks: number[] }).longTasks);
+async function longTasks(page: Page): Promise<string[]> {
+  return await page.evaluate(() => (globalThis as unknown as { longTasks: string[] }).longTasks);
 }
