@@ -46,6 +46,7 @@ export type {
 export type { PreviewedRow, PreviewedRows } from "../run/data/preview-rows.ts";
 export type { PreviewedText, PreviewedToken } from "../data/masks/examples.ts";
 export type { DataReport, RowList } from "../data/report.ts";
+export { reportLines } from "../data/report-words.ts";
 export type { PromptForm } from "../data/prompt-form.ts";
 export type { RowGroup } from "../data/row-groups.ts";
 export type { BadRow } from "../data/load/bad-rows.ts";

@@ -122,3 +122,10 @@ function scaled(value: number, units: readonly string[]): string {
   const decimals = figure >= 99.95 ? 0 : figure < 9.995 && index >= 2 ? 2 : 1;
   return `${figure.toFixed(decimals)} ${units[index] ?? ""}`;
 }
+
+/** "a, b, c and 480 more": a file may have thousands of names. */
+export function shortList(names: readonly string[]): string {
+  const most = 20;
+  const more = names.length > most ? ` and ${names.length - most} more` : "";
+  return `${names.slice(0, most).join(", ")}${more}`;
+}

@@ -18,7 +18,7 @@ Prints each row of the data with the stretches that a run would train. Needs no 
 
   --model PATH    folder of a Hugging Face model (config.json, tokenizer.json, ...), or a .gguf file
   --data PATH     file or folder: JSONL, JSON, CSV, TSV, Parquet, XLSX, TXT or MD, each also as .gz
-  --recipe FILE   recipe as JSON; its maxLength, completionOnly, multiTurn, systemMessage and heldOutRows count here
+  --recipe FILE   recipe as JSON; its maxLength, completionOnly, template, multiTurn, systemMessage and heldOutRows count here
   --sheet NAME    sheet of a workbook
   --encoding NAME utf-8, utf-16le, utf-16be or windows-1252
   --reading FILE  how rows are read, as JSON: {"shape": "completion", "columns": {"prompt": "Q", "completion": "A"}};
@@ -86,10 +86,11 @@ async function preview(values: Arguments, print: Print): Promise<0 | 1> {
       'The chat template writes an earlier answer otherwise than the last. multiTurn "each" shows the model every answer as it has to give it.',
     );
   }
-  const { summary, heldOut, refusal } = await summarize(model, data, recipe);
+  const { summary, heldOut, lines, refusal } = await summarize(model, data, recipe);
   for await (const row of previewedRows(model, data, recipe, rows, heldOut)) {
     print.row(row);
   }
+  print.lines(lines, data);
   print.summary(summary);
   if (refusal !== null) {
     console.error(sentencesOf(refusal));

@@ -1,8 +1,12 @@
 // Prints previewed rows for a person or as JSON lines.
 import type { DataSet } from "../../src/data/load/data-set.ts";
 import type { PreviewedText } from "../../src/data/masks/examples.ts";
-import { formatCount, formatCountOf } from "../../src/util/format.ts";
+import type { ReportLine } from "../../src/data/report-words.ts";
+import { formatCount, formatCountOf, shortList } from "../../src/util/format.ts";
 import type { PreviewedRow, PreviewSummary } from "./rows.ts";
+
+/** Places that a line about rows names. */
+const namedRows = 5;
 
 export interface Print {
   /** @param sentence how the rows are read */
@@ -10,6 +14,8 @@ export interface Print {
   /** @param sentence about all rows */
   hint(sentence: string): void;
   row(row: PreviewedRow): void;
+  /** @param lines about all rows, with the places of some */
+  lines(lines: readonly ReportLine[], data: DataSet): void;
   summary(summary: PreviewSummary): void;
 }
 
@@ -20,6 +26,7 @@ export const printJson: Print = {
     const trained = left === null ? texts.flatMap(({ trainedTexts }) => trainedTexts) : [];
     console.log(JSON.stringify({ line, tokens: countTokens(texts), trained, left }));
   },
+  lines: () => undefined,
   summary: (summary) => {
     console.log(JSON.stringify(summary));
   },
@@ -30,7 +37,7 @@ export const printText: Print = {
     const names = files.map(({ path, description }) => `${path} (${description})`).join(", ");
     const { arrangement, reading } = facts;
     const skipped = arrangement.skipped.map(({ path, why }) => `${path} is skipped: ${why}`);
-    const unused = reading.unused.length === 0 ? "" : `Not used: ${reading.unused.join(", ")}`;
+    const unused = reading.unused.length === 0 ? "" : `Not used: ${shortList(reading.unused)}`;
     const notes = files.flatMap(({ path, notes }) => notes.map((note) => `${path}: ${note}`));
     const about = [...notes, ...reading.notices, ...skipped];
     const lines = [names, arrangement.sentence, sentence, unused, ...about];
@@ -57,6 +64,19 @@ export const printText: Print = {
     );
     const said = [...cuts, ...notices].map((notice) => `(${notice})`);
     console.log(visible([...texts.map(withMarks), ...said].join("\n---\n")));
+  },
+  lines: (lines, { files }) => {
+    if (lines.length > 0) {
+      console.log("");
+    }
+    for (const { sentence, count, rows } of lines) {
+      const places = rows.slice(0, namedRows).map(({ file, line }) => {
+        const name = files.length > 1 ? `${files[file]?.path ?? ""}, ` : "";
+        return `${name}line ${line}`;
+      });
+      const more = count > places.length ? ["..."] : [];
+      console.log(visible(`${sentence} (${[...places, ...more].join("; ")})`));
+    }
   },
   summary: ({ rows, examples, left, heldOut, trainedTokens, multiTurn }) => {
     console.log(

@@ -1,5 +1,5 @@
 // Rows of the data as a run would train them, and the counts of the whole data set.
-import { splitDataset, type Dataset } from "../../src/data/dataset.ts";
+import { splitDataset, type Dataset, type TokenizedData } from "../../src/data/dataset.ts";
 import type { Example } from "../../src/data/example.ts";
 import { heldOutUse } from "../../src/data/held-out.ts";
 import { exampleOf, type DataSet } from "../../src/data/load/data-set.ts";
@@ -9,10 +9,13 @@ import {
   type PreviewedText,
   type RowPreview,
 } from "../../src/data/masks/examples.ts";
+import { reportOf } from "../../src/data/report.ts";
+import { reportLines, type ReportLine } from "../../src/data/report-words.ts";
 import type { TokenRows } from "../../src/data/token-rows.ts";
 import { tokenizeRows } from "../../src/data/tokenize-rows.ts";
 import type { Recipe } from "../../src/recipe/recipe.ts";
 import { hasCode, type UserError } from "../../src/util/errors.ts";
+import { formatCountOf } from "../../src/util/format.ts";
 import type { PreviewModel } from "./model.ts";
 
 /** Row numbers of the whole data, from 1, both included. */
@@ -95,6 +98,8 @@ function inWords(
 export interface Summed {
   summary: PreviewSummary;
   heldOut: TokenRows | null;
+  /** What befalls rows, shown or not, as the page says it. */
+  lines: readonly ReportLine[];
   /** The page's sentence where no row is left to train on. */
   refusal: UserError | null;
 }
@@ -108,7 +113,10 @@ export async function summarize(
   const facts = { shape: data.reading.shape, multiTurn: recipe.multiTurn };
   const { rows } = data.facts.survey;
   try {
-    const { train, heldOut, trainedTokens } = await splitRows(model, data, recipe);
+    const { tokens, dataset } = await splitRows(model, data, recipe);
+    const { train, heldOut, trainedTokens } = dataset;
+    const { maxLength } = recipe;
+    const lines = reportLines(reportOf(tokens, dataset, maxLength), maxLength);
     const summary = {
       rows,
       examples: train.length + heldOut.length,
@@ -117,11 +125,16 @@ export async function summarize(
       trainedTokens,
       ...facts,
     };
-    return { summary, heldOut, refusal: null };
+    return { summary, heldOut, lines: [...unusable(data), ...lines], refusal: null };
   } catch (error) {
     if (hasCode(error, "no-completion") || hasCode(error, "too-long")) {
       const none = { examples: 0, left: rows, heldOut: 0, trainedTokens: 0 };
-      return { summary: { rows, ...none, ...facts }, heldOut: null, refusal: error };
+      return {
+        summary: { rows, ...none, ...facts },
+        heldOut: null,
+        lines: unusable(data),
+        refusal: error,
+      };
     }
     throw error;
   }
@@ -131,7 +144,7 @@ async function splitRows(
   { tokenizer, config }: PreviewModel,
   data: DataSet,
   recipe: Recipe,
-): Promise<Dataset> {
+): Promise<{ tokens: TokenizedData; dataset: Dataset }> {
   const contextLength = Math.max(recipe.maxLength, config.maxPositionEmbeddings);
   const examples = data.examples(recipe.systemMessage);
   const tokens = await tokenizeRows(examples, tokenizer, {
@@ -139,7 +152,22 @@ async function splitRows(
     contextLength,
     windowLength: recipe.maxLength,
   });
-  return splitDataset(tokens, recipe, { heldOutFrom: data.facts.survey.heldOutFrom });
+  const { heldOutFrom } = data.facts.survey;
+  return { tokens, dataset: splitDataset(tokens, recipe, { heldOutFrom }) };
+}
+
+/** Rows without an example, by reason. */
+function unusable({ facts }: DataSet): ReportLine[] {
+  const { count, first } = facts.survey.badRows;
+  const reasons = [...new Set(first.map(({ what }) => what))];
+  const lines = reasons.map((reason) => {
+    const rows = first.filter(({ what }) => what === reason);
+    const start = formatCountOf(rows.length, "row is", "rows are");
+    return { sentence: `${start} left out: ${reason}`, count: rows.length, rows };
+  });
+  const more = count - first.length;
+  const further = `${formatCountOf(more, "further row")} cannot be used`;
+  return more === 0 ? lines : [...lines, { sentence: further, count: more, rows: [] }];
 }
 
 /** Rows of the data that some example comes from. */

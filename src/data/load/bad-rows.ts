@@ -53,7 +53,7 @@ export class BadRows {
     if (this.#count === rows) {
       throw new UserError("bad-row", this.#describe(rows, names), {
         where: names.join(", "),
-        remedy: `${remedy} Nothing was loaded.`,
+        remedy: `${this.#isUnderTitle() ? titleRemedy : remedy} Nothing was loaded.`,
       });
     }
     if (this.#count > rows * largestShare && !isAgreed) {
@@ -63,6 +63,11 @@ export class BadRows {
         remedy: `${remedy} Or load the other ${formatCountOf(rows - this.#count, "row")} without them.`,
       });
     }
+  }
+
+  /** Whether all rows are wider than the header: a title above it was taken for it. */
+  #isUnderTitle(): boolean {
+    return this.#first.every(({ what }) => what.includes("header"));
   }
 
   #describe(rows: number, names: readonly string[]): string {
@@ -103,4 +108,6 @@ function linesOf(rows: readonly BadRow[]): string {
     : `lines ${hasGap ? lines.join(", ") : `${first} to ${last}`}`;
 }
 
+const titleRemedy =
+  "Remove what stands above the names of the columns, such as a title: they must be the first line.";
 const remedy = "Correct them, or choose other columns.";

@@ -2,10 +2,10 @@
 // and are read again for each use, so a file of any size takes no memory.
 import type { TableChoices, TableKind } from "../../formats/table.ts";
 import { UserError } from "../../util/errors.ts";
+import { shortList } from "../../util/format.ts";
 import { shortJson } from "../../util/short-json.ts";
 import type { Example } from "../example.ts";
 import type { ArrangedFiles } from "../files/arrange.ts";
-import { quoted } from "../shapes/row/cell.ts";
 import { readExample } from "../shapes/read-example.ts";
 import type { Reading } from "../shapes/reading.ts";
 import type { Recognition } from "../shapes/recognise.ts";
@@ -105,10 +105,11 @@ export class DataSet {
   get reading(): Reading {
     const { reading, columns } = this.facts.reading;
     if (reading === null) {
-      const names = quoted(columns.map(({ name }) => name));
+      const names = shortList(columns.map(({ name }) => JSON.stringify(name)));
       throw new UserError("bad-row", `No known shape of data has the columns ${names}.`, {
         where: this.files.map(({ path }) => path).join(", "),
-        remedy: "Choose which column is the prompt and which the completion.",
+        remedy:
+          "Choose which column is the prompt and which the completion. Where these are no names of columns, write such names in the first line, or the rows as a list of objects.",
       });
     }
     return reading;

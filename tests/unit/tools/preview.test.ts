@@ -176,6 +176,23 @@ test("a recipe's system message stands before conversations that have none", asy
   expect(row?.trained).toEqual(without?.trained);
 });
 
+test("the text form names rows that are left out, repeated or trained too, shown or not", async () => {
+  const data = join(folder, "own.jsonl");
+  const pair = '{"prompt":"Who? ","completion":"He."}\n';
+  const lines = [...Array<string>(6).fill(pair), "oops\n", "oops\n", '{"prompt":"Who? "}\n'];
+  writeFileSync(data, lines.join(""));
+  expect(await previewCommand(["--model", demoModel, "--data", data, "--rows", "1"])).toBe(0);
+  const text = out.join("\n");
+  expect(text).toContain(
+    "2 rows are left out: not JSON, unexpected o at column 1 (line 7; line 8)",
+  );
+  expect(text).toContain(
+    '1 row is left out: it has nothing in "completion"; it has "prompt" (line 9)',
+  );
+  expect(text).toContain("5 rows repeat earlier ones (line 2; line 3; line 4; line 5; line 6)");
+  expect(text).toMatch(/1 held-out row is trained, too: .* \(line \d\)/);
+});
+
 describe("how the data are read", () => {
   const written = (name: string, value: unknown) => {
     const path = join(folder, name);
@@ -195,6 +212,13 @@ describe("how the data are read", () => {
     const other = { ...reading, columns: { prompt: "Frage", completion: "Answer" } };
     expect(await run(data, "--reading", written("other.json", other))).toBe(1);
     expect(faults[0]).toContain('There is no column "Answer". The columns are "Frage", "Antwort".');
+  });
+
+  test("columns of no known name are refused with what can be done, some of many named", async () => {
+    const rows = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`id${i}`, { a: "b" }]));
+    expect(await run(written("keyed.json", rows))).toBe(1);
+    expect(faults[0]).toContain('"id19" and 10 more. Choose which column is the prompt');
+    expect(faults[0]).toContain("write such names in the first line, or the rows as a list of");
   });
 
   test("a text becomes windows by a reading, and all of it is trained", async () => {

@@ -55,6 +55,14 @@ describe("a file with bad rows", () => {
     });
   });
 
+  test("a title above the header is refused with the way out", async () => {
+    const file = { "own.csv": "FAQ of the shop,\nquestion,answer\nWho?,He.\n" };
+    await expect(openTexts(file)).rejects.toMatchObject({
+      code: "bad-row",
+      remedy: expect.stringMatching(/^Remove what stands above .* such as a title/) as string,
+    });
+  });
+
   test("a file without a usable row is refused, accepted or not", async () => {
     const file = { "own.jsonl": "{oops\n".repeat(30) };
     for (const acceptBadRows of [true, false]) {
