@@ -224,7 +224,7 @@ export class ExampleTokenizer {
       return leave("excluded", "its weight is 0");
     }
     if (refusal !== null) {
-      return leave("refused", `the chat template refuses it: ${withPlace(refusal, example)}`);
+      return leave("refused", `the chat template refuses it: ${withWayOut(refusal, example)}`);
     }
     if (this.#options.completionOnly) {
       if (example.kind === "chat" && trainedMessages(example).length === 0) {
@@ -298,8 +298,12 @@ interface MaskedRow {
 
 const nothing: MaskedRow = { texts: [], refusal: "it gave no text" };
 
-/** Templates say of a message without content only that something has none. */
-function withPlace(refusal: string, example: Example): string {
+/** Gemma 2's template takes no system message, and says no more; nor do others of a content. */
+function withWayOut(refusal: string, example: Example): string {
+  if (/system/i.test(refusal)) {
+    const raw = example.kind === "completion" ? ', or choose template "raw"' : "";
+    return `${refusal}; leave the system message out${raw}`;
+  }
   const messages = example.kind === "chat" && refusal.includes("'content'") ? example.messages : [];
   const bare = messages.findIndex(({ content }) => content == null);
   return bare === -1 ? refusal : `${refusal}; message ${bare + 1} has no "content"`;

@@ -368,6 +368,17 @@ describe("a prompt with its completion on a model with a chat template", () => {
     expect(await textOf(example, auto, { ...demo, hasChatTemplate: false })).toBe(text);
   });
 
+  test("a system message that the template refuses is left out with what can be done", async () => {
+    const gemma2 = await tokenizerWith(templates["gemma"]!);
+    const leftOf = async (example: Example) => (await previewOf(example, gemma2, auto)).left;
+    const refused = "the chat template refuses it: System role not supported; leave the system";
+    const withSystem = { ...pair("Who?", "He."), system: "Be brief." };
+    expect(await leftOf(withSystem)).toBe(`${refused} message out, or choose template "raw"`);
+    const messages = [{ role: "system", content: "Be brief." }, user("Who?"), assistant("He.")];
+    expect(await leftOf(chat(messages))).toBe(`${refused} message out`);
+    expect((await previewOf(withSystem, gemma2)).left).toBeNull();
+  });
+
   test("texts that are joined without a space are said, and only where they are joined", async () => {
     const said = async (completion: string, options: TokenizeOptions) =>
       (await previewOf(pair("Who?", completion), demo, options)).notices.map(describeNotice);
