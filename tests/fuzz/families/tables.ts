@@ -51,12 +51,13 @@ function workbookOf(input: Bytes): Promise<Blob> {
   ]);
 }
 
-/** These inflate streams and parts, some 4 ms a file: 200,000 inputs take 15 minutes. */
+/** A table takes some 2 to 4 ms: 200,000 inputs take seven minutes or more. */
 const share = 1 / 10;
 
 export const tableFamilies: readonly Family[] = [
   {
     name: "table-jsonl",
+    share,
     words: [...signs, '{"a":1}', "\\ud800", "{", "}", "[", "NaN", '"__proto__":', "}\n{", ","],
     seeds: () => [
       bytesOf('{"prompt": "What?", "completion": " It \\"is\\" \\u00e4."}\n{"n": NaN}\n'),
@@ -67,6 +68,7 @@ export const tableFamilies: readonly Family[] = [
   },
   {
     name: "table-json",
+    share,
     words: [...signs, '{"a":1}', "{", "}", "[", "]", "NaN", '"data":[{', '"messages":', ","],
     seeds: () => [
       golden("completion-wrapped.json"),
@@ -79,6 +81,7 @@ export const tableFamilies: readonly Family[] = [
   },
   {
     name: "table-csv",
+    share,
     words: [...signs, '""', ",", ";", "\t", "|", ',"', '",', "__proto__", "sep=;\n", "[{"],
     seeds: () => [
       bytesOf('prompt,completion\n"What, then?"," It ""is""."\nb,\n\nc,d\n'),
