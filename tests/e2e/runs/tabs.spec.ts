@@ -26,7 +26,11 @@ test("a second tab is refused a run while the first trains, and can train once t
   const steps = events.of("step").length;
   await events.waitForStep(steps + 1); // the first tab is unaffected
   await page.close();
-  await second.getByRole("button", { name: "Start training" }).click();
+  // The browser gives the lock back when the first tab's worker has ended, a moment later.
+  await expect(async () => {
+    await second.getByRole("button", { name: "Start training" }).click();
+    await expect(run.getByRole("alert")).toHaveCount(0, { timeout: 2000 });
+  }).toPass();
   await secondEvents.waitForStep(1);
 });
 
