@@ -73,7 +73,7 @@ export async function readOpening(
   bytes: number,
   signal?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const opening = new Uint8Array(bytes);
+  const opening = new Uint8Array(file.isGzip ? bytes : Math.min(bytes, file.blob.size));
   let length = 0;
   for await (const piece of readPieces(file, signal)) {
     const part = piece.bytes.subarray(0, bytes - length);
