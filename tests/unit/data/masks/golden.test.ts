@@ -11,15 +11,10 @@ import {
   templates,
   tokenizerNames,
   tokenizerWith,
+  wholeChats,
   type TokenizerName,
 } from "./templates.ts";
 
-const options = {
-  maxLength: 100_000,
-  completionOnly: true,
-  multiTurn: "whole",
-  template: "auto",
-} as const;
 const names = Object.keys(templates);
 
 const opened = new Map<string, Promise<ExampleTokenizer>>();
@@ -29,7 +24,7 @@ async function masked(template: string, conversation: string, tokenizer: Tokeniz
   const of =
     opened.get(key) ??
     tokenizerWith(templates[template]!, tokenizer).then(
-      (one) => new ExampleTokenizer(one, options),
+      (one) => new ExampleTokenizer(one, wholeChats),
     );
   opened.set(key, of);
   return await (await of).preview(exampleFor(template, conversation));

@@ -4,15 +4,9 @@ import { describe, expect, test } from "vitest";
 import { ExampleTokenizer } from "../../../../src/data/masks/examples.ts";
 import type { ChatMessage } from "../../../../src/data/tokenizer.ts";
 import { uniforms } from "../../../../src/util/random.ts";
-import { chat, shaped, templates, tokenizerWith } from "./templates.ts";
+import { chat, shaped, templates, tokenizerWith, wholeChats } from "./templates.ts";
 
 const conversations = 25;
-const options = {
-  maxLength: 100_000,
-  completionOnly: true,
-  multiTurn: "whole",
-  template: "auto",
-} as const;
 
 /** What a person may write that a template writes, too, or cuts. */
 const disturbances = [
@@ -91,7 +85,7 @@ function isCutAway(left: string, messages: readonly ChatMessage[], text: string)
 
 describe.each(Object.keys(templates))("the template %s over random conversations", (template) => {
   test("no word of another role is trained, and every word of an answer that is written", async () => {
-    const tokenizer = new ExampleTokenizer(await tokenizerWith(templates[template]!), options);
+    const tokenizer = new ExampleTokenizer(await tokenizerWith(templates[template]!), wholeChats);
     let trained = 0;
     for (let seed = 0; seed < conversations; seed++) {
       const messages = conversation(seed).map((message) => shaped(template, message));

@@ -105,3 +105,11 @@ export async function tokenizerWith(
     traceChats: (requests) => Promise.resolve(traceChats(template, requests)),
   };
 }
+
+/** All tokens of whole chats. */
+export const wholeChats = {
+  maxLength: 100_000,
+  completionOnly: true,
+  multiTurn: "whole",
+  template: "auto",
+} as const;

@@ -5,18 +5,12 @@ import { ExampleTokenizer } from "../../../../src/data/masks/examples.ts";
 import { describeNotice } from "../../../../src/data/masks/notices.ts";
 import { readExample } from "../../../../src/data/shapes/read-example.ts";
 import { recognise } from "../../../../src/data/shapes/recognise.ts";
-import { assistant, chat, templates, tokenizerWith, user } from "./templates.ts";
+import { assistant, chat, templates, tokenizerWith, user, wholeChats } from "./templates.ts";
 
-const options = {
-  maxLength: 100_000,
-  completionOnly: true,
-  multiTurn: "whole",
-  template: "auto",
-} as const;
 const tool = { type: "function", function: { name: "sew", parameters: { type: "object" } } };
 
 const tokenizer = async (template: string) =>
-  new ExampleTokenizer(await tokenizerWith(templates[template]!), options);
+  new ExampleTokenizer(await tokenizerWith(templates[template]!), wholeChats);
 
 const conversation = (given: unknown) =>
   chat([
@@ -72,7 +66,7 @@ describe("a call without content, as OpenAI's format has it", () => {
     const { chat_template: template } = JSON.parse(await readFile(own, "utf8")) as {
       chat_template: string;
     };
-    return new ExampleTokenizer(await tokenizerWith(template), options);
+    return new ExampleTokenizer(await tokenizerWith(template), wholeChats);
   };
   /** As the row is read: null is no field. */
   const row = (fields: object) => {
