@@ -6,16 +6,16 @@ import { blobSource } from "../../src/formats/byte-source.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 
 /**
- * What differs, all but the fields of `apart`. An option that the older version lacks has no value
- * to compare: it decides by losses and tensors alone.
+ * What differs, all but the fields of `apart`. A field of the metadata that the older version lacks
+ * has no value to compare: losses and tensors decide about it.
  */
 export async function checkpointDifferences(
   old: string,
   fresh: string,
   apart: readonly string[] = [],
 ): Promise<string[]> {
-  const options = await optionsOf(old);
-  const [a, b] = await Promise.all([old, fresh].map((path) => contentsOf(path, options)));
+  const { metadata } = await open(old);
+  const [a, b] = await Promise.all([old, fresh].map((path) => contentsOf(path, metadata)));
   const names = new Set([...a!.keys(), ...b!.keys()]);
   for (const name of apart) {
     names.delete(`metadata ${name}`);
@@ -28,24 +28,16 @@ export async function schemaOf(path: string): Promise<number> {
   return Number((await open(path)).metadata.get("schema"));
 }
 
-/** Names of the options that the file's own schema has. */
-async function optionsOf(path: string): Promise<ReadonlySet<string>> {
-  const recipe: unknown = JSON.parse((await open(path)).metadata.get("recipe") ?? "null");
-  return new Set(isRecord(recipe) ? Object.keys(recipe) : []);
-}
-
+/** @param known metadata of the older version, as it wrote them */
 async function contentsOf(
   path: string,
-  options: ReadonlySet<string>,
+  known: ReadonlyMap<string, string>,
 ): Promise<Map<string, string>> {
   const file = await open(path);
   const contents = new Map<string, string>();
   for (const [key, text] of migrate(file.metadata, path)) {
-    const isRecipe = key === "recipe";
-    contents.set(
-      `metadata ${key}`,
-      key === "format" ? text : inOrder(text, (name) => !isRecipe || options.has(name)),
-    );
+    const value = key === "format" ? text : inOrder(within(JSON.parse(text), known.get(key)));
+    contents.set(`metadata ${key}`, value);
   }
   for (const name of file.tensors.keys()) {
     contents.set(`tensor ${name}`, Buffer.from(await file.readBytes(name)).toString("base64"));
@@ -57,13 +49,22 @@ function open(path: string) {
   return openSafetensors(blobSource(new Blob([readFileSync(path)]), path));
 }
 
-/** The same JSON, its fields by name; of the outermost only those that are wanted. */
-function inOrder(json: string, isWanted: (name: string) => boolean): string {
-  const value: unknown = JSON.parse(json);
-  const fields = isRecord(value)
-    ? Object.fromEntries(Object.entries(value).filter(([name]) => isWanted(name)))
-    : value;
-  return JSON.stringify(fields, (_, inner: unknown) =>
+/** The value with the fields that the older JSON has. */
+function within(value: unknown, older: string | undefined): unknown {
+  return older === undefined ? value : shared(value, JSON.parse(older));
+}
+
+function shared(value: unknown, older: unknown): unknown {
+  if (!isRecord(value) || !isRecord(older)) {
+    return value;
+  }
+  const known = Object.entries(value).filter(([name]) => Object.hasOwn(older, name));
+  return Object.fromEntries(known.map(([name, inner]) => [name, shared(inner, older[name])]));
+}
+
+/** JSON with its fields by name. */
+function inOrder(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
     isRecord(inner)
       ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : inner,
