@@ -11,6 +11,12 @@ import { answer, type Prompting } from "./prompting.ts";
 /** What is asked of the model; a run adds its seed and the form of its data. */
 export type Question = Omit<Prompting, "seed" | "form">;
 
+/** An answer and the step of the adapter that wrote it; 0 without an adapter. */
+export interface Answered {
+  text: string;
+  step: number;
+}
+
 type Which = "before" | "after";
 
 export interface RunPromptsParts {
@@ -43,10 +49,12 @@ export class RunPrompts {
     question: Question,
     onText: (text: string) => void,
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<Answered> {
     const { form, enginePlan, state } = this.#parts;
     const prompting = { ...question, form, seed: state.recipe.seed };
-    return await answer(this.#keeper.engine, enginePlan.model, prompting, onText, signal);
+    const { model } = enginePlan;
+    const text = await answer(this.#keeper.engine, model, prompting, onText, signal);
+    return { text, step: question.useAdapter ? state.trainer.step : 0 };
   }
 
   /** Whether this sample is to be made; true at most once, so that none is made again. */
@@ -67,7 +75,7 @@ export class RunPrompts {
     let text = "";
     let error: PlainError | null = null;
     try {
-      text = await this.answer(question, () => undefined, signal);
+      ({ text } = await this.answer(question, () => undefined, signal));
     } catch (fault) {
       if (!hasCode(fault, "too-long") && !hasCode(fault, "bad-tokenizer")) {
         throw fault;

@@ -10,7 +10,7 @@ import type { DeviceLoss } from "./device-losses.ts";
 import { EngineQueue } from "./engine-queue.ts";
 import type { RebuildReason } from "./events.ts";
 import { initialStatus, reduce, type Goal, type PhaseEvent, type RunStatus } from "./phase.ts";
-import { RunPrompts, type Question, type RunPromptsParts } from "./prompts.ts";
+import { RunPrompts, type Answered, type Question, type RunPromptsParts } from "./prompts.ts";
 import { RunSaves, snapshotOf, type SaveParts } from "./saves.ts";
 import { StallWatch } from "./stall-watch.ts";
 import { StepReports } from "./step-reports.ts";
@@ -131,7 +131,7 @@ export class Run {
     question: Question,
     onText: (text: string) => void,
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<Answered> {
     const wasResting = !this.isActive;
     const answered = this.#queue.add(async () => {
       if (wasResting || !this.#keeper.hasEngine) {

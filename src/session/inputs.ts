@@ -223,7 +223,7 @@ export class Inputs {
     prompting: Omit<Calls["generate"]["params"], "requestId">,
     onText: (text: string) => void,
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<Calls["generate"]["result"]> {
     if (prompting.useAdapter) {
       throw new UserError("no-adapter", "There is no adapter yet.", {
         remedy: "Train or resume a run, or switch the adapter off.",
@@ -238,7 +238,8 @@ export class Inputs {
     });
     const isChat = this.#data?.set.facts.survey.isChat ?? false;
     const form = this.tokens.promptForm ?? { isChat, system: "" };
-    return await this.#preview.answer({ ...prompting, form, seed: 0 }, onText, signal);
+    const text = await this.#preview.answer({ ...prompting, form, seed: 0 }, onText, signal);
+    return { text, step: 0 };
   }
 
   /** Releases the device of the preview, before a run needs it or another model is loaded. */

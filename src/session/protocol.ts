@@ -19,6 +19,7 @@ import type { DataReport } from "../data/report.ts";
 import type { EngineName } from "../engine/contract.ts";
 import type { PreviewedRows } from "../run/data/preview-rows.ts";
 import type { DataSource, DataInfo, RunPlan, RestoredRun, RunEvent } from "../run/events.ts";
+import type { Answered } from "../run/prompts.ts";
 
 export type {
   ModelSource,
@@ -178,7 +179,10 @@ export interface Calls {
     params: { key: string | null };
     result: AdapterExport[];
   };
-  /** Prompts the model. Text comes as `token` events with this id; the result is the whole text. */
+  /**
+   * Prompts the model. Text comes as `token` events with this id; the result is the whole text and
+   * the step of the adapter that wrote it, 0 without an adapter.
+   */
   generate: {
     params: {
       requestId: number;
@@ -187,7 +191,7 @@ export interface Calls {
       maxNewTokens: number;
       temperature: number;
     };
-    result: string;
+    result: Answered;
   };
   cancelGenerate: { params: { requestId: number }; result: null };
 }

@@ -145,7 +145,10 @@ export class Session {
     return await exportAdapter(key, this.#run, this.#parts.store);
   }
 
-  async generate({ requestId, ...question }: Calls["generate"]["params"]): Promise<string> {
+  async generate({
+    requestId,
+    ...question
+  }: Calls["generate"]["params"]): Promise<Calls["generate"]["result"]> {
     const onText = (text: string) => {
       this.#parts.emit({ kind: "token", requestId, text });
     };

@@ -38,7 +38,7 @@ export class AppState {
   readonly isFirstVisit = $derived.by(() => {
     const { setup, run } = this;
     const isOwn = setup.model !== null && setup.model.source !== "demo";
-    const isDemo = setup.isDemo || (setup.loading !== null && !isOwn && setup.offer === null);
+    const isDemo = setup.isDemo || (setup.loads.loading !== null && !isOwn && setup.offer === null);
     return isDemo && !run.isActive && run.step === 0 && run.phase.name === "idle";
   });
 
@@ -48,7 +48,9 @@ export class AppState {
   );
 
   /** The set-up cannot change now. */
-  readonly isSetupBlocked = $derived.by(() => this.run.isActive || this.setup.loading !== null);
+  readonly isSetupBlocked = $derived.by(
+    () => this.run.isActive || this.setup.loads.loading !== null,
+  );
 
   /** Title of the browser tab. */
   readonly title = $derived.by(() => {
@@ -105,7 +107,7 @@ export class AppState {
 
   /** Restores a checkpoint and resumes its run, unless the run was complete. */
   async resumeFrom(checkpoint: CheckpointSummary): Promise<void> {
-    await this.setup.settled();
+    await this.setup.loads.settled();
     const restored = await this.saved.restore(checkpoint);
     if (restored === null) {
       return;
@@ -172,9 +174,9 @@ export class AppState {
     if (event.kind === "device") {
       this.device = event.device;
     } else if (event.kind === "loading") {
-      this.setup.showProgress(event.doing, event.doneBytes, event.totalBytes);
+      this.setup.loads.showProgress(event.doing, event.doneBytes, event.totalBytes);
     } else if (event.kind === "tokenizing") {
-      this.setup.tokenizing = event;
+      this.setup.showTokenizing(event);
     } else if (event.kind === "saved") {
       this.saved.list = event.checkpoints ?? [event.checkpoint, ...this.saved.list];
     } else if (event.kind === "waiting") {
@@ -187,8 +189,9 @@ export class AppState {
   }
 
   #startBlocker(): string | null {
-    const { model, data, form, loading, plan, planError, isPlanning } = this.setup;
+    const { model, data, form, loads, plan, planError, isPlanning } = this.setup;
     const { hasReading, isPlanCancelled } = this.setup;
+    const { loading, refused } = loads;
     if (this.openError !== null) {
       return "The engine did not start; see the error above the loss curve.";
     }
@@ -212,6 +215,15 @@ export class AppState {
     }
     if (!hasReading) {
       return "Choose what the columns hold under 2.";
+    }
+    if (refused.data) {
+      return "The chosen data was not loaded: choose another file, or keep the loaded data under 2.";
+    }
+    if (refused.model) {
+      return "The chosen model was not loaded: choose another, or keep the loaded model under 1.";
+    }
+    if (refused.recipe) {
+      return "The recipe was not loaded: choose another file, or keep the present recipe under 3.";
     }
     if (!form.isValid) {
       return "Correct the marked fields of the recipe under 3.";

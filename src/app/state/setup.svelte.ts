@@ -3,9 +3,9 @@
 import type { SessionClient } from "../../session/client.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
-import { sectionOf, type PageSection } from "./error-sections.ts";
+import { sectionOf } from "./error-sections.ts";
+import { Loads, type Load } from "./loads.svelte.ts";
 import { RecipeForm } from "./recipe-form.svelte.ts";
-import { TransferRate } from "./transfer-rate.ts";
 import { RowsView } from "./rows.svelte.ts";
 import type {
   DataFiles,
@@ -25,19 +25,6 @@ import type {
   TableChoices,
 } from "../../session/protocol.ts";
 
-type SetupInput = "model" | "data";
-
-/** Progress of loading a model or data set. */
-export interface Loading {
-  input: SetupInput;
-  /** e.g. "Downloading model.safetensors". */
-  doing: string;
-  doneBytes: number;
-  totalBytes: number | null;
-  /** Null while unknown. */
-  bytesPerSecond: number | null;
-}
-
 const planDelayMs = 250;
 
 /** Larger weights are offered in smaller formats before they are loaded. */
@@ -45,6 +32,7 @@ const largestUnaskedBytes = 1e9;
 
 export class Setup {
   readonly form = new RecipeForm();
+  readonly loads = new Loads();
   model = $state.raw<ModelInfo | null>(null);
   /** A model that was looked up and waits for a decision. */
   offer = $state.raw<ModelOffer | null>(null);
@@ -62,14 +50,12 @@ export class Setup {
   /** The visitor cancelled the plan, until something changes or it is asked for. */
   isPlanCancelled = $state(false);
   adapter = $state.raw<File[] | null>(null);
-  loading = $state.raw<Loading | null>(null);
   plan = $state.raw<RunPlan | null>(null);
   #isPlanDue = $state(false);
   #isAskingForPlan = $state(false);
   isChoosingEngine = $state(false);
   /** The visitor's sample prompt; null uses the plan's. */
   ownPrompt = $state<string | null>(null);
-  errors = $state.raw<Partial<Record<PageSection, PlainError>>>({});
   planError = $state.raw<PlainError | null>(null);
 
   readonly isPlanning = $derived(this.#isPlanDue || this.#isAskingForPlan || this.isChoosingEngine);
@@ -86,8 +72,6 @@ export class Setup {
   #asked: DataFiles | null = null;
   /** Called when another model is loaded. */
   readonly #onModel: () => void;
-  #queue: Promise<void> = Promise.resolve();
-  #rate = new TransferRate();
   #plannedFor = "";
   /** Counts loads and choices; reactive, so that a new model, data set or engine is planned. */
   #changes = $state(0);
@@ -103,12 +87,13 @@ export class Setup {
   }
 
   loadModel(source: LoadSource): Promise<void> {
-    return this.#load("model", "Loading the model", () => this.#useModel(source));
+    const load = () => this.#useModel(source);
+    return this.#load({ input: "model", doing: "Loading the model", replacement: "a model" }, load);
   }
 
   /** Looks up a model; loads it without asking when it is local, fits and is small. */
   lookUpModel(source: ModelSource): Promise<void> {
-    return this.#load("model", "Looking up the model", async () => {
+    return this.#load({ input: "model", doing: "Looking up the model" }, async () => {
       const recipe = this.form.forOwnModel();
       const offer = await this.#client.call("lookUpModel", { source, recipe });
       const stored = offer.formats.find(({ format }) => format === "stored");
@@ -131,22 +116,22 @@ export class Setup {
   }
 
   async deleteKept(key: string): Promise<void> {
-    this.clearError("model");
+    this.loads.clearError("model");
     try {
       this.kept = await this.#client.call("deleteKeptModel", { key });
     } catch (error) {
-      this.#setError("model", error);
+      this.loads.setError("model", error);
     }
   }
 
   /** Lists the recommended models, priced with the current recipe. */
   async listModels(): Promise<void> {
-    this.clearError("model");
+    this.loads.clearError("model");
     this.isListing = true;
     try {
       this.listed = await this.#client.call("listModels", { recipe: this.form.forOwnModel() });
     } catch (error) {
-      this.#setError("model", error);
+      this.loads.setError("model", error);
     } finally {
       this.isListing = false;
     }
@@ -165,12 +150,13 @@ export class Setup {
   }
 
   loadData(source: DataSource): Promise<void> {
-    return this.#load("data", "Reading the data", async () => {
+    const replacement = source.kind === "files" ? nameOf(source) : "the demo data";
+    return this.#load({ input: "data", doing: "Reading the data", replacement }, async () => {
       this.#asked = source.kind === "files" ? source : null;
       const edits = areSameRows(this.#asked, this.files) ? [...(this.data?.edits ?? [])] : [];
       this.data = await this.#client.call("loadData", { source });
       this.files = this.#asked;
-      this.plan = this.planError = this.report = this.tokenizing = null;
+      this.planError = this.tokenizing = null;
       if (edits.length > 0) {
         this.data = await this.#client.call("editData", { edits });
       } else {
@@ -204,37 +190,32 @@ export class Setup {
 
   /** All edits of rows; those before are replaced. */
   editData(edits: RowEdit[]): Promise<void> {
-    return this.#load("data", "Reading the data", async () => {
+    return this.#load({ input: "data", doing: "Reading the data" }, async () => {
       this.data = await this.#client.call("editData", { edits });
     });
   }
 
   async readRecipe(file: File): Promise<void> {
-    this.clearError("recipe");
+    this.loads.clearError("recipe");
     try {
       this.form.replace(await this.#client.call("readRecipe", { file }));
     } catch (error) {
-      this.#setError("recipe", error);
+      this.loads.refuse("recipe", error);
     }
   }
 
   /** Sets the engine of later runs. A `device` event reports it to the page. */
   async chooseEngine(engine: EngineName): Promise<void> {
-    this.clearError("recipe");
+    this.loads.clearError("recipe");
     this.isChoosingEngine = true;
     try {
       await this.#client.call("chooseEngine", { engine });
       this.#changes += 1;
     } catch (error) {
-      this.#setError("recipe", error);
+      this.loads.setError("recipe", error);
     } finally {
       this.isChoosingEngine = false;
     }
-  }
-
-  /** Resolves when all loads are finished. */
-  settled(): Promise<void> {
-    return this.#queue;
   }
 
   /** Whether the plan belongs to this recipe and the current model, data and engine. */
@@ -309,7 +290,7 @@ export class Setup {
     this.rows.clear();
     this.form.useModel(model);
     this.form.replace(recipe);
-    this.errors = {};
+    this.loads.clearErrors();
     this.plan = null;
     this.#changes += 1;
   }
@@ -322,49 +303,35 @@ export class Setup {
     this.#isAskingForPlan = false;
   }
 
-  /** Measures the rate of each kind of work separately. */
-  showProgress(doing: string, doneBytes: number, totalBytes: number | null): void {
-    if (this.loading !== null) {
-      if (doing !== this.loading.doing) {
-        this.#rate = new TransferRate();
+  /** Figures of the plan and the report are not those of the rows that are tokenised now. */
+  showTokenizing(progress: { doneBytes: number; totalBytes: number }): void {
+    this.tokenizing = progress;
+    this.plan = this.report = null;
+  }
+
+  /** Loads an input after those before; what it replaces has no plan meanwhile. */
+  #load(what: Load, load: () => Promise<void>): Promise<void> {
+    return this.loads.add(what, async () => {
+      if (what.replacement !== undefined) {
+        this.plan = this.report = null;
       }
-      this.#rate.add(doneBytes, performance.now());
-      const bytesPerSecond = this.#rate.perSecond;
-      this.loading = { ...this.loading, doing, doneBytes, totalBytes, bytesPerSecond };
-    }
-  }
-
-  clearError(section: PageSection): void {
-    this.errors = { ...this.errors, [section]: undefined };
-  }
-
-  /** Runs loads one after the other, so that progress events belong to one input. */
-  #load(input: SetupInput, doing: string, load: () => Promise<void>): Promise<void> {
-    this.#queue = this.#queue.then(async () => {
-      this.clearError(input);
-      this.loading = { input, doing, doneBytes: 0, totalBytes: null, bytesPerSecond: null };
       try {
         await load();
-        this.#changes += 1;
-      } catch (error) {
-        // A cancelled load is not an error.
-        if (toPlain(error).code !== "aborted") {
-          this.#setError(input, error);
-        }
       } finally {
-        this.loading = null;
+        this.#changes += 1;
       }
     });
-    return this.#queue;
-  }
-
-  #setError(section: PageSection, error: unknown): void {
-    this.errors = { ...this.errors, [section]: toPlain(error) };
   }
 
   #keyOf(recipe: Recipe): string {
     return `${this.#changes} ${JSON.stringify(recipe)}`;
   }
+}
+
+/** "big.jsonl", "3 files". */
+function nameOf({ files }: DataFiles): string {
+  const [first, ...others] = files;
+  return first === undefined || others.length > 0 ? `${files.length} files` : first.file.name;
 }
 
 /** Whether only the reading of rows differs, so that edits of rows still fit. */

@@ -5,6 +5,8 @@ import { toPlain, type PlainError } from "../../util/errors.ts";
 export interface Reply {
   text: string;
   prompt: string;
+  /** Of the adapter that answered, 0 without one; null while the answer is under way. */
+  step: number | null;
 }
 
 export class Trial {
@@ -35,9 +37,9 @@ export class Trial {
     }
     this.error = null;
     this.active = { requestId, useAdapter };
-    this.#show(useAdapter, { prompt, text: "" });
+    this.#show(useAdapter, { prompt, text: "", step: null });
     try {
-      const text = await this.#client.call("generate", {
+      const answered = await this.#client.call("generate", {
         requestId,
         prompt,
         useAdapter,
@@ -45,7 +47,7 @@ export class Trial {
         temperature,
       });
       if (this.#isActive(requestId)) {
-        this.#show(useAdapter, { prompt, text });
+        this.#show(useAdapter, { prompt, ...answered });
       }
     } catch (error) {
       const plain = toPlain(error);

@@ -221,7 +221,9 @@ async function refuseAll(
       for (const words of says) {
         await expect(place.getByRole("alert")).toContainText(words);
       }
-      await place.getByRole("button", { name: "Dismiss" }).click();
+      await place
+        .getByRole("button", { name: /^(Dismiss|Keep the (loaded|present) \w+)$/ })
+        .click();
       await waitUntilReady(page);
     });
   }

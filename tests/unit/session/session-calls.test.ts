@@ -34,15 +34,16 @@ describe("a prompt", () => {
   const answerOf = async (given: Partial<typeof prompting> = {}) =>
     await tab.session.generate({ ...prompting, ...given });
 
-  test("a prompt is answered token by token, between two steps of an active run", async () => {
+  test("a prompt is answered token by token, between two steps of an active run, with its step", async () => {
     const done = tab.untilPhase("done");
-    let answer: Promise<string> | undefined;
+    let answer: ReturnType<typeof answerOf> | undefined;
     tab.withinStep(2, () => {
       answer = answerOf();
     });
     await tab.start(recipe);
     await done;
-    const text = await answer!;
+    const { text, step } = await answer!;
+    expect(step).toBe(2);
     const tokens = tab.eventsOf("token");
     expect(tokens.map((token) => token.text).join("")).toBe(text);
     expect(tokens.every(({ requestId }) => requestId === 1)).toBe(true);
@@ -67,8 +68,11 @@ describe("a prompt", () => {
     const done = tab.untilPhase("done");
     await tab.start({ maxSteps: 3, learningRate: 0.5, targetModules: [...allTargetModules] });
     await done;
-    expect(await answerOf({ useAdapter: false })).toBe(base);
-    expect(await answerOf()).not.toBe(base);
+    expect(base.step).toBe(0);
+    expect(await answerOf({ useAdapter: false })).toEqual(base);
+    const adapted = await answerOf();
+    expect(adapted.step).toBe(3);
+    expect(adapted.text).not.toBe(base.text);
   });
 
   test("a prompt longer than the context is refused with both numbers", async () => {

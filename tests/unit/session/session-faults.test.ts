@@ -275,7 +275,7 @@ describe("a prompt", () => {
     const done = next.untilPhase("done");
     await next.start({ maxSteps: 1 });
     await done;
-    expect(await text).toEqual(expect.any(String));
+    expect(await text).toEqual({ text: expect.any(String) as string, step: 1 });
     expect(devices.opened).toBe(2);
   });
 
@@ -296,6 +296,6 @@ describe("a prompt", () => {
     });
     await tab.start(recipe);
     await failed;
-    expect(await answer(tab)).toEqual(expect.any(String));
+    expect(await answer(tab)).toMatchObject({ text: expect.any(String) as string });
   });
 });
