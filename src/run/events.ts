@@ -54,6 +54,10 @@ export interface RunPlan {
   /** Rows left out: the cut leaves no trained token, or they cannot be trained. */
   droppedRows: number;
   totalSteps: number;
+  /** Passes over the training rows, fractional. */
+  epochs: number;
+  /** Training rows that are used at least once. */
+  rowsUsed: number;
   trainableParameters: number;
   /** Estimated device bytes of the run. */
   neededBytes: number;

@@ -7,7 +7,7 @@ import { splitDataset, type Dataset } from "../data/dataset.ts";
 import { defaultBudgetBytes } from "../engine/webgpu/engine.ts";
 import type { BaseModel } from "../model/open.ts";
 import { targetModulesOf } from "../model/tensors.ts";
-import { totalStepsOf } from "../train/batches.ts";
+import { workOf } from "../train/work.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
 import { bytesTaken } from "../engine/run-bytes.ts";
@@ -85,6 +85,7 @@ export async function planRun(
   refuseNoTarget(model, recipe, targets.length);
   const shape = { rows: recipe.batchSize, length: batchLength(dataset.longestRow) };
   const { config, weights } = model;
+  const work = workOf(dataset, recipe);
   const takes = bytesTaken(config, weights.shapes, recipe, engine, dataset.isWeighted);
   return {
     trainRows: dataset.train.length,
@@ -93,7 +94,9 @@ export async function planRun(
     longestRowTokens: dataset.longestExample,
     truncatedRows: dataset.truncatedRows,
     droppedRows: dataset.droppedRows,
-    totalSteps: totalStepsOf(dataset, recipe),
+    totalSteps: work.steps,
+    epochs: work.epochs,
+    rowsUsed: work.rowsUsed,
     trainableParameters: countTrainable(targets, recipe.rank),
     neededBytes: takes(shape, defaultBudgetBytes),
     samplePrompt: await samplePromptOf(data, dataset),

@@ -104,6 +104,17 @@ export function heldOutBatches(
   return batches;
 }
 
+/** How many `heldOutBatches` there are. */
+export function heldOutBatchCount(
+  { heldOut }: Pick<Dataset, "heldOut">,
+  recipe: SplitRecipe,
+  length: number,
+): number {
+  return recipe.packing
+    ? countPacked(heldOut, recipe, length)
+    : Math.ceil(heldOut.length / recipe.batchSize);
+}
+
 function countPacked(order: TokenRows, { batchSize }: SplitRecipe, length: number): number {
   let count = 0;
   for (let row = 0; row < order.length; count++) {
