@@ -60,7 +60,7 @@ export function splitDataset(
   const usable = usableOf(all);
   refuseNothing(all, usable.length, left, options.maxLength);
   const { train, heldOut } = split(usable, options, given);
-  const longestExample = longest(usable);
+  const longestExample = usable.longest();
   return {
     train,
     heldOut,
@@ -113,15 +113,6 @@ export function epochOrder(
 /** Tokens of the rows, after cutting. */
 export function countTokens(rows: TokenRows): number {
   return rows.sum((index) => rows.tokensOf(index));
-}
-
-/** Also tokens that no store keeps, because they are beyond the model's context. */
-function longest(rows: TokenRows): number {
-  let most = 0;
-  for (let index = 0; index < rows.length; index++) {
-    most = Math.max(most, rows.wholeTokensOf(index));
-  }
-  return most;
 }
 
 function refuseNothing(

@@ -60,10 +60,7 @@ export function reportOf(
 }
 
 function lengthsOf(all: TokenRows): DataReport["lengths"] {
-  let longest = 0;
-  for (let index = 0; index < all.length; index++) {
-    longest = Math.max(longest, all.wholeTokensOf(index));
-  }
+  const longest = all.longest();
   const binTokens = Math.max(1, Math.ceil((longest + 1) / bins));
   const counts = Array.from({ length: Math.ceil((longest + 1) / binTokens) }, () => 0);
   for (let index = 0; index < all.length; index++) {

@@ -43,6 +43,15 @@ export class TokenRows implements Iterable<TokenRow> {
     return Math.min(this.#store.fullLengthOf(this.#row(index)), this.#maxLength);
   }
 
+  /** Tokens of the longest row, after the cut; also those that the store does not keep. */
+  longest(): number {
+    let most = 0;
+    for (let index = 0; index < this.length; index++) {
+      most = Math.max(most, this.wholeTokensOf(index));
+    }
+    return most;
+  }
+
   /** Trained tokens of a row, after the cut. */
   trainedOf(index: number): number {
     return this.#store.trainedOf(this.#row(index), this.#maxLength);

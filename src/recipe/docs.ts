@@ -1,5 +1,7 @@
 // docs/recipe.md, written from the table of options.
 import { optionGroups, type OptionTable, type RecipeOption } from "./option.ts";
+import { epochsByRows, mostSteps, presetNames } from "./presets.ts";
+import { formatCount } from "../util/format.ts";
 import { hintOf, isNumber, showValue } from "./words.ts";
 
 const opening = `# Recipe
@@ -7,12 +9,38 @@ const opening = `# Recipe
 <!-- Written from src/recipe/options.ts by npm run layers -- --write. -->
 
 A recipe is a JSON object of options. An option that it leaves out has its default; an unknown option is refused. The
-demo model has other defaults for some options: \`demoRecipe\` in \`src/recipe/recipe.ts\`. Recipes to start from are in
+page chooses some options by the size of the model and the data: see [Presets](#presets). Recipes to start from are in
 \`examples/recipes/\`.
 
 The column "PEFT, TRL" has the same option in PEFT's \`LoraConfig\` or in TRL's \`SFTConfig\`, which extends transformers'
 \`TrainingArguments\`.
 `;
+
+const closing = `
+## Presets
+
+Quick, Balanced and Thorough follow the model and the data until an option is changed by hand (\`src/recipe/presets.ts\`).
+A recipe file is read over Balanced. The demo's data on the demo's model have \`demoRecipe\`; for anything else:
+
+- **learning rate**: 5e-3 at a million parameters, a fifth for each tenfold, 2e-4 from a hundred million. Thorough: half.
+- **rank**: 8 below ten million parameters, else 16; alpha twice the rank. Quick: half. Thorough: double, dropout 0.05.
+- **batch**: 4 rows, of fewer than 13 rows a quarter; 2 micro-batches in a step from 200 rows on.
+- **max length**: the longest row rounded up to 64 tokens, at most 1,024 and the model's context. Windows of texts: 1,024.
+- **epochs** by the number of rows, and no more steps than the last line says:
+
+`;
+
+const presetHead = ["Rows", ...presetNames];
+
+/** Epochs and steps of the presets. */
+function presetTable(): string {
+  const epochs = epochsByRows.map(({ below, epochs }) => [
+    below === Infinity ? "more" : `below ${formatCount(below)}`,
+    ...presetNames.map((name) => `${epochs[name]} ${epochs[name] === 1 ? "epoch" : "epochs"}`),
+  ]);
+  const steps = presetNames.map((name) => `${formatCount(mostSteps[name])} steps`);
+  return alignedTable([presetHead, ...epochs, ["at most", ...steps]]);
+}
 
 const head = ["Option", "Default", "Range", "Unit", "PEFT, TRL", "Effect"];
 
@@ -22,7 +50,7 @@ export function recipePage(table: OptionTable): string {
     const members = Object.entries(table).filter(([, option]) => option.group === group);
     return `## ${group}\n\n${alignedTable([head, ...members.map(rowOf)])}\n`;
   });
-  return [opening, ...sections].join("\n");
+  return `${[opening, ...sections].join("\n")}${closing}${presetTable()}\n`;
 }
 
 function rowOf([name, option]: [string, RecipeOption]): string[] {
@@ -56,14 +84,17 @@ function code(text: string): string {
 
 /** A table whose columns have one width, as Prettier writes it. The first row is the head. */
 function alignedTable(rows: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const [columns = []] = rows;
+  const widths = columns.map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
   const line = (cells: readonly string[], fill: string) =>
     `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0, fill)).join(" | ")} |`;
   const [first = "", ...rest] = rows.map((row) => line(row, " "));
   return [
     first,
     line(
-      head.map(() => ""),
+      columns.map(() => ""),
       "-",
     ),
     ...rest,

@@ -10,10 +10,13 @@ import { describeModel } from "../models/describe.ts";
 import type { DeviceInfo, KeptModel, ListedModel, ModelInfo, ModelOffer } from "../models/facts.ts";
 import { ModelLibrary } from "../models/library.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import { recipeModulesOf } from "../adapter/targets.ts";
+import type { Presets } from "../recipe/presets.ts";
+import { defaultRecipe, type Recipe } from "../recipe/recipe.ts";
 import { Preview } from "../run/base-preview.ts";
 import { describeData } from "../run/data/describe.ts";
 import { openData, openSavedData, type LoadedData } from "../run/data/loaded-data.ts";
+import { presetsOf } from "../run/data/presets.ts";
 import { TokenCache } from "../run/data/token-cache.ts";
 import type { DataInfo, RunPlan } from "../run/events.ts";
 import { planRun } from "../run/plan.ts";
@@ -158,7 +161,12 @@ export class Inputs {
   }
 
   async readRecipe({ file }: Calls["readRecipe"]["params"]): Promise<Recipe> {
-    return await readRecipeFile(file, this.#model);
+    return await readRecipeFile(file, await this.#ownChoice());
+  }
+
+  /** The presets for the loaded model and data, with the tokens by the rules of the recipe. */
+  async presets({ recipe }: Calls["presets"]["params"]): Promise<Presets> {
+    return await presetsOf(this.model, this.data, recipe ?? defaultRecipe, this.tokens);
   }
 
   async plan({ recipe }: Calls["plan"]["params"]): Promise<RunPlan> {
@@ -246,6 +254,19 @@ export class Inputs {
   async closePreview(): Promise<void> {
     await this.#preview?.release();
     this.#preview = null;
+  }
+
+  /** The recipe that the page chooses: the defaults where model and data do not say more. */
+  async #ownChoice(): Promise<Recipe> {
+    if (this.#model !== null && this.#data !== null) {
+      try {
+        return (await this.presets({ recipe: null })).Balanced;
+      } catch {
+        // The plan says why the rows cannot be used; the recipe may be what mends it.
+      }
+    }
+    const modules = this.#model && { targetModules: recipeModulesOf(this.#model.config) };
+    return { ...defaultRecipe, ...modules };
   }
 
   #use(data: LoadedData): DataInfo {

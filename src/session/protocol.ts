@@ -2,6 +2,7 @@
 // closed, and both sides switch exhaustively.
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import type { Usage } from "../checkpoint/usage.ts";
+import type { Presets } from "../recipe/presets.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { PlainError } from "../util/errors.ts";
 import type {
@@ -139,6 +140,11 @@ export interface Calls {
   cancelRows: { params: undefined; result: null };
   /** Parses a recipe file over the defaults for the loaded model. */
   readRecipe: { params: { file: File }; result: Recipe };
+  /**
+   * The presets for the loaded model and data; makes tokens, as `plan` does. `recipe`: the one that
+   * rules how; null for the presets' own rules.
+   */
+  presets: { params: { recipe: Recipe | null }; result: Presets };
   plan: { params: { recipe: Recipe }; result: RunPlan };
   /** Starts a new run; answers when it is active. `adapter`: a PEFT adapter to start from. */
   start: {

@@ -1,14 +1,13 @@
-// Reads a recipe file over the defaults for the loaded model.
+// Reads a recipe file over the recipe that the page would choose.
 import { parseRecipe } from "../recipe/parse.ts";
-import { defaultRecipe, demoRecipe, type Recipe } from "../recipe/recipe.ts";
+import type { Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
-import type { LoadedModel } from "../models/loaded-model.ts";
-import { recipeModulesOf } from "../adapter/targets.ts";
 
-/** @throws UserError "bad-recipe" naming the file and the option */
-export async function readRecipeFile(file: File, model: LoadedModel | null): Promise<Recipe> {
-  const base = model?.source === "demo" ? demoRecipe : defaultRecipe;
-  const modules = model === null ? {} : { targetModules: recipeModulesOf(model.config) };
+/**
+ * @param base the values of options that the file leaves out
+ * @throws UserError "bad-recipe" naming the file and the option
+ */
+export async function readRecipeFile(file: File, base: Recipe): Promise<Recipe> {
   let value: unknown;
   try {
     value = JSON.parse(await file.text());
@@ -19,5 +18,9 @@ export async function readRecipeFile(file: File, model: LoadedModel | null): Pro
       cause,
     });
   }
-  return parseRecipe(value, { ...base, ...modules }, file.name);
+  const recipe = parseRecipe(value, base, file.name);
+  // Epochs count only without a number of steps, which the base may have.
+  const isByEpochs =
+    Object.hasOwn(value as object, "epochs") && !Object.hasOwn(value as object, "maxSteps");
+  return isByEpochs ? { ...recipe, maxSteps: 0 } : recipe;
 }

@@ -76,6 +76,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.data.cancelRows();
     case "readRecipe":
       return session.inputs.readRecipe(params);
+    case "presets":
+      return session.inputs.presets(params);
     case "plan":
       return session.inputs.plan(params);
     case "start":

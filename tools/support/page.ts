@@ -131,12 +131,12 @@ export async function choose(page: Page, choices: Choices): Promise<void> {
   if (choices.model !== undefined) {
     await put("Choose files", filesIn(choices.model));
   }
-  // After the model: a recipe overrides the model's defaults.
-  if (choices.recipe !== undefined) {
-    await put("Load recipe", madeFile("recipe.json", JSON.stringify(choices.recipe)));
-  }
   if (choices.data !== undefined) {
     await put("Choose a data file", choices.data);
+  }
+  // After model and data: what a recipe leaves out is chosen for them.
+  if (choices.recipe !== undefined) {
+    await put("Load recipe", madeFile("recipe.json", JSON.stringify(choices.recipe)));
   }
   if (choices.adapter !== undefined) {
     await put("Start from an adapter", filesIn(choices.adapter));

@@ -1,10 +1,11 @@
 // The recipe being edited: valid values in `recipe`, text that is not valid yet in `drafts`.
 import type { NumberRange } from "../../recipe/option.ts";
 import type { TargetModule } from "../../recipe/options.ts";
+import { demoPresets, type PresetName, type Presets } from "../../recipe/presets.ts";
 import { defaultRecipe, type Recipe } from "../../recipe/recipe.ts";
 import type { ModelInfo } from "../../session/protocol.ts";
 import { formatCount, formatSetting } from "../../util/format.ts";
-import { presetOf, presetRecipe, type Base, type PresetName } from "./presets.ts";
+import { presetOf } from "./presets.ts";
 import {
   recipeFields,
   type ChoiceField,
@@ -21,13 +22,14 @@ interface Draft {
 }
 
 export class RecipeForm {
-  base = $state<Base>("demo");
+  /** Of the model and data that were planned last; null for a restored run until it is planned. */
+  #presets = $state.raw<Presets | null>(demoPresets);
   /** Target modules of the loaded model, in its order. */
   modules = $state.raw<readonly TargetModule[]>(defaultRecipe.targetModules);
-  recipe = $state<Recipe>(presetRecipe("Balanced", "demo", defaultRecipe.targetModules));
+  recipe = $state<Recipe>(structuredClone(demoPresets.Balanced));
   drafts = $state<Partial<Record<NumberField["name"], Draft>>>({});
 
-  readonly preset = $derived(presetOf(this.recipe, this.base, this.modules));
+  readonly preset = $derived(this.#presets === null ? null : presetOf(this.recipe, this.#presets));
   readonly isValid = $derived(
     Object.keys(this.drafts).length === 0 &&
       recipeFields.every((field) => field.kind !== "list" || this.recipe[field.name].length > 0),
@@ -43,28 +45,39 @@ export class RecipeForm {
     this.drafts = {};
   }
 
-  choosePreset(name: PresetName): void {
-    this.replace(presetRecipe(name, this.base, this.modules));
+  /** The recipe of a run, which no preset replaces. */
+  restore(recipe: Recipe): void {
+    this.#presets = null;
+    this.replace(recipe);
   }
 
-  /** A preset follows the model. Any other recipe loses only modules that the model lacks. */
-  useModel({ source, targetModules }: ModelInfo): void {
-    const preset = this.preset;
-    this.base = source === "demo" ? "demo" : "own";
-    this.modules = targetModules;
+  choosePreset(name: PresetName): void {
+    if (this.#presets !== null) {
+      this.replace(this.#presets[name]);
+    }
+  }
+
+  /** A preset follows model and data; a recipe that the visitor changed stays as it is. */
+  usePresets(presets: Presets): void {
+    const { preset } = this;
+    this.#presets = presets;
     if (preset !== null) {
       this.choosePreset(preset);
-      return;
     }
-    const kept = targetModules.filter((name) => this.recipe.targetModules.includes(name));
-    this.recipe.targetModules = kept.length > 0 ? kept : [...targetModules];
   }
 
-  /** The recipe once a model other than the demo is loaded. */
+  /** A recipe that the visitor changed loses modules that the model lacks. */
+  useModel({ targetModules }: ModelInfo): void {
+    this.modules = targetModules;
+    if (this.preset === null) {
+      const kept = targetModules.filter((name) => this.recipe.targetModules.includes(name));
+      this.recipe.targetModules = kept.length > 0 ? kept : [...targetModules];
+    }
+  }
+
+  /** The recipe that a model other than the demo's is priced with, before it is loaded. */
   forOwnModel(): Recipe {
-    return this.preset === null
-      ? this.snapshot()
-      : presetRecipe(this.preset, "own", defaultRecipe.targetModules);
+    return this.preset === null ? this.snapshot() : structuredClone(defaultRecipe);
   }
 
   text({ name }: NumberField): string {

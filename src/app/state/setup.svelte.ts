@@ -73,6 +73,8 @@ export class Setup {
   /** Called when another model is loaded. */
   readonly #onModel: () => void;
   #plannedFor = "";
+  /** The inputs, as `#changes` counts them, that the form's presets are for. */
+  #presetsFor = -1;
   /** Counts loads and choices; reactive, so that a new model, data set or engine is planned. */
   #changes = $state(0);
 
@@ -242,12 +244,17 @@ export class Setup {
     this.#changes += 1;
   }
 
-  async #makePlan(recipe: Recipe): Promise<void> {
-    const key = this.#keyOf(recipe);
+  async #makePlan(given: Recipe): Promise<void> {
+    let key = this.#keyOf(given);
     this.#plannedFor = key;
     this.#isAskingForPlan = true;
     this.isPlanCancelled = false;
     try {
+      const recipe = await this.#followInputs(given, key);
+      if (recipe === null) {
+        return;
+      }
+      this.#plannedFor = key = this.#keyOf(recipe);
       const plan = await this.#client.call("plan", { recipe });
       if (this.#plannedFor === key) {
         this.plan = plan;
@@ -267,6 +274,25 @@ export class Setup {
         this.#isAskingForPlan = false;
       }
     }
+  }
+
+  /**
+   * Brings the presets of other model or data than those of the last plan.
+   * @returns the recipe to plan now; null where something has changed meanwhile
+   */
+  async #followInputs(recipe: Recipe, key: string): Promise<Recipe | null> {
+    if (this.#presetsFor === this.#changes) {
+      return recipe;
+    }
+    const changes = this.#changes;
+    const isPreset = this.form.preset !== null;
+    const presets = await this.#client.call("presets", { recipe: isPreset ? null : recipe });
+    if (this.#plannedFor !== key || this.#changes !== changes) {
+      return null;
+    }
+    this.#presetsFor = changes;
+    this.form.usePresets(presets);
+    return this.form.snapshot();
   }
 
   /** The report and the row that is shown, with the tokens of the plan. */
@@ -289,7 +315,7 @@ export class Setup {
     this.files = this.#asked = this.report = null;
     this.rows.clear();
     this.form.useModel(model);
-    this.form.replace(recipe);
+    this.form.restore(recipe);
     this.loads.clearErrors();
     this.plan = null;
     this.#changes += 1;
@@ -300,6 +326,7 @@ export class Setup {
     this.model = this.data = this.offer = this.plan = this.planError = null;
     this.files = this.#asked = this.report = this.tokenizing = null;
     this.#plannedFor = "";
+    this.#presetsFor = -1;
     this.#isAskingForPlan = false;
   }
 

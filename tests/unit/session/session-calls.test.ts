@@ -177,9 +177,37 @@ describe("refused calls", () => {
   });
 });
 
-test("a recipe file is read over the defaults of the loaded model", async () => {
-  const file = new File([JSON.stringify({ rank: 3 })], "recipe.json");
-  expect(await tab.session.inputs.readRecipe({ file })).toEqual({ ...defaultRecipe, rank: 3 });
-  await tab.session.inputs.loadModel({ source: { kind: "demo" } });
-  expect(await tab.session.inputs.readRecipe({ file })).toEqual({ ...demoRecipe, rank: 3 });
+describe("a recipe file", () => {
+  const read = (recipe: object) =>
+    tab.session.inputs.readRecipe({ file: new File([JSON.stringify(recipe)], "recipe.json") });
+
+  test("a recipe file is read over the recipe that the page chooses for model and data", async () => {
+    await tab.loadDemo();
+    expect(await read({ rank: 3 })).toEqual({ ...demoRecipe, rank: 3 });
+    await tab.loadFile(tinyData);
+    const { Balanced } = await tab.session.inputs.presets({ recipe: null });
+    expect(Balanced).toMatchObject({ maxSteps: 0, template: "auto", maxLength: 64 });
+    expect(await read({ rank: 3 })).toEqual({ ...Balanced, rank: 3 });
+    tab = new Tab(`calls ${databases++}`);
+    expect(await read({ rank: 3 })).toEqual({ ...defaultRecipe, rank: 3 });
+  });
+
+  test("epochs in a recipe file count, also where the page would choose a number of steps", async () => {
+    await tab.loadDemo();
+    expect(await read({ epochs: 3 })).toEqual({ ...demoRecipe, epochs: 3, maxSteps: 0 });
+    expect(await read({ epochs: 3, maxSteps: 5 })).toMatchObject({ epochs: 3, maxSteps: 5 });
+  });
+
+  test("a recipe file is read although the rows cannot be tokenised without it", async () => {
+    await tab.loadFiles(tinyFiles({ "tokenizer_config.json": "{}" }));
+    const chat = {
+      messages: [
+        { role: "user", content: "a" },
+        { role: "assistant", content: "b" },
+      ],
+    };
+    await tab.loadFile(new File([JSON.stringify(chat)], "chats.jsonl"));
+    await expect(tab.session.inputs.presets({ recipe: null })).rejects.toThrow();
+    expect((await read({ rank: 3 })).rank).toBe(3);
+  });
 });
