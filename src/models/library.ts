@@ -83,11 +83,20 @@ export class ModelLibrary {
     }
   }
 
-  /** Opens the stored model of this identity and format; null where there is none. */
-  async recall(indexSha256: string, format: string): Promise<LoadedModel | null> {
+  /** The key of the stored model of this identity and format; null where there is none. */
+  async keyOf({
+    indexSha256,
+    format,
+  }: Pick<LoadedModel, "indexSha256" | "format">): Promise<string | null> {
     const cache = (await this.#openStorage())?.cache;
     const key = await keyOf({ indexSha256 }, format);
-    return (await cache?.find(key)) == null ? null : await this.#openKept(key);
+    return (await cache?.find(key)) == null ? null : key;
+  }
+
+  /** Opens the stored model of this identity and format; null where there is none. */
+  async recall(identity: Pick<LoadedModel, "indexSha256" | "format">): Promise<LoadedModel | null> {
+    const key = await this.keyOf(identity);
+    return key === null ? null : await this.#openKept(key);
   }
 
   /** The stored models, newest use first. */

@@ -20,6 +20,7 @@ import { presetsOf } from "../run/data/presets.ts";
 import { TokenCache } from "../run/data/token-cache.ts";
 import type { DataInfo, RunPlan } from "../run/events.ts";
 import { planRun } from "../run/plan.ts";
+import { SetUpKeeper } from "../run/set-up/set-up-keeper.ts";
 import { demoDataName, fetchDemoData } from "../sources/demo.ts";
 import { UserError } from "../util/errors.ts";
 import type { Calls, SessionEvent } from "./protocol.ts";
@@ -42,6 +43,8 @@ export class Inputs {
   readonly #library: ModelLibrary;
   /** The tokens of the loaded data for the loaded model. */
   readonly tokens: TokenCache;
+  /** What is kept for the next visit. */
+  readonly setUp: SetUpKeeper;
   #device: DeviceInfo;
   #model: LoadedModel | null = null;
   #data: LoadedData | null = null;
@@ -65,6 +68,10 @@ export class Inputs {
       onDamaged: (model) => {
         this.#model = this.#model === model ? null : this.#model;
       },
+    });
+    this.setUp = new SetUpKeeper({
+      model: () => this.#model,
+      keyOf: (identity) => this.#library.keyOf(identity),
     });
   }
 
@@ -181,7 +188,8 @@ export class Inputs {
     if (!isModelOf(base, this.#model) && base.source === "demo") {
       await this.loadModel({ source: { kind: "demo" } });
     } else if (!isModelOf(base, this.#model)) {
-      const kept = await this.#library.recall(base.indexSha256, base.weightFormat);
+      const { indexSha256, weightFormat: format } = base;
+      const kept = await this.#library.recall({ indexSha256, format });
       await this.closePreview();
       this.#model = kept ?? this.#model;
     }

@@ -21,6 +21,7 @@ import type { EngineName } from "../engine/contract.ts";
 import type { PreviewedRows } from "../run/data/preview-rows.ts";
 import type { DataSource, DataInfo, RunPlan, RestoredRun, RunEvent } from "../run/events.ts";
 import type { Answered } from "../run/prompts.ts";
+import type { RecalledSetUp, SetUpChoices } from "../run/set-up/set-up-keeper.ts";
 
 export type {
   ModelSource,
@@ -45,6 +46,7 @@ export type {
   RunPhase,
   RunEvent,
 } from "../run/events.ts";
+export type { RecalledSetUp, SetUpChoices } from "../run/set-up/set-up-keeper.ts";
 export type { PreviewedRow, PreviewedRows } from "../run/data/preview-rows.ts";
 export type { PreviewedText, PreviewedToken } from "../data/masks/examples.ts";
 export type { DataReport, RowList } from "../data/report.ts";
@@ -146,6 +148,11 @@ export interface Calls {
    */
   presets: { params: { recipe: Recipe | null }; result: Presets };
   plan: { params: { recipe: Recipe }; result: RunPlan };
+  /** Keeps the set-up, with the loaded model, for the next visit; a later call ends this one. */
+  keepSetUp: { params: SetUpChoices; result: null };
+  /** The set-up of the last visit; null without one. */
+  recallSetUp: { params: undefined; result: RecalledSetUp | null };
+  clearSetUp: { params: undefined; result: null };
   /** Starts a new run; answers when it is active. `adapter`: a PEFT adapter to start from. */
   start: {
     params: { recipe: Recipe; adapter: File[] | null; samplePrompt: string };

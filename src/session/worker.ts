@@ -80,6 +80,12 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.inputs.presets(params);
     case "plan":
       return session.inputs.plan(params);
+    case "keepSetUp":
+      return session.inputs.setUp.keep(params);
+    case "recallSetUp":
+      return session.inputs.setUp.recall();
+    case "clearSetUp":
+      return session.inputs.setUp.clear();
     case "start":
       return session.start(params);
     case "pause":

@@ -8,6 +8,7 @@ import { formatLoss, formatPercent } from "../../util/format.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { Clock } from "./clock.svelte.ts";
 import { ExportedFiles } from "./exports.svelte.ts";
+import { KeptSetUp } from "./set-up/kept-set-up.svelte.ts";
 import { RunView } from "./run.svelte.ts";
 import { SavedRuns } from "./saved.svelte.ts";
 import { Setup } from "./setup.svelte.ts";
@@ -23,6 +24,7 @@ export class AppState {
   waiting = $state.raw<PlainError | null>(null);
   readonly setup: Setup;
   readonly run: RunView;
+  readonly kept: KeptSetUp;
   readonly saved: SavedRuns;
   readonly trial: Trial;
   readonly exports: ExportedFiles;
@@ -36,9 +38,10 @@ export class AppState {
 
   /** No run yet and the demo is chosen: the chart shows the expected curve. */
   readonly isFirstVisit = $derived.by(() => {
-    const { setup, run } = this;
+    const { setup, run, kept } = this;
     const isOwn = setup.model !== null && setup.model.source !== "demo";
-    const isDemo = setup.isDemo || (setup.loads.loading !== null && !isOwn && setup.offer === null);
+    const isLoading = kept.isOpening || setup.loads.loading !== null;
+    const isDemo = setup.isDemo || (isLoading && !isOwn && setup.offer === null);
     return isDemo && !run.isActive && run.step === 0 && run.phase.name === "idle";
   });
 
@@ -77,6 +80,7 @@ export class AppState {
       this.trial.clear();
     });
     this.run = new RunView(client);
+    this.kept = new KeptSetUp(client, this.setup, this.run);
     this.saved = new SavedRuns(client);
     this.trial = new Trial(client);
     this.exports = new ExportedFiles(client);
@@ -89,8 +93,7 @@ export class AppState {
         this.openError = toPlain(error);
       },
     );
-    void this.setup.loadModel({ kind: "demo" });
-    void this.setup.loadData({ kind: "demo" });
+    void this.kept.open();
   }
 
   async start(): Promise<void> {
@@ -195,7 +198,7 @@ export class AppState {
     if (this.openError !== null) {
       return "The engine did not start; see the error above the loss curve.";
     }
-    if (this.device === null) {
+    if (this.device === null || this.kept.isOpening) {
       return "Starting the engine.";
     }
     if (this.run.isActive || this.run.pending !== null) {

@@ -4,7 +4,8 @@ import type { SessionClient } from "../../session/client.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { sectionOf } from "./error-sections.ts";
-import { Loads, type Load } from "./loads.svelte.ts";
+import { areSameRows, areWanted, nameOf } from "./set-up/chosen-files.ts";
+import { Loads, type Load } from "./set-up/loads.svelte.ts";
 import { RecipeForm } from "./recipe-form.svelte.ts";
 import { RowsView } from "./rows.svelte.ts";
 import type {
@@ -20,6 +21,7 @@ import type {
   ModelSource,
   PageReport,
   Reading,
+  RecalledSetUp,
   RowEdit,
   RunPlan,
   TableChoices,
@@ -70,6 +72,8 @@ export class Setup {
   readonly #client: SessionClient;
   /** The last files that were chosen, loaded or refused. */
   #asked: DataFiles | null = null;
+  /** Data of the last visit whose files have to be chosen again. */
+  #wanted: RecalledSetUp["data"] = null;
   /** Called when another model is loaded. */
   readonly #onModel: () => void;
   #plannedFor = "";
@@ -154,9 +158,14 @@ export class Setup {
   loadData(source: DataSource): Promise<void> {
     const replacement = source.kind === "files" ? nameOf(source) : "the demo data";
     return this.#load({ input: "data", doing: "Reading the data", replacement }, async () => {
-      this.#asked = source.kind === "files" ? source : null;
-      const edits = areSameRows(this.#asked, this.files) ? [...(this.data?.edits ?? [])] : [];
-      this.data = await this.#client.call("loadData", { source });
+      const wanted =
+        source.kind === "files" && areWanted(source, this.#wanted) ? this.#wanted : null;
+      const asked = { ...wanted?.choices, ...source };
+      this.#asked = asked.kind === "files" ? asked : null;
+      const former = areSameRows(this.#asked, this.files) ? this.data?.edits : wanted?.edits;
+      const edits = [...(former ?? [])];
+      this.data = await this.#client.call("loadData", { source: asked });
+      this.#wanted = null;
       this.files = this.#asked;
       this.planError = this.tokenizing = null;
       if (edits.length > 0) {
@@ -308,6 +317,26 @@ export class Setup {
     }
   }
 
+  /** Loads the demo's model and data. */
+  async loadDemo(): Promise<void> {
+    await Promise.all([this.loadModel({ kind: "demo" }), this.loadData({ kind: "demo" })]);
+  }
+
+  /** Loads what an earlier visit had set up, as far as it is still there. */
+  async recall({ model, data, recipe, samplePrompt, adapter }: RecalledSetUp): Promise<void> {
+    const modelLoaded = model === null ? null : this.loadModel(model);
+    this.#wanted = data;
+    if (data === null) {
+      await this.loadData({ kind: "demo" });
+    } else if (data.wanted.length === 0) {
+      await this.loadData({ kind: "files", files: data.files });
+    }
+    await modelLoaded;
+    this.form.replace(recipe);
+    this.ownPrompt = samplePrompt;
+    this.adapter = adapter;
+  }
+
   /** Shows the model, data and recipe of a restored run. */
   adopt(model: ModelInfo, data: DataInfo, recipe: Recipe): void {
     this.model = model;
@@ -353,15 +382,4 @@ export class Setup {
   #keyOf(recipe: Recipe): string {
     return `${this.#changes} ${JSON.stringify(recipe)}`;
   }
-}
-
-/** "big.jsonl", "3 files". */
-function nameOf({ files }: DataFiles): string {
-  const [first, ...others] = files;
-  return first === undefined || others.length > 0 ? `${files.length} files` : first.file.name;
-}
-
-/** Whether only the reading of rows differs, so that edits of rows still fit. */
-function areSameRows(asked: DataFiles | null, loaded: DataFiles | null): boolean {
-  return asked !== null && asked.files === loaded?.files && asked.tables === loaded.tables;
 }

@@ -1,6 +1,6 @@
 // The transfer rate shown while a model loads.
 import { expect, test } from "vitest";
-import { TransferRate } from "../../../src/app/state/transfer-rate.ts";
+import { TransferRate } from "../../../src/app/state/set-up/transfer-rate.ts";
 
 test("the transfer rate is unknown in the first second and while nothing arrives", () => {
   const rate = new TransferRate();

@@ -1,6 +1,6 @@
 // Loads of the set-up, one after the other, with their progress, and what was refused of them.
-import { toPlain, type PlainError } from "../../util/errors.ts";
-import type { PageSection } from "./error-sections.ts";
+import { toPlain, type PlainError } from "../../../util/errors.ts";
+import type { PageSection } from "../error-sections.ts";
 import { TransferRate } from "./transfer-rate.ts";
 
 export type Refusable = "model" | "data" | "recipe";
