@@ -2,15 +2,17 @@
 import { optionGroups, type OptionTable, type RecipeOption } from "./option.ts";
 import { epochsByRows, mostSteps, presetNames } from "./presets.ts";
 import { formatCount } from "../util/format.ts";
+import { keysFor, tools } from "./import.ts";
+import type { OptionName } from "./import-table.ts";
 import { hintOf, isNumber, showValue } from "./words.ts";
 
 const opening = `# Recipe
 
-<!-- Written from src/recipe/options.ts by npm run layers -- --write. -->
+<!-- Written from src/recipe/ by npm run layers -- --write. -->
 
-A recipe is a JSON object of options. An option that it leaves out has its default; an unknown option is refused. The
-page chooses some options by the size of the model and the data: see [Presets](#presets). Recipes to start from are in
-\`examples/recipes/\`.
+A recipe is a JSON or YAML file of options. An option that it leaves out has its default; an unknown option is refused.
+The page chooses some options by the size of the model and the data: see [Presets](#presets). Recipes to start from are in
+\`examples/recipes/\`. Recipes of TRL, PEFT, Axolotl and mlx-lm [are read too](#recipes-of-other-tools).
 
 The column "PEFT, TRL" has the same option in PEFT's \`LoraConfig\` or in TRL's \`SFTConfig\`, which extends transformers'
 \`TrainingArguments\`.
@@ -44,13 +46,43 @@ function presetTable(): string {
 
 const head = ["Option", "Default", "Range", "Unit", "PEFT, TRL", "Effect"];
 
+const otherTools = `## Recipes of other tools
+
+These files set the options that they have in common with Anneal; the others keep their defaults. The tool is recognised by
+its keys:
+
+- TRL and PEFT: an \`SFTConfig\` or \`TrainingArguments\` and a \`LoraConfig\`, flat or nested as \`peft_config\` and
+  \`training_args\`, as JSON, YAML or the dict that Python prints; an \`adapter_config.json\`, Anneal's own too; the YAML of \`trl sft\`.
+- mlx-lm: the YAML of \`mlx_lm.lora --config\`. Its iterations are micro-batches, so steps are iterations divided by
+  \`grad_accumulation_steps\`; alpha is \`scale\` times \`rank\`.
+- Axolotl: its YAML.
+
+The page, \`npm run demo\` and \`npm run preview\` name each key without counterpart, those first that would change what is trained
+(\`use_dora: true\`). Refused are values that do not fit, misspelt keys, and files that mix the words of two tools.
+A constant \`lr_scheduler_type\` sets \`warmupSteps\` to 0, as in transformers; epochs without a number of steps set \`maxSteps\` to 0.
+`;
+
 /** The page in Markdown, as Prettier formats it: one table for each group of options. */
 export function recipePage(table: OptionTable): string {
   const sections = optionGroups.map((group) => {
     const members = Object.entries(table).filter(([, option]) => option.group === group);
     return `## ${group}\n\n${alignedTable([head, ...members.map(rowOf)])}\n`;
   });
-  return `${[opening, ...sections].join("\n")}${closing}${presetTable()}\n`;
+  const page = [opening, ...sections].join("\n");
+  return `${page}${closing}${presetTable()}\n\n${otherTools}\n${foreignKeys(table)}\n`;
+}
+
+/** What each tool calls an option. */
+function foreignKeys(table: OptionTable): string {
+  const rows = Object.entries(table).flatMap(([name, { label }]) => {
+    const cells = tools.map((tool) =>
+      keysFor(tool, name as OptionName)
+        .map(code)
+        .join(", "),
+    );
+    return cells.some((cell) => cell !== "") ? [[label, ...cells]] : [];
+  });
+  return alignedTable([["Option", ...tools.map(({ name }) => name)], ...rows]);
 }
 
 function rowOf([name, option]: [string, RecipeOption]): string[] {

@@ -1,9 +1,13 @@
 // The strict parser of the JSON form of a recipe: every fault in one message, by option.
 import { UserError } from "../util/errors.ts";
+import { nearestName } from "../util/nearest.ts";
 import { shortJson } from "../util/short-json.ts";
 import type { ListOption, NumberOption, OptionTable, RecipeOf, RecipeOption } from "./option.ts";
 import { options } from "./options.ts";
 import type { Recipe } from "./recipe.ts";
+
+/** More than any tool has; each unknown key is compared with all that are known. */
+export const maxKeys = 1000;
 
 /**
  * Parses a JSON recipe over defaults: every option may be absent, unknown ones are refused.
@@ -24,10 +28,13 @@ export function parseWith<Table extends OptionTable>(
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw badRecipe(["it is not a JSON object"], where);
   }
+  if (Object.keys(value).length > maxKeys) {
+    throw badRecipe([`it has more than ${maxKeys} keys`], where);
+  }
   const faults = Object.entries(value).flatMap(([name, given]) =>
     Object.hasOwn(table, name)
       ? optionFaults(name, given, table[name] as RecipeOption)
-      : [`there is no option ${JSON.stringify(name)}`],
+      : [`there is no option ${shortJson(name)}${meantBy(name, table)}`],
   );
   if (faults.length > 0) {
     throw badRecipe(faults, where);
@@ -35,7 +42,16 @@ export function parseWith<Table extends OptionTable>(
   return { ...defaults, ...value };
 }
 
-function optionFaults(name: string, value: unknown, option: RecipeOption): string[] {
+function meantBy(name: string, table: OptionTable): string {
+  const nearest = nearestName(name, Object.keys(table));
+  return nearest === null ? "" : ` (${nearest} is the nearest)`;
+}
+
+/**
+ * What is wrong with a value of an option, a clause each.
+ * @param name the option's, or what a foreign file calls it
+ */
+export function optionFaults(name: string, value: unknown, option: RecipeOption): string[] {
   switch (option.kind) {
     case "count":
     case "number":
@@ -83,7 +99,8 @@ function listFaults(name: string, value: unknown, { item, choices }: ListOption)
   ];
 }
 
-function badRecipe(faults: readonly string[], where: string): UserError {
+/** "bad-recipe" with all faults in one message. */
+export function badRecipe(faults: readonly string[], where: string): UserError {
   return new UserError("bad-recipe", `The recipe was not loaded: ${faults.join("; ")}.`, {
     where,
     remedy: "Correct these options and load the recipe again.",

@@ -24,7 +24,7 @@ import { SetUpKeeper } from "../run/set-up/set-up-keeper.ts";
 import { demoDataName, fetchDemoData } from "../sources/demo.ts";
 import { UserError } from "../util/errors.ts";
 import type { Calls, SessionEvent } from "./protocol.ts";
-import { readRecipeFile } from "./recipe-file.ts";
+import { readRecipeFile, type ReadRecipe } from "./recipe-file.ts";
 
 export interface InputsParts {
   store: Pick<CheckpointStore, "loadDataFile">;
@@ -167,7 +167,7 @@ export class Inputs {
     return await this.#library.deleteKept(key);
   }
 
-  async readRecipe({ file }: Calls["readRecipe"]["params"]): Promise<Recipe> {
+  async readRecipe({ file }: Calls["readRecipe"]["params"]): Promise<ReadRecipe> {
     return await readRecipeFile(file, await this.#ownChoice());
   }
 

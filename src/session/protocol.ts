@@ -2,6 +2,7 @@
 // closed, and both sides switch exhaustively.
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import type { Usage } from "../checkpoint/usage.ts";
+import type { RecipeReport } from "../recipe/import.ts";
 import type { Presets } from "../recipe/presets.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { PlainError } from "../util/errors.ts";
@@ -51,6 +52,8 @@ export type { PreviewedRow, PreviewedRows } from "../run/data/preview-rows.ts";
 export type { PreviewedText, PreviewedToken } from "../data/masks/examples.ts";
 export type { DataReport, RowList } from "../data/report.ts";
 export { reportLines } from "../data/report-words.ts";
+export { recipeReportWords } from "../recipe/import-words.ts";
+export type { RecipeReport } from "../recipe/import.ts";
 export type { PromptForm } from "../data/prompt-form.ts";
 export type { RowGroup } from "../data/row-groups.ts";
 export type { BadRow } from "../data/load/bad-rows.ts";
@@ -140,8 +143,8 @@ export interface Calls {
   downloadBadRows: { params: undefined; result: AdapterFile };
   /** Cancels a preview, a search or a download of rows. */
   cancelRows: { params: undefined; result: null };
-  /** Parses a recipe file over the defaults for the loaded model. */
-  readRecipe: { params: { file: File }; result: Recipe };
+  /** Reads a recipe file, also of another tool, over the recipe that the page would choose. */
+  readRecipe: { params: { file: File }; result: { recipe: Recipe; report: RecipeReport } };
   /**
    * The presets for the loaded model and data; makes tokens, as `plan` does. `recipe`: the one that
    * rules how; null for the presets' own rules.

@@ -1,26 +1,62 @@
-// Reads a recipe file over the recipe that the page would choose.
-import { parseRecipe } from "../recipe/parse.ts";
+// Reads a recipe file, in the words of Anneal or of another tool, over the recipe that the page
+// would choose.
+import { parseYaml, YamlFault } from "../formats/yaml.ts";
+import { importRecipe, type ImportedRecipe, type RecipeReport } from "../recipe/import.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
+
+export interface ReadRecipe {
+  recipe: Recipe;
+  report: RecipeReport;
+}
+
+/** The longest system message, every character escaped, with room for the rest. */
+const maxBytes = 2 ** 20;
 
 /**
  * @param base the values of options that the file leaves out
  * @throws UserError "bad-recipe" naming the file and the option
  */
-export async function readRecipeFile(file: File, base: Recipe): Promise<Recipe> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await file.text());
-  } catch (cause) {
-    throw new UserError("bad-recipe", `The file is not JSON (${(cause as Error).message}).`, {
-      where: file.name,
-      remedy: "Choose a JSON file with recipe options.",
-      cause,
-    });
+export async function readRecipeFile(file: File, base: Recipe): Promise<ReadRecipe> {
+  const { options, report } = await importRecipeFile(file, file.name);
+  return { recipe: { ...base, ...options }, report };
+}
+
+/**
+ * The options that a file of JSON or YAML sets.
+ * @param name in errors
+ * @throws UserError "bad-recipe"
+ */
+export async function importRecipeFile(file: Blob, name: string): Promise<ImportedRecipe> {
+  if (file.size > maxBytes) {
+    throw notRead(`it has more than ${maxBytes / 2 ** 20} MB`, name);
   }
-  const recipe = parseRecipe(value, base, file.name);
-  // Epochs count only without a number of steps, which the base may have.
-  const isByEpochs =
-    Object.hasOwn(value as object, "epochs") && !Object.hasOwn(value as object, "maxSteps");
-  return isByEpochs ? { ...recipe, maxSteps: 0 } : recipe;
+  return importRecipe(await parse(await file.text(), name), name);
+}
+
+/** Recipes are also written by hand or copied out of Python: what is no JSON is read as YAML. */
+async function parse(text: string, name: string): Promise<unknown> {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    try {
+      return await parseYaml(text);
+    } catch (error) {
+      if (!(error instanceof YamlFault)) {
+        throw error;
+      }
+      const isJson = /\.json$/i.test(name);
+      throw isJson
+        ? notRead(`it is not JSON (${(cause as Error).message})`, name, cause)
+        : notRead(`it is neither JSON nor YAML: ${error.message}`, name, error);
+    }
+  }
+}
+
+function notRead(why: string, where: string, cause?: unknown): UserError {
+  return new UserError("bad-recipe", `The recipe was not loaded: ${why}.`, {
+    where,
+    remedy: "Choose a JSON or YAML file with recipe options.",
+    cause,
+  });
 }

@@ -1,12 +1,13 @@
 // `npm run demo`: trains the production build in headless Chromium, then writes the adapter and the
 // checkpoint.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { BrowserContext, Page } from "playwright";
 import { browserArguments, firstPage, openBrowser } from "../support/browser.ts";
 import { choose, download, EventLog, waitUntilBegun } from "../support/page.ts";
+import { readRecipeAt } from "../support/recipe.ts";
 import { openSite } from "../support/site.ts";
 import type { EngineName } from "../../src/engine/contract.ts";
 import type { SessionEvent } from "../../src/session/protocol.ts";
@@ -94,7 +95,7 @@ async function start(page: Page): Promise<void> {
     model: options.model,
     data: options.data,
     adapter: options.adapter,
-    recipe: readRecipe(),
+    recipe: await readRecipe(),
     engine,
   });
   await page.getByRole("button", { name: "Start training" }).click();
@@ -110,14 +111,14 @@ async function resume(page: Page): Promise<void> {
 }
 
 /** The recipe file, with --steps and --reload-every taking precedence. */
-function readRecipe(): object {
-  const file =
-    options.recipe === undefined
-      ? {}
-      : (JSON.parse(readFileSync(options.recipe, "utf8")) as Record<string, unknown>);
+async function readRecipe(): Promise<object> {
+  const file = options.recipe === undefined ? null : await readRecipeAt(options.recipe);
+  file?.lines.forEach((line) => {
+    console.log(line);
+  });
   const { steps, "reload-every": reloadEvery } = options;
   return {
-    ...file,
+    ...file?.options,
     ...(steps !== undefined && { maxSteps: Number(steps) }),
     ...(reloadEvery !== undefined && { reloadEverySteps: Number(reloadEvery) }),
   };

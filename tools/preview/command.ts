@@ -2,10 +2,10 @@
 import { parseArgs } from "node:util";
 import { isPrefixPreserving } from "../../src/data/masks/prefix.ts";
 import { describeReading } from "../../src/data/shapes/reading-columns.ts";
-import { parseRecipe } from "../../src/recipe/parse.ts";
 import { defaultRecipe, type Recipe } from "../../src/recipe/recipe.ts";
 import { UserError } from "../../src/util/errors.ts";
-import { ArgumentError, readJson } from "./arguments.ts";
+import { readRecipeAt } from "../support/recipe.ts";
+import { ArgumentError } from "./arguments.ts";
 import { openPreviewData } from "./data.ts";
 import { filesAt } from "./disk.ts";
 import { openPreviewModel } from "./model.ts";
@@ -18,7 +18,7 @@ Prints each row of the data with the stretches that a run would train. Needs no 
 
   --model PATH    folder of a Hugging Face model (config.json, tokenizer.json, ...), or a .gguf file
   --data PATH     file or folder: JSONL, JSON, CSV, TSV, Parquet, XLSX, TXT or MD, each also as .gz
-  --recipe FILE   recipe as JSON; its maxLength, completionOnly, template, multiTurn, systemMessage and heldOutRows count here
+  --recipe FILE   recipe as JSON, or in the words of TRL, mlx-lm or Axolotl (docs/recipe.md); its maxLength, completionOnly, template, multiTurn, systemMessage and heldOutRows count here
   --sheet NAME    sheet of a workbook
   --encoding NAME utf-8, utf-16le, utf-16be or windows-1252
   --reading FILE  how rows are read, as JSON: {"shape": "completion", "columns": {"prompt": "Q", "completion": "A"}};
@@ -75,7 +75,7 @@ function parseArguments(args: readonly string[]) {
 }
 
 async function preview(values: Arguments, print: Print): Promise<0 | 1> {
-  const recipe = readRecipe(values.recipe);
+  const recipe = await readRecipe(values.recipe);
   const rows = values.rows === undefined ? (values.json ? null : usualRows) : readRows(values.rows);
   const model = await openPreviewModel(await filesAt(required("model", values.model)));
   const data = await openPreviewData(await filesAt(required("data", values.data)), values);
@@ -104,10 +104,15 @@ function refuseNoRow(given: string | undefined, first: number, rows: number): vo
   }
 }
 
-function readRecipe(path: string | undefined): Recipe {
-  return path === undefined
-    ? { ...defaultRecipe }
-    : parseRecipe(readJson(path), defaultRecipe, path);
+async function readRecipe(path: string | undefined): Promise<Recipe> {
+  if (path === undefined) {
+    return { ...defaultRecipe };
+  }
+  const { options, lines } = await readRecipeAt(path);
+  lines.forEach((line) => {
+    console.error(line);
+  });
+  return { ...defaultRecipe, ...options };
 }
 
 function readRows(given: string): RowChoice {

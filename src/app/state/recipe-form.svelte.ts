@@ -3,7 +3,7 @@ import type { NumberRange } from "../../recipe/option.ts";
 import type { TargetModule } from "../../recipe/options.ts";
 import { demoPresets, type PresetName, type Presets } from "../../recipe/presets.ts";
 import { defaultRecipe, type Recipe } from "../../recipe/recipe.ts";
-import type { ModelInfo } from "../../session/protocol.ts";
+import type { ModelInfo, RecipeReport } from "../../session/protocol.ts";
 import { formatCount, formatSetting } from "../../util/format.ts";
 import { presetOf } from "./presets.ts";
 import {
@@ -21,12 +21,20 @@ interface Draft {
   fault: string;
 }
 
+/** A recipe file and what became of its keys. */
+export interface RecipeOrigin {
+  fileName: string;
+  report: RecipeReport;
+}
+
 export class RecipeForm {
   /** Of the model and data that were planned last; null for a restored run until it is planned. */
   #presets = $state.raw<Presets | null>(demoPresets);
   /** Target modules of the loaded model, in its order. */
   modules = $state.raw<readonly TargetModule[]>(defaultRecipe.targetModules);
   recipe = $state<Recipe>(structuredClone(demoPresets.Balanced));
+  /** The file that the recipe was read from, until another recipe takes its place. */
+  origin = $state.raw<RecipeOrigin | null>(null);
   drafts = $state<Partial<Record<NumberField["name"], Draft>>>({});
 
   readonly preset = $derived(this.#presets === null ? null : presetOf(this.recipe, this.#presets));
@@ -40,9 +48,11 @@ export class RecipeForm {
     return $state.snapshot(this.recipe);
   }
 
-  replace(recipe: Recipe): void {
+  /** @param origin of a recipe that came out of a file */
+  replace(recipe: Recipe, origin: RecipeOrigin | null = null): void {
     this.recipe = structuredClone(recipe);
     this.drafts = {};
+    this.origin = origin;
   }
 
   /** The recipe of a run, which no preset replaces. */

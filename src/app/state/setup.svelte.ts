@@ -209,7 +209,8 @@ export class Setup {
   async readRecipe(file: File): Promise<void> {
     this.loads.clearError("recipe");
     try {
-      this.form.replace(await this.#client.call("readRecipe", { file }));
+      const { recipe, report } = await this.#client.call("readRecipe", { file });
+      this.form.replace(recipe, { fileName: file.name, report });
     } catch (error) {
       this.loads.refuse("recipe", error);
     }

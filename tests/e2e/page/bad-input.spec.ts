@@ -111,8 +111,12 @@ const badRecipes: Record<string, Refusal> = {
     says: ["rank must be a whole number from 1 to 256, not 0", "dropout must be"],
   },
   "text that is not JSON": {
-    files: [madeFile("recipe.json", "rank: 8")],
+    files: [madeFile("recipe.json", "rank: [8")],
     says: ["recipe.json", "not JSON"],
+  },
+  "keys that stand twice": {
+    files: [madeFile("axolotl.yaml", "lora_r: 8\nlora_r: 16\n")],
+    says: ["axolotl.yaml", 'the key "lora_r" stands twice, line 2'],
   },
 };
 

@@ -1,4 +1,6 @@
 // The set-up: what it says while it loads, and while it cannot.
+import { readFileSync } from "node:fs";
+import { madeFile } from "../../../tools/support/page.ts";
 import { onProcessor } from "../support/faults.ts";
 import { expect, smallRecipe, start, test } from "../support/story.ts";
 
@@ -31,4 +33,35 @@ test("the recommended models are not checked during a run, and the page says so"
   await list.click();
   await list.click();
   await expect(model.getByRole("button", { name: /^HuggingFaceTB/ }).first()).toBeVisible();
+});
+
+test("a recipe in the words of Axolotl is read, its other keys are named, and it is trained", async ({
+  visit,
+}) => {
+  const { page, events } = await visit({ browserArguments: onProcessor });
+  const folder = new URL("../../golden/recipes/", import.meta.url);
+  const axolotl = readFileSync(new URL("axolotl.yaml", folder), "utf8");
+  const short = axolotl
+    .replace("num_epochs: 3", "max_steps: 2")
+    .replace("val_set_size: 0.05", "val_set_size: 4")
+    .replace("sequence_len: 2048", "sequence_len: 64");
+  const recipe = page.getByRole("region", { name: "Recipe", exact: true });
+  const load = (name: string, text: string) =>
+    page.getByLabel("Load recipe", { exact: true }).setInputFiles(madeFile(name, text));
+  await load("axolotl.yaml", short);
+  await expect(recipe.getByRole("status")).toContainText(
+    "axolotl.yaml, Axolotl: 21 options read; 15 keys without counterpart.",
+  );
+  await expect(recipe).toContainText("load_in_4bit true: the format of the frozen weights");
+  await recipe.getByText("11 keys without effect on what is trained").click();
+  await expect(recipe).toContainText("base_model, model_type: the model is chosen under Model.");
+  await expect(recipe).toContainText("rank 32, alpha 16, learning rate 2e-4, 8 rows per step");
+
+  await load("slip.yaml", "lora_r: 8\nlora_aplha: 16\n");
+  await expect(recipe.getByRole("alert")).toContainText("lora_alpha is the nearest");
+  await expect(recipe).toContainText("rank 32"); // the recipe that was loaded stays
+  await recipe.getByRole("alert").getByRole("button").click();
+  await page.getByRole("button", { name: "Start training" }).click();
+  await events.waitForEnd();
+  expect(events.of("step").map(({ entry }) => entry.step)).toEqual([1, 2]);
 });

@@ -11,10 +11,13 @@ import { ConfigFields } from "../../../src/model/config/fields.ts";
 import { parseQuantisation, schemeOf } from "../../../src/model/quantised/scheme.ts";
 import { parseShardIndex } from "../../../src/model/folder/shard-index.ts";
 import { tensorsOf } from "../../../src/model/tensors.ts";
+import { tools } from "../../../src/recipe/import.ts";
 import { parseRecipe } from "../../../src/recipe/parse.ts";
 import { defaultRecipe } from "../../../src/recipe/recipe.ts";
+import { importRecipeFile } from "../../../src/session/recipe-file.ts";
 import { UserError } from "../../../src/util/errors.ts";
 import { bytesOf, pack, textOf, unpack, type Bytes, type Family } from "../family.ts";
+import { MemoryBlob } from "../memory-blob.ts";
 import { mutateBytes, mutateParts, mutateSafetensors } from "../mutate.ts";
 
 const golden = (path: string): Bytes =>
@@ -111,6 +114,21 @@ export const documentFamilies: readonly Family[] = [
       bytesOf('{"rank": 8, "targetModules": ["q_proj"], "schedule": "cosine", "packing": true}'),
     ],
     run: (input) => parseRecipe(parsedJson(textOf(input)), defaultRecipe),
+  },
+  {
+    name: "foreign-recipe",
+    words: [
+      ...tools.flatMap(({ rules, flat, nested }) => [...rules.keys(), ...flat, ...nested]),
+      ...["&a ", "*a", "<<: ", "- ", "? ", "|\n", ">\n", "!!", "---\n", "%YAML 1.1\n", "'", "#"],
+      ...["\n  ", ": ", "[", "{", "null", "None", "no", "-1", "1e-5", ".inf", "__proto__"],
+    ],
+    seeds: () =>
+      ["sft-config.json", "lora-config.json", "mlx-lm.yaml", "axolotl.yaml"].map((name) =>
+        golden(`recipes/${name}`),
+      ),
+    run: (input) => importRecipeFile(new MemoryBlob(input), "recipe"),
+    // The parser of YAML takes some 3 ms.
+    share: 1 / 20,
   },
 ];
 

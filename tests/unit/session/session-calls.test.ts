@@ -168,18 +168,26 @@ describe("refused calls", () => {
     });
   });
 
-  test("a recipe file that is not JSON is refused by the file's name", async () => {
-    const file = new File(["rank: 4"], "recipe.yaml");
-    await expect(tab.session.inputs.readRecipe({ file })).rejects.toMatchObject({
+  test("a recipe file that is neither JSON nor YAML is refused by the file's name", async () => {
+    const read = (name: string) =>
+      tab.session.inputs.readRecipe({ file: new File(["rank: [4"], name) });
+    await expect(read("recipe.json")).rejects.toMatchObject({
       code: "bad-recipe",
+      where: "recipe.json",
+      message: expect.stringContaining("not JSON (") as string,
+    });
+    await expect(read("recipe.yaml")).rejects.toMatchObject({
       where: "recipe.yaml",
+      message: expect.stringContaining("neither JSON nor YAML") as string,
     });
   });
 });
 
 describe("a recipe file", () => {
-  const read = (recipe: object) =>
-    tab.session.inputs.readRecipe({ file: new File([JSON.stringify(recipe)], "recipe.json") });
+  const readFile = (text: string, name: string) =>
+    tab.session.inputs.readRecipe({ file: new File([text], name) });
+  const read = async (recipe: object) =>
+    (await readFile(JSON.stringify(recipe), "recipe.json")).recipe;
 
   test("a recipe file is read over the recipe that the page chooses for model and data", async () => {
     await tab.loadDemo();
@@ -209,5 +217,13 @@ describe("a recipe file", () => {
     await tab.loadFile(new File([JSON.stringify(chat)], "chats.jsonl"));
     await expect(tab.session.inputs.presets({ recipe: null })).rejects.toThrow();
     expect((await read({ rank: 3 })).rank).toBe(3);
+  });
+
+  test("a recipe file in the words of another tool is read over it too", async () => {
+    await tab.loadDemo();
+    const yaml = "lora_parameters: {rank: 3, scale: 2}\niters: 9";
+    const { recipe, report } = await readFile(yaml, "mlx.yaml");
+    expect(recipe).toEqual({ ...demoRecipe, rank: 3, alpha: 6, maxSteps: 9 });
+    expect(report).toMatchObject({ tool: "mlx-lm", read: 3 });
   });
 });

@@ -156,6 +156,23 @@ test("rows of preferences are shown with the reason why no run trains them, and 
   expect(faults[0]).toContain("3 rows");
 });
 
+test("a recipe in the words of mlx-lm is read, and its other keys are named beside the rows", async () => {
+  const file = join(folder, "mlx.yaml");
+  writeFileSync(file, "max_seq_length: 16\nmask_prompt: false\niters: 9\nnum_layers: 4\n");
+  const data = join(folder, "rows.jsonl");
+  writeFileSync(
+    data,
+    `${JSON.stringify({ prompt: "Who?", completion: " A tailor.".repeat(9) })}\n`,
+  );
+  const args = ["--model", demoModel, "--data", data, "--recipe", file, "--json"];
+  expect(await previewCommand(args)).toBe(0);
+  expect(JSON.parse(out[0] ?? "")).toMatchObject({ tokens: 16, left: null });
+  expect(faults).toEqual([
+    `${file}, mlx-lm: 3 options read; 1 key without counterpart.`,
+    "num_layers 4: every layer gets an adapter.",
+  ]);
+});
+
 test("a row is left out once, however many of its answers are cut", async () => {
   const data = join(folder, "chat.jsonl");
   const answer = { role: "assistant", content: "It is red." };
