@@ -21,18 +21,30 @@ export function roundDown(value: number): number {
   return ([5, 2, 1].find((step) => step * power <= value * (1 + 1e-9)) ?? 1) * power;
 }
 
+/** Shares of the upper end at which an axis may begin, so that it moves a few times at most. */
+const beginnings = [0.75, 0.5, 0.25, 0];
+/** The curve stays this share of the upper end above the lower one. */
+const floorMargin = 0.08;
+
 /** The range of the axis for these values: the previous one while it still fits them. */
 export function axisRange(values: Extent, isLog: boolean, previous: Extent | null): Extent {
   const fits =
     previous !== null &&
     values.max <= previous.max &&
     values.max > previous.max / 20 &&
-    values.min >= previous.min;
+    (values.min >= previous.min + (isLog ? 0 : floorMargin * previous.max) || previous.min === 0);
   if (fits) {
     return previous;
   }
   const max = Math.max(roundUp(values.max), previous?.max ?? 0);
-  return { min: isLog ? roundDown(Math.max(values.min, 1e-6)) : 0, max };
+  return {
+    min: isLog ? roundDown(Math.max(values.min, 1e-6)) : beginningBelow(values.min, max),
+    max,
+  };
+}
+
+function beginningBelow(value: number, max: number): number {
+  return max * (beginnings.find((share) => (share + floorMargin) * max <= value) ?? 0);
 }
 
 /** A range around these values with a small margin, not rounded. */

@@ -7,6 +7,7 @@ import type { CheckpointSummary, DeviceInfo, SessionEvent } from "../../session/
 import { formatLoss, formatPercent } from "../../util/format.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { Clock } from "./clock.svelte.ts";
+import { ControlFocus } from "./control-focus.ts";
 import { ExportedFiles } from "./exports.svelte.ts";
 import { KeptSetUp } from "./set-up/kept-set-up.svelte.ts";
 import { RunView } from "./run.svelte.ts";
@@ -30,6 +31,7 @@ export class AppState {
   readonly exports: ExportedFiles;
   readonly theme = new Theme();
   readonly clock = new Clock();
+  readonly focus = new ControlFocus();
   /** One column, for phones and narrow windows. The style sheets repeat this width. */
   readonly narrow = new MediaQuery("max-width: 899px");
 

@@ -30,6 +30,15 @@ test("the loss axis keeps its range while the values stay inside it", () => {
   expect(axisRange({ min: 0.5, max: 4.1 }, false, first)).toEqual({ min: 0, max: 5 });
 });
 
+test("the loss axis begins near losses that stay high, and moves down a few times at most", () => {
+  const range = axisRange({ min: 3.5, max: 4.2 }, false, null);
+  expect(range).toEqual({ min: 2.5, max: 5 });
+  expect(axisRange({ min: 2.95, max: 4.2 }, false, range)).toBe(range);
+  const lower = axisRange({ min: 2.4, max: 4.2 }, false, range);
+  expect(lower).toEqual({ min: 1.25, max: 5 });
+  expect(axisRange({ min: 0.1, max: 4.2 }, false, lower)).toEqual({ min: 0, max: 5 });
+});
+
 test("a zoomed loss axis has a margin around its values and no negative loss", () => {
   expect(paddedRange({ min: 2, max: 3 }, false)).toEqual({ min: 1.92, max: 3.08 });
   expect(paddedRange({ min: 0.01, max: 2 }, false).min).toBe(0);
