@@ -120,7 +120,9 @@ export class RunView {
   /** Updates what is shown, and adds the event to the log. */
   handleEvent(event: SessionEvent): void {
     const text = describeEvent(event);
-    if (text !== null && text !== this.log.at(-1)?.text) {
+    // Each rebuilt device reports its engine, mostly with the same words.
+    const told = event.kind === "engine" ? this.log : this.log.slice(-1);
+    if (text !== null && !told.some((line) => line.text === text)) {
       this.log = [...this.log, { timeMs: Date.now(), text }];
     }
     switch (event.kind) {

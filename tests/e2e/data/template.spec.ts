@@ -1,5 +1,6 @@
 // Prompts and answers of a table on a model with a chat template: trained as they will be asked.
-import { madeFile, waitUntilBegun, waitUntilReady } from "../../../tools/support/page.ts";
+import { readFileSync } from "node:fs";
+import { download, madeFile, waitUntilBegun, waitUntilReady } from "../../../tools/support/page.ts";
 import { expectAccessible } from "../support/accessible.ts";
 import { expect, test } from "../support/story.ts";
 import { fastRecipe, openData, put } from "./support.ts";
@@ -37,4 +38,13 @@ test("a table goes through the chat template with a system message, and prompts 
   await page.getByRole("button", { name: "Start training" }).click();
   await waitUntilBegun(page, events);
   await events.waitForEnd();
+  const prompts = events.of("sample").map(({ prompt }) => prompt);
+  expect(new Set(prompts).size).toBe(1);
+  expect(prompts[0]).toMatch(/^Is shop \d+ open on Sunday\?$/);
+  const path = test.info().outputPath("README.md");
+  await download(page, "README.md", "link", path);
+  const card = readFileSync(path, "utf8");
+  expect(card).toContain('{"role": "system", "content": "Be brief."}');
+  expect(card).toContain('{"role": "user", "content": prompt}');
+  expect(card).toContain("add_generation_prompt=True");
 });
