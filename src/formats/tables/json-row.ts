@@ -46,17 +46,24 @@ export function parseLenient(text: string): { value: unknown; note?: string } | 
   try {
     return { value: parseExactly(text) };
   } catch (error) {
-    const mended = /NaN|Infinity/.test(text) ? withoutNotNumbers(text) : text;
+    const mended = /NaN|Infinity/.test(text) ? withoutNotNumbers(text, () => "null") : text;
     if (mended !== text) {
       try {
         return { value: parseExactly(mended), note: notNumberNote };
       } catch {
-        // The fault lies elsewhere: it is described in the text as it is.
+        // The fault lies elsewhere, in a text of the same length.
+        const padded = withoutNotNumbers(text, ({ length }) => "0".padEnd(length));
+        return { what: `not JSON, ${describeFault(padded, error)}` };
       }
     }
     return { what: `not JSON, ${describeFault(text, error)}` };
   }
 }
+
+// A string without its end goes to the end of the text: were it no match, every quote of a broken
+// text would be tried to its end, which takes the square of its length.
+const numbersAndStrings = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?$)|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs;
+const notNumbersAndStrings = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?$)|-?\b(?:NaN|Infinity)\b/gs;
 
 /**
  * As JSON.parse, but that an integer which a number cannot hold becomes text with all its digits,
@@ -68,7 +75,7 @@ export function parseExactly(text: string): unknown {
 }
 
 function withExactNumbers(text: string): string {
-  return text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gs, (match) => {
+  return text.replace(numbersAndStrings, (match) => {
     if (match.startsWith('"') || !Number.isFinite(Number(match))) {
       return match.startsWith('"') ? match : "null";
     }
@@ -77,10 +84,10 @@ function withExactNumbers(text: string): string {
   });
 }
 
-/** `null` for NaN and Infinity, except within strings. */
-function withoutNotNumbers(text: string): string {
-  return text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/gs, (match) =>
-    match.startsWith('"') ? match : "null",
+/** Something else for NaN and Infinity, except within strings. */
+function withoutNotNumbers(text: string, replacement: (match: string) => string): string {
+  return text.replace(notNumbersAndStrings, (match) =>
+    match.startsWith('"') ? match : replacement(match),
   );
 }
 

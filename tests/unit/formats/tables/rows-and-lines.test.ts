@@ -30,6 +30,15 @@ describe("numbers of JSON", () => {
   });
 });
 
+describe("a broken row of quotes", () => {
+  // A search for strings that begins anew at each quote takes minutes.
+  test.each(["NaN", "9007199254740993"])("with %s is described in time", async (number) => {
+    const text = `{"n": ${number}, "text": ${'\\"'.repeat(400_000)}`;
+    const what = `not JSON, unexpected \\ at column ${text.indexOf("\\") + 1}`;
+    expect(await faultsOf("a.jsonl", `${text}\n{"n": 1}`)).toEqual([[1, what]]);
+  });
+});
+
 describe("CSV", () => {
   test("rows are objects by column name, all strings, with their lines", async () => {
     expect((await read("f.csv", "prompt,completion\nHi,Hello\n1,\n")).rows).toEqual([
