@@ -1,10 +1,11 @@
 // Reads Parquet through hyparquet, a part of a row group at a time.
-import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from "hyparquet";
+import type { AsyncBuffer, Compressors, FileMetaData, RowGroup, SchemaTree } from "hyparquet";
 import { UserError } from "../../../util/errors.ts";
 import { blobSource } from "../../byte-source.ts";
 import { maxRowLength } from "../../rows.ts";
 import { maxRows, type RowBatch } from "../../table.ts";
 import { BatchBuilder } from "../batch-builder.ts";
+import { checkPages } from "./check-pages.ts";
 import { tooLong } from "../json-row.ts";
 import { plainValue, textLength } from "../plain-value.ts";
 
@@ -32,7 +33,8 @@ export async function* readParquet(
   signal?: AbortSignal,
 ): AsyncGenerator<RowBatch, void> {
   const file = rangesOf(blob, name, signal);
-  const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import("hyparquet");
+  const { parquetMetadataAsync, parquetReadObjects, parquetSchema, readOffsetIndex } =
+    await import("hyparquet");
   const { metadata, rowCount } = await guarded(name, signal, async () => {
     await checkFooter(file);
     // Marks of GeoParquet are not needed; hyparquet 1.33.0 does not end them on damaged schemas.
@@ -48,10 +50,16 @@ export async function* readParquet(
   };
   const batch = new BatchBuilder(name);
   let done = 0;
-  for (const [rowStart, rowEnd] of partsOf(metadata)) {
-    const rows = await guarded(name, signal, () =>
-      parquetReadObjects({ ...options, rowStart, rowEnd }),
-    );
+  let checked: RowGroup | null = null;
+  for (const { group, rowStart, rowEnd } of partsOf(metadata)) {
+    const isNew = group !== checked;
+    checked = group;
+    const rows = await guarded(name, signal, async () => {
+      if (isNew) {
+        await checkPages(file, group, readOffsetIndex);
+      }
+      return await parquetReadObjects({ ...options, rowStart, rowEnd });
+    });
     for (let begin = 0; begin < rows.length; begin += rowsOfBatch) {
       signal?.throwIfAborted();
       for (const row of rows.slice(begin, begin + rowsOfBatch)) {
@@ -139,14 +147,17 @@ function countRows({ num_rows: rows, row_groups: groups }: FileMetaData): number
 }
 
 /** Ranges of rows that are decoded at once. */
-function* partsOf({ row_groups: groups }: FileMetaData): Generator<[begin: number, end: number]> {
+function* partsOf({
+  row_groups: groups,
+}: FileMetaData): Generator<{ group: RowGroup; rowStart: number; rowEnd: number }> {
   let begin = 0;
-  for (const { num_rows, total_byte_size: bytes } of groups) {
+  for (const group of groups) {
+    const { num_rows, total_byte_size: bytes } = group;
     const end = begin + Number(num_rows);
     const parts = Math.max(1, Math.ceil(Number(bytes) / partBytes));
     const step = Math.max(1, Math.ceil((end - begin) / parts));
     for (; begin < end; begin += step) {
-      yield [begin, Math.min(end, begin + step)];
+      yield { group, rowStart: begin, rowEnd: Math.min(end, begin + step) };
     }
     begin = end;
   }
