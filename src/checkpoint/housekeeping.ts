@@ -30,9 +30,8 @@ export async function thinOut(
   invariant(limit >= 1, `retention keeps at least one checkpoint, not ${limit}`);
   return store.lock(async () => {
     const generations = ofRun(await savedRuns(store), runId);
-    const keys = new Set(
-      expendableKeys(summariesOf(generations), Math.max(limit, soundGenerations)),
-    );
+    const summaries = await summariesOf(generations, store);
+    const keys = new Set(expendableKeys(summaries, Math.max(limit, soundGenerations)));
     if (keys.size === 0) {
       return;
     }
@@ -46,8 +45,8 @@ export async function thinOut(
 }
 
 /**
- * Removes from `keys` what is needed so that two sound checkpoints stay. Each checkpoint is read
- * back once in a store's life.
+ * Removes from `keys` what is needed so that two sound checkpoints stay; of two saves at one step
+ * only the newer counts, where it is sound. Each checkpoint is read back once in a store's life.
  */
 async function spareSound(
   candidates: readonly SavedRun[],
@@ -55,17 +54,21 @@ async function spareSound(
   store: PayloadStore,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  let found = 0;
+  const soundSteps = new Set<number>();
   for (const entry of candidates) {
-    if (found === soundGenerations) {
+    const { step } = entry.manifest.run;
+    if (soundSteps.size === soundGenerations) {
       return;
+    }
+    if (soundSteps.has(step)) {
+      continue;
     }
     const isSound =
       store.verifiedIds.has(entry.id) || (await stateOfPayload(entry, store, signal)) === "sound";
     if (isSound) {
       store.verifiedIds.add(entry.id);
       keys.delete(entry.id);
-      found += 1;
+      soundSteps.add(step);
     }
   }
 }

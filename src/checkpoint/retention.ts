@@ -1,18 +1,24 @@
 // Selects the checkpoints of a run to keep: the newest, the best by held-out loss, and the pinned.
 import type { CheckpointSummary } from "./file/summary.ts";
 
-type Generation = Pick<CheckpointSummary, "key" | "step" | "heldOutLoss"> &
-  Partial<Pick<CheckpointSummary, "isPinned">>;
+type Measured = Pick<CheckpointSummary, "key" | "heldOutLoss">;
+type Generation = Pick<CheckpointSummary, "key" | "step" | "isBest" | "isPinned">;
 
-/** The key of the lowest held-out loss, the newer of two equal; null when none was evaluated. */
-export function bestKey(newestFirst: readonly Generation[]): string | null {
-  let best: { key: string; heldOutLoss: number } | null = null;
+/**
+ * The key of the lowest held-out loss, the newer of two equal; null when none was evaluated, and
+ * when none is better than the untrained model.
+ * @param start held-out loss before the first step; null where it is unknown
+ */
+export function bestKey(newestFirst: readonly Measured[], start: number | null): string | null {
+  let best: string | null = null;
+  let lowest = start ?? Infinity;
   for (const { key, heldOutLoss } of newestFirst) {
-    if (heldOutLoss !== null && (best === null || heldOutLoss < best.heldOutLoss)) {
-      best = { key, heldOutLoss };
+    if (heldOutLoss !== null && heldOutLoss < lowest) {
+      best = key;
+      lowest = heldOutLoss;
     }
   }
-  return best?.key ?? null;
+  return best;
 }
 
 /**
@@ -24,8 +30,7 @@ export function expendableKeys(newestFirst: readonly Generation[], limit: number
     ({ step }, i) => newestFirst.findIndex((other) => other.step === step) === i,
   );
   const kept = new Set(generations.slice(0, limit).map(({ key }) => key));
-  const best = bestKey(newestFirst);
   return newestFirst
-    .filter(({ key, isPinned }) => !kept.has(key) && key !== best && isPinned !== true)
+    .filter(({ key, isBest, isPinned }) => !kept.has(key) && !isBest && !isPinned)
     .map(({ key }) => key);
 }

@@ -18,6 +18,7 @@ import {
 } from "./database/payload-store.ts";
 import { restoreManifests } from "./mirror/restore-manifests.ts";
 import { bestKey } from "./retention.ts";
+import { startLosses } from "./start-losses.ts";
 import type { RunState } from "./file/run-state.ts";
 import { DatabaseFault } from "./database/database-fault.ts";
 import { summarize, type CheckpointSummary } from "./file/summary.ts";
@@ -72,7 +73,7 @@ export function writeRun(
     await reach?.("before-collect");
     await bestEffort("the next save collects it", collectUnused(store));
     await reach?.("after-collect");
-    return summaryOf(saved, all);
+    return summaryOf(saved, all, await startLosses(all, store));
   });
 }
 
@@ -87,12 +88,16 @@ async function timeOfNewest(older: readonly SavedRun[], { mirror }: PayloadStore
 
 /** Newest first. */
 export async function listRuns(store: PayloadStore): Promise<CheckpointSummary[]> {
-  return summariesOf(await savedRuns(store));
+  return await summariesOf(await savedRuns(store), store);
 }
 
 /** @param entries newest first */
-export function summariesOf(entries: readonly SavedRun[]): CheckpointSummary[] {
-  return entries.map((entry) => summaryOf(entry, entries));
+export async function summariesOf(
+  entries: readonly SavedRun[],
+  store: PayloadStore,
+): Promise<CheckpointSummary[]> {
+  const starts = await startLosses(entries, store);
+  return entries.map((entry) => summaryOf(entry, entries, starts));
 }
 
 /** @throws UserError "bad-checkpoint" when it is missing or damaged */
@@ -180,18 +185,25 @@ export async function findRun(key: string, store: PayloadStore): Promise<SavedRu
   return { id: key, manifest };
 }
 
-function summaryOf(entry: SavedRun, all: readonly SavedRun[]): CheckpointSummary {
+function summaryOf(
+  entry: SavedRun,
+  all: readonly SavedRun[],
+  starts: ReadonlyMap<string, number | null>,
+): CheckpointSummary {
   const { run, createdAt, isPinned } = entry.manifest;
+  const startHeldOutLoss = starts.get(run.runId) ?? null;
   const generations = ofRun(all, run.runId).map(({ id, manifest }) => ({
     key: id,
     ...manifest.run,
   }));
   return {
     ...run,
+    startHeldOutLoss,
+    isOver: run.isOver ?? run.step >= run.totalSteps,
     key: entry.id,
     createdAt,
     sizeBytes: sizeOf(entry.manifest),
-    isBest: bestKey(generations) === entry.id,
+    isBest: bestKey(generations, startHeldOutLoss) === entry.id,
     isPinned,
   };
 }

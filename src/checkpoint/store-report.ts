@@ -49,7 +49,7 @@ export function storeReport(
     // Adds runs that were saved without a mirror.
     await bestEffort("the next save mirrors them", mirrorRuns(saved, store));
     return {
-      checkpoints: summariesOf(saved),
+      checkpoints: await summariesOf(saved, store),
       lost: dataLossesOf(mirrored, saved, dataLossMessage()),
       damage,
       restoredKeys,

@@ -155,6 +155,7 @@ export function openStore(databaseName: string, options: StoreOptions = {}): Che
     chunkBytes,
     mirror,
     verifiedIds: new Set(),
+    startLosses: new Map(),
   };
   return {
     open: () => storeReport(store, () => database.dataLossMessage),

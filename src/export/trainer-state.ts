@@ -2,6 +2,8 @@
 // Source: transformers 5.18, trainer_callback.py (TrainerState) and trainer.py
 // (_maybe_log_save_evaluate).
 import type { RunState } from "../checkpoint/file/run-state.ts";
+import { endOf } from "../train/end.ts";
+import { bestOf } from "../train/held-out.ts";
 import type { LogEntry } from "../train/state.ts";
 import { PythonFloat, pythonJson, type PythonValue } from "./python-json.ts";
 
@@ -11,7 +13,8 @@ import { PythonFloat, pythonJson, type PythonValue } from "./python-json.ts";
  * (`total_flos`, `trial_name`) have their defaults.
  */
 export function trainerStateJson({ recipe, trainer }: RunState): string {
-  const { best, log, step, totalSteps, tokensSeen } = trainer;
+  const { log, step, totalSteps, tokensSeen } = trainer;
+  const best = bestOf(log);
   const state = {
     best_global_step: best?.step ?? null,
     best_metric: best === null ? null : new PythonFloat(best.heldOutLoss),
@@ -28,7 +31,7 @@ export function trainerStateJson({ recipe, trainer }: RunState): string {
     num_input_tokens_seen: tokensSeen,
     num_train_epochs: epochsOf(recipe.epochs, recipe.maxSteps, trainer),
     save_steps: recipe.saveSteps,
-    stateful_callbacks: { TrainerControl: control(step >= totalSteps) },
+    stateful_callbacks: { TrainerControl: control(endOf(trainer, recipe) !== null) },
     total_flos: 0,
     train_batch_size: recipe.batchSize,
     trial_name: null,

@@ -15,7 +15,7 @@ The page chooses some options by the size of the model and the data: see [Preset
 \`examples/recipes/\`. Recipes of TRL, PEFT, Axolotl and mlx-lm [are read too](#recipes-of-other-tools).
 
 The column "PEFT, TRL" has the same option in PEFT's \`LoraConfig\` or in TRL's \`SFTConfig\`, which extends transformers'
-\`TrainingArguments\`.
+\`TrainingArguments\`; \`early_stopping_patience\` is that of transformers' \`EarlyStoppingCallback\`.
 `;
 
 const closing = `

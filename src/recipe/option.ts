@@ -22,7 +22,7 @@ interface Described<Value> {
   effect: string;
   /** The same option in PEFT's LoraConfig. */
   peft?: string;
-  /** The same option in TRL's SFTConfig, which extends transformers' TrainingArguments. */
+  /** The same option in TRL's SFTConfig, or in a class of transformers that it is used with. */
   trl?: string;
   /** For an option that checkpoints of earlier schemas lack. */
   since?: Since<Value>;

@@ -34,6 +34,7 @@ export interface TrainerState {
   cursor: DataCursor;
   /** Tokens fed so far, padding left out. */
   tokensSeen: number;
+  /** `bestOf` the log (held-out.ts); in older runs the untrained model may be better. */
   best: { step: number; heldOutLoss: number } | null;
   log: LogEntry[];
 }

@@ -5,7 +5,10 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Engine, StepHyper } from "../engine/contract.ts";
 import { epochsDone, heldOutBatches, takeStep, totalStepsOf } from "./batches.ts";
 import { evaluate } from "./evaluation.ts";
+import { endOf } from "./end.ts";
+import { bestOf } from "./held-out.ts";
 import type { Recipe } from "../recipe/recipe.ts";
+import { invariant } from "../util/assert.ts";
 import { learningRateAt } from "./schedule.ts";
 import type { LogEntry, TrainerState } from "./state.ts";
 
@@ -28,7 +31,7 @@ export function initialState(dataset: Dataset, recipe: Recipe): TrainerState {
 }
 
 /**
- * Trains from `state` to its last step. One step: take the micro-batches at the cursor, let the
+ * Trains from `state` to its end (end.ts). One step: take the micro-batches at the cursor, let the
  * engine accumulate their gradients and update the adapter, evaluate where that is due, log.
  *
  * A generator, because a run must be interruptible and resume bit for bit. It yields only when
@@ -55,7 +58,7 @@ export async function* train(
     const heldOutLoss = await evaluate(engine, heldOut, signal);
     yield record(state, { step: 0, epoch: 0, heldOutLoss }, 0);
   }
-  while (state.step < state.totalSteps) {
+  while (endOf(state, recipe) === null) {
     signal.throwIfAborted();
     const step = state.step + 1;
     const { microBatches, tokens, cursor } = takeStep(dataset, recipe, length, state.cursor);
@@ -79,6 +82,38 @@ export async function* train(
   }
 }
 
+/** Whether the log lacks the held-out loss after the last step made. */
+export function isUnmeasured(
+  { log }: Pick<TrainerState, "log">,
+  { heldOut }: Pick<Dataset, "heldOut">,
+): boolean {
+  const last = log.at(-1);
+  return heldOut.length > 0 && last !== undefined && last.heldOutLoss === undefined;
+}
+
+/**
+ * Measures the held-out loss after the last step made, which the log lacks: a person stops a run
+ * between two evaluations. Nothing but the log changes, and the run can be resumed: its steps stay
+ * those of a run that was not stopped, and its log keeps what was measured in addition.
+ * @returns the loss
+ * @throws the signal's AbortError between batches
+ */
+export async function measureLast(
+  engine: Pick<Engine, "evaluate">,
+  dataset: Dataset,
+  recipe: Recipe,
+  state: TrainerState,
+  signal: AbortSignal,
+): Promise<number> {
+  const batches = heldOutBatches(dataset, recipe, batchLength(dataset.longestRow));
+  const heldOutLoss = await evaluate(engine, batches, signal);
+  const last = state.log.pop();
+  invariant(last !== undefined, "a run without a step has nothing to measure");
+  state.log.push({ ...last, heldOutLoss });
+  state.best = bestOf(state.log);
+  return heldOutLoss;
+}
+
 function hyperOf(recipe: Recipe, step: number, totalSteps: number): StepHyper {
   const { beta1, beta2, epsilon, weightDecay, maxGradNorm, seed } = recipe;
   const learningRate = learningRateAt(recipe, step - 1, totalSteps);
@@ -94,17 +129,12 @@ function isEvaluationDue(
   return batches > 0 && (step === totalSteps || (evalSteps > 0 && step % evalSteps === 0));
 }
 
-/** Adds an entry to the state, and remembers the best held-out loss; step 0 does not count. */
+/** Adds an entry to the state. */
 function record(state: TrainerState, entry: LogEntry, tokens: number): TrainedStep {
   state.log.push(entry);
   state.tokensSeen += tokens;
-  const { step, heldOutLoss } = entry;
-  if (
-    step > 0 &&
-    heldOutLoss !== undefined &&
-    heldOutLoss < (state.best?.heldOutLoss ?? Infinity)
-  ) {
-    state.best = { step, heldOutLoss };
+  if (entry.heldOutLoss !== undefined) {
+    state.best = bestOf(state.log);
   }
   return { entry, tokens };
 }

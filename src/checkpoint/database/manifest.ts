@@ -27,10 +27,15 @@ interface Stored {
 
 export interface CheckpointManifest extends Stored {
   kind: "checkpoint";
-  run: RunSummary;
+  run: StoredSummary;
   /** Pinned by the person: retention never deletes it. */
   isPinned: boolean;
 }
+
+type Judged = Pick<RunSummary, "isOver" | "startHeldOutLoss">;
+
+/** Manifests of earlier schemas lack what a run is judged by. */
+export type StoredSummary = Omit<RunSummary, keyof Judged> & Partial<Judged>;
 
 export interface DataManifest extends Stored {
   kind: "data";
@@ -44,8 +49,12 @@ export type Manifest = CheckpointManifest | DataManifest;
  */
 export type DecodedManifest = Manifest | "damaged" | "foreign";
 
-/** The current schema; the first had no `isPinned`. Any other schema is `foreign`. */
-const manifestSchema = "anneal-manifest-2";
+/**
+ * The current schema; the second had no `Judged`, the first no `isPinned` either. Any other schema
+ * is `foreign`.
+ */
+const manifestSchema = "anneal-manifest-3";
+const secondSchema = "anneal-manifest-2";
 const firstSchema = "anneal-manifest-1";
 
 const stored = {
@@ -54,20 +63,23 @@ const stored = {
   chunks: listOf(record<ChunkRecord>({ sizeBytes: integer(1), sha256 })),
 };
 
-const runSummary = record<RunSummary>({
-  runId: text,
-  step: integer(0),
-  totalSteps: integer(0),
-  loss: nullable(finite),
-  heldOutLoss: nullable(finite),
-  modelName: text,
-  modelSource: text,
-  dataName: text,
-  dataSource: text,
-});
+const runSummary = record<Omit<RunSummary, keyof Judged>, Judged>(
+  {
+    runId: text,
+    step: integer(0),
+    totalSteps: integer(0),
+    loss: nullable(finite),
+    heldOutLoss: nullable(finite),
+    modelName: text,
+    modelSource: text,
+    dataName: text,
+    dataSource: text,
+  },
+  { isOver: bool, startHeldOutLoss: nullable(finite) },
+);
 
-const unpinned = record<Stored & { run: RunSummary }>({ ...stored, run: runSummary });
-const checkpoint = record<Stored & { run: RunSummary; isPinned: boolean }>({
+const unpinned = record<Stored & { run: StoredSummary }>({ ...stored, run: runSummary });
+const checkpoint = record<Stored & { run: StoredSummary; isPinned: boolean }>({
   ...stored,
   run: runSummary,
   isPinned: bool,
@@ -115,13 +127,13 @@ export async function decodeManifest(value: unknown): Promise<DecodedManifest> {
 
 function parseManifest(value: unknown, place: string): Manifest {
   const { schema, kind, body } = envelope(value, place);
-  if (schema === manifestSchema && kind === "checkpoint") {
+  if ((schema === manifestSchema || schema === secondSchema) && kind === "checkpoint") {
     return { kind, ...checkpoint(body, place) };
   }
   if (schema === firstSchema && kind === "checkpoint") {
     return { kind, ...unpinned(body, place), isPinned: false };
   }
-  if ((schema === manifestSchema || schema === firstSchema) && kind === "data") {
+  if ([manifestSchema, secondSchema, firstSchema].includes(schema) && kind === "data") {
     return { kind, ...dataFile(body, place) };
   }
   throw badCheckpoint(`The schema is ${schema}, the kind ${kind}.`, place);

@@ -39,6 +39,8 @@ export interface PayloadStore {
   readonly mirror: Mirror;
   /** Payloads that were read back and verified since the store was opened. */
   readonly verifiedIds: Set<string>;
+  /** Held-out losses before the first step that were read from files of earlier versions, by id. */
+  readonly startLosses: Map<string, number | null>;
 }
 
 /** A manifest and its id, which is the id of its chunks as well. */

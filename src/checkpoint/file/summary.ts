@@ -1,4 +1,6 @@
 // Summarises a checkpoint for the page's list, without its tensors.
+import { endOf } from "../../train/end.ts";
+import { startOf } from "../../train/held-out.ts";
 import type { RunState } from "./run-state.ts";
 
 export interface CheckpointSummary {
@@ -14,7 +16,14 @@ export interface CheckpointSummary {
   loss: number | null;
   /** Measured at this step, in nats per token; null when the run did not evaluate at it. */
   heldOutLoss: number | null;
-  /** Whether its held-out loss is the lowest of the saved checkpoints of its run. */
+  /** Of the untrained model, in nats per token; null where the log lacks it. */
+  startHeldOutLoss: number | null;
+  /** Whether no step of the run is left. */
+  isOver: boolean;
+  /**
+   * Whether its held-out loss is the lowest of the saved checkpoints of its run, and below that of
+   * the untrained model.
+   */
   isBest: boolean;
   /** Pinned by the person: retention never deletes it. */
   isPinned: boolean;
@@ -30,7 +39,7 @@ export type RunSummary = Omit<
   "key" | "createdAt" | "sizeBytes" | "isBest" | "isPinned"
 >;
 
-export function summarize(run: RunState): RunSummary {
+export function summarize(run: Omit<RunState, "adapter">): RunSummary {
   const { step, totalSteps, log } = run.trainer;
   return {
     runId: run.runId,
@@ -40,6 +49,8 @@ export function summarize(run: RunState): RunSummary {
     heldOutLoss:
       log.findLast((entry) => entry.step === step && entry.heldOutLoss !== undefined)
         ?.heldOutLoss ?? null,
+    startHeldOutLoss: startOf(log),
+    isOver: endOf(run.trainer, run.recipe) !== null,
     modelName: run.base.name,
     modelSource: run.base.source,
     dataName: run.data.name,

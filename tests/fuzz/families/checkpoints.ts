@@ -52,6 +52,7 @@ function metadataOf(lines: string): Map<string, string> {
 
 const summary = {
   ...{ runId: "r", step: 2, totalSteps: 4, loss: 1.5, heldOutLoss: null, modelName: "m" },
+  ...{ isOver: false, startHeldOutLoss: 2 },
   ...{ modelSource: "demo", dataName: "d", dataSource: "file" },
 };
 const chunks = [{ sizeBytes: 10, sha256: sha }];
@@ -76,7 +77,7 @@ export const checkpointFamilies: readonly Family[] = [
   },
   {
     name: "manifest",
-    words: ["schema", "anneal-manifest-1", "anneal-manifest-2", "kind", "data", "isPinned", "body"],
+    words: ["schema", "anneal-manifest-1", "anneal-manifest-3", "kind", "data", "isPinned", "body"],
     seeds: async () => [
       await jsonOf(
         encodeManifest({

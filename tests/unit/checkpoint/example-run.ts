@@ -7,6 +7,8 @@ export interface RunChoice {
   runId?: string;
   step?: number;
   heldOutLoss?: number | null;
+  /** Before the first step; null for a log without it. */
+  startHeldOutLoss?: number | null;
   /** Values of one matrix; more give a larger file. */
   columns?: number;
   dataSha256?: string;
@@ -18,6 +20,7 @@ const awkward = [-0, 1e-45, 3.4028234663852886e38, -1.17549435e-38, 0.1];
 
 export function exampleRun(choice: RunChoice = {}): RunState {
   const { runId = "run-1", step = 20, heldOutLoss = 1.5, columns = 5 } = choice;
+  const { startHeldOutLoss = 3.25 } = choice;
   return {
     runId,
     startedAt: 1_763_800_000_000,
@@ -45,7 +48,9 @@ export function exampleRun(choice: RunChoice = {}): RunState {
       tokensSeen: 4321,
       best: heldOutLoss === null ? null : { step, heldOutLoss },
       log: [
-        { step: 0, epoch: 0, heldOutLoss: 3.25 },
+        ...(startHeldOutLoss === null
+          ? []
+          : [{ step: 0, epoch: 0, heldOutLoss: startHeldOutLoss }]),
         {
           step,
           epoch: 0.1 + 0.2,

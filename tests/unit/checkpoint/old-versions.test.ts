@@ -64,6 +64,8 @@ function expectSameState({ adapter, ...facts }: RunState, run: Fixture): void {
       packing: false,
       labelSmoothing: 0,
       template: "raw",
+      earlyStoppingPatience: 0,
+      saveMinutes: 0,
       ...run.facts.recipe,
     },
     base: { weightFormat: "stored", licence: null, ...run.facts.base },
@@ -137,6 +139,19 @@ describe.each(versions)("%s", (version) => {
     expect(await store.repair()).toEqual([]);
     expect((await store.listCheckpoints()).map(({ step }) => step)).toEqual([3, 2]);
     expectSameState(await store.loadCheckpoint(run.key), run);
+  });
+
+  test("an old checkpoint is the best where its log says that it beats the untrained model", async () => {
+    const { run } = openFixture(version);
+    await putDatabase(version, name);
+    const { log } = run.facts.trainer;
+    const heldOutAt = (step: number) => log.find((entry) => entry.step === step)!.heldOutLoss!;
+    const [listed] = await openStore(name).listCheckpoints();
+    expect(listed).toMatchObject({
+      heldOutLoss: heldOutAt(keptStep),
+      isBest: heldOutAt(keptStep) < heldOutAt(0),
+      isOver: false,
+    });
   });
 
   test("an old checkpoint continues training with the bits of the current schema", async () => {

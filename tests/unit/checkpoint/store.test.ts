@@ -1,7 +1,9 @@
 // The store when nothing goes wrong: what goes in comes out, and only what may go is deleted.
 import "fake-indexeddb/auto";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { decodeHashed, encodeHashed } from "../../../src/checkpoint/database/hashed-json.ts";
 import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
+import type { RunSummary } from "../../../src/checkpoint/file/summary.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { exampleRun, type RunChoice } from "./example-run.ts";
 import { rawStore } from "./raw-store.ts";
@@ -23,6 +25,22 @@ async function saveAll(...choices: RunChoice[]) {
   }
 }
 
+/** Makes all manifests those of an earlier version, which knew no start of a run. */
+async function turnBack(schema: string): Promise<void> {
+  const raw = rawStore(name);
+  for (const key of (await raw.keys()).filter((each) => each.startsWith("manifest/"))) {
+    const json = (await decodeHashed(await raw.get(key)))!;
+    const manifest = JSON.parse(json) as { body: { isPinned?: boolean; run: object } };
+    const run: Partial<RunSummary> = { ...manifest.body.run };
+    delete run.isOver;
+    delete run.startHeldOutLoss;
+    const { isPinned, ...body } = { ...manifest.body, run };
+    const pin = schema === "anneal-manifest-1" ? {} : { isPinned };
+    const older = { ...manifest, schema, body: { ...body, ...pin } };
+    await raw.set(key, await encodeHashed(JSON.stringify(older)));
+  }
+}
+
 async function listedSteps() {
   return (await store.listCheckpoints()).map(({ step }) => step);
 }
@@ -38,6 +56,7 @@ describe("a saved run", () => {
       sizeBytes: encodeCheckpoint(run).length,
       loss: 2.0000000000000004,
       heldOutLoss: 1.5,
+      isOver: false,
       isBest: true,
       modelName: run.base.name,
       modelSource: "demo",
@@ -114,15 +133,48 @@ describe("listCheckpoints", () => {
     expect(await listedSteps()).toEqual([30, 20, 10]);
   });
 
-  test("listCheckpoints marks the best of each run", async () => {
+  test("listCheckpoints marks the best of each run, unless the untrained model is better", async () => {
     await saveAll(
       { step: 10, heldOutLoss: 2 },
       { step: 20, heldOutLoss: 1 },
       { step: 30, heldOutLoss: 3 },
-      { runId: "run-2", step: 5, heldOutLoss: 9 },
+      { runId: "run-2", step: 5, heldOutLoss: 9, startHeldOutLoss: 9.5 },
+      { runId: "run-3", step: 6, heldOutLoss: 9, startHeldOutLoss: 9 },
     );
     const best = (await store.listCheckpoints()).filter(({ isBest }) => isBest);
     expect(best.map(({ step }) => step)).toEqual([5, 20]);
+  });
+
+  test("listCheckpoints judges a run whose first save came before its start was measured", async () => {
+    await saveAll(
+      { step: 1, heldOutLoss: 2, startHeldOutLoss: null },
+      { step: 2, heldOutLoss: null, startHeldOutLoss: 1.75 },
+    );
+    expect((await store.listCheckpoints()).map(({ isBest }) => isBest)).toEqual([false, false]);
+  });
+
+  test.each([
+    ["anneal-manifest-2", 3.5, false],
+    ["anneal-manifest-2", 3, true],
+    ["anneal-manifest-1", 3.5, false],
+  ])(
+    "listCheckpoints judges checkpoints of %s by their log: %d after 3.25 is best: %o",
+    async (schema, heldOutLoss, isBest) => {
+      await saveAll({ step: 10, heldOutLoss: 3.75 }, { step: 20, heldOutLoss });
+      await turnBack(schema);
+      const listed = await openStore(name, { chunkBytes }).listCheckpoints();
+      expect(listed.map((checkpoint) => checkpoint.isBest)).toEqual([isBest, false]);
+    },
+  );
+
+  test("listCheckpoints takes the lowest for the best where an older file cannot be read", async () => {
+    await saveAll({ step: 20, heldOutLoss: 3.5 });
+    await turnBack("anneal-manifest-2");
+    const raw = rawStore(name);
+    const [first] = chunksOf(await raw.keys());
+    await raw.set(first!, new ArrayBuffer(chunkBytes));
+    const listed = await openStore(name, { chunkBytes }).listCheckpoints();
+    expect(listed.map(({ step, isBest }) => [step, isBest])).toEqual([[20, true]]);
   });
 
   test("listCheckpoints is empty for a new database", async () => {
