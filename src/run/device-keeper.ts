@@ -42,6 +42,11 @@ export class DeviceKeeper {
     return this.#current !== null;
   }
 
+  /** Whether there is a device that is not lost. */
+  get isReady(): boolean {
+    return this.#current?.machine.isLost() === false;
+  }
+
   get engine(): Engine {
     if (this.#current === null) {
       throw new Error("The run has no engine.");
@@ -54,7 +59,7 @@ export class DeviceKeeper {
    * @throws UserError "device-lost", "out-of-memory"; no device is held then
    */
   async ensure(signal: AbortSignal): Promise<void> {
-    if (this.#current === null || this.#current.machine.isLost()) {
+    if (!this.isReady) {
       const { emit } = this.#parts;
       await this.#open((doneBytes, totalBytes) => {
         emit({ kind: "loading", doing: "Writing weights to the GPU", doneBytes, totalBytes });

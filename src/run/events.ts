@@ -1,6 +1,7 @@
 // Events and facts of a run: plain data that is posted from the worker to the page.
 import type { PromptForm } from "../data/prompt-form.ts";
 import type { Recipe } from "../recipe/recipe.ts";
+import type { Verdict } from "../train/held-out.ts";
 import type { LogEntry } from "../train/state.ts";
 import type { ModelInfo } from "../models/facts.ts";
 import type { PlainError } from "../util/errors.ts";
@@ -72,16 +73,31 @@ export interface RestoredRun {
   runId: string;
   step: number;
   totalSteps: number;
+  /** Null where steps are left. */
+  end: RunEnd | null;
+  /** Null also where steps are left. */
+  better: BetterCheckpoint | null;
+  verdict: Verdict;
   recipe: Recipe;
   log: LogEntry[];
   model: ModelInfo;
   data: DataInfo;
 }
 
-export type SaveReason = "steps" | "pause" | "stop" | "hidden" | "end";
+export type SaveReason = "steps" | "minutes" | "pause" | "stop" | "hidden" | "end";
 
 export type RebuildReason =
   "every-steps" | "every-minutes" | "above-bytes" | "device-lost" | "out-of-memory";
+
+/** How a run ended: all steps made, stopped by a person, or stopped early for want of a gain. */
+export type RunEnd = "complete" | "stopped" | "no-gain";
+
+/** A saved checkpoint whose held-out loss is below that of the last step, where the run ended. */
+export interface BetterCheckpoint {
+  key: string;
+  step: number;
+  heldOutLoss: number;
+}
 
 export type RunPhase =
   | { name: "idle" }
@@ -93,7 +109,7 @@ export type RunPhase =
   | { name: "paused"; step: number; isSaved: boolean }
   /** The device is lost. The run is back at `safeStep` and tries again after `waitMs`. */
   | { name: "recovering"; message: string; safeStep: number; waitMs: number; error: PlainError }
-  | { name: "done"; step: number; stoppedEarly: boolean; isSaved: boolean }
+  | { name: "done"; step: number; end: RunEnd; better: BetterCheckpoint | null; isSaved: boolean }
   /** Saved up to `safeStep`. Not saved where only this tab holds a later `step`. */
   | { name: "failed"; error: PlainError; safeStep: number | null; step: number; isSaved: boolean };
 
@@ -120,7 +136,7 @@ export type RunEvent =
       plannedBytes: number;
       allocatedBytes: number;
     }
-  | { kind: "evaluated"; step: number; heldOutLoss: number }
+  | { kind: "evaluated"; step: number; heldOutLoss: number; verdict: Verdict }
   | {
       kind: "saved";
       reason: SaveReason;
@@ -146,6 +162,8 @@ export type RunEvent =
   | {
       kind: "sample";
       which: "before" | "after";
+      /** Of the adapter that answers; 0 for the base model. */
+      step: number;
       prompt: string;
       text: string;
       error: PlainError | null;

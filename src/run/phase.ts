@@ -1,7 +1,7 @@
 // The phases of a run as one pure reducer: which phase follows which event, and what a run under
 // way is asked to come to. Effects are the caller's (run.ts).
 import { invariant } from "../util/assert.ts";
-import type { RunPhase } from "./events.ts";
+import type { RunEnd, RunPhase } from "./events.ts";
 
 /** What ends the training of an active run: an interruption by a person, or the last step. */
 export type Goal = "pause" | "stop" | "finish";
@@ -35,13 +35,14 @@ export type PhaseEvent =
   | ({ kind: "failed" } & Omit<Named<"failed">, "name">);
 
 /**
- * The status of a run that was opened and does nothing yet: resting, and done where its last step
- * is made.
+ * The status of a run that was opened and does nothing yet: resting, and done where no step is
+ * left.
+ * @param end how it ended; null where steps are left
  */
-export function initialStatus({ step, totalSteps }: Record<"step" | "totalSteps", number>) {
-  return step === totalSteps
-    ? resting({ name: "done", step, stoppedEarly: false, isSaved: true })
-    : resting({ name: "idle" });
+export function initialStatus(step: number, end: RunEnd | null) {
+  return end === null
+    ? resting({ name: "idle" })
+    : resting({ name: "done", step, end, better: null, isSaved: true });
 }
 
 /**
@@ -122,7 +123,7 @@ function interruptResting(
     case "done":
       return phase.isSaved
         ? status
-        : active({ name: "pausing" }, phase.stoppedEarly ? "stop" : "finish");
+        : active({ name: "pausing" }, phase.end === "stopped" ? "stop" : "finish");
     case "failed":
       return phase.isSaved ? status : active({ name: "pausing" }, "stop");
     default:

@@ -2,14 +2,18 @@
 // before the first step made here with the adapter after the last.
 import type { PromptForm } from "../data/prompt-form.ts";
 import type { RunState } from "../checkpoint/file/run-state.ts";
+import type { CheckpointStore } from "../checkpoint/store.ts";
 import { hasCode, toPlain, type PlainError } from "../util/errors.ts";
 import type { DeviceEnginePlan } from "./device-engine.ts";
 import type { DeviceKeeper } from "./device-keeper.ts";
-import type { RunEvent } from "./events.ts";
+import type { BetterCheckpoint, RunEvent } from "./events.ts";
 import { answer, type Prompting } from "./prompting.ts";
 
 /** What is asked of the model; a run adds its seed and the form of its data. */
-export type Question = Omit<Prompting, "seed" | "form">;
+export interface Question extends Omit<Prompting, "seed" | "form"> {
+  /** Of a checkpoint of the run whose adapter answers; left out for the present one. */
+  key?: string | undefined;
+}
 
 /** An answer and the step of the adapter that wrote it; 0 without an adapter. */
 export interface Answered {
@@ -21,6 +25,7 @@ type Which = "before" | "after";
 
 export interface RunPromptsParts {
   state: RunState;
+  store: CheckpointStore;
   /** How the rows of the data give their prompts. */
   form: PromptForm;
   enginePlan: DeviceEnginePlan;
@@ -42,19 +47,16 @@ export class RunPrompts {
   }
 
   /**
-   * Answers on the device that is open.
-   * @throws UserError "too-long"; what the engine throws; the signal's reason
+   * Answers on the device that is open; with a checkpoint's adapter for a run at rest only.
+   * @throws UserError "too-long", "bad-checkpoint"; what the engine throws; the signal's reason
    */
   async answer(
-    question: Question,
+    { key, ...question }: Question,
     onText: (text: string) => void,
     signal: AbortSignal,
   ): Promise<Answered> {
-    const { form, enginePlan, state } = this.#parts;
-    const prompting = { ...question, form, seed: state.recipe.seed };
-    const { model } = enginePlan;
-    const text = await answer(this.#keeper.engine, model, prompting, onText, signal);
-    return { text, step: question.useAdapter ? state.trainer.step : 0 };
+    const saved = key === undefined ? null : await this.#parts.store.loadCheckpoint(key, signal);
+    return await this.#ask(question, saved, onText, signal);
   }
 
   /** Whether this sample is to be made; true at most once, so that none is made again. */
@@ -66,22 +68,53 @@ export class RunPrompts {
 
   /**
    * Emits a sample, or why there is none: a prompt that does not fit is no reason to stop a run.
+   * @param better whose adapter answers after training, where it can be loaded; else the last one
    * @throws as `answer`, except for a prompt that does not fit
    */
-  async sample(which: Which, signal: AbortSignal): Promise<void> {
-    const { samplePrompt: prompt, emit } = this.#parts;
+  async sample(which: Which, better: BetterCheckpoint | null, signal: AbortSignal): Promise<void> {
+    const { samplePrompt: prompt, emit, state, store } = this.#parts;
     const useAdapter = which === "after";
+    const saved = better && (await store.loadCheckpoint(better.key, signal).catch(() => null));
+    const step = useAdapter ? (saved ?? state).trainer.step : 0;
     const question = { prompt, useAdapter, maxNewTokens: sampleTokens, temperature: 0 };
     let text = "";
     let error: PlainError | null = null;
     try {
-      ({ text } = await this.answer(question, () => undefined, signal));
+      ({ text } = await this.#ask(question, saved, () => undefined, signal));
     } catch (fault) {
       if (!hasCode(fault, "too-long") && !hasCode(fault, "bad-tokenizer")) {
         throw fault;
       }
       error = toPlain(fault);
     }
-    emit({ kind: "sample", which, prompt, text, error });
+    emit({ kind: "sample", which, step, prompt, text, error });
+  }
+
+  /** @param saved whose adapter answers; null for that of the run */
+  async #ask(
+    question: Omit<Question, "key">,
+    saved: RunState | null,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<Answered> {
+    const { form, enginePlan, state } = this.#parts;
+    const prompting = { ...question, form, seed: state.recipe.seed };
+    const { model } = enginePlan;
+    const ask = () => answer(this.#keeper.engine, model, prompting, onText, signal);
+    const text = await (saved === null ? ask() : this.#withAdapter(saved, ask));
+    return { text, step: question.useAdapter ? (saved ?? state).trainer.step : 0 };
+  }
+
+  /** Puts the run's own adapter back, which must be the one that the device has. */
+  async #withAdapter<T>(saved: Pick<RunState, "adapter">, work: () => Promise<T>): Promise<T> {
+    const { engine } = this.#keeper;
+    engine.writeState(saved.adapter);
+    try {
+      return await work();
+    } finally {
+      if (this.#keeper.isReady) {
+        engine.writeState(this.#parts.state.adapter);
+      }
+    }
   }
 }

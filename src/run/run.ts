@@ -2,15 +2,18 @@
 // loop. Phases are in phase.ts, the device in device-keeper.ts, saved state in saves.ts.
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { train, type TrainedStep } from "../train/trainer.ts";
-import { hasCode, toPlain, type UserError } from "../util/errors.ts";
+import { endOf } from "../train/end.ts";
+import { verdictOf, type Verdict } from "../train/held-out.ts";
+import { isUnmeasured, measureLast, train, type TrainedStep } from "../train/trainer.ts";
+import { hasCode, toPlain, UserError } from "../util/errors.ts";
 import { yieldToEvents } from "../util/yield-to-events.ts";
 import { DeviceKeeper } from "./device-keeper.ts";
 import type { DeviceLoss } from "./device-losses.ts";
 import { EngineQueue } from "./engine-queue.ts";
-import type { RebuildReason } from "./events.ts";
+import type { BetterCheckpoint, RebuildReason } from "./events.ts";
 import { initialStatus, reduce, type Goal, type PhaseEvent, type RunStatus } from "./phase.ts";
 import { RunPrompts, type Answered, type Question, type RunPromptsParts } from "./prompts.ts";
+import { betterThanLast } from "./saved-step.ts";
 import { RunSaves, snapshotOf, type SaveParts } from "./saves.ts";
 import { StallWatch } from "./stall-watch.ts";
 import { StepReports } from "./step-reports.ts";
@@ -44,6 +47,8 @@ export class Run {
   #loop: Promise<void> = Promise.resolve();
   /** Ends waits and work of the loop, but for its saves. */
   #abort = new AbortController();
+  /** Whether the measurement at a stop was begun. */
+  #hasMeasured = false;
 
   constructor(parts: RunParts) {
     const { state, enginePlan, emit } = parts;
@@ -55,7 +60,7 @@ export class Run {
     this.#keeper = new DeviceKeeper({ plan: enginePlan, state, watch, emit });
     this.#saves = new RunSaves(parts, () => this.#keeper.engine.readState(), watch);
     this.#prompts = new RunPrompts(parts, this.#keeper);
-    this.#status = initialStatus(state.trainer);
+    this.#status = initialStatus(state.trainer.step, endOf(state.trainer, state.recipe));
   }
 
   /** Whether the run's loop is under way: preparing, training, coming to rest or recovering. */
@@ -75,6 +80,10 @@ export class Run {
     return (phase.name === "done" || phase.name === "failed") && phase.isSaved;
   }
 
+  get verdict(): Verdict {
+    return verdictOf(this.state.trainer.log, this.#parts.dataset.heldOut.length > 0);
+  }
+
   /** The state of a resting run, saved or not; null while active and before the first step. */
   get restingState(): RunState | null {
     return this.isActive || this.state.trainer.step === 0 ? null : snapshotOf(this.state);
@@ -83,6 +92,7 @@ export class Run {
   /** Starts or resumes the run, which is active when this returns. */
   begin(): void {
     this.#abort = new AbortController();
+    this.#saves.begin();
     this.#apply({ kind: "begun" });
     this.#startLoop();
   }
@@ -125,7 +135,8 @@ export class Run {
   /**
    * Prompts the model, between two steps when the run is active. A run at rest opens the device for
    * it; a run that begins meanwhile waits.
-   * @throws UserError "too-long"; what the engine throws; the signal's reason
+   * @throws UserError "too-long", "bad-checkpoint"; "busy" for an active run that is asked with the
+   *   adapter of a checkpoint; what the engine throws; the signal's reason
    */
   async answer(
     question: Question,
@@ -134,6 +145,11 @@ export class Run {
   ): Promise<Answered> {
     const wasResting = !this.isActive;
     const answered = this.#queue.add(async () => {
+      if (question.key !== undefined && this.isActive) {
+        throw new UserError("busy", "Only the adapter in training answers during a run.", {
+          remedy: "Pause or stop the run first.",
+        });
+      }
       if (wasResting || !this.#keeper.hasEngine) {
         await this.#keeper.ensure(this.#abort.signal);
       }
@@ -194,7 +210,7 @@ export class Run {
       await yieldToEvents();
       await this.#saves.saveWhenDue();
       await this.#queue.drain();
-      if (trainer.step === trainer.totalSteps) {
+      if (endOf(trainer, recipe) !== null) {
         break;
       }
       if (this.#goal !== null) {
@@ -222,11 +238,45 @@ export class Run {
   }
 
   async #end(goal: "stop" | "finish"): Promise<void> {
+    const { trainer, recipe } = this.state;
+    const end = endOf(trainer, recipe) ?? "stopped";
+    if (end === "stopped") {
+      await this.#measureStop();
+    }
     await this.#saves.save(goal === "stop" ? "stop" : "end");
     // From here a lost device ends the run without its last sample: no device is waited for.
     this.#apply({ kind: "ending", goal });
-    await this.#sampleOnce("after");
-    this.#apply({ kind: "done", ...this.#saves.latest, stoppedEarly: goal === "stop" });
+    const better = await betterThanLast(this.#parts.store, this.state);
+    await this.#sampleOnce("after", better);
+    this.#apply({ kind: "done", ...this.#saves.latest, end, better });
+  }
+
+  /**
+   * Measures the held-out loss where the run stops, as the last step of a run does. The state is
+   * held first: a device that fails meanwhile costs the measurement and no step.
+   */
+  async #measureStop(): Promise<void> {
+    const { recipe, trainer } = this.state;
+    const { dataset } = this.#parts;
+    // Once, and only on a device that is there: another is not waited for.
+    const isDue = isUnmeasured(trainer, dataset) && this.#keeper.isReady && !this.#hasMeasured;
+    if (!isDue) {
+      return;
+    }
+    this.#hasMeasured = true;
+    await this.#saves.holdState();
+    const { engine } = this.#keeper;
+    try {
+      const heldOutLoss = await measureLast(engine, dataset, recipe, trainer, this.#abort.signal);
+      this.#saves.amend();
+      const { step } = trainer;
+      this.#parts.emit({ kind: "evaluated", step, heldOutLoss, verdict: this.verdict });
+    } catch (error) {
+      if (!hasCode(error, "device-lost") && !hasCode(error, "out-of-memory")) {
+        throw error;
+      }
+      await this.#keeper.release();
+    }
   }
 
   /**
@@ -262,18 +312,19 @@ export class Run {
     this.#apply({ kind: "failed", error: toPlain(error), safeStep, step, isSaved: !isHeld });
   }
 
-  async #sampleOnce(which: "before" | "after"): Promise<void> {
+  async #sampleOnce(which: "before" | "after", better: BetterCheckpoint | null = null) {
     if (this.#prompts.claimSample(which)) {
       this.#apply({ kind: "sampling", which });
       await this.#keeper.ensure(this.#abort.signal);
-      await this.#prompts.sample(which, this.#abort.signal);
+      await this.#prompts.sample(which, better, this.#abort.signal);
     }
   }
 
   #report(step: TrainedStep, durationMs: number): void {
     const { totalSteps } = this.state.trainer;
     const memory = this.#keeper.engine.memory();
-    this.#reports.eventsOf(step, totalSteps, durationMs, memory).forEach(this.#parts.emit);
+    const events = this.#reports.eventsOf(step, totalSteps, durationMs, memory, this.verdict);
+    events.forEach(this.#parts.emit);
   }
 
   get #goal(): Goal | null {

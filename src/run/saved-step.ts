@@ -1,8 +1,10 @@
-// The steps of a run that the database still has: a saved one may have been deleted since, here or
-// in another tab.
+// The steps of a run that the database still has, and the best of them: a saved one may have been
+// deleted since, here or in another tab.
 import type { CheckpointStore } from "../checkpoint/store.ts";
+import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import { wait } from "../util/wait.ts";
+import type { BetterCheckpoint } from "./events.ts";
 
 type Listing = Pick<CheckpointStore, "listCheckpoints">;
 
@@ -28,6 +30,24 @@ export async function newestSaved(
     steps.length > 0 ? Math.max(...steps) : null,
   );
   return await withTimeout(newest, remembered);
+}
+
+/**
+ * The best of a run's checkpoints, where it is better than the last step: that one has a higher
+ * held-out loss, or none. Null also when the database does not list them within 2 s.
+ */
+export async function betterThanLast(
+  store: Listing,
+  { runId, trainer: { step, log } }: Pick<RunState, "runId" | "trainer">,
+): Promise<BetterCheckpoint | null> {
+  const all = (await listedInTime(store)) ?? [];
+  const best = all.find((checkpoint) => checkpoint.runId === runId && checkpoint.isBest);
+  const last = log.at(-1)?.heldOutLoss ?? Infinity;
+  if (best === undefined || best.heldOutLoss === null || best.step === step) {
+    return null;
+  }
+  const { key, heldOutLoss } = best;
+  return heldOutLoss < last ? { key, step: best.step, heldOutLoss } : null;
 }
 
 /** All checkpoints; null when the database does not list them within 2 s. */

@@ -4,8 +4,10 @@ import type { AdapterState } from "../adapter/state.ts";
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
+import { endOf } from "../train/end.ts";
 import { hasCode, toPlain, type PlainError } from "../util/errors.ts";
 import type { RunEvent, SaveReason } from "./events.ts";
+import { saveDue } from "./save-schedule.ts";
 import { isStillSaved, listedInTime, newestSaved } from "./saved-step.ts";
 import type { StallWatch } from "./stall-watch.ts";
 
@@ -34,6 +36,10 @@ export class RunSaves {
   /** -1 when no step is saved. */
   #savedStep: number;
   #isRequested = false;
+  /** Whether the log of the live state has more than what is saved of its step. */
+  #isAmended = false;
+  /** When the last save ended, or the run began; a clock decides when to save, never what. */
+  #sinceMs = performance.now();
 
   constructor(parts: SaveParts, read: ReadAdapter, watch: StallWatch) {
     this.#parts = parts;
@@ -65,9 +71,20 @@ export class RunSaves {
     this.#safe = snapshotOf(state);
   }
 
+  /** The log of the live state has gained a measurement, which the next `save` saves too. */
+  amend(): void {
+    this.#isAmended = true;
+    this.#safe = snapshotOf(this.#parts.state);
+  }
+
   /** Resets the live state to the safe state. */
   goBack(): void {
     Object.assign(this.#parts.state, snapshotOf(this.#safe));
+  }
+
+  /** The run trains from now on: time at rest does not count for the next save. */
+  begin(): void {
+    this.#sinceMs = performance.now();
   }
 
   /** Makes the next `saveWhenDue` a save, because the page is being hidden. */
@@ -78,24 +95,23 @@ export class RunSaves {
   /** Saves after a step where that was requested, or where the recipe saves after this step. */
   async saveWhenDue(): Promise<void> {
     const { recipe, trainer } = this.#parts.state;
-    const { step, totalSteps } = trainer;
-    const isDue = recipe.saveSteps > 0 && step > 0 && step % recipe.saveSteps === 0;
+    const due = saveDue(recipe, trainer.step, performance.now() - this.#sinceMs);
     if (this.#isRequested) {
       await this.save("hidden");
-    } else if (isDue && step < totalSteps) {
-      await this.save("steps");
+    } else if (due !== null && endOf(trainer, recipe) === null) {
+      await this.save(due);
     }
     this.#isRequested = false;
   }
 
   /**
-   * Saves the live state unless it is saved. The adapter of the safe state is not read from the
-   * device again, which may be gone. A save that fails leaves the state safe in memory; the run
-   * continues.
+   * Saves the live state unless it is saved, amendments included. The adapter of the safe state is
+   * not read from the device again, which may be gone. A save that fails leaves the state safe in
+   * memory; the run continues.
    * @throws UserError "non-finite-loss", "other-tab", and what reading the adapter throws
    */
   async save(reason: SaveReason): Promise<void> {
-    if (await this.#isSaved()) {
+    if ((await this.#isSaved()) && !this.#isAmended) {
       return;
     }
     const { state, store, write, emit } = this.#parts;
@@ -108,6 +124,7 @@ export class RunSaves {
       const saved = await this.#watch.during("save", () => write(() => this.#store()));
       this.#safe = snapshot;
       this.#savedStep = step;
+      this.#isAmended = false;
       // The save is done, whether or not the browser can list it now.
       const checkpoints = await listedInTime(store);
       emit({ kind: "saved", reason, ...saved, checkpoints });
@@ -117,6 +134,8 @@ export class RunSaves {
       }
       this.#safe = snapshot;
       emit({ kind: "saveFailed", step, error: toPlain(error) });
+    } finally {
+      this.#sinceMs = performance.now();
     }
   }
 

@@ -1,6 +1,7 @@
 // Reports of a run's steps: speed and remaining time, smoothed over the last steps, and the events
 // of a step.
 import type { EngineMemory } from "../engine/contract.ts";
+import type { Verdict } from "../train/held-out.ts";
 import type { TrainedStep } from "../train/trainer.ts";
 import type { RunEvent } from "./events.ts";
 
@@ -44,6 +45,7 @@ export class StepReports {
     totalSteps: number,
     durationMs: number,
     memory: EngineMemory,
+    verdict: Verdict,
   ): RunEvent[] {
     const events: RunEvent[] = [];
     const { step, heldOutLoss } = entry;
@@ -52,7 +54,7 @@ export class StepReports {
       events.push({ kind: "step", entry, totalSteps, ...pace, ...memory });
     }
     if (heldOutLoss !== undefined) {
-      events.push({ kind: "evaluated", step, heldOutLoss });
+      events.push({ kind: "evaluated", step, heldOutLoss, verdict });
     }
     return events;
   }

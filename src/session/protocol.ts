@@ -19,6 +19,7 @@ import type { RowEdit } from "../data/load/edits.ts";
 import type { RowsWanted } from "../data/load/pick-rows.ts";
 import type { DataReport } from "../data/report.ts";
 import type { EngineName } from "../engine/contract.ts";
+import type { Verdict } from "../train/held-out.ts";
 import type { PreviewedRows } from "../run/data/preview-rows.ts";
 import type { DataSource, DataInfo, RunPlan, RestoredRun, RunEvent } from "../run/events.ts";
 import type { Answered } from "../run/prompts.ts";
@@ -44,6 +45,8 @@ export type {
   RestoredRun,
   SaveReason,
   RebuildReason,
+  RunEnd,
+  BetterCheckpoint,
   RunPhase,
   RunEvent,
 } from "../run/events.ts";
@@ -63,6 +66,7 @@ export type { FileFacts, RowsReading } from "../data/load/data-set.ts";
 export type { RowEdit } from "../data/load/edits.ts";
 export type { Reading } from "../data/shapes/reading.ts";
 export type { TableChoices } from "../formats/table.ts";
+export type { Measured, Verdict } from "../train/held-out.ts";
 export type { PickedFile } from "../sources/files.ts";
 export type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 
@@ -159,7 +163,7 @@ export interface Calls {
   /** Starts a new run; answers when it is active. `adapter`: a PEFT adapter to start from. */
   start: {
     params: { recipe: Recipe; adapter: File[] | null; samplePrompt: string };
-    result: { runId: string; totalSteps: number };
+    result: { runId: string; totalSteps: number; verdict: Verdict };
   };
   /** Answers when the run is paused and saved. */
   pause: { params: undefined; result: null };
@@ -204,6 +208,8 @@ export interface Calls {
       requestId: number;
       prompt: string;
       useAdapter: boolean;
+      /** Of a checkpoint whose adapter answers, of a run at rest; left out for the present one. */
+      key?: string | undefined;
       maxNewTokens: number;
       temperature: number;
     };

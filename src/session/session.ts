@@ -12,6 +12,8 @@ import type { RestoredRun } from "../run/events.ts";
 import { newRun } from "../run/new-run.ts";
 import { datasetFor, refuseOtherSplit, samplePromptOf } from "../run/plan.ts";
 import { Run, type RunParts } from "../run/run.ts";
+import { betterThanLast } from "../run/saved-step.ts";
+import { endOf } from "../train/end.ts";
 import { UserError } from "../util/errors.ts";
 import { exportAdapter } from "./adapter-files.ts";
 import { DataCalls } from "./data-calls.ts";
@@ -70,7 +72,8 @@ export class Session {
       const { samplePrompt } = params;
       const run = await this.#openRun(state, model, data, { dataset, samplePrompt });
       run.begin();
-      return { runId: state.runId, totalSteps: state.trainer.totalSteps };
+      const { totalSteps } = state.trainer;
+      return { runId: state.runId, totalSteps, verdict: run.verdict };
     });
   }
 
@@ -125,13 +128,17 @@ export class Session {
       const dataset = await datasetFor(model, data, recipe, startedAt, tokens, heldOutRows);
       await refuseOtherSplit(state, data, dataset);
       const samplePrompt = await samplePromptOf(data, dataset);
-      await this.#openRun(state, model, data, { dataset, samplePrompt });
+      const run = await this.#openRun(state, model, data, { dataset, samplePrompt });
       const { runId, trainer } = state;
+      const end = endOf(trainer, recipe);
       return {
         runId,
         recipe,
         step: trainer.step,
         totalSteps: trainer.totalSteps,
+        end,
+        better: end === null ? null : await betterThanLast(this.#parts.store, state),
+        verdict: run.verdict,
         log: trainer.log,
         model: describeModel(model),
         data: describeData(data),

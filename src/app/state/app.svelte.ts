@@ -9,6 +9,7 @@ import { toPlain, type PlainError } from "../../util/errors.ts";
 import { Clock } from "./clock.svelte.ts";
 import { ControlFocus } from "./control-focus.ts";
 import { ExportedFiles } from "./exports.svelte.ts";
+import { mendedRecipe } from "./mended-recipe.ts";
 import { KeptSetUp } from "./set-up/kept-set-up.svelte.ts";
 import { RunView } from "./run.svelte.ts";
 import { SavedRuns } from "./saved.svelte.ts";
@@ -29,6 +30,8 @@ export class AppState {
   readonly saved: SavedRuns;
   readonly trial: Trial;
   readonly exports: ExportedFiles;
+  /** Of the last step, where `exports` has a better one. */
+  readonly lastExports: ExportedFiles;
   readonly theme = new Theme();
   readonly clock = new Clock();
   readonly focus = new ControlFocus();
@@ -57,6 +60,20 @@ export class AppState {
     () => this.run.isActive || this.setup.loads.loading !== null,
   );
 
+  /**
+   * The recipe of a run whose learning rate was too high, and the one that mends it; null for any
+   * other run, and where another model or other data are loaded now.
+   */
+  readonly mended = $derived.by(() => {
+    const { phase, verdict, recipe } = this.run;
+    const { model, data, form } = this.setup;
+    const isSame = this.#trained.model === model && this.#trained.data === data;
+    const isRateTooHigh = verdict !== null && "last" in verdict && verdict.isRateTooHigh;
+    return phase.name === "done" && isRateTooHigh && recipe !== null && isSame
+      ? { from: recipe, to: mendedRecipe(recipe, form.usualRate) }
+      : null;
+  });
+
   /** Title of the browser tab. */
   readonly title = $derived.by(() => {
     const { phase, share, loss } = this.run;
@@ -67,6 +84,8 @@ export class AppState {
   });
 
   readonly #client: SessionClient;
+  /** Model and data of the run. */
+  #trained = $state.raw<Pick<Setup, "model" | "data">>({ model: null, data: null });
 
   constructor() {
     const client = startSession({
@@ -86,6 +105,7 @@ export class AppState {
     this.saved = new SavedRuns(client);
     this.trial = new Trial(client);
     this.exports = new ExportedFiles(client);
+    this.lastExports = new ExportedFiles(client);
     void client.call("open").then(
       ({ device, checkpoints, notices }) => {
         this.device = device;
@@ -102,11 +122,21 @@ export class AppState {
     const { form, adapter, samplePrompt, plan } = this.setup;
     if (this.startBlocker === null && plan !== null) {
       this.saved.offer = null;
-      this.exports.clear();
+      this.#clearExports();
+      const { model, data } = this.setup;
       await this.run.start(form.snapshot(), adapter, samplePrompt, plan.totalSteps);
       if (this.run.error === null) {
+        this.#trained = { model, data };
         this.trial.clear();
       }
+    }
+  }
+
+  /** Starts the run again with the recipe that mends it. */
+  async trainAgain(): Promise<void> {
+    if (this.mended !== null) {
+      await this.setup.planWith(this.mended.to);
+      await this.start();
     }
   }
 
@@ -117,11 +147,12 @@ export class AppState {
     if (restored === null) {
       return;
     }
-    this.exports.clear();
+    this.#clearExports();
     this.trial.clear();
     this.setup.adopt(restored.model, restored.data, restored.recipe);
+    this.#trained = restored;
     this.run.adopt(restored);
-    if (restored.step < restored.totalSteps) {
+    if (restored.end === null) {
       await this.run.resume();
     }
   }
@@ -172,6 +203,11 @@ export class AppState {
       const fault = toPlain(error);
       this.openError = fault.code === "aborted" ? null : fault; // restarted once more
     }
+  }
+
+  #clearExports(): void {
+    this.exports.clear();
+    this.lastExports.clear();
   }
 
   #handleEvent(event: SessionEvent): void {

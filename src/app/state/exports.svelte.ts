@@ -1,4 +1,4 @@
-// Download links to the exported files of the current run, revoked when they are out of date.
+// Download links to the exported files of one adapter, revoked when they are out of date.
 import type { SessionClient } from "../../session/client.ts";
 import type { AdapterExport, AdapterFile } from "../../session/protocol.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
@@ -24,23 +24,33 @@ export class ExportedFiles {
   error = $state.raw<PlainError | null>(null);
 
   readonly #client: SessionClient;
+  #key: string | null = null;
 
   constructor(client: SessionClient) {
     this.#client = client;
   }
 
-  /** Writes the files and replaces the links. */
-  async make(): Promise<void> {
+  /**
+   * Writes the files and replaces the links.
+   * @param key of a checkpoint; null for the newest state of the run
+   */
+  async make(key: string | null): Promise<void> {
+    this.#key = key;
     this.clear();
     this.isWorking = true;
     try {
-      const exported = await this.#client.call("exportAdapter", { key: null });
+      const exported = await this.#client.call("exportAdapter", { key });
       this.formats = exported.map(toLinks);
     } catch (error) {
       this.error = toPlain(error);
     } finally {
       this.isWorking = false;
     }
+  }
+
+  /** After an error. */
+  async again(): Promise<void> {
+    await this.make(this.#key);
   }
 
   clear(): void {

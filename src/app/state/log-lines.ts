@@ -4,6 +4,7 @@ import type {
   EngineName,
   EngineReport,
   RebuildReason,
+  RunEnd,
   RunPhase,
   SaveReason,
   SessionEvent,
@@ -26,10 +27,17 @@ const engineWords: Record<EngineName, string> = { webgpu: "compiled", tfjs: "ref
 
 const saveReasons: Record<SaveReason, string> = {
   steps: "",
+  minutes: "",
   pause: "  Saved because the run was paused.",
   stop: "  Saved because the run was stopped.",
   hidden: " Saved because the tab was hidden.",
   end: " Saved because the run is complete.",
+};
+
+const endWords: Record<RunEnd, (step: number) => string> = {
+  complete: (step) => `Complete: ${step} steps.`,
+  stopped: (step) => `Stopped at step ${step}.`,
+  "no-gain": (step) => `Stopped early at step ${step}: the held-out loss no longer falls.`,
 };
 
 /** The line for an event; null for what the curve, the samples or the set-up show. */
@@ -99,9 +107,7 @@ function phaseWords(phase: RunPhase): string | null {
     case "recovering":
       return phase.message;
     case "done":
-      return phase.stoppedEarly
-        ? `Stopped at step ${phase.step}.`
-        : `Complete: ${phase.step} steps.`;
+      return endWords[phase.end](phase.step);
     case "failed":
       return `The run stopped. ${phase.error.message}`;
     case "idle":

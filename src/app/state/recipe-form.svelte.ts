@@ -37,6 +37,8 @@ export class RecipeForm {
   origin = $state.raw<RecipeOrigin | null>(null);
   drafts = $state<Partial<Record<NumberField["name"], Draft>>>({});
 
+  /** Learning rate of the balanced preset; null while there are no presets. */
+  readonly usualRate = $derived(this.#presets?.Balanced.learningRate ?? null);
   readonly preset = $derived(this.#presets === null ? null : presetOf(this.recipe, this.#presets));
   readonly isValid = $derived(
     Object.keys(this.drafts).length === 0 &&

@@ -4,9 +4,23 @@ import type { Recipe } from "../../recipe/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { Curve, noColumns, type Columns } from "./curve.ts";
 import { describeEvent, type LogLine } from "./log-lines.ts";
-import type { RestoredRun, RunPhase, SessionEvent } from "../../session/protocol.ts";
+import type { RestoredRun, RunPhase, SessionEvent, Verdict } from "../../session/protocol.ts";
 
 export type Rebuilt = Extract<SessionEvent, { kind: "rebuilt" }>;
+
+export interface Sample {
+  /** Of the adapter that answered; 0 for the base model. */
+  step: number;
+  text: string;
+  /** Why there is no answer. */
+  error: PlainError | null;
+}
+
+interface Samples {
+  prompt: string;
+  before: Sample | null;
+  after: Sample | null;
+}
 
 export interface MemoryUse {
   plannedBytes: number;
@@ -25,11 +39,14 @@ export class RunView {
   totalSteps = $state(0);
   loss = $state<number | null>(null);
   heldOutLoss = $state<number | null>(null);
+  /** How far the run has come against the untrained model; null before a run. */
+  verdict = $state.raw<Verdict | null>(null);
+  recipe = $state.raw<Recipe | null>(null);
   tokensPerSecond = $state<number | null>(null);
   remainingMs = $state<number | null>(null);
   memory = $state.raw<MemoryUse | null>(null);
   rebuilds = $state.raw<Rebuilt[]>([]);
-  samples = $state.raw<{ prompt: string; before: string | null; after: string | null }>(noSamples);
+  samples = $state.raw<Samples>(noSamples);
   /** Weights being copied to the device. */
   transfer = $state.raw<{ doneBytes: number; totalBytes: number } | null>(null);
   log = $state.raw<LogLine[]>([]);
@@ -55,6 +72,8 @@ export class RunView {
   );
   /** Computing or paused: the set-up cannot change. */
   readonly isActive = $derived(this.isComputing || this.phase.name === "paused");
+  /** A run is under way, or has made steps. */
+  readonly hasBegun = $derived(this.totalSteps > 0 && (this.isActive || this.step > 0));
   readonly share = $derived(this.totalSteps > 0 ? this.step / this.totalSteps : 0);
 
   readonly #client: SessionClient;
@@ -72,6 +91,8 @@ export class RunView {
       const started = await this.#client.call("start", { recipe, adapter, samplePrompt });
       this.runId = started.runId;
       this.totalSteps = started.totalSteps;
+      this.verdict = started.verdict;
+      this.recipe = recipe;
     });
     this.#startingSteps = null;
   }
@@ -104,17 +125,19 @@ export class RunView {
     this.#clear(restored.totalSteps);
     this.runId = restored.runId;
     this.step = restored.step;
+    this.verdict = restored.verdict;
+    this.recipe = restored.recipe;
     for (const entry of restored.log) {
       this.#curve.addEntry(entry);
       this.loss = entry.loss ?? this.loss;
       this.heldOutLoss = entry.heldOutLoss ?? this.heldOutLoss;
     }
     this.columns = this.#curve.columns(this.totalSteps);
-    const { step, totalSteps } = restored;
+    const { step, end, better } = restored;
     this.phase =
-      step < totalSteps
+      end === null
         ? { name: "paused", step, isSaved: true }
-        : { name: "done", step, stoppedEarly: false, isSaved: true };
+        : { name: "done", step, end, better, isSaved: true };
   }
 
   /** Updates what is shown, and adds the event to the log. */
@@ -145,6 +168,7 @@ export class RunView {
         break;
       case "evaluated":
         this.heldOutLoss = event.heldOutLoss;
+        this.verdict = event.verdict;
         this.#curve.addHeldOut(event.step, event.heldOutLoss);
         this.columns = this.#curve.columns(this.totalSteps);
         break;
@@ -163,8 +187,7 @@ export class RunView {
         this.samples = {
           ...this.samples,
           prompt: event.prompt,
-          [event.which]:
-            event.error === null ? event.text : `Not generated: ${event.error.message}`,
+          [event.which]: { step: event.step, text: event.text, error: event.error },
         };
         break;
       case "loading":
@@ -206,7 +229,7 @@ export class RunView {
     this.step = 0;
     this.totalSteps = totalSteps;
     this.loss = this.heldOutLoss = this.tokensPerSecond = this.remainingMs = null;
-    this.memory = null;
+    this.memory = this.verdict = this.recipe = null;
     this.rebuilds = [];
     this.samples = noSamples;
     this.error = this.saveError = this.dataError = null;
@@ -227,4 +250,4 @@ export class RunView {
   }
 }
 
-const noSamples = { prompt: "", before: null, after: null };
+const noSamples: Samples = { prompt: "", before: null, after: null };

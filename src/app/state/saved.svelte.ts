@@ -37,7 +37,7 @@ export class SavedRuns {
     this.list = list;
     this.notices = notices;
     const newest = this.runs[0]?.[0];
-    this.offer = newest !== undefined && newest.step < newest.totalSteps ? newest : null;
+    this.offer = newest?.isOver === false ? newest : null;
   }
 
   newestOf(runId: string): CheckpointSummary | null {

@@ -249,6 +249,12 @@ export class Setup {
     };
   }
 
+  /** Puts a recipe into the form and plans it at once. */
+  async planWith(recipe: Recipe): Promise<void> {
+    this.form.replace(recipe);
+    await this.#makePlan(recipe);
+  }
+
   /** After counting tokens was cancelled. */
   planAgain(): void {
     this.#changes += 1;

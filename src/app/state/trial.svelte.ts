@@ -13,6 +13,8 @@ export class Trial {
   /** Null until the visitor writes one: the sample prompt is used. */
   prompt = $state<string | null>(null);
   useAdapter = $state(true);
+  /** The last step answers although a saved one is better. */
+  prefersLast = $state(false);
   temperature = $state(0);
   maxNewTokens = $state(48);
   withAdapter = $state.raw<Reply | null>(null);
@@ -28,7 +30,8 @@ export class Trial {
     this.#client = client;
   }
 
-  async generate(prompt: string, useAdapter: boolean): Promise<void> {
+  /** @param key of a checkpoint whose adapter answers; left out for the present one */
+  async generate(prompt: string, useAdapter: boolean, key?: string): Promise<void> {
     const requestId = this.#nextRequestId++;
     const { maxNewTokens, temperature } = this;
     const other = useAdapter ? this.withoutAdapter : this.withAdapter;
@@ -45,6 +48,7 @@ export class Trial {
         useAdapter,
         maxNewTokens,
         temperature,
+        ...(useAdapter && key !== undefined && { key }),
       });
       if (this.#isActive(requestId)) {
         this.#show(useAdapter, { prompt, ...answered });
@@ -66,6 +70,7 @@ export class Trial {
   clear(): void {
     void this.stop();
     this.active = this.withAdapter = this.withoutAdapter = this.error = null;
+    this.prefersLast = false;
   }
 
   async stop(): Promise<void> {

@@ -33,9 +33,9 @@ const statuses = {
   "recovering to pause": active({ name: "recovering", ...wait }, "pause"),
   paused: resting({ name: "paused", ...saved }),
   "paused, not saved": resting({ name: "paused", ...unsaved }),
-  done: resting({ name: "done", ...saved, stoppedEarly: false }),
-  "done, not saved": resting({ name: "done", ...unsaved, stoppedEarly: false }),
-  "stopped, not saved": resting({ name: "done", ...unsaved, stoppedEarly: true }),
+  done: resting({ name: "done", ...saved, end: "complete", better: null }),
+  "done, not saved": resting({ name: "done", ...unsaved, end: "complete", better: null }),
+  "stopped, not saved": resting({ name: "done", ...unsaved, end: "stopped", better: null }),
   failed: resting({ name: "failed", error, safeStep: 4, ...saved }),
   "failed, not saved": resting({ name: "failed", error, safeStep: null, ...unsaved }),
 } satisfies Record<string, RunStatus>;
@@ -53,7 +53,7 @@ const events = {
   "ending early": { kind: "ending", goal: "stop" },
   "ending at the last step": { kind: "ending", goal: "finish" },
   paused: { kind: "paused", ...saved },
-  done: { kind: "done", ...saved, stoppedEarly: true },
+  done: { kind: "done", ...saved, end: "stopped", better: null },
   failed: { kind: "failed", error, safeStep: null, ...unsaved },
 } satisfies Record<string, PhaseEvent>;
 
@@ -90,7 +90,7 @@ const underWay = (
     "ending early": active(phase, "stop"),
     "ending at the last step": active(phase, "finish"),
     paused: resting({ name: "paused", ...saved }),
-    done: resting({ name: "done", ...saved, stoppedEarly: true }),
+    done: resting({ name: "done", ...saved, end: "stopped", better: null }),
     failed: resting({ name: "failed", error, safeStep: null, ...unsaved }),
   }) as const;
 
@@ -174,7 +174,7 @@ describe("the reducer of a run's phases", () => {
   });
 });
 
-test("a run that is opened is idle before its last step, and done at it", () => {
-  expect(initialStatus({ step: 3, totalSteps: 4 })).toEqual(statuses.idle);
-  expect(initialStatus({ step: 4, totalSteps: 4 })).toEqual(statuses.done);
+test("a run that is opened is idle while steps are left, and done where it has ended", () => {
+  expect(initialStatus(3, null)).toEqual(statuses.idle);
+  expect(initialStatus(4, "complete")).toEqual(statuses.done);
 });

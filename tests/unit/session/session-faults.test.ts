@@ -83,7 +83,7 @@ describe("a full disk", () => {
     expect(await done).toMatchObject({ step: 5, isSaved: false });
     expect(await tab.session.saved.list()).toEqual([]);
     await tab.session.stop();
-    expect(phaseOf("done")).toMatchObject({ step: 5, isSaved: true, stoppedEarly: false });
+    expect(phaseOf("done")).toMatchObject({ step: 5, isSaved: true, end: "complete" });
     await expectSameRun(tab, runId, whole);
   });
 });

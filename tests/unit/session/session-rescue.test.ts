@@ -55,7 +55,13 @@ test("a paused run whose device is lost before its last sample ends normally", a
   await startAndPauseAt(2, "sun");
   devices.fault = deviceLost();
   await tab.session.stop();
-  expect(lastPhase()).toEqual({ name: "done", step: 2, isSaved: true, stoppedEarly: true });
+  expect(lastPhase()).toEqual({
+    name: "done",
+    step: 2,
+    isSaved: true,
+    end: "stopped",
+    better: null,
+  });
   expect(tab.phases()).toContain("recovering");
 });
 
@@ -63,7 +69,13 @@ test("a complete run is saved without its device", async () => {
   const runId = await finishUnsaved();
   loseDeviceForGood();
   await tab.session.stop();
-  expect(lastPhase()).toEqual({ name: "done", step: 5, isSaved: true, stoppedEarly: false });
+  expect(lastPhase()).toEqual({
+    name: "done",
+    step: 5,
+    isSaved: true,
+    end: "complete",
+    better: null,
+  });
   await expectSameRun(tab, runId, whole);
 });
 
@@ -93,7 +105,7 @@ describe("a run that loses its device past its last save", () => {
   test("a run that loses its device past its last save reports it, and a stop saves it", async () => {
     const done = tab.untilPhase("done");
     await startPastRebuild(loseDevice(() => void tab.session.stop()));
-    expect(await done).toMatchObject({ step: 3, isSaved: true, stoppedEarly: true });
+    expect(await done).toMatchObject({ step: 3, isSaved: true, end: "stopped" });
     expect(
       tab.eventsOf("run").flatMap(({ phase }) => ("message" in phase ? phase.message : [])),
     ).toEqual([
@@ -202,7 +214,13 @@ test("a checkpoint that was deleted is not called saved, but saved again", async
   const runId = await startAndPauseAt(2);
   await deleteNewest();
   await tab.session.stop();
-  expect(lastPhase()).toEqual({ name: "done", step: 2, isSaved: true, stoppedEarly: true });
+  expect(lastPhase()).toEqual({
+    name: "done",
+    step: 2,
+    isSaved: true,
+    end: "stopped",
+    better: null,
+  });
   expect(await steps()).toEqual([2]);
   expect((await newestOf(tab, runId)).trainer.step).toBe(2);
 });

@@ -43,6 +43,7 @@ export const shortRecipe: Recipe = {
   maxLength: 24,
   heldOutRows: 2,
   evalSteps: 2,
+  earlyStoppingPatience: 0, // three steps learn nothing
   saveSteps: 1,
 };
 

@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import type { AdapterState } from "../../../../src/adapter/state.ts";
 import type { RunState } from "../../../../src/checkpoint/file/run-state.ts";
 import type { Recipe } from "../../../../src/recipe/recipe.ts";
+import type { LogEntry } from "../../../../src/train/state.ts";
 import { Tab } from "./tab.ts";
 
 export const tinyRecipe: Partial<Recipe> = { maxSteps: 5, gradientAccumulationSteps: 2 };
@@ -10,6 +11,7 @@ export const tinyRecipe: Partial<Recipe> = { maxSteps: 5, gradientAccumulationSt
 export interface WholeRun {
   losses: ReturnType<Tab["losses"]>;
   adapter: AdapterState;
+  log: LogEntry[];
 }
 
 export async function newestOf(tab: Tab, runId: string): Promise<RunState> {
@@ -23,9 +25,9 @@ export async function makeWholeRun(): Promise<WholeRun> {
   const done = tab.untilPhase("done");
   const runId = await tab.start(tinyRecipe);
   await done;
-  const { adapter } = await newestOf(tab, runId);
+  const { adapter, trainer } = await newestOf(tab, runId);
   Tab.closeAll();
-  return { losses: tab.losses(), adapter };
+  return { losses: tab.losses(), adapter, log: trainer.log };
 }
 
 /**
