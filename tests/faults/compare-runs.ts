@@ -14,6 +14,7 @@ export const recipe: Partial<Recipe> = {
   maxLength: 16,
   heldOutRows: 2,
   evalSteps: 5,
+  earlyStoppingPatience: 0,
   saveSteps: 1,
   saveTotalLimit: 100,
 };

@@ -5,12 +5,12 @@ import { download, type EventLog } from "../../../tools/support/page.ts";
 import { onProcessor } from "../support/faults.ts";
 import { expect, smallRecipe, start, test } from "../support/story.ts";
 
-test("a run is saved when it is paused, hidden or stopped, and keeps its newest three checkpoints and the best", async ({
+test("a run is saved when it is paused, hidden or stopped, and keeps its newest three checkpoints and the pinned", async ({
   visit,
 }, testInfo) => {
   const { page, events } = await visit({ browserArguments: onProcessor });
-  // The warm-up makes step 1 with learning rate 0; later steps diverge, so step 1 stays the best.
-  // Steps are long, so that the page is hidden before step 2.
+  // All steps are worse than the untrained model, so none is the best. They are long, so that the
+  // page is hidden before step 2.
   await start(page, {
     ...smallRecipe,
     batchSize: 4,
@@ -19,11 +19,16 @@ test("a run is saved when it is paused, hidden or stopped, and keeps its newest 
     warmupSteps: 1,
     maxSteps: 2000,
     evalSteps: 1,
+    earlyStoppingPatience: 0,
     saveSteps: 0,
   });
   await events.waitForStep(0);
   await hide(page);
   const first = await waitForSave(events, 1, "hidden");
+
+  await page.getByRole("tab", { name: "Checkpoints" }).click();
+  const panel = page.getByRole("tabpanel", { name: "Checkpoints" });
+  await panel.getByRole("button", { name: `Pin step ${first}` }).click();
 
   const saved = [first];
   for (const count of [2, 3, 4]) {
@@ -38,15 +43,14 @@ test("a run is saved when it is paused, hidden or stopped, and keeps its newest 
   saved.push(await waitForSave(events, 5, "stop"));
   await events.waitForEnd();
 
-  await page.getByRole("tab", { name: "Checkpoints" }).click();
-  const panel = page.getByRole("tabpanel", { name: "Checkpoints" });
   const listed = panel.getByRole("listitem");
   const kept = [saved[4], saved[3], saved[2], saved[0]];
   await expect(listed).toHaveCount(kept.length);
   for (const [index, step] of kept.entries()) {
     await expect(listed.nth(index)).toContainText(`step ${step} of 2000`);
   }
-  await expect(listed.filter({ hasText: "best" })).toContainText(`step ${first} of 2000`);
+  await expect(listed.filter({ hasText: "pinned" })).toContainText(`step ${first} of 2000`);
+  await expect(listed.getByText("best", { exact: true })).toHaveCount(0);
 
   const deletion = panel.getByRole("button", { name: `Delete step ${saved[3]}` });
   await deletion.press("Enter");
