@@ -1,6 +1,7 @@
 // The model card (README.md) of an adapter: what it is, how to load it, how it was made. It names
 // the data set and never quotes it.
 import type { RunState } from "../checkpoint/file/run-state.ts";
+import { baseNameOf, baseRevisionOf } from "./base-name.ts";
 import type { OptionTable, RecipeOf, RecipeOption } from "../recipe/option.ts";
 import { options } from "../recipe/options.ts";
 import { isNumber, showValue } from "../recipe/words.ts";
@@ -12,7 +13,7 @@ const maxTableRows = 10;
 
 /** A Hugging Face model card: YAML front matter, then Markdown. */
 export function modelCard(run: RunState): string {
-  const base = escapeMarkdown(run.base.name);
+  const base = escapeMarkdown(baseNameOf(run.base) ?? run.base.name);
   const parameters = run.adapter.tensors.reduce((sum, { values }) => sum + values.length, 0);
   const { step, totalSteps, log } = run.trainer;
   return `${frontMatter(run)}
@@ -24,7 +25,7 @@ ${formatCount(parameters)} parameters in F32 and works only with its base model,
 
 ## Load it
 
-${loadingCode(run)}
+${loadingCode(run)}${unnamedBase(run)}
 ${promptingOf(run)}${endingOf(run)}
 ## Recipe
 
@@ -45,9 +46,10 @@ ${lossTables(log)}
 
 /** YAML front matter. JSON strings are YAML strings, so a name cannot end its field. */
 function frontMatter({ base }: RunState): string {
+  const name = baseNameOf(base);
   return [
     "---",
-    `base_model: ${JSON.stringify(base.name)}`,
+    ...(name === null ? [] : [`base_model: ${JSON.stringify(name)}`]),
     "library_name: peft",
     "pipeline_tag: text-generation",
     "tags:",
@@ -58,18 +60,29 @@ function frontMatter({ base }: RunState): string {
 }
 
 function loadingCode({ base }: RunState): string {
-  const revision = base.revision === null ? "" : `, revision=${JSON.stringify(base.revision)}`;
+  const commit = baseRevisionOf(base);
+  const revision = commit === null ? "" : `, revision=${JSON.stringify(commit)}`;
   return [
     "```python",
     "from peft import PeftModel",
     "from transformers import AutoModelForCausalLM, AutoTokenizer",
     "",
-    `base = ${JSON.stringify(base.name)}  # the base model's name on the Hub, or its folder`,
+    `base = ${JSON.stringify(baseNameOf(base) ?? "path/to/base-model")}  # the base model's name on the Hub, or its folder`,
     `tokenizer = AutoTokenizer.from_pretrained(base${revision})`,
     `model = AutoModelForCausalLM.from_pretrained(base${revision})`,
     'model = PeftModel.from_pretrained(model, ".")  # the folder of this file',
     "```",
   ].join("\n");
+}
+
+/** What is missing where nobody said which model on the Hub the files are. */
+function unnamedBase({ base }: RunState): string {
+  return baseNameOf(base) !== null
+    ? ""
+    : `
+
+The adapter does not name its base model: the files were ${escapeMarkdown(base.name)}, and which model on the Hub they are was not
+said. Write its name as \`base_model_name_or_path\` into \`adapter_config.json\`, and as \`base_model\` above.`;
 }
 
 /** How the rows gave their prompts: a model answers best when it is asked as it was trained. */

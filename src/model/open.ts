@@ -10,6 +10,7 @@ import { describeGguf, openDescription, withOwnHead, type Description } from "./
 import { refuseOtherContents } from "./folder/other-contents.ts";
 import { openFolderTensors } from "./folder/tensors.ts";
 import { openGguf } from "./gguf/open.ts";
+import { guessHubName, type HubGuess } from "./hub-guess.ts";
 import { identify, type Identity } from "./identity.ts";
 import { parseQuantisation } from "./quantised/scheme.ts";
 import type { SourceTensor } from "./source-tensor.ts";
@@ -21,6 +22,8 @@ export interface BaseModel extends Description, Identity {
   name: string;
   /** As its model card or file names it, e.g. `apache-2.0`; null when unknown. */
   licence: string | null;
+  /** By which name transformers loads the model; null for the demo, or without a guess. */
+  hubGuess: HubGuess | null;
   /** Values in all tensors that the decoder uses. */
   parameters: number;
   /** Bytes of these tensors as stored. */
@@ -50,7 +53,10 @@ export interface OpenOptions {
 }
 
 /** The contents of the files, each checked alone but not yet against each other. */
-interface Contents extends Pick<OpenedModel, "name" | "licence" | "tensors" | "weightFiles"> {
+interface Contents extends Pick<
+  OpenedModel,
+  "name" | "licence" | "tensors" | "weightFiles" | "hubGuess"
+> {
   description: Description;
 }
 
@@ -67,21 +73,20 @@ export async function openModel(
   { signal = new AbortController().signal, render }: OpenOptions = {},
 ): Promise<OpenedModel> {
   const gguf = ggufIn(set);
-  const { description, name, licence, tensors, weightFiles } =
+  const { description, ...contents } =
     gguf === null
       ? await openFolder(set, signal, render)
       : await openGgufContents(gguf, set, signal, render);
   const { config } = description;
+  const { tensors } = contents;
   checkTensors(tensorsOf(config), tensors);
   return {
     ...description,
     ...measure(tensors),
     source: set.source,
-    name,
-    licence,
+    ...contents,
+    hubGuess: set.source === "demo" ? null : contents.hubGuess,
     ...(await identify(description, tensors, signal)),
-    tensors,
-    weightFiles,
     weights: sourceStore(tensors, weightShapes(config, { format: "stored" }, tensors)),
   };
 }
@@ -101,6 +106,13 @@ async function openFolder(
     description: hasOwnHead ? withOwnHead(description) : description,
     name: set.name,
     licence: set.licence ?? null,
+    hubGuess: guessHubName({
+      folder: set.name,
+      fileName: null,
+      savedFrom: fields.raw("_name_or_path"),
+      sources: [],
+      parent: null,
+    }),
     ...opened,
   };
 }
@@ -118,6 +130,12 @@ async function openGgufContents(
     description,
     name: set.source === "files" ? model.name : set.name,
     licence: set.licence ?? model.licence,
+    hubGuess: guessHubName({
+      folder: set.name,
+      fileName: file.name,
+      savedFrom: null,
+      ...model.traces,
+    }),
     tensors: new Map([...model.tensors].filter(([name]) => needed.has(name))),
     weightFiles: [file.name],
   };

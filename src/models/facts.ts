@@ -2,6 +2,7 @@
 // page.
 import type { PickedFile } from "../sources/files.ts";
 import type { EngineName } from "../engine/contract.ts";
+import type { HubGuess } from "../model/hub-guess.ts";
 import type { TargetModule } from "../recipe/options.ts";
 
 /** The source of a model that the person chooses. */
@@ -30,12 +31,32 @@ export interface DeviceInfo {
   fallbackReason: string | null;
 }
 
+/** By which name PEFT and transformers load a base model. */
+export interface BaseNaming {
+  /** What adapters name as their base model; null where nobody said. */
+  name: string | null;
+  guess: HubGuess | null;
+  /** Whether a person says it: files of theirs, or of a repository that cannot be loaded so. */
+  isAsked: boolean;
+}
+
+/** What the hub knows of a name. */
+export interface BaseCheck {
+  /** As the hub spells it. */
+  name: string;
+  /** Whether its config has the sizes of the model here; null where that cannot be compared. */
+  agrees: boolean | null;
+  /** A sentence for the page. */
+  words: string;
+}
+
 export interface ModelInfo {
   /** A kept model has the source that it was stored from. */
   source: "demo" | "files" | "hub";
   name: string;
   /** Commit of a hub's model. */
   revision: string | null;
+  naming: BaseNaming;
   licence: string | null;
   architecture: string;
   parameters: number;

@@ -1,6 +1,7 @@
 // A converted model in the browser's storage: written once, then read for every start and every
 // rebuilt device.
 import { openDescription } from "../model/description.ts";
+import { isBaseName, type HubGuess } from "../model/hub-guess.ts";
 import type { TemplateRenderer } from "../model/chat-template/render.ts";
 import type { BaseModel, OpenedModel } from "../model/open.ts";
 import { ConversionReport } from "../model/weights/convert.ts";
@@ -32,6 +33,8 @@ interface StoredFacts extends Pick<
   source: LoadedModel["source"];
   format: string;
   conversionError: number | null;
+  /** Absent in models that were stored before there were guesses. */
+  hubGuess?: HubGuess | null;
   shapes: [name: string, shape: WeightShape][];
 }
 
@@ -97,6 +100,7 @@ export async function keepModel(
       source: description.source,
       format: formatName(choice),
       conversionError: conversionErrorOf(report),
+      hubGuess: model.hubGuess,
       shapes: [...shapes],
     };
     await writer.text(factsName, JSON.stringify(facts));
@@ -131,11 +135,14 @@ export async function openKept(
 ): Promise<OpenKept> {
   const reader = await cache.open(key);
   try {
+    const said = (await cache.find(key))?.hubName;
     const set = await reader.files();
     const facts = JSON.parse(await textOf(set, factsName)) as StoredFacts;
-    const { shapes, ...known } = facts;
+    const { shapes, hubGuess = null, ...known } = facts;
     const model: LoadedModel = {
       ...known,
+      hubGuess,
+      hubName: said === undefined ? certainName(hubGuess, set.name) : said,
       name: set.name,
       revision: set.revision ?? null,
       licence: set.licence ?? null,
@@ -147,6 +154,12 @@ export async function openKept(
     await reader.close();
     throw error;
   }
+}
+
+/** Stored before there were guesses, a model of the Hub has its name. */
+function certainName(guess: HubGuess | null, name: string): string | null {
+  const certain = guess?.isCertain ? guess.name : name;
+  return isBaseName(certain) ? certain : null;
 }
 
 /** A store that reads every binding in the pieces in which it was written. */

@@ -93,6 +93,15 @@ export class ModelLibrary {
     return (await cache?.find(key)) == null ? null : key;
   }
 
+  /** Notes which model on the Hub the stored model of this identity and format is. */
+  async noteHubName(
+    { indexSha256, format }: Pick<LoadedModel, "indexSha256" | "format">,
+    name: string | null,
+  ): Promise<void> {
+    const cache = (await this.#openStorage())?.cache;
+    await cache?.noteHubName(await keyOf({ indexSha256 }, format), name);
+  }
+
   /** Opens the stored model of this identity and format; null where there is none. */
   async recall(identity: Pick<LoadedModel, "indexSha256" | "format">): Promise<LoadedModel | null> {
     const key = await this.keyOf(identity);
@@ -102,15 +111,17 @@ export class ModelLibrary {
   /** The stored models, newest use first. */
   async kept(): Promise<KeptModel[]> {
     const models = (await (await this.#openStorage())?.cache.list()) ?? [];
-    return models.map(({ key, name, source, revision, format, sizeBytes, lastUsedAt }) => ({
-      key,
-      name,
-      source: source === "hub" ? "hub" : "files",
-      revision,
-      format,
-      sizeBytes,
-      lastUsedAt,
-    }));
+    return models.map(
+      ({ key, name, source, revision, format, sizeBytes, lastUsedAt, hubName }) => ({
+        key,
+        name: hubName ?? name,
+        source: source === "hub" ? "hub" : "files",
+        revision,
+        format,
+        sizeBytes,
+        lastUsedAt,
+      }),
+    );
   }
 
   /** @throws UserError "busy" for the model in use */
@@ -132,7 +143,8 @@ export class ModelLibrary {
     const model = await openModel(set, { signal, render });
     await this.#close();
     this.#close = () => Promise.resolve();
-    return { ...model, source: "demo", revision: null, format: "stored", conversionError: null };
+    const stored = { format: "stored", conversionError: null };
+    return { ...model, source: "demo", revision: null, hubName: null, ...stored };
   }
 
   async #openKept(key: string): Promise<LoadedModel> {
@@ -212,6 +224,7 @@ function withoutStorage({ set, model }: LookedUpModel, choice: WeightChoice): Lo
     ...model,
     source: "files",
     revision: null,
+    hubName: model.hubGuess?.isCertain ? model.hubGuess.name : null,
     format: formatName(choice),
     conversionError: null,
     weights: sourceStore(model.tensors, shapes),

@@ -6,6 +6,8 @@ import type { ModelInfo } from "./facts.ts";
 export interface LoadedModel extends BaseModel {
   source: ModelInfo["source"];
   revision: string | null;
+  /** By which name transformers loads it; null when nobody said, and for the demo. */
+  hubName: string | null;
   /** Weight format by name, or `stored`. */
   format: string;
   /** Relative error of all converted weights; null where none changed. */

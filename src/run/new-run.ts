@@ -42,6 +42,7 @@ export async function newRun(
     base: {
       source: model.source,
       name: model.name,
+      ...(model.source === "demo" ? {} : { hubName: model.hubName }),
       revision: model.revision,
       indexSha256: model.indexSha256,
       weightFormat: model.format,

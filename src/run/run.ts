@@ -125,6 +125,11 @@ export class Run {
     }
   }
 
+  /** Says which model on the Hub the base model is; the next save holds it. */
+  nameBase(hubName: string | null): void {
+    this.#saves.nameBase(hubName);
+  }
+
   /** Saves after the current step. */
   requestSave(): void {
     if (this.isActive) {

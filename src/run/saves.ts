@@ -77,6 +77,11 @@ export class RunSaves {
     this.#safe = snapshotOf(this.#parts.state);
   }
 
+  /** The safe state has the name of the base model too, which is said at any time. */
+  nameBase(hubName: string | null): void {
+    this.#parts.state.base.hubName = this.#safe.base.hubName = hubName;
+  }
+
   /** Resets the live state to the safe state. */
   goBack(): void {
     Object.assign(this.#parts.state, snapshotOf(this.#safe));

@@ -1,5 +1,5 @@
 // The adapter of a run as files to download: from a checkpoint, or the newest state of the run.
-import type { RunState } from "../checkpoint/file/run-state.ts";
+import type { BaseIdentity, RunState } from "../checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import { exportFormats, type ExportFormat } from "../export/formats.ts";
 import { zipFiles } from "../formats/zip.ts";
@@ -11,15 +11,17 @@ import type { AdapterExport } from "./protocol.ts";
  * The adapter in every format. A format that cannot carry the run says so in its own entry.
  * @param key of a checkpoint; null for the newest state of the current run, which may not be saved
  *   where the run is at rest
+ * @param named the base model with the name that was said last, perhaps after the save
  * @throws UserError "no-adapter" when there is none yet; those of loading a checkpoint
  */
 export async function exportAdapter(
   key: string | null,
   run: Run | null,
   store: CheckpointStore,
+  named: (base: BaseIdentity) => BaseIdentity,
 ): Promise<AdapterExport[]> {
   const state = key === null ? await newestOf(run, store) : await store.loadCheckpoint(key);
-  return await exportInFormats(state, exportFormats);
+  return await exportInFormats({ ...state, base: named(state.base) }, exportFormats);
 }
 
 /** @throws whatever a format throws that is no UserError */

@@ -109,14 +109,14 @@ export class Inputs {
   }
 
   async lookUpModel({ source, recipe }: Calls["lookUpModel"]["params"]): Promise<ModelOffer> {
-    return await this.#cancellable((signal) =>
+    return await this.cancellable((signal) =>
       this.#library.lookUp(source, recipe, this.#device, signal),
     );
   }
 
   async loadModel({ source }: Calls["loadModel"]["params"]): Promise<ModelInfo> {
     this.#parts.refuseWhileActive();
-    const model = await this.#cancellable((signal) => this.#library.load(source, signal));
+    const model = await this.cancellable((signal) => this.#library.load(source, signal));
     await this.closePreview();
     this.#model = model;
     return describeModel(model);
@@ -125,7 +125,7 @@ export class Inputs {
   async loadData({ source }: Calls["loadData"]["params"]): Promise<DataInfo> {
     this.#parts.refuseWhileActive();
     return this.#use(
-      await this.#cancellable(async (signal) => {
+      await this.cancellable(async (signal) => {
         if (source.kind === "demo") {
           const blob = await fetchDemoData(this.#parts.demoBase, signal);
           const files = [{ path: demoDataName, blob }];
@@ -142,9 +142,7 @@ export class Inputs {
   async editData({ edits }: Calls["editData"]["params"]): Promise<DataInfo> {
     this.#parts.refuseWhileActive();
     const { data } = this;
-    return this.#use(
-      await this.#cancellable((signal) => data.edited(edits, this.#reading, signal)),
-    );
+    return this.#use(await this.cancellable((signal) => data.edited(edits, this.#reading, signal)));
   }
 
   /** Cancels a look-up or a load, and making tokens of the rows. */
@@ -169,6 +167,19 @@ export class Inputs {
 
   async readRecipe({ file }: Calls["readRecipe"]["params"]): Promise<ReadRecipe> {
     return await readRecipeFile(file, await this.#ownChoice());
+  }
+
+  /** The loaded model, for calls that have no use for the error of `model`. */
+  get loadedModel(): LoadedModel | null {
+    return this.#model;
+  }
+
+  /** Notes which model on the Hub a stored model is. */
+  async noteHubName(
+    identity: Pick<LoadedModel, "indexSha256" | "format">,
+    name: string | null,
+  ): Promise<void> {
+    await this.#library.noteHubName(identity, name);
   }
 
   /** The presets for the loaded model and data, with the tokens by the rules of the recipe. */
@@ -287,7 +298,8 @@ export class Inputs {
     this.#parts.emit({ kind: "loading", doing: "Reading the data", doneBytes, totalBytes });
   };
 
-  async #cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Work that `cancelLoad` cancels. */
+  async cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const abort = new AbortController();
     this.#loadAbort = abort;
     try {
@@ -298,7 +310,7 @@ export class Inputs {
   }
 }
 
-function isModelOf(base: RunState["base"], model: LoadedModel | null): model is LoadedModel {
+export function isModelOf(base: RunState["base"], model: LoadedModel | null): model is LoadedModel {
   return (
     model !== null &&
     [model.indexSha256, model.formerSha256].includes(base.indexSha256) &&

@@ -7,6 +7,8 @@ import type { Presets } from "../recipe/presets.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { PlainError } from "../util/errors.ts";
 import type {
+  BaseCheck,
+  BaseNaming,
   ModelSource,
   DeviceInfo,
   ModelInfo,
@@ -26,6 +28,8 @@ import type { Answered } from "../run/prompts.ts";
 import type { RecalledSetUp, SetUpChoices } from "../run/set-up/set-up-keeper.ts";
 
 export type {
+  BaseCheck,
+  BaseNaming,
   ModelSource,
   HubSource,
   DeviceInfo,
@@ -69,6 +73,9 @@ export type { TableChoices } from "../formats/table.ts";
 export type { Measured, Verdict } from "../train/held-out.ts";
 export type { PickedFile } from "../sources/files.ts";
 export type { CheckpointSummary } from "../checkpoint/file/summary.ts";
+
+/** Which base model a call means: the loaded one, or that of this tab's run. */
+export type BaseOf = "model" | "run";
 
 export interface AdapterFile {
   name: string;
@@ -124,6 +131,15 @@ export interface Calls {
    * resumes what is there.
    */
   cancelLoad: { params: undefined; result: null };
+  /** By which name adapters call the base model: of the loaded model, or of this tab's run. */
+  baseName: { params: { of: BaseOf }; result: BaseNaming };
+  /** Says it; null for none that is known. Kept with the stored model and the run's next save. */
+  nameBase: { params: { of: BaseOf; name: string | null }; result: BaseNaming };
+  /** Asks the hub whether it has this name, and whether the sizes agree. `cancelLoad` cancels. */
+  checkBaseName: {
+    params: { of: BaseOf; name: string; endpoint: string | null; token: string | null };
+    result: BaseCheck;
+  };
   listModels: { params: { recipe: Recipe }; result: ListedModel[] };
   /** Newest use first. */
   listKeptModels: { params: undefined; result: KeptModel[] };

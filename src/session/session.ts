@@ -16,9 +16,10 @@ import { betterThanLast } from "../run/saved-step.ts";
 import { endOf } from "../train/end.ts";
 import { UserError } from "../util/errors.ts";
 import { exportAdapter } from "./adapter-files.ts";
+import { BaseNames } from "./base/base-names.ts";
 import { DataCalls } from "./data-calls.ts";
 import { Generations } from "./generations.ts";
-import { Inputs, type InputsParts } from "./inputs.ts";
+import { Inputs, isModelOf, type InputsParts } from "./inputs.ts";
 import type { Calls } from "./protocol.ts";
 import { RunLock } from "./run-lock.ts";
 import { noticesOf, SavedCalls } from "./saved-calls.ts";
@@ -32,6 +33,8 @@ export class Session {
   readonly saved: SavedCalls;
   /** Calls on the engine, model and data of the next run. */
   readonly inputs: Inputs;
+  /** Calls on the name of the base model. */
+  readonly base: BaseNames;
   /** Calls on the rows of the loaded data. */
   readonly data: DataCalls;
   readonly #parts: SessionParts;
@@ -53,6 +56,14 @@ export class Session {
       },
     });
     this.data = new DataCalls(this.inputs);
+    const { inputs } = this;
+    this.base = new BaseNames({
+      model: () => inputs.loadedModel,
+      run: () => this.#run,
+      isModelOf,
+      note: (identity, name) => inputs.noteHubName(identity, name),
+      cancellable: (work) => inputs.cancellable(work),
+    });
   }
 
   async open(): Promise<Calls["open"]["result"]> {
@@ -121,6 +132,7 @@ export class Session {
     return await this.#holdingLock(async () => {
       const state = await this.#parts.store.loadCheckpoint(key);
       const model = await this.inputs.modelOf(state);
+      await this.base.agree(state.base, model);
       const data = await this.inputs.dataOf(state);
       const heldOutRows = state.data.heldOutLines.length;
       const { recipe, startedAt } = state;
@@ -149,7 +161,8 @@ export class Session {
   async exportAdapter({
     key,
   }: Calls["exportAdapter"]["params"]): Promise<Calls["exportAdapter"]["result"]> {
-    return await exportAdapter(key, this.#run, this.#parts.store);
+    const { store } = this.#parts;
+    return await exportAdapter(key, this.#run, store, (base) => this.base.named(base));
   }
 
   async generate({

@@ -58,6 +58,12 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.inputs.listKeptModels();
     case "deleteKeptModel":
       return session.inputs.deleteKeptModel(params);
+    case "baseName":
+      return session.base.naming(params);
+    case "nameBase":
+      return session.base.name(params);
+    case "checkBaseName":
+      return session.base.check(params);
     case "loadModel":
       return session.inputs.loadModel(params);
     case "loadData":

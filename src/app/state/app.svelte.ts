@@ -8,7 +8,8 @@ import { formatLoss, formatPercent } from "../../util/format.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { Clock } from "./clock.svelte.ts";
 import { ControlFocus } from "./control-focus.ts";
-import { ExportedFiles } from "./exports.svelte.ts";
+import { BaseName } from "./export/base-name.svelte.ts";
+import { ExportedFiles } from "./export/exports.svelte.ts";
 import { mendedRecipe } from "./mended-recipe.ts";
 import { KeptSetUp } from "./set-up/kept-set-up.svelte.ts";
 import { RunView } from "./run.svelte.ts";
@@ -32,6 +33,8 @@ export class AppState {
   readonly exports: ExportedFiles;
   /** Of the last step, where `exports` has a better one. */
   readonly lastExports: ExportedFiles;
+  /** The name of the run's base model in exported files. */
+  readonly runBaseName: BaseName;
   readonly theme = new Theme();
   readonly clock = new Clock();
   readonly focus = new ControlFocus();
@@ -97,8 +100,12 @@ export class AppState {
       },
     });
     this.#client = client;
-    this.setup = new Setup(client, () => {
+    const onModel = () => {
       this.trial.clear();
+    };
+    this.setup = new Setup(client, onModel, () => {
+      void this.runBaseName.refresh();
+      this.#nameExports();
     });
     this.run = new RunView(client);
     this.kept = new KeptSetUp(client, this.setup, this.run);
@@ -106,6 +113,10 @@ export class AppState {
     this.trial = new Trial(client);
     this.exports = new ExportedFiles(client);
     this.lastExports = new ExportedFiles(client);
+    this.runBaseName = new BaseName(client, "run", () => {
+      void this.setup.baseName.refresh();
+      this.#nameExports();
+    });
     void client.call("open").then(
       ({ device, checkpoints, notices }) => {
         this.device = device;
@@ -116,6 +127,15 @@ export class AppState {
       },
     );
     void this.kept.open();
+  }
+
+  /** Files that are there name the base model as it was said before. */
+  #nameExports(): void {
+    for (const exports of [this.exports, this.lastExports]) {
+      if (exports.formats.length > 0) {
+        void exports.again();
+      }
+    }
   }
 
   async start(): Promise<void> {

@@ -6,6 +6,7 @@ import { toPlain, type PlainError } from "../../util/errors.ts";
 import { sectionOf } from "./error-sections.ts";
 import { areSameRows, areWanted, nameOf } from "./set-up/chosen-files.ts";
 import { Loads, type Load } from "./set-up/loads.svelte.ts";
+import { BaseName } from "./export/base-name.svelte.ts";
 import { RecipeForm } from "./recipe-form.svelte.ts";
 import { RowsView } from "./rows.svelte.ts";
 import type {
@@ -45,6 +46,8 @@ export class Setup {
   /** The files of `data`; null where they are not the visitor's own of this visit. */
   files = $state.raw<DataFiles | null>(null);
   readonly rows: RowsView;
+  /** The name of the loaded model in adapters. */
+  readonly baseName: BaseName;
   /** What becomes of the rows with the planned recipe. */
   report = $state.raw<PageReport | null>(null);
   /** Bytes of the data whose tokens are counted, of all; null while none are. */
@@ -82,9 +85,10 @@ export class Setup {
   /** Counts loads and choices; reactive, so that a new model, data set or engine is planned. */
   #changes = $state(0);
 
-  constructor(client: SessionClient, onModel: () => void) {
+  constructor(client: SessionClient, onModel: () => void, onNamed: () => void) {
     this.#client = client;
     this.#onModel = onModel;
+    this.baseName = new BaseName(client, "model", onNamed);
     this.rows = new RowsView(client, {
       data: () => this.data,
       recipe: () => this.form.snapshot(),
@@ -149,6 +153,7 @@ export class Setup {
       void navigator.storage.persist();
     }
     this.model = await this.#client.call("loadModel", { source });
+    this.baseName.show(this.model.naming, true);
     this.offer = null;
     this.#onModel();
     this.form.useModel(this.model);
@@ -347,6 +352,7 @@ export class Setup {
   /** Shows the model, data and recipe of a restored run. */
   adopt(model: ModelInfo, data: DataInfo, recipe: Recipe): void {
     this.model = model;
+    this.baseName.show(model.naming, true);
     this.data = data;
     this.files = this.#asked = this.report = null;
     this.rows.clear();

@@ -6,6 +6,7 @@ import { parseReading, type Reading } from "../../data/shapes/reading.ts";
 import { parseRecipe } from "../../recipe/parse.ts";
 import { defaultRecipe, type Recipe } from "../../recipe/recipe.ts";
 import type { LogEntry, TrainerState } from "../../train/state.ts";
+import { isHubName } from "../../sources/hub/hub-name.ts";
 import { UserError } from "../../util/errors.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
 import { currentSchema, migrate, type Metadata } from "./migrate.ts";
@@ -52,14 +53,25 @@ const trainer = record<Omit<TrainerState, "cursor">>({
   log: listOf(logEntry),
 });
 
-const base = record<BaseIdentity>({
-  source: text,
-  name: text,
-  revision: nullable(text),
-  indexSha256: sha256,
-  weightFormat: text,
-  licence: nullable(text),
-});
+const hubName: Parser<string> = (value, place) => {
+  const name = text(value, place);
+  if (!isHubName(name)) {
+    throw badCheckpoint("This is no name of a model on the Hub.", place);
+  }
+  return name;
+};
+
+const base = record<Omit<BaseIdentity, "hubName">, Pick<BaseIdentity, "hubName">>(
+  {
+    source: text,
+    name: text,
+    revision: nullable(text),
+    indexSha256: sha256,
+    weightFormat: text,
+    licence: nullable(text),
+  },
+  { hubName: nullable(hubName) },
+);
 
 const reading: Parser<Reading> = (value, place) => {
   try {

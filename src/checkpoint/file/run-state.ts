@@ -10,8 +10,13 @@ import type { TrainerState } from "../../train/state.ts";
 export interface BaseIdentity {
   /** Its source: `demo`, `files` (the person's own) or `hub`. */
   source: string;
-  /** Name for people and for `base_model_name_or_path`. */
+  /** Name for people. */
   name: string;
+  /**
+   * By which name transformers loads the model, for `base_model_name_or_path`; null where nobody
+   * said, absent for the demo and in older runs.
+   */
+  hubName?: string | null;
   revision: string | null;
   /** SHA-256 that identifies the model (model/identity.ts defines its input). */
   indexSha256: string;

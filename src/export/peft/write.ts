@@ -2,6 +2,7 @@
 // 0.21.0, config.py (save_pretrained), tuners/lora/config.py and utils/save_and_load.py.
 import type { RunState } from "../../checkpoint/file/run-state.ts";
 import { encodeSafetensors } from "../../formats/safetensors-write.ts";
+import { baseNameOf, baseRevisionOf } from "../base-name.ts";
 import { PythonFloat, pythonJson } from "../python-json.ts";
 
 /** The version whose fields are written; an older PEFT drops those it does not know. */
@@ -53,11 +54,11 @@ const plainLora = {
 export function adapterConfigJson({ recipe, base }: RunState): string {
   return pythonJson({
     ...plainLora,
-    base_model_name_or_path: base.name,
+    base_model_name_or_path: baseNameOf(base), // PEFT reads null as unknown
     lora_alpha: recipe.alpha,
     lora_dropout: new PythonFloat(recipe.dropout),
     r: recipe.rank,
-    revision: base.revision,
+    revision: baseRevisionOf(base),
     target_modules: [...recipe.targetModules].sort(),
   });
 }

@@ -4,6 +4,7 @@ import { dequantize, decodableName } from "../../formats/gguf/dequantize.ts";
 import { openGgufFile, type GgufFile } from "../../formats/gguf/file.ts";
 import type { GgufTensor } from "../../formats/gguf/tensor-info.ts";
 import { UserError } from "../../util/errors.ts";
+import type { HubTraces } from "../hub-guess.ts";
 import type { SourceTensor } from "../source-tensor.ts";
 import {
   architectureOf,
@@ -13,6 +14,7 @@ import {
 } from "./architecture.ts";
 import { configOf, missingTensor, type ConfigFields, type TensorFacts } from "./config.ts";
 import { unfused, type FusedRows } from "./fused.ts";
+import { hubTracesOf } from "./hub-traces.ts";
 import { Metadata } from "./metadata.ts";
 import { halvesOfHeads } from "./rows.ts";
 import { ggufSourceTensor } from "./source-tensor.ts";
@@ -21,6 +23,8 @@ import { tokenizerOf, type GgufTokenizer } from "./tokenizer.ts";
 export interface GgufModel {
   /** `general.name`, else the file's. */
   name: string;
+  /** Of its origin. */
+  traces: Pick<HubTraces, "sources" | "parent">;
   /** The licence that the file names, e.g. `apache-2.0`. */
   licence: string | null;
   /** The content of a config.json. */
@@ -49,6 +53,7 @@ export async function openGguf(source: ByteSource, signal: AbortSignal): Promise
   const { stopTokens, ...tokenizer } = tokenizerOf(metadata, architecture);
   return {
     name: metadata.text("general.name") ?? file.name.replace(/\.gguf$/i, ""),
+    traces: hubTracesOf(file),
     licence: metadata.text("general.license") ?? null,
     config,
     tokenizer,

@@ -7,6 +7,7 @@ import {
   type CacheManifest,
   type DecodedManifest,
 } from "./cache-manifest.ts";
+import { isHubName } from "../hub/hub-name.ts";
 import {
   isMissing,
   openFile,
@@ -18,6 +19,7 @@ import {
 export const dataName = "data";
 const manifestName = "manifest";
 const lastUsedName = "last-used";
+const hubNameName = "hub-name";
 
 /** The Web Lock of a stored model: shared to read it, exclusive to write or delete it. */
 export function lockOf(key: string): string {
@@ -55,6 +57,16 @@ export async function readLastUsed(folder: StorageFolder): Promise<number | null
 export async function noteUse(folder: StorageFolder, timeMs: number): Promise<void> {
   const text = new TextEncoder().encode(String(timeMs));
   await bestEffort("only the order of the list needs it", writeFile(folder, lastUsedName, text));
+}
+
+/** Which model on the Hub a person says that it is; null for none, undefined when not said. */
+export async function readHubName(folder: StorageFolder): Promise<string | null | undefined> {
+  const text = await (await blobOf(folder, hubNameName))?.slice(0, 200).text();
+  return text === undefined || isHubName(text) ? text : null;
+}
+
+export async function writeHubName(folder: StorageFolder, name: string | null): Promise<void> {
+  await writeFile(folder, hubNameName, new TextEncoder().encode(name ?? ""));
 }
 
 /** Deletes a model, its manifest first: after a kill the rest is not a model. */

@@ -8,9 +8,11 @@ import {
   lockOf,
   noteUse,
   readData,
+  readHubName,
   readLastUsed,
   readManifest,
   removeModel,
+  writeHubName,
 } from "./cache-folder.ts";
 import type { CacheManifest, ModelDescription } from "./cache-manifest.ts";
 import { CacheReader, damagedModel } from "./cache-reader.ts";
@@ -24,6 +26,8 @@ export interface CachedModel extends ModelDescription {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly lastUsedAt: number;
+  /** Which model on the Hub a person says that it is; null for none, undefined when not said. */
+  readonly hubName: string | null | undefined;
 }
 
 const folderName = "models";
@@ -72,6 +76,14 @@ export class ModelCache {
   async find(key: string): Promise<CachedModel | null> {
     const stored = await this.#find(key);
     return stored === null ? null : await describe(stored);
+  }
+
+  /** Notes which model on the Hub a stored model is; one that is not stored is left alone. */
+  async noteHubName(key: string, name: string | null): Promise<void> {
+    const stored = await this.#find(key);
+    if (stored !== null) {
+      await writeHubName(stored.folder, name);
+    }
   }
 
   /**
@@ -151,6 +163,7 @@ export class ModelCache {
 async function describe({ key, folder, manifest }: StoredModel): Promise<CachedModel> {
   const { name, source, revision, licence, format, createdAt, dataBytes } = manifest;
   const lastUsedAt = (await readLastUsed(folder)) ?? createdAt;
+  const hubName = await readHubName(folder);
   return {
     key,
     name,
@@ -160,6 +173,7 @@ async function describe({ key, folder, manifest }: StoredModel): Promise<CachedM
     format,
     createdAt,
     lastUsedAt,
+    hubName,
     sizeBytes: dataBytes,
   };
 }

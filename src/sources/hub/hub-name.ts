@@ -23,18 +23,26 @@ const maxNameLength = 96;
 const namePattern = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[\w.-]*\w)?\/[A-Za-z0-9_](?:[\w.-]*\w)?$/;
 const revisionPattern = /^(?!.*(\.\.|\/\/))[\w](?:[\w./+-]{0,198}[\w+-])?$/;
 
+const usualRemedy =
+  "Write it like HuggingFaceTB/SmolLM2-135M-Instruct, optionally with @revision after it, or paste the address of the model's page.";
+
 /**
  * `org/name`, `org/name@revision`, `org/name/file.gguf[@revision]`, or the address of a model's
  * page: `https://huggingface.co/org/name[/tree/revision]`, `.../blob/revision/file.gguf`.
  * @param endpoint whose page addresses are accepted too
+ * @param remedy of the error for a name that is none
  * @throws UserError "bad-model-name"
  */
-export function parseHubName(text: string, endpoint = defaultEndpoint): HubName {
+export function parseHubName(
+  text: string,
+  endpoint = defaultEndpoint,
+  remedy = usualRemedy,
+): HubName {
   const typed = text.trim();
   const parts = /^[a-z]+:\/\//i.test(typed) ? partsOfAddress(typed, endpoint) : partsOfName(typed);
   const { name, revision, file } = parts;
   if (!namePattern.test(name) || name.length > maxNameLength) {
-    throw badName(typed, "A model's name is an organisation and a name, separated by a /.");
+    throw badName(typed, "A model's name is an organisation and a name, separated by a /.", remedy);
   }
   if (revision !== null && !revisionPattern.test(revision)) {
     throw badName(typed, `${JSON.stringify(revision)} cannot be a branch, a tag or a commit.`);
@@ -43,6 +51,34 @@ export function parseHubName(text: string, endpoint = defaultEndpoint): HubName 
     throw badName(typed, `${JSON.stringify(file)} cannot be a file of a model.`);
   }
   return parts;
+}
+
+/**
+ * The name of a base model: `org/name` or the address of its page.
+ * @throws UserError "bad-model-name", also for a revision or a file
+ */
+export function parseBaseName(text: string, endpoint = defaultEndpoint): string {
+  const remedy = "Write it like HuggingFaceTB/SmolLM2-135M-Instruct, or paste its page's address.";
+  const parts = parseHubName(text, endpoint, remedy);
+  if (parts.revision !== null || parts.file !== null) {
+    const reason = "A base model is named without a revision or a file.";
+    throw badName(text.trim(), reason, remedy);
+  }
+  return parts.name;
+}
+
+/** Whether this is `org/name` by the Hub's rules. */
+export function isHubName(text: string): boolean {
+  return namePattern.test(text) && text.length <= maxNameLength;
+}
+
+/** `org/name` in a name or the address of a page of the Hub; null in any other text. */
+export function repositoryAt(text: string): string | null {
+  try {
+    return parseHubName(text).name;
+  } catch {
+    return null;
+  }
 }
 
 function partsOfName(typed: string): HubName {
@@ -81,10 +117,9 @@ function partsOfAddress(typed: string, endpoint: string): HubName {
   return { name: `${organisation}/${name}`, revision, file: namesFile ? file : null };
 }
 
-function badName(typed: string, reason: string): UserError {
+function badName(typed: string, reason: string, remedy = usualRemedy): UserError {
   return new UserError("bad-model-name", reason, {
     where: JSON.stringify(typed.slice(0, 120)),
-    remedy:
-      "Write it like HuggingFaceTB/SmolLM2-135M-Instruct, optionally with @revision after it, or paste the address of the model's page.",
+    remedy,
   });
 }

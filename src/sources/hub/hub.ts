@@ -1,11 +1,12 @@
 // Opens a model on the Hugging Face Hub or a mirror of it: its files are read in ranges, on
 // demand.
 import { listFiles, modelInfo } from "@huggingface/hub";
+import { textOfSource } from "../../formats/byte-source.ts";
 import { UserError } from "../../util/errors.ts";
 import type { FileSet } from "../files.ts";
 import { nonsense, type RequestContext } from "./hub-faults.ts";
 import { chooseFiles, parseEntry, type HubEntry } from "./hub-files.ts";
-import { defaultEndpoint, type HubName } from "./hub-name.ts";
+import { defaultEndpoint, isHubName, type HubName } from "./hub-name.ts";
 import { apiFetch, type HubAccess, type HubNotice } from "./hub-request.ts";
 import { defaultRetryLimits, type RetryLimits } from "./retry.ts";
 import { RemoteFile } from "./remote-file.ts";
@@ -29,6 +30,9 @@ export interface HubOptions {
 /** A repository with more files than this is not a model. */
 const maxEntries = 20_000;
 
+/** A hundred times the longest config.json in use. */
+const maxConfigBytes = 2 ** 20;
+
 /**
  * Resolves the revision once, lists the files and chooses those that a model needs. Reads no
  * weights.
@@ -37,27 +41,10 @@ const maxEntries = 20_000;
  */
 export async function openHub(
   { name, revision, file }: HubName,
-  {
-    endpoint = defaultEndpoint,
-    token = null,
-    onNotice,
-    retryLimits = defaultRetryLimits,
-  }: HubOptions,
+  options: HubOptions,
   signal: AbortSignal,
 ): Promise<HubModel> {
-  const access: HubAccess = {
-    endpoint: parseEndpoint(endpoint),
-    token: token === null ? null : parseToken(token),
-    retryLimits,
-    onNotice: onNotice ?? (() => undefined),
-  };
-  const context: RequestContext = {
-    model: name,
-    revision,
-    file: null,
-    endpoint: access.endpoint,
-    hasToken: access.token !== null,
-  };
+  const { access, context } = requestTo({ name, revision }, options);
   const info = await fetchInfo(context, access, signal);
   const entries = await fetchEntries(context, info.commit, access, signal);
   const chosen = chooseFiles(entries, file, context);
@@ -78,7 +65,36 @@ export async function openHub(
   };
 }
 
+/** A repository of a hub, as far as its name has to be checked. */
+export interface HubRepository {
+  /** As the hub spells it. */
+  name: string;
+  /** Its config.json; null where it has none, or wants a licence accepted first. */
+  config: string | null;
+}
+
+/**
+ * Looks a repository up, and reads its config.json where that is open to everyone.
+ * @throws UserError "bad-model-name", "access-denied" or "network"; the signal's AbortError
+ */
+export async function findOnHub(
+  name: string,
+  options: HubOptions,
+  signal: AbortSignal,
+): Promise<HubRepository> {
+  const { access, context } = requestTo({ name, revision: null }, options);
+  const info = await fetchInfo(context, access, signal);
+  const entries = info.isGated ? [] : await fetchEntries(context, info.commit, access, signal);
+  const entry = entries.find(
+    (each) => each.name === "config.json" && each.sizeBytes <= maxConfigBytes,
+  );
+  const file = entry && openEntry(entry, info.commit, context, access);
+  return { name: info.name, config: file ? await textOfSource(file, signal) : null };
+}
+
 interface ModelInfo {
+  /** As the hub spells it, which may differ in capitals. */
+  name: string;
   commit: string;
   licence: string | null;
   isGated: boolean;
@@ -89,7 +105,7 @@ async function fetchInfo(
   access: HubAccess,
   signal: AbortSignal,
 ): Promise<ModelInfo> {
-  const { sha, cardData, gated } = await modelInfo({
+  const { name, sha, cardData, gated } = await modelInfo({
     name: context.model,
     ...(context.revision !== null && { revision: context.revision }),
     additionalFields: ["sha", "cardData"],
@@ -102,7 +118,9 @@ async function fetchInfo(
   if (typeof commit !== "string" || !/^[0-9a-f]{40}$/.test(commit)) {
     throw nonsense(`The hub did not name a commit but ${JSON.stringify(commit)}.`, context);
   }
+  const spelt: unknown = name;
   return {
+    name: typeof spelt === "string" && isHubName(spelt) ? spelt : context.model,
     commit,
     licence: typeof licence === "string" ? licence.slice(0, 80) : null,
     isGated: (gated as unknown) === "auto" || (gated as unknown) === "manual",
@@ -144,6 +162,26 @@ function openEntry(
   const path = `${context.model}/resolve/${commit}/${encodeURIComponent(entry.name)}`;
   const url = new URL(`${hubUrlOf(access)}/${path}`);
   return new RemoteFile(entry, url, { ...context, file: entry.name }, access);
+}
+
+function requestTo(
+  { name, revision }: Pick<HubName, "name" | "revision">,
+  {
+    endpoint = defaultEndpoint,
+    token = null,
+    onNotice,
+    retryLimits = defaultRetryLimits,
+  }: HubOptions,
+): { access: HubAccess; context: RequestContext } {
+  const access: HubAccess = {
+    endpoint: parseEndpoint(endpoint),
+    token: token === null ? null : parseToken(token),
+    retryLimits,
+    onNotice: onNotice ?? (() => undefined),
+  };
+  const hasToken = access.token !== null;
+  const context = { model: name, revision, file: null, endpoint: access.endpoint, hasToken };
+  return { access, context };
 }
 
 function hubUrlOf({ endpoint }: HubAccess): string {

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
-import { choose, useHub, waitUntilReady } from "../../../tools/support/page.ts";
+import { choose, download, useHub, waitUntilReady } from "../../../tools/support/page.ts";
 import { lfsFile, repoOf, textFile } from "../../support/hub-repo.ts";
 import { openHubServer, type HubServer } from "../../support/hub-server.ts";
 import { expect, siteUrl, smallRecipe, start, test } from "../support/story.ts";
@@ -116,16 +116,49 @@ test("an unknown model name and a gated model are refused with what to do", asyn
   await expect(page.getByRole("alert")).toContainText("access token");
 });
 
-test("a model folder dropped on the page is loaded and trains", async ({ visit }) => {
+test("a model folder dropped on the page is loaded, trains, and is called in its adapter as the visitor says", async ({
+  visit,
+  profile,
+}) => {
   const { context, page, events } = await visit();
-  await waitUntilReady(page);
+  await useHub(page, hub.endpoint);
   await dropPath(page, demoFolder.slice(0, -1));
-  await expect(modelSection(page).getByRole("definition").first()).toHaveText("model");
+  const model = modelSection(page);
+  await expect(model.getByRole("definition").first()).toHaveText("model");
+  const field = model.getByLabel("Which model on the Hub is this?");
+  await expect(field).toHaveValue("");
+  await expect(model.getByRole("status")).toContainText("Adapters name no base model");
+  expect(hub.requests).toEqual([]); // nothing is asked by itself
+  await field.fill("Smollm2 135M");
+  await model.getByRole("button", { name: "Use this name" }).click();
+  await expect(model.getByRole("alert")).toContainText("an organisation and a name");
+  await field.fill(name);
+  await model.getByRole("button", { name: "Look it up" }).click();
+  await expect(model.getByRole("status")).toContainText(
+    `${name} is on the Hub and has these sizes`,
+  );
+  expect(hub.requests.map(({ url }) => url).filter((url) => !url.includes(name))).toEqual([]);
   await start(page, recipe);
   await events.waitForEnd();
   expect(events.of("step")).toHaveLength(2);
+
+  const run = page.getByRole("region", { name: "Export" });
+  expect(await baseIn(page, profile)).toBe(name);
+  await run.getByLabel("Which model on the Hub is this?").fill("anneal/other");
+  await run.getByRole("button", { name: "Use this name" }).click();
+  await expect(run.getByText('from_pretrained("anneal/other")')).toHaveCount(1);
+  await expect(run.getByRole("status")).toContainText("Adapters name it as their base model.");
+  expect(await baseIn(page, profile)).toBe("anneal/other");
   await context.close();
 });
+
+/** The base model that the exported adapter_config.json names. */
+async function baseIn(page: Page, folder: string): Promise<unknown> {
+  const name = "adapter_config.json";
+  await download(page, name, "link", `${folder}/${name}`);
+  const config = JSON.parse(readFileSync(`${folder}/${name}`, "utf8")) as Record<string, unknown>;
+  return config["base_model_name_or_path"];
+}
 
 test("a single GGUF file is loaded as a complete model and trains", async ({ visit }) => {
   const { page, events } = await visit();

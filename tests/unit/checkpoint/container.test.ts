@@ -181,6 +181,8 @@ describe("decodeCheckpoint", () => {
     ["data.cursor", null],
     ["base.revision", 1],
     ["base.indexSha256", "abc"],
+    ["base.hubName", "own model"],
+    ["base.hubName", 5],
     ["tensors", []],
     ["tensors.0", "other"],
     ["tensors.1", "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"],

@@ -36,6 +36,7 @@ export async function fixtureRun(): Promise<RunState> {
     base: {
       source: "files",
       name: "Modell ä",
+      hubName: "Modell ä", // as fixtures/make.py has it
       revision: null,
       indexSha256: "a".repeat(64),
       weightFormat: "stored",

@@ -75,12 +75,21 @@ test("the model card of a run with weights says what its loss is the mean of", a
   expect(modelCard(run)).toContain("Mean cross-entropy in nats per trained token, over 4 of 4");
 });
 
+test("the model card of a run whose base model nobody named has none, and says what to write", async () => {
+  const run = await fixtureRun();
+  const card = modelCard({ ...run, base: { ...run.base, name: "own_model", hubName: null } });
+  expect(card).toMatch(/^---\nlibrary_name: peft\n/);
+  expect(card).toContain('base = "path/to/base-model"');
+  expect(card).toContain("the files were own\\_model, and which model on the Hub they are was not");
+  expect(modelCard(run)).not.toContain("does not name its base model");
+});
+
 test("a name with markup stays inside its field of the model card", async () => {
   const run = await fixtureRun();
   const name = 'a"\n---\n# b | <img src=x> `c` [d](e)';
   const card = modelCard({
     ...run,
-    base: { ...run.base, name, revision: 'r"' },
+    base: { ...run.base, name, hubName: name, revision: 'r"' },
     data: { ...run.data, name },
   });
   expect(card.match(/^---$/gm)).toHaveLength(2);

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { adapterFiles } from "../../../src/export/bundle.ts";
 import { zipFiles } from "../../../src/formats/zip.ts";
 import { adapterConfigJson, adapterSafetensors } from "../../../src/export/peft/write.ts";
+import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { fixtureBytes, fixtureRun, fixtureText, peftAdapter } from "./fixture.ts";
 
 /** The fixture's patch version is newer; between the two the keys are the same. */
@@ -21,7 +22,7 @@ test("adapter_config.json has rank, alpha, dropout and modules of the recipe", a
   const written = adapterConfigJson({
     ...run,
     recipe: { ...run.recipe, alpha: 12.5, dropout: 0.05, targetModules: ["v_proj", "q_proj"] },
-    base: { ...run.base, name: "org/model", revision: "abc" },
+    base: { ...run.base, source: "hub", name: "org/model", hubName: "org/model", revision: "abc" },
   });
   expect(JSON.parse(written)).toMatchObject({
     base_model_name_or_path: "org/model",
@@ -31,6 +32,33 @@ test("adapter_config.json has rank, alpha, dropout and modules of the recipe", a
     revision: "abc",
     target_modules: ["q_proj", "v_proj"],
   });
+});
+
+type Changes = { [Key in keyof RunState["base"]]?: RunState["base"][Key] | undefined };
+
+test.each<[string, Changes, string | null, string | null]>([
+  ["files that nobody named", { source: "files", hubName: null }, null, null],
+  ["files of another repository", { source: "hub", hubName: "org/base" }, "org/base", null],
+  ["an older run on files", { source: "files", hubName: undefined }, null, null],
+  ["an older run on files of the Hub's cache", { name: "org/m", hubName: undefined }, "org/m", "c"],
+  ["an older run of the Hub", { source: "hub", name: "org/m", hubName: undefined }, "org/m", "c"],
+  [
+    "an older run on GGUF files",
+    { source: "hub", name: "a/b-GGUF", hubName: undefined },
+    null,
+    null,
+  ],
+  [
+    "the demo",
+    { source: "demo", hubName: undefined, name: "anneal-demo-1m" },
+    "anneal-demo-1m",
+    "c",
+  ],
+])("adapter_config.json of %s names %j", async (_, base, name, revision) => {
+  const run = await fixtureRun();
+  const changed = { ...run.base, revision: "c", ...base } as RunState["base"];
+  const written = adapterConfigJson({ ...run, base: changed });
+  expect(JSON.parse(written)).toMatchObject({ base_model_name_or_path: name, revision });
 });
 
 test("adapter_model.safetensors is PEFT's, byte for byte", async () => {

@@ -1,7 +1,7 @@
 // Download links to the exported files of one adapter, revoked when they are out of date.
-import type { SessionClient } from "../../session/client.ts";
-import type { AdapterExport, AdapterFile } from "../../session/protocol.ts";
-import { toPlain, type PlainError } from "../../util/errors.ts";
+import type { SessionClient } from "../../../session/client.ts";
+import type { AdapterExport, AdapterFile } from "../../../session/protocol.ts";
+import { toPlain, type PlainError } from "../../../util/errors.ts";
 
 export interface FileLink {
   name: string;
