@@ -45,7 +45,13 @@ interface IndexedFile {
   savedAt: number;
   chunks: ChunkRecord[];
 }
-type IndexedCheckpoint = IndexedFile & { runId: string; step: number; isPinned: boolean };
+type IndexedCheckpoint = IndexedFile & {
+  runId: string;
+  step: number;
+  isPinned: boolean;
+  /** Of the run, where the person gave it one. */
+  name?: string;
+};
 type IndexedData = IndexedFile & { sha256: string };
 
 interface BackupIndex {
@@ -57,7 +63,9 @@ interface BackupIndex {
 
 const indexName = "anneal-runs.json";
 const format = "anneal-runs";
-const version = 1;
+const version = 2;
+/** The first had no names. */
+const oldestVersion = 1;
 /** Enough for 100,000 checkpoints of ten chunks each. */
 const maxIndexBytes = 100_000_000;
 
@@ -76,7 +84,10 @@ const parseIndex = record<BackupIndex>({
   format: text,
   version: integer(1),
   checkpoints: listOf(
-    record<IndexedCheckpoint>({ ...indexedFile, runId: text, step: integer(0), isPinned: bool }),
+    record<Omit<IndexedCheckpoint, "name">, Pick<IndexedCheckpoint, "name">>(
+      { ...indexedFile, runId: text, step: integer(0), isPinned: bool },
+      { name: text },
+    ),
   ),
   data: listOf(record<IndexedData>({ ...indexedFile, sha256 })),
 });
@@ -116,7 +127,8 @@ function indexOf(entries: readonly Entry[]): BackupIndex {
     version,
     checkpoints: runsAmong(entries).map((entry) => {
       const { run, isPinned } = entry.manifest;
-      return { ...facts(entry), runId: run.runId, step: run.step, isPinned };
+      const { runId, step, name } = run;
+      return { ...facts(entry), runId, step, isPinned, ...(name === undefined ? {} : { name }) };
     }),
     data: entries.flatMap(({ id, manifest }) =>
       manifest.kind === "data" ? [{ ...facts({ id, manifest }), sha256: manifest.dataSha256 }] : [],
@@ -223,9 +235,9 @@ async function importRun(
       `${archive.fileName}, ${indexed.file}`,
     );
   }
-  const { savedAt, isPinned } = indexed;
+  const { savedAt, isPinned, name } = indexed;
   const source = blobSource(content, indexed.file);
-  return await writeRun(source, run, store, { from: { savedAt, isPinned }, signal });
+  return await writeRun(source, run, store, { from: { savedAt, isPinned, name }, signal });
 }
 
 /** False where the browser failed to read: that can be temporary. */
@@ -248,7 +260,7 @@ async function readIndex({ file, fileName, members }: Archive): Promise<BackupIn
   }
   const json = await file.slice(member.begin, member.begin + member.sizeBytes).text();
   const index = parseJson(json, parseIndex, `${fileName}, ${indexName}`);
-  if (index.format !== format || index.version !== version) {
+  if (index.format !== format || index.version < oldestVersion || index.version > version) {
     throw badCheckpoint(
       `It is ${index.format} ${index.version}; this page reads ${format} ${version}. Reload the page to update it.`,
       `${fileName}, ${indexName}`,

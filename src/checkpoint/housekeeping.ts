@@ -131,3 +131,19 @@ export function setPinned(key: string, isPinned: boolean, store: PayloadStore): 
     await bestEffort("the next save mirrors it", mirrorRuns(newestFirst(saved), store));
   });
 }
+
+/** Names a run; null gives it back the name of its model and data. */
+export function renameRun(runId: string, name: string | null, store: PayloadStore): Promise<void> {
+  return store.lock(async () => {
+    // The newest first: its name is that of the next save.
+    for (const { id, manifest } of ofRun(await savedRuns(store), runId)) {
+      const { name: former, ...run } = manifest.run;
+      if (former !== (name ?? undefined)) {
+        const named = name === null ? run : { ...run, name };
+        await putManifest({ id, manifest: { ...manifest, run: named } }, store.use);
+      }
+    }
+    const saved = await savedRuns(store);
+    await bestEffort("the next save mirrors it", mirrorRuns(newestFirst(saved), store));
+  });
+}

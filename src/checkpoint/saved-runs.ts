@@ -36,6 +36,7 @@ export interface Provenance {
   /** Milliseconds since 1970. */
   savedAt: number;
   isPinned: boolean;
+  name?: string | undefined;
 }
 
 interface WriteOptions {
@@ -53,17 +54,19 @@ export function writeRun(
   store: PayloadStore,
   { confirm, from, signal }: WriteOptions,
 ): Promise<CheckpointSummary> {
-  const facts = { kind: "checkpoint", dataSha256: run.data.sha256, run: summarize(run) } as const;
+  const facts = { kind: "checkpoint", dataSha256: run.data.sha256 } as const;
   return store.lock(async () => {
     await restoreManifests(store);
     const older = await savedRuns(store);
     const createdAt = from?.savedAt ?? (await timeOfNewest(older, store));
     const isPinned = from?.isPinned ?? false;
+    const name = ofRun(older, run.runId)[0]?.manifest.run.name ?? from?.name;
+    const summary = { ...summarize(run), ...(name === undefined ? {} : { name }) };
     const saved = await writePayload(
       file,
       (chunks): CheckpointManifest => {
         confirm?.();
-        return { ...facts, createdAt, isPinned, chunks };
+        return { ...facts, run: summary, createdAt, isPinned, chunks };
       },
       store,
       signal,
@@ -198,6 +201,8 @@ function summaryOf(
   }));
   return {
     ...run,
+    name: run.name ?? null,
+    startedAt: run.startedAt ?? null,
     startHeldOutLoss,
     isOver: run.isOver ?? run.step >= run.totalSteps,
     key: entry.id,

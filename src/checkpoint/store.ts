@@ -4,7 +4,7 @@ import { exportRuns, importRuns, type Backup, type ImportedRuns } from "./backup
 import { maxChunkBytes } from "./database/chunks.ts";
 import { checkpointFile, decodeCheckpoint } from "./file/container.ts";
 import { loadDataFile, saveDataFile } from "./data-files.ts";
-import { deleteCheckpoint, deleteRun, setPinned, thinOut } from "./housekeeping.ts";
+import { deleteCheckpoint, deleteRun, renameRun, setPinned, thinOut } from "./housekeeping.ts";
 import { reach } from "./database/kill-points.ts";
 import { fileSlots } from "./mirror/mirror-file.ts";
 import { Mirror, type MirrorSlots } from "./mirror/mirror.ts";
@@ -92,6 +92,8 @@ export interface CheckpointStore {
    * @throws UserError "bad-checkpoint" when it is missing or damaged
    */
   setPinned(key: string, isPinned: boolean): Promise<void>;
+  /** Names a run in all its checkpoints, and in those to come; null takes the name back. */
+  renameRun(runId: string, name: string | null): Promise<void>;
   /**
    * Deletes all checkpoints of a run but the newest `saveTotalLimit` (from 1), the best by held-out
    * loss and the pinned; of two at one step the older is deleted. At least two that were read back
@@ -179,6 +181,7 @@ export function openStore(databaseName: string, options: StoreOptions = {}): Che
     deleteCheckpoint: (key) => deleteCheckpoint(key, store),
     deleteRun: (runId) => deleteRun(runId, store),
     setPinned: (key, isPinned) => setPinned(key, isPinned, store),
+    renameRun: (runId, name) => renameRun(runId, name, store),
     retain: (runId, saveTotalLimit, signal) => thinOut(runId, saveTotalLimit, store, signal),
     usage: () => usageOf(store),
     verify: (which, verifyOptions) => verifyPayloads(which, store, verifyOptions),

@@ -196,6 +196,8 @@ export interface Calls {
   deleteCheckpoint: { params: { key: string }; result: CheckpointSummary[] };
   /** Pins a checkpoint, which retention then never deletes, or unpins it. */
   pinCheckpoint: { params: { key: string; isPinned: boolean }; result: CheckpointSummary[] };
+  /** Names a run; null gives it back the name of its model and data. */
+  renameRun: { params: { runId: string; name: string | null }; result: CheckpointSummary[] };
   savedUsage: { params: undefined; result: Usage };
   /** Verifies every stored byte against its hash and repairs what it can; answers the findings. */
   repairSaved: {

@@ -49,6 +49,11 @@ export class SavedCalls {
     return await this.list();
   }
 
+  async rename({ runId, name }: Calls["renameRun"]["params"]): Promise<CheckpointSummary[]> {
+    await this.#store.renameRun(runId, name);
+    return await this.list();
+  }
+
   async usage(): Promise<Usage> {
     return await this.#store.usage();
   }

@@ -114,6 +114,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.saved.dismissDataLosses();
     case "pinCheckpoint":
       return session.saved.pin(params);
+    case "renameRun":
+      return session.saved.rename(params);
     case "savedUsage":
       return session.saved.usage();
     case "repairSaved":

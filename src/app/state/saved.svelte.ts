@@ -97,6 +97,13 @@ export class SavedRuns {
     this.list = list ?? this.list;
   }
 
+  /** Names a run; an empty name gives it back that of its model and data. */
+  async rename(runId: string, name: string): Promise<void> {
+    const params = { runId, name: name.trim() || null };
+    const list = await this.#work("", "Saving", () => this.#client.call("renameRun", params));
+    this.list = list ?? this.list;
+  }
+
   /** Verifies and repairs all saved data. */
   async verify(): Promise<void> {
     const found = await this.#work("", "Verifying all data", () =>

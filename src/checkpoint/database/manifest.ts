@@ -32,10 +32,13 @@ export interface CheckpointManifest extends Stored {
   isPinned: boolean;
 }
 
-type Judged = Pick<RunSummary, "isOver" | "startHeldOutLoss">;
+type Later = Pick<RunSummary, "isOver" | "startHeldOutLoss" | "startedAt"> & {
+  /** Given by the person. */
+  name: string;
+};
 
-/** Manifests of earlier schemas lack what a run is judged by. */
-export type StoredSummary = Omit<RunSummary, keyof Judged> & Partial<Judged>;
+/** Manifests of earlier schemas lack what came later. */
+export type StoredSummary = Omit<RunSummary, keyof Later> & Partial<Later>;
 
 export interface DataManifest extends Stored {
   kind: "data";
@@ -50,7 +53,7 @@ export type Manifest = CheckpointManifest | DataManifest;
 export type DecodedManifest = Manifest | "damaged" | "foreign";
 
 /**
- * The current schema; the second had no `Judged`, the first no `isPinned` either. Any other schema
+ * The current schema; the second had no `Later`, the first no `isPinned` either. Any other schema
  * is `foreign`.
  */
 const manifestSchema = "anneal-manifest-3";
@@ -63,7 +66,7 @@ const stored = {
   chunks: listOf(record<ChunkRecord>({ sizeBytes: integer(1), sha256 })),
 };
 
-const runSummary = record<Omit<RunSummary, keyof Judged>, Judged>(
+const runSummary = record<Omit<RunSummary, keyof Later>, Later>(
   {
     runId: text,
     step: integer(0),
@@ -75,7 +78,7 @@ const runSummary = record<Omit<RunSummary, keyof Judged>, Judged>(
     dataName: text,
     dataSource: text,
   },
-  { isOver: bool, startHeldOutLoss: nullable(finite) },
+  { isOver: bool, startHeldOutLoss: nullable(finite), startedAt: integer(0), name: text },
 );
 
 const unpinned = record<Stored & { run: StoredSummary }>({ ...stored, run: runSummary });

@@ -7,6 +7,10 @@ export interface CheckpointSummary {
   /** Opaque; identifies the checkpoint in calls. */
   key: string;
   runId: string;
+  /** Given by the person; null where the run goes by its model and data. */
+  name: string | null;
+  /** In milliseconds since 1970; null for runs that an earlier version saved. */
+  startedAt: number | null;
   step: number;
   totalSteps: number;
   /** When it was saved, in milliseconds since 1970; a later save always has a later time. */
@@ -36,13 +40,14 @@ export interface CheckpointSummary {
 /** The part of a summary that depends on the run alone. */
 export type RunSummary = Omit<
   CheckpointSummary,
-  "key" | "createdAt" | "sizeBytes" | "isBest" | "isPinned"
+  "key" | "name" | "createdAt" | "sizeBytes" | "isBest" | "isPinned"
 >;
 
 export function summarize(run: Omit<RunState, "adapter">): RunSummary {
   const { step, totalSteps, log } = run.trainer;
   return {
     runId: run.runId,
+    startedAt: run.startedAt,
     step,
     totalSteps,
     loss: log.findLast((entry) => entry.loss !== undefined)?.loss ?? null,

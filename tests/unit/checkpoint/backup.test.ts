@@ -49,9 +49,10 @@ async function withIndex(file: Blob, change: (json: string) => string): Promise<
 }
 
 describe("an archive of all runs", () => {
-  test("an archive carries every run to another machine with data, times and pins", async () => {
+  test("an archive carries every run to another machine with data, times, names and pins", async () => {
     const [pinned] = await made.save({ step: 10 }, { step: 20 }, { runId: "run-2", step: 7 });
     await made.store.setPinned(pinned!, true);
+    await made.store.renameRun("run-2", "Pirates");
     const other = new TestStore();
     const progress: number[] = [];
     const { imported, alreadyHere } = await other.store.importAll(await exported(), "runs.zip", {

@@ -134,3 +134,26 @@ test("usage counts every stored byte once", async () => {
     listed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   );
 });
+
+describe("the name of a run", () => {
+  test("a name is that of all its checkpoints and of later saves, survives a damaged entry, and can be taken back", async () => {
+    await made.save({ step: 10 }, { step: 20 }, { runId: "run-2", step: 5 });
+    const names = async () =>
+      (await made.store.listCheckpoints()).map(({ runId, step, name }) => [runId, step, name]);
+    await made.store.renameRun("run-1", "Pirates, rank 8");
+    await made.save({ step: 30 });
+    expect(await names()).toEqual([
+      ["run-1", 30, "Pirates, rank 8"],
+      ["run-2", 5, null],
+      ["run-1", 20, "Pirates, rank 8"],
+      ["run-1", 10, "Pirates, rank 8"],
+    ]);
+    const newest = (await made.store.listCheckpoints())[0]!;
+    expect(newest.startedAt).toBe((await made.store.loadCheckpoint(newest.key)).startedAt);
+    await made.raw.set(`manifest/${newest.key}`, "damaged");
+    await (await made.reopen()).open();
+    expect((await names())[0]).toEqual(["run-1", 30, "Pirates, rank 8"]);
+    await made.store.renameRun("run-1", null);
+    expect((await names()).every(([, , name]) => name === null)).toBe(true);
+  });
+});
