@@ -2,7 +2,7 @@
 // does not come to an end with some damaged ones.
 // Source: github.com/apache/parquet-format, src/main/thrift/parquet.thrift, PageHeader.
 import type { AsyncBuffer, OffsetIndex, RowGroup } from "hyparquet";
-import { ThriftReader, type ThriftStruct } from "./thrift.ts";
+import { checkThrift, ThriftReader, type ThriftStruct } from "./thrift.ts";
 
 /** Most headers have less than 100 bytes, one with long statistics has more. */
 const windowBytes = 64 * 2 ** 10;
@@ -39,6 +39,7 @@ export async function checkPages(
     const { offset_index_offset: at, offset_index_length: length } = column;
     if (at !== undefined && length !== undefined && length > 0) {
       const bytes = await file.slice(Number(at), Number(at) + length);
+      checkThrift(bytes);
       const index = readOffsetIndex({ view: new DataView(bytes), offset: 0 }).page_locations;
       const isRight = index.every(
         ({ offset, compressed_page_size: sizeBytes, first_row_index: row }, i) =>

@@ -6,6 +6,7 @@ import { maxRowLength } from "../../rows.ts";
 import { maxRows, type RowBatch } from "../../table.ts";
 import { BatchBuilder } from "../batch-builder.ts";
 import { checkPages } from "./check-pages.ts";
+import { checkThrift } from "./thrift.ts";
 import { tooLong } from "../json-row.ts";
 import { plainValue, textLength } from "../plain-value.ts";
 
@@ -106,12 +107,21 @@ function rangesOf(blob: Blob, name: string, signal?: AbortSignal): AsyncBuffer {
   };
 }
 
-/** The length of the footer is checked before it is read: format, "File Format". */
+/**
+ * Checks the length of the footer before it is read (format, "File Format"), and its lists before
+ * hyparquet makes room for them.
+ */
 async function checkFooter(file: AsyncBuffer): Promise<void> {
-  const end = new DataView(await file.slice(Math.max(0, file.byteLength - 8)));
-  if (end.byteLength === 8 && end.getUint32(0, true) > maxFooterBytes) {
-    throw new RangeError(`its footer has ${end.getUint32(0, true)} bytes`);
+  const { byteLength } = file;
+  const end = new DataView(await file.slice(Math.max(0, byteLength - 8)));
+  if (end.byteLength < 8) {
+    return; // too short for hyparquet, too
   }
+  const footerBytes = end.getUint32(0, true);
+  if (footerBytes > maxFooterBytes || footerBytes > byteLength - 8) {
+    throw new RangeError(`its footer has ${footerBytes} bytes`);
+  }
+  checkThrift(await file.slice(byteLength - 8 - footerBytes, byteLength - 8));
 }
 
 /**

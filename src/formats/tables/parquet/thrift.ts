@@ -1,12 +1,12 @@
 // Reads a struct of Thrift's compact protocol, as far as page headers need it: whole numbers and
-// structs within structs. Text, lists and fractions are passed over.
+// structs within structs. Text, lists and fractions are passed over, and take no memory.
 // Source: github.com/apache/thrift, doc/specs/thrift-compact-protocol.md.
 
 /** By field id; null for a field that was passed over. */
 export type ThriftStruct = ReadonlyMap<number, number | ThriftStruct | null>;
 
-/** Page headers nest three deep: header, header of the data, statistics. */
-const maxDepth = 8;
+/** A footer nests seven deep, lists counted: row groups, columns, their data, statistics. */
+const maxDepth = 10;
 /** Of a number of 64 bits. */
 const maxVarintBytes = 10;
 
@@ -27,7 +27,7 @@ export class ThriftReader {
   /** @throws RangeError past the end of the view, and for what is no struct */
   struct(depth = 0): ThriftStruct {
     if (depth > maxDepth) {
-      throw new RangeError("a page header nests too deep");
+      throw new RangeError("its Thrift nests too deep");
     }
     const fields = new Map<number, number | ThriftStruct | null>();
     let id = 0;
@@ -63,7 +63,7 @@ export class ThriftReader {
       case 12:
         return this.struct(depth + 1);
       default:
-        throw new RangeError(`a page header has a field of type ${type}`);
+        throw new RangeError(`its Thrift has a field of type ${type}`);
     }
   }
 
@@ -85,7 +85,7 @@ export class ThriftReader {
   #pass(bytes: number): null {
     this.#at += bytes;
     if (this.#at > this.#view.byteLength) {
-      throw new RangeError("a page header ends too early");
+      throw new RangeError("its Thrift ends too early");
     }
     return null;
   }
@@ -105,6 +105,11 @@ export class ThriftReader {
         return value;
       }
     }
-    throw new RangeError("a number of a page header has more than 64 bits");
+    throw new RangeError("a number of its Thrift has more than 64 bits");
   }
+}
+
+/** @throws RangeError for bytes that do not begin with a struct, whose lists all end in them */
+export function checkThrift(bytes: ArrayBuffer): void {
+  new ThriftReader(new DataView(bytes)).struct();
 }
