@@ -66,9 +66,14 @@ async function openCompiled(
 ): Promise<DeviceEngine> {
   const { model, lora, shape, labelSmoothing, isWeighted, memoryChoice: wanted } = plan;
   const machine = await openGpuMachine();
+  const { opened } = machine;
+  // Kernels that compile take seconds on a software GPU, and only the loss of the device ends them.
+  const stop = () => {
+    opened.device.destroy();
+  };
+  signal.addEventListener("abort", stop);
   try {
     const { config, weights } = model;
-    const { opened } = machine;
     const objective = await objectiveOf(labelSmoothing);
     const training = { config, lora, shape, objective, isWeighted };
     const tiles = await tilesFor(config, weights.shapes, shape, { opened, cache: tuned, signal });
@@ -89,7 +94,10 @@ async function openCompiled(
     };
   } catch (error) {
     await machine.release();
+    signal.throwIfAborted();
     throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 

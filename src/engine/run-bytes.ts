@@ -1,12 +1,14 @@
 // The device bytes of a run by engine: the one estimate behind the plan, the offers and the list.
 import { estimateBytes } from "./tfjs/estimate.ts";
-import { planBytes } from "./webgpu/budget.ts";
+import { chooseMemory, planBytes } from "./webgpu/budget.ts";
+import type { MemoryChoice } from "./webgpu/design.ts";
 import { defaultBudgetBytes } from "./webgpu/engine.ts";
 import { isSupported } from "./webgpu/model-tensors.ts";
 import type { BaseModel } from "../model/open.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { WeightShape } from "../model/weight-format/format.ts";
 import type { BatchShape, EngineName } from "./contract.ts";
+import type { EnginePlan } from "./open.ts";
 import type { ModelConfig } from "../model/config/model-config.ts";
 
 /** The compiled engine where it is chosen and has kernels for the model, else the reference. */
@@ -37,4 +39,25 @@ export function bytesTaken(
       { config, lora: recipe, shape, weightShapes, hasObjective, isWeighted },
       Math.min(budgetBytes, defaultBudgetBytes),
     ).totalBytes;
+}
+
+/** What the compiled engine chooses for a plan where memory allows; null for the reference. */
+export function memoryChoiceOf({
+  engine,
+  model: { config, weights },
+  lora,
+  shape,
+  labelSmoothing,
+  isWeighted,
+}: Pick<
+  EnginePlan,
+  "engine" | "model" | "lora" | "shape" | "labelSmoothing" | "isWeighted"
+>): MemoryChoice | null {
+  if (engine === "tfjs") {
+    return null;
+  }
+  const hasObjective = labelSmoothing > 0;
+  const weightShapes = weights.shapes;
+  const options = { config, lora, shape, weightShapes, hasObjective, isWeighted };
+  return chooseMemory(options, defaultBudgetBytes);
 }

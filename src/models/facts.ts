@@ -27,6 +27,8 @@ export interface DeviceInfo {
   backend: "webgpu" | "wasm" | "cpu";
   /** For display, e.g. "Apple M2" or "SwiftShader". */
   name: string;
+  /** Whether the processor computes, with or without WebGPU. */
+  isSoftware: boolean;
   /** Why it is not WebGPU; null when it is. */
   fallbackReason: string | null;
 }

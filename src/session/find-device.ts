@@ -14,15 +14,17 @@ export async function findDevice(): Promise<DeviceInfo> {
   const gpu = navigator.gpu as GPU | undefined;
   const adapter = gpu === undefined ? null : await findAdapter(gpu);
   if (adapter !== null) {
-    const { description, vendor, architecture } = adapter.info;
+    const { description, vendor, architecture, isFallbackAdapter } = adapter.info;
     const name = description || [vendor, architecture].filter(Boolean).join(" ") || "GPU";
-    return { engine: "webgpu", backend: "webgpu", name, fallbackReason: null };
+    const isSoftware = isFallbackAdapter;
+    return { engine: "webgpu", backend: "webgpu", name, isSoftware, fallbackReason: null };
   }
   const fallbackReason =
     gpu === undefined
       ? "This browser has no WebGPU."
       : "This browser has WebGPU but offers no graphics adapter.";
+  const processor = { engine: "tfjs", isSoftware: true, fallbackReason } as const;
   return typeof WebAssembly === "object"
-    ? { engine: "tfjs", backend: "wasm", name: "Processor (WebAssembly)", fallbackReason }
-    : { engine: "tfjs", backend: "cpu", name: "Processor (JavaScript)", fallbackReason };
+    ? { ...processor, backend: "wasm", name: "Processor (WebAssembly)" }
+    : { ...processor, backend: "cpu", name: "Processor (JavaScript)" };
 }

@@ -19,8 +19,9 @@ import { openData, openSavedData, type LoadedData } from "../run/data/loaded-dat
 import { presetsOf } from "../run/data/presets.ts";
 import { TokenCache } from "../run/data/token-cache.ts";
 import type { DataInfo, RunPlan } from "../run/events.ts";
-import { planRun } from "../run/plan.ts";
+import { datasetFor, planRun } from "../run/plan.ts";
 import { SetUpKeeper } from "../run/set-up/set-up-keeper.ts";
+import { RunTiming } from "../run/timing/run-timing.ts";
 import { demoDataName, fetchDemoData } from "../sources/demo.ts";
 import { UserError } from "../util/errors.ts";
 import type { Calls, SessionEvent } from "./protocol.ts";
@@ -36,6 +37,8 @@ export interface InputsParts {
   emit: (event: SessionEvent) => void;
   /** Throws UserError "busy" while a run is active, which keeps its inputs. */
   refuseWhileActive: () => void;
+  /** Releases the device of a run that is over; false while one needs it, here or in a tab. */
+  freeRunDevice: () => Promise<boolean>;
 }
 
 export class Inputs {
@@ -43,6 +46,8 @@ export class Inputs {
   readonly #library: ModelLibrary;
   /** The tokens of the loaded data for the loaded model. */
   readonly tokens: TokenCache;
+  /** Of the run that is planned. */
+  readonly timing: RunTiming;
   /** What is kept for the next visit. */
   readonly setUp: SetUpKeeper;
   #device: DeviceInfo;
@@ -53,9 +58,10 @@ export class Inputs {
   #loadAbort: AbortController | null = null;
 
   constructor(parts: InputsParts) {
-    const { demoBase, render, device, emit } = parts;
+    const { demoBase, render, device, emit, wasmPaths } = parts;
     this.#parts = parts;
     this.#device = device;
+    this.timing = new RunTiming(wasmPaths);
     this.tokens = new TokenCache((doneBytes, totalBytes) => {
       emit({ kind: "tokenizing", doneBytes, totalBytes });
     });
@@ -102,13 +108,14 @@ export class Inputs {
         remedy: "Use a browser with WebGPU, or keep the reference engine.",
       });
     }
-    await this.closePreview();
+    await this.freeDevice();
     this.#device = { ...this.#device, engine };
     this.#parts.emit({ kind: "device", device: this.#device });
     return this.#device;
   }
 
   async lookUpModel({ source, recipe }: Calls["lookUpModel"]["params"]): Promise<ModelOffer> {
+    await this.timing.cancel(); // the device's memory is tried
     return await this.cancellable((signal) =>
       this.#library.lookUp(source, recipe, this.#device, signal),
     );
@@ -117,7 +124,7 @@ export class Inputs {
   async loadModel({ source }: Calls["loadModel"]["params"]): Promise<ModelInfo> {
     this.#parts.refuseWhileActive();
     const model = await this.cancellable((signal) => this.#library.load(source, signal));
-    await this.closePreview();
+    await this.freeDevice();
     this.#model = model;
     return describeModel(model);
   }
@@ -154,6 +161,7 @@ export class Inputs {
 
   async listModels({ recipe }: Calls["listModels"]["params"]): Promise<ListedModel[]> {
     this.#parts.refuseWhileActive();
+    await this.timing.cancel();
     return await listedModels(recipe, this.#library.memory, this.#device);
   }
 
@@ -191,6 +199,23 @@ export class Inputs {
     return await planRun(this.model, this.data, recipe, this.#device.engine, this.tokens);
   }
 
+  /** The time of a run, measured where that is allowed and nothing is known. */
+  async runTime({ recipe, mayMeasure }: Calls["runTime"]["params"]): Promise<number | null> {
+    const { model, data, device } = this;
+    const planned = async () => {
+      const dataset = await datasetFor(model, data, recipe, Date.now(), this.tokens);
+      return { model, dataset, recipe, device };
+    };
+    if (!mayMeasure) {
+      return await this.timing.known(await planned());
+    }
+    return await this.timing.measure(planned, async () => {
+      const isFree = await this.#parts.freeRunDevice();
+      await (isFree && this.#closePreview());
+      return isFree;
+    });
+  }
+
   /**
    * Loads the model that a saved run trains, the demo's or a kept one, where another is loaded.
    * @throws UserError "wrong-base-model" when the person has to choose it
@@ -201,7 +226,7 @@ export class Inputs {
     } else if (!isModelOf(base, this.#model)) {
       const { indexSha256, weightFormat: format } = base;
       const kept = await this.#library.recall({ indexSha256, format });
-      await this.closePreview();
+      await this.freeDevice();
       this.#model = kept ?? this.#model;
     }
     if (!isModelOf(base, this.#model)) {
@@ -269,8 +294,13 @@ export class Inputs {
     return { text, step: 0 };
   }
 
-  /** Releases the device of the preview, before a run needs it or another model is loaded. */
-  async closePreview(): Promise<void> {
+  /** Ends what holds a device, before a run needs it or another model is loaded. */
+  async freeDevice(): Promise<void> {
+    await this.timing.cancel();
+    await this.#closePreview();
+  }
+
+  async #closePreview(): Promise<void> {
     await this.#preview?.release();
     this.#preview = null;
   }
@@ -289,6 +319,7 @@ export class Inputs {
   }
 
   #use(data: LoadedData): DataInfo {
+    void this.timing.cancel();
     this.tokens.forget();
     this.#data = data;
     return describeData(data);

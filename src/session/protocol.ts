@@ -171,6 +171,12 @@ export interface Calls {
    */
   presets: { params: { recipe: Recipe | null }; result: Presets };
   plan: { params: { recipe: Recipe }; result: RunPlan };
+  /**
+   * Milliseconds from the start of a run to its last step, as measured on this device, earlier or,
+   * with `mayMeasure`, now. Null where nothing is known; a call that needs the device, as `start`
+   * does, ends a measurement.
+   */
+  runTime: { params: { recipe: Recipe; mayMeasure: boolean }; result: number | null };
   /** Keeps the set-up, with the loaded model, for the next visit; a later call ends this one. */
   keepSetUp: { params: SetUpChoices; result: null };
   /** The set-up of the last visit; null without one. */

@@ -23,8 +23,12 @@ import { Inputs, isModelOf, type InputsParts } from "./inputs.ts";
 import type { Calls } from "./protocol.ts";
 import { RunLock } from "./run-lock.ts";
 import { noticesOf, SavedCalls } from "./saved-calls.ts";
+import { isRunHeld } from "./tab-lock.ts";
 
-export interface SessionParts extends Omit<InputsParts, "store" | "refuseWhileActive"> {
+export interface SessionParts extends Omit<
+  InputsParts,
+  "store" | "refuseWhileActive" | "freeRunDevice"
+> {
   store: CheckpointStore;
 }
 
@@ -54,6 +58,7 @@ export class Session {
       refuseWhileActive: () => {
         this.#refuseWhileActive();
       },
+      freeRunDevice: () => this.#freeRunDevice(),
     });
     this.data = new DataCalls(this.inputs);
     const { inputs } = this;
@@ -77,6 +82,7 @@ export class Session {
   async start(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {
     this.#refuseWhileActive();
     this.#refuseToDropUnsaved();
+    void this.inputs.timing.cancel();
     return await this.#holdingLock(async () => {
       const { model, data } = this.inputs;
       const { state, dataset } = await newRun(model, data, params, this.inputs.tokens);
@@ -172,11 +178,12 @@ export class Session {
     const onText = (text: string) => {
       this.#parts.emit({ kind: "token", requestId, text });
     };
-    return await this.#generations.during(requestId, (signal) =>
-      this.#run === null
-        ? this.inputs.answerBase(question, onText, signal)
-        : this.#run.answer(question, onText, signal),
-    );
+    return await this.#generations.during(requestId, async (signal) => {
+      await this.inputs.timing.cancel();
+      return this.#run === null
+        ? await this.inputs.answerBase(question, onText, signal)
+        : await this.#run.answer(question, onText, signal);
+    });
   }
 
   cancelGenerate({ requestId }: Calls["cancelGenerate"]["params"]): null {
@@ -192,7 +199,7 @@ export class Session {
     given: Pick<RunParts, "dataset" | "samplePrompt">,
   ): Promise<Run> {
     checkAdapter(state, model);
-    await this.inputs.closePreview();
+    await this.inputs.freeDevice();
     await this.#run?.release();
     const { store, wasmPaths } = this.#parts;
     const { device } = this.inputs;
@@ -244,6 +251,14 @@ export class Session {
     const run = this.#run;
     this.#run = null;
     await run?.surrender(reason);
+  }
+
+  /** A run that can go on keeps its device; so does one of another tab. */
+  async #freeRunDevice(): Promise<boolean> {
+    const run = this.#run;
+    const isFree = !this.#isHolding && (run === null || run.isOver) && !(await isRunHeld());
+    await (isFree && run?.release());
+    return isFree;
   }
 
   #currentRun(): Run {

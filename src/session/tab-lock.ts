@@ -62,6 +62,12 @@ export async function acquireTabLock({
   };
 }
 
+/** Whether a tab of this browser has the run. */
+export async function isRunHeld(): Promise<boolean> {
+  const { held = [] } = await navigator.locks.query();
+  return held.some(({ name }) => name === lockName);
+}
+
 /** Acquires a lock. @returns the function that releases it */
 async function hold(name: string, options: LockOptions, onStolen: () => void): Promise<() => void> {
   return await new Promise((resolve, reject) => {

@@ -86,6 +86,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.inputs.presets(params);
     case "plan":
       return session.inputs.plan(params);
+    case "runTime":
+      return session.inputs.runTime(params);
     case "keepSetUp":
       return session.inputs.setUp.keep(params);
     case "recallSetUp":

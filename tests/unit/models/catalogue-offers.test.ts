@@ -11,6 +11,7 @@ const listedFor = (engine: EngineName) =>
     backend: "wasm",
     engine,
     name: "",
+    isSoftware: false,
     fallbackReason: null,
   });
 

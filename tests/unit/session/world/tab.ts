@@ -80,7 +80,13 @@ export class Tab {
     this.store = openStore(database, options);
     this.session = new Session({
       store: this.store,
-      device: { engine: "tfjs", backend: "cpu", name: "Node", fallbackReason: "no WebGPU" },
+      device: {
+        engine: "tfjs",
+        backend: "cpu",
+        name: "Node",
+        isSoftware: true,
+        fallbackReason: "no WebGPU",
+      },
       demoBase,
       wasmPaths: {},
       emit: (event) => {

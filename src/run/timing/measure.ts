@@ -1,0 +1,132 @@
+// Measures what the parts of a run take: real steps on its data, on an engine of their own that is
+// thrown away. Nothing of it reaches the run.
+import { initialAdapter } from "../../adapter/lora.ts";
+import { loraTargets } from "../../adapter/targets.ts";
+import type { TokenBatch } from "../../data/batching/batch.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import type { BatchShape, Engine } from "../../engine/contract.ts";
+import { openEngine } from "../../engine/open.ts";
+import { memoryChoiceOf } from "../../engine/run-bytes.ts";
+import type { Recipe } from "../../recipe/recipe.ts";
+import { UserError } from "../../util/errors.ts";
+import { yieldToEvents } from "../../util/yield-to-events.ts";
+import { releaseEngine, type DeviceEnginePlan } from "../device-engine.ts";
+import type { Rates } from "./rates.ts";
+import { spreadBatches } from "./spread-batches.ts";
+
+const stepsMs = 2000;
+const evaluationsMs = 500;
+/** Batches from all over the data; more than this are taken again. */
+const mostBatches = 16;
+
+export interface Measurement {
+  /** Of the run, at its own shape. */
+  plan: DeviceEnginePlan;
+  dataset: Dataset;
+  recipe: Recipe;
+  /** Multiply-adds of a forward pass that a batch may have to be measured on this device. */
+  batchWork: number;
+}
+
+/**
+ * @throws UserError "too-long" where no batch has a trained token; what opening an engine throws;
+ *   the signal's reason
+ */
+export async function measureRates(
+  { plan, dataset, recipe, batchWork }: Measurement,
+  signal: AbortSignal,
+): Promise<Rates> {
+  const shape = shapeWithin(plan, batchWork);
+  const batchesOf = (rows: Dataset["train"]) =>
+    spreadBatches(rows, shape, recipe.packing, mostBatches);
+  const training = batchesOf(dataset.train);
+  const heldOut = batchesOf(dataset.heldOut);
+  const startedAt = performance.now();
+  const opened = await openEngine(smallerPlan(plan, shape), () => undefined, signal);
+  try {
+    const { engine } = opened;
+    const { config } = plan.model;
+    engine.writeState(initialAdapter(loraTargets(config, recipe), recipe.rank, recipe.seed));
+    const openMs = performance.now() - startedAt;
+    const ofStep = (batches: readonly TokenBatch[]) => step(engine, batches, recipe);
+    const inStep = recipe.gradientAccumulationSteps;
+    const stepMs = await meanMs(ofStep, training, inStep, stepsMs, signal);
+    const ofEvaluation = ([batch]: readonly TokenBatch[]) => batch && engine.evaluate(batch);
+    const evaluationMs =
+      heldOut.length === 0 ? 0 : await meanMs(ofEvaluation, heldOut, 1, evaluationsMs, signal);
+    const scale = (plan.shape.rows * plan.shape.length) / (shape.rows * shape.length);
+    return { openMs, batchMs: stepMs * scale, evaluationMs: evaluationMs * scale };
+  } finally {
+    await releaseEngine(opened);
+  }
+}
+
+/** At rate 0 the adapter stays as it began, whatever the recipe would make of it. */
+async function step(engine: Engine, batches: readonly TokenBatch[], recipe: Recipe): Promise<void> {
+  const { beta1, beta2, epsilon, weightDecay, maxGradNorm, seed } = recipe;
+  const hyper = { step: 1, learningRate: 0, beta1, beta2, epsilon, weightDecay, maxGradNorm, seed };
+  await engine.step(batches, hyper);
+}
+
+/**
+ * The time of a batch, as the mean over as many as the time allows. The first one compiles and
+ * fills caches, so it counts only where it is slower than all the time there is.
+ * @param atOnce batches that the work takes together, where they are short enough
+ */
+async function meanMs(
+  work: (batches: readonly TokenBatch[]) => Promise<unknown> | undefined,
+  batches: readonly TokenBatch[],
+  atOnce: number,
+  budgetMs: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const [first] = batches;
+  if (first === undefined) {
+    throw new UserError("too-long", "No row has a trained token to measure with.", {
+      remedy: "Raise maxLength.",
+    });
+  }
+  const timed = async (some: readonly TokenBatch[]) => {
+    await yieldToEvents(); // among them the one that calls this off
+    signal.throwIfAborted();
+    const startedAt = performance.now();
+    await work(some);
+    return performance.now() - startedAt;
+  };
+  const firstMs = await timed([first]);
+  if (firstMs > budgetMs) {
+    return firstMs;
+  }
+  const together = Math.min(atOnce, Math.max(1, Math.floor(budgetMs / 4 / firstMs)));
+  let [spentMs, count] = [0, 0];
+  while (spentMs < budgetMs) {
+    const from = count;
+    const some = Array.from({ length: together }, (_, index) => {
+      return batches[(from + index) % batches.length] ?? first;
+    });
+    spentMs += await timed(some);
+    count += together;
+  }
+  return spentMs / count;
+}
+
+/** The run's shape, or fewer rows of it, or a shorter one: slow devices are measured on less. */
+function shapeWithin({ shape, model }: DeviceEnginePlan, batchWork: number): BatchShape {
+  const tokens = Math.max(8, batchWork / model.parameters);
+  const length = Math.min(shape.length, 8 * Math.floor(tokens / 8));
+  const rows = Math.min(shape.rows, Math.max(1, Math.floor(tokens / length)));
+  return { rows, length };
+}
+
+/** With the memory choice of the whole shape: recomputing layers takes time, too. */
+function smallerPlan(plan: DeviceEnginePlan, shape: BatchShape): DeviceEnginePlan {
+  const isWhole = shape.rows === plan.shape.rows && shape.length === plan.shape.length;
+  const choice = isWhole ? null : memoryChoiceOf(plan);
+  return choice === null
+    ? { ...plan, shape }
+    : {
+        ...plan,
+        shape,
+        memoryChoice: { ...choice, rowsPerPass: Math.min(choice.rowsPerPass, shape.rows) },
+      };
+}
