@@ -1,21 +1,31 @@
 // Finds rows with equal tokens, through a table of hashes with open addressing: twelve bytes a row.
+import type { TokenRow } from "./token-store.ts";
 import type { TokenRows } from "./token-rows.ts";
 
-/** For each row the index of the first row with its tokens; its own where there is none before. */
-export function firstEqual(rows: TokenRows): Uint32Array {
+/**
+ * For each row the index of the first row with its tokens; its own where there is none before.
+ * @param partOf the tokens of a row that count; null for a row that equals no other
+ */
+export function firstEqual(
+  rows: TokenRows,
+  partOf: (row: TokenRow) => Int32Array | null = ({ tokens }) => tokens,
+): Uint32Array {
   const size = 2 ** Math.ceil(Math.log2(2 * rows.length + 1));
   const table = new Int32Array(size).fill(-1);
   const hashes = new Int32Array(rows.length);
   const firsts = new Uint32Array(rows.length);
   for (let index = 0; index < rows.length; index++) {
-    const { tokens } = rows.at(index);
+    firsts[index] = index;
+    const tokens = partOf(rows.at(index));
+    if (tokens === null) {
+      continue;
+    }
     const hash = hashOf(tokens);
     hashes[index] = hash;
-    firsts[index] = index;
     let slot = hash & (size - 1);
     for (; (table[slot] as number) >= 0; slot = (slot + 1) & (size - 1)) {
       const first = table[slot] as number;
-      if (hashes[first] === hash && isEqual(rows.at(first).tokens, tokens)) {
+      if (hashes[first] === hash && isEqual(partOf(rows.at(first)), tokens)) {
         firsts[index] = first;
         break;
       }
@@ -27,8 +37,8 @@ export function firstEqual(rows: TokenRows): Uint32Array {
   return firsts;
 }
 
-function isEqual(a: Int32Array, b: Int32Array): boolean {
-  return a.length === b.length && a.every((token, place) => token === b[place]);
+function isEqual(a: Int32Array | null, b: Int32Array): boolean {
+  return a?.length === b.length && a.every((token, place) => token === b[place]);
 }
 
 /** FNV-1a over the tokens, with the high bits mixed into the low ones, which choose the slot. */

@@ -13,7 +13,7 @@ export interface ReportLine {
 
 /** The lists that have rows. @param maxLength that the rows of the report were cut to */
 export function reportLines(report: DataReport, maxLength: number): ReportLine[] {
-  const { cut, left, repeated, inBoth, notices } = report;
+  const { cut, left, repeated, inBoth, contradictory, alike, notices } = report;
   const lines: ReportLine[] = [
     {
       ...cut,
@@ -34,6 +34,14 @@ export function reportLines(report: DataReport, maxLength: number): ReportLine[]
     {
       ...inBoth,
       sentence: `${formatCountOf(inBoth.count, "held-out row is", "held-out rows are")} trained, too: the held-out loss is too good by ${inBoth.count === 1 ? "it" : "them"}`,
+    },
+    {
+      ...contradictory,
+      sentence: `${formatCountOf(contradictory.count, "row has", "rows have")} another answer than an earlier row with the same prompt`,
+    },
+    {
+      ...alike,
+      sentence: `${formatCountOf(alike.count, "row has", "rows have")} the same answer`,
     },
     ...notices.map((group) => ({
       ...group,

@@ -1,10 +1,11 @@
-// What becomes of the rows: lengths, and the rows that are cut, left out, repeated, or both trained
-// and held out.
+// What becomes of the rows: lengths, and the rows that are cut, left out, repeated, answered
+// otherwise or alike, or both trained and held out.
+import { RowCheck, type LeavableFault } from "./check/row-check.ts";
 import type { Dataset, TokenizedData } from "./dataset.ts";
 import type { RowPlace } from "./example.ts";
-import { firstEqual } from "./equal-rows.ts";
 import { RowGroups, listedRows, type RowGroup } from "./row-groups.ts";
 import { TokenRows } from "./token-rows.ts";
+import type { TokenStore } from "./token-store.ts";
 
 export interface RowList {
   count: number;
@@ -25,6 +26,14 @@ export interface DataReport {
   repeated: RowList;
   /** Held-out examples whose tokens are trained, too: the held-out loss is too good by them. */
   inBoth: RowList;
+  /** Examples with another answer than the first one with their prompt. */
+  contradictory: RowList;
+  /** Examples with the most frequent answer, where nearly all have it. */
+  alike: RowList;
+  /** Rows that are left out where a fault is mended so. */
+  leavable: Readonly<Record<LeavableFault, number>>;
+  /** Rows longer than the model's context: no maxLength keeps them whole. */
+  overContext: number;
 }
 
 const bins = 48;
@@ -32,13 +41,44 @@ const bins = 48;
 /**
  * @param tokenized the rows of `dataset`, before its cut
  * @param maxLength that the data set was cut to
+ * @param hasHeldOutFiles whether files say what is held out
  */
 export function reportOf(
   { store, left, notices }: TokenizedData,
-  { train, heldOut }: Dataset,
+  dataset: Dataset,
   maxLength: number,
+  hasHeldOutFiles = false,
 ): DataReport {
-  const used = train.joined(heldOut);
+  const check = new RowCheck(dataset, hasHeldOutFiles);
+  const used = check.all;
+  const whole = new TokenRows(store, Infinity);
+  const { contradictory, alike } = check.answers;
+  const leavable = (fault: LeavableFault) => check.rowsToLeave(fault).length;
+  return {
+    lengths: lengthsOf(whole),
+    cut: listOf(
+      used,
+      indexesWhere(used, (index) => used.isCut(index)),
+    ),
+    left: [...left.list, ...droppedOf(store, maxLength).list],
+    notices: notices.list,
+    repeated: listOf(used, check.repeated()),
+    inBoth: listOf(used, check.heldOutInBoth()),
+    contradictory: listOf(used, contradictory),
+    alike: listOf(used, alike),
+    leavable: {
+      repeated: leavable("repeated"),
+      inBoth: leavable("inBoth"),
+      contradictory: leavable("contradictory"),
+      alike: leavable("alike"),
+    },
+    overContext: indexesWhere(whole, (index) => whole.wholeTokensOf(index) > store.maxRowTokens)
+      .length,
+  };
+}
+
+/** Rows without a trained token once they are cut. */
+function droppedOf(store: TokenStore, maxLength: number): RowGroups {
   const cutRows = new TokenRows(store, maxLength);
   const dropped = new RowGroups();
   for (let index = 0; index < cutRows.length; index++) {
@@ -50,13 +90,7 @@ export function reportOf(
       dropped.add(isCut ? "cut" : "mask", cutRows.at(index), words);
     }
   }
-  return {
-    lengths: lengthsOf(new TokenRows(store, Infinity)),
-    cut: cutOf(used),
-    left: [...left.list, ...dropped.list],
-    notices: notices.list,
-    ...equalsOf(used, heldOut),
-  };
+  return dropped;
 }
 
 function lengthsOf(all: TokenRows): DataReport["lengths"] {
@@ -70,50 +104,16 @@ function lengthsOf(all: TokenRows): DataReport["lengths"] {
   return { binTokens, counts, longest };
 }
 
-function cutOf(all: TokenRows): RowList {
-  const list: RowList = { count: 0, rows: [] };
-  for (let index = 0; index < all.length; index++) {
-    if (all.isCut(index)) {
-      add(list, all, index);
-    }
-  }
-  return list;
+function indexesWhere(rows: TokenRows, holds: (index: number) => boolean): number[] {
+  return Array.from({ length: rows.length }, (_, index) => index).filter(holds);
 }
 
-/** In the order of the data: which row repeats which must not hang on how rows are drawn. */
-function equalsOf(all: TokenRows, heldOut: TokenRows): Pick<DataReport, "repeated" | "inBoth"> {
-  const repeated: RowList = { count: 0, rows: [] };
-  const inBoth: RowList = { count: 0, rows: [] };
-  const isHeldOut = heldOutOf(all, heldOut);
-  const firsts = firstEqual(all);
-  const isTrained = new Uint8Array(all.length);
-  firsts.forEach((first, index) => {
-    isTrained[first] = isTrained[first] === 1 || !isHeldOut(index) ? 1 : 0;
-  });
-  firsts.forEach((first, index) => {
-    if (first !== index) {
-      add(repeated, all, index);
-    }
-    if (isHeldOut(index) && isTrained[first] === 1) {
-      add(inBoth, all, index);
-    }
-  });
-  return { repeated, inBoth };
-}
-
-/** A split parts no group, so the side is one of the group. */
-function heldOutOf(all: TokenRows, heldOut: TokenRows): (index: number) => boolean {
-  const groups = new Uint8Array(all.length === 0 ? 0 : all.groupOf(all.length - 1) + 1);
-  for (let index = 0; index < heldOut.length; index++) {
-    groups[heldOut.groupOf(index)] = 1;
-  }
-  return (index) => groups[all.groupOf(index)] === 1;
-}
-
-function add(list: RowList, rows: TokenRows, index: number): void {
-  list.count++;
-  if (list.rows.length < listedRows) {
-    const { line, file } = rows.at(index);
-    list.rows.push({ line, file });
-  }
+function listOf(rows: TokenRows, indexes: readonly number[]): RowList {
+  return {
+    count: indexes.length,
+    rows: indexes.slice(0, listedRows).map((index) => {
+      const { line, file } = rows.at(index);
+      return { line, file };
+    }),
+  };
 }

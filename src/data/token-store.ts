@@ -73,11 +73,11 @@ export class TokenStore {
   #weights: Float32Array | null = null;
   #length = 0;
   #tokens = 0;
-  readonly #maxRowTokens: number;
+  /** Longer rows are cut on the right, e.g. to the model's context. */
+  readonly maxRowTokens: number;
 
-  /** @param maxRowTokens longer rows are cut on the right, e.g. to the model's context */
   constructor(maxRowTokens = Infinity) {
-    this.#maxRowTokens = maxRowTokens;
+    this.maxRowTokens = maxRowTokens;
   }
 
   /** Rows. */
@@ -110,7 +110,7 @@ export class TokenStore {
     fullLength,
     weight,
   }: StorableRow): void {
-    const length = Math.min(tokens.length, this.#maxRowTokens);
+    const length = Math.min(tokens.length, this.maxRowTokens);
     invariant(isTrained.length === tokens.length, "a row has a mask of another length");
     this.#tokens += length;
     refuseTooMany(this.#tokens);

@@ -1,4 +1,7 @@
 // Answers the page's calls about the rows of the loaded data: previews, the report, downloads.
+import { looksSwapped } from "../data/check/roles.ts";
+import { RowCheck } from "../data/check/row-check.ts";
+import type { RowPlace } from "../data/example.ts";
 import type { DataSet } from "../data/load/data-set.ts";
 import { trainedMessages } from "../data/masks/chat.ts";
 import { isPrefixPreserving } from "../data/masks/prefix.ts";
@@ -7,6 +10,7 @@ import { reportOf } from "../data/report.ts";
 import { heldOutOf } from "../data/dataset.ts";
 import type { TokenRows } from "../data/token-rows.ts";
 import type { Recipe } from "../recipe/recipe.ts";
+import type { LoadedData } from "../run/data/loaded-data.ts";
 import { datasetFor } from "../run/plan.ts";
 import { previewRows, type PreviewedRows } from "../run/data/preview-rows.ts";
 import type { Inputs } from "./inputs.ts";
@@ -39,10 +43,18 @@ export class DataCalls {
     const { isChat } = dataset.promptForm;
     const isPreserving = isChat ? await isPrefixPreserving(model.tokenizer) : null;
     return {
-      ...reportOf(tokenized, dataset, recipe.maxLength),
+      ...reportOf(tokenized, dataset, recipe.maxLength, hasHeldOutFiles(data)),
+      isSwapped: await isSwapped(data.set),
       isPrefixPreserving: isPreserving,
       hasSeveralAnswers: isPreserving === false && (await hasSeveralAnswers(data.set)),
     };
+  }
+
+  /** The rows to leave out so that a fault of the data is mended. */
+  async rowsToLeave({ recipe, fault }: Calls["rowsToLeave"]["params"]): Promise<RowPlace[]> {
+    const { model, data, tokens } = this.#inputs;
+    const dataset = await datasetFor(model, data, recipe, Date.now(), tokens);
+    return new RowCheck(dataset, hasHeldOutFiles(data)).rowsToLeave(fault);
   }
 
   /** The usable rows with their edits, as JSON Lines. */
@@ -86,6 +98,18 @@ async function hasSeveralAnswers(set: DataSet): Promise<boolean> {
     if (examples.some((row) => row.kind === "chat" && trainedMessages(row).length > 1)) {
       return true;
     }
+  }
+  return false;
+}
+
+function hasHeldOutFiles({ set }: LoadedData): boolean {
+  return set.facts.survey.heldOutFrom !== null;
+}
+
+/** The first rows tell. */
+async function isSwapped(set: DataSet): Promise<boolean> {
+  for await (const { examples } of set.examples()) {
+    return looksSwapped(examples.slice(0, 1000));
   }
   return false;
 }

@@ -19,6 +19,8 @@ import type {
 } from "../models/facts.ts";
 import type { RowEdit } from "../data/load/edits.ts";
 import type { RowsWanted } from "../data/load/pick-rows.ts";
+import type { LeavableFault } from "../data/check/row-check.ts";
+import type { RowPlace } from "../data/example.ts";
 import type { DataReport } from "../data/report.ts";
 import type { EngineName } from "../engine/contract.ts";
 import type { Verdict } from "../train/held-out.ts";
@@ -57,6 +59,7 @@ export type {
 export type { RecalledSetUp, SetUpChoices } from "../run/set-up/set-up-keeper.ts";
 export type { PreviewedRow, PreviewedRows } from "../run/data/preview-rows.ts";
 export type { PreviewedText, PreviewedToken } from "../data/masks/examples.ts";
+export type { LeavableFault } from "../data/check/row-check.ts";
 export type { DataReport, RowList } from "../data/report.ts";
 export { reportLines } from "../data/report-words.ts";
 export { recipeReportWords } from "../recipe/import-words.ts";
@@ -99,6 +102,8 @@ export interface PageReport extends DataReport {
    * `multiTurn: "each"` is the better choice. Null for data without chats.
    */
   isPrefixPreserving: boolean | null;
+  /** Whether prompts look like answers and answers like questions. */
+  isSwapped: boolean;
   /** Whether a chat has several trained answers; looked up where the template rewrites them. */
   hasSeveralAnswers: boolean;
 }
@@ -158,6 +163,8 @@ export interface Calls {
   previewRows: { params: { recipe: Recipe } & RowsWanted; result: PreviewedRows };
   /** What becomes of all rows: lengths, and which are cut, left out, repeated. */
   reportData: { params: { recipe: Recipe }; result: PageReport };
+  /** The rows to leave out, by edits, so that a fault of the report is mended. */
+  rowsToLeave: { params: { recipe: Recipe; fault: LeavableFault }; result: RowPlace[] };
   /** The usable rows with their edits as JSON Lines; the bad rows with their reasons. */
   downloadRows: { params: undefined; result: AdapterFile };
   downloadBadRows: { params: undefined; result: AdapterFile };

@@ -74,6 +74,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.data.previewRows(params);
     case "reportData":
       return session.data.reportData(params);
+    case "rowsToLeave":
+      return session.data.rowsToLeave(params);
     case "downloadRows":
       return session.data.downloadRows();
     case "downloadBadRows":

@@ -11,6 +11,7 @@ import { ControlFocus } from "./control-focus.ts";
 import { BaseName } from "./export/base-name.svelte.ts";
 import { ExportedFiles } from "./export/exports.svelte.ts";
 import { mendedRecipe } from "./mended-recipe.ts";
+import { Check } from "./set-up/check.svelte.ts";
 import { KeptSetUp } from "./set-up/kept-set-up.svelte.ts";
 import { RunView } from "./run.svelte.ts";
 import { SavedRuns } from "./saved.svelte.ts";
@@ -26,6 +27,7 @@ export class AppState {
   /** The worker answers, but the GPU or the database does not answer it. */
   waiting = $state.raw<PlainError | null>(null);
   readonly setup: Setup;
+  readonly check: Check;
   readonly run: RunView;
   readonly kept: KeptSetUp;
   readonly saved: SavedRuns;
@@ -107,6 +109,7 @@ export class AppState {
       void this.runBaseName.refresh();
       this.#nameExports();
     });
+    this.check = new Check(client, this.setup);
     this.run = new RunView(client);
     this.kept = new KeptSetUp(client, this.setup, this.run);
     this.saved = new SavedRuns(client);

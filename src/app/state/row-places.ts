@@ -14,3 +14,12 @@ export function placeWords({ files }: DataInfo, { file, line }: RowPlace): strin
   const place = `${withLines.includes(kind) ? "line" : "row"} ${line}`;
   return files.length > 1 ? `${path}, ${place}` : place;
 }
+
+/** Those of some things that are at none of the places. */
+export function elsewhere<T extends RowPlace>(
+  some: readonly T[],
+  places: readonly RowPlace[],
+): T[] {
+  const taken = new Set(places.map(({ file, line }) => `${file}:${line}`));
+  return some.filter(({ file, line }) => !taken.has(`${file}:${line}`));
+}

@@ -5,7 +5,7 @@ import type { DataInfo, PreviewedRow, RowEdit } from "../../session/protocol.ts"
 import type { Recipe } from "../../recipe/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { downloadBlob } from "../download.ts";
-import type { RowPlace } from "./row-places.ts";
+import { elsewhere, type RowPlace } from "./row-places.ts";
 
 /** What the rows need of the set-up. */
 export interface RowsSource {
@@ -105,6 +105,12 @@ export class RowsView {
 
   exclude({ file, line }: PreviewedRow): void {
     this.#change([...this.#others({ file, line }), { file, line, row: null }]);
+  }
+
+  /** Leaves out several rows at once, which one undo brings back. */
+  leaveOut(places: readonly RowPlace[]): void {
+    const others = elsewhere(this.edits, places);
+    this.#change([...others, ...places.map(({ file, line }) => ({ file, line, row: null }))]);
   }
 
   /** @returns what is wrong with the text, or null where the row is changed */

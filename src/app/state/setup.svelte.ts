@@ -46,6 +46,8 @@ export class Setup {
   data = $state.raw<DataInfo | null>(null);
   /** The files of `data`; null where they are not the visitor's own of this visit. */
   files = $state.raw<DataFiles | null>(null);
+  /** Folds that the check opens. */
+  readonly opened = $state({ models: false, columns: false });
   readonly rows: RowsView;
   /** The name of the loaded model in adapters. */
   readonly baseName: BaseName;

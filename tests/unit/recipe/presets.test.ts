@@ -7,7 +7,7 @@ import { defaultRecipe, demoRecipe } from "../../../src/recipe/recipe.ts";
 const targetModules = [...defaultRecipe.targetModules];
 const demo: PresetFacts = {
   isDemo: true,
-  parameters: 1_050_752,
+  parameters: 9.2e5,
   contextLength: 256,
   targetModules,
   rows: 320,
@@ -43,7 +43,7 @@ test("own data on the demo's model go through the template, by epochs, at the de
 describe("the learning rate", () => {
   test.each([
     [3e5, 5e-3],
-    [1_050_752, 5e-3],
+    [9.2e5, 5e-3],
     [5e6, 2e-3],
     [1e7, 1e-3],
     [3e7, 5e-4],
