@@ -43,6 +43,13 @@ export async function measureRates(
   const heldOut = batchesOf(dataset.heldOut);
   const startedAt = performance.now();
   const opened = await openEngine(smallerPlan(plan, shape), () => undefined, signal);
+  let released: Promise<unknown> | null = null;
+  const release = () => (released ??= releaseEngine(opened));
+  const stop = () => void release();
+  if (plan.engine === "webgpu") {
+    // Ends the wait for a step, also of a GPU that hangs. tfjs must not be disposed of within one.
+    signal.addEventListener("abort", stop);
+  }
   try {
     const { engine } = opened;
     const { config } = plan.model;
@@ -57,7 +64,8 @@ export async function measureRates(
     const scale = (plan.shape.rows * plan.shape.length) / (shape.rows * shape.length);
     return { openMs, batchMs: stepMs * scale, evaluationMs: evaluationMs * scale };
   } finally {
-    await releaseEngine(opened);
+    signal.removeEventListener("abort", stop);
+    await release();
   }
 }
 
