@@ -13,6 +13,7 @@ import { ExportedFiles } from "./export/exports.svelte.ts";
 import { mendedRecipe } from "./mended-recipe.ts";
 import { Check } from "./set-up/check.svelte.ts";
 import { KeptSetUp } from "./set-up/kept-set-up.svelte.ts";
+import { RunTime } from "./set-up/run-time.svelte.ts";
 import { RunView } from "./run.svelte.ts";
 import { SavedRuns } from "./saved.svelte.ts";
 import { Setup } from "./setup.svelte.ts";
@@ -28,6 +29,8 @@ export class AppState {
   waiting = $state.raw<PlainError | null>(null);
   readonly setup: Setup;
   readonly check: Check;
+  /** How long the planned run takes. */
+  readonly time: RunTime;
   readonly run: RunView;
   readonly kept: KeptSetUp;
   readonly saved: SavedRuns;
@@ -110,6 +113,7 @@ export class AppState {
       this.#nameExports();
     });
     this.check = new Check(client, this.setup);
+    this.time = new RunTime(client);
     this.run = new RunView(client);
     this.kept = new KeptSetUp(client, this.setup, this.run);
     this.saved = new SavedRuns(client);

@@ -7,7 +7,6 @@ import { sectionOf } from "./error-sections.ts";
 import { areSameRows, areWanted, nameOf } from "./set-up/chosen-files.ts";
 import { Loads, type Load } from "./set-up/loads.svelte.ts";
 import { BaseName } from "./export/base-name.svelte.ts";
-import { RunTime } from "./set-up/run-time.svelte.ts";
 import { RecipeForm } from "./recipe-form.svelte.ts";
 import { RowsView } from "./rows.svelte.ts";
 import type {
@@ -46,12 +45,9 @@ export class Setup {
   data = $state.raw<DataInfo | null>(null);
   /** The files of `data`; null where they are not the visitor's own of this visit. */
   files = $state.raw<DataFiles | null>(null);
-  /** Folds that the check opens. */
-  readonly opened = $state({ models: false, columns: false });
   readonly rows: RowsView;
   /** The name of the loaded model in adapters. */
   readonly baseName: BaseName;
-  readonly time: RunTime;
   /** What becomes of the rows with the planned recipe. */
   report = $state.raw<PageReport | null>(null);
   /** Bytes of the data whose tokens are counted, of all; null while none are. */
@@ -93,7 +89,6 @@ export class Setup {
     this.#client = client;
     this.#onModel = onModel;
     this.baseName = new BaseName(client, "model", onNamed);
-    this.time = new RunTime(client);
     this.rows = new RowsView(client, {
       data: () => this.data,
       recipe: () => this.form.snapshot(),

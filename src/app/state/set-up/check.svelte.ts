@@ -9,6 +9,9 @@ export class Check {
   /** Why a fault could not be mended. */
   error = $state.raw<PlainError | null>(null);
 
+  /** Folds of the set-up that it opens. */
+  readonly opened = $state({ models: false, columns: false });
+
   /** Null while the rows are not looked at. */
   readonly faults = $derived.by((): Fault[] | null => this.#faults());
 
@@ -28,7 +31,7 @@ export class Check {
   }
 
   async mend(action: MendAction): Promise<void> {
-    const { form, rows, opened } = this.#setup;
+    const { form, rows } = this.#setup;
     this.error = null;
     switch (action.kind) {
       case "leave-out": {
@@ -48,9 +51,9 @@ export class Check {
         await this.#setup.readOtherwise(action.reading);
         break;
       case "open":
-        opened[action.fold] = false; // opens it again where the visitor has closed it
+        this.opened[action.fold] = false; // opens it again where the visitor has closed it
         await tick();
-        opened[action.fold] = true;
+        this.opened[action.fold] = true;
         break;
       default:
         action satisfies never;
