@@ -18,3 +18,10 @@ export interface AdapterTensor {
 export interface AdapterState {
   tensors: readonly AdapterTensor[];
 }
+
+/** Whether the model with this adapter is the base model: B is zero, as before the first step. */
+export function isUntrained({ tensors }: AdapterState): boolean {
+  return tensors.every(
+    ({ values }, index) => index % 2 === 0 || values.every((value) => value === 0),
+  );
+}

@@ -82,10 +82,12 @@ export interface Engine {
    */
   step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics>;
   /**
-   * Cross-entropy of a batch, whatever the objective of training and the weights of rows, with the
-   * adapter on and dropout off. Changes nothing.
+   * Cross-entropy of a batch, whatever the objective of training and the weights of rows, with
+   * dropout off. Changes nothing.
+   * @param useAdapter false gives the bits of an adapter whose B is zero: the base model's; true
+   *   where it is left out
    */
-  evaluate(batch: TokenBatch): Promise<LossSum>;
+  evaluate(batch: TokenBatch, useAdapter?: boolean): Promise<LossSum>;
   /** New tokens one by one, without the stop token. */
   generate(prompt: readonly number[], options: SamplingOptions): AsyncIterable<number>;
   /**
@@ -118,6 +120,15 @@ export interface EngineReport {
   /** Rows of it that the device computes at a time. */
   rowsPerPass: number;
 }
+
+/** What opening an engine has done so far; both kinds go on at the same time. */
+export type EngineReadiness =
+  /** Weights on the device. */
+  | { kind: "uploaded"; doneBytes: number; totalBytes: number }
+  /** Kernels that a step needs; only the compiled engine has them. */
+  | { kind: "compiled"; done: number; total: number };
+
+export type EngineProgress = (readiness: EngineReadiness) => void;
 
 /** Shape of a run's micro-batches. */
 export interface BatchShape {

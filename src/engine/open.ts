@@ -4,7 +4,14 @@ import type { LoraConfig } from "../adapter/lora.ts";
 import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
 import { openTuningCache } from "../gpu/tuning-cache.ts";
 import type { BaseModel } from "../model/open.ts";
-import type { BackendName, BatchShape, Engine, EngineName, EngineReport } from "./contract.ts";
+import type {
+  BackendName,
+  BatchShape,
+  Engine,
+  EngineName,
+  EngineProgress,
+  EngineReport,
+} from "./contract.ts";
 import type { Objective } from "./objective.ts";
 import type { WasmPaths } from "./tfjs/backend.ts";
 import type { MemoryChoice } from "./webgpu/design.ts";
@@ -39,11 +46,8 @@ export interface DeviceEngine {
   smaller: MemoryChoice | null;
 }
 
-export type EngineProgress = (doneBytes: number, totalBytes: number) => void;
-
 /**
  * Opens a device and compiles the engine for it, with all weights uploaded.
- * @param progress hears of the weight bytes on the device so far
  * @throws UserError "device-lost" when the browser has no device to give; "out-of-memory"; the
  *   signal's reason. No device is held then.
  */

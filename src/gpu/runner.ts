@@ -44,10 +44,30 @@ export class Runner {
 
   /**
    * Compiles and binds programs that are not ready yet.
+   * @param progress hears of the distinct kernels that are compiled
    * @throws Error when a kernel does not compile
    */
-  async prepare(programs: readonly Program[]): Promise<void> {
+  async prepare(
+    programs: readonly Program[],
+    progress: (done: number, total: number) => void = () => undefined,
+  ): Promise<void> {
     const unready = programs.filter((candidate) => !this.#commands.has(candidate));
+    if (unready.length === 0) {
+      return;
+    }
+    const kernels = new Set(
+      unready.flatMap(({ dispatches }) => dispatches.map(({ kernel }) => kernel)),
+    );
+    let done = 0;
+    for (const kernel of kernels) {
+      // Whether it compiles is heard below.
+      void this.#pipelines.compile(kernel).then(
+        () => {
+          progress(++done, kernels.size);
+        },
+        () => undefined,
+      );
+    }
     const compiling = unready.map(async (program) => ({
       program,
       kernels: await Promise.all(
@@ -73,6 +93,22 @@ export class Runner {
     const { buffer, byteOffset, byteLength } = values;
     const { queue } = this.#opened.device;
     queue.writeBuffer(this.bufferOf(tensor), offsetBytes, buffer, byteOffset, byteLength);
+  }
+
+  /** Copies one persistent tensor into another of its size, after all submitted work. */
+  copy(from: Tensor, to: Tensor): void {
+    const { device } = this.#opened;
+    const encoder = device.createCommandEncoder();
+    encoder.copyBufferToBuffer(this.bufferOf(from), 0, this.bufferOf(to), 0, from.sizeBytes);
+    device.queue.submit([encoder.finish()]);
+  }
+
+  /** Sets a persistent tensor to zeros, after all submitted work. */
+  clear(tensor: Tensor): void {
+    const { device } = this.#opened;
+    const encoder = device.createCommandEncoder();
+    encoder.clearBuffer(this.bufferOf(tensor), 0, tensor.sizeBytes);
+    device.queue.submit([encoder.finish()]);
   }
 
   /** Sets what changes per run, for every run after this; nothing where no kernel reads it. */

@@ -3,13 +3,8 @@
 import type { AdapterState } from "../adapter/state.ts";
 import { batchLength } from "../data/batching/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
-import {
-  openEngine,
-  type DeviceEngine,
-  type EnginePlan,
-  type EngineProgress,
-  type WasmPaths,
-} from "../engine/open.ts";
+import { openEngine, type DeviceEngine, type EnginePlan, type WasmPaths } from "../engine/open.ts";
+import type { EngineProgress } from "../engine/contract.ts";
 import { engineFor } from "../engine/run-bytes.ts";
 import type { BaseModel } from "../model/open.ts";
 import type { DeviceInfo } from "../models/facts.ts";

@@ -1,7 +1,7 @@
 // The device of a run with its engine, over the life of the run: opened at first use, rebuilt on
 // schedule or after a loss, with smaller memory choices where the device is full.
 import type { RunState } from "../checkpoint/file/run-state.ts";
-import type { Engine } from "../engine/contract.ts";
+import type { Engine, EngineProgress } from "../engine/contract.ts";
 import type { DeviceEngine } from "../engine/open.ts";
 import { NoDevice } from "../gpu/device.ts";
 import { hasCode, type UserError } from "../util/errors.ts";
@@ -9,7 +9,7 @@ import { wait } from "../util/wait.ts";
 import { rebuild, releaseEngine, type DeviceEnginePlan, type Rebuild } from "./device-engine.ts";
 import { DeviceLosses, type DeviceLoss } from "./device-losses.ts";
 import type { RebuildReason, RunEvent } from "./events.ts";
-import { rebuildDue } from "./rebuild-schedule.ts";
+import { rebuildDue } from "./schedules.ts";
 import type { StallWatch } from "./stall-watch.ts";
 
 /** Why a run needs another device than the one it had. */
@@ -61,8 +61,8 @@ export class DeviceKeeper {
   async ensure(signal: AbortSignal): Promise<void> {
     if (!this.isReady) {
       const { emit } = this.#parts;
-      await this.#open((doneBytes, totalBytes) => {
-        emit({ kind: "loading", doing: "Writing weights to the GPU", doneBytes, totalBytes });
+      await this.#open((readiness) => {
+        emit({ kind: "opening", readiness });
       }, signal);
     }
   }
@@ -168,16 +168,16 @@ export class DeviceKeeper {
   }
 
   async #open(
-    progress: (doneBytes: number, totalBytes: number) => void,
+    progress: EngineProgress,
     signal: AbortSignal,
   ): Promise<Omit<Rebuild, "deviceEngine">> {
     const { state, watch, emit } = this.#parts;
     const old = this.#current;
     this.#current = null;
     const open = (alive: () => void) => {
-      const report = (doneBytes: number, totalBytes: number) => {
+      const report: EngineProgress = (readiness) => {
         alive();
-        progress(doneBytes, totalBytes);
+        progress(readiness);
       };
       return rebuild(old, this.#plan, state.adapter, report, signal);
     };

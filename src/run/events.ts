@@ -5,7 +5,7 @@ import type { Verdict } from "../train/held-out.ts";
 import type { LogEntry } from "../train/state.ts";
 import type { ModelInfo } from "../models/facts.ts";
 import type { PlainError } from "../util/errors.ts";
-import type { EngineReport } from "../engine/contract.ts";
+import type { EngineReadiness, EngineReport } from "../engine/contract.ts";
 import type { BadRow } from "../data/load/bad-rows.ts";
 import type { DataChoices, FileFacts, RowsReading } from "../data/load/data-set.ts";
 import type { RowEdit } from "../data/load/edits.ts";
@@ -101,7 +101,7 @@ export interface BetterCheckpoint {
 
 export type RunPhase =
   | { name: "idle" }
-  /** Model going to the device, held-out loss and sample before the first step. */
+  /** Model going to the device; samples at the end. */
   | { name: "preparing"; doing: string }
   | { name: "running" }
   | { name: "pausing" }
@@ -113,6 +113,12 @@ export type RunPhase =
   /** Saved up to `safeStep`. Not saved where only this tab holds a later `step`. */
   | { name: "failed"; error: PlainError; safeStep: number | null; step: number; isSaved: boolean };
 
+/**
+ * Work beside the steps of a run: a sample, or a held-out loss before training or at a stop. All
+ * but the loss before training can be skipped.
+ */
+export type Aside = "sample-before" | "sample-after" | "loss-before" | "loss-at-stop";
+
 /** What a run reports. */
 export type RunEvent =
   | { kind: "engine"; report: EngineReport }
@@ -123,6 +129,8 @@ export type RunEvent =
   | { kind: "loading"; doing: string; doneBytes: number; totalBytes: number | null }
   /** Progress of making tokens of the rows. */
   | { kind: "tokenizing"; doneBytes: number; totalBytes: number }
+  /** Progress of the device's opening for a run. */
+  | { kind: "opening"; readiness: EngineReadiness }
   | { kind: "run"; phase: RunPhase }
   /** The GPU or the database has not answered for far longer than usual; null once it has. */
   | { kind: "waiting"; fault: PlainError | null }
@@ -158,6 +166,10 @@ export type RunEvent =
       afterBytes: number;
       durationMs: number;
     }
+  /** What is done beside the steps; null when that is over. */
+  | { kind: "aside"; aside: Aside | null }
+  /** The next piece of a sample's text. */
+  | { kind: "sampling"; which: "before" | "after"; text: string }
   /** The answer to the sample prompt; `error` says why there is none. */
   | {
       kind: "sample";
@@ -165,6 +177,8 @@ export type RunEvent =
       /** Of the adapter that answers; 0 for the base model. */
       step: number;
       prompt: string;
+      /** So far, where it was skipped. */
       text: string;
+      isSkipped: boolean;
       error: PlainError | null;
     };

@@ -1,18 +1,26 @@
 // One run from its first step, or from a checkpoint, to its last: the loop around the training
 // loop. Phases are in phase.ts, the device in device-keeper.ts, saved state in saves.ts.
+import { isUntrained } from "../adapter/state.ts";
 import type { RunState } from "../checkpoint/file/run-state.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { endOf } from "../train/end.ts";
 import { verdictOf, type Verdict } from "../train/held-out.ts";
-import { isUnmeasured, measureLast, train, type TrainedStep } from "../train/trainer.ts";
+import { lacksStart, train, type TrainedStep } from "../train/trainer.ts";
 import { hasCode, toPlain, UserError } from "../util/errors.ts";
 import { yieldToEvents } from "../util/yield-to-events.ts";
+import { Asides } from "./asides/asides.ts";
+import { StopLoss } from "./asides/stop-loss.ts";
 import { DeviceKeeper } from "./device-keeper.ts";
 import type { DeviceLoss } from "./device-losses.ts";
 import { EngineQueue } from "./engine-queue.ts";
 import type { BetterCheckpoint, RebuildReason } from "./events.ts";
 import { initialStatus, reduce, type Goal, type PhaseEvent, type RunStatus } from "./phase.ts";
-import { RunPrompts, type Answered, type Question, type RunPromptsParts } from "./prompts.ts";
+import {
+  RunPrompts,
+  type Answered,
+  type Question,
+  type RunPromptsParts,
+} from "./asides/prompts.ts";
 import { betterThanLast } from "./saved-step.ts";
 import { RunSaves, snapshotOf, type SaveParts } from "./saves.ts";
 import { StallWatch } from "./stall-watch.ts";
@@ -42,13 +50,13 @@ export class Run {
   readonly #keeper: DeviceKeeper;
   readonly #saves: RunSaves;
   readonly #prompts: RunPrompts;
+  readonly #asides: Asides;
+  readonly #stopLoss: StopLoss;
   #status: RunStatus;
   /** Settles when the loop under way has come to rest. */
   #loop: Promise<void> = Promise.resolve();
   /** Ends waits and work of the loop, but for its saves. */
   #abort = new AbortController();
-  /** Whether the measurement at a stop was begun. */
-  #hasMeasured = false;
 
   constructor(parts: RunParts) {
     const { state, enginePlan, emit } = parts;
@@ -60,6 +68,14 @@ export class Run {
     this.#keeper = new DeviceKeeper({ plan: enginePlan, state, watch, emit });
     this.#saves = new RunSaves(parts, () => this.#keeper.engine.readState(), watch);
     this.#prompts = new RunPrompts(parts, this.#keeper);
+    this.#asides = new Asides(emit);
+    this.#stopLoss = new StopLoss({
+      ...{ state, dataset: parts.dataset, keeper: this.#keeper, saves: this.#saves },
+      asides: this.#asides,
+      onMeasured: (measured) => {
+        emit({ kind: "evaluated", ...measured, verdict: this.verdict });
+      },
+    });
     this.#status = initialStatus(state.trainer.step, endOf(state.trainer, state.recipe));
   }
 
@@ -128,6 +144,11 @@ export class Run {
   /** Says which model on the Hub the base model is; the next save holds it. */
   nameBase(hubName: string | null): void {
     this.#saves.nameBase(hubName);
+  }
+
+  /** Ends the sample or the measurement under way; the run goes on. */
+  skip(): void {
+    this.#asides.skip();
   }
 
   /** Saves after the current step. */
@@ -202,32 +223,60 @@ export class Run {
     }
   }
 
-  /** The training loop. Returns what ended it. */
+  /**
+   * The training loop. Returns what ended it. The base model's sample and held-out loss need no
+   * first step, and come after it: nobody waits for the first step longer than it takes.
+   */
   async #train(): Promise<Goal | { rebuildFor: RebuildReason }> {
-    const { recipe, trainer } = this.state;
-    await this.#sampleOnce("before");
-    this.#apply({ kind: "training" });
-    let startedAt = performance.now();
+    const { recipe, trainer, adapter } = this.state;
     const { dataset } = this.#parts;
-    const steps = train(this.#keeper.engine, dataset, recipe, trainer, this.#abort.signal);
-    for await (const step of steps) {
-      this.#report(step, performance.now() - startedAt);
-      await yieldToEvents();
-      await this.#saves.saveWhenDue();
-      await this.#queue.drain();
-      if (endOf(trainer, recipe) !== null) {
-        break;
+    const { signal } = this.#abort;
+    this.#apply({ kind: "training" });
+    const steps = train(
+      this.#keeper.engine,
+      dataset,
+      recipe,
+      trainer,
+      isUntrained(adapter),
+      signal,
+    );
+    try {
+      this.#showStart();
+      let startedAt = performance.now();
+      for await (const step of steps) {
+        this.#asides.show(null);
+        this.#report(step, performance.now() - startedAt);
+        await yieldToEvents();
+        const isStep = step.entry.step === trainer.step;
+        await this.#saves.saveWhenDue(isStep);
+        await this.#queue.drain();
+        if (endOf(trainer, recipe) === null) {
+          const rebuildFor = isStep && this.#goal === null ? this.#keeper.rebuildDue() : null;
+          if (rebuildFor !== null) {
+            return { rebuildFor };
+          }
+          if (this.#goal === null && trainer.step > 0 && this.#prompts.claimSample("before")) {
+            await this.#sample("before");
+          }
+          if (this.#goal !== null) {
+            return this.#goal;
+          }
+        }
+        this.#showStart();
+        startedAt = performance.now();
       }
-      if (this.#goal !== null) {
-        return this.#goal;
-      }
-      const rebuildFor = this.#keeper.rebuildDue();
-      if (rebuildFor !== null) {
-        return { rebuildFor };
-      }
-      startedAt = performance.now();
+      return "finish";
+    } finally {
+      this.#asides.show(null);
     }
-    return "finish";
+  }
+
+  /** Shows where the held-out loss before training is measured next. */
+  #showStart(): void {
+    const { trainer } = this.state;
+    if (trainer.step > 0 && lacksStart(trainer, this.#parts.dataset)) {
+      this.#asides.show("loss-before");
+    }
   }
 
   async #settle(end: Goal | { rebuildFor: RebuildReason }): Promise<void> {
@@ -246,42 +295,19 @@ export class Run {
     const { trainer, recipe } = this.state;
     const end = endOf(trainer, recipe) ?? "stopped";
     if (end === "stopped") {
-      await this.#measureStop();
+      await this.#stopLoss.measure(this.#abort.signal);
     }
     await this.#saves.save(goal === "stop" ? "stop" : "end");
     // From here a lost device ends the run without its last sample: no device is waited for.
     this.#apply({ kind: "ending", goal });
     const better = await betterThanLast(this.#parts.store, this.state);
-    await this.#sampleOnce("after", better);
-    this.#apply({ kind: "done", ...this.#saves.latest, end, better });
-  }
-
-  /**
-   * Measures the held-out loss where the run stops, as the last step of a run does. The state is
-   * held first: a device that fails meanwhile costs the measurement and no step.
-   */
-  async #measureStop(): Promise<void> {
-    const { recipe, trainer } = this.state;
-    const { dataset } = this.#parts;
-    // Once, and only on a device that is there: another is not waited for.
-    const isDue = isUnmeasured(trainer, dataset) && this.#keeper.isReady && !this.#hasMeasured;
-    if (!isDue) {
-      return;
-    }
-    this.#hasMeasured = true;
-    await this.#saves.holdState();
-    const { engine } = this.#keeper;
-    try {
-      const heldOutLoss = await measureLast(engine, dataset, recipe, trainer, this.#abort.signal);
-      this.#saves.amend();
-      const { step } = trainer;
-      this.#parts.emit({ kind: "evaluated", step, heldOutLoss, verdict: this.verdict });
-    } catch (error) {
-      if (!hasCode(error, "device-lost") && !hasCode(error, "out-of-memory")) {
-        throw error;
+    for (const which of ["before", "after"] as const) {
+      if (this.#prompts.claimSample(which)) {
+        this.#apply({ kind: "sampling", which });
+        await this.#sample(which, which === "after" ? better : null);
       }
-      await this.#keeper.release();
     }
+    this.#apply({ kind: "done", ...this.#saves.latest, end, better });
   }
 
   /**
@@ -317,16 +343,19 @@ export class Run {
     this.#apply({ kind: "failed", error: toPlain(error), safeStep, step, isSaved: !isHeld });
   }
 
-  async #sampleOnce(which: "before" | "after", better: BetterCheckpoint | null = null) {
-    if (this.#prompts.claimSample(which)) {
-      this.#apply({ kind: "sampling", which });
-      await this.#keeper.ensure(this.#abort.signal);
-      await this.#prompts.sample(which, better, this.#abort.signal);
-    }
+  async #sample(which: "before" | "after", better: BetterCheckpoint | null = null): Promise<void> {
+    const { signal } = this.#abort;
+    await this.#asides.during(`sample-${which}`, async (skipped) => {
+      await this.#keeper.ensure(signal);
+      await this.#prompts.sample(which, better, signal, skipped);
+    });
   }
 
   #report(step: TrainedStep, durationMs: number): void {
     const { totalSteps } = this.state.trainer;
+    if (step.entry.step === 0) {
+      this.#saves.amend();
+    }
     const memory = this.#keeper.engine.memory();
     const events = this.#reports.eventsOf(step, totalSteps, durationMs, memory, this.verdict);
     events.forEach(this.#parts.emit);

@@ -7,7 +7,7 @@ import type { CheckpointStore } from "../checkpoint/store.ts";
 import { endOf } from "../train/end.ts";
 import { hasCode, toPlain, type PlainError } from "../util/errors.ts";
 import type { RunEvent, SaveReason } from "./events.ts";
-import { saveDue } from "./save-schedule.ts";
+import { saveDue } from "./schedules.ts";
 import { isStillSaved, listedInTime, newestSaved } from "./saved-step.ts";
 import type { StallWatch } from "./stall-watch.ts";
 
@@ -74,7 +74,10 @@ export class RunSaves {
   /** The log of the live state has gained a measurement, which the next `save` saves too. */
   amend(): void {
     this.#isAmended = true;
-    this.#safe = snapshotOf(this.#parts.state);
+    const { state } = this.#parts;
+    if (this.#safe.trainer.step === state.trainer.step) {
+      this.#safe = snapshotOf({ ...state, adapter: this.#safe.adapter });
+    }
   }
 
   /** The safe state has the name of the base model too, which is said at any time. */
@@ -97,13 +100,16 @@ export class RunSaves {
     this.#isRequested = true;
   }
 
-  /** Saves after a step where that was requested, or where the recipe saves after this step. */
-  async saveWhenDue(): Promise<void> {
+  /**
+   * Saves where that was requested, or where the recipe saves after this step.
+   * @param isStep whether a step was made just now
+   */
+  async saveWhenDue(isStep: boolean): Promise<void> {
     const { recipe, trainer } = this.#parts.state;
     const due = saveDue(recipe, trainer.step, performance.now() - this.#sinceMs);
     if (this.#isRequested) {
       await this.save("hidden");
-    } else if (due !== null && endOf(trainer, recipe) === null) {
+    } else if (isStep && due !== null && endOf(trainer, recipe) === null) {
       await this.save(due);
     }
     this.#isRequested = false;

@@ -88,7 +88,8 @@ export class StallWatch {
     };
     return {
       step: (microBatches, hyper) => during("step", () => engine.step(microBatches, hyper)),
-      evaluate: (batch) => during("evaluation", () => engine.evaluate(batch)),
+      evaluate: (batch, useAdapter) =>
+        during("evaluation", () => engine.evaluate(batch, useAdapter)),
       generate: (prompt, options) => this.#tokens(engine, prompt, options),
       readState: () => during("state", () => engine.readState()),
       writeState: (state) => {

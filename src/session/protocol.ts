@@ -26,7 +26,7 @@ import type { EngineName } from "../engine/contract.ts";
 import type { Verdict } from "../train/held-out.ts";
 import type { PreviewedRows } from "../run/data/preview-rows.ts";
 import type { DataSource, DataInfo, RunPlan, RestoredRun, RunEvent } from "../run/events.ts";
-import type { Answered } from "../run/prompts.ts";
+import type { Answered } from "../run/asides/prompts.ts";
 import type { RecalledSetUp, SetUpChoices } from "../run/set-up/set-up-keeper.ts";
 
 export type {
@@ -42,7 +42,7 @@ export type {
   ListedModel,
   LoadSource,
 } from "../models/facts.ts";
-export type { EngineName, EngineReport } from "../engine/contract.ts";
+export type { EngineName, EngineReadiness, EngineReport } from "../engine/contract.ts";
 export type {
   DataFiles,
   DataSource,
@@ -52,6 +52,7 @@ export type {
   SaveReason,
   RebuildReason,
   RunEnd,
+  Aside,
   BetterCheckpoint,
   RunPhase,
   RunEvent,
@@ -201,6 +202,8 @@ export interface Calls {
   takeOver: { params: undefined; result: null };
   /** Ends the run after the current step and saves it; tries again where the end is not saved. */
   stop: { params: undefined; result: null };
+  /** Ends the sample or the measurement at a stop that is under way; the run goes on. */
+  skip: { params: undefined; result: null };
   /** Saves after the current step; nothing happens when no run is active. */
   save: { params: undefined; result: null };
   listCheckpoints: { params: undefined; result: CheckpointSummary[] };

@@ -115,6 +115,11 @@ export class Session {
     return null;
   }
 
+  skip(): null {
+    this.#run?.skip();
+    return null;
+  }
+
   save(): null {
     this.#run?.requestSave();
     return null;

@@ -106,6 +106,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.takeOver();
     case "stop":
       return session.stop();
+    case "skip":
+      return session.skip();
     case "save":
       return session.save();
     case "listCheckpoints":

@@ -1,13 +1,14 @@
 // `npm run test:against -- REVISION`: holds this checkout against an older one of the repository.
 // Same bits of the demo and of five tiny models, speed of steps, and each page reads the other's
 // exports. The older one is built once in out/against/.
-//   --only <part>[,<part>]  bits, exports, speed
-//   --pairs <n>             runs of each side in turn for the speed; 5 unless told
+//   --only <part>[,<part>]  bits, exports, speed; first-step only where it is named
+//   --pairs <n>             runs of each side in turn for a time; 5 unless told
 //   --at-least <ratio>      slowest speed allowed, this checkout over the older; 0.99 unless told
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compareBits } from "./bits.ts";
+import { compareFirstStep } from "./first-step.ts";
 import { exchangeExports } from "./exports.ts";
 import { checkOut, here, outFolder } from "./sides.ts";
 import { compareSpeed } from "./speed.ts";
@@ -33,6 +34,9 @@ const results = [
   ...(only.has("exports") ? await exchangeExports(sides) : []),
   ...(only.has("speed")
     ? [await compareSpeed(sides, Number(values.pairs), Number(values["at-least"]))]
+    : []),
+  ...(only.has("first-step")
+    ? [await compareFirstStep(sides, Number(values.pairs), Number(values["at-least"]))]
     : []),
 ];
 for (const { name, fault } of results) {

@@ -1,5 +1,6 @@
 // Milliseconds a step of the demo, both sides in turn, so that a drift of the machine hits both.
 import { join } from "node:path";
+import { median } from "./median.ts";
 import { outFolder, runDemo, type Result, type Side, type Sides } from "./sides.ts";
 
 const steps = 60;
@@ -34,11 +35,4 @@ async function stepTimeOf(side: Side): Promise<number> {
   const { stepTimesMs } = await runDemo(side, ["--steps", String(steps), "--out", out]);
   const waits = stepTimesMs.slice(1).map((time, index) => time - (stepTimesMs[index] ?? time));
   return median(waits.slice(warmUpSteps));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
-  return ((low ?? NaN) + (high ?? NaN)) / 2;
 }

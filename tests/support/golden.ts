@@ -116,6 +116,46 @@ export async function openGolden(name: GoldenCase, read: ReadFixture): Promise<G
   };
 }
 
+/** An adapter with B at zero: the base model. */
+export function untrained({ tensors }: AdapterState): AdapterState {
+  return {
+    tensors: tensors.map((tensor, index) => ({
+      ...tensor,
+      values: index % 2 === 0 ? tensor.values : new Float32Array(tensor.values.length),
+    })),
+  };
+}
+
+/**
+ * The held-out loss of the base model, taken from a trained engine beside its adapter and by an
+ * adapter whose B is zero, and whether a step after it has the bits of one without it.
+ */
+export async function replayBaseLoss({ run, initial }: Golden, engine: Engine) {
+  const heldOut = toBatch(run.heldOut.batch);
+  const [first, second] = run.steps;
+  const stepOf = async (given: typeof first, step: number) => {
+    const { learningRate = 0, microBatches = [] } = given ?? {};
+    const hyper = { ...run.hyper, step, learningRate, seed: 0 };
+    return await engine.step(microBatches.map(toBatch), hyper);
+  };
+  const metrics = [];
+  const states = [];
+  const losses = [];
+  for (const isMeasured of [false, true]) {
+    engine.writeState(initial);
+    await stepOf(first, 1);
+    if (isMeasured) {
+      losses.push(await engine.evaluate(heldOut, false));
+    }
+    metrics.push(await stepOf(second, 2));
+    states.push(await engine.readState());
+  }
+  const trained = await engine.evaluate(heldOut);
+  engine.writeState(untrained(initial));
+  const zero = await engine.evaluate(heldOut);
+  return { beside: losses[0], zero, trained, metrics, states };
+}
+
 export async function goldenEngine(
   golden: Golden,
   machine: Machine,

@@ -172,6 +172,9 @@ function lineOf(event: SessionEvent): string | null {
     case "device":
     case "engine":
     case "loading":
+    case "opening":
+    case "aside":
+    case "sampling":
     case "tokenizing":
     case "run":
     case "sample":

@@ -71,6 +71,9 @@ export function describeEvent(event: SessionEvent): string | null {
       return `Rebuilt the device at step ${event.step}: ${figures} (${rebuildReasons[event.reason]}).`;
     }
     case "loading":
+    case "opening":
+    case "aside":
+    case "sampling":
     case "tokenizing":
     case "step":
     case "sample":

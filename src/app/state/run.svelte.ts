@@ -4,17 +4,23 @@ import type { Recipe } from "../../recipe/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
 import { Curve, noColumns, type Columns } from "./curve.ts";
 import { describeEvent, type LogLine } from "./log-lines.ts";
-import type { RestoredRun, RunPhase, SessionEvent, Verdict } from "../../session/protocol.ts";
+import type {
+  Aside,
+  EngineReadiness,
+  RestoredRun,
+  RunPhase,
+  SessionEvent,
+  Verdict,
+} from "../../session/protocol.ts";
 
 export type Rebuilt = Extract<SessionEvent, { kind: "rebuilt" }>;
 
-export interface Sample {
-  /** Of the adapter that answered; 0 for the base model. */
-  step: number;
-  text: string;
-  /** Why there is no answer. */
-  error: PlainError | null;
-}
+export type Sample = Extract<SessionEvent, { kind: "sample" }>;
+
+/** The last report of each kind. */
+type Opening = {
+  [Kind in EngineReadiness["kind"]]?: Extract<EngineReadiness, { kind: Kind }>;
+};
 
 interface Samples {
   prompt: string;
@@ -47,8 +53,12 @@ export class RunView {
   memory = $state.raw<MemoryUse | null>(null);
   rebuilds = $state.raw<Rebuilt[]>([]);
   samples = $state.raw<Samples>(noSamples);
-  /** Weights being copied to the device. */
-  transfer = $state.raw<{ doneBytes: number; totalBytes: number } | null>(null);
+  /** How far the device's opening is; null where none is under way. */
+  opening = $state.raw<Opening | null>(null);
+  /** What is done beside the steps; null for nothing. */
+  aside = $state.raw<Aside | null>(null);
+  /** The text so far of a sample that is being made. */
+  sampling = $state.raw<{ which: "before" | "after"; text: string } | null>(null);
   log = $state.raw<LogLine[]>([]);
   error = $state.raw<PlainError | null>(null);
   saveError = $state.raw<PlainError | null>(null);
@@ -109,6 +119,11 @@ export class RunView {
     return this.#request("stop", () => this.#client.call("stop"));
   }
 
+  /** Ends the sample or the measurement under way. */
+  async skip(): Promise<void> {
+    await this.#client.call("skip").catch(() => null); // a dead worker is reported elsewhere
+  }
+
   /** Ignores errors: a failed save arrives as an event. */
   async save(): Promise<void> {
     await this.#client.call("save").catch(() => null);
@@ -155,7 +170,7 @@ export class RunView {
           this.#startingSteps = null;
         }
         this.phase = event.phase;
-        this.transfer = null;
+        this.opening = null;
         if (event.phase.name === "recovering") {
           this.retryAt = performance.now() + event.phase.waitMs;
         }
@@ -167,7 +182,9 @@ export class RunView {
         this.#handleStep(event);
         break;
       case "evaluated":
-        this.heldOutLoss = event.heldOutLoss;
+        // The loss before training may come after that of step 1.
+        this.heldOutLoss =
+          event.step > 0 ? event.heldOutLoss : (this.heldOutLoss ?? event.heldOutLoss);
         this.verdict = event.verdict;
         this.#curve.addHeldOut(event.step, event.heldOutLoss);
         this.columns = this.#curve.columns(this.totalSteps);
@@ -187,14 +204,23 @@ export class RunView {
         this.samples = {
           ...this.samples,
           prompt: event.prompt,
-          [event.which]: { step: event.step, text: event.text, error: event.error },
+          [event.which]: event,
         };
+        this.sampling = null;
+        break;
+      case "sampling": {
+        const { which, text } = event;
+        const before = this.sampling?.which === which ? this.sampling.text : "";
+        this.sampling = { which, text: before + text };
+        break;
+      }
+      case "aside":
+        this.aside = event.aside;
+        break;
+      case "opening":
+        this.opening = { ...this.opening, [event.readiness.kind]: event.readiness };
         break;
       case "loading":
-        if (this.isComputing && event.totalBytes !== null) {
-          this.transfer = { doneBytes: event.doneBytes, totalBytes: event.totalBytes };
-        }
-        break;
       case "device":
       case "engine":
       case "waiting":
@@ -230,6 +256,7 @@ export class RunView {
     this.totalSteps = totalSteps;
     this.loss = this.heldOutLoss = this.tokensPerSecond = this.remainingMs = null;
     this.memory = this.verdict = this.recipe = null;
+    this.aside = this.sampling = this.opening = null;
     this.rebuilds = [];
     this.samples = noSamples;
     this.error = this.saveError = this.dataError = null;

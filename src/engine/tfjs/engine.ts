@@ -12,6 +12,7 @@ import type { WeightStore } from "../../model/weights/store.ts";
 import type {
   Engine,
   EngineMemory,
+  EngineProgress,
   LossSum,
   SamplingOptions,
   StepHyper,
@@ -42,8 +43,7 @@ export interface TfjsEngineOptions {
   /** What training minimises; null or left out, cross-entropy. */
   objective?: Objective | null;
   weights: WeightStore;
-  /** Bytes of weights on the device so far. */
-  progress: (doneBytes: number, totalBytes: number) => void;
+  progress: EngineProgress;
   signal: AbortSignal;
 }
 
@@ -52,7 +52,15 @@ export async function createTfjsEngine(options: TfjsEngineOptions): Promise<Tfjs
   const { machine, config, lora, shape, weights, progress, signal } = options;
   const objective = options.objective ?? crossEntropy;
   const frozen = await machine.guard(
-    loadWeights(config, weights, machine.upload, progress, signal),
+    loadWeights(
+      config,
+      weights,
+      machine.upload,
+      (doneBytes, totalBytes) => {
+        progress({ kind: "uploaded", doneBytes, totalBytes });
+      },
+      signal,
+    ),
   );
   return new TfjsEngine(machine, config, lora, shape, objective, frozen);
 }
@@ -109,9 +117,11 @@ export class TfjsEngine implements Engine {
     }
   }
 
-  async evaluate(batch: TokenBatch): Promise<LossSum> {
+  async evaluate(batch: TokenBatch, useAdapter = true): Promise<LossSum> {
     const lossSum = tf.tidy(() => {
-      const linear = this.#adapted(this.#adapter.tensors(), null);
+      const linear = useAdapter
+        ? this.#adapted(this.#adapter.tensors(), null)
+        : frozenLinear(this.#weights);
       const equal = equalWeights(batch);
       return lossSumOf(crossEntropy, this.#config, this.#weights, linear, batch, equal);
     });

@@ -19,6 +19,7 @@ import type {
   BatchShape,
   Engine,
   EngineMemory,
+  EngineProgress,
   LossSum,
   SamplingOptions,
   StepHyper,
@@ -52,8 +53,7 @@ export interface WebGpuEngineOptions {
   /** Overrides the choice by the budget. */
   memoryChoice?: MemoryChoice | undefined;
   tiles?: TileChoice;
-  /** Bytes of weights on the device so far. */
-  progress: (doneBytes: number, totalBytes: number) => void;
+  progress: EngineProgress;
   signal: AbortSignal;
 }
 
@@ -61,8 +61,9 @@ export interface WebGpuEngineOptions {
 export const defaultBudgetBytes = 6e9;
 
 /**
- * Allocates, uploads the weights, compiles meanwhile, and waits for an adapter through
- * `writeState`. Where that fails, the next smaller memory choice is tried.
+ * Allocates, uploads the weights, compiles meanwhile what a step needs, and waits for an adapter
+ * through `writeState`. Evaluation and generation compile when they are first used. Where memory
+ * does not suffice, the next smaller memory choice is tried.
  * @throws UserError "out-of-memory" when the smallest does not fit either; then nothing is held
  */
 export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<WebGpuEngine> {
@@ -76,8 +77,18 @@ export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<
     const { weights, progress, signal, config } = options;
     // At the same time: the compiler has its own threads.
     await Promise.all([
-      runner.prepare([design.training, design.evaluation, design.update]),
-      uploadWeights(model.weights, weights, runner, progress, signal),
+      runner.prepare([design.training, design.update], (done, total) => {
+        progress({ kind: "compiled", done, total });
+      }),
+      uploadWeights(
+        model.weights,
+        weights,
+        runner,
+        (doneBytes, totalBytes) => {
+          progress({ kind: "uploaded", doneBytes, totalBytes });
+        },
+        signal,
+      ),
     ]);
     for (const { rope, cosSin } of model.rotations) {
       const frequencies = inverseFrequencies(config.headDim, rope);
@@ -185,9 +196,16 @@ export class WebGpuEngine implements Engine {
     return { lossSum, lossWeight, supervisedTokens, gradNorm };
   }
 
-  async evaluate(batch: TokenBatch): Promise<LossSum> {
+  async evaluate(batch: TokenBatch, useAdapter = true): Promise<LossSum> {
     this.#requireAdapter();
-    this.#runPasses(this.#design.evaluation, batch, noScalars, true);
+    const { evaluation } = this.#design;
+    await this.#runner.prepare([evaluation]);
+    const evaluate = () => this.#runPasses(evaluation, batch, noScalars, true);
+    if (useAdapter) {
+      evaluate();
+    } else {
+      this.#withoutAdapter(evaluate);
+    }
     const { lossSum } = await this.#readMetrics();
     return { lossSum, supervisedTokens: batch.supervisedTokens };
   }
@@ -226,6 +244,19 @@ export class WebGpuEngine implements Engine {
   dispose(): void {
     this.#paused?.dispose();
     this.#runner.dispose();
+  }
+
+  /**
+   * Submits work that sees an adapter of zeros. The gradients, which are zero between two steps,
+   * keep its values meanwhile: no memory, program or kernel besides those of evaluation.
+   */
+  #withoutAdapter(work: () => void): void {
+    const { values, gradients } = this.#design.model.adapter;
+    this.#runner.copy(values, gradients);
+    this.#runner.clear(values);
+    work();
+    this.#runner.copy(gradients, values);
+    this.#runner.clear(gradients);
   }
 
   /**

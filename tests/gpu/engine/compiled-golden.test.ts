@@ -7,6 +7,7 @@ import {
   openGolden,
   relativeError,
   replay,
+  replayBaseLoss,
   stateError,
   toBatch,
 } from "../../support/golden.ts";
@@ -67,3 +68,17 @@ test.each(goldenCases)("twelve steps of %s on the compiled engine follow PyTorch
   expect(tokens).toEqual(greedy.tokens);
   engine.dispose();
 });
+
+test.each(goldenCases)(
+  "the base model's loss beside the adapter of %s changes no bit",
+  async (name) => {
+    const golden = await openGolden(name, read);
+    const engine = await compiledGoldenEngine(golden, opened);
+    const { beside, zero, trained, metrics, states } = await replayBaseLoss(golden, engine);
+    expect(beside).toEqual(zero);
+    expect(trained).not.toEqual(zero);
+    expect(metrics[1]).toEqual(metrics[0]);
+    expect(states[1]).toEqual(states[0]);
+    engine.dispose();
+  },
+);

@@ -10,6 +10,7 @@ import {
   openGolden,
   relativeError,
   replay,
+  replayBaseLoss,
   stateError,
   toBatch,
 } from "../../support/golden.ts";
@@ -56,6 +57,20 @@ test.each(goldenCases)("twelve steps of %s on WebGPU follow PyTorch", async (nam
   engine.dispose();
   expect(tf.memory().numTensors).toBe(tensorsBefore);
 });
+
+test.each(goldenCases)(
+  "the base model's loss beside the adapter of %s changes no bit",
+  async (name) => {
+    const golden = await openGolden(name, read);
+    const engine = await goldenEngine(golden, machine);
+    const { beside, zero, trained, metrics, states } = await replayBaseLoss(golden, engine);
+    expect(beside).toEqual(zero);
+    expect(trained).not.toEqual(zero);
+    expect(metrics[1]).toEqual(metrics[0]);
+    expect(states[1]).toEqual(states[0]);
+    engine.dispose();
+  },
+);
 
 test("device memory stays flat from the second step on", async () => {
   const golden = await openGolden("mha-tied", read);

@@ -305,7 +305,7 @@ describe("a run", () => {
     await done;
   });
 
-  test("a run with a sample prompt answers it before the first step and after the last", async () => {
+  test("a run with a sample prompt answers it after the first step and after the last", async () => {
     const done = tab.untilPhase("done");
     await tab.start(recipe, { samplePrompt: "sun" });
     await done;

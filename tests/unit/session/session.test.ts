@@ -23,11 +23,16 @@ function wordOf(event: SessionEvent): string {
       return `evaluated ${event.step}`;
     case "saved":
       return `saved ${event.checkpoint.step} (${event.reason})`;
+    case "opening":
+      return event.readiness.kind;
+    case "aside":
+      return event.aside ?? "no aside";
     case "device":
     case "engine":
     case "saveFailed":
     case "rebuilt":
     case "sample":
+    case "sampling":
     case "waiting":
     case "tokenizing":
     case "token":
@@ -57,12 +62,14 @@ describe("a run of the demo", () => {
       "Reading the data",
       "tokenizing",
       "preparing",
-      "Writing weights to the GPU",
+      "uploaded",
       "engine",
       "running",
-      "evaluated 0",
       "step 1",
       "saved 1 (steps)",
+      "loss-before",
+      "no aside",
+      "evaluated 0",
       "step 2",
       "evaluated 2",
       "saved 2 (steps)",
@@ -160,7 +167,7 @@ describe("a run of the demo", () => {
       step: 1,
       totalSteps: 3,
       recipe: shortRecipe,
-      log: final.trainer.log.slice(0, 2),
+      log: final.trainer.log.slice(1, 2), // saved before the start was measured
       model: { name: "anneal-demo-1m", parameters: 918_656 },
       data: { source: "demo", name: "data.jsonl", rows: 320 },
     });

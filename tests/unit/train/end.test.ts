@@ -54,7 +54,7 @@ describe("a run that gains nothing", () => {
 
   async function trainFrom(state: TrainerState, until = Infinity) {
     const engine = await tinyEngine(recipe, startingAdapter); // a rate of 0 changes nothing
-    const steps = train(engine, dataset, recipe, state, never);
+    const steps = train(engine, dataset, recipe, state, false, never);
     let isDone = false;
     while (!isDone && state.step < until) {
       isDone = (await steps.next()).done === true;
@@ -78,7 +78,7 @@ describe("a run that gains nothing", () => {
     const short = { ...recipe, maxSteps: 6 };
     const state = initialState(dataset, short);
     const engine = await tinyEngine(short, startingAdapter);
-    const steps = train(engine, dataset, short, state, never);
+    const steps = train(engine, dataset, short, state, false, never);
     while ((await steps.next()).done !== true) {
       expect(endOf(state, short)).toBe(state.step === 6 ? "complete" : null);
     }

@@ -6,7 +6,7 @@ import type { TfjsEngine } from "../../../src/engine/tfjs/engine.ts";
 import { openMachine } from "../../../src/engine/tfjs/backend.ts";
 import type { TargetModule } from "../../../src/recipe/options.ts";
 import { defaultRecipe, type Recipe } from "../../../src/recipe/recipe.ts";
-import { goldenEngine, openGolden } from "../../support/golden.ts";
+import { goldenEngine, openGolden, untrained } from "../../support/golden.ts";
 
 const golden = await openGolden(
   "gqa-untied",
@@ -15,6 +15,9 @@ const golden = await openGolden(
 
 /** The adapter's start; B is not zero, so that A learns from the first step on. */
 export const startingAdapter: AdapterState = golden.initial;
+
+/** The same with B at zero: the base model. */
+export const untrainedAdapter: AdapterState = untrained(golden.initial);
 
 export const tinyRecipe: Recipe = {
   ...defaultRecipe,

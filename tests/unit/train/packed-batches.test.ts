@@ -291,7 +291,7 @@ describe("packing on the reference engine", () => {
     ) => {
       const engine = await tinyEngine(recipe, from.adapter);
       const state = structuredClone(from.state);
-      const steps = train(engine, dataset, recipe, state, new AbortController().signal);
+      const steps = train(engine, dataset, recipe, state, false, new AbortController().signal);
       let last = await steps.next();
       while (last.done !== true && state.step < until) {
         last = await steps.next();

@@ -6,8 +6,14 @@ import type { Recipe } from "../../../src/recipe/recipe.ts";
 import { learningRateAt } from "../../../src/train/schedule.ts";
 import type { TrainerState } from "../../../src/train/state.ts";
 import { countTokens } from "../../../src/data/dataset.ts";
-import { initialState, train, type TrainedStep } from "../../../src/train/trainer.ts";
-import { startingAdapter, tinyEngine, tinyRecipe } from "./golden-run.ts";
+import {
+  initialState,
+  isUnmeasured,
+  measureStop,
+  train,
+  type TrainedStep,
+} from "../../../src/train/trainer.ts";
+import { startingAdapter, tinyEngine, tinyRecipe, untrainedAdapter } from "./golden-run.ts";
 import { madeUpDataset } from "./made-up-data.ts";
 
 /** 13 rows by 2 x 2 are 4 steps an epoch, the last with one row: 8 steps see two epochs. */
@@ -26,11 +32,12 @@ async function trainFrom(
   from: Pick<Stand, "state" | "adapter">,
   isEnough: (state: TrainerState) => boolean = () => false,
   data = dataset,
+  startsFromBase = false,
 ): Promise<Stand> {
   const engine = await tinyEngine(recipe, from.adapter);
   const state = structuredClone(from.state);
   const yielded: TrainedStep[] = [];
-  for await (const step of train(engine, data, recipe, state, never)) {
+  for await (const step of train(engine, data, recipe, state, startsFromBase, never)) {
     yielded.push(structuredClone(step));
     if (isEnough(state)) {
       break;
@@ -122,6 +129,71 @@ describe("a run of eight steps", () => {
     const again = await trainFrom(recipe, whole);
     expect(again.yielded).toEqual([]);
     expect(again.adapter).toEqual(whole.adapter);
+  });
+});
+
+describe("a run that starts from the base model", () => {
+  const recipe = { ...tinyRecipe, dropout: 0.2, shuffle: true, maxSteps: 5 };
+  const start = { state: initialState(dataset, recipe), adapter: untrainedAdapter };
+  const trainedFrom = (from: Pick<Stand, "state" | "adapter">, yields = Infinity) => {
+    let count = 0;
+    return trainFrom(recipe, from, () => ++count >= yields, dataset, true);
+  };
+  let whole: Stand;
+
+  beforeAll(async () => {
+    whole = await trainedFrom(start);
+  }, 60_000);
+
+  test("its first step comes before the held-out loss of the start, which stays first in the log", () => {
+    expect(whole.yielded.map(({ entry }) => entry.step)).toEqual([1, 0, 2, 3, 4, 5]);
+    expect(whole.state.log.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  test("it has the bits of a run that measures its start before the first step", async () => {
+    const before = await trainFrom(recipe, start);
+    expect(before.yielded.map(({ entry }) => entry.step)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(whole.state).toEqual(before.state);
+    expect(whole.adapter).toEqual(before.adapter);
+  });
+
+  test.each([1, 2, 3, 4, 5])(
+    "cut after yield %i and resumed on a new engine it is bit-equal to the whole run",
+    async (yields) => {
+      const part = await trainedFrom(start, yields);
+      const rest = await trainedFrom(part);
+      expect(rest.state).toEqual(whole.state);
+      expect(rest.adapter).toEqual(whole.adapter);
+      expect([...part.yielded, ...rest.yielded]).toEqual(whole.yielded);
+    },
+  );
+
+  test("a run of one step measures its start too", async () => {
+    const short = { ...recipe, maxSteps: 1 };
+    const state = initialState(dataset, short);
+    const stand = await trainFrom(short, { ...start, state }, undefined, dataset, true);
+    expect(stand.state.log.map(({ step }) => step)).toEqual([0, 1]);
+    expect(stand.state.log[0]).toEqual(whole.state.log[0]);
+  });
+
+  test("a stop after one step measures start and step, and changes nothing but the log", async () => {
+    const part = await trainedFrom(start, 1);
+    const engine = await tinyEngine(recipe, part.adapter);
+    const { state } = part;
+    expect(isUnmeasured(state, dataset)).toBe(true);
+    const measured = [];
+    for await (const each of measureStop(engine, dataset, recipe, state, never)) {
+      measured.push(each);
+    }
+    expect(await engine.readState()).toEqual(part.adapter);
+    engine.dispose();
+    expect(measured.map(({ step }) => step)).toEqual([0, 1]);
+    const [untrained, first] = whole.state.log;
+    const { heldOutLoss } = measured[1]!;
+    expect(state.log).toEqual([untrained, { ...first, heldOutLoss }]);
+    expect(isUnmeasured(state, dataset)).toBe(false);
+    const rest = await trainedFrom({ state, adapter: part.adapter });
+    expect(rest.adapter).toEqual(whole.adapter);
   });
 });
 
@@ -220,7 +292,7 @@ describe("a step whose loss is not finite", () => {
     };
     const engine = await tinyEngine(recipe);
     const state = initialState(noHeldOut, recipe);
-    const steps = train(engine, noHeldOut, recipe, state, never);
+    const steps = train(engine, noHeldOut, recipe, state, false, never);
     await steps.next();
     const before = structuredClone({ state, adapter: await engine.readState() });
     expect(before.state.step).toBe(1);
@@ -250,7 +322,7 @@ test("an abort is thrown between steps of a run and changes nothing", async () =
   const abort = new AbortController();
   const engine = await tinyEngine(recipe);
   const state = initialState(dataset, recipe);
-  const steps = train(engine, dataset, recipe, state, abort.signal);
+  const steps = train(engine, dataset, recipe, state, false, abort.signal);
   await steps.next();
   await steps.next();
   const before = structuredClone({ state, adapter: await engine.readState() });

@@ -34,7 +34,7 @@ async function askedFor(trainRows: number, heldOutRows: number, given: Partial<R
     },
   };
   const state = initialState(dataset, recipe);
-  const steps = train(engine as Engine, dataset, recipe, state, signal);
+  const steps = train(engine as Engine, dataset, recipe, state, true, signal);
   let epochs = 0;
   for await (const { entry } of steps) {
     epochs = entry.epoch;

@@ -1,13 +1,13 @@
 // The prompts of a run: questions of a person, and the two samples that compare the base model
 // before the first step made here with the adapter after the last.
-import type { PromptForm } from "../data/prompt-form.ts";
-import type { RunState } from "../checkpoint/file/run-state.ts";
-import type { CheckpointStore } from "../checkpoint/store.ts";
-import { hasCode, toPlain, type PlainError } from "../util/errors.ts";
-import type { DeviceEnginePlan } from "./device-engine.ts";
-import type { DeviceKeeper } from "./device-keeper.ts";
-import type { BetterCheckpoint, RunEvent } from "./events.ts";
-import { answer, type Prompting } from "./prompting.ts";
+import type { PromptForm } from "../../data/prompt-form.ts";
+import type { RunState } from "../../checkpoint/file/run-state.ts";
+import type { CheckpointStore } from "../../checkpoint/store.ts";
+import { hasCode, toPlain, type PlainError } from "../../util/errors.ts";
+import type { DeviceEnginePlan } from "../device-engine.ts";
+import type { DeviceKeeper } from "../device-keeper.ts";
+import type { BetterCheckpoint, RunEvent } from "../events.ts";
+import { answer, type Prompting } from "../prompting.ts";
 
 /** What is asked of the model; a run adds its seed and the form of its data. */
 export interface Question extends Omit<Prompting, "seed" | "form"> {
@@ -69,9 +69,15 @@ export class RunPrompts {
   /**
    * Emits a sample, or why there is none: a prompt that does not fit is no reason to stop a run.
    * @param better whose adapter answers after training, where it can be loaded; else the last one
+   * @param skipped ends the sample with the text so far
    * @throws as `answer`, except for a prompt that does not fit
    */
-  async sample(which: Which, better: BetterCheckpoint | null, signal: AbortSignal): Promise<void> {
+  async sample(
+    which: Which,
+    better: BetterCheckpoint | null,
+    signal: AbortSignal,
+    skipped: AbortSignal,
+  ): Promise<void> {
     const { samplePrompt: prompt, emit, state, store } = this.#parts;
     const useAdapter = which === "after";
     const saved = better && (await store.loadCheckpoint(better.key, signal).catch(() => null));
@@ -79,15 +85,23 @@ export class RunPrompts {
     const question = { prompt, useAdapter, maxNewTokens: sampleTokens, temperature: 0 };
     let text = "";
     let error: PlainError | null = null;
+    const onText = (piece: string) => {
+      text += piece;
+      emit({ kind: "sampling", which, text: piece });
+    };
     try {
-      ({ text } = await this.#ask(question, saved, () => undefined, signal));
+      await this.#ask(question, saved, onText, AbortSignal.any([signal, skipped]));
     } catch (fault) {
-      if (!hasCode(fault, "too-long") && !hasCode(fault, "bad-tokenizer")) {
-        throw fault;
+      signal.throwIfAborted();
+      if (!skipped.aborted) {
+        if (!hasCode(fault, "too-long") && !hasCode(fault, "bad-tokenizer")) {
+          throw fault;
+        }
+        error = toPlain(fault);
       }
-      error = toPlain(fault);
     }
-    emit({ kind: "sample", which, step, prompt, text, error });
+    const isSkipped = skipped.aborted;
+    emit({ kind: "sample", which, step, prompt, text, isSkipped, error });
   }
 
   /** @param saved whose adapter answers; null for that of the run */
