@@ -1,41 +1,14 @@
 // Opens a device with one of the two engines on it. The reference engine is chosen, and its code
 // fetched, only here.
-import type { LoraConfig } from "../adapter/lora.ts";
-import { openGpuMachine, type AnyMachine } from "../gpu/gpu-machine.ts";
-import { openTuningCache } from "../gpu/tuning-cache.ts";
-import type { BaseModel } from "../model/open.ts";
-import type {
-  BackendName,
-  BatchShape,
-  Engine,
-  EngineName,
-  EngineProgress,
-  EngineReport,
-} from "./contract.ts";
+import type { AnyMachine } from "../gpu/gpu-machine.ts";
+import { openAhead, tilesOf, type CompiledAhead } from "./ahead.ts";
+import type { BackendName, Engine, EngineProgress, EngineReport } from "./contract.ts";
+import type { EnginePlan } from "./engine-plan.ts";
 import type { Objective } from "./objective.ts";
-import type { WasmPaths } from "./tfjs/backend.ts";
 import type { MemoryChoice } from "./webgpu/design.ts";
 import { createWebGpuEngine, nextSmaller } from "./webgpu/engine.ts";
-import { tilesFor } from "./webgpu/tune.ts";
 
 export type { WasmPaths } from "./tfjs/backend.ts";
-
-export interface EnginePlan {
-  engine: EngineName;
-  /** Of the reference engine. */
-  backend: BackendName;
-  wasmPaths: WasmPaths;
-  /** The parts of the model that are trained. */
-  model: Pick<BaseModel, "config" | "weights">;
-  lora: LoraConfig;
-  shape: BatchShape;
-  /** Probability spread over the vocabulary, from 0 (plain cross-entropy) to below 1. */
-  labelSmoothing: number;
-  /** Whether the rows of the data set have weights. */
-  isWeighted: boolean;
-  /** Of the compiled engine, where the device could not bear what the budget would choose. */
-  memoryChoice?: MemoryChoice | undefined;
-}
 
 /** An engine on its device. */
 export interface DeviceEngine {
@@ -44,10 +17,13 @@ export interface DeviceEngine {
   report: EngineReport;
   /** The next smaller memory choice, for the same numbers; null for the smallest. */
   smaller: MemoryChoice | null;
+  /** What an engine after this one may be opened on; null for the reference engine. */
+  ahead: CompiledAhead | null;
 }
 
 /**
  * Opens a device and compiles the engine for it, with all weights uploaded.
+ * @param ahead a device to open the compiled engine on, which is released where that fails
  * @throws UserError "device-lost" when the browser has no device to give; "out-of-memory"; the
  *   signal's reason. No device is held then.
  */
@@ -55,21 +31,21 @@ export async function openEngine(
   plan: EnginePlan,
   progress: EngineProgress,
   signal: AbortSignal,
+  ahead: CompiledAhead | null = null,
 ): Promise<DeviceEngine> {
   return plan.engine === "webgpu"
-    ? await openCompiled(plan, progress, signal)
+    ? await openCompiled(plan, progress, signal, ahead ?? (await openAhead()))
     : await openReference(plan, progress, signal);
 }
-
-const tuned = openTuningCache("anneal-tuning");
 
 async function openCompiled(
   plan: EnginePlan,
   progress: EngineProgress,
   signal: AbortSignal,
+  ahead: CompiledAhead,
 ): Promise<DeviceEngine> {
   const { model, lora, shape, labelSmoothing, isWeighted, memoryChoice: wanted } = plan;
-  const machine = await openGpuMachine();
+  const { machine, pipelines } = ahead;
   const { opened } = machine;
   // Kernels that compile take seconds on a software GPU, and only the loss of the device ends them.
   const stop = () => {
@@ -80,9 +56,11 @@ async function openCompiled(
     const { config, weights } = model;
     const objective = await objectiveOf(labelSmoothing);
     const training = { config, lora, shape, objective, isWeighted };
-    const tiles = await tilesFor(config, weights.shapes, shape, { opened, cache: tuned, signal });
-    const parts = { opened, ...training, memoryChoice: wanted, weights, tiles, progress, signal };
-    const engine = await createWebGpuEngine(parts);
+    const tiles = await tilesOf(plan, ahead, signal);
+    const engine = await createWebGpuEngine({
+      ...{ opened, pipelines, ...training, memoryChoice: wanted, weights, tiles },
+      ...{ progress, signal },
+    });
     const release = async () => {
       await machine.release();
       return engine.memory().allocatedBytes;
@@ -95,6 +73,7 @@ async function openCompiled(
       engine,
       report: reportOf(plan, { plannedBytes, recomputedLayers, rowsPerPass }),
       smaller: nextSmaller(memoryChoice),
+      ahead,
     };
   } catch (error) {
     await machine.release();
@@ -120,7 +99,7 @@ async function openReference(
     const engine = await createTfjsEngine({ machine, ...training, weights, progress, signal });
     const { plannedBytes } = engine.memory();
     const report = reportOf(plan, { plannedBytes, recomputedLayers: 0, rowsPerPass: shape.rows });
-    return { machine, engine, report, smaller: null };
+    return { machine, engine, report, smaller: null, ahead: null };
   } catch (error) {
     await machine.release();
     throw error;

@@ -8,7 +8,7 @@ import type { BaseModel } from "../model/open.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import type { WeightShape } from "../model/weight-format/format.ts";
 import type { BatchShape, EngineName } from "./contract.ts";
-import type { EnginePlan } from "./open.ts";
+import type { EnginePlan } from "./engine-plan.ts";
 import type { ModelConfig } from "../model/config/model-config.ts";
 
 /** The compiled engine where it is chosen and has kernels for the model, else the reference. */

@@ -32,6 +32,11 @@ export class Pipelines {
     return await known;
   }
 
+  /** Resolves once everything that is under way is compiled, or has failed. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#compiled.values());
+  }
+
   async #build(kernel: Kernel, code: string): Promise<CompiledKernel> {
     const layout = this.#layoutOf(kernel);
     const module = this.#device.createShaderModule({ label: kernel.name, code });

@@ -43,6 +43,11 @@ export interface Program {
   readonly marks?: Readonly<Record<string, number>>;
 }
 
+/** The distinct kernels of programs. */
+export function kernelsOf(programs: readonly Program[]): Set<Kernel> {
+  return new Set(programs.flatMap(({ dispatches }) => dispatches.map(({ kernel }) => kernel)));
+}
+
 /** A tensor that is alive from its first to its last use. @param elements of 4 bytes */
 export function scratch(label: string, elements: number): Tensor {
   return makeTensor(label, elements * 4, "arena");

@@ -4,7 +4,7 @@ import { uniformsOf } from "./kernel.ts";
 import { allocate, paramsStride, bufferBindingOf, type DeviceMemory } from "./memory.ts";
 import { planMemory, type MemoryLayout } from "./memory-planner.ts";
 import { Pipelines, type CompiledKernel } from "./pipelines.ts";
-import type { Dispatch, Program, Tensor, View } from "./plan.ts";
+import { kernelsOf, type Dispatch, type Program, type Tensor, type View } from "./plan.ts";
 import { Submitter, type Command } from "./submitter.ts";
 import { packUniforms, type UniformStruct } from "./uniform-struct.ts";
 import type { OpenDevice } from "./open-device.ts";
@@ -24,22 +24,32 @@ export class Runner {
   readonly #submitter: Submitter;
   readonly #commands = new Map<Program, readonly Command[]>();
 
-  private constructor(opened: OpenDevice, layout: MemoryLayout, memory: DeviceMemory) {
+  private constructor(
+    opened: OpenDevice,
+    layout: MemoryLayout,
+    memory: DeviceMemory,
+    pipelines: Pipelines,
+  ) {
     this.#opened = opened;
     this.#layout = layout;
     this.#memory = memory;
-    this.#pipelines = new Pipelines(opened);
+    this.#pipelines = pipelines;
     this.#submitter = new Submitter(opened);
   }
 
   /**
    * Allocates the memory of all programs, zeroed. Call `prepare` before `run`.
+   * @param pipelines of this device, where kernels are compiled for it already
    * @throws UserError "out-of-memory" when the device refuses; then nothing is held
    */
-  static async create(opened: OpenDevice, programs: readonly Program[]): Promise<Runner> {
+  static async create(
+    opened: OpenDevice,
+    programs: readonly Program[],
+    pipelines = new Pipelines(opened),
+  ): Promise<Runner> {
     const layout = planMemory(programs);
     const memory = await opened.guard(allocate(opened.device, layout, programs));
-    return new Runner(opened, layout, memory);
+    return new Runner(opened, layout, memory, pipelines);
   }
 
   /**
@@ -55,9 +65,7 @@ export class Runner {
     if (unready.length === 0) {
       return;
     }
-    const kernels = new Set(
-      unready.flatMap(({ dispatches }) => dispatches.map(({ kernel }) => kernel)),
-    );
+    const kernels = kernelsOf(unready);
     let done = 0;
     for (const kernel of kernels) {
       // Whether it compiles is heard below.

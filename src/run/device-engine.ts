@@ -3,7 +3,9 @@
 import type { AdapterState } from "../adapter/state.ts";
 import { batchLength } from "../data/batching/batch.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { openEngine, type DeviceEngine, type EnginePlan, type WasmPaths } from "../engine/open.ts";
+import type { CompiledAhead } from "../engine/ahead.ts";
+import type { EnginePlan } from "../engine/engine-plan.ts";
+import { openEngine, type DeviceEngine, type WasmPaths } from "../engine/open.ts";
 import type { EngineProgress } from "../engine/contract.ts";
 import { engineFor } from "../engine/run-bytes.ts";
 import type { BaseModel } from "../model/open.ts";
@@ -54,6 +56,7 @@ export interface Rebuild {
  *
  * Nothing else of a run lives on the device. Dropout, the data order and sampling are functions of
  * the seed and the step. So the steps that follow have the same bits as without a rebuild.
+ * @param ahead a device with compiled kernels to take in step 2; released where that fails
  * @throws UserError "device-lost" when the browser has no device to give; nothing is held then
  */
 export async function rebuild(
@@ -62,11 +65,12 @@ export async function rebuild(
   adapter: AdapterState,
   progress: EngineProgress,
   signal: AbortSignal,
+  ahead: CompiledAhead | null = null,
 ): Promise<Rebuild> {
   const startedAt = performance.now();
   const beforeBytes = old?.engine.memory().allocatedBytes ?? 0;
   const releasedBytes = await releaseEngine(old);
-  const deviceEngine = await openWithAdapter(plan, adapter, progress, signal);
+  const deviceEngine = await openWithAdapter(plan, adapter, progress, signal, ahead);
   return {
     deviceEngine,
     beforeBytes,
@@ -87,8 +91,9 @@ async function openWithAdapter(
   adapter: AdapterState,
   progress: EngineProgress,
   signal: AbortSignal,
+  ahead: CompiledAhead | null,
 ): Promise<DeviceEngine> {
-  const deviceEngine = await openEngine(plan, progress, signal);
+  const deviceEngine = await openEngine(plan, progress, signal, ahead);
   try {
     deviceEngine.engine.writeState(adapter);
     return deviceEngine;

@@ -1,6 +1,7 @@
 // The device of a run with its engine, over the life of the run: opened at first use, rebuilt on
 // schedule or after a loss, with smaller memory choices where the device is full.
 import type { RunState } from "../checkpoint/file/run-state.ts";
+import type { CompiledAhead } from "../engine/ahead.ts";
 import type { Engine, EngineProgress } from "../engine/contract.ts";
 import type { DeviceEngine } from "../engine/open.ts";
 import { NoDevice } from "../gpu/device.ts";
@@ -20,6 +21,8 @@ export interface DeviceKeeperParts {
   /** Of the run: a new device gets the adapter that it has then. */
   state: RunState;
   watch: StallWatch;
+  /** For the first device of the run: one whose kernels are compiled, where there is one. */
+  takeAhead: () => Promise<CompiledAhead | null>;
   emit: (event: RunEvent) => void;
 }
 
@@ -171,15 +174,16 @@ export class DeviceKeeper {
     progress: EngineProgress,
     signal: AbortSignal,
   ): Promise<Omit<Rebuild, "deviceEngine">> {
-    const { state, watch, emit } = this.#parts;
+    const { state, watch, emit, takeAhead } = this.#parts;
     const old = this.#current;
     this.#current = null;
+    const ahead = this.#openedAt === 0 ? await takeAhead() : null;
     const open = (alive: () => void) => {
       const report: EngineProgress = (readiness) => {
         alive();
         progress(readiness);
       };
-      return rebuild(old, this.#plan, state.adapter, report, signal);
+      return rebuild(old, this.#plan, state.adapter, report, signal, ahead);
     };
     const { deviceEngine, ...bytes } = await watch.during("device", open, true);
     this.#current = { ...deviceEngine, engine: watch.watched(deviceEngine.engine) };

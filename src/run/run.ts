@@ -10,7 +10,7 @@ import { hasCode, toPlain, UserError } from "../util/errors.ts";
 import { yieldToEvents } from "../util/yield-to-events.ts";
 import { Asides } from "./asides/asides.ts";
 import { StopLoss } from "./asides/stop-loss.ts";
-import { DeviceKeeper } from "./device-keeper.ts";
+import { DeviceKeeper, type DeviceKeeperParts } from "./device-keeper.ts";
 import type { DeviceLoss } from "./device-losses.ts";
 import { EngineQueue } from "./engine-queue.ts";
 import type { BetterCheckpoint, RebuildReason } from "./events.ts";
@@ -26,7 +26,7 @@ import { RunSaves, snapshotOf, type SaveParts } from "./saves.ts";
 import { StallWatch } from "./stall-watch.ts";
 import { StepReports } from "./step-reports.ts";
 
-export interface RunParts extends SaveParts, RunPromptsParts {
+export interface RunParts extends SaveParts, RunPromptsParts, Pick<DeviceKeeperParts, "takeAhead"> {
   dataset: Dataset;
 }
 
@@ -59,13 +59,13 @@ export class Run {
   #abort = new AbortController();
 
   constructor(parts: RunParts) {
-    const { state, enginePlan, emit } = parts;
+    const { state, enginePlan, takeAhead, emit } = parts;
     this.#parts = parts;
     this.state = state;
     const watch = new StallWatch((fault) => {
       emit({ kind: "waiting", fault });
     });
-    this.#keeper = new DeviceKeeper({ plan: enginePlan, state, watch, emit });
+    this.#keeper = new DeviceKeeper({ plan: enginePlan, state, watch, takeAhead, emit });
     this.#saves = new RunSaves(parts, () => this.#keeper.engine.readState(), watch);
     this.#prompts = new RunPrompts(parts, this.#keeper);
     this.#asides = new Asides(emit);

@@ -14,6 +14,7 @@ import { recipeModulesOf } from "../adapter/targets.ts";
 import type { Presets } from "../recipe/presets.ts";
 import { defaultRecipe, type Recipe } from "../recipe/recipe.ts";
 import { Preview } from "../run/base-preview.ts";
+import { AheadOfRun } from "../run/compiled-ahead.ts";
 import { describeData } from "../run/data/describe.ts";
 import { openData, openSavedData, type LoadedData } from "../run/data/loaded-data.ts";
 import { presetsOf } from "../run/data/presets.ts";
@@ -21,11 +22,12 @@ import { TokenCache } from "../run/data/token-cache.ts";
 import type { DataInfo, RunPlan } from "../run/events.ts";
 import { datasetFor, planRun } from "../run/plan.ts";
 import { SetUpKeeper } from "../run/set-up/set-up-keeper.ts";
-import { RunTiming } from "../run/timing/run-timing.ts";
+import { RunTiming, type PlannedRun } from "../run/timing/run-timing.ts";
 import { demoDataName, fetchDemoData } from "../sources/demo.ts";
 import { UserError } from "../util/errors.ts";
 import type { Calls, SessionEvent } from "./protocol.ts";
 import { readRecipeFile, type ReadRecipe } from "./recipe-file.ts";
+import { isRunHeld } from "./tab-lock.ts";
 
 export interface InputsParts {
   store: Pick<CheckpointStore, "loadDataFile">;
@@ -47,6 +49,7 @@ export class Inputs {
   /** The tokens of the loaded data for the loaded model. */
   readonly tokens: TokenCache;
   /** Of the run that is planned. */
+  readonly ahead = new AheadOfRun();
   readonly timing: RunTiming;
   /** What is kept for the next visit. */
   readonly setUp: SetUpKeeper;
@@ -61,7 +64,7 @@ export class Inputs {
     const { demoBase, render, device, emit, wasmPaths } = parts;
     this.#parts = parts;
     this.#device = device;
-    this.timing = new RunTiming(wasmPaths);
+    this.timing = new RunTiming(wasmPaths, this.ahead);
     this.tokens = new TokenCache((doneBytes, totalBytes) => {
       emit({ kind: "tokenizing", doneBytes, totalBytes });
     });
@@ -109,6 +112,7 @@ export class Inputs {
       });
     }
     await this.freeDevice();
+    await this.ahead.release();
     this.#device = { ...this.#device, engine };
     this.#parts.emit({ kind: "device", device: this.#device });
     return this.#device;
@@ -125,6 +129,7 @@ export class Inputs {
     this.#parts.refuseWhileActive();
     const model = await this.cancellable((signal) => this.#library.load(source, signal));
     await this.freeDevice();
+    await this.ahead.release();
     this.#model = model;
     return describeModel(model);
   }
@@ -199,7 +204,10 @@ export class Inputs {
     return await planRun(this.model, this.data, recipe, this.#device.engine, this.tokens);
   }
 
-  /** The time of a run, measured where that is allowed and nothing is known. */
+  /**
+   * The time of a run, measured where that is allowed and nothing is known. The visitor looks at
+   * its plan, so its kernels begin to compile, unless a run needs the device.
+   */
   async runTime({ recipe, mayMeasure }: Calls["runTime"]["params"]): Promise<number | null> {
     const { model, data, device } = this;
     const planned = async () => {
@@ -207,7 +215,9 @@ export class Inputs {
       return { model, dataset, recipe, device };
     };
     if (!mayMeasure) {
-      return await this.timing.known(await planned());
+      const run = await planned();
+      void this.#compileAhead(run);
+      return await this.timing.known(run);
     }
     return await this.timing.measure(planned, async () => {
       const isFree = await this.#parts.freeRunDevice();
@@ -298,6 +308,13 @@ export class Inputs {
   async freeDevice(): Promise<void> {
     await this.timing.cancel();
     await this.#closePreview();
+  }
+
+  async #compileAhead(run: PlannedRun): Promise<void> {
+    await this.timing.cancel();
+    if (!(await isRunHeld())) {
+      this.ahead.begin(this.timing.planOf(run));
+    }
   }
 
   async #closePreview(): Promise<void> {

@@ -214,6 +214,7 @@ export class Session {
       dataBlob: (await data.saved()).blob,
       form: given.dataset.promptForm,
       enginePlan: enginePlanOf(model, given.dataset, state.recipe, { device, wasmPaths }),
+      takeAhead: () => this.inputs.ahead.take(),
       store,
       write: (work) => this.#lock.write(work),
       emit: (event) => {

@@ -4,6 +4,7 @@ import type { LoraConfig } from "../../adapter/lora.ts";
 import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batching/batch.ts";
 import type { Program } from "../../gpu/plan.ts";
+import type { Pipelines } from "../../gpu/pipelines.ts";
 import { Runner } from "../../gpu/runner.ts";
 import { adamWScalars } from "../../kernels/adamw/kernel.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
@@ -53,6 +54,8 @@ export interface WebGpuEngineOptions {
   /** Overrides the choice by the budget. */
   memoryChoice?: MemoryChoice | undefined;
   tiles?: TileChoice;
+  /** Of the device, where kernels are compiled ahead; left out, none are. */
+  pipelines?: Pipelines;
   progress: EngineProgress;
   signal: AbortSignal;
 }
@@ -123,7 +126,8 @@ async function allocateSmaller(
     requireWeightsFit(design.model, limits);
     try {
       requireTensorsFit(design.programs, limits);
-      return { design, runner: await Runner.create(options.opened, design.programs) };
+      const { opened, pipelines } = options;
+      return { design, runner: await Runner.create(opened, design.programs, pipelines) };
     } catch (error) {
       const smaller = nextSmaller(memoryChoice);
       if (!(error instanceof UserError) || error.code !== "out-of-memory" || smaller === null) {

@@ -10,12 +10,15 @@ import { memoryChoiceOf } from "../../engine/run-bytes.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import { UserError } from "../../util/errors.ts";
 import { yieldToEvents } from "../../util/yield-to-events.ts";
+import type { AheadOfRun } from "../compiled-ahead.ts";
 import { releaseEngine, type DeviceEnginePlan } from "../device-engine.ts";
 import type { Rates } from "./rates.ts";
 import { spreadBatches } from "./spread-batches.ts";
 
 const stepsMs = 2000;
 const evaluationsMs = 500;
+/** For the step under way when a measurement is called off; then its device is given up. */
+const lastStepMs = 1000;
 /** Batches from all over the data; more than this are taken again. */
 const mostBatches = 16;
 
@@ -26,6 +29,8 @@ export interface Measurement {
   recipe: Recipe;
   /** Multiply-adds of a forward pass that a batch may have to be measured on this device. */
   batchWork: number;
+  /** Gives the device, and gets it back. */
+  ahead: AheadOfRun;
 }
 
 /**
@@ -33,7 +38,7 @@ export interface Measurement {
  *   the signal's reason
  */
 export async function measureRates(
-  { plan, dataset, recipe, batchWork }: Measurement,
+  { plan, dataset, recipe, batchWork, ahead }: Measurement,
   signal: AbortSignal,
 ): Promise<Rates> {
   const shape = shapeWithin(plan, batchWork);
@@ -42,12 +47,18 @@ export async function measureRates(
   const training = batchesOf(dataset.train);
   const heldOut = batchesOf(dataset.heldOut);
   const startedAt = performance.now();
-  const opened = await openEngine(smallerPlan(plan, shape), () => undefined, signal);
-  let released: Promise<unknown> | null = null;
-  const release = () => (released ??= releaseEngine(opened));
-  const stop = () => void release();
+  const measured = smallerPlan(plan, shape);
+  const given = await ahead.compiled(signal);
+  const opened = await openEngine(measured, () => undefined, signal, given);
+  let released = null as Promise<unknown> | null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    timer = setTimeout(() => {
+      released = releaseEngine(opened);
+    }, lastStepMs);
+  };
   if (plan.engine === "webgpu") {
-    // Ends the wait for a step, also of a GPU that hangs. tfjs must not be disposed of within one.
+    // Ends the wait for a step of a GPU that hangs. tfjs must not be disposed of within one.
     signal.addEventListener("abort", stop);
   }
   try {
@@ -65,7 +76,15 @@ export async function measureRates(
     return { openMs, batchMs: stepMs * scale, evaluationMs: evaluationMs * scale };
   } finally {
     signal.removeEventListener("abort", stop);
-    await release();
+    clearTimeout(timer);
+    if (released !== null) {
+      await released;
+    } else if (opened.ahead === null) {
+      await releaseEngine(opened);
+    } else {
+      opened.engine.dispose();
+      ahead.give(opened.ahead);
+    }
   }
 }
 

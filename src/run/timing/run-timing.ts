@@ -7,6 +7,7 @@ import type { LoadedModel } from "../../models/loaded-model.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import { workOf } from "../../train/work.ts";
 import { hasCode } from "../../util/errors.ts";
+import type { AheadOfRun } from "../compiled-ahead.ts";
 import { enginePlanOf, type DeviceEnginePlan } from "../device-engine.ts";
 import { measureRates } from "./measure.ts";
 import { durationOf, RateBook, rateKey } from "./rates.ts";
@@ -31,22 +32,25 @@ export interface PlannedRun {
 
 export class RunTiming {
   readonly #wasmPaths: DeviceEnginePlan["wasmPaths"];
+  readonly #ahead: AheadOfRun;
   readonly #book = new RateBook(openTuningCache("anneal-tuning"));
   #abort = new AbortController();
   #underWay: Promise<unknown> = Promise.resolve();
 
-  constructor(wasmPaths: DeviceEnginePlan["wasmPaths"]) {
+  /** @param ahead gives the device to measure on, and gets it back for the run */
+  constructor(wasmPaths: DeviceEnginePlan["wasmPaths"], ahead: AheadOfRun) {
     this.#wasmPaths = wasmPaths;
+    this.#ahead = ahead;
   }
 
   /** By rates that were measured before; null where there are none. */
   async known(run: PlannedRun): Promise<number | null> {
-    const rates = await this.#book.get(keyOf(run, this.#planOf(run)));
+    const rates = await this.#book.get(keyOf(run, this.planOf(run)));
     return rates === null ? null : durationOf(workOf(run.dataset, run.recipe), rates);
   }
 
   /**
-   * By known rates, else measured for some seconds on a device of its own.
+   * By known rates, else measured for some seconds on an engine of its own.
    * @param free releases what others hold of the device; answers whether they all did
    * @returns null where it was called off, or there is no room for it on the device
    */
@@ -77,13 +81,14 @@ export class RunTiming {
     signal: AbortSignal,
   ): Promise<number | null> {
     const { dataset, recipe, device } = run;
-    const plan = this.#planOf(run);
+    const plan = this.planOf(run);
     try {
       if (signal.aborted || !(await free())) {
         return null;
       }
       const batchWork = batchWorkOf[kindOf(device, plan)];
-      const rates = await measureRates({ plan, dataset, recipe, batchWork }, signal);
+      const ahead = this.#ahead;
+      const rates = await measureRates({ plan, dataset, recipe, batchWork, ahead }, signal);
       await this.#book.set(keyOf(run, plan), rates);
       return durationOf(workOf(dataset, recipe), rates);
     } catch (error) {
@@ -96,7 +101,8 @@ export class RunTiming {
     }
   }
 
-  #planOf({ model, dataset, recipe, device }: PlannedRun): DeviceEnginePlan {
+  /** The engine of the run. */
+  planOf({ model, dataset, recipe, device }: PlannedRun): DeviceEnginePlan {
     return enginePlanOf(model, dataset, recipe, { device, wasmPaths: this.#wasmPaths });
   }
 }

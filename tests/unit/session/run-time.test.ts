@@ -1,6 +1,6 @@
 // The time of a run before it begins: measured on an engine of its own, kept, and called off by
 // anything that needs the device. The run never knows of it.
-import { beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Recipe } from "../../../src/recipe/recipe.ts";
 import { setUpBrowser, shortRecipe, Tab, tinyData } from "./world/tab.ts";
 import {
@@ -86,4 +86,21 @@ test("after a run that is over a time is measured, and the run answers prompts a
   const before = await tab.session.generate({ ...prompting, maxNewTokens: 6 });
   expect(await timeOf({ rank: 9 })).toBeGreaterThan(0);
   expect(await tab.session.generate({ ...prompting, maxNewTokens: 6 })).toEqual(before);
+});
+
+test("a plan that is looked at is compiled ahead, but not while a run needs the device", async () => {
+  const begun = vi.spyOn(tab.session.inputs.ahead, "begin");
+  await timeOf({ rank: 9, batchSize: 3 }, false);
+  await vi.waitFor(() => {
+    expect(begun).toHaveBeenCalledTimes(1);
+  });
+  const { lora, shape } = begun.mock.calls[0]![0];
+  expect([lora.rank, shape.rows]).toEqual([9, 3]);
+  const paused = tab.untilPhase("paused");
+  tab.withinStep(1, () => void tab.session.pause());
+  await tab.start(recipe);
+  await paused;
+  await timeOf({ rank: 10 }, false);
+  await tab.session.inputs.freeDevice();
+  expect(begun).toHaveBeenCalledTimes(1);
 });
