@@ -1,6 +1,7 @@
 // Builds the page: one entry, one module worker, relative URLs so that any static host will do.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
+import { localHeaders } from "./tools/support/headers.ts";
 
 /**
  * No script but the page's own, no markup from text. Where it may connect to is narrowed to this
@@ -38,5 +39,5 @@ export default defineConfig({
   plugins: [svelte({ configFile: false }), contentSecurityPolicy],
   worker: { format: "es" },
   build: { target: "es2023", chunkSizeWarningLimit: 1500 },
-  preview: { host: "127.0.0.1" },
+  preview: { host: "127.0.0.1", headers: localHeaders },
 });

@@ -73,6 +73,8 @@ async function openWasm(paths: WasmPaths): Promise<Machine> {
   if (Object.keys(paths).length > 0) {
     wasm.setWasmPaths(paths);
   }
+  // Its threads are workers from text, which the page's policy refuses where headers allow threads.
+  tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
   return await openHost("wasm", "WebAssembly");
 }
 
