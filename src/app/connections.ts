@@ -1,5 +1,5 @@
-// Connections of the page: only its own origin and the chosen hub. The browser refuses all others,
-// to workers too.
+// Connections of the page: only its own origin, the chosen hub, and files that the visitor has just
+// allowed by their addresses. The browser refuses all others, to workers too.
 
 export const defaultHub = "https://huggingface.co";
 const key = "anneal-hub";
@@ -53,11 +53,15 @@ export function hubAddress(typed: string): string | null {
   return url.origin === defaultHub ? defaultHub : (url.origin + url.pathname).replace(/\/+$/, "");
 }
 
-/** Sets the policy of the page. Must be called before any fetch and any worker. */
-export function limitConnections(): void {
+/**
+ * Sets the policy of the page. Must be called before any fetch and any worker.
+ * @param allowed addresses of files that the visitor has allowed
+ */
+export function limitConnections(allowed: readonly string[]): void {
   const meta = document.createElement("meta");
   meta.httpEquiv = "Content-Security-Policy";
-  meta.content = `connect-src ${connectSources(chosenHub()).join(" ")}`;
+  const sources = [...connectSources(chosenHub()), ...allowed.map(fileSource)];
+  meta.content = `connect-src ${sources.join(" ")}`;
   document.head.append(meta);
 }
 
@@ -70,6 +74,12 @@ export function connectSources(hub: string): string[] {
   return isLocal(url)
     ? ["'self'", `${url.protocol}//${url.hostname}:*`]
     : ["'self'", url.origin, ...downloadHosts];
+}
+
+/** The source that matches this file alone; a query cannot be part of it. */
+export function fileSource(address: string): string {
+  const { origin, pathname } = new URL(address);
+  return origin + pathname.replaceAll(";", "%3B").replaceAll(",", "%2C");
 }
 
 function isLocal({ hostname }: URL): boolean {

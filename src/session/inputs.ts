@@ -23,11 +23,15 @@ import type { DataInfo, RunPlan } from "../run/events.ts";
 import { datasetFor, planRun } from "../run/plan.ts";
 import { SetUpKeeper } from "../run/set-up/set-up-keeper.ts";
 import { RunTiming, type PlannedRun } from "../run/timing/run-timing.ts";
+import { fetchLinked } from "../sources/linked-file.ts";
 import { demoDataName, fetchDemoData } from "../sources/demo.ts";
 import { UserError } from "../util/errors.ts";
 import type { Calls, SessionEvent } from "./protocol.ts";
-import { readRecipeFile, type ReadRecipe } from "./recipe-file.ts";
+import { maxRecipeBytes, readRecipeFile, type ReadRecipe } from "./recipe-file.ts";
 import { isRunHeld } from "./tab-lock.ts";
+
+/** More is better downloaded once and chosen. */
+const maxLinkedDataBytes = 512e6;
 
 export interface InputsParts {
   store: Pick<CheckpointStore, "loadDataFile">;
@@ -132,6 +136,15 @@ export class Inputs {
     await this.ahead.release();
     this.#model = model;
     return describeModel(model);
+  }
+
+  async fetchLinked({ address, kind }: Calls["fetchLinked"]["params"]): Promise<File> {
+    const progress = (doneBytes: number, totalBytes: number | null) => {
+      const doing = kind === "data" ? "Fetching the data" : "Fetching the recipe";
+      this.#parts.emit({ kind: "loading", doing, doneBytes, totalBytes });
+    };
+    const most = kind === "data" ? maxLinkedDataBytes : maxRecipeBytes;
+    return await this.cancellable((signal) => fetchLinked(address, most, progress, signal));
   }
 
   async loadData({ source }: Calls["loadData"]["params"]): Promise<DataInfo> {

@@ -151,6 +151,11 @@ export interface Calls {
   listKeptModels: { params: undefined; result: KeptModel[] };
   deleteKeptModel: { params: { key: string }; result: KeptModel[] };
   /**
+   * Fetches a file from an address that the page's own address names, which the page's policy lets
+   * only after consent. Emits `loading` events; `cancelLoad` cancels.
+   */
+  fetchLinked: { params: { address: string; kind: "data" | "recipe" }; result: File };
+  /**
    * Opens data and counts their rows, with `loading` events. Refused as "many-bad-rows" when more
    * than a tenth is bad and `acceptBadRows` is not set.
    */

@@ -11,7 +11,7 @@ export interface ReadRecipe {
 }
 
 /** The longest system message, every character escaped, with room for the rest. */
-const maxBytes = 2 ** 20;
+export const maxRecipeBytes = 2 ** 20;
 
 /**
  * @param base the values of options that the file leaves out
@@ -28,8 +28,8 @@ export async function readRecipeFile(file: File, base: Recipe): Promise<ReadReci
  * @throws UserError "bad-recipe"
  */
 export async function importRecipeFile(file: Blob, name: string): Promise<ImportedRecipe> {
-  if (file.size > maxBytes) {
-    throw notRead(`it has more than ${maxBytes / 2 ** 20} MB`, name);
+  if (file.size > maxRecipeBytes) {
+    throw notRead(`it has more than ${maxRecipeBytes / 2 ** 20} MB`, name);
   }
   return importRecipe(await parse(await file.text(), name), name);
 }

@@ -75,7 +75,11 @@ export class Session {
     const { store, emit } = this.#parts;
     const { device } = this.inputs;
     emit({ kind: "device", device });
-    const report = await store.open();
+    const report = await store.open().catch((cause: unknown) => {
+      throw cause instanceof DOMException && cause.name === "SecurityError"
+        ? noSiteData(cause)
+        : cause;
+    });
     return { device, checkpoints: report.checkpoints, notices: noticesOf(report) };
   }
 
@@ -290,4 +294,11 @@ export class Session {
       });
     }
   }
+}
+
+function noSiteData(cause: DOMException): UserError {
+  return new UserError("unexpected", "The browser blocks site data, so no run can be saved.", {
+    remedy: "Allow site data for this page and reload, or open it in a tab instead of a frame.",
+    cause,
+  });
 }

@@ -66,6 +66,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.base.check(params);
     case "loadModel":
       return session.inputs.loadModel(params);
+    case "fetchLinked":
+      return session.inputs.fetchLinked(params);
     case "loadData":
       return session.inputs.loadData(params);
     case "editData":

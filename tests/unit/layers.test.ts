@@ -115,6 +115,16 @@ describe("the checker finds", () => {
     expect(faults('import { startSession } from "../../session/client.ts";')).toEqual([]);
   });
 
+  test("a host page that learns more than the protocol says", () => {
+    const faults = (target: string) =>
+      check("host/made-up.ts", `import type { Made } from "../${target}";`);
+    expect(faults("run/events.ts")).toHaveLength(1);
+    expect(faults("recipe/recipe.ts")).toHaveLength(1);
+    expect(faults("session/session.ts")).toHaveLength(1);
+    expect(faults("session/protocol.ts")).toEqual([]);
+    expect(check("app/made-up.ts", 'import { Made } from "../host/made-up.ts";')).toEqual([]);
+  });
+
   test.each([
     'import { defaultsOf } from "../recipe/recipe.ts";',
     'import { demoRecipe, defaultsOf } from "../recipe/recipe.ts";',

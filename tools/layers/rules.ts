@@ -26,13 +26,16 @@ export const floors = {
   models: "what models there are, what they cost here, kept and downloaded",
   run: "one run and what it needs: device, saves, samples, plan",
   session: "calls and events between page and worker, and the tabs",
+  host: "pages around this one: what an address asks for, what a host page is told",
   app: "the page",
 } as const;
 
 const order = Object.keys(floors);
 
 /** All that the page may know. */
-const openToApp = /^(app\/|util\/|recipe\/|session\/(client|protocol)\.ts$)/;
+const openToApp = /^(app\/|host\/|util\/|recipe\/|session\/(client|protocol)\.ts$)/;
+/** What a host page is told comes out of the protocol. */
+const openToHost = /^(host\/|util\/|session\/protocol\.ts$)/;
 const maxLines = 400;
 const maxFilesOfFolder = 20;
 /** Folders that grew full once before. */
@@ -80,6 +83,9 @@ function importFaults(path: string, target: string, values: readonly string[]): 
   }
   if (target.startsWith("engine/tfjs/") && floor !== "engine") {
     return fault;
+  }
+  if (floor === "host") {
+    return openToHost.test(target) ? [] : fault;
   }
   if (floor !== "app") {
     return [];

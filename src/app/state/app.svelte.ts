@@ -4,8 +4,12 @@ import { createContext } from "svelte";
 import { MediaQuery } from "svelte/reactivity";
 import { startSession, type SessionClient } from "../../session/client.ts";
 import type { CheckpointSummary, DeviceInfo, SessionEvent } from "../../session/protocol.ts";
+import type { Asked } from "../../host/asked.ts";
 import { formatLoss, formatPercent } from "../../util/format.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
+import { isFramed } from "../embed/framed.ts";
+import { HostLink } from "../embed/host-link.svelte.ts";
+import { LinkedSetUp } from "../embed/linked.svelte.ts";
 import { Clock } from "./clock.svelte.ts";
 import { ControlFocus } from "./control-focus.ts";
 import { BaseName } from "./export/base-name.svelte.ts";
@@ -34,6 +38,9 @@ export class AppState {
   readonly run: RunView;
   readonly kept: KeptSetUp;
   readonly saved: SavedRuns;
+  /** What the page's address asks for. */
+  readonly linked: LinkedSetUp;
+  readonly host: HostLink;
   readonly trial: Trial;
   readonly exports: ExportedFiles;
   /** Of the last step, where `exports` has a better one. */
@@ -95,7 +102,8 @@ export class AppState {
   /** Model and data of the run. */
   #trained = $state.raw<Pick<Setup, "model" | "data">>({ model: null, data: null });
 
-  constructor() {
+  /** @param isAllowed whether the visitor has allowed what the address asks for */
+  constructor(asked: Asked, isAllowed: boolean) {
     const client = startSession({
       onEvent: (event) => {
         this.#handleEvent(event);
@@ -116,7 +124,7 @@ export class AppState {
     this.time = new RunTime(client);
     this.run = new RunView(client);
     this.kept = new KeptSetUp(client, this.setup, this.run);
-    this.saved = new SavedRuns(client);
+    this.saved = new SavedRuns(client, !isFramed);
     this.trial = new Trial(client);
     this.exports = new ExportedFiles(client);
     this.lastExports = new ExportedFiles(client);
@@ -133,7 +141,9 @@ export class AppState {
         this.openError = toPlain(error);
       },
     );
-    void this.kept.open();
+    this.host = new HostLink(asked.host);
+    this.linked = new LinkedSetUp(client, this.setup, asked, isAllowed);
+    void this.kept.open().then(() => (isAllowed ? this.linked.load() : undefined));
   }
 
   /** Files that are there name the base model as it was said before. */
@@ -239,6 +249,7 @@ export class AppState {
 
   #handleEvent(event: SessionEvent): void {
     this.run.handleEvent(event);
+    this.host.reporter.hear(event);
     if (event.kind === "device") {
       this.device = event.device;
     } else if (event.kind === "loading") {
@@ -274,6 +285,9 @@ export class AppState {
     }
     if (loading !== null) {
       return `Loading the ${loading.input}.`;
+    }
+    if (this.linked.isReading) {
+      return "Fetching the recipe.";
     }
     if (model === null) {
       return "Choose a model under 1.";

@@ -6,6 +6,8 @@ import { downloadBlob } from "../download.ts";
 
 export class SavedRuns {
   list = $state.raw<CheckpointSummary[]>([]);
+  /** Runs and their buttons are in sight; in a frame after a press. */
+  isShown = $state(true);
   /** The incomplete run found when the page opened. */
   offer = $state.raw<CheckpointSummary | null>(null);
   /** The work in progress and the key of its checkpoint; an empty key for work on all runs. */
@@ -29,8 +31,9 @@ export class SavedRuns {
 
   readonly #client: SessionClient;
 
-  constructor(client: SessionClient) {
+  constructor(client: SessionClient, isShown: boolean) {
     this.#client = client;
+    this.isShown = isShown;
   }
 
   open(list: CheckpointSummary[], notices: string[]): void {

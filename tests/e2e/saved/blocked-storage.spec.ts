@@ -15,6 +15,8 @@ test("a page with blocked site data opens and says what does not work", async ({
   await expect(page.evaluate(() => localStorage.length)).rejects.toThrow(/SecurityError/);
   const run = page.getByRole("region", { name: "Run", exact: true });
   await expect(run.getByRole("alert")).toContainText("The engine did not start.");
+  await expect(run.getByRole("alert")).toContainText("The browser blocks site data");
+  await expect(run.getByRole("alert")).toContainText("Allow site data for this page and reload");
   await page.getByText("Token and mirror").click();
   await page.getByLabel("Hub address").fill("https://mirror.example");
   await page.getByRole("button", { name: "Use", exact: true }).click();

@@ -5,6 +5,7 @@ import {
   chosenHub,
   connectSources,
   defaultHub,
+  fileSource,
   hubAddress,
 } from "../../../src/app/connections.ts";
 
@@ -77,6 +78,12 @@ describe("the connection policy", () => {
       expect(strangers.filter((address) => allows(hub, address))).toEqual([]);
     },
   );
+
+  test("an allowed file adds its own address and nothing beside it", () => {
+    expect(fileSource("https://example.org/a/rows;1,2.jsonl?token=x")).toBe(
+      "https://example.org/a/rows%3B1%2C2.jsonl",
+    );
+  });
 
   test("for a hub on this machine allows only the host name it was given", () => {
     const hub = "http://127.0.0.1:8090";
