@@ -14,6 +14,7 @@ import {
   type Entry,
   type PayloadStore,
 } from "./database/payload-store.ts";
+import { clockTime } from "./file/times.ts";
 import type { DataIdentity } from "./file/run-state.ts";
 import { DatabaseFault } from "./database/database-fault.ts";
 
@@ -33,7 +34,7 @@ export async function saveDataFile(
   );
   return store.lock(async () => {
     const kept = await findDataFile(sha256, store);
-    const createdAt = Date.now();
+    const createdAt = clockTime();
     if (kept === undefined) {
       await writePayload(
         blobSource(file, name),
@@ -41,11 +42,18 @@ export async function saveDataFile(
         store,
         signal,
       );
-    } else if (createdAt - kept.manifest.createdAt > graceMs / 2) {
-      // Its run may start only now, after its day has passed.
-      await putManifest({ ...kept, manifest: { ...kept.manifest, createdAt } }, store.use);
+    } else {
+      await spareData(kept, store);
     }
   });
+}
+
+/** Gives a stored data set its day again: its run may start only now. Requires the write lock. */
+export async function spareData(kept: Entry, { use }: PayloadStore): Promise<void> {
+  const createdAt = clockTime();
+  if (createdAt - kept.manifest.createdAt > graceMs / 2) {
+    await putManifest({ ...kept, manifest: { ...kept.manifest, createdAt } }, use);
+  }
 }
 
 /**
@@ -81,7 +89,7 @@ export async function loadDataFile(
  * write lock.
  */
 export async function collectUnused(store: PayloadStore): Promise<void> {
-  const newest = Date.now() - graceMs;
+  const newest = clockTime() - graceMs;
   await collectGarbage(store, (all) => {
     const needed = new Set(
       all.flatMap(({ manifest }) => (manifest.kind === "checkpoint" ? manifest.dataSha256 : [])),

@@ -18,6 +18,7 @@ import {
 } from "./database/payload-store.ts";
 import { restoreManifests } from "./mirror/restore-manifests.ts";
 import { bestKey } from "./retention.ts";
+import { timeOfNext } from "./save-times.ts";
 import { startLosses } from "./start-losses.ts";
 import type { RunState } from "./file/run-state.ts";
 import { DatabaseFault } from "./database/database-fault.ts";
@@ -31,42 +32,31 @@ export interface LoadedRun {
   damagedKeys: string[];
 }
 
-/** What an imported checkpoint keeps from where it was saved. */
-export interface Provenance {
-  /** Milliseconds since 1970. */
-  savedAt: number;
-  isPinned: boolean;
-  name?: string | undefined;
-}
-
 interface WriteOptions {
   /** Called when the whole file is stored; an error that it throws undoes the save. */
   confirm?: () => void;
-  /** Given for an imported checkpoint, which keeps its time. */
-  from?: Provenance;
   signal?: AbortSignal | undefined;
 }
 
-/** Stores the file of a run, as its newest checkpoint by default, then collects garbage. */
+/** Stores the file of a run as its newest checkpoint, then collects garbage. */
 export function writeRun(
   file: ByteSource,
   run: RunState,
   store: PayloadStore,
-  { confirm, from, signal }: WriteOptions,
+  { confirm, signal }: WriteOptions,
 ): Promise<CheckpointSummary> {
   const facts = { kind: "checkpoint", dataSha256: run.data.sha256 } as const;
   return store.lock(async () => {
     await restoreManifests(store);
     const older = await savedRuns(store);
-    const createdAt = from?.savedAt ?? (await timeOfNewest(older, store));
-    const isPinned = from?.isPinned ?? false;
-    const name = ofRun(older, run.runId)[0]?.manifest.run.name ?? from?.name;
+    const createdAt = await timeOfNext(older, store);
+    const name = ofRun(older, run.runId)[0]?.manifest.run.name;
     const summary = { ...summarize(run), ...(name === undefined ? {} : { name }) };
     const saved = await writePayload(
       file,
       (chunks): CheckpointManifest => {
         confirm?.();
-        return { ...facts, run: summary, createdAt, isPinned, chunks };
+        return { ...facts, run: summary, createdAt, isPinned: false, chunks };
       },
       store,
       signal,
@@ -78,15 +68,6 @@ export function writeRun(
     await reach?.("after-collect");
     return summaryOf(saved, all, await startLosses(all, store));
   });
-}
-
-/** Later than all others, lost ones included, even when the clock was set back. */
-async function timeOfNewest(older: readonly SavedRun[], { mirror }: PayloadStore): Promise<number> {
-  const times = [
-    ...older.map(({ manifest }) => manifest.createdAt),
-    ...(await mirror.read()).map(({ savedAt }) => savedAt),
-  ];
-  return Math.max(Date.now(), ...times.map((time) => time + 1));
 }
 
 /** Newest first. */

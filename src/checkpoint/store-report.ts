@@ -4,7 +4,8 @@ import { mirrorRuns } from "./mirror/mirror-sync.ts";
 import type { MirrorEntry } from "./mirror/mirror.ts";
 import { soundEntries, type PayloadStore } from "./database/payload-store.ts";
 import { restoreManifests } from "./mirror/restore-manifests.ts";
-import { newestFirst, ofRun, runsAmong, summariesOf } from "./saved-runs.ts";
+import { mendTimes } from "./save-times.ts";
+import { newestFirst, ofRun, runsAmong, savedRuns, summariesOf } from "./saved-runs.ts";
 import type { CheckpointSummary } from "./file/summary.ts";
 import { quickCheck, type Damage } from "./verify.ts";
 import type { SavedRun } from "./database/payload-store.ts";
@@ -43,6 +44,7 @@ export function storeReport(
 ): Promise<StoreReport> {
   return store.lock(async () => {
     const restoredKeys = await restoreManifests(store);
+    await mendTimes(await savedRuns(store), store);
     const { opened, damage } = await quickCheck(store);
     const saved = newestFirst(runsAmong(soundEntries(opened)));
     const mirrored = await store.mirror.read();
@@ -63,9 +65,10 @@ function dataLossesOf(
   saved: readonly SavedRun[],
   browserSays: string | null,
 ): LostRun[] {
-  return mirrored.flatMap(({ runId, modelName, dataName, step, savedAt, sizeBytes }) => {
+  const ids = new Set(saved.map(({ id }) => id));
+  return mirrored.flatMap(({ key, runId, modelName, dataName, step, savedAt, sizeBytes }) => {
     const [newest] = ofRun(saved, runId);
-    if (newest !== undefined && newest.manifest.createdAt >= savedAt) {
+    if (ids.has(key) || (newest !== undefined && newest.manifest.createdAt >= savedAt)) {
       return [];
     }
     const isDatabaseGone = saved.length === 0;

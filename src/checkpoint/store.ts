@@ -1,6 +1,7 @@
 // Stores the checkpoints of every run and the data sets they were trained on in IndexedDB.
 import { blobSource } from "../formats/byte-source.ts";
-import { exportRuns, importRuns, type Backup, type ImportedRuns } from "./backup.ts";
+import { exportRuns, type Backup } from "./archive/export-runs.ts";
+import { importRuns, type ImportedRuns } from "./archive/import-runs.ts";
 import { maxChunkBytes } from "./database/chunks.ts";
 import { checkpointFile, decodeCheckpoint } from "./file/container.ts";
 import { loadDataFile, saveDataFile } from "./data-files.ts";
@@ -114,10 +115,12 @@ export interface CheckpointStore {
    */
   repair(options?: VerifyOptions): Promise<RepairAction[]>;
   /** All runs and their data sets in one file; damaged ones are left out and named. */
-  exportAll(signal?: AbortSignal): Promise<Backup>;
+  exportAll(options?: VerifyOptions): Promise<Backup>;
   /**
-   * Stores what is missing here from such a file, with times and pins.
-   * @throws UserError "bad-header", "bad-checkpoint", "quota"; earlier imports stay
+   * Stores what is missing here from such a file, with times and pins. What cannot be used is left
+   * out and named.
+   * @throws UserError "bad-header" or "bad-checkpoint" when it is no such file; "quota" and the
+   *   signal's AbortError: earlier imports stay
    */
   importAll(file: Blob, fileName: string, options?: VerifyOptions): Promise<ImportedRuns>;
   /**
@@ -186,7 +189,7 @@ export function openStore(databaseName: string, options: StoreOptions = {}): Che
     usage: () => usageOf(store),
     verify: (which, verifyOptions) => verifyPayloads(which, store, verifyOptions),
     repair: (repairOptions = {}) => repairStore(store, repairOptions),
-    exportAll: (signal) => exportRuns(store, signal),
+    exportAll: (exportOptions) => exportRuns(store, exportOptions),
     importAll: (file, fileName, importOptions) => importRuns(file, fileName, store, importOptions),
     saveDataFile: (identity, file, signal) => saveDataFile(identity, file, store, signal),
     loadDataFile: (sha256, signal) => loadDataFile(sha256, store, signal),

@@ -31,37 +31,89 @@ const signatures = {
   locator: 0x07064b50,
 } as const;
 
+/** What an archive holds. */
+export interface ZipArchive {
+  /** By name, in the archive's order. */
+  readonly members: ReadonlyMap<string, ZipMember>;
+  /** Why a file cannot be read, by its name; the others can. */
+  readonly broken: ReadonlyMap<string, UserError>;
+}
+
 interface Directory {
   begin: number;
   sizeBytes: number;
-  members: number;
+  /** Null where the end record cannot count them. */
+  members: number | null;
 }
 
 /**
- * The files by name, in the archive's order.
+ * Reads the directory and the header of each file.
  * @throws UserError "bad-header" when it is not an archive, or of another kind; "unreadable-file";
  * the signal's AbortError
  */
-export async function readZip(
-  source: ByteSource,
-  signal?: AbortSignal,
-): Promise<ReadonlyMap<string, ZipMember>> {
+export async function readZip(source: ByteSource, signal?: AbortSignal): Promise<ZipArchive> {
   const directory = await findDirectory(source, signal);
   const { begin, sizeBytes } = directory;
   check(sizeBytes <= maxDirectoryBytes, source, `a directory of ${sizeBytes} bytes`);
-  check(directory.members <= maxMembers, source, `${directory.members} files`);
+  check((directory.members ?? 0) <= maxMembers, source, `${directory.members} files`);
   check(begin + sizeBytes <= source.sizeBytes, source, "a directory beyond its end");
   const bytes = await source.read(begin, begin + sizeBytes, signal);
-  const members = new Map<string, ZipMember>();
-  let at = 0;
-  for (let i = 0; i < directory.members; i++) {
-    check(at + entryBytes <= bytes.length, source, `an entry ${i + 1} that is cut`);
+  const broken = new Map<string, UserError>();
+  const entries = parseEntries(bytes, directory, source);
+  const plain = entries.filter((entry) => {
+    const found = faultOf(entry, source);
+    if (found !== null) {
+      broken.set(entry.name, fault(source, found));
+    }
+    return found === null;
+  });
+  const members = await locateAll(plain, broken, source, signal);
+  refuseOverlaps(members.values(), source);
+  return { members, broken };
+}
+
+function parseEntries(
+  bytes: Uint8Array,
+  { members }: Directory,
+  source: ByteSource,
+): DirectoryEntry[] {
+  const entries: DirectoryEntry[] = [];
+  const names = new Set<string>();
+  for (let at = 0; members === null ? at < bytes.length : entries.length < members;) {
+    check(at + entryBytes <= bytes.length, source, `an entry ${entries.length + 1} that is cut`);
+    check(entries.length < maxMembers, source, `more than ${maxMembers} files`);
     const entry = parseEntry(bytes, at, source);
-    check(!members.has(entry.name), source, `the file ${entry.name} twice`);
-    members.set(entry.name, await locate(entry, source, signal));
+    check(!names.has(entry.name), source, `the file ${entry.name} twice`);
+    names.add(entry.name);
+    entries.push(entry);
     at = entry.next;
   }
-  return members;
+  return entries;
+}
+
+/** Many files that share their bytes would unpack to far more than the archive. */
+function refuseOverlaps(members: Iterable<ZipMember>, source: ByteSource): void {
+  let last: ZipMember | null = null;
+  for (const member of [...members].sort((a, b) => a.begin - b.begin)) {
+    if (last !== null) {
+      const isApart = member.begin >= last.begin + last.sizeBytes;
+      check(isApart, source, `the file ${member.name} within the file ${last.name}`);
+    }
+    last = member;
+  }
+}
+
+function faultOf(entry: DirectoryEntry, source: ByteSource): string | null {
+  const { name } = entry;
+  if (!entry.isPlain) {
+    return `the file ${name} compressed or encrypted`;
+  }
+  if (entry.hasTwoSizes) {
+    return `the file ${name} with two sizes`;
+  }
+  return entry.isOutside || entry.local + localBytes + entry.sizeBytes > source.sizeBytes
+    ? `the file ${name} beyond its end`
+    : null;
 }
 
 async function findDirectory(source: ByteSource, signal?: AbortSignal): Promise<Directory> {
@@ -74,22 +126,32 @@ async function findDirectory(source: ByteSource, signal?: AbortSignal): Promise<
         sizeBytes: tail.getUint32(at + 12, true),
         begin: tail.getUint32(at + 16, true),
       };
-      const isLarge =
-        found.members === 0xffff || found.sizeBytes === 0xffffffff || found.begin === 0xffffffff;
-      return isLarge ? await findDirectory64(source, tailBegin + at, signal) : found;
+      const isLarge = found.sizeBytes === 0xffffffff || found.begin === 0xffffffff;
+      const large =
+        isLarge || found.members === 0xffff
+          ? await findDirectory64(source, tailBegin + at, signal)
+          : found;
+      // Earlier versions wrote no zip64 record for many files: the directory's size says how many.
+      check(large !== null || !isLarge, source, "no zip64 record");
+      return large ?? { ...found, members: null };
     }
   }
   throw fault(source, "no end record: it is not a zip archive, or it is cut off");
 }
 
+/** Null where there is none. */
 async function findDirectory64(
   source: ByteSource,
   end: number,
   signal?: AbortSignal,
-): Promise<Directory> {
-  check(end >= locatorBytes + end64Bytes, source, "no zip64 record");
+): Promise<Directory | null> {
+  if (end < locatorBytes + end64Bytes) {
+    return null;
+  }
   const locator = viewOf(await source.read(end - locatorBytes, end, signal));
-  check(locator.getUint32(0, true) === signatures.locator, source, "no zip64 locator");
+  if (locator.getUint32(0, true) !== signatures.locator) {
+    return null;
+  }
   const at = exact(locator.getBigUint64(8, true), source);
   check(at + end64Bytes <= end, source, "a zip64 record beyond its end");
   const record = viewOf(await source.read(at, at + end64Bytes, signal));
@@ -103,8 +165,15 @@ async function findDirectory64(
 
 interface DirectoryEntry {
   name: string;
+  /** In bytes. */
+  nameLength: number;
   sizeBytes: number;
   local: number;
+  /** Neither compressed nor encrypted. */
+  isPlain: boolean;
+  hasTwoSizes: boolean;
+  /** A size or an offset is no number that a file can have. */
+  isOutside: boolean;
   /** Offset of the next entry. */
   next: number;
 }
@@ -118,17 +187,25 @@ function parseEntry(bytes: Uint8Array, at: number, source: ByteSource): Director
   const next = extraBegin + extraLength + view.getUint16(32, true);
   check(next <= view.byteLength, source, "a directory that is cut");
   const name = new TextDecoder().decode(bytes.subarray(at + entryBytes, at + extraBegin));
-  const isPlain = view.getUint16(10, true) === 0 && (view.getUint16(8, true) & 1) === 0;
-  check(isPlain, source, `the file ${name} compressed or encrypted`);
   const extra = zip64Numbers(bytes.subarray(at + extraBegin, at + extraBegin + extraLength));
   // The extra field has only the numbers that did not fit: the size twice, then the offset.
   const number = (offset: number): number => {
     const value = view.getUint32(offset, true);
-    return value === 0xffffffff ? exact(extra.shift() ?? -1n, source) : value;
+    return value === 0xffffffff ? Number(extra.shift() ?? -1n) : value;
   };
   const sizeBytes = number(24);
-  check(number(20) === sizeBytes, source, `the file ${name} with two sizes`);
-  return { name, sizeBytes, local: number(42), next: at + next };
+  const hasTwoSizes = number(20) !== sizeBytes;
+  const local = number(42);
+  return {
+    name,
+    nameLength,
+    sizeBytes,
+    local,
+    isPlain: view.getUint16(10, true) === 0 && (view.getUint16(8, true) & 1) === 0,
+    hasTwoSizes,
+    isOutside: ![sizeBytes, local].every((value) => Number.isSafeInteger(value) && value >= 0),
+    next: at + next,
+  };
 }
 
 /** The numbers of the zip64 extra field, in order; empty without such a field. */
@@ -145,21 +222,45 @@ function zip64Numbers(extra: Uint8Array): bigint[] {
   return [];
 }
 
+/** Headers that lie close to each other are read at once. */
+const spanBytes = 2 ** 20;
+
 /**
  * The content begins after the name and extra field of the local header, which may differ from the
  * directory's.
  */
-async function locate(
-  { name, sizeBytes, local }: DirectoryEntry,
+async function locateAll(
+  entries: readonly DirectoryEntry[],
+  broken: Map<string, UserError>,
   source: ByteSource,
   signal?: AbortSignal,
-): Promise<ZipMember> {
-  check(local + localBytes <= source.sizeBytes, source, `the file ${name} beyond its end`);
-  const header = viewOf(await source.read(local, local + localBytes, signal));
-  check(header.getUint32(0, true) === signatures.local, source, `no header of the file ${name}`);
-  const begin = local + localBytes + header.getUint16(26, true) + header.getUint16(28, true);
-  check(begin + sizeBytes <= source.sizeBytes, source, `the file ${name} beyond its end`);
-  return { name, begin, sizeBytes };
+): Promise<Map<string, ZipMember>> {
+  let span = { begin: 0, bytes: new Uint8Array(0) };
+  const begins = new Map<string, number>();
+  for (const { name, local, sizeBytes } of entries.toSorted((a, b) => a.local - b.local)) {
+    if (local + localBytes > span.begin + span.bytes.length) {
+      // One header where the next is far away.
+      const wanted = sizeBytes < spanBytes / 16 ? spanBytes : localBytes;
+      const end = Math.min(local + wanted, source.sizeBytes);
+      span = { begin: local, bytes: await source.read(local, end, signal) };
+    }
+    const at = local - span.begin;
+    const header = viewOf(span.bytes.subarray(at, at + localBytes));
+    const begin = local + localBytes + header.getUint16(26, true) + header.getUint16(28, true);
+    if (header.getUint32(0, true) !== signatures.local) {
+      broken.set(name, fault(source, `no header of the file ${name}`));
+    } else if (begin + sizeBytes > source.sizeBytes) {
+      broken.set(name, fault(source, `the file ${name} beyond its end`));
+    } else {
+      begins.set(name, begin);
+    }
+  }
+  return new Map(
+    entries.flatMap(({ name, sizeBytes }): [string, ZipMember][] => {
+      const begin = begins.get(name);
+      return begin === undefined ? [] : [[name, { name, begin, sizeBytes }]];
+    }),
+  );
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -64,6 +64,7 @@ export class HostReporter {
       case "aside":
       case "device":
       case "token":
+      case "savedProgress":
         break;
       default:
         event satisfies never;

@@ -231,6 +231,8 @@ export interface Calls {
     params: { file: File };
     result: { words: string[]; checkpoints: CheckpointSummary[] };
   };
+  /** Cancels a check, an export or an import, each of which has `savedProgress` events. */
+  cancelSaved: { params: undefined; result: null };
   downloadCheckpoint: { params: { key: string }; result: AdapterFile };
   importCheckpoint: { params: { file: File }; result: CheckpointSummary };
   /** The adapter of a checkpoint in every format; null for the newest state of the run. */
@@ -275,6 +277,8 @@ export type Answer =
 export type SessionEvent =
   | RunEvent
   | { kind: "device"; device: DeviceInfo }
+  /** Of the check, export or import of saved runs; bytes may count twice, read and written. */
+  | { kind: "savedProgress"; doneBytes: number; totalBytes: number }
   /** Text of the answer to this `generate` call. */
   | { kind: "token"; requestId: number; text: string };
 

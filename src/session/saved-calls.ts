@@ -1,21 +1,27 @@
 // Answers the page's calls about saved runs: list, sizes, repair, pins, deletion, import, export,
 // and the notices of data losses.
-import type { Backup } from "../checkpoint/backup.ts";
+import type { Backup } from "../checkpoint/archive/export-runs.ts";
+import type { ImportedRuns } from "../checkpoint/archive/import-runs.ts";
 import { checkpointFileName } from "../checkpoint/file/container.ts";
 import { describeDataLoss, type StoreReport } from "../checkpoint/store-report.ts";
 import type { RepairAction } from "../checkpoint/repair.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { Usage } from "../checkpoint/usage.ts";
-import { formatCountOf } from "../util/format.ts";
-import type { AdapterFile, Calls, CheckpointSummary } from "./protocol.ts";
+import { blobOfStream } from "../util/blob-of-stream.ts";
+import { formatCount, formatCountOf, shortList } from "../util/format.ts";
+import type { AdapterFile, Calls, CheckpointSummary, SessionEvent } from "./protocol.ts";
 
 const exportTries = 3;
 
 export class SavedCalls {
   readonly #store: CheckpointStore;
+  readonly #emit: (event: SessionEvent) => void;
+  /** Cancels the long work under way. */
+  #abort: AbortController | null = null;
 
-  constructor(store: CheckpointStore) {
+  constructor(store: CheckpointStore, emit: (event: SessionEvent) => void) {
     this.#store = store;
+    this.#emit = emit;
   }
 
   /** Newest first. */
@@ -35,7 +41,7 @@ export class SavedCalls {
   }
 
   async import({ file }: Calls["importCheckpoint"]["params"]): Promise<CheckpointSummary> {
-    return await this.#store.importCheckpoint(file, file.name);
+    return await this.#long(({ signal }) => this.#store.importCheckpoint(file, file.name, signal));
   }
 
   /** The person has read the notices of data losses; they are not shown again. */
@@ -60,14 +66,16 @@ export class SavedCalls {
 
   /** Verifies every stored byte and repairs what it can; `words` has a sentence per finding. */
   async repair(): Promise<Calls["repairSaved"]["result"]> {
-    const actions = await this.#store.repair();
+    const actions = await this.#long((options) => this.#store.repair(options));
     const words = actions.map(repairWords);
     const found = words.length === 0 ? ["All data is intact."] : words;
     return { words: found, checkpoints: await this.list() };
   }
 
   async exportAll(): Promise<Calls["exportAllRuns"]["result"]> {
-    const { name, blob, skippedKeys } = await this.#readAll(exportTries);
+    const { name, blob, skippedKeys } = await this.#long((options) =>
+      this.#readAll(exportTries, options),
+    );
     const skipped = formatCountOf(
       skippedKeys.length,
       "damaged checkpoint or data set is",
@@ -78,26 +86,90 @@ export class SavedCalls {
   }
 
   /** An active run may delete a checkpoint that is being read; the export then starts again. */
-  async #readAll(tries: number): Promise<Pick<Backup, "name" | "skippedKeys"> & { blob: Blob }> {
-    const { name, stream, skippedKeys } = await this.#store.exportAll();
+  async #readAll(
+    tries: number,
+    options: LongOptions,
+  ): Promise<Pick<Backup, "name" | "skippedKeys"> & { blob: Blob }> {
+    const { name, stream, skippedKeys } = await this.#store.exportAll(options);
     try {
-      return { name, skippedKeys, blob: await new Response(stream as BodyInit).blob() };
+      return { name, skippedKeys, blob: await blobOfStream(stream) };
     } catch (error) {
-      if (tries === 1) {
+      if (tries === 1 || options.signal.aborted) {
         throw error;
       }
-      return await this.#readAll(tries - 1);
+      return await this.#readAll(tries - 1, options);
     }
   }
 
   async importAll({
     file,
   }: Calls["importAllRuns"]["params"]): Promise<Calls["importAllRuns"]["result"]> {
-    const { imported, alreadyHere } = await this.#store.importAll(file, file.name);
-    const came = `${formatCountOf(imported.length, "checkpoint")} imported.`;
-    const words = alreadyHere === 0 ? came : `${came} ${alreadyHere} already existed.`;
-    return { words: [words], checkpoints: await this.list() };
+    return await this.#long(async (options) => {
+      const before = new Set((await this.list()).map(({ key }) => key));
+      try {
+        const words = importWords(await this.#store.importAll(file, file.name, options));
+        return { words, checkpoints: await this.list() };
+      } catch (error) {
+        if (!options.signal.aborted) {
+          throw error;
+        }
+        const checkpoints = await this.list();
+        const came = checkpoints.filter(({ key }) => !before.has(key)).length;
+        return { words: [cancelWords(came)], checkpoints };
+      }
+    });
   }
+
+  /** Cancels the check, export or import under way. */
+  cancel(): null {
+    this.#abort?.abort();
+    return null;
+  }
+
+  /** Work that `cancel` cancels, with its progress as events, a thousand at most. */
+  async #long<T>(work: (options: LongOptions) => Promise<T>): Promise<T> {
+    const abort = new AbortController();
+    this.#abort = abort;
+    let told = -1;
+    const progress = (doneBytes: number, totalBytes: number) => {
+      const share = Math.floor((1000 * doneBytes) / Math.max(1, totalBytes));
+      if (share > told) {
+        told = share;
+        this.#emit({ kind: "savedProgress", doneBytes, totalBytes });
+      }
+    };
+    try {
+      return await work({ signal: abort.signal, progress });
+    } finally {
+      this.#abort = this.#abort === abort ? null : this.#abort;
+    }
+  }
+}
+
+interface LongOptions {
+  signal: AbortSignal;
+  progress: (doneBytes: number, totalBytes: number) => void;
+}
+
+/** Entries of an archive that are told one by one. */
+const maxTold = 20;
+
+function cancelWords(came: number): string {
+  return `Cancelled. ${formatCountOf(came, "checkpoint")} came before that, each whole. Import the file again for the rest.`;
+}
+
+function importWords({ imported, alreadyHere, refused, redated }: ImportedRuns): string[] {
+  const came = `${formatCountOf(imported.length, "checkpoint")} imported.`;
+  const more = refused.length - maxTold;
+  const dated = formatCountOf(redated.length, "checkpoint is", "checkpoints are");
+  return [
+    alreadyHere === 0 ? came : `${came} ${alreadyHere} already existed.`,
+    ...refused.slice(0, maxTold).map(({ reason }) => `Not imported: ${reason}`),
+    ...(more > 0 ? [`Not imported: ${formatCount(more)} more.`] : []),
+    ...(redated.length > 0
+      ? [`${dated} dated now, because their dates cannot be: ${shortList(redated)}.`]
+      : []),
+  ];
 }
 
 /** A sentence for each data loss that opening the store found, and one for all damage. */

@@ -52,7 +52,7 @@ export class Session {
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    this.saved = new SavedCalls(parts.store);
+    this.saved = new SavedCalls(parts.store, parts.emit);
     this.inputs = new Inputs({
       ...parts,
       refuseWhileActive: () => {

@@ -132,6 +132,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.saved.exportAll();
     case "importAllRuns":
       return session.saved.importAll(params);
+    case "cancelSaved":
+      return session.saved.cancel();
     case "downloadCheckpoint":
       return session.saved.download(params);
     case "importCheckpoint":

@@ -1,6 +1,6 @@
 // `npm run test:faults`: injects faults into the browser and checks the checkpoint store and runs.
 //   --only <section>[,<section>]  kill-points, random-kills, power-cuts, torn-log, operations,
-//                                 storage, disk, bit-flips,
+//                                 storage, disk, bit-flips, odd-archives,
 //                                 save-cost, runs, run-pairs, run-buffers
 //   --times <n>                   kills at each point in each scenario
 //   --kills <n>, --cuts <n>, --flips <n>  sizes of the random sections
@@ -14,6 +14,7 @@ import { RunBrowser } from "./run-browser.ts";
 import { flipsIn, flipsInNode } from "./sections/bit-flips.ts";
 import { disk } from "./sections/disk.ts";
 import { killPoints } from "./sections/kill-points.ts";
+import { oddArchives } from "./sections/odd-archives.ts";
 import { operations } from "./sections/operations.ts";
 import { powerCuts } from "./sections/power-cuts.ts";
 import { randomKills } from "./sections/random-kills.ts";
@@ -40,6 +41,8 @@ interface Sizes {
   /** Power cuts. */
   cuts: number;
   flips: number;
+  /** Small runs that are exported and imported at once. */
+  runsInArchive: number;
   runs: RunSizes;
   /** Moments of a recovery at which each second fault is injected, at most. */
   moments: number;
@@ -68,6 +71,8 @@ const sections: Readonly<Record<string, Section>> = {
     await flipsInNode(flips, tally);
     await onBoth((backend) => flipsIn(backend, setting, tally));
   },
+  "odd-archives": (setting, { runsInArchive }, tally) =>
+    onBoth((backend) => oddArchives(backend, runsInArchive, setting, tally)),
   runs: (setting, sizes, tally) => onRuns(setting, (browser) => runs(browser, sizes.runs, tally)),
   "run-pairs": (setting, { moments }, tally) =>
     onRuns(setting, (browser) => runPairs(browser, moments, tally)),
@@ -109,6 +114,7 @@ const sizes: Sizes = {
   kills: Number(flags.kills ?? (flags.long ? 500 : 100)),
   cuts: Number(flags.cuts ?? (flags.long ? 200 : 20)),
   flips: Number(flags.flips ?? 10_000),
+  runsInArchive: 1000,
   runs: flags.long
     ? { every: 1, rebuildEvery: 1, gpuKills: 20 }
     : { every: 9, rebuildEvery: 6, gpuKills: 4 },

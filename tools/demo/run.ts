@@ -179,6 +179,7 @@ function lineOf(event: SessionEvent): string | null {
     case "run":
     case "sample":
     case "token":
+    case "savedProgress":
       return null;
   }
 }

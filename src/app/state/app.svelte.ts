@@ -258,6 +258,8 @@ export class AppState {
       this.setup.showTokenizing(event);
     } else if (event.kind === "saved") {
       this.saved.list = event.checkpoints ?? [event.checkpoint, ...this.saved.list];
+    } else if (event.kind === "savedProgress") {
+      this.saved.progress = event;
     } else if (event.kind === "waiting") {
       this.waiting = event.fault;
     } else if (event.kind === "token") {

@@ -78,6 +78,7 @@ export function describeEvent(event: SessionEvent): string | null {
     case "step":
     case "sample":
     case "token":
+    case "savedProgress":
       return null;
   }
 }

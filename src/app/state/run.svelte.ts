@@ -226,6 +226,7 @@ export class RunView {
       case "waiting":
       case "tokenizing":
       case "token":
+      case "savedProgress":
         break;
       default:
         event satisfies never;

@@ -12,6 +12,8 @@ export class SavedRuns {
   offer = $state.raw<CheckpointSummary | null>(null);
   /** The work in progress and the key of its checkpoint; an empty key for work on all runs. */
   busy = $state.raw<{ key: string; doing: string } | null>(null);
+  /** Bytes done of a check, an export or an import; null for other work. */
+  progress = $state.raw<{ doneBytes: number; totalBytes: number } | null>(null);
   error = $state.raw<PlainError | null>(null);
   /** Data losses and damage since the last visit, one sentence each. */
   notices = $state.raw<string[]>([]);
@@ -23,10 +25,8 @@ export class SavedRuns {
   /** Runs, newest first, each with its checkpoints, newest first. */
   readonly runs = $derived.by(() => {
     const newestFirst = [...this.list].sort((a, b) => b.createdAt - a.createdAt || b.step - a.step);
-    const ofRun = (runId: string) => newestFirst.filter((checkpoint) => checkpoint.runId === runId);
-    return newestFirst
-      .map(({ runId }) => ofRun(runId))
-      .filter((run, i) => run[0] === newestFirst[i]);
+    const ids = newestFirst.map(({ runId }) => runId).filter((id, i, all) => all.indexOf(id) === i);
+    return ids.map((id) => newestFirst.filter(({ runId }) => runId === id));
   });
 
   readonly #client: SessionClient;
@@ -112,15 +112,20 @@ export class SavedRuns {
     const found = await this.#work("", "Verifying all data", () =>
       this.#client.call("repairSaved"),
     );
-    this.findings = found?.words ?? [];
+    this.findings = found?.words ?? this.#ending();
     this.list = found?.checkpoints ?? this.list;
+  }
+
+  /** Cancels the check, the export or the import under way. */
+  async cancel(): Promise<void> {
+    await this.#client.call("cancelSaved");
   }
 
   async exportAll(): Promise<void> {
     const exported = await this.#work("", "Exporting all runs", () =>
       this.#client.call("exportAllRuns"),
     );
-    this.findings = exported?.words ?? [];
+    this.findings = exported?.words ?? this.#ending();
     if (exported !== null) {
       downloadBlob(exported.file.blob, exported.file.name);
     }
@@ -131,7 +136,11 @@ export class SavedRuns {
       this.#client.call("importAllRuns", { file }),
     );
     this.findings = imported?.words ?? [];
-    this.list = imported?.checkpoints ?? this.list;
+    if (imported !== null) {
+      this.list = imported.checkpoints;
+    } else {
+      await this.#relist(); // what came before the error stays
+    }
   }
 
   async download({ key }: CheckpointSummary): Promise<void> {
@@ -161,9 +170,23 @@ export class SavedRuns {
     const imported = await this.#work("", "Importing the checkpoint", () =>
       this.#client.call("importCheckpoint", { file }),
     );
+    this.findings = imported === null ? this.#ending() : [];
     if (imported !== null) {
-      this.list = await this.#client.call("listCheckpoints");
+      await this.#relist();
     }
+  }
+
+  async #relist(): Promise<void> {
+    this.list = await this.#client.call("listCheckpoints").catch(() => this.list);
+  }
+
+  /** What the person cancelled is no error. */
+  #ending(): string[] {
+    if (this.error?.code !== "aborted") {
+      return [];
+    }
+    this.error = null;
+    return ["Cancelled. Nothing was changed, and no file was written."];
   }
 
   async #work<Result>(
@@ -180,6 +203,7 @@ export class SavedRuns {
       return null;
     } finally {
       this.busy = null;
+      this.progress = null;
     }
   }
 }

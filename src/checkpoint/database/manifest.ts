@@ -15,6 +15,7 @@ import {
   text,
 } from "../file/parse.ts";
 import { decodeHashed, encodeHashed } from "./hashed-json.ts";
+import { time } from "../file/times.ts";
 import type { RunSummary } from "../file/summary.ts";
 
 interface Stored {
@@ -61,7 +62,7 @@ const secondSchema = "anneal-manifest-2";
 const firstSchema = "anneal-manifest-1";
 
 const stored = {
-  createdAt: integer(0),
+  createdAt: time,
   dataSha256: sha256,
   chunks: listOf(record<ChunkRecord>({ sizeBytes: integer(1), sha256 })),
 };
@@ -78,7 +79,7 @@ const runSummary = record<Omit<RunSummary, keyof Later>, Later>(
     dataName: text,
     dataSource: text,
   },
-  { isOver: bool, startHeldOutLoss: nullable(finite), startedAt: integer(0), name: text },
+  { isOver: bool, startHeldOutLoss: nullable(finite), startedAt: time, name: text },
 );
 
 const unpinned = record<Stored & { run: StoredSummary }>({ ...stored, run: runSummary });

@@ -61,13 +61,18 @@ export async function writePayload<M extends Manifest>(
   store: PayloadStore,
   signal?: AbortSignal,
 ): Promise<Entry<M>> {
+  return await onceMore(() => tryToWrite(source, describe, store, signal));
+}
+
+/** Work that is done once more where the browser closed the database meanwhile. */
+export async function onceMore<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await tryToWrite(source, describe, store, signal);
+    return await work();
   } catch (error) {
     if (!(error instanceof ConnectionLost)) {
       throw error;
     }
-    return await tryToWrite(source, describe, store, signal);
+    return await work();
   }
 }
 
@@ -256,7 +261,7 @@ export function soundEntries(opened: readonly StoredManifest[]): Entry[] {
 }
 
 /** A full disk as a UserError; any other error unchanged. */
-function storageFault(error: unknown, neededBytes: number): unknown {
+export function storageFault(error: unknown, neededBytes: number): unknown {
   const reason = error instanceof BrowserFault ? error.cause : null;
   if (!(reason instanceof Error && reason.name === "QuotaExceededError")) {
     return error;

@@ -90,7 +90,13 @@ export async function decodeCheckpoint(
   fileName: string,
   signal?: AbortSignal,
 ): Promise<RunState> {
-  const file = await openSafetensors(blobSource(blob, fileName));
+  return await decodeSource(blobSource(blob, fileName), signal);
+}
+
+/** As {@link decodeCheckpoint}, of any source. */
+export async function decodeSource(source: ByteSource, signal?: AbortSignal): Promise<RunState> {
+  const fileName = source.name;
+  const file = await openSafetensors(source, signal);
   const { run, tensorNames } = parseMetadata(file.metadata, fileName);
   if (file.metadata.get("schema") !== String(currentSchema)) {
     await reach?.("in-migration");

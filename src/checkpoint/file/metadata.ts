@@ -23,6 +23,7 @@ import {
   type Parser,
 } from "./parse.ts";
 import type { BaseIdentity, DataIdentity, RunState } from "./run-state.ts";
+import { time } from "./times.ts";
 
 export const checkpointFormat = "anneal-checkpoint";
 
@@ -115,7 +116,7 @@ const recipe: Parser<Recipe> = (value, place) => {
 };
 
 const fields = {
-  run: record({ id: text, startedAt: integer(0) }),
+  run: record({ id: text, startedAt: time }),
   recipe,
   trainer,
   random: record({ seed: integer(0), step: integer(0) }),

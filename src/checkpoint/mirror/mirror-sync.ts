@@ -18,7 +18,10 @@ export async function mirrorRuns(
   const present = await entriesOf(newestFirst);
   const saved = new Map(present.map((entry) => [entry.runId, entry]));
   // A run that lost its newest steps stays reported until it has trained past them.
-  const lost = known.filter(({ runId, savedAt }) => (saved.get(runId)?.savedAt ?? 0) < savedAt);
+  const ids = new Set(newestFirst.map(({ id }) => id));
+  const lost = known.filter(
+    ({ key, runId, savedAt }) => !ids.has(key) && (saved.get(runId)?.savedAt ?? 0) < savedAt,
+  );
   const lostIds = new Set(lost.map(({ runId }) => runId));
   await mirror.write([...present.filter(({ runId }) => !lostIds.has(runId)), ...lost]);
   await reach?.("after-mirror");

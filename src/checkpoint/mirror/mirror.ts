@@ -1,6 +1,7 @@
 // Mirrors the newest checkpoint of every run outside of the database, so that data loss is detected
 // and reported: browsers replace a broken database by an empty one without an event.
 import { listOf, integer, parseJson, record, text } from "../file/parse.ts";
+import { time } from "../file/times.ts";
 import { decodeHashed, encodeHashed } from "../database/hashed-json.ts";
 
 /** The newest checkpoint of a run. */
@@ -41,7 +42,7 @@ const parseContent = record<Content>({
       dataName: text,
       key: text,
       step: integer(0),
-      savedAt: integer(0),
+      savedAt: time,
       sizeBytes: integer(0),
       manifest: text,
     }),

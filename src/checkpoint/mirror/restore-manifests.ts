@@ -4,8 +4,8 @@ import { payloadOfChunk } from "../database/chunks.ts";
 import { reach } from "../database/kill-points.ts";
 import { decodeManifest } from "../database/manifest.ts";
 import {
-  findManifest,
   putEncodedManifest,
+  readManifests,
   storedKeys,
   type PayloadStore,
 } from "../database/payload-store.ts";
@@ -17,13 +17,18 @@ import {
  */
 export async function restoreManifests(store: PayloadStore): Promise<string[]> {
   const restored: string[] = [];
+  const present = await storedKeys(store.use);
+  const opened = await readManifests(present, store.use);
+  const whole = new Set(opened.flatMap(({ id, manifest }) => (manifest === "damaged" ? [] : [id])));
   for (const { key, manifest: encoded } of await store.mirror.read()) {
-    const found = await findManifest(key, store);
-    const manifest = await decodeManifest(encoded);
-    if ((found !== "missing" && found !== "damaged") || typeof manifest === "string") {
+    if (whole.has(key)) {
       continue;
     }
-    const pieces = (await storedKeys(store.use)).filter((name) => payloadOfChunk(name) === key);
+    const manifest = await decodeManifest(encoded);
+    if (typeof manifest === "string") {
+      continue;
+    }
+    const pieces = present.filter((name) => payloadOfChunk(name) === key);
     if (pieces.length === manifest.chunks.length) {
       await reach?.("in-restore");
       await putEncodedManifest(key, encoded, manifest.chunks.length, store.use);

@@ -1,5 +1,7 @@
 // The calls of the test to the worker, and the worker's messages.
 import type { StoreReport } from "../../../src/checkpoint/store-report.ts";
+import type { ArchiveWork } from "./archives.ts";
+import type { ArchiveAsked } from "./made-archive.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
 
 /** A checkpoint that was read back, compared bitwise with the saved one. */
@@ -71,6 +73,16 @@ export interface Calls {
   /** `makeLarge` creates a run of that size; `saveLarge` saves it. */
   makeLarge: { params: { bytes: number }; result: { bytes: number } };
   saveLarge: { params: null; result: { durationMs: number } };
+  /** Makes the archive of the later calls; answers its bytes. */
+  makeArchive: { params: ArchiveAsked; result: number };
+  /** `cancelAt`: share of the work at which it is cancelled. */
+  importInto: { params: { database: string; cancelAt: number | null }; result: ArchiveWork };
+  exportFrom: { params: { database: string; cancelAt: number | null }; result: ArchiveWork };
+  runsIn: {
+    params: { database: string };
+    result: { runs: string[]; newest: number; unsound: number; leftovers: number };
+  };
+  saveInto: { params: { database: string }; result: PlainError | null };
 }
 
 export type CallName = keyof Calls;

@@ -7,8 +7,8 @@ export const databaseName = "faults";
 /**
  * The store's object store, on a connection that is opened for one call.
  */
-export async function raw<T>(work: (use: UseStore) => Promise<T>): Promise<T> {
-  const request = indexedDB.open(databaseName, 1);
+export async function raw<T>(work: (use: UseStore) => Promise<T>, name = databaseName): Promise<T> {
+  const request = indexedDB.open(name, 1);
   request.onupgradeneeded = () => {
     request.result.createObjectStore("values");
   };
@@ -29,6 +29,7 @@ export async function raw<T>(work: (use: UseStore) => Promise<T>): Promise<T> {
   }
 }
 
+export const rawKeysOf = (name: string) => raw((use) => keys<string>(use), name);
 export const rawKeys = () => raw((use) => keys<string>(use));
 export const rawGet = (key: string) => raw((use) => get<unknown>(key, use));
 export const rawSet = (key: string, value: unknown) => raw((use) => set(key, value, use));

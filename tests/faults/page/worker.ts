@@ -5,6 +5,7 @@ import { type KillPointHook } from "../../../src/checkpoint/database/kill-points
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { toPlain, type PlainError } from "../../../src/util/errors.ts";
+import { exportFrom, importInto, makeArchive, runsIn, saveInto } from "./archives.ts";
 import { LargeRun } from "./large-run.ts";
 import { syntheticRun } from "./synthetic-run.ts";
 import type { CallName, Calls, Inspected, Told } from "./protocol.ts";
@@ -244,6 +245,12 @@ const answers: Answers = {
     await large!.save(openStore("large"));
     return { durationMs: performance.now() - begun };
   },
+
+  makeArchive: (asked) => makeArchive(asked),
+  importInto: ({ database, cancelAt }) => importInto(database, cancelAt),
+  exportFrom: ({ database, cancelAt }) => exportFrom(database, cancelAt),
+  runsIn: ({ database }) => runsIn(database),
+  saveInto: ({ database }) => saveInto(database),
 };
 
 self.onmessage = ({ data }: MessageEvent<{ id: number; name: CallName; params: never }>) => {

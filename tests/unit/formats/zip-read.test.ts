@@ -17,9 +17,10 @@ async function archive(): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await (await zipFiles(files)).arrayBuffer());
 }
 
+/** What refuses the archive, or one file of it. */
 async function faultOf(source: ByteSource): Promise<UserError> {
   const error: unknown = await readZip(source).then(
-    () => new Error("nothing was thrown"),
+    ({ broken }) => [...broken.values()][0] ?? new Error("nothing was thrown"),
     (reason: unknown) => reason,
   );
   if (error instanceof UserError) {
@@ -30,7 +31,7 @@ async function faultOf(source: ByteSource): Promise<UserError> {
 
 test("readZip finds every file of an archive that Anneal wrote", async () => {
   const bytes = await archive();
-  const members = [...(await readZip(sourceOf(bytes))).values()];
+  const members = [...(await readZip(sourceOf(bytes))).members.values()];
   expect(members.map(({ name }) => name)).toEqual(files.map(({ name }) => name));
   for (const [i, { begin, sizeBytes }] of members.entries()) {
     expect(bytes.slice(begin, begin + sizeBytes)).toEqual(files[i]!.bytes);
@@ -52,14 +53,16 @@ test("a streamed ZIP archive has the same files and a length known before writin
   );
   const streamed = new Uint8Array(await new Response(stream).arrayBuffer());
   expect(streamed).toHaveLength(sizeBytes);
-  expect([...(await readZip(sourceOf(streamed))).keys()]).toEqual(files.map(({ name }) => name));
+  expect([...(await readZip(sourceOf(streamed))).members.keys()]).toEqual(
+    files.map(({ name }) => name),
+  );
 });
 
 test("readZip accepts a comment after the archive", async () => {
   const bytes = await archive();
   new DataView(bytes.buffer).setUint16(bytes.length - 2, 5, true);
   const commented = new Uint8Array([...bytes, ...new TextEncoder().encode("hello")]);
-  expect((await readZip(sourceOf(commented))).size).toBe(3);
+  expect((await readZip(sourceOf(commented))).members.size).toBe(3);
 });
 
 describe("an archive beyond 4 GB", () => {
@@ -131,9 +134,77 @@ describe("an archive beyond 4 GB", () => {
   }
 
   test("an archive beyond 4 GB is read by its zip64 records and has the predicted length", async () => {
-    expect([...(await readZip(hugeArchive())).values()]).toEqual([
+    expect([...(await readZip(hugeArchive())).members.values()]).toEqual([
       { name: "huge", begin: 34, sizeBytes: hugeBytes },
     ]);
+  });
+});
+
+describe("archives of many files", () => {
+  const oneByte = (i: number) => ({
+    name: `runs/${i}`,
+    sizeBytes: 1,
+    // eslint-disable-next-line @typescript-eslint/require-await -- a stream is asked for
+    open: async function* () {
+      yield Uint8Array.of(i);
+    },
+  });
+
+  test.each([65_535, 65_536])(
+    "an archive of %i files comes back",
+    async (count) => {
+      const { stream, sizeBytes } = zipStream(Array.from({ length: count }, (_, i) => oneByte(i)));
+      const blob = await new Response(stream).blob();
+      expect(blob.size).toBe(sizeBytes);
+      const { members, broken } = await readZip(blobSource(blob, "runs.zip"));
+      expect([members.size, broken.size]).toEqual([count, 0]);
+      for (const i of [0, 1, 40_000, count - 1]) {
+        const { begin } = members.get(`runs/${i}`)!;
+        const [byte] = new Uint8Array(await blob.slice(begin, begin + 1).arrayBuffer());
+        expect(byte).toBe(i % 256);
+      }
+    },
+    60_000,
+  );
+
+  test("an archive of 65,536 files without zip64 records, as earlier versions wrote it, is read", async () => {
+    const { stream } = zipStream(Array.from({ length: 65_536 }, (_, i) => oneByte(i)));
+    const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+    const former = new Uint8Array([...bytes.subarray(0, -98), ...bytes.subarray(-22)]);
+    expect((await readZip(sourceOf(former))).members.size).toBe(65_536);
+  }, 60_000);
+});
+
+describe("one bad file of an archive", () => {
+  async function altered(change: (view: DataView, directory: number) => void) {
+    const bytes = await archive();
+    const view = new DataView(bytes.buffer);
+    change(view, view.getUint32(bytes.length - 6, true));
+    const { members, broken } = await readZip(sourceOf(bytes));
+    return { left: [...members.keys()], broken: [...broken] };
+  }
+
+  test.each([
+    ["compressed", 10, 8],
+    ["with two sizes", 20, 1],
+    ["beyond its end", 44, 1],
+    ["no header of the file", 42, 3],
+  ])("costs that file alone: %s", async (words, offset, value) => {
+    const { left, broken } = await altered((view, directory) => {
+      view.setUint8(directory + offset, value);
+    });
+    expect(left).toEqual(["é.bin", "empty"]);
+    expect(broken).toMatchObject([["a/hello.txt", { code: "bad-header" }]]);
+    expect(broken[0]![1].message).toContain(words);
+  });
+
+  test("files that share their bytes are refused as a whole", async () => {
+    await expect(
+      altered((view, directory) => {
+        // The second file is the first once more.
+        view.setUint32(directory + 46 + 11 + 42, 0, true);
+      }),
+    ).rejects.toMatchObject({ code: "bad-header" });
   });
 });
 

@@ -72,12 +72,65 @@ describe("saved runs", () => {
     });
   });
 
+  test("an import names what it leaves out and what it dates anew", async () => {
+    const { file: exported } = await tab.session.saved.exportAll();
+    vi.spyOn(tab.store, "importAll").mockResolvedValueOnce({
+      imported: [],
+      alreadyHere: 0,
+      refused: Array.from({ length: 22 }, (_, i) => ({ file: `f${i}`, reason: `f${i}: Bad.` })),
+      redated: ["runs/a", "runs/b"],
+    });
+    const { words } = await tab.session.saved.importAll({
+      file: new File([exported.blob], exported.name),
+    });
+    expect(words.slice(0, 3)).toEqual([
+      "0 checkpoints imported.",
+      "Not imported: f0: Bad.",
+      "Not imported: f1: Bad.",
+    ]);
+    expect(words.slice(-2)).toEqual([
+      "Not imported: 2 more.",
+      "2 checkpoints are dated now, because their dates cannot be: runs/a, runs/b.",
+    ]);
+  });
+
+  test("check, export and import report rising figures and are cancelled", async () => {
+    const { saved } = tab.session;
+    const { file: exported } = await saved.exportAll();
+    const file = new File([exported.blob], exported.name);
+    await saved.repair();
+    await saved.importAll({ file });
+    const figures = tab.events.flatMap((event) =>
+      event.kind === "savedProgress" ? [event.doneBytes / event.totalBytes] : [],
+    );
+    expect(figures.filter((figure) => figure === 1)).toHaveLength(3);
+    const cancelled = async (work: Promise<unknown>) => {
+      saved.cancel();
+      return await work.catch((error: unknown) => (error as Error).name);
+    };
+    expect(await cancelled(saved.exportAll())).toBe("AbortError");
+    expect(await cancelled(saved.repair())).toBe("AbortError");
+    Tab.closeAll();
+    const other = new Tab(`${name} cancelled`);
+    const { store, session } = other;
+    const importAll = store.importAll.bind(store);
+    vi.spyOn(store, "importAll").mockImplementationOnce((...given) => {
+      session.saved.cancel();
+      return importAll(...given);
+    });
+    const { words, checkpoints } = await session.saved.importAll({ file });
+    expect(words).toEqual([
+      "Cancelled. 0 checkpoints came before that, each whole. Import the file again for the rest.",
+    ]);
+    expect(checkpoints).toEqual([]);
+  });
+
   test("an export leaves out a checkpoint that is deleted while it is written", async () => {
     const { store } = tab;
     const before = await store.listCheckpoints();
     const exportAll = store.exportAll.bind(store);
-    vi.spyOn(store, "exportAll").mockImplementationOnce(async () => {
-      const backup = await exportAll();
+    vi.spyOn(store, "exportAll").mockImplementationOnce(async (options) => {
+      const backup = await exportAll(options);
       await store.deleteCheckpoint(before.at(-1)!.key);
       return backup;
     });

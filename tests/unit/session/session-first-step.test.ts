@@ -40,6 +40,7 @@ function courseOf({ events }: Tab): string[] {
       case "saved":
       case "saveFailed":
       case "token":
+      case "savedProgress":
       case "tokenizing":
       case "waiting":
         return [];

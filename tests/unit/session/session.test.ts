@@ -36,6 +36,7 @@ function wordOf(event: SessionEvent): string {
     case "waiting":
     case "tokenizing":
     case "token":
+    case "savedProgress":
       return event.kind;
   }
 }
