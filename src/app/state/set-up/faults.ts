@@ -58,9 +58,14 @@ export function faultsOf(setup: CheckedSetup): Fault[] {
   ];
 }
 
+/** Whether a model is too small for other data than the demo's. */
+export function isTooSmall({ parameters }: Pick<ModelInfo, "parameters">): boolean {
+  return parameters < smallestParameters;
+}
+
 function modelFaults({ model }: CheckedSetup): Fault[] {
   const size = formatParameters(model.parameters);
-  return model.parameters >= smallestParameters
+  return !isTooSmall(model)
     ? []
     : [
         {
