@@ -212,7 +212,7 @@ test("a page that the visitor did not allow is told nothing", async ({ visit }) 
   await expect(hostPanel(page)).toHaveCount(0);
 });
 
-test("an address asks for a model of the hub too, and its recipe waits for the download", async ({
+test("an address asks for a model of the hub too, its recipe waits, and a frame shows it after a press", async ({
   visit,
 }) => {
   const hub = await openHubServer();
@@ -245,6 +245,15 @@ test("an address asks for a model of the hub too, and its recipe waits for the d
     expect(paths()).toEqual(["/a/rows.jsonl", "/a/recipe.json"]);
     const model = page.getByRole("region", { name: "Model", exact: true });
     await expect(model).toContainText("anneal/tiny");
+
+    // A page of the same site shares the storage: its frame has this model, behind a press.
+    const frame = await openAround(page, host.at("127.0.0.1"), siteUrl());
+    const framed = frame.getByRole("region", { name: "Model", exact: true });
+    const deletion = framed.getByRole("button", { name: /^Delete anneal\/tiny/ });
+    await expect(framed.getByRole("button", { name: "Show stored models" })).toBeVisible();
+    await expect(deletion).toHaveCount(0);
+    await press(frame, "Show stored models");
+    await expect(deletion).toBeVisible();
   } finally {
     await hub.close();
   }
