@@ -1,6 +1,7 @@
 // Builds the page: one entry, one module worker, relative URLs so that any static host will do.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
+import { thirdPartyNotices } from "./tools/build/notices.ts";
 import { localHeaders } from "./tools/support/headers.ts";
 
 /**
@@ -34,10 +35,12 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
+const notices = thirdPartyNotices();
+
 export default defineConfig({
   base: "./",
-  plugins: [svelte({ configFile: false }), contentSecurityPolicy],
-  worker: { format: "es" },
+  plugins: [svelte({ configFile: false }), contentSecurityPolicy, notices.page],
+  worker: { format: "es", plugins: () => [notices.worker] },
   build: { target: "es2023", chunkSizeWarningLimit: 1500 },
   preview: { host: "127.0.0.1", headers: localHeaders },
 });
