@@ -124,13 +124,13 @@ export interface OpenKept {
 
 /**
  * Opens a stored model. Weights are read, and verified, when an engine wants them.
- * @param onDamaged called once, when a weight turns out to be damaged
+ * @param onLost called once, when a weight turns out to be damaged, or the model gone
  * @throws UserError "missing-file", "damaged-file" or "busy"
  */
 export async function openKept(
   cache: ModelCache,
   key: string,
-  onDamaged: () => Promise<void>,
+  onLost: () => Promise<void>,
   render?: TemplateRenderer,
 ): Promise<OpenKept> {
   const reader = await cache.open(key);
@@ -147,7 +147,7 @@ export async function openKept(
       revision: set.revision ?? null,
       licence: set.licence ?? null,
       ...(await openDescription(set, render)),
-      weights: storeOf(reader, new Map(shapes), onDamaged),
+      weights: storeOf(reader, new Map(shapes), onLost),
     };
     return { model, close: reader.close };
   } catch (error) {
@@ -166,16 +166,17 @@ function certainName(guess: HubGuess | null, name: string): string | null {
 function storeOf(
   reader: CacheReader,
   shapes: ReadonlyMap<string, WeightShape>,
-  onDamaged: () => Promise<void>,
+  onLost: () => Promise<void>,
 ): WeightStore {
-  let isDamaged = false;
+  let isLost = false;
   const read: CacheReader["read"] = async (...place) => {
     try {
       return await reader.read(...place);
     } catch (error) {
-      if (hasCode(error, "damaged-file") && !isDamaged) {
-        isDamaged = true;
-        await onDamaged();
+      const isOver = hasCode(error, "damaged-file") || hasCode(error, "missing-file");
+      if (isOver && !isLost) {
+        isLost = true;
+        await onLost();
       }
       throw error;
     }

@@ -22,8 +22,8 @@ export interface ModelLibraryParts {
   /** Folder URL of the bundled demo. */
   demoBase: URL;
   report: ReportProgress;
-  /** Hears of a stored model that turned out damaged while it was read; it is deleted. */
-  onDamaged: (model: LoadedModel) => void;
+  /** Hears of a stored model that turned out damaged or gone while it was read; it is deleted. */
+  onLost: (model: LoadedModel) => void;
   /** Renders chat templates; in this thread where it is left out. */
   render?: TemplateRenderer | undefined;
 }
@@ -35,8 +35,8 @@ export class ModelLibrary {
   #offered: (LookedUpModel & { id: number }) | null = null;
   #offers = 0;
   #storage: Promise<ModelStorage | null> | null = null;
-  /** Closes the model in use, so that it can be deleted. */
-  #close = () => Promise.resolve();
+  /** The stored model in use; closed, it can be deleted. */
+  #inUse: { key: string; close: () => Promise<void> } | null = null;
 
   constructor(parts: ModelLibraryParts) {
     this.#parts = parts;
@@ -141,8 +141,7 @@ export class ModelLibrary {
     };
     const set = await fetchDemoModel(demoBase, progress, signal);
     const model = await openModel(set, { signal, render });
-    await this.#close();
-    this.#close = () => Promise.resolve();
+    await this.#use(null);
     const stored = { format: "stored", conversionError: null };
     return { ...model, source: "demo", revision: null, hubName: null, ...stored };
   }
@@ -155,12 +154,12 @@ export class ModelLibrary {
       });
     }
     // Deleted, so that the next look-up stores it again.
-    const onDamaged = async () => {
+    const onLost = async () => {
       await close();
       await cache.delete(key).catch(() => undefined); // another tab may still use it
-      this.#parts.onDamaged(model);
+      this.#parts.onLost(model);
     };
-    const { model, close } = await openKept(cache, key, onDamaged, this.#parts.render).catch(
+    const { model, close } = await openKept(cache, key, onLost, this.#parts.render).catch(
       async (error: unknown) => {
         if (hasCode(error, "damaged-file")) {
           await cache.delete(key);
@@ -168,8 +167,7 @@ export class ModelLibrary {
         throw error;
       },
     );
-    await this.#close();
-    this.#close = close;
+    await this.#use({ key, close });
     return model;
   }
 
@@ -188,14 +186,25 @@ export class ModelLibrary {
     }
     const key = await keyOf(offered.model, format);
     if ((await storage.cache.find(key)) === null) {
+      // The browser has emptied the storage: our own lock on what was there must not be in the way.
+      await (this.#inUse?.key === key && this.#use(null));
       const { render, report } = this.#parts;
       await storeModel(offered, choice, key, storage, { render, report, signal });
     }
     return await this.#openKept(key);
   }
 
-  /** Opens the storage once; null in windows that have none. */
+  async #use(model: { key: string; close: () => Promise<void> } | null): Promise<void> {
+    await this.#inUse?.close();
+    this.#inUse = model;
+  }
+
+  /** Opens the storage once, and again where it was emptied; null in windows that have none. */
   async #openStorage(): Promise<ModelStorage | null> {
+    const opened = await (this.#storage ?? null);
+    if (await opened?.cache.isGone()) {
+      this.#storage = null;
+    }
     this.#storage ??= openStorage().then(async (root) =>
       root === null ? null : { root, cache: await openCache(root) },
     );

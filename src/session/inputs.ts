@@ -78,7 +78,7 @@ export class Inputs {
       report: (doing, doneBytes, totalBytes) => {
         emit({ kind: "loading", doing, doneBytes, totalBytes });
       },
-      onDamaged: (model) => {
+      onLost: (model) => {
         this.#model = this.#model === model ? null : this.#model;
       },
     });
@@ -256,7 +256,7 @@ export class Inputs {
       throw new UserError(
         "wrong-base-model",
         `This run trains ${base.name}; that model is not loaded.`,
-        { where: base.name, remedy: `Choose the folder of ${base.name} under Model, then resume.` },
+        { where: base.name, remedy: `Choose ${base.name} under Model, then resume.` },
       );
     }
     return this.#model;

@@ -11,12 +11,33 @@ interface FileNode {
   /** The content at the last flush, as a disk keeps it. */
   flushed: Uint8Array<ArrayBuffer>;
   isOpen: boolean;
+  /** The browser has emptied its storage since. */
+  isGone?: boolean;
 }
 
 type Entries = Map<string, FileNode | Folder>;
 
 class Folder {
   readonly entries: Entries = new Map();
+  isGone = false;
+}
+
+/** What a file held; reading it fails once the file is gone, as in browsers. */
+class Snapshot extends Blob {
+  readonly #file: FileNode;
+
+  constructor(file: FileNode, parts: BlobPart[] = [file.bytes]) {
+    super(parts);
+    this.#file = file;
+  }
+
+  override slice(begin?: number, end?: number): Blob {
+    return new Snapshot(this.#file, [super.slice(begin, end)]);
+  }
+
+  override arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#file.isGone ? Promise.reject(fault("NotFoundError")) : super.arrayBuffer();
+  }
 }
 
 export class MemoryStorage {
@@ -43,6 +64,11 @@ export class MemoryStorage {
         file.bytes = bytes;
       }
     }
+  }
+
+  /** Empties the storage behind the page's back, as a person or the browser does. */
+  empty(): void {
+    this.#forget(this.#root);
   }
 
   /** Bytes in all files. */
@@ -75,10 +101,27 @@ export class MemoryStorage {
     return folder.entries.get(last) as FileNode;
   }
 
+  #forget(folder: Folder): void {
+    for (const entry of folder.entries.values()) {
+      entry.isGone = true;
+      if (entry instanceof Folder) {
+        this.#forget(entry);
+      }
+    }
+    folder.entries.clear();
+  }
+
   #files(folder: Folder): FileNode[] {
     return [...folder.entries.values()].flatMap((entry) =>
       entry instanceof Folder ? this.#files(entry) : [entry],
     );
+  }
+
+  /** A full disk has no room for a new file or folder either. */
+  #refuseWhenFull(found: FileNode | Folder | undefined): void {
+    if (found === undefined && this.usedBytes >= this.quotaBytes) {
+      throw fault("QuotaExceededError");
+    }
   }
 
   #operate(): void {
@@ -89,9 +132,13 @@ export class MemoryStorage {
     this.operations += 1;
   }
 
-  #folder({ entries }: Folder): StorageFolder {
+  #folder(folder: Folder): StorageFolder {
+    const { entries } = folder;
     const operate = () => {
       this.#operate();
+      if (folder.isGone) {
+        throw fault("NotFoundError");
+      }
     };
     return {
       // eslint-disable-next-line @typescript-eslint/require-await
@@ -104,6 +151,7 @@ export class MemoryStorage {
         if (found === undefined && options?.create !== true) {
           throw fault("NotFoundError");
         }
+        this.#refuseWhenFull(found);
         const file = found ?? { bytes: new Uint8Array(), flushed: new Uint8Array(), isOpen: false };
         entries.set(name, file);
         return this.#file(file);
@@ -118,9 +166,10 @@ export class MemoryStorage {
         if (found === undefined && options?.create !== true) {
           throw fault("NotFoundError");
         }
-        const folder = found ?? new Folder();
-        entries.set(name, folder);
-        return this.#folder(folder);
+        this.#refuseWhenFull(found);
+        const inner = found ?? new Folder();
+        entries.set(name, inner);
+        return this.#folder(inner);
       },
       // eslint-disable-next-line @typescript-eslint/require-await
       removeEntry: async (name, options) => {
@@ -151,7 +200,7 @@ export class MemoryStorage {
       // eslint-disable-next-line @typescript-eslint/require-await
       getFile: async () => {
         this.#operate();
-        return new Blob([file.bytes]);
+        return new Snapshot(file);
       },
       // eslint-disable-next-line @typescript-eslint/require-await
       createSyncAccessHandle: async () => {

@@ -1,4 +1,5 @@
 // The failures of the browser's database, as errors that a person can act on.
+import { isFull } from "../../sources/storage/private-files.ts";
 import { UserError } from "../../util/errors.ts";
 
 /** The database failed or did not answer: the state of what is stored is unknown. */
@@ -24,10 +25,23 @@ export class BrowserFault extends DatabaseFault {
   }
 }
 
+/** The disk, or this page's share of it, is full. */
+export class DatabaseFull extends DatabaseFault {
+  constructor(cause: unknown) {
+    super("quota", "The browser's storage is full.", {
+      remedy: "Delete older checkpoints, or free space on the disk; then try again.",
+      cause,
+    });
+  }
+}
+
 /** An error of the browser as a DatabaseFault. An aborted transaction may have no reason. */
 export function databaseErrorOf(reason: unknown): Error {
   if (isConnectionLoss(reason)) {
     return new ConnectionLost(reason);
+  }
+  if (isFull(reason)) {
+    return new DatabaseFull(reason);
   }
   if (reason instanceof Error && !(reason instanceof DOMException)) {
     return reason;

@@ -54,7 +54,7 @@ export class PayloadBatch {
     try {
       await onceMore(() => this.#put(values));
     } catch (error) {
-      throw storageFault(error, sizeBytes);
+      throw await storageFault(error, sizeBytes);
     }
   }
 

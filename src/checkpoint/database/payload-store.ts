@@ -3,8 +3,7 @@
 import { get, getMany, keys, promisifyRequest, type UseStore } from "idb-keyval";
 import type { ByteSource } from "../../formats/byte-source.ts";
 import { bestEffort } from "../../util/best-effort.ts";
-import { UserError } from "../../util/errors.ts";
-import { formatBytes } from "../../util/format.ts";
+import { fullStorage } from "../../sources/storage/full-storage.ts";
 import {
   chunkKey,
   payloadOfChunk,
@@ -24,7 +23,7 @@ import {
   type DecodedManifest,
 } from "./manifest.ts";
 import type { Mirror } from "../mirror/mirror.ts";
-import { ConnectionLost, BrowserFault } from "./database-fault.ts";
+import { ConnectionLost, databaseErrorOf, DatabaseFull } from "./database-fault.ts";
 import type { WriteLock } from "./write-lock.ts";
 import type { CheckpointManifest } from "./manifest.ts";
 
@@ -93,7 +92,7 @@ async function tryToWrite<M extends Manifest>(
   } catch (error) {
     const deleting = deletePayload(id, Math.ceil(sizeBytes / chunkBytes), use);
     await bestEffort("the next save collects the chunks", deleting);
-    throw storageFault(error, sizeBytes);
+    throw await storageFault(error, sizeBytes);
   }
 }
 
@@ -138,7 +137,7 @@ export async function putEncodedManifest(
       return promisifyRequest(values.transaction);
     });
   } catch (error) {
-    throw fault ?? error;
+    throw fault === undefined ? error : databaseErrorOf(fault);
   }
 }
 
@@ -260,20 +259,9 @@ export function soundEntries(opened: readonly StoredManifest[]): Entry[] {
   );
 }
 
-/** A full disk as a UserError; any other error unchanged. */
-export function storageFault(error: unknown, neededBytes: number): unknown {
-  const reason = error instanceof BrowserFault ? error.cause : null;
-  if (!(reason instanceof Error && reason.name === "QuotaExceededError")) {
-    return error;
-  }
-  return new UserError(
-    "quota",
-    `The browser's storage is full: saving this needs ${formatBytes(neededBytes)}.`,
-    {
-      remedy: "Delete older checkpoints, or free space on the disk; then save again.",
-      cause: error,
-    },
-  );
+/** A full disk as a UserError with the numbers; any other error unchanged. */
+export async function storageFault(error: unknown, neededBytes: number): Promise<unknown> {
+  return error instanceof DatabaseFull ? await fullStorage(neededBytes, error) : error;
 }
 
 export type SavedRun = Entry<CheckpointManifest>;

@@ -1,6 +1,9 @@
 // The two slots of the mirror as files in the page's own storage, outside of the database.
 import {
+  flushed,
   isMissing,
+  makeFolder,
+  openFile,
   openStorage,
   writeAll,
   type StorageFolder,
@@ -28,11 +31,10 @@ export function fileSlots(databaseName: string): MirrorSlots {
     },
     async write(slot, content) {
       const folder = await openFolder(true);
-      const handle = await folder?.getFileHandle(nameOf(slot), { create: true });
-      const file = await handle?.createSyncAccessHandle();
-      if (file === undefined) {
+      if (folder === null) {
         return;
       }
+      const file = await openFile(folder, nameOf(slot));
       try {
         file.truncate(0);
         const bytes = new TextEncoder().encode(content);
@@ -40,7 +42,7 @@ export function fileSlots(databaseName: string): MirrorSlots {
         await writeAll(file, bytes.subarray(0, half), 0);
         await reach?.("in-mirror");
         await writeAll(file, bytes.subarray(half), half);
-        file.flush();
+        await flushed(file);
       } finally {
         file.close();
       }
@@ -51,7 +53,9 @@ export function fileSlots(databaseName: string): MirrorSlots {
 async function openFolder(create: boolean): Promise<StorageFolder | null> {
   const root = await openStorage();
   try {
-    return (await root?.getDirectoryHandle(folderName, { create })) ?? null;
+    return create && root !== null
+      ? await makeFolder(root, folderName)
+      : ((await root?.getDirectoryHandle(folderName)) ?? null);
   } catch (error) {
     if (isMissing(error)) {
       return null;

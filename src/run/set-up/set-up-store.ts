@@ -5,7 +5,9 @@ import { parseJson } from "../../checkpoint/file/parse.ts";
 import { invariant } from "../../util/assert.ts";
 import { tryLock, waitForLock, type Release } from "../../sources/storage/file-lock.ts";
 import {
+  flushed,
   isMissing,
+  makeFolder,
   openFile,
   openStorage,
   removeEntry,
@@ -108,7 +110,10 @@ export class SetUpStore {
 
   async #folder(create: boolean): Promise<StorageFolder | null> {
     try {
-      return (await (await this.#storage())?.getDirectoryHandle(folderName, { create })) ?? null;
+      const root = await this.#storage();
+      return create && root !== null
+        ? await makeFolder(root, folderName)
+        : ((await root?.getDirectoryHandle(folderName)) ?? null);
     } catch (error) {
       if (isMissing(error)) {
         return null;
@@ -194,7 +199,7 @@ async function write(
       const bytes = new Uint8Array(await content.slice(at, at + pieceBytes).arrayBuffer());
       await writeAll(file, bytes, at);
     }
-    file.flush();
+    await flushed(file);
   } finally {
     file.close();
   }

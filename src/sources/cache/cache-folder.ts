@@ -9,6 +9,7 @@ import {
 } from "./cache-manifest.ts";
 import { isHubName } from "../hub/hub-name.ts";
 import {
+  flushed,
   isMissing,
   openFile,
   removeEntry,
@@ -88,7 +89,7 @@ async function writeFile(
   try {
     file.truncate(0);
     await writeAll(file, bytes, 0);
-    file.flush();
+    await flushed(file);
   } finally {
     file.close();
   }

@@ -15,12 +15,20 @@ export class CacheReader {
   readonly #manifest: CacheManifest;
   readonly #source: ByteSource;
   readonly #verified: Set<number>;
+  readonly #isGone: () => Promise<boolean>;
 
   /**
    * @param verified first bytes of the pieces that passed their hash before; grows
    * @param release of the model's lock, which the reader holds from now on
+   * @param isGone whether the browser still has the model
    */
-  constructor(manifest: CacheManifest, data: Blob, verified: Set<number>, release: Release) {
+  constructor(
+    manifest: CacheManifest,
+    data: Blob,
+    verified: Set<number>,
+    release: Release,
+    isGone: () => Promise<boolean>,
+  ) {
     this.blobs = new Map(
       [...manifest.blobs].map(([name, pieces]) => [name, pieces.map(({ sizeBytes }) => sizeBytes)]),
     );
@@ -28,12 +36,13 @@ export class CacheReader {
     this.#manifest = manifest;
     this.#source = blobSource(data, manifest.name);
     this.#verified = verified;
+    this.#isGone = isGone;
   }
 
   /**
    * One piece of a blob, in a buffer of its own.
-   * @throws UserError "damaged-file": delete the model and load it again; "unreadable-file"; the
-   *   signal's AbortError
+   * @throws UserError "damaged-file": delete the model and load it again; "missing-file" when the
+   *   browser has emptied its storage; "unreadable-file"; the signal's AbortError
    */
   async read(name: string, index: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const piece = this.#manifest.blobs.get(name)?.[index];
@@ -94,6 +103,9 @@ export class CacheReader {
     try {
       return await this.#source.read(begin, begin + sizeBytes, signal);
     } catch (error) {
+      if (error instanceof UserError && (await this.#isGone())) {
+        throw goneModel(this.#manifest.name, error);
+      }
       if (error instanceof UserError) {
         throw new UserError("unreadable-file", "The browser cannot read the stored model.", {
           where: `${this.#manifest.name}, ${name}`,
@@ -108,6 +120,15 @@ export class CacheReader {
   #damaged(reason: string, name: string): UserError {
     return damagedModel(`${this.#manifest.name}, ${name}`, reason);
   }
+}
+
+/** The error of a stored model that was there and is not any more. */
+function goneModel(name: string, cause: unknown): UserError {
+  return new UserError(
+    "missing-file",
+    `The stored model is gone: choose ${name} under Model, then resume.`,
+    { remedy: "The browser has emptied the storage of this page. Listed runs are intact.", cause },
+  );
 }
 
 /** The error of a stored model that has to be deleted and loaded again. */

@@ -5,7 +5,14 @@ import { sha256Hex } from "../../util/bytes.ts";
 import { dataName, removeModel, writeManifest } from "./cache-folder.ts";
 import type { ModelDescription, Piece } from "./cache-manifest.ts";
 import type { Release } from "../storage/file-lock.ts";
-import { openFile, writeAll, type OpenFile, type StorageFolder } from "../storage/private-files.ts";
+import {
+  flushed,
+  makeFolder,
+  openFile,
+  writeAll,
+  type OpenFile,
+  type StorageFolder,
+} from "../storage/private-files.ts";
 
 /** Bytes that are read, hashed and returned at once. */
 const pieceBytes = 16 * 2 ** 20;
@@ -79,7 +86,7 @@ export class CacheWriter {
   async commit(): Promise<void> {
     await this.#orAbort(async () => {
       const { folder, data } = this.#opened();
-      data.flush();
+      await flushed(data);
       data.close();
       this.#open = null;
       await writeManifest(folder, {
@@ -110,7 +117,7 @@ export class CacheWriter {
 
   async #begin(): Promise<void> {
     await removeModel(this.#models, this.#key);
-    const folder = await this.#models.getDirectoryHandle(this.#key, { create: true });
+    const folder = await makeFolder(this.#models, this.#key);
     this.#open = { folder, data: await openFile(folder, dataName) };
   }
 

@@ -18,7 +18,7 @@ import type { CacheManifest, ModelDescription } from "./cache-manifest.ts";
 import { CacheReader, damagedModel } from "./cache-reader.ts";
 import { CacheWriter } from "./cache-writer.ts";
 import { lockOrRefuse, tryLock } from "../storage/file-lock.ts";
-import { isMissing, type StorageFolder } from "../storage/private-files.ts";
+import { isMissing, makeFolder, type StorageFolder } from "../storage/private-files.ts";
 
 export interface CachedModel extends ModelDescription {
   readonly key: string;
@@ -42,7 +42,7 @@ export async function cacheKey(parts: readonly (string | number | null)[]): Prom
 
 /** Opens the cache and deletes what unfinished writers have left. */
 export async function openCache(root: StorageFolder): Promise<ModelCache> {
-  const models = await root.getDirectoryHandle(folderName, { create: true });
+  const models = await makeFolder(root, folderName);
   await sweep(models);
   return new ModelCache(models);
 }
@@ -63,6 +63,19 @@ export class ModelCache {
   /** @param models the folder with one folder for each model */
   constructor(models: StorageFolder) {
     this.#models = models;
+  }
+
+  /** Whether the browser has emptied its storage since: nothing can be stored here any more. */
+  async isGone(): Promise<boolean> {
+    try {
+      await keysOf(this.#models);
+      return false;
+    } catch (error) {
+      if (isMissing(error)) {
+        return true;
+      }
+      throw error;
+    }
   }
 
   /** All models, the most recently used first. */
@@ -113,7 +126,9 @@ export class ModelCache {
       }
       await noteUse(folder, Date.now());
       const verified = this.#verifiedOf(`${key}/${manifest.createdAt}`);
-      return new CacheReader(manifest, data, verified, release);
+      const isGone = async () =>
+        (await this.#find(key)) === null || (await readData(folder)) === null;
+      return new CacheReader(manifest, data, verified, release, isGone);
     } catch (error) {
       await release();
       throw error;

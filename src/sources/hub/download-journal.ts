@@ -1,7 +1,7 @@
 // Records how far a download has come: one SHA-256 for each window in the file, in order. A record
 // alone proves nothing: a window counts when the bytes in the file have its hash. So a torn or lost
 // journal costs the windows concerned and nothing else, and the order of flushes does not matter.
-import { writeAll, type OpenFile } from "../storage/private-files.ts";
+import { flushed, writeAll, type OpenFile } from "../storage/private-files.ts";
 
 const recordBytes = 32;
 
@@ -18,8 +18,8 @@ export class DownloadJournal {
   }
 
   /** Returns once the records are on the disk. */
-  flush(): void {
-    this.#file.flush();
+  async flush(): Promise<void> {
+    await flushed(this.#file);
   }
 
   /** Whether the window was recorded with exactly these bytes. */

@@ -8,6 +8,9 @@ import { tryLock, waitForLock, type Release } from "../storage/file-lock.ts";
 import { corruptDownload } from "./hub-faults.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import {
+  flushed,
+  isMissing,
+  makeFolder,
   openFile,
   removeEntry,
   reserve,
@@ -51,7 +54,7 @@ export async function download(
   { progress, ...options }: DownloadOptions,
   signal: AbortSignal,
 ): Promise<StoredFile> {
-  const folder = await root.getDirectoryHandle(folderName, { create: true });
+  const folder = await makeFolder(root, folderName);
   const name = nameOf(file.contentId);
   const report = progress ?? (() => undefined);
   const close = await waitForLock(useLock(name), "shared", signal);
@@ -76,8 +79,16 @@ export async function download(
  * @returns bytes freed
  */
 export async function deleteDownloads(root: StorageFolder): Promise<number> {
-  const folder = await root.getDirectoryHandle(folderName, { create: true });
   let freedBytes = 0;
+  let folder: StorageFolder;
+  try {
+    folder = await root.getDirectoryHandle(folderName); // a full disk must not need room for it
+  } catch (error) {
+    if (isMissing(error)) {
+      return freedBytes;
+    }
+    throw error;
+  }
   for (const name of await namesIn(folder)) {
     freedBytes += name.endsWith(journalSuffix) ? 0 : await deleteUnused(folder, name);
   }
@@ -91,11 +102,23 @@ async function deleteUnused(folder: StorageFolder, name: string): Promise<number
     return 0;
   }
   try {
-    const { size } = await (await folder.getFileHandle(name, { create: true })).getFile();
+    const sizeBytes = await sizeOf(folder, name);
     await removeBoth(folder, name);
-    return size;
+    return sizeBytes;
   } finally {
     await release();
+  }
+}
+
+/** 0 where only the journal is left. */
+async function sizeOf(folder: StorageFolder, name: string): Promise<number> {
+  try {
+    return (await (await folder.getFileHandle(name)).getFile()).size;
+  } catch (error) {
+    if (isMissing(error)) {
+      return 0;
+    }
+    throw error;
   }
 }
 
@@ -165,8 +188,8 @@ async function fetchMissing(
       await journal.record(index, bytes);
       count(bytes);
     }
-    data.flush();
-    journal.flush();
+    await flushed(data);
+    await journal.flush();
   }
   return whole.digest("hex") === contentId.hex;
 }

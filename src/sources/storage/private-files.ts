@@ -1,61 +1,36 @@
-// The part of the Origin Private File System that Anneal uses, and the errors of its failures. Sync
-// access handles exist in dedicated workers only, where the session runs; every browser with WebGPU
-// has them.
-import { bestEffort } from "../../util/best-effort.ts";
+// Files of the page's own storage, and the errors of their failures.
 import { UserError } from "../../util/errors.ts";
-import { formatBytes } from "../../util/format.ts";
+import { fullStorage } from "./full-storage.ts";
+import type { OpenFile, StorageFolder } from "./storage-folder.ts";
 
-export interface StorageFolder {
-  getFileHandle(name: string, options?: { create?: boolean }): Promise<StorageFile>;
-  getDirectoryHandle(name: string, options?: { create?: boolean }): Promise<StorageFolder>;
-  removeEntry(name: string, options?: { recursive?: boolean }): Promise<void>;
-  keys(): AsyncIterable<string>;
-}
-
-export interface StorageFile {
-  /** What the file holds now; reading it fails once the file has changed. */
-  getFile(): Promise<Blob>;
-  /** Shuts every other handle out until it is closed. */
-  createSyncAccessHandle(): Promise<OpenFile>;
-}
-
-/** A file that is open for reading and writing. */
-export interface OpenFile {
-  read(target: Uint8Array, options: { at: number }): number;
-  write(bytes: Uint8Array, options: { at: number }): number;
-  truncate(sizeBytes: number): void;
-  getSize(): number;
-  /** Returns once the bytes are on the disk. */
-  flush(): void;
-  close(): void;
-}
-
-/**
- * The page's own storage; null where there is none (private windows of some browsers) or outside a
- * worker.
- */
-export async function openStorage(): Promise<StorageFolder | null> {
-  const { FileSystemFileHandle: files } = globalThis as {
-    FileSystemFileHandle?: { prototype: object };
-  };
-  if (files === undefined || !("createSyncAccessHandle" in files.prototype)) {
-    return null;
-  }
-  try {
-    // The DOM's types leave out what only workers have.
-    return (await navigator.storage.getDirectory()) as unknown as StorageFolder;
-  } catch {
-    return null;
-  }
-}
+export {
+  openStorage,
+  type OpenFile,
+  type StorageFile,
+  type StorageFolder,
+} from "./storage-folder.ts";
 
 /**
  * Opens a file for writing and creates it if it is missing.
- * @throws UserError "busy" when another tab keeps it open
+ * @throws UserError "busy" when another tab keeps it open; "quota" when the storage is full
  */
 export async function openFile(folder: StorageFolder, name: string): Promise<OpenFile> {
-  const file = await folder.getFileHandle(name, { create: true });
-  return await onceFree(name, () => file.createSyncAccessHandle());
+  return await orFull(0, async () => {
+    const file = await folder.getFileHandle(name, { create: true });
+    return await onceFree(name, () => file.createSyncAccessHandle());
+  });
+}
+
+/** A folder in a folder, made if it is missing. @throws UserError "quota" */
+export async function makeFolder(parent: StorageFolder, name: string): Promise<StorageFolder> {
+  return await orFull(0, () => parent.getDirectoryHandle(name, { create: true }));
+}
+
+/** Resolves once the written bytes are on the disk. @throws UserError "quota" */
+export async function flushed(file: OpenFile): Promise<void> {
+  await orFull(0, () => {
+    file.flush();
+  });
 }
 
 /**
@@ -77,12 +52,7 @@ export async function removeEntry(folder: StorageFolder, name: string): Promise<
  * @throws UserError "quota" when the storage is full
  */
 export async function writeAll(file: OpenFile, bytes: Uint8Array, at: number): Promise<void> {
-  let written: number;
-  try {
-    written = file.write(bytes, { at });
-  } catch (error) {
-    throw await storageFault(error, bytes.length);
-  }
+  const written = await orFull(bytes.length, () => file.write(bytes, { at }));
   // In private windows Chromium throws nothing and returns the count of an error.
   if (written !== bytes.length) {
     throw await fullStorage(bytes.length);
@@ -99,21 +69,29 @@ export async function reserve(file: OpenFile, sizeBytes: number): Promise<void> 
   if (missingBytes === 0) {
     return;
   }
-  try {
+  await orFull(missingBytes, () => {
     file.truncate(sizeBytes);
-  } catch (error) {
-    throw await storageFault(error, missingBytes);
-  }
+  });
   if (file.getSize() !== sizeBytes) {
     throw await fullStorage(missingBytes);
   }
 }
 
-/** A full disk as a UserError with the numbers; any other error unchanged. */
-async function storageFault(error: unknown, neededBytes: number): Promise<unknown> {
-  return error instanceof Error && error.name === "QuotaExceededError"
-    ? await fullStorage(neededBytes, error)
-    : error;
+/**
+ * Work on files; a full disk is a UserError with the numbers, any other error unchanged.
+ * @param neededBytes 0 where nothing but a file or folder is to be made
+ */
+async function orFull<T>(neededBytes: number, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isFull(error) ? await fullStorage(neededBytes, error) : error;
+  }
+}
+
+/** What browsers throw when the disk or the page's share of it is full. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Error && error.name === "QuotaExceededError";
 }
 
 export function isMissing(error: unknown): boolean {
@@ -143,24 +121,3 @@ async function onceFree<T>(name: string, task: () => Promise<T>): Promise<T> {
 
 const stepMs = 50;
 const longestWaitMs = 5000;
-
-/** The quota is only reported, never planned with: Chrome's is 10 GiB more than the usage. */
-async function fullStorage(neededBytes: number, cause?: unknown): Promise<UserError> {
-  const { usage } = await estimate();
-  const inUse = usage === undefined ? "" : `; ${formatBytes(usage)} are in use`;
-  return new UserError(
-    "quota",
-    `The browser's storage is full: ${formatBytes(neededBytes)} more are needed${inUse}.`,
-    {
-      remedy:
-        "Delete stored models or older checkpoints, or free space on the disk; then try again.",
-      cause,
-    },
-  );
-}
-
-async function estimate(): Promise<StorageEstimate> {
-  const { navigator } = globalThis as { navigator?: { storage?: StorageManager } };
-  const estimating = navigator?.storage?.estimate();
-  return (await bestEffort("the error is reported without it", estimating)) ?? {};
-}

@@ -44,7 +44,7 @@ describe("a full disk", () => {
       failPut(put);
       await expect(store.saveCheckpoint(newer)).rejects.toMatchObject({
         code: "quota",
-        message: expect.stringMatching(/needs \d.* k?B/) as string,
+        message: expect.stringMatching(/storage is full: \d.* k?B more are needed/) as string,
         remedy: expect.stringContaining("Delete") as string,
       });
       vi.restoreAllMocks();
@@ -67,6 +67,27 @@ describe("a full disk", () => {
     await expect(store.importCheckpoint(file, "file")).rejects.toMatchObject({ code: "quota" });
     vi.restoreAllMocks();
     expect(await rawStore(name).keys()).toEqual([]);
+  });
+
+  test.each<[string, "open" | "put" | "delete", (key: string) => Promise<unknown>]>([
+    ["pinning", "put", (key) => store.setPinned(key, true)],
+    ["naming", "put", () => store.renameRun("run-1", "Pirates")],
+    ["deleting", "delete", (key) => store.deleteCheckpoint(key)],
+    ["opening", "open", () => openStore(name).listCheckpoints()],
+  ])("a disk full while %s is a quota error too", async (_, method, work) => {
+    const { key } = await store.saveCheckpoint(older);
+    const prototype = (method === "open"
+      ? IDBFactory.prototype
+      : IDBObjectStore.prototype) as unknown as Record<string, () => unknown>;
+    vi.spyOn(prototype, method).mockImplementation(() => {
+      throw new DOMException("No space.", "QuotaExceededError");
+    });
+    await expect(work(key)).rejects.toMatchObject({
+      code: "quota",
+      message: expect.stringContaining("The browser's storage is full.") as string,
+    });
+    vi.restoreAllMocks();
+    await expectOnlyOlder(store);
   });
 
   test("a quota error is distinguished from an abort without a reason", async () => {

@@ -1,9 +1,11 @@
 // Stored models: there from the moment their manifest is, whole or not at all, and never believed
 // unread.
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { cacheKey, openCache, type ModelCache } from "../../../src/sources/cache/cache.ts";
 import type { ModelDescription } from "../../../src/sources/cache/cache-manifest.ts";
 import { textOf } from "../../../src/sources/files.ts";
+import { deleteDownloads } from "../../../src/sources/hub/download.ts";
+import { makeFolder, openFile } from "../../../src/sources/storage/private-files.ts";
 import { MemoryStorage } from "../../support/storage.ts";
 import { madeUpBytes } from "../../support/made-up-bytes.ts";
 import { expectBytes, never } from "./hub.ts";
@@ -205,7 +207,9 @@ describe("a full disk", () => {
       const before = storage.paths();
       await expect(store()).rejects.toMatchObject({
         code: "quota",
-        message: expect.stringMatching(/storage is full: [\d.]+ k?B more are needed/) as string,
+        message: expect.stringMatching(
+          quotaBytes === 0 ? /storage is full/ : /storage is full: [\d.]+ k?B more are needed/,
+        ) as string,
       });
       expect(storage.paths()).toEqual(before);
       await expectWhole(cache, other);
@@ -214,6 +218,55 @@ describe("a full disk", () => {
       await expectWhole();
     },
   );
+});
+
+describe("a full disk that has no room for a file or folder", () => {
+  const full = { code: "quota", message: "The browser's storage is full." };
+
+  beforeEach(() => {
+    storage.quotaBytes = storage.usedBytes;
+  });
+
+  test("no model is begun", async () => {
+    await expect(cache.create(key, description)).rejects.toMatchObject(full);
+    expect(await cache.list()).toEqual([]);
+  });
+
+  test("the cache is not opened, and downloads are deleted all the same", async () => {
+    const empty = new MemoryStorage();
+    empty.quotaBytes = 0;
+    await expect(openCache(empty.root)).rejects.toMatchObject(full);
+    expect(await deleteDownloads(empty.root)).toBe(0);
+  });
+
+  test("no file is opened", async () => {
+    await expect(openFile(storage.root, "new")).rejects.toMatchObject(full);
+    await expect(makeFolder(storage.root, "new")).rejects.toMatchObject(full);
+  });
+
+  test("an account of gigabytes that are not there is called wrong, with what to do", async () => {
+    vi.stubGlobal("FileSystemFileHandle", { prototype: { createSyncAccessHandle: null } });
+    const account = { usage: 6e9, usageDetails: { fileSystem: 5e9 } };
+    vi.stubGlobal("navigator", {
+      storage: {
+        getDirectory: () => Promise.resolve(storage.root),
+        estimate: () => Promise.resolve(account),
+      },
+    });
+    await store().catch(() => undefined);
+    await expect(makeFolder(storage.root, "new")).rejects.toMatchObject({
+      code: "quota",
+      message:
+        "The browser's storage is full: 6.00 GB are in use. It counts 5.00 GB of files, but 0 B are there.",
+      remedy: expect.stringMatching(/^Close the browser and open it again/) as string,
+    });
+    account.usageDetails.fileSystem = 1e9;
+    await expect(makeFolder(storage.root, "new")).rejects.toMatchObject({
+      message: "The browser's storage is full: 6.00 GB are in use.",
+      remedy: expect.stringMatching(/^Delete stored models/) as string,
+    });
+    vi.unstubAllGlobals();
+  });
 });
 
 describe("a damaged model", () => {
