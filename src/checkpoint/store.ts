@@ -143,15 +143,24 @@ export interface StoreOptions {
   /** Storage of the mirror, which is outside of the database. */
   mirrorSlots?: MirrorSlots;
   timeouts?: DatabaseTimeouts;
+  /** In place of the database with the store's name. */
+  database?: Database;
+}
+
+/** Transactions on one object store, as StrictStore gives them. */
+export interface Database {
+  use: PayloadStore["use"];
+  dataLossMessage: string | null;
+  close(): Promise<void>;
 }
 
 /**
  * The store with this name; the database is opened by the first call.
- * @param options for tests; the page uses the defaults
+ * @param options for tests, and for what takes the place of a database (fallback/)
  */
 export function openStore(databaseName: string, options: StoreOptions = {}): CheckpointStore {
   const { chunkBytes = maxChunkBytes, mirrorSlots = fileSlots(databaseName) } = options;
-  const database = new StrictStore(databaseName, options.timeouts);
+  const database = options.database ?? new StrictStore(databaseName, options.timeouts);
   const lock = writeLock(`${databaseName} writer`);
   const mirror = new Mirror(mirrorSlots);
   const store: PayloadStore = {

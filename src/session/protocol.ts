@@ -81,6 +81,9 @@ export type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 /** Which base model a call means: the loaded one, or that of this tab's run. */
 export type BaseOf = "model" | "run";
 
+/** Saves in memory; another database beside the one that cannot be opened; or in its place. */
+export type SavesChoice = "memory" | "aside" | "delete";
+
 export interface AdapterFile {
   name: string;
   blob: Blob;
@@ -119,7 +122,14 @@ export interface Calls {
       checkpoints: CheckpointSummary[];
       /** Data losses and damage since the last time, a sentence each. */
       notices: string[];
+      /** Why the saved runs cannot be opened, in which case `chooseSaves` comes next. */
+      storeFault: PlainError | null;
     };
+  };
+  /** What to do where the saved runs cannot be opened; `file` has what could be read of them. */
+  chooseSaves: {
+    params: { choice: SavesChoice };
+    result: { file: AdapterFile | null; words: string[]; checkpoints: CheckpointSummary[] };
   };
   /** The person has read the notices of `open`. */
   dismissDataLosses: { params: undefined; result: null };

@@ -1,6 +1,8 @@
 // Answers the page's calls about the run of this tab: starting, resuming, stopping, prompting.
 // Models and data are in inputs.ts, saved runs in saved-calls.ts.
 import type { RunState } from "../checkpoint/file/run-state.ts";
+import { DatabaseFault } from "../checkpoint/database/database-fault.ts";
+import type { StoreFallback } from "../checkpoint/fallback/switched-store.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import { describeModel } from "../models/describe.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
@@ -14,7 +16,8 @@ import { datasetFor, refuseOtherSplit, samplePromptOf } from "../run/plan.ts";
 import { Run, type RunParts } from "../run/run.ts";
 import { betterThanLast } from "../run/saved-step.ts";
 import { endOf } from "../train/end.ts";
-import { UserError } from "../util/errors.ts";
+import { invariant } from "../util/assert.ts";
+import { toPlain, UserError } from "../util/errors.ts";
 import { exportAdapter } from "./adapter-files.ts";
 import { BaseNames } from "./base/base-names.ts";
 import { DataCalls } from "./data-calls.ts";
@@ -23,6 +26,7 @@ import { Inputs, isModelOf, type InputsParts } from "./inputs.ts";
 import type { Calls } from "./protocol.ts";
 import { RunLock } from "./run-lock.ts";
 import { noticesOf, SavedCalls } from "./saved-calls.ts";
+import { chooseSaves } from "./saves/choose-saves.ts";
 import { isRunHeld } from "./tab-lock.ts";
 
 export interface SessionParts extends Omit<
@@ -30,6 +34,8 @@ export interface SessionParts extends Omit<
   "store" | "refuseWhileActive" | "freeRunDevice"
 > {
   store: CheckpointStore;
+  /** What takes the place of a store that cannot be opened; the page has it. */
+  fallback?: StoreFallback;
 }
 
 export class Session {
@@ -76,11 +82,27 @@ export class Session {
     const { device } = this.inputs;
     emit({ kind: "device", device });
     const report = await store.open().catch((cause: unknown) => {
+      if (cause instanceof DatabaseFault) {
+        return cause;
+      }
       throw cause instanceof DOMException && cause.name === "SecurityError"
         ? noSiteData(cause)
         : cause;
     });
-    return { device, checkpoints: report.checkpoints, notices: noticesOf(report) };
+    if (report instanceof DatabaseFault) {
+      return { device, checkpoints: [], notices: [], storeFault: toPlain(report) };
+    }
+    const { checkpoints } = report;
+    return { device, checkpoints, notices: noticesOf(report), storeFault: null };
+  }
+
+  async chooseSaves(
+    params: Calls["chooseSaves"]["params"],
+  ): Promise<Calls["chooseSaves"]["result"]> {
+    this.#refuseWhileActive();
+    const { store, fallback } = this.#parts;
+    invariant(fallback !== undefined, "the page's store has a fallback");
+    return await chooseSaves(params, store, fallback);
   }
 
   async start(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {

@@ -1,5 +1,5 @@
 // The worker's messages: calls to the session, answers and events back to the page.
-import { openStore } from "../checkpoint/store.ts";
+import { openSwitchedStore } from "../checkpoint/fallback/switched-store.ts";
 import { toPlain } from "../util/errors.ts";
 import { findDevice } from "./find-device.ts";
 import { prefetchEngines } from "./prefetch.ts";
@@ -21,7 +21,8 @@ const demoBase = new URL("demo/", self.name);
 const opening = findDevice().then((device) => {
   void prefetchEngines(device);
   const render = templateRenderer();
-  return new Session({ store: openStore("anneal"), device, demoBase, wasmPaths, render, emit });
+  const saves = openSwitchedStore("anneal");
+  return new Session({ ...saves, device, demoBase, wasmPaths, render, emit });
 });
 
 self.onmessage = ({ data }: MessageEvent<Command | Ping>) => {
@@ -118,6 +119,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.restore(params);
     case "deleteCheckpoint":
       return session.saved.delete(params);
+    case "chooseSaves":
+      return session.chooseSaves(params);
     case "dismissDataLosses":
       return session.saved.dismissDataLosses();
     case "pinCheckpoint":

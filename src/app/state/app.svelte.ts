@@ -19,6 +19,7 @@ import { Check } from "./set-up/check.svelte.ts";
 import { KeptSetUp } from "./set-up/kept-set-up.svelte.ts";
 import { RunTime } from "./set-up/run-time.svelte.ts";
 import { RunView } from "./run.svelte.ts";
+import { StoreFault } from "./saved/store-fault.svelte.ts";
 import { SavedRuns } from "./saved.svelte.ts";
 import { Setup } from "./setup.svelte.ts";
 import { Theme } from "./theme.svelte.ts";
@@ -38,6 +39,7 @@ export class AppState {
   readonly run: RunView;
   readonly kept: KeptSetUp;
   readonly saved: SavedRuns;
+  readonly storeFault: StoreFault;
   /** What the page's address asks for. */
   readonly linked: LinkedSetUp;
   readonly host: HostLink;
@@ -125,6 +127,7 @@ export class AppState {
     this.run = new RunView(client);
     this.kept = new KeptSetUp(client, this.setup, this.run);
     this.saved = new SavedRuns(client, !isFramed);
+    this.storeFault = new StoreFault(client, this.saved);
     this.trial = new Trial(client);
     this.exports = new ExportedFiles(client);
     this.lastExports = new ExportedFiles(client);
@@ -133,8 +136,9 @@ export class AppState {
       this.#nameExports();
     });
     void client.call("open").then(
-      ({ device, checkpoints, notices }) => {
+      ({ device, checkpoints, notices, storeFault }) => {
         this.device = device;
+        this.storeFault.found(storeFault);
         this.saved.open(checkpoints, notices);
       },
       (error: unknown) => {
@@ -231,7 +235,9 @@ export class AppState {
     this.#client.restart();
     this.setup.reset();
     try {
-      this.device = (await this.#client.call("open")).device;
+      const { device, storeFault } = await this.#client.call("open");
+      this.device = device;
+      this.storeFault.found(storeFault);
       if (engine !== this.device.engine) {
         this.device = await this.#client.call("chooseEngine", { engine });
       }
@@ -278,6 +284,9 @@ export class AppState {
     }
     if (this.device === null || this.kept.isOpening) {
       return "Starting the engine.";
+    }
+    if (this.storeFault.error !== null) {
+      return "Choose what becomes of the saved runs, above the loss curve.";
     }
     if (this.run.isActive || this.run.pending !== null) {
       return "A run is in progress.";

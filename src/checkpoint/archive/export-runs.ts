@@ -18,6 +18,8 @@ import { indexName, writeIndex } from "./index-file.ts";
 /** An export of all runs. */
 export interface Backup {
   name: string;
+  /** Checkpoints and data sets. */
+  files: number;
   /** Exact. */
   sizeBytes: number;
   /**
@@ -67,7 +69,7 @@ export async function exportRuns(
       open: () => counted(eachChunk(entry.id, entry.manifest.chunks, store.use, signal), report),
     })),
   ];
-  return { name: "anneal-runs.zip", skippedKeys, ...zipStream(parts) };
+  return { name: "anneal-runs.zip", skippedKeys, files: sound.length, ...zipStream(parts) };
 }
 
 function indexOf(entries: readonly Entry[]): string {

@@ -56,6 +56,13 @@ function isConnectionLoss(reason: unknown): boolean {
   );
 }
 
+/** A database of that name which Anneal did not make, or not to its end. */
+export function emptyDatabase(): DatabaseFault {
+  return new DatabaseFault("unexpected", "The database of the saved runs lacks its contents.", {
+    remedy: "Something else made it, or its making was cut off: nothing can be read from it.",
+  });
+}
+
 export function newerDatabase(cause: DOMException): DatabaseFault {
   return new DatabaseFault(
     "busy",

@@ -2,7 +2,7 @@
 // idb-keyval opens its own with the browser's default durability, `relaxed`, which a power cut
 // undoes.
 import type { UseStore } from "idb-keyval";
-import { databaseErrorOf, newerDatabase } from "./database-fault.ts";
+import { databaseErrorOf, emptyDatabase, newerDatabase } from "./database-fault.ts";
 import { beginFreshLog } from "./fresh-log.ts";
 import { withTimeout } from "./timeout.ts";
 
@@ -26,12 +26,19 @@ const defaultTimeouts: DatabaseTimeouts = { openingMs: 5000, transactionMs: 30_0
 export class StrictStore {
   readonly #databaseName: string;
   readonly #timeouts: DatabaseTimeouts;
+  readonly #version: "current" | "any";
   #connection: Promise<IDBDatabase> | undefined;
   #dataLossMessage: string | null = null;
 
-  constructor(databaseName: string, timeouts: DatabaseTimeouts = defaultTimeouts) {
+  /** @param version `any`: also a database that a newer version of Anneal has made */
+  constructor(
+    databaseName: string,
+    timeouts: DatabaseTimeouts = defaultTimeouts,
+    version: "current" | "any" = "current",
+  ) {
     this.#databaseName = databaseName;
     this.#timeouts = timeouts;
+    this.#version = version;
   }
 
   /**
@@ -111,7 +118,7 @@ export class StrictStore {
   async #open(): Promise<IDBDatabase> {
     const message = await beginFreshLog(this.#databaseName);
     this.#dataLossMessage ??= message;
-    return await openDatabase(this.#databaseName, () => {
+    return await openDatabase(this.#databaseName, this.#version, () => {
       this.#forget();
     });
   }
@@ -121,14 +128,24 @@ export class StrictStore {
   }
 }
 
-function openDatabase(databaseName: string, onLost: () => void): Promise<IDBDatabase> {
-  const request = indexedDB.open(databaseName, 1);
+function openDatabase(
+  databaseName: string,
+  version: "current" | "any",
+  onLost: () => void,
+): Promise<IDBDatabase> {
+  const request =
+    version === "any" ? indexedDB.open(databaseName) : indexedDB.open(databaseName, 1);
   request.onupgradeneeded = () => {
     request.result.createObjectStore(storeName);
   };
   return new Promise((resolve, reject) => {
     request.onsuccess = () => {
       const database = request.result;
+      if (!database.objectStoreNames.contains(storeName)) {
+        database.close();
+        reject(emptyDatabase());
+        return;
+      }
       database.onclose = onLost;
       // Another tab deletes or upgrades the database: it waits until this connection is closed.
       database.onversionchange = () => {
