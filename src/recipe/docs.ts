@@ -21,7 +21,8 @@ The column "PEFT, TRL" has the same option in PEFT's \`LoraConfig\` or in TRL's 
 const closing = `
 ## Presets
 
-Quick, Balanced and Thorough follow the model and the data until an option is changed by hand (\`src/recipe/presets.ts\`).
+Quick, Balanced and Thorough follow the model and the data (\`src/recipe/presets.ts\`). An option that is changed by hand, or set by a
+recipe file, stays; the others go on following.
 A recipe file is read over Balanced. The demo's data on the demo's model have \`demoRecipe\`; for anything else:
 
 - **learning rate**: 5e-3 at a million parameters, a fifth for each tenfold, 2e-4 from a hundred million. Thorough: half.

@@ -210,7 +210,7 @@ export class Inputs {
 
   /** The presets for the loaded model and data, with the tokens by the rules of the recipe. */
   async presets({ recipe }: Calls["presets"]["params"]): Promise<Presets> {
-    return await presetsOf(this.model, this.data, recipe ?? defaultRecipe, this.tokens);
+    return await presetsOf(this.model, this.data, recipe, this.tokens);
   }
 
   async plan({ recipe }: Calls["plan"]["params"]): Promise<RunPlan> {
@@ -339,7 +339,7 @@ export class Inputs {
   async #ownChoice(): Promise<Recipe> {
     if (this.#model !== null && this.#data !== null) {
       try {
-        return (await this.presets({ recipe: null })).Balanced;
+        return (await this.presets({ recipe: defaultRecipe })).Balanced;
       } catch {
         // The plan says why the rows cannot be used; the recipe may be what mends it.
       }

@@ -186,13 +186,19 @@ export interface Calls {
   downloadBadRows: { params: undefined; result: AdapterFile };
   /** Cancels a preview, a search or a download of rows. */
   cancelRows: { params: undefined; result: null };
-  /** Reads a recipe file, also of another tool, over the recipe that the page would choose. */
-  readRecipe: { params: { file: File }; result: { recipe: Recipe; report: RecipeReport } };
   /**
-   * The presets for the loaded model and data; makes tokens, as `plan` does. `recipe`: the one that
-   * rules how; null for the presets' own rules.
+   * Reads a recipe file, also of another tool, over the recipe that the page would choose;
+   * `leftOut` are the options that the file does not set.
    */
-  presets: { params: { recipe: Recipe | null }; result: Presets };
+  readRecipe: {
+    params: { file: File };
+    result: { recipe: Recipe; report: RecipeReport; leftOut: Partial<Recipe> };
+  };
+  /**
+   * The presets for the loaded model and data; makes tokens, as `plan` does, by the rules of
+   * `recipe`.
+   */
+  presets: { params: { recipe: Recipe }; result: Presets };
   plan: { params: { recipe: Recipe }; result: RunPlan };
   /**
    * Milliseconds from the start of a run to its last step, as measured on this device, earlier or,

@@ -8,6 +8,8 @@ import { UserError } from "../util/errors.ts";
 export interface ReadRecipe {
   recipe: Recipe;
   report: RecipeReport;
+  /** Options that the file does not set. */
+  leftOut: Partial<Recipe>;
 }
 
 /** The longest system message, every character escaped, with room for the rest. */
@@ -19,7 +21,8 @@ export const maxRecipeBytes = 2 ** 20;
  */
 export async function readRecipeFile(file: File, base: Recipe): Promise<ReadRecipe> {
   const { options, report } = await importRecipeFile(file, file.name);
-  return { recipe: { ...base, ...options }, report };
+  const leftOut = Object.entries(base).filter(([name]) => !Object.hasOwn(options, name));
+  return { recipe: { ...base, ...options }, report, leftOut: Object.fromEntries(leftOut) };
 }
 
 /**

@@ -5,6 +5,7 @@ import { demoPresets, type PresetName, type Presets } from "../../recipe/presets
 import { defaultRecipe, type Recipe } from "../../recipe/recipe.ts";
 import type { ModelInfo, RecipeReport } from "../../session/protocol.ts";
 import { formatCount, formatSetting } from "../../util/format.ts";
+import { following, nearestPreset, type Followed } from "./followed-options.ts";
 import { presetOf } from "./presets.ts";
 import {
   recipeFields,
@@ -37,6 +38,9 @@ export class RecipeForm {
   origin = $state.raw<RecipeOrigin | null>(null);
   drafts = $state<Partial<Record<NumberField["name"], Draft>>>({});
 
+  /** What model and data chose; null for a recipe of another visit or run until it is planned. */
+  #followed: Followed | null = null;
+
   /** Learning rate of the balanced preset; null while there are no presets. */
   readonly usualRate = $derived(this.#presets?.Balanced.learningRate ?? null);
   readonly preset = $derived(this.#presets === null ? null : presetOf(this.recipe, this.#presets));
@@ -50,11 +54,18 @@ export class RecipeForm {
     return $state.snapshot(this.recipe);
   }
 
-  /** @param origin of a recipe that came out of a file */
-  replace(recipe: Recipe, origin: RecipeOrigin | null = null): void {
-    this.recipe = structuredClone(recipe);
-    this.drafts = {};
-    this.origin = origin;
+  replace(recipe: Recipe): void {
+    this.#replace(recipe, null, null);
+  }
+
+  /** Options that the file leaves out go on following model and data. */
+  useFile(recipe: Recipe, origin: RecipeOrigin, leftOut: Partial<Recipe>): void {
+    this.#replace(recipe, origin, { preset: "Balanced", values: leftOut });
+  }
+
+  /** What followed model and data before, and has the same value, goes on following them. */
+  mend(recipe: Recipe): void {
+    this.#replace(recipe, null, this.#followed);
   }
 
   /** The recipe of a run, which no preset replaces. */
@@ -65,16 +76,30 @@ export class RecipeForm {
 
   choosePreset(name: PresetName): void {
     if (this.#presets !== null) {
-      this.replace(this.#presets[name]);
+      const values = this.#presets[name];
+      this.#replace(values, null, { preset: name, values });
     }
   }
 
-  /** A preset follows model and data; a recipe that the visitor changed stays as it is. */
+  /** A preset follows model and data; of any other recipe the options that nobody chose do. */
   usePresets(presets: Presets): void {
     const { preset } = this;
+    const followed = this.#followed;
     this.#presets = presets;
     if (preset !== null) {
       this.choosePreset(preset);
+    } else if (followed !== null) {
+      const next = presets[followed.preset];
+      this.recipe = following(this.snapshot(), followed, next);
+      this.#followed = { ...followed, values: following(followed.values, followed, next) };
+    }
+    this.settle();
+  }
+
+  /** The recipe was planned with the present presets: what it shares with them follows later. */
+  settle(): void {
+    if (this.#presets !== null) {
+      this.#followed ??= nearestPreset(this.snapshot(), this.#presets);
     }
   }
 
@@ -87,9 +112,13 @@ export class RecipeForm {
     }
   }
 
-  /** The recipe that a model other than the demo's is priced with, before it is loaded. */
+  /** What tokens are counted by, and models priced with, before there are presets for them. */
   forOwnModel(): Recipe {
-    return this.preset === null ? this.snapshot() : structuredClone(defaultRecipe);
+    if (this.preset !== null) {
+      return structuredClone(defaultRecipe);
+    }
+    const recipe = this.snapshot();
+    return this.#followed === null ? recipe : following(recipe, this.#followed, defaultRecipe);
   }
 
   text({ name }: NumberField): string {
@@ -144,6 +173,13 @@ export class RecipeForm {
       other === item ? isOn : this.includes(field, other),
     );
     Object.assign(this.recipe, { [field.name]: items });
+  }
+
+  #replace(recipe: Recipe, origin: RecipeOrigin | null, followed: Followed | null): void {
+    this.recipe = structuredClone(recipe);
+    this.drafts = {};
+    this.origin = origin;
+    this.#followed = followed;
   }
 }
 

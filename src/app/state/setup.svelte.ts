@@ -214,8 +214,8 @@ export class Setup {
   async readRecipe(file: File): Promise<void> {
     this.loads.clearError("recipe");
     try {
-      const { recipe, report } = await this.#client.call("readRecipe", { file });
-      this.form.replace(recipe, { fileName: file.name, report });
+      const { recipe, report, leftOut } = await this.#client.call("readRecipe", { file });
+      this.form.useFile(recipe, { fileName: file.name, report }, leftOut);
     } catch (error) {
       this.loads.refuse("recipe", error);
     }
@@ -256,7 +256,7 @@ export class Setup {
 
   /** Puts a recipe into the form and plans it at once. */
   async planWith(recipe: Recipe): Promise<void> {
-    this.form.replace(recipe);
+    this.form.mend(recipe);
     await this.#makePlan(recipe);
   }
 
@@ -303,11 +303,11 @@ export class Setup {
    */
   async #followInputs(recipe: Recipe, key: string): Promise<Recipe | null> {
     if (this.#presetsFor === this.#changes) {
+      this.form.settle();
       return recipe;
     }
     const changes = this.#changes;
-    const isPreset = this.form.preset !== null;
-    const presets = await this.#client.call("presets", { recipe: isPreset ? null : recipe });
+    const presets = await this.#client.call("presets", { recipe: this.form.forOwnModel() });
     if (this.#plannedFor !== key || this.#changes !== changes) {
       return null;
     }

@@ -193,7 +193,7 @@ describe("a recipe file", () => {
     await tab.loadDemo();
     expect(await read({ rank: 3 })).toEqual({ ...demoRecipe, rank: 3 });
     await tab.loadFile(tinyData);
-    const { Balanced } = await tab.session.inputs.presets({ recipe: null });
+    const { Balanced } = await tab.session.inputs.presets({ recipe: defaultRecipe });
     expect(Balanced).toMatchObject({ maxSteps: 0, template: "auto", maxLength: 64 });
     expect(await read({ rank: 3 })).toEqual({ ...Balanced, rank: 3 });
     tab = new Tab(`calls ${databases++}`);
@@ -215,7 +215,7 @@ describe("a recipe file", () => {
       ],
     };
     await tab.loadFile(new File([JSON.stringify(chat)], "chats.jsonl"));
-    await expect(tab.session.inputs.presets({ recipe: null })).rejects.toThrow();
+    await expect(tab.session.inputs.presets({ recipe: defaultRecipe })).rejects.toThrow();
     expect((await read({ rank: 3 })).rank).toBe(3);
   });
 
