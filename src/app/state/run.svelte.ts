@@ -44,7 +44,8 @@ export class RunView {
   step = $state(0);
   totalSteps = $state(0);
   loss = $state<number | null>(null);
-  heldOutLoss = $state<number | null>(null);
+  /** The last that was measured. */
+  #heldOutLoss = $state<number | null>(null);
   /** How far the run has come against the untrained model; null before a run. */
   verdict = $state.raw<Verdict | null>(null);
   recipe = $state.raw<Recipe | null>(null);
@@ -84,6 +85,12 @@ export class RunView {
   readonly isActive = $derived(this.isComputing || this.phase.name === "paused");
   /** A run is under way, or has made steps. */
   readonly hasBegun = $derived(this.totalSteps > 0 && (this.isActive || this.step > 0));
+  /** Of a run that has ended only that of its last step. */
+  readonly heldOutLoss = $derived.by(() => {
+    const { phase, verdict, step } = this;
+    const isMeasured = verdict !== null && "last" in verdict && verdict.last.step === step;
+    return phase.name === "done" && !isMeasured ? null : this.#heldOutLoss;
+  });
   readonly share = $derived(this.totalSteps > 0 ? this.step / this.totalSteps : 0);
 
   readonly #client: SessionClient;
@@ -145,7 +152,7 @@ export class RunView {
     for (const entry of restored.log) {
       this.#curve.addEntry(entry);
       this.loss = entry.loss ?? this.loss;
-      this.heldOutLoss = entry.heldOutLoss ?? this.heldOutLoss;
+      this.#heldOutLoss = entry.heldOutLoss ?? this.#heldOutLoss;
     }
     this.columns = this.#curve.columns(this.totalSteps);
     const { step, end, better } = restored;
@@ -183,8 +190,8 @@ export class RunView {
         break;
       case "evaluated":
         // The loss before training may come after that of step 1.
-        this.heldOutLoss =
-          event.step > 0 ? event.heldOutLoss : (this.heldOutLoss ?? event.heldOutLoss);
+        this.#heldOutLoss =
+          event.step > 0 ? event.heldOutLoss : (this.#heldOutLoss ?? event.heldOutLoss);
         this.verdict = event.verdict;
         this.#curve.addHeldOut(event.step, event.heldOutLoss);
         this.columns = this.#curve.columns(this.totalSteps);
@@ -237,7 +244,7 @@ export class RunView {
     this.step = entry.step;
     this.totalSteps = totalSteps;
     this.loss = entry.loss ?? this.loss;
-    this.heldOutLoss = entry.heldOutLoss ?? this.heldOutLoss;
+    this.#heldOutLoss = entry.heldOutLoss ?? this.#heldOutLoss;
     this.tokensPerSecond = event.tokensPerSecond;
     this.remainingMs = event.remainingMs;
     const { plannedBytes, allocatedBytes: usedBytes } = event;
@@ -255,7 +262,7 @@ export class RunView {
     this.runId = null;
     this.step = 0;
     this.totalSteps = totalSteps;
-    this.loss = this.heldOutLoss = this.tokensPerSecond = this.remainingMs = null;
+    this.loss = this.#heldOutLoss = this.tokensPerSecond = this.remainingMs = null;
     this.memory = this.verdict = this.recipe = null;
     this.aside = this.sampling = this.opening = null;
     this.rebuilds = [];

@@ -45,3 +45,20 @@ test("a run that got worse is called so, has no best, and trains with the mended
     `step ${step} of 10`,
   );
 });
+
+test("a stop whose measurement is skipped shows no held-out loss of an earlier step", async ({
+  visit,
+}) => {
+  const { page, events } = await visit();
+  const run = page.getByRole("region", { name: "Run" });
+  await start(page, { ...smallRecipe, maxSteps: 40, saveSteps: 0, heldOutRows: 60 });
+  await expect(run.getByText(/^Held-out loss before training/)).toBeVisible({ timeout: 60_000 });
+  const heldOut = run.getByText(/^held-out [\d–.]+$/).first();
+  await expect(heldOut).toHaveText(/^held-out \d/);
+
+  await page.getByRole("button", { name: "Stop and save" }).first().click();
+  await run.getByRole("button", { name: "Skip" }).click();
+  await events.waitForEnd();
+  await expect(run.getByText(/^Not measured after training/)).toBeVisible();
+  await expect(heldOut).toHaveText("held-out –");
+});
