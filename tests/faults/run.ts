@@ -1,6 +1,6 @@
 // `npm run test:faults`: injects faults into the browser and checks the checkpoint store and runs.
 //   --only <section>[,<section>]  kill-points, random-kills, power-cuts, torn-log, operations,
-//                                 storage, disk, bit-flips, odd-archives,
+//                                 storage, disk, bit-flips, odd-archives, wiped-storage,
 //                                 save-cost, runs, run-pairs, run-buffers
 //   --times <n>                   kills at each point in each scenario
 //   --kills <n>, --cuts <n>, --flips <n>  sizes of the random sections
@@ -25,6 +25,7 @@ import { saveCost } from "./sections/save-cost.ts";
 import { storage } from "./sections/storage.ts";
 import { openSite } from "./site.ts";
 import { tornLog } from "./sections/torn-log.ts";
+import { wipedStorage } from "./sections/wiped-storage.ts";
 import { Tally } from "./tally.ts";
 
 export interface Setting {
@@ -73,6 +74,8 @@ const sections: Readonly<Record<string, Section>> = {
   },
   "odd-archives": (setting, { runsInArchive }, tally) =>
     onBoth((backend) => oddArchives(backend, runsInArchive, setting, tally)),
+  "wiped-storage": (setting, _, tally) =>
+    onBoth((backend) => wipedStorage(backend, setting, tally)),
   runs: (setting, sizes, tally) => onRuns(setting, (browser) => runs(browser, sizes.runs, tally)),
   "run-pairs": (setting, { moments }, tally) =>
     onRuns(setting, (browser) => runPairs(browser, moments, tally)),

@@ -255,6 +255,10 @@ export class AppState {
 
   #handleEvent(event: SessionEvent): void {
     this.run.handleEvent(event);
+    if (event.kind === "run" && event.phase.name === "failed") {
+      // The stored model may be what failed. Where they cannot be listed, the list stays.
+      void this.setup.listKept().catch(() => undefined);
+    }
     this.host.reporter.hear(event);
     if (event.kind === "device") {
       this.device = event.device;

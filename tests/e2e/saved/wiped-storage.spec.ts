@@ -34,9 +34,10 @@ test("a run whose stored model vanishes stops with what to do and resumes to the
   );
   await page.screenshot({ path: testInfo.outputPath("gone.png") });
 
+  const kept = page.getByRole("region", { name: "Models on this device" });
+  await expect(kept).toHaveCount(0);
   const files = readdirSync(model).map((name) => join(model, name));
   await page.getByLabel("Choose files", { exact: true }).setInputFiles(files);
-  const kept = page.getByRole("region", { name: "Models on this device" });
   await expect(kept).toContainText("own-model");
   await expect(page.getByText("Another tab stores")).toHaveCount(0);
   await page.getByRole("button", { name: /^Resume from step \d/ }).click();

@@ -1,7 +1,9 @@
 // The calls of the test to the worker, and the worker's messages.
 import type { StoreReport } from "../../../src/checkpoint/store-report.ts";
 import type { ArchiveWork } from "./archives.ts";
+import type { Unopenable } from "../../support/unopenable-database.ts";
 import type { ArchiveAsked } from "./made-archive.ts";
+import type { ChosenSaves, SavesChoice } from "./wiped.ts";
 import type { PlainError } from "../../../src/util/errors.ts";
 
 /** A checkpoint that was read back, compared bitwise with the saved one. */
@@ -82,6 +84,10 @@ export interface Calls {
     params: { database: string };
     result: { runs: string[]; newest: number; unsound: number; leftovers: number };
   };
+  /** Stores a small model and opens it; answers the refusal, as `readModel` does. */
+  keepModel: { params: null; result: PlainError | null };
+  readModel: { params: null; result: PlainError | null };
+  chooseOver: { params: { kind: Unopenable; choice: SavesChoice }; result: ChosenSaves };
   saveInto: { params: { database: string }; result: PlainError | null };
 }
 

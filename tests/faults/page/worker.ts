@@ -18,6 +18,7 @@ import {
   watchConnections,
 } from "./raw-database.ts";
 import { onRows, rowsFault, saveRows, sharedRows } from "./run-data.ts";
+import { chooseOver, keepModel, readModel } from "./wiped.ts";
 import { countLeftovers, mainRun, newestStep, scenarios, type Stage } from "./scenarios.ts";
 
 type Answers = { [Name in CallName]: (params: Calls[Name]["params"]) => Promise<unknown> };
@@ -250,6 +251,9 @@ const answers: Answers = {
   importInto: ({ database, cancelAt }) => importInto(database, cancelAt),
   exportFrom: ({ database, cancelAt }) => exportFrom(database, cancelAt),
   runsIn: ({ database }) => runsIn(database),
+  keepModel: () => keepModel(),
+  readModel: () => readModel(),
+  chooseOver: ({ kind, choice }) => chooseOver(kind, choice),
   saveInto: ({ database }) => saveInto(database),
 };
 
