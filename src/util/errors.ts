@@ -1,6 +1,8 @@
 // The error that a person can act on, in a form that crosses between worker and page. A bug in
 // Anneal is a plain Error (util/assert.ts); an AbortError is passed on unchanged.
 
+import { shownMessage, shownPath } from "./shown-text.ts";
+
 /** What went wrong, as a closed list: the page switches on it exhaustively. */
 export type ErrorCode =
   | "unreadable-file"
@@ -40,6 +42,9 @@ export type ErrorCode =
   | "aborted"
   | "unexpected";
 
+/** Together no more than a screen of a phone, whatever foreign text is in them. */
+const [maxMessage, maxRemedy] = [1500, 500];
+
 /** A UserError as plain data, for messages: structured clone keeps only `message` of an Error. */
 export interface PlainError {
   readonly code: ErrorCode;
@@ -74,10 +79,11 @@ export class UserError extends Error {
     message: string,
     context: Pick<PlainError, "where" | "remedy" | "usableRows"> & { readonly cause?: unknown },
   ) {
-    const { where, remedy, usableRows, cause } = context;
-    super(placed(message, where), cause === undefined ? {} : { cause });
+    const { remedy, usableRows, cause } = context;
+    const where = context.where === undefined ? undefined : shownPath(context.where);
+    super(shownMessage(placed(message, where), maxMessage), cause === undefined ? {} : { cause });
     this.code = code;
-    this.remedy = remedy;
+    this.remedy = shownMessage(remedy, maxRemedy);
     if (where !== undefined) {
       this.where = where;
     }
@@ -104,7 +110,7 @@ export function toPlain(error: unknown): PlainError {
   }
   return {
     code: isAbortError(error) ? "aborted" : "unexpected",
-    message: error instanceof Error ? error.message : String(error),
+    message: shownMessage(error instanceof Error ? error.message : String(error), maxMessage),
     remedy: isAbortError(error)
       ? "Start it again if this was not intended."
       : "Reload the page. If it happens again, report it with this message.",
@@ -117,7 +123,7 @@ export function fromPlain(plain: PlainError): UserError {
 }
 
 function placed(message: string, where: string | undefined): string {
-  // A message from toPlain has its place already.
+  // A message from toPlain has its place already, as it is shown.
   return where === undefined || message.startsWith(where) ? message : `${where}: ${message}`;
 }
 

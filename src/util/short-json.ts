@@ -1,14 +1,12 @@
 // Shows a foreign value in a message, as short JSON.
-
-const maxLength = 200;
+import { shownText } from "./shown-text.ts";
 
 /**
  * The value as JSON of at most 200 characters. JSON.stringify runs out of stack on a value nested
  * thousands deep, which is shown in words.
  */
 export function shortJson(value: unknown): string {
-  const json = jsonOf(value) ?? "missing";
-  return json.length > maxLength ? `${json.slice(0, maxLength)}...` : json;
+  return shownText(jsonOf(value) ?? "missing");
 }
 
 function jsonOf(value: unknown): string | undefined {

@@ -19,6 +19,8 @@ export interface Fault {
   /** Waits before it answers. */
   delay?: Promise<unknown>;
   contentRange?: string;
+  /** Sends all of the response itself. */
+  respond?: (response: ServerResponse) => void;
 }
 
 /** A request on record. */

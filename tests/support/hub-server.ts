@@ -93,6 +93,10 @@ class Hub {
   #respond(recorded: RecordedRequest, response: ServerResponse, fault: Fault): void {
     response.setHeader("Access-Control-Allow-Origin", "*");
     response.setHeader("Access-Control-Expose-Headers", exposedHeaders);
+    if (fault.respond !== undefined) {
+      fault.respond(response);
+      return;
+    }
     if (fault.status !== undefined || fault.body !== undefined) {
       response.writeHead(fault.status ?? 200, fault.headers).end(fault.body ?? "");
       return;

@@ -1,7 +1,8 @@
 // Errors of a hub as messages for a person. Source of the codes: huggingface_hub 1.x,
 // utils/_http.py (hf_raise_for_status, parse_ratelimit_headers).
-import { UserError } from "../../util/errors.ts";
+import { UserError, type ErrorCode } from "../../util/errors.ts";
 import { formatDuration } from "../../util/format.ts";
+import { shownText } from "../../util/shown-text.ts";
 import { TransientFault } from "./retry.ts";
 
 /** The server did not respond. */
@@ -15,7 +16,31 @@ export interface RequestContext {
   /** Null for the list of files and the model's page. */
   readonly file: string | null;
   readonly endpoint: URL;
-  readonly hasToken: boolean;
+  /** Struck out of all that a hub says. */
+  readonly token: string | null;
+}
+
+/** A text of the hub's without the token, which a server may send back. */
+export function withoutToken(text: string, token: string | null): string {
+  return token === null ? text : text.replaceAll(token, "(access token)");
+}
+
+/** The beginning of what a hub sent, for a message. */
+export function quoted(text: string, { token }: RequestContext): string {
+  return JSON.stringify(shownText(withoutToken(text, token), 80));
+}
+
+function hubError(
+  context: RequestContext,
+  code: ErrorCode,
+  message: string,
+  { where = place(context), remedy, cause }: { where?: string; remedy: string; cause?: unknown },
+): UserError {
+  const { token } = context;
+  return new UserError(code, withoutToken(message, token), {
+    ...{ where, remedy: withoutToken(remedy, token) },
+    ...(cause !== undefined && { cause }),
+  });
 }
 
 /** The error of a status other than 2xx: transient where another try may help. */
@@ -31,17 +56,16 @@ export function faultOf(response: Response, context: RequestContext): UserError 
     return notFound(response, context);
   }
   if (status === 408 || status >= 500) {
-    const error = new UserError("network", `${host(context)} answered ${status}.`, {
-      where: place(context),
+    const error = hubError(context, "network", `${host(context)} answered ${status}.`, {
       remedy: "The server has a fault: try again in some minutes.",
     });
     return new TransientFault(error, askedWaitMs(response));
   }
-  return new UserError(
+  return hubError(
+    context,
     "network",
-    `${host(context)} answered ${status}. ${hubMessage(response)}`.trim(),
+    `${host(context)} answered ${status}. ${hubMessage(response, context)}`.trim(),
     {
-      where: place(context),
       remedy: "Check the model's name and the hub's address.",
     },
   );
@@ -52,13 +76,13 @@ export function unreachable(cause: unknown, context: RequestContext): Unreachabl
   const { navigator } = globalThis as { navigator?: { onLine?: boolean } };
   const isOffline = navigator?.onLine === false;
   return new Unreachable(
-    new UserError(
+    hubError(
+      context,
       "network",
       isOffline
         ? "This device is offline."
         : `${host(context)}${context.file === null ? "" : ", or the server it redirects to,"} cannot be reached (${cause instanceof Error ? cause.message : String(cause)}).`,
       {
-        where: place(context),
         remedy: isOffline
           ? "Connect it and try again. Models that were loaded before work offline."
           : "Check the connection, and that no extension blocks this address. A mirror must also allow requests from other sites (CORS).",
@@ -71,8 +95,7 @@ export function unreachable(cause: unknown, context: RequestContext): Unreachabl
 /** A connection that broke or fell silent. */
 export function broken(reason: string, context: RequestContext): TransientFault {
   return new TransientFault(
-    new UserError("network", reason, {
-      where: place(context),
+    hubError(context, "network", reason, {
       remedy: "Check the connection and try again: the download resumes where it stopped.",
     }),
   );
@@ -89,24 +112,24 @@ export function corruptDownload(where: string): UserError {
 
 /** A response that breaks the rules of HTTP or of the Hub's API. */
 export function nonsense(reason: string, context: RequestContext): UserError {
-  return new UserError("network", reason, {
-    where: place(context),
+  return hubError(context, "network", reason, {
     remedy: `Something between this page and ${host(context)} changes its responses, or it is not a model hub: check its address, or try another network.`,
   });
 }
 
 function tooMany(response: Response, context: RequestContext): TransientFault {
   const waitMs = askedWaitMs(response);
-  const error = new UserError(
+  const error = hubError(
+    context,
     "network",
     waitMs === null
       ? `${host(context)} answered 429: too many requests from this address.`
-      : `${host(context)} answered 429: too many requests from this address; it asks to wait ${formatDuration(waitMs)}.`,
+      : `${host(context)} answered 429: too many requests from this address; it asks to wait ${waitWords(waitMs)}.`,
     {
-      where: place(context),
-      remedy: context.hasToken
-        ? "Try again in some minutes."
-        : "Try again in some minutes, or enter an access token: the hub allows more requests with one.",
+      remedy:
+        context.token !== null
+          ? "Try again in some minutes."
+          : "Try again in some minutes, or enter an access token: the hub allows more requests with one.",
     },
   );
   return new TransientFault(error, waitMs);
@@ -116,9 +139,9 @@ function denied(response: Response, context: RequestContext): UserError {
   const page = `${context.endpoint.href.replace(/\/$/, "")}/${context.model}`;
   const isGated = response.headers.get("X-Error-Code") === "GatedRepo";
   const refuse = (message: string, remedy: string) =>
-    new UserError("access-denied", message, { where: place(context), remedy });
-  if (isGated || (response.status === 403 && /gated/i.test(hubMessage(response)))) {
-    return context.hasToken
+    hubError(context, "access-denied", message, { remedy });
+  if (isGated || (response.status === 403 && /gated/i.test(hubMessage(response, context)))) {
+    return context.token !== null
       ? refuse(
           "The model is gated, and this token's account has no access to it.",
           `Accept the licence on ${page} with that account, wait until access is granted, then try again. A fine-grained token must also allow reading gated models.`,
@@ -128,9 +151,9 @@ function denied(response: Response, context: RequestContext): UserError {
           `Accept it on ${page}, then enter an access token of your account.`,
         );
   }
-  if (context.hasToken) {
+  if (context.token !== null) {
     return refuse(
-      `The hub refuses this access token (${response.status}${afterColon(hubMessage(response))}).`,
+      `The hub refuses this access token (${response.status}${afterColon(hubMessage(response, context))}).`,
       "Check that the token is complete, has not expired and may read this model; or remove the token if the model is public.",
     );
   }
@@ -143,7 +166,8 @@ function denied(response: Response, context: RequestContext): UserError {
 function notFound(response: Response, context: RequestContext): UserError {
   const code = response.headers.get("X-Error-Code");
   if (code === "RevisionNotFound") {
-    return new UserError(
+    return hubError(
+      context,
       "bad-model-name",
       context.revision === null
         ? "The model has no files yet."
@@ -152,16 +176,16 @@ function notFound(response: Response, context: RequestContext): UserError {
     );
   }
   if (context.file !== null && code !== "RepoNotFound") {
-    return new UserError("missing-file", "The hub does not have this file.", {
-      where: place(context),
+    return hubError(context, "missing-file", "The hub does not have this file.", {
       remedy: "Check that the model is complete on the hub, or choose another revision.",
     });
   }
-  return new UserError("bad-model-name", `${host(context)} has no model with this name.`, {
+  return hubError(context, "bad-model-name", `${host(context)} has no model with this name.`, {
     where: context.model,
-    remedy: context.hasToken
-      ? "Check the spelling of the name, and that the token may read it if it is private."
-      : "Check the spelling of the name. If the model is private, enter an access token.",
+    remedy:
+      context.token !== null
+        ? "Check the spelling of the name, and that the token may read it if it is private."
+        : "Check the spelling of the name. If the model is private, enter an access token.",
   });
 }
 
@@ -183,9 +207,15 @@ function askedWaitMs({ headers }: Response): number | null {
   return left === "0" ? Number(seconds) * 1000 : null;
 }
 
-/** The Hub's message, cut because it is a foreign header. */
-function hubMessage({ headers }: Response): string {
-  return (headers.get("X-Error-Message") ?? "").slice(0, 200);
+/** A server may ask for a wait of any length. */
+function waitWords(waitMs: number): string {
+  const dayMs = 86_400_000;
+  return waitMs > dayMs ? "longer than a day" : formatDuration(waitMs);
+}
+
+/** The Hub's message, a foreign header. */
+function hubMessage({ headers }: Response, { token }: RequestContext): string {
+  return shownText(withoutToken(headers.get("X-Error-Message") ?? "", token));
 }
 
 function afterColon(text: string): string {

@@ -1,8 +1,9 @@
 // Chooses the files of a repository that make up a model.
 import { UserError } from "../../util/errors.ts";
 import { formatBytes } from "../../util/format.ts";
+import { shortJson } from "../../util/short-json.ts";
 import type { ContentId } from "./content-id.ts";
-import { nonsense, type RequestContext } from "./hub-faults.ts";
+import { nonsense, quoted, type RequestContext } from "./hub-faults.ts";
 
 export interface HubEntry {
   /** In the repository's top folder; subfolders contain other versions (`onnx/`, `original/`). */
@@ -37,7 +38,7 @@ export function parseEntry(entry: unknown, context: RequestContext): HubEntry | 
   const contentId = lfs === undefined ? idOf("git-blob", oid, 40) : idOf("sha256", sha256, 64);
   if (!Number.isSafeInteger(sizeBytes) || (sizeBytes as number) < 0 || contentId === null) {
     throw nonsense(
-      `The hub's list has no size or hash for ${JSON.stringify(path)}: ${JSON.stringify(entry).slice(0, 120)}.`,
+      `The hub's list has no size or hash for ${quoted(path, context)}: ${shortJson(entry)}.`,
       context,
     );
   }

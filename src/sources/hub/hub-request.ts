@@ -1,7 +1,16 @@
 // Sends one request to a hub: the token goes to the hub's origin alone, and every failure has its
 // own error.
 import { bestEffort } from "../../util/best-effort.ts";
-import { broken, faultOf, nonsense, unreachable, type RequestContext } from "./hub-faults.ts";
+import { formatBytes } from "../../util/format.ts";
+import {
+  broken,
+  faultOf,
+  nonsense,
+  quoted,
+  unreachable,
+  type RequestContext,
+} from "./hub-faults.ts";
+import { chunksOf } from "./response-body.ts";
 import { RetryPolicy, type RetryLimits } from "./retry.ts";
 
 /** A notice for the person while a request continues. */
@@ -24,6 +33,12 @@ const responseTimeoutMs = 60_000;
 
 /** No list of files is this large. */
 const maxApiBytes = 32 * 2 ** 20;
+
+/** A page of the list has a hundred kilobytes. */
+const longestAnswerMs = 120_000;
+
+/** Of a list: the Hub's pages have 50 to 1,000 entries, and no model has 20,000. */
+const maxPages = 400;
 
 export function retryPolicyOf({ retryLimits, onNotice }: HubAccess): RetryPolicy {
   return new RetryPolicy(retryLimits, (waitMs, reason) => {
@@ -84,20 +99,33 @@ export function apiFetch(
   access: HubAccess,
   signal: AbortSignal,
 ): typeof fetch {
+  const pages = new Set<string>();
   return async (input) => {
     const url = onEndpoint(input instanceof Request ? input.url : String(input), access.endpoint);
+    notePage(url, pages, context);
     const retries = retryPolicyOf(access);
     for (;;) {
       try {
         const response = await ask(url, { Accept: "application/json" }, context, access, signal);
         return new Response(await jsonText(response, answer, context, signal), {
-          headers: { "Content-Type": "application/json", ...linkOf(response) },
+          headers: { "Content-Type": "application/json", ...nextPageOf(response, context) },
         });
       } catch (fault) {
         await retries.waitOrThrow(fault, signal);
       }
     }
   };
+}
+
+/** A list may lead from page to page without an end, or back to one that was read. */
+function notePage(url: URL, pages: Set<string>, context: RequestContext): void {
+  if (pages.has(url.href)) {
+    throw nonsense("The hub's list leads back to a page that was read before.", context);
+  }
+  pages.add(url.href);
+  if (pages.size > maxPages) {
+    throw nonsense(`The hub's list has more than ${maxPages} pages.`, context);
+  }
 }
 
 /** A mirror may pass on the hub's links, but requests go to the chosen endpoint. */
@@ -116,26 +144,39 @@ async function jsonText(
   context: RequestContext,
   signal: AbortSignal,
 ): Promise<string> {
-  const announced = Number(response.headers.get("Content-Length") ?? 0);
-  if (announced > maxApiBytes) {
-    throw nonsense(`The response has ${announced} bytes; the limit is ${maxApiBytes}.`, context);
-  }
-  let text: string;
-  try {
-    text = await response.text();
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw broken(`The connection broke (${String(cause)}).`, context);
-  }
+  const text = await textOf(response, context, signal);
   const value = parseJson(text, context);
   if (
     typeof value !== "object" ||
     value === null ||
     Array.isArray(value) !== (answer === "a list")
   ) {
-    throw nonsense(`The response is not ${answer}: ${JSON.stringify(text.slice(0, 40))}.`, context);
+    throw nonsense(`The response is not ${answer}: ${quoted(text, context)}.`, context);
   }
   return text;
+}
+
+/** The body, bounded by what arrives: a length is announced by whoever sends more, too. */
+async function textOf(
+  response: Response,
+  context: RequestContext,
+  signal: AbortSignal,
+): Promise<string> {
+  const endsAt = performance.now() + longestAnswerMs;
+  const decoder = new TextDecoder();
+  let [text, sizeBytes] = ["", 0];
+  for await (const chunk of chunksOf(response, context, signal)) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maxApiBytes) {
+      throw nonsense(`The response has more than ${formatBytes(maxApiBytes)}.`, context);
+    }
+    if (performance.now() > endsAt) {
+      const reason = `The response takes longer than ${longestAnswerMs / 1000} s: ${sizeBytes} bytes so far.`;
+      throw broken(reason, context);
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function parseJson(text: string, context: RequestContext): unknown {
@@ -145,13 +186,26 @@ function parseJson(text: string, context: RequestContext): unknown {
     throw nonsense(
       /^\s*</.test(text)
         ? "The response is a web page instead of JSON: perhaps a login page of the network."
-        : `The response is not JSON: it begins with ${JSON.stringify(text.slice(0, 40))}.`,
+        : `The response is not JSON: it begins with ${quoted(text, context)}.`,
       context,
     );
   }
 }
 
-function linkOf({ headers }: Response): Record<string, string> {
-  const link = headers.get("Link");
-  return link === null ? {} : { Link: link };
+/**
+ * The link to the next page as an absolute address, since the client takes no other and would end
+ * the list without a word.
+ */
+function nextPageOf(response: Response, context: RequestContext): Record<string, string> {
+  const header = response.headers.get("Link") ?? "";
+  const next = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(header)?.[1];
+  if (next === undefined) {
+    return {};
+  }
+  const base = response.url;
+  if (!URL.canParse(next, base) || !/^https?:$/.test(new URL(next, base).protocol)) {
+    const reason = `The hub's list goes on at ${quoted(next, context)}, which is no address.`;
+    throw nonsense(reason, context);
+  }
+  return { Link: `<${new URL(next, base).href}>; rel="next"` };
 }

@@ -3,8 +3,9 @@
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { textOfSource } from "../../formats/byte-source.ts";
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 import type { FileSet } from "../files.ts";
-import { nonsense, type RequestContext } from "./hub-faults.ts";
+import { nonsense, withoutToken, type RequestContext } from "./hub-faults.ts";
 import { chooseFiles, parseEntry, type HubEntry } from "./hub-files.ts";
 import { defaultEndpoint, isHubName, type HubName } from "./hub-name.ts";
 import { apiFetch, type HubAccess, type HubNotice } from "./hub-request.ts";
@@ -116,7 +117,7 @@ async function fetchInfo(
   const commit: unknown = sha;
   const licence: unknown = (cardData as { license?: unknown } | null | undefined)?.license;
   if (typeof commit !== "string" || !/^[0-9a-f]{40}$/.test(commit)) {
-    throw nonsense(`The hub did not name a commit but ${JSON.stringify(commit)}.`, context);
+    throw nonsense(`The hub did not name a commit but ${shortJson(commit)}.`, context);
   }
   const spelt: unknown = name;
   return {
@@ -177,10 +178,17 @@ function requestTo(
     endpoint: parseEndpoint(endpoint),
     token: token === null ? null : parseToken(token),
     retryLimits,
-    onNotice: onNotice ?? (() => undefined),
+    onNotice: (notice) => {
+      onNotice?.({ ...notice, reason: withoutToken(notice.reason, access.token) });
+    },
   };
-  const hasToken = access.token !== null;
-  const context = { model: name, revision, file: null, endpoint: access.endpoint, hasToken };
+  const context = {
+    model: name,
+    revision,
+    file: null,
+    endpoint: access.endpoint,
+    token: access.token,
+  };
   return { access, context };
 }
 

@@ -7,6 +7,7 @@ import {
   broken,
   corruptDownload,
   nonsense,
+  quoted,
   Unreachable,
   type RequestContext,
 } from "./hub-faults.ts";
@@ -126,7 +127,10 @@ export class RemoteFile implements ByteSource {
     const response = await this.#open(begin, end, signal);
     let at = this.#firstByteOf(response, begin, end);
     const isExact = at === begin && (response.status === 206 || end === this.sizeBytes);
-    for await (const chunk of chunksOf(response, this.#context, signal)) {
+    const onSlow = () => {
+      this.#noteCrawl(response);
+    };
+    for await (const chunk of chunksOf(response, this.#context, signal, onSlow)) {
       const wanted = chunk.subarray(Math.max(0, begin - at), end - at);
       at += chunk.length;
       if (wanted.length > 0) {
@@ -200,12 +204,25 @@ export class RemoteFile implements ByteSource {
     }
   }
 
+  #noteCrawl(response: Response): void {
+    const host = new URL(response.url).host;
+    const reason = `${host} sends less than 1 kB a second. Cancel, then try again later or on another network.`;
+    this.#access.onNotice({ kind: "slow", reason });
+  }
+
   /** Checks the header where the server exposes it to pages; the length is always checked. */
   #checkRange(response: Response, begin: number, end: number): void {
+    const encoding = response.headers.get("Content-Encoding") ?? "identity";
+    if (encoding !== "identity") {
+      throw nonsense(
+        `The server compresses parts of the file (Content-Encoding ${quoted(encoding, this.#context)}), which cannot be put together.`,
+        this.#context,
+      );
+    }
     const header = response.headers.get("Content-Range");
     if (header !== null && header !== `bytes ${begin}-${end - 1}/${this.sizeBytes}`) {
       throw nonsense(
-        `Bytes ${begin} to ${end - 1} of ${this.sizeBytes} were requested, but the server sent ${JSON.stringify(header.slice(0, 80))}.`,
+        `Bytes ${begin} to ${end - 1} of ${this.sizeBytes} were requested, but the server sent ${quoted(header, this.#context)}.`,
         this.#context,
       );
     }
