@@ -1,7 +1,7 @@
 // `npm run test:faults`: injects faults into the browser and checks the checkpoint store and runs.
 //   --only <section>[,<section>]  kill-points, random-kills, power-cuts, torn-log, operations,
 //                                 storage, disk, bit-flips, odd-archives, wiped-storage,
-//                                 save-cost, runs, run-pairs, run-buffers
+//                                 hostile-hub, save-cost, runs, run-pairs, run-buffers
 //   --times <n>                   kills at each point in each scenario
 //   --kills <n>, --cuts <n>, --flips <n>  sizes of the random sections
 //   --long                        the full sizes
@@ -13,6 +13,7 @@ import { backends, type Backend } from "./browser.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { flipsIn, flipsInNode } from "./sections/bit-flips.ts";
 import { disk } from "./sections/disk.ts";
+import { hostileHub } from "./sections/hostile-hub.ts";
 import { killPoints } from "./sections/kill-points.ts";
 import { oddArchives } from "./sections/odd-archives.ts";
 import { operations } from "./sections/operations.ts";
@@ -76,6 +77,7 @@ const sections: Readonly<Record<string, Section>> = {
     onBoth((backend) => oddArchives(backend, runsInArchive, setting, tally)),
   "wiped-storage": (setting, _, tally) =>
     onBoth((backend) => wipedStorage(backend, setting, tally)),
+  "hostile-hub": (setting, _, tally) => hostileHub(setting, tally),
   runs: (setting, sizes, tally) => onRuns(setting, (browser) => runs(browser, sizes.runs, tally)),
   "run-pairs": (setting, { moments }, tally) =>
     onRuns(setting, (browser) => runPairs(browser, moments, tally)),

@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("page", import.meta.url));
 const publicDir = fileURLToPath(new URL("../../public", import.meta.url));
 const outDir = fileURLToPath(new URL("../../out/faults/page", import.meta.url));
 
-const input = ["index.html", "run.html"].map((name) => `${root}/${name}`);
+const input = ["index.html", "run.html", "hub.html"].map((name) => `${root}/${name}`);
 
 export interface Site {
   url: string;

@@ -66,6 +66,11 @@ test.each(hostileWays)("$name", async ({ stage, fault, told }) => {
   expect(error.message + error.remedy).not.toMatch(/[\u0000-\u0008\u202a-\u202e]/);
 });
 
+test("a wait without an end is told as such", async () => {
+  server.fault = () => ({ status: 429, headers: { "Retry-After": "99999999999999999" } });
+  expect((await faultOf(look())).message).toMatch(/asks to wait longer than a day\./);
+});
+
 test("the token is struck out of whatever a hub sends back", async () => {
   const token = "hf_QhcSecretSecretSecretSecret";
   server.token = { value: token, mayReadGated: true };
