@@ -1,5 +1,6 @@
 // Parses and checks the header of a safetensors file, a JSON object after a u64 with its length.
 import { UserError } from "../util/errors.ts";
+import { shortJson } from "../util/short-json.ts";
 import {
   dtypes,
   isDtype,
@@ -93,7 +94,7 @@ function parseMetadata(value: StrictJson | undefined, fileName: string): Map<str
   return new Map(
     Array.from(value, ([key, text]) => {
       if (typeof text !== "string") {
-        throw badHeader(`The value of ${JSON.stringify(key)} is not a string.`, where);
+        throw badHeader(`The value of ${shortJson(key)} is not a string.`, where);
       }
       return [key, text];
     }),
@@ -101,7 +102,7 @@ function parseMetadata(value: StrictJson | undefined, fileName: string): Map<str
 }
 
 function parseTensor(name: string, entry: StrictJson, fileName: string): TensorInfo {
-  const where = `${fileName}, tensor ${JSON.stringify(name.slice(0, maxNameLength))}`;
+  const where = `${fileName}, tensor ${shortJson(name.slice(0, maxNameLength))}`;
   if (name.length > maxNameLength) {
     throw badHeader(
       `Its name has ${name.length} characters; the limit is ${maxNameLength}.`,
@@ -139,7 +140,7 @@ function checkFields(entry: StrictObject, where: string): void {
   }
   const unknown = [...entry.keys()].find((field) => !entryFields.includes(field));
   if (unknown !== undefined) {
-    throw badHeader(`Its entry has the unknown field ${JSON.stringify(unknown)}.`, where);
+    throw badHeader(`Its entry has the unknown field ${shortJson(unknown)}.`, where);
   }
 }
 
@@ -174,7 +175,7 @@ function checkCoverage(tensors: readonly TensorInfo[], dataBytes: number, fileNa
       throw badHeader(
         `It begins at byte ${begin}, but the tensors before it end at ${covered}: ` +
           (begin < covered ? "they overlap." : "there is a hole."),
-        `${fileName}, tensor ${JSON.stringify(name)}`,
+        `${fileName}, tensor ${shortJson(name)}`,
       );
     }
     covered = end;

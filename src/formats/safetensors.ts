@@ -3,6 +3,7 @@
 import { invariant } from "../util/assert.ts";
 import { bf16ToF32, f16ToF32 } from "../util/bytes.ts";
 import { UserError } from "../util/errors.ts";
+import { shortJson } from "../util/short-json.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { foreignKind } from "./foreign-kind.ts";
 import { parseSafetensorsHeader } from "./safetensors-header.ts";
@@ -77,7 +78,7 @@ export async function openSafetensors(
     const toFloat32 = toFloat32By[dtype];
     if (toFloat32 === undefined) {
       throw new UserError("wrong-dtype", `It is ${dtype}, but must be F32, F16 or BF16.`, {
-        where: `${fileName}, tensor ${JSON.stringify(name)}`,
+        where: `${fileName}, tensor ${shortJson(name)}`,
         remedy: "Choose a copy of the model in F32, F16 or BF16.",
       });
     }
@@ -121,7 +122,7 @@ function findTensor(
   if (tensor === undefined) {
     throw new UserError(
       "missing-tensor",
-      `The file has no tensor ${JSON.stringify(name)} among its ${tensors.size}.`,
+      `The file has no tensor ${shortJson(name)} among its ${tensors.size}.`,
       { where: fileName, remedy: "Check that this file belongs to the chosen model." },
     );
   }

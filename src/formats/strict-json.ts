@@ -2,6 +2,7 @@
 // JSON.parse keeps the last of two equal keys, rounds beyond 2^53 and accepts 1e3, 1.0 and -0; this
 // parser rejects them. With `scalars: "any"` it also accepts every number, true, false and null,
 // for the index of a sharded model; with "whole or null" null too, for a safetensors header.
+import { shortJson } from "../util/short-json.ts";
 
 export type StrictJson = string | number | boolean | null | StrictJson[] | StrictObject;
 /** A Map, so that "__proto__" is a key like any other. */
@@ -101,7 +102,7 @@ class Reader {
       }
       const key = this.#string();
       if (entries.has(key)) {
-        throw this.#fault(`the key ${JSON.stringify(key)} a second time`);
+        throw this.#fault(`the key ${shortJson(key)} a second time`);
       }
       this.#expect(":");
       entries.set(key, this.value(depth));

@@ -1,6 +1,7 @@
 // YAML to a plain value: maps with names, lists, text, numbers, true, false and null. It is read as
 // YAML 1.2 (1e-5 is a number, "no" is text) with merge keys; tags are refused.
 import type { Document, LineCounter, Pair, ParsedNode, visit as visitNodes } from "yaml";
+import { shortJson } from "../util/short-json.ts";
 
 /** What is wrong with a text. The caller knows the file and throws a UserError. */
 export class YamlFault extends Error {
@@ -82,7 +83,7 @@ function faultOf(
         if (typeof name !== "string" && typeof name !== "number") {
           fault ??= `a key is not a name${at}`;
         } else if (names.has(name)) {
-          fault ??= `the key ${JSON.stringify(name)} stands twice${at}`;
+          fault ??= `the key ${shortJson(name)} stands twice${at}`;
         }
         names.add(name);
       }

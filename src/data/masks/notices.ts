@@ -1,5 +1,6 @@
 // What a row says and its text does not: fields and reasoning that a chat template leaves away.
 import type { ChatMessage, RenderedChat } from "../tokenizer.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 /** Something to know about a row that is trained. */
 export interface Notice {
@@ -21,7 +22,7 @@ export function describeNotice({ kind, field, of, messages }: Notice): string {
     return "Prompt and completion are joined without a space between them. A prompt pattern can put one there.";
   }
   if (kind === "formatted") {
-    return `The text of the row holds ${JSON.stringify(field)}, which the chat template writes, too. Prompts that are formatted already need template "raw".`;
+    return `The text of the row holds ${shortJson(field)}, which the chat template writes, too. Prompts that are formatted already need template "raw".`;
   }
   if (of === "row") {
     return `The chat template does not write the ${field} of the row.`;

@@ -1,6 +1,7 @@
 // How the rows of a file are read: the shape, and which column has which part. Plain JSON data, for
 // it is shown, corrected, saved and loaded.
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 import { isRecord } from "./row/cell.ts";
 
 /**
@@ -99,7 +100,7 @@ export function parseReading(value: unknown): Reading {
     ([field, column]) => !isOneOf(fieldNames, field) || typeof column !== "string",
   );
   if (wrong !== undefined) {
-    throw fault(`its columns have no ${JSON.stringify(wrong[0])} of text`);
+    throw fault(`its columns have no ${shortJson(wrong[0])} of text`);
   }
   if (typeof windows !== "boolean" || (windows && shape !== "text")) {
     throw fault("its windows must be true or false, and true only for the shape text");

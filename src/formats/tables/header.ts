@@ -1,5 +1,6 @@
 // The columns of a CSV file, from its header.
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 export interface CsvHeader {
   /** Name by position; undefined for a position that is no column. */
@@ -26,7 +27,7 @@ export function parseHeader(fields: readonly string[], line: number, fileName: s
         ? `column ${nameless + 1} has no name`
         : repeated === undefined
           ? undefined
-          : `the column name ${JSON.stringify(repeated)} appears twice`;
+          : `the column name ${shortJson(repeated)} appears twice`;
   if (fault !== undefined) {
     throw headerFault(fault, line, fileName);
   }

@@ -2,6 +2,7 @@
 import { findJsonFault } from "../json-fault.ts";
 import { maxRowLength } from "../rows.ts";
 import { brokenByteIn } from "./utf8.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 export type JsonRow =
   | { readonly row: Readonly<Record<string, unknown>>; readonly note?: string }
@@ -135,7 +136,7 @@ function brokenCharacterIn(row: Record<string, unknown>, text: string): string |
   const column = Object.entries(row).find((entry) => hasHalfCharacter(entry))?.[0];
   return column === undefined
     ? undefined
-    : `half of a character (a lone surrogate) in ${JSON.stringify(column)}`;
+    : `half of a character (a lone surrogate) in ${shortJson(column)}`;
 }
 
 /** Whether a text in the value, keys included, has half of a surrogate pair. */

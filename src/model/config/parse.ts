@@ -108,7 +108,7 @@ function readArchitecture(fields: ConfigFields): [name: string, known: Architect
     throw fields.unsupported(`The architecture ${shortJson(name)}${part}`);
   }
   if (modelType !== null && modelType !== known.modelType) {
-    throw fields.bad("model_type", modelType, `${JSON.stringify(known.modelType)} for ${name}`);
+    throw fields.bad("model_type", modelType, `${shortJson(known.modelType)} for ${name}`);
   }
   return [name, known];
 }

@@ -3,6 +3,7 @@
 import { maxNameLength, maxTensors } from "../../formats/safetensors-layout.ts";
 import { parseStrictObject, StrictJsonError, type StrictJson } from "../../formats/strict-json.ts";
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 export const shardIndexName = "model.safetensors.index.json";
 
@@ -59,7 +60,7 @@ function fileNameOf(tensor: string, file: StrictJson): string {
   const isPlain = /^[^/\\:\p{Cc}]+\.safetensors$/u.test(file) && !file.startsWith(".");
   if (!isPlain || file.length > maxFileNameLength) {
     throw badIndex(
-      `Tensor ${shown} is in ${JSON.stringify(file.slice(0, maxFileNameLength))}, which is not the name of a .safetensors file.`,
+      `Tensor ${shown} is in ${shortJson(file.slice(0, maxFileNameLength))}, which is not the name of a .safetensors file.`,
     );
   }
   return file;

@@ -4,6 +4,7 @@ import type { Dtype } from "../../formats/safetensors-layout.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
 import { textOf, type FileSet } from "../../sources/files.ts";
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 import { firstTen } from "./check-tensors.ts";
 import { foreignNames, neededName } from "./tensor-names.ts";
 import { maxShardIndexBytes, parseShardIndex, shardIndexName } from "./shard-index.ts";
@@ -134,7 +135,7 @@ function storedTensors(
       shape,
       sizeBytes: end - begin,
       fileName,
-      where: `${fileName}, tensor ${JSON.stringify(stored)}`,
+      where: `${fileName}, tensor ${shortJson(stored)}`,
       read: (from, to, signal) => file.readRange(stored, from, to, signal),
     });
     return name === null ? [] : [tensor(name)];

@@ -1,6 +1,7 @@
 // Names of tensors in a folder's files as transformers 5.24 takes them (core_model_loading.py,
 // rename_source_key): with `model.`, without it, or with one too many.
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 const prefix = "model.";
 
@@ -25,7 +26,7 @@ export function foreignNames(names: readonly string[], where: string): UserError
     : "They belong to another class, or to a part of a larger model: load it with that class";
   return new UserError(
     "missing-tensor",
-    `None of the ${names.length} tensors has a name of this model; one is ${JSON.stringify(shown.slice(0, 200))}.`,
+    `None of the ${names.length} tensors has a name of this model; one is ${shortJson(shown.slice(0, 200))}.`,
     {
       where,
       remedy: `${wraps} in Python, save the language model with save_pretrained, and choose that folder.`,

@@ -2,6 +2,7 @@
 // converter names and changes their tensors. Source: ggml-org/llama.cpp conversion/*.py and
 // gguf-py/gguf/tensor_mapping.py.
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 export interface GgufArchitecture {
   /** `general.architecture`; also the prefix of the architecture's keys. */
@@ -68,9 +69,9 @@ export function architectureOf(name: string, fileName: string): GgufArchitecture
   if (found === undefined) {
     if (/bert|^clip$|^t5/.test(name)) {
       const what = name === "clip" ? "an image encoder" : "an encoder, which writes no text";
-      throw unsupportedModel(`The architecture ${JSON.stringify(name)} is ${what}.`, fileName);
+      throw unsupportedModel(`The architecture ${shortJson(name)} is ${what}.`, fileName);
     }
-    throw unsupportedModel(`The architecture ${JSON.stringify(name)} is not supported.`, fileName);
+    throw unsupportedModel(`The architecture ${shortJson(name)} is not supported.`, fileName);
   }
   return found;
 }
@@ -106,7 +107,7 @@ export function hfNameOf(
       "unsupported-architecture",
       `No ${kind} model that is supported has such a tensor.`,
       {
-        where: `${fileName}, tensor ${JSON.stringify(name)}`,
+        where: `${fileName}, tensor ${shortJson(name)}`,
         remedy: "Choose another GGUF file of the model, or its folder with .safetensors files.",
       },
     );

@@ -3,6 +3,7 @@
 // in src/llama-vocab.cpp of ggml-org/llama.cpp.
 import { badTokenizer, type Vocabulary } from "./vocabulary.ts";
 import type { Metadata } from "./metadata.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 export interface TokenizerParts {
   normalizer: object | null;
@@ -138,7 +139,7 @@ function splittingOf(metadata: Metadata): Splitting {
     throw badTokenizer(
       metadata,
       "pre",
-      `${JSON.stringify(name)} is not supported. Supported: ${known}.`,
+      `${shortJson(name)} is not supported. Supported: ${known}.`,
       asFolder,
     );
   }

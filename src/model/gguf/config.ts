@@ -2,6 +2,7 @@
 // models. Sources: ggml-org/llama.cpp conversion/*.py for the keys, src/models/*.cpp for their
 // defaults; transformers' configuration_*.py for the fields.
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 import { unsupportedModel, type GgufArchitecture } from "./architecture.ts";
 import type { Metadata } from "./metadata.ts";
 import { ropeScalingOf, type RopeTensors } from "./rope.ts";
@@ -213,7 +214,7 @@ function tokenIds(metadata: Metadata): ConfigFields {
 
 /** The error for a missing tensor that every model needs. */
 export function missingTensor(name: string, fileName: string): UserError {
-  return new UserError("missing-tensor", `The file has no tensor ${JSON.stringify(name)}.`, {
+  return new UserError("missing-tensor", `The file has no tensor ${shortJson(name)}.`, {
     where: fileName,
     remedy: "Choose a GGUF file that contains a complete language model.",
   });

@@ -2,6 +2,7 @@
 import type { GgufFile } from "../../formats/gguf/file.ts";
 import type { GgufArray, GgufValue } from "../../formats/gguf/value-types.ts";
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 /** Floats in a file are usually f32, where 0.1 is 0.10000000149011612. */
 const f32Digits = 9;
@@ -109,7 +110,7 @@ export class Metadata {
 
   fault(key: string, message: string): UserError {
     return new UserError("bad-config", message, {
-      where: `${this.fileName}, key ${JSON.stringify(key)}`,
+      where: `${this.fileName}, key ${shortJson(key)}`,
       remedy: "Choose another GGUF file of the model. Nothing was loaded.",
     });
   }

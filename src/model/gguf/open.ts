@@ -4,6 +4,7 @@ import { dequantize, decodableName } from "../../formats/gguf/dequantize.ts";
 import { openGgufFile, type GgufFile } from "../../formats/gguf/file.ts";
 import type { GgufTensor } from "../../formats/gguf/tensor-info.ts";
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 import type { HubTraces } from "../hub-guess.ts";
 import type { SourceTensor } from "../source-tensor.ts";
 import {
@@ -96,7 +97,7 @@ function refuseOtherContents(metadata: Metadata): void {
   }
   if (type !== "model") {
     throw unsupportedModel(
-      `It contains ${JSON.stringify(type)}, not a complete model.`,
+      `It contains ${shortJson(type)}, not a complete model.`,
       metadata.fileName,
     );
   }
@@ -139,7 +140,7 @@ async function readVector(
   tensor: GgufTensor,
   signal: AbortSignal,
 ): Promise<Float32Array> {
-  const where = `${file.name}, tensor ${JSON.stringify(tensor.name)}`;
+  const where = `${file.name}, tensor ${shortJson(tensor.name)}`;
   const remedy = "Choose another GGUF file of the model.";
   const name = decodableName(tensor.type);
   if (name !== "F32" && name !== "F16") {
@@ -178,7 +179,7 @@ function tensorsOfModel(
   const split = (tensor: GgufTensor) =>
     architecture.modules.has("attn_qkv")
       ? [tensor]
-      : unfused(tensor, fused, `${file.name}, tensor ${JSON.stringify(tensor.name)}`);
+      : unfused(tensor, fused, `${file.name}, tensor ${shortJson(tensor.name)}`);
   for (const tensor of [...file.tensors.values()].flatMap(split)) {
     const name = hfNameOf(tensor.name, architecture, file.name);
     if (name !== null) {
@@ -191,7 +192,7 @@ function tensorsOfModel(
           "bad-header",
           `The same tensor is also in the fused one of its layer.`,
           {
-            where: `${file.name}, tensor ${JSON.stringify(tensor.name)}`,
+            where: `${file.name}, tensor ${shortJson(tensor.name)}`,
             remedy: "Choose another GGUF file of the model.",
           },
         );
@@ -215,7 +216,7 @@ function requireHeads({ name, ne }: GgufTensor, headDim: number, fileName: strin
       "wrong-shape",
       `Its ${rows} rows are not a multiple of the head size ${headDim}.`,
       {
-        where: `${fileName}, tensor ${JSON.stringify(name)}`,
+        where: `${fileName}, tensor ${shortJson(name)}`,
         remedy: "Choose another GGUF file of the model.",
       },
     );

@@ -15,6 +15,7 @@ import {
 import type { RowSource } from "../../formats/gguf/file.ts";
 import type { GgufTensor } from "../../formats/gguf/tensor-info.ts";
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 import type { SourceTensor } from "../source-tensor.ts";
 import type { WeightPart } from "../weight-format/encode.ts";
 import { requireFinite } from "../weight-format/finite.ts";
@@ -48,7 +49,7 @@ export function ggufSourceTensor(
   name: string,
   { order, shift }: Differences,
 ): SourceTensor {
-  const where = `${file.name}, tensor ${JSON.stringify(tensor.name)}`;
+  const where = `${file.name}, tensor ${shortJson(tensor.name)}`;
   const { type, ne, sizeBytes } = tensor;
   const decodable = decodableName(type);
   if (decodable === undefined) {

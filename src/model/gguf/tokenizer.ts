@@ -11,6 +11,7 @@ import {
   tokenType,
   type Vocabulary,
 } from "./vocabulary.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 export interface GgufTokenizer {
   /** The object of tokenizer.json. */
@@ -74,7 +75,7 @@ function readModel(metadata: Metadata): "gpt2" | "llama" {
     throw badTokenizer(
       metadata,
       "model",
-      `It is ${model === undefined ? "missing" : JSON.stringify(model)}; "gpt2" and "llama" are supported.`,
+      `It is ${model === undefined ? "missing" : shortJson(model)}; "gpt2" and "llama" are supported.`,
     );
   }
   return model;

@@ -1,6 +1,7 @@
 // Reads the tokens of a GGUF file, with their types and scores. Sources: ggml-org/llama.cpp
 // src/llama-vocab.cpp (llama_vocab::impl::load), gguf-py/gguf/constants.py (TokenType).
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 import type { Metadata } from "./metadata.ts";
 
 /** Values of `tokenizer.ggml.token_type`. */
@@ -40,7 +41,7 @@ export function readVocabulary(metadata: Metadata): Vocabulary {
     throw badTokenizer(
       metadata,
       "tokens",
-      `Tokens ${id} and ${ids.get(token) ?? 0} are both ${JSON.stringify(token.slice(0, 100))}.`,
+      `Tokens ${id} and ${ids.get(token) ?? 0} are both ${shortJson(token.slice(0, 100))}.`,
     );
   }
   return { tokens: named, types, ids };
@@ -89,7 +90,7 @@ export function badTokenizer(
   remedy = "Choose another GGUF file of the model. Nothing was loaded.",
 ): UserError {
   return new UserError("bad-tokenizer", message, {
-    where: `${metadata.fileName}, key ${JSON.stringify(`${prefix}.${key}`)}`,
+    where: `${metadata.fileName}, key ${shortJson(`${prefix}.${key}`)}`,
     remedy,
   });
 }

@@ -12,6 +12,7 @@ import {
   type Arguments,
   type Value,
 } from "./values.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 const maxWidth = 1_000;
 
@@ -84,7 +85,7 @@ export function formatBraces(text: Text, { positional, keyword }: Arguments, bud
 function readSpec(spec: string): Spec {
   const found = /^(?:(.)?([<>=]))?([-+ ]?)(0?)(\d*)(?:\.(\d+))?([a-z]?)$/u.exec(spec);
   if (found === null) {
-    throw new TemplateFault(`the format ${JSON.stringify(spec)} is not supported`);
+    throw new TemplateFault(`the format ${shortJson(spec)} is not supported`);
   }
   const [, fill, alignment, sign = "", zero, width = "", digits, type = ""] = found;
   return {
@@ -122,7 +123,7 @@ function digitsOf(number: number, isFloat: boolean, { type, precision }: Spec): 
         return isFloat ? floatText(number) : String(number);
       }
   }
-  throw new TemplateFault(`the format ${JSON.stringify(type)} is not supported`);
+  throw new TemplateFault(`the format ${shortJson(type)} is not supported`);
 }
 
 function padded(sign: string, digits: Text, spec: Spec, usual: string): Text {

@@ -71,7 +71,7 @@ function parseMlx(config: Fields, key: string, fileName: string): Quantisation {
     if (value === false) {
       overrides.set(module, false);
     } else if (typeof value === "object" && value !== null) {
-      const where = `${key}[${JSON.stringify(module)}]`;
+      const where = `${key}[${shortJson(module)}]`;
       overrides.set(module, parseAffine(objectOf(value, where, fileName), affine, where, fileName));
     }
   }

@@ -2,6 +2,7 @@
 // after training. Source: tokenizers/src/tokenizer/added_vocabulary.rs.
 import type { Field } from "./field.ts";
 import { maxTokens, type Vocabulary } from "./vocabulary.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 export interface AddedToken {
   id: number;
@@ -51,9 +52,7 @@ export function readAddedTokens(
     const token = readToken(item);
     const assigned = added.add(token);
     if (id !== assigned) {
-      throw item
-        .at("id")
-        .fault(`is ${id}, but ${JSON.stringify(token.content)} has the id ${assigned}`);
+      throw item.at("id").fault(`is ${id}, but ${shortJson(token.content)} has the id ${assigned}`);
     }
   }
   return added;

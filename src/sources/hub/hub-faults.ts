@@ -3,6 +3,7 @@
 import { UserError, type ErrorCode } from "../../util/errors.ts";
 import { formatDuration } from "../../util/format.ts";
 import { shownText } from "../../util/shown-text.ts";
+import { shortJson } from "../../util/short-json.ts";
 import { TransientFault } from "./retry.ts";
 
 /** The server did not respond. */
@@ -171,7 +172,7 @@ function notFound(response: Response, context: RequestContext): UserError {
       "bad-model-name",
       context.revision === null
         ? "The model has no files yet."
-        : `The model has no revision ${JSON.stringify(context.revision)}.`,
+        : `The model has no revision ${shortJson(context.revision)}.`,
       { where: context.model, remedy: "Leave the revision out, or enter a branch, tag or commit." },
     );
   }

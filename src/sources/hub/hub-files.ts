@@ -75,7 +75,7 @@ function findWeights(
 ): HubEntry {
   const found = entries.find(({ name }) => name === wanted && isWeights(name));
   if (found === undefined) {
-    throw noWeights(`The model has no weights named ${JSON.stringify(wanted)}.`, entries, context);
+    throw noWeights(`The model has no weights named ${shortJson(wanted)}.`, entries, context);
   }
   return found;
 }

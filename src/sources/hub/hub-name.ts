@@ -1,5 +1,6 @@
 // Parses the name or address of a model on a hub.
 import { UserError } from "../../util/errors.ts";
+import { shortJson } from "../../util/short-json.ts";
 
 export const defaultEndpoint = "https://huggingface.co";
 
@@ -45,10 +46,10 @@ export function parseHubName(
     throw badName(typed, "A model's name is an organisation and a name, separated by a /.", remedy);
   }
   if (revision !== null && !revisionPattern.test(revision)) {
-    throw badName(typed, `${JSON.stringify(revision)} cannot be a branch, a tag or a commit.`);
+    throw badName(typed, `${shortJson(revision)} cannot be a branch, a tag or a commit.`);
   }
   if (file !== null && !/^[\w][\w.+-]*$/.test(file)) {
-    throw badName(typed, `${JSON.stringify(file)} cannot be a file of a model.`);
+    throw badName(typed, `${shortJson(file)} cannot be a file of a model.`);
   }
   return parts;
 }

@@ -199,7 +199,7 @@ function hubUrlOf({ endpoint }: HubAccess): string {
 function parseEndpoint(text: string): URL {
   const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
   if (url === null || !/^https?:$/.test(url.protocol) || url.username || url.password) {
-    throw new UserError("network", `${JSON.stringify(text.slice(0, 120))} is not a hub address.`, {
+    throw new UserError("network", `${shortJson(text.slice(0, 120))} is not a hub address.`, {
       remedy: `Write it like ${defaultEndpoint}.`,
     });
   }

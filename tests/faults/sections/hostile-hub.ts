@@ -1,5 +1,5 @@
-// A hub that misbehaves, met by a browser: each way ends with its sentence, and an answer without an
-// end takes no memory.
+// A hub that misbehaves, met by a browser: each way ends with its sentence, and an answer without
+// an end takes no memory.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type Page } from "playwright";

@@ -1,6 +1,7 @@
 // The content of a message: text, null, or a list of parts of text.
 import type { ChatMessage } from "../../tokenizer.ts";
 import { isAbsent, isRecord, kindOf, textOf } from "./cell.ts";
+import { shortJson } from "../../../util/short-json.ts";
 
 /**
  * The content as a template takes it. A list stays a list: templates differ in what they do with
@@ -37,7 +38,7 @@ function partOf(entry: unknown): object | string {
   const { type = "text" } = entry;
   const text = textOf(entry["text"]);
   if (type !== "text" && type !== null) {
-    return `has a part of type ${JSON.stringify(type)}; Anneal trains on text only`;
+    return `has a part of type ${shortJson(type)}; Anneal trains on text only`;
   }
   if (text === null) {
     return "has a part without text";

@@ -4,6 +4,7 @@ import { isAbsent, isRecord, kindOf, quoted, textOf, unwrapJson } from "./cell.t
 import { contentOf } from "./content.ts";
 import { roleOfSender, roleOfSpeaker } from "./roles.ts";
 import { toolCallsOf } from "./tool-calls.ts";
+import { shortJson } from "../../../util/short-json.ts";
 
 /** The cell as a list whose first entry could be a message; null for any other cell. */
 export function listOfMessages(value: unknown): readonly unknown[] | null {
@@ -122,7 +123,7 @@ function isTrainedOf(message: Readonly<Record<string, unknown>>): boolean | stri
       return false;
     }
     if (!["1", "1.0", "true"].includes(text)) {
-      return `has the ${name} ${JSON.stringify(value)}, not 0 or 1`;
+      return `has the ${name} ${shortJson(value)}, not 0 or 1`;
     }
   }
   return true;

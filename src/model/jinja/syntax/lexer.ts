@@ -3,6 +3,7 @@
 import { stripRight, whiteSpace } from "../printing.ts";
 import { plain } from "../tracing/traced.ts";
 import { TemplateFault } from "../values.ts";
+import { shortJson } from "../../../util/short-json.ts";
 
 export type TokenKind =
   | "data"
@@ -173,7 +174,7 @@ class Lexer {
         return;
       }
     }
-    throw this.#fault(`${JSON.stringify(this.#source[this.#at])} is not expected`);
+    throw this.#fault(`${shortJson(this.#source[this.#at])} is not expected`);
   }
 
   #balance(found: string, open: string[]): void {
