@@ -26,7 +26,7 @@ import { Inputs, isModelOf, type InputsParts } from "./inputs.ts";
 import type { Calls } from "./protocol.ts";
 import { RunLock } from "./run-lock.ts";
 import { noticesOf, SavedCalls } from "./saved-calls.ts";
-import { chooseSaves } from "./saves/choose-saves.ts";
+import { chooseSaves, openTwice } from "./saves/choose-saves.ts";
 import { isRunHeld } from "./tab-lock.ts";
 
 export interface SessionParts extends Omit<
@@ -81,7 +81,7 @@ export class Session {
     const { store, emit } = this.#parts;
     const { device } = this.inputs;
     emit({ kind: "device", device });
-    const report = await store.open().catch((cause: unknown) => {
+    const report = await openTwice(store).catch((cause: unknown) => {
       if (cause instanceof DatabaseFault) {
         return cause;
       }

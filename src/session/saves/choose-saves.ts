@@ -1,9 +1,23 @@
 // What a person chooses where the saved runs cannot be opened: train without saves, set them aside
 // after exporting what can be read, or delete them.
+import { DatabaseFault } from "../../checkpoint/database/database-fault.ts";
 import type { StoreFallback } from "../../checkpoint/fallback/switched-store.ts";
+import type { StoreReport } from "../../checkpoint/store-report.ts";
 import type { CheckpointStore } from "../../checkpoint/store.ts";
 import { blobOfStream } from "../../util/blob-of-stream.ts";
 import type { Calls } from "../protocol.ts";
+
+/** Opens the store, once more where the database failed: that can be temporary. */
+export async function openTwice(store: CheckpointStore): Promise<StoreReport> {
+  try {
+    return await store.open();
+  } catch (error) {
+    if (!(error instanceof DatabaseFault) || error.code === "busy") {
+      throw error;
+    }
+    return await store.open();
+  }
+}
 
 /** Nothing is changed where it throws. @throws UserError "busy", "quota", "unexpected" */
 export async function chooseSaves(
