@@ -9,7 +9,10 @@ export class ControlFocus {
     this.#isExpected = true;
   }
 
-  /** Moves a lost focus to the first button that can be pressed, until then to the group. */
+  /**
+   * Moves a lost focus to the first button that can be pressed, until then to the group. A second
+   * press of the same key must not end a run, so a button that does gets no focus by itself.
+   */
   follow(group: HTMLElement | null): void {
     const focused = document.activeElement;
     if (!this.#isExpected || group === null) {
@@ -19,7 +22,7 @@ export class ControlFocus {
       this.#isExpected = group.contains(focused); // the visitor has moved on
       return;
     }
-    const next = group.querySelector<HTMLElement>("button:not(:disabled)") ?? group;
+    const next = group.querySelector<HTMLElement>("button:not(:disabled, [data-ends])") ?? group;
     next.focus({ preventScroll: true });
   }
 }

@@ -48,6 +48,15 @@ test("rows that spoil a run are left out at a press, brought back by undo, and n
   await put(page, jsonl([...rows, rows[3]!, rows[4]!, other, rows[4]!]));
   await expect(check).toContainText("3 rows repeat an earlier one.");
   await expectAccessible(page);
+  // However much is open, what was found is in sight of the button that starts.
+  const found = page.getByRole("button", { name: /^\d things to look at before the start$/ });
+  await page.evaluate(() => {
+    scrollTo(0, 0);
+  });
+  await expect(found).toBeInViewport({ ratio: 1 });
+  await found.click();
+  await expect(check.getByRole("status")).toBeFocused();
+  await expect(check.getByRole("status")).toBeInViewport({ ratio: 1 });
   await mend(
     page,
     check,
@@ -125,5 +134,23 @@ test("swapped columns, equal answers, few rows and a small model are mended by t
   await check.getByRole("button", { name: "Show models that train well here" }).click();
   await expect(model.getByText("Recommended models")).toBeFocused();
   await expect(recommended).toBeVisible();
+  await expectAccessible(page);
+});
+
+test("on a phone, what a run covers and the undo of a mend are in sight though the sections are folded", async ({
+  visit,
+}) => {
+  const { page } = await visit({ browserArguments: onProcessor });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.reload();
+  await waitUntilReady(page);
+  const rows = rowsOf(41);
+  await page.getByLabel("Choose a data file").setInputFiles(jsonl([...rows, rows[3]!]));
+  await expect(page.getByText(/epochs?, .* rows/).filter({ visible: true })).toBeInViewport();
+  const check = page.getByRole("region", { name: "Check", exact: true });
+  await check.getByRole("button", { name: "Leave out the repeats" }).click();
+  await expect(check).toContainText("1 row excluded");
+  await check.getByRole("button", { name: "Undo" }).click();
+  await expect(check).toContainText("1 row repeats an earlier one.");
   await expectAccessible(page);
 });

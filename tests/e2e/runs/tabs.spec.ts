@@ -19,8 +19,10 @@ test("a second tab is refused a run while the first trains, and can train once t
   await expect(offer.getByRole("alert")).toContainText("in progress in another tab");
 
   await offer.getByRole("button", { name: "Not now" }).click();
+  await second.setViewportSize({ width: 390, height: 844 });
   await second.getByRole("button", { name: "Start training" }).click();
   await expect(run.getByRole("alert")).toContainText("A run is in progress in another tab");
+  await expect(run.getByRole("alert")).toBeInViewport();
   await expect(run.getByRole("alert")).toContainText("close that tab");
 
   const steps = events.of("step").length;
