@@ -9,6 +9,7 @@ import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { Usage } from "../checkpoint/usage.ts";
 import { blobOfStream } from "../util/blob-of-stream.ts";
 import { formatCount, formatCountOf, shortList } from "../util/format.ts";
+import { shownPath } from "../util/shown-text.ts";
 import type { AdapterFile, Calls, CheckpointSummary, SessionEvent } from "./protocol.ts";
 
 const exportTries = 3;
@@ -162,12 +163,13 @@ function importWords({ imported, alreadyHere, refused, redated }: ImportedRuns):
   const came = `${formatCountOf(imported.length, "checkpoint")} imported.`;
   const more = refused.length - maxTold;
   const dated = formatCountOf(redated.length, "checkpoint is", "checkpoints are");
+  const names = redated.map((file) => shownPath(file)); // of an archive from anywhere
   return [
     alreadyHere === 0 ? came : `${came} ${alreadyHere} already existed.`,
     ...refused.slice(0, maxTold).map(({ reason }) => `Not imported: ${reason}`),
     ...(more > 0 ? [`Not imported: ${formatCount(more)} more.`] : []),
     ...(redated.length > 0
-      ? [`${dated} dated now, because their dates cannot be: ${shortList(redated)}.`]
+      ? [`${dated} dated now, because their dates cannot be: ${shortList(names)}.`]
       : []),
   ];
 }
