@@ -20,8 +20,6 @@ export interface Family {
    * limit.
    */
   extraBytes?: number;
-  /** Share of the inputs that are tried without --long, where a call takes milliseconds. */
-  share?: number;
 }
 
 /** A file in memory that reads like a Blob, without a task per read. */

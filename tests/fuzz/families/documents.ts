@@ -127,8 +127,6 @@ export const documentFamilies: readonly Family[] = [
         golden(`recipes/${name}`),
       ),
     run: (input) => importRecipeFile(new MemoryBlob(input), "recipe"),
-    // The parser of YAML takes some 3 ms.
-    share: 1 / 20,
   },
 ];
 

@@ -51,13 +51,9 @@ function workbookOf(input: Bytes): Promise<Blob> {
   ]);
 }
 
-/** A table takes some 2 to 4 ms: 200,000 inputs take seven minutes or more. */
-const share = 1 / 10;
-
 export const tableFamilies: readonly Family[] = [
   {
     name: "table-jsonl",
-    share,
     words: [...signs, '{"a":1}', "\\ud800", "{", "}", "[", "NaN", '"__proto__":', "}\n{", ","],
     seeds: () => [
       bytesOf('{"prompt": "What?", "completion": " It \\"is\\" \\u00e4."}\n{"n": NaN}\n'),
@@ -68,7 +64,6 @@ export const tableFamilies: readonly Family[] = [
   },
   {
     name: "table-json",
-    share,
     words: [...signs, '{"a":1}', "{", "}", "[", "]", "NaN", '"data":[{', '"messages":', ","],
     seeds: () => [
       golden("completion-wrapped.json"),
@@ -81,7 +76,6 @@ export const tableFamilies: readonly Family[] = [
   },
   {
     name: "table-csv",
-    share,
     words: [...signs, '""', ",", ";", "\t", "|", ',"', '",', "__proto__", "sep=;\n", "[{"],
     seeds: () => [
       bytesOf('prompt,completion\n"What, then?"," It ""is""."\nb,\n\nc,d\n'),
@@ -94,7 +88,6 @@ export const tableFamilies: readonly Family[] = [
   },
   {
     name: "table-text",
-    share,
     words: [...signs, "\n\n", "# ", ",", "{", "[", "a,b\n1,2\n3,4\n"],
     seeds: () => [golden("text.txt"), golden("text.txt.gz"), bytesOf("a\tb\n1\t2\n3\t4\n")],
     run: async (input) =>
@@ -104,7 +97,6 @@ export const tableFamilies: readonly Family[] = [
   },
   {
     name: "table-parquet",
-    share,
     words: ["PAR1"],
     seeds: () =>
       ["gzip", "zstd", "brotli", "lz4", "none"]
@@ -116,14 +108,12 @@ export const tableFamilies: readonly Family[] = [
   },
   {
     name: "table-xlsx",
-    share,
     words: ["PK\u0001\u0002", "PK\u0003\u0004", "PK\u0005\u0006"],
     seeds: () => [golden("text.xlsx"), golden("messages.xlsx")],
     run: (input) => openWorkbook(new MemoryBlob(input)),
   },
   {
     name: "table-sheet",
-    share,
     words: ["<", ">", "&#xD83D;", "&lt;", "]]>", "<c ", ' r="ZZZ9"', ' t="s"', "<v>", "<is><t>"],
     seeds: () => [pack(["sheet.xml", "styles.xml", "workbook.xml"].map((name) => workbook(name)))],
     mutate: mutateParts(mutateBytes, mutateBytes, mutateBytes),
