@@ -34,6 +34,15 @@ export function nearestPreset(recipe: Recipe, presets: Presets): Followed {
   return { preset, values: presets[preset] };
 }
 
-function isEqual(a: unknown, b: unknown): boolean {
+/** The chosen modules that a model has, in its order; all of the model's where it has none. */
+export function presentModules<Name extends string>(
+  chosen: readonly Name[],
+  modules: readonly Name[],
+): Name[] {
+  const present = modules.filter((name) => chosen.includes(name));
+  return present.length > 0 ? present : [...modules];
+}
+
+export function isEqual(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -5,7 +5,13 @@ import { demoPresets, type PresetName, type Presets } from "../../recipe/presets
 import { defaultRecipe, type Recipe } from "../../recipe/recipe.ts";
 import type { ModelInfo, RecipeReport } from "../../session/protocol.ts";
 import { formatCount, formatSetting } from "../../util/format.ts";
-import { following, nearestPreset, type Followed } from "./followed-options.ts";
+import {
+  following,
+  isEqual,
+  nearestPreset,
+  presentModules,
+  type Followed,
+} from "./followed-options.ts";
 import { presetOf } from "./presets.ts";
 import {
   recipeFields,
@@ -38,6 +44,8 @@ export class RecipeForm {
   origin = $state.raw<RecipeOrigin | null>(null);
   drafts = $state<Partial<Record<NumberField["name"], Draft>>>({});
 
+  /** As the visitor or a file chose them; the next model may have those that this one lacks. */
+  #chosenModules: readonly TargetModule[] = defaultRecipe.targetModules;
   /** What model and data chose; null for a recipe of another visit or run until it is planned. */
   #followed: Followed | null = null;
 
@@ -90,7 +98,11 @@ export class RecipeForm {
       this.choosePreset(preset);
     } else if (followed !== null) {
       const next = presets[followed.preset];
-      this.recipe = following(this.snapshot(), followed, next);
+      const recipe = following(this.snapshot(), followed, next);
+      if (!isEqual(recipe.targetModules, this.recipe.targetModules)) {
+        this.#chosenModules = recipe.targetModules;
+      }
+      this.recipe = recipe;
       this.#followed = { ...followed, values: following(followed.values, followed, next) };
     }
     this.settle();
@@ -103,12 +115,11 @@ export class RecipeForm {
     }
   }
 
-  /** A recipe that the visitor changed loses modules that the model lacks. */
+  /** A recipe that the visitor changed targets those of its modules that the model has. */
   useModel({ targetModules }: ModelInfo): void {
     this.modules = targetModules;
     if (this.preset === null) {
-      const kept = targetModules.filter((name) => this.recipe.targetModules.includes(name));
-      this.recipe.targetModules = kept.length > 0 ? kept : [...targetModules];
+      this.recipe.targetModules = presentModules(this.#chosenModules, targetModules);
     }
   }
 
@@ -173,10 +184,12 @@ export class RecipeForm {
       other === item ? isOn : this.includes(field, other),
     );
     Object.assign(this.recipe, { [field.name]: items });
+    this.#chosenModules = this.snapshot().targetModules;
   }
 
   #replace(recipe: Recipe, origin: RecipeOrigin | null, followed: Followed | null): void {
     this.recipe = structuredClone(recipe);
+    this.#chosenModules = this.snapshot().targetModules;
     this.drafts = {};
     this.origin = origin;
     this.#followed = followed;

@@ -1,6 +1,10 @@
 // Options that nobody has chosen follow model and data.
 import { describe, expect, it } from "vitest";
-import { following, nearestPreset } from "../../../src/app/state/followed-options.ts";
+import {
+  following,
+  nearestPreset,
+  presentModules,
+} from "../../../src/app/state/followed-options.ts";
 import { demoPresets, presetsFor } from "../../../src/recipe/presets.ts";
 
 const own = presetsFor({
@@ -34,5 +38,18 @@ describe("a recipe of unknown origin", () => {
     const { preset, values } = nearestPreset({ ...own.Thorough, seed: 3 }, own);
     expect(preset).toBe("Thorough");
     expect(values).toEqual(own.Thorough);
+  });
+});
+
+describe("modules chosen for another model", () => {
+  const chosen = ["q_proj", "v_proj"];
+  const fused = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"];
+
+  it("are all of the model's where it has none of them", () => {
+    expect(presentModules(chosen, fused)).toEqual(fused);
+  });
+
+  it("are as chosen again for the next model that has them", () => {
+    expect(presentModules(chosen, ["q_proj", "k_proj", "v_proj"])).toEqual(chosen);
   });
 });
