@@ -1,5 +1,6 @@
 // The formats that an adapter is exported in, one entry each. Session and page walk this table.
 import type { RunState } from "../checkpoint/file/run-state.ts";
+import type { BaseModel } from "../model/open.ts";
 import { adapterFiles, type AdapterBytes } from "./bundle.ts";
 
 export interface ExportFormat {
@@ -9,9 +10,11 @@ export interface ExportFormat {
   label: string;
   /**
    * The files of the exported folder.
-   * @throws UserError for a run that the format cannot carry; the other formats are still offered
+   * @param model the run's base model; null where it is not loaded
+   * @throws UserError for a run that the format cannot carry, and where it needs the model; the
+   *   other formats are still offered
    */
-  files: (run: RunState) => AdapterBytes[];
+  files: (run: RunState, model: BaseModel | null) => AdapterBytes[] | Promise<AdapterBytes[]>;
 }
 
 export const exportFormats: readonly ExportFormat[] = [

@@ -198,8 +198,12 @@ export class Session {
   async exportAdapter({
     key,
   }: Calls["exportAdapter"]["params"]): Promise<Calls["exportAdapter"]["result"]> {
-    const { store } = this.#parts;
-    return await exportAdapter(key, this.#run, store, (base) => this.base.named(base));
+    return await exportAdapter(key, {
+      run: this.#run,
+      store: this.#parts.store,
+      model: this.inputs.loadedModel,
+      named: (base) => this.base.named(base),
+    });
   }
 
   async generate({

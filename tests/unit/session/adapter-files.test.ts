@@ -15,7 +15,7 @@ const madeUp: ExportFormat = {
 
 describe("the exports of a run", () => {
   test("a format in the table becomes an entry with its files and an archive named after it", async () => {
-    const formats = await exportInFormats(exampleRun(), [...exportFormats, madeUp]);
+    const formats = await exportInFormats(exampleRun(), null, [...exportFormats, madeUp]);
     const [peft, made] = [formats[0], formats.at(-1)];
     expect(peft).toMatchObject({ format: "peft", label: "PEFT", refusal: null });
     expect(peft?.files.map(({ name }) => name)).toContain("adapter_config.json");
@@ -31,7 +31,7 @@ describe("the exports of a run", () => {
         throw new UserError("bad-adapter", "Made up: no dropout.", { remedy: "Use PEFT." });
       },
     };
-    const [made, peft] = await exportInFormats(exampleRun(), [refusing, ...exportFormats]);
+    const [made, peft] = await exportInFormats(exampleRun(), null, [refusing, ...exportFormats]);
     expect(made).toMatchObject({ files: [], zip: null, refusal: { remedy: "Use PEFT." } });
     expect(peft?.zip?.blob.size).toBeGreaterThan(0);
   });
@@ -43,6 +43,6 @@ describe("the exports of a run", () => {
         throw new TypeError("broken");
       },
     };
-    await expect(exportInFormats(exampleRun(), [broken])).rejects.toThrow("broken");
+    await expect(exportInFormats(exampleRun(), null, [broken])).rejects.toThrow("broken");
   });
 });
