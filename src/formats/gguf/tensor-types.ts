@@ -1,6 +1,7 @@
 // The types of GGUF tensors: the values and the bytes of a block.
 // Source: ggml-org/llama.cpp gguf-py/gguf/constants.py (GGMLQuantizationType, GGML_QUANT_SIZES),
 // gguf 0.19, and ggml/src/ggml-common.h of llama.cpp v0.5.0 for Q2_0.
+import { invariant } from "../../util/assert.ts";
 
 export interface TensorType {
   /** The name in ggml, e.g. `Q4_K`. */
@@ -59,4 +60,12 @@ export const firstUnknownType = table.reduce((next, [id]) => Math.max(next, id +
 /** Undefined for an id that ggml does not use, or no longer, or not yet. */
 export function tensorTypeOf(id: number): TensorType | undefined {
   return typesById.get(id);
+}
+
+/** @throws Error for a name that ggml does not have */
+export function tensorTypeNamed(name: string): TensorType & { id: number } {
+  const entry = table.find(([, candidate]) => candidate === name);
+  invariant(entry !== undefined, `ggml has no type ${name}`);
+  const [id, , blockSize, blockBytes] = entry;
+  return { id, name, blockSize, blockBytes };
 }

@@ -74,3 +74,8 @@ export const maxKeys = 10_000;
 export function valueTypeOf(id: number): ValueType | undefined {
   return typesById[id];
 }
+
+/** The id of a type in a file. */
+export function idOfValueType(type: ValueType): number {
+  return typesById.indexOf(type);
+}
