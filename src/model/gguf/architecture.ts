@@ -1,6 +1,7 @@
 // The architectures that are read from GGUF: their class in transformers, and how llama.cpp's
 // converter names and changes their tensors. Source: ggml-org/llama.cpp conversion/*.py and
 // gguf-py/gguf/tensor_mapping.py.
+import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
 import { shortJson } from "../../util/short-json.ts";
 
@@ -76,6 +77,17 @@ export function architectureOf(name: string, fileName: string): GgufArchitecture
   return found;
 }
 
+/**
+ * The architecture in which llama.cpp keeps a Hugging Face class; Mistral is a Llama there.
+ * @throws Error for a class that is no supported one
+ */
+export function architectureOfClass(hfClass: string): GgufArchitecture {
+  const kept = hfClass === "MistralForCausalLM" ? "LlamaForCausalLM" : hfClass;
+  const found = architectures.find((candidate) => candidate.hfClass === kept);
+  invariant(found !== undefined, `${hfClass} has no GGUF architecture`);
+  return found;
+}
+
 export function unsupportedModel(message: string, fileName: string): UserError {
   const names = architectures.map(({ name }) => name).join(", ");
   return new UserError("unsupported-architecture", message, {
@@ -113,6 +125,22 @@ export function hfNameOf(
     );
   }
   return `model.layers.${Number(layer)}.${path}.${suffix}`;
+}
+
+/**
+ * The inverse of `hfNameOf`: the name in a GGUF file of a tensor of the model.
+ * @throws Error for a tensor that the architecture does not have
+ */
+export function ggufNameOf(name: string, { modules }: GgufArchitecture): string {
+  const top = [...topLevel].find(([, hfName]) => hfName === name);
+  if (top !== undefined) {
+    return top[0];
+  }
+  const [, layer = "", path, suffix = ""] =
+    /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
+  const module = [...modules].find(([, hfPath]) => hfPath === path);
+  invariant(module !== undefined, `${name} has no name in GGUF`);
+  return `blk.${layer}.${module[0]}.${suffix}`;
 }
 
 const topLevel: ReadonlyMap<string, string> = new Map([

@@ -17,7 +17,7 @@ import { configOf, missingTensor, type ConfigFields, type TensorFacts } from "./
 import { unfused, type FusedRows } from "./fused.ts";
 import { hubTracesOf } from "./hub-traces.ts";
 import { Metadata } from "./metadata.ts";
-import { halvesOfHeads } from "./rows.ts";
+import { halvesOfHeads, isInterleaved } from "./rows.ts";
 import { ggufSourceTensor } from "./source-tensor.ts";
 import { tokenizerOf, type GgufTokenizer } from "./tokenizer.ts";
 
@@ -183,8 +183,8 @@ function tensorsOfModel(
   for (const tensor of [...file.tensors.values()].flatMap(split)) {
     const name = hfNameOf(tensor.name, architecture, file.name);
     if (name !== null) {
-      const isInterleaved = architecture.isInterleaved && /\.(q|k)_proj\.\w+$/.test(name);
-      if (isInterleaved) {
+      const hasOrder = isInterleaved(name, architecture);
+      if (hasOrder) {
         requireHeads(tensor, headDim, file.name);
       }
       if (tensors.has(name)) {
@@ -200,7 +200,7 @@ function tensorsOfModel(
       tensors.set(
         name,
         ggufSourceTensor(rows, tensor, name, {
-          order: isInterleaved ? halvesOfHeads(headDim) : null,
+          order: hasOrder ? halvesOfHeads(headDim) : null,
           shift: name.endsWith("norm.weight") ? architecture.normShift : 0,
         }),
       );

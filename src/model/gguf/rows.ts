@@ -1,6 +1,7 @@
 // Reads rows of a GGUF tensor in the order of the model. Blocks run along rows, so packed rows can
 // be moved like plain ones.
 import type { RowSource } from "../../formats/gguf/file.ts";
+import type { GgufArchitecture } from "./architecture.ts";
 import type { GgufTensor } from "../../formats/gguf/tensor-info.ts";
 
 /** Maps a row of the model to a row of the file. */
@@ -16,6 +17,20 @@ export function halvesOfHeads(headDim: number): RowOrder {
     const inHead = row % headDim;
     return row - inHead + 2 * (inHead % half) + Math.floor(inHead / half);
   };
+}
+
+/** Its inverse, for writing: maps a row of the file to a row of the model. */
+export function interleavedHeads(headDim: number): RowOrder {
+  const half = headDim / 2;
+  return (row) => {
+    const inHead = row % headDim;
+    return row - inHead + (inHead % 2) * half + Math.floor(inHead / 2);
+  };
+}
+
+/** Whether the converter interleaves the rows of a tensor, by its Hugging Face name. */
+export function isInterleaved(name: string, architecture: GgufArchitecture): boolean {
+  return architecture.isInterleaved && /\.(q|k)_proj\.\w+$/.test(name);
 }
 
 /**
