@@ -73,8 +73,8 @@ export function defaultWork({ only, quick }: { only: readonly BenchPart[]; quick
       ...(quick ? [] : [{ model: smolLM2, tokens: 64 }]),
     ],
     generations: [
-      { model: demo, newTokens: quick ? 4 : 32 },
-      ...(quick ? [] : [{ model: smolLM2, newTokens: 16 }]),
+      { model: demo, promptTokens: quick ? 32 : 256, newTokens: quick ? 4 : 33 },
+      ...(quick ? [] : [{ model: smolLM2, promptTokens: 128, newTokens: 17 }]),
     ],
     rebuilds: [{ model: quick ? demo : smolLM2, tokens: 8 }],
   };

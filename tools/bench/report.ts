@@ -63,7 +63,11 @@ export interface RebuildRow {
 
 export interface GenerationRow {
   model: string;
-  tokensPerSecond: number;
+  promptTokens: number;
+  promptPerSecond: number;
+  /** New tokens: the most likely ones, and draws. */
+  greedyPerSecond: number;
+  sampledPerSecond: number;
 }
 
 /** Milliseconds of processor time for one chat, without and with the origin of every character. */

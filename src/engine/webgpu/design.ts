@@ -8,7 +8,7 @@ import type { WeightShape } from "../../model/weight-format/format.ts";
 import type { BatchShape } from "../contract.ts";
 import { BatchTables } from "./batch-tables.ts";
 import { describeExchange, type Exchange } from "./exchange.ts";
-import { generationPass, generationState, type GenerationState } from "./generation-pass.ts";
+import { generationPrograms, programsOf, type GenerationPrograms } from "./generation-programs.ts";
 import { chunkRowsOf } from "./layers/head.ts";
 import { describeModelTensors, type ModelTensors } from "./model-tensors.ts";
 import { evaluationPass, trainingPass, updatePass } from "./programs.ts";
@@ -35,17 +35,6 @@ export interface Design {
   exchange?: Exchange;
 }
 
-export interface GenerationPrograms {
-  state: GenerationState;
-  /** Of prefill: a piece of a prompt. */
-  pieceTables: BatchTables;
-  /** Of decode: one token. */
-  tokenTables: BatchTables;
-  /** With the adapter and without. */
-  adapted: { prefill: Program; decode: Program };
-  base: { prefill: Program; decode: Program };
-}
-
 export interface DesignOptions {
   config: ModelConfig;
   lora: LoraConfig;
@@ -61,7 +50,6 @@ export interface DesignOptions {
 
 /** Capacity of the caches in tokens, prompt and answer together, unless the model reads fewer. */
 const generationTokens = 512;
-const promptPiece = 32;
 
 /** Every program of a run, with every tensor; nothing is allocated. */
 export function designRun(options: DesignOptions, memoryChoice: MemoryChoice): Design {
@@ -90,9 +78,7 @@ export function designer(options: DesignOptions): (memoryChoice: MemoryChoice) =
       ? describeExchange(config, tables.tokens, chunkRowsOf(config, tables.tokens))
       : undefined;
     const training = trainingPass(model, tables, keptLayers, exchange);
-    const { adapted, base } = generation;
-    const generating = [adapted.prefill, adapted.decode, base.prefill, base.decode];
-    const programs = [training, evaluation, update, ...generating];
+    const programs = [training, evaluation, update, ...programsOf(generation)];
     const design = {
       model,
       tables,
@@ -105,16 +91,4 @@ export function designer(options: DesignOptions): (memoryChoice: MemoryChoice) =
     };
     return { ...design, ...(exchange && { exchange }) };
   };
-}
-
-function generationPrograms(model: ModelTensors, capacity: number): GenerationPrograms {
-  const state = generationState(model, capacity);
-  const { slidingWindow } = model.config;
-  const pieceTables = new BatchTables(Math.min(promptPiece, capacity), slidingWindow);
-  const tokenTables = new BatchTables(1, slidingWindow);
-  const both = (hasAdapter: boolean) => ({
-    prefill: generationPass(model, pieceTables, state, hasAdapter),
-    decode: generationPass(model, tokenTables, state, hasAdapter),
-  });
-  return { state, pieceTables, tokenTables, adapted: both(true), base: both(false) };
 }

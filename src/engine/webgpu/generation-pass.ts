@@ -1,5 +1,5 @@
-// The program of generation: takes tokens into the caches of keys and values, and computes the
-// logits after the last of them. Prefill takes a piece of a prompt, decode one new token.
+// A program of generation: takes tokens into the caches of keys and values, and computes the logits
+// after the last of them. Prefill takes a piece of a prompt, decode one new token.
 import { persistent, scratch, type Program, type Tensor } from "../../gpu/plan.ts";
 import { argmax } from "../../kernels/argmax/kernel.ts";
 import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
@@ -44,6 +44,7 @@ export function generationState({ config }: ModelTensors, capacity: number): Gen
 }
 
 /**
+ * A run over 0 items leaves out the logits, which a piece that is not the last needs for nothing.
  * @param tables of one token, or of a piece of a prompt; their one supervised row is the last token
  */
 export function generationPass(
@@ -59,12 +60,13 @@ export function generationPass(
   const last = scratch("last row", width);
   const rows = tables.view("supervised");
   recorder.push(gatherRows({ first: 0, count: 1, width }, { rows, x, y: last }));
-  const { normed } = finalNorm(recorder, { x: last, rows: 1 });
-  recorder.push(product(model, 1, { x: normed, weight: headOf(recorder), y: logits }));
+  const { normed } = finalNorm(recorder, { x: last, rows: 1, skipUpToCount: 0 });
+  const head = [product(model, 1, { x: normed, weight: headOf(recorder), y: logits })];
   if (logitSoftcap !== null) {
     // The loss caps its logits inside its kernel; those that are sampled from are capped here.
-    recorder.push(softCap(logitStride(vocabSize), logitSoftcap, { x: logits }));
+    head.push(softCap(logitStride(vocabSize), logitSoftcap, { x: logits }));
   }
-  recorder.push(argmax(vocabSize, { logits, token }));
+  head.push(argmax(vocabSize, { logits, token }));
+  recorder.push(...head.map((dispatch) => ({ ...dispatch, skipUpToCount: 0 })));
   return recorder.finish(`generation pass of ${tables.tokens}`);
 }

@@ -1,12 +1,11 @@
 // Generates token by token: the prompt enters the caches piece by piece, then each new token alone.
-import type { Program } from "../../gpu/plan.ts";
 import type { Runner } from "../../gpu/runner.ts";
 import { noScalars, stepScalars } from "../../kernels/step-scalars.ts";
+import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
 import type { SamplingOptions } from "../contract.ts";
 import { sampleToken, sampleTokens } from "../sampling.ts";
-import type { BatchTables } from "./batch-tables.ts";
-import type { GenerationPrograms } from "./design.ts";
+import type { GenerationPass, GenerationPrograms } from "./generation-programs.ts";
 
 export class Generation {
   readonly #programs: GenerationPrograms;
@@ -29,7 +28,7 @@ export class Generation {
     yield* sampleTokens(options, {
       pick: (index) => this.#nextToken(options, index),
       append: (token, index) => {
-        this.#take([token], prompt.length + index, useAdapter);
+        this.#take([token], prompt.length + index, useAdapter, true);
       },
     });
   }
@@ -43,30 +42,42 @@ export class Generation {
   }
 
   async #prepare(useAdapter: boolean): Promise<void> {
-    const { prefill, decode } = this.#of(useAdapter);
-    await this.#runner.prepare([prefill, decode]);
+    await this.#runner.prepare(this.#passes(useAdapter).map(({ program }) => program));
   }
 
-  #of(useAdapter: boolean): { prefill: Program; decode: Program } {
+  /** The most tokens first. */
+  #passes(useAdapter: boolean): readonly GenerationPass[] {
     return useAdapter ? this.#programs.adapted : this.#programs.base;
   }
 
   #prefill(prompt: readonly number[], useAdapter: boolean): void {
-    const piece = this.#programs.pieceTables.tokens;
-    for (let from = 0; from < prompt.length; from += piece) {
-      this.#take(prompt.slice(from, from + piece), from, useAdapter);
+    const most = this.#passes(useAdapter)[0]?.tables.tokens ?? 1;
+    for (let from = 0; from < prompt.length; from += most) {
+      const isLast = from + most >= prompt.length;
+      this.#take(prompt.slice(from, from + most), from, useAdapter, isLast);
     }
   }
 
-  /** Appends tokens to the caches, the first at `position`. */
-  #take(tokens: readonly number[], position: number, useAdapter: boolean): void {
-    const { pieceTables, tokenTables, state } = this.#programs;
-    const { prefill, decode } = this.#of(useAdapter);
-    const isSingle = tokens.length === 1;
-    const tables: BatchTables = isSingle ? tokenTables : pieceTables;
-    this.#runner.write(tables.tensor, tables.fillPiece(tokens, position, state.capacity));
+  /**
+   * Appends tokens to the caches, the first at `position`, by the smallest pass that takes them.
+   * @param wantsLogits of the last token
+   */
+  #take(
+    tokens: readonly number[],
+    position: number,
+    useAdapter: boolean,
+    wantsLogits: boolean,
+  ): void {
+    const { length } = tokens;
+    const pass = this.#passes(useAdapter).findLast(({ tables }) => tables.tokens >= length);
+    invariant(pass !== undefined, `no pass of generation takes ${length} tokens`);
+    const { tables, program } = pass;
+    this.#runner.write(
+      tables.tensor,
+      tables.fillPiece(tokens, position, this.#programs.state.capacity),
+    );
     this.#runner.writePerRun(stepScalars, { ...noScalars, supervisedRows: 1 });
-    this.#runner.run(isSingle ? decode : prefill, 1);
+    this.#runner.run(program, wantsLogits ? 1 : 0);
   }
 
   /**

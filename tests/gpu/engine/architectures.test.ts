@@ -156,9 +156,9 @@ afterAll(() => {
 
 const heldOut = (config: ModelConfig) => madeUpBatch(config, rows, length, 77);
 
-/** A prompt longer than a piece of 32 and than every window, but not by a whole piece. */
+/** A prompt longer than a piece of 128 and than every window; the rest is shorter than a piece. */
 const promptOf = ({ vocabSize }: ModelConfig) =>
-  Array.from({ length: 41 }, (_, place) => (place * 37 + 5) % vocabSize);
+  Array.from({ length: 141 }, (_, place) => (place * 37 + 5) % vocabSize);
 
 async function greedy(engine: Engine, prompt: number[], useAdapter: boolean): Promise<number[]> {
   const options = { maxNewTokens: 9, temperature: 0, topP: 1, seed: 0, stopTokens: [], useAdapter };

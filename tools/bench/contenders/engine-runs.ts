@@ -2,7 +2,7 @@
 import { initialAdapter } from "../../../src/adapter/lora.ts";
 import { loraTargets } from "../../../src/adapter/targets.ts";
 import type { TokenBatch } from "../../../src/data/batching/batch.ts";
-import type { Engine, StepHyper } from "../../../src/engine/contract.ts";
+import type { Engine, SamplingOptions, StepHyper } from "../../../src/engine/contract.ts";
 import type { GpuCounts, GpuMeter } from "../gpu-meter.ts";
 import { median, needsMore, timeOf } from "../timing.ts";
 import type { GenerationRow, StepRow } from "../report.ts";
@@ -22,6 +22,7 @@ export interface StepRun {
 
 export interface GenerationRun {
   model: Model;
+  promptTokens: number;
   newTokens: number;
 }
 
@@ -35,7 +36,11 @@ const hyper: Omit<StepHyper, "step"> = {
   seed: 1,
 };
 
-const promptTokens = 16;
+const greedy = { temperature: 0, topP: 1 };
+/** As the page samples. */
+const sampled = { temperature: 0.8, topP: 0.95 };
+/** Tokens of the training batches beside which an engine generates. */
+const batchTokens = 16;
 
 export async function measureSteps(
   open: OpenEngine,
@@ -88,36 +93,53 @@ export async function madeUpStep(
   return await timeOf(() => engine.step([batch], { ...hyper, step }));
 }
 
-/** From the first new token to the last, adapter on; the prompt is not counted. */
+/**
+ * Adapter on. The prompt counts until its first new token, the new ones from the first to the last.
+ */
 export async function measureGeneration(
   open: OpenEngine,
-  { model: { name, config }, newTokens }: GenerationRun,
+  { model: { name, config }, promptTokens, newTokens }: GenerationRun,
 ): Promise<GenerationRow> {
-  const engine = await openEngine(open, config, promptTokens);
+  const engine = await openEngine(open, config, batchTokens);
+  const prompt = Array.from({ length: promptTokens }, (_, at) => (7 * at) % config.vocabSize);
+  const timesOf = (count: number, how: Draw) => generate(engine, prompt, count, how);
   try {
-    await generate(engine, config, 2); // compiles
-    return { model: name, tokensPerSecond: await generate(engine, config, newTokens) };
+    await timesOf(2, greedy); // compiles
+    await timesOf(2, sampled);
+    const waits: number[] = [];
+    while (needsMore(waits)) {
+      waits.push(...(await timesOf(1, greedy)));
+    }
+    return {
+      model: name,
+      promptTokens,
+      promptPerSecond: (promptTokens / median(waits)) * 1000,
+      greedyPerSecond: rateOf(await timesOf(newTokens, greedy)),
+      sampledPerSecond: rateOf(await timesOf(newTokens, sampled)),
+    };
   } finally {
     engine.dispose();
   }
 }
 
-async function generate(engine: Engine, { vocabSize }: ModelConfig, count: number) {
-  const prompt = Array.from({ length: promptTokens }, (_, index) => (7 * index) % vocabSize);
+type Draw = Pick<SamplingOptions, "temperature" | "topP">;
+
+/** @returns milliseconds from the call to each new token */
+async function generate(engine: Engine, prompt: readonly number[], count: number, how: Draw) {
+  const options = { maxNewTokens: count, seed: 1, stopTokens: [], useAdapter: true };
   const times: number[] = [];
-  for await (const token of engine.generate(prompt, {
-    maxNewTokens: count,
-    temperature: 0,
-    topP: 1,
-    seed: 1,
-    stopTokens: [],
-    useAdapter: true,
-  })) {
-    times.push(performance.now());
+  const startedAt = performance.now();
+  for await (const token of engine.generate(prompt, { ...how, ...options })) {
+    times.push(performance.now() - startedAt);
     if (!Number.isInteger(token)) {
       throw new Error(`The engine generated ${token}.`);
     }
   }
+  return times;
+}
+
+/** Tokens a second after the first. */
+function rateOf(times: readonly number[]): number {
   const [first = NaN] = times;
   return ((times.length - 1) / ((times.at(-1) ?? NaN) - first)) * 1000;
 }
