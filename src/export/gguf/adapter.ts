@@ -28,8 +28,8 @@ export interface GgufContents {
 }
 
 /**
- * The contents of the file. Only linear layers of the model get tensors: llama.cpp aborts on
- * adapters of an embedding that is also the head.
+ * The contents of the file. Only linear layers of the model get tensors: llama.cpp has no way to
+ * apply an adapter to an embedding that is also the head.
  * @param config of the run's base model
  * @param type of the values; rows that are no whole blocks become F16, as in the converter
  */
@@ -61,8 +61,8 @@ export function ggufAdapter(run: RunState, config: ModelConfig, type: AdapterTyp
 const loraName = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/;
 
 /**
- * llama.cpp scales B A by alpha / rank. Where alpha is 0 it does not scale at all, and where alpha
- * is no f32 it aborts.
+ * llama.cpp scales B A by alpha / rank, and reads alpha as f32 alone. Where alpha is 0 it does not
+ * scale at all.
  */
 function metadataOf({ recipe, base }: RunState, { name }: GgufArchitecture): TypedMetadata {
   invariant(recipe.alpha > 0, `alpha ${recipe.alpha} cannot be written`);

@@ -89,7 +89,7 @@ describe("an adapter as GGUF", () => {
   });
 
   test.each(["embed_tokens", "lm_head"])(
-    "never holds tensors of %s, on which llama.cpp aborts",
+    "never holds tensors of %s, which llama.cpp cannot apply",
     async (module) => {
       const { run, config } = await runOf("mha-tied");
       const tensors = run.adapter.tensors.map((tensor) => ({
