@@ -1,7 +1,9 @@
 // The model card (README.md) of an adapter: what it is, how to load it, how it was made. It names
 // the data set and never quotes it.
 import type { RunState } from "../checkpoint/file/run-state.ts";
-import { baseNameOf, baseRevisionOf } from "./base-name.ts";
+import { baseNameOf } from "./base-name.ts";
+import { textFile, type AdapterBytes } from "./format.ts";
+import { trainerStateJson } from "./trainer-state.ts";
 import type { OptionTable, RecipeOf, RecipeOption } from "../recipe/option.ts";
 import { options } from "../recipe/options.ts";
 import { isNumber, showValue } from "../recipe/words.ts";
@@ -11,23 +13,51 @@ import { formatBytes, formatCount, formatLoss } from "../util/format.ts";
 /** Rows of a loss table; the whole log is in trainer_state.json. */
 const maxTableRows = 10;
 
+/** What the export format says in the card. */
+export interface CardParts {
+  /** The Hub's `library_name`. */
+  library: string;
+  /** Of the written values, e.g. `F16`. */
+  valueType: string;
+  /** Markdown: code that loads the adapter. */
+  loading: string;
+  /** What the format keeps, folds or cannot carry. */
+  notes: readonly string[];
+  /** Where the folder names its base model, in Markdown; left out where it does not. */
+  baseField?: string;
+  /** Markdown: sections of this format. */
+  more?: string;
+}
+
+/** The files that every export has: the card, and the log of the run. */
+export function cardFiles(run: RunState, parts: CardParts): AdapterBytes[] {
+  return [
+    textFile("README.md", modelCard(run, parts)),
+    textFile("trainer_state.json", trainerStateJson(run)),
+  ];
+}
+
 /** A Hugging Face model card: YAML front matter, then Markdown. */
-export function modelCard(run: RunState): string {
+export function modelCard(run: RunState, parts: CardParts): string {
   const base = escapeMarkdown(baseNameOf(run.base) ?? run.base.name);
   const parameters = run.adapter.tensors.reduce((sum, { values }) => sum + values.length, 0);
   const { step, totalSteps, log } = run.trainer;
-  return `${frontMatter(run)}
+  return `${frontMatter(run, parts.library)}
 
 # LoRA adapter for ${base}
 
 Trained by Anneal, in a browser on WebGPU, on the data set ${escapeMarkdown(run.data.name)}. The adapter has
-${formatCount(parameters)} parameters in F32 and works only with its base model, ${base}.
+${formatCount(parameters)} parameters in ${parts.valueType} and works only with its base model, ${base}.
 
 ## Load it
 
-${loadingCode(run)}${unnamedBase(run)}
+${parts.loading}${unnamedBase(run, parts)}
 ${promptingOf(run)}${endingOf(run)}
-## Recipe
+## What this folder keeps
+
+${parts.notes.map((note) => `- ${escapeMarkdown(note)}`).join("\n")}
+
+${parts.more === undefined ? "" : `${parts.more}\n`}## Recipe
 
 ${table(["Option", "Value", "Unit", "PEFT, TRL"], recipeRows(options, run.recipe))}
 
@@ -45,12 +75,12 @@ ${lossTables(log)}
 }
 
 /** YAML front matter. JSON strings are YAML strings, so a name cannot end its field. */
-function frontMatter({ base }: RunState): string {
+function frontMatter({ base }: RunState, library: string): string {
   const name = baseNameOf(base);
   return [
     "---",
     ...(name === null ? [] : [`base_model: ${JSON.stringify(name)}`]),
-    "library_name: peft",
+    `library_name: ${library}`,
     "pipeline_tag: text-generation",
     "tags:",
     "- lora",
@@ -59,30 +89,16 @@ function frontMatter({ base }: RunState): string {
   ].join("\n");
 }
 
-function loadingCode({ base }: RunState): string {
-  const commit = baseRevisionOf(base);
-  const revision = commit === null ? "" : `, revision=${JSON.stringify(commit)}`;
-  return [
-    "```python",
-    "from peft import PeftModel",
-    "from transformers import AutoModelForCausalLM, AutoTokenizer",
-    "",
-    `base = ${JSON.stringify(baseNameOf(base) ?? "path/to/base-model")}  # the base model's name on the Hub, or its folder`,
-    `tokenizer = AutoTokenizer.from_pretrained(base${revision})`,
-    `model = AutoModelForCausalLM.from_pretrained(base${revision})`,
-    'model = PeftModel.from_pretrained(model, ".")  # the folder of this file',
-    "```",
-  ].join("\n");
-}
-
 /** What is missing where nobody said which model on the Hub the files are. */
-function unnamedBase({ base }: RunState): string {
+function unnamedBase({ base }: RunState, { baseField }: CardParts): string {
+  const above = "as `base_model` above";
+  const places = baseField === undefined ? above : `as ${baseField}, and ${above}`;
   return baseNameOf(base) !== null
     ? ""
     : `
 
 The adapter does not name its base model: the files were ${escapeMarkdown(base.name)}, and which model on the Hub they are was not
-said. Write its name as \`base_model_name_or_path\` into \`adapter_config.json\`, and as \`base_model\` above.`;
+said. Write its name ${places}.`;
 }
 
 /** How the rows gave their prompts: a model answers best when it is asked as it was trained. */

@@ -65,6 +65,7 @@ export class HostReporter {
       case "device":
       case "token":
       case "savedProgress":
+      case "exportProgress":
         break;
       default:
         event satisfies never;

@@ -2,6 +2,7 @@
 // closed, and both sides switch exhaustively.
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import type { Usage } from "../checkpoint/usage.ts";
+import type { ValueType } from "../export/values.ts";
 import type { RecipeReport } from "../recipe/import.ts";
 import type { Presets } from "../recipe/presets.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -75,6 +76,7 @@ export type { RowEdit } from "../data/load/edits.ts";
 export type { Reading } from "../data/shapes/reading.ts";
 export type { TableChoices } from "../formats/table.ts";
 export type { Measured, Verdict } from "../train/held-out.ts";
+export type { ValueType } from "../export/values.ts";
 export type { PickedFile } from "../sources/files.ts";
 export type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 
@@ -89,15 +91,22 @@ export interface AdapterFile {
   blob: Blob;
 }
 
-/** An adapter in one export format, or why that format cannot carry it. */
-export interface AdapterExport {
+/** An export format, as it would carry an adapter, or why it cannot. */
+export interface ExportOffer {
   /** `peft`, which comes first, or the name of another entry of export/formats.ts. */
   format: string;
   label: string;
-  /** Empty where the format refuses. */
-  files: AdapterFile[];
-  zip: AdapterFile | null;
+  /** How values can be written, the usual way first; bytes of all values. */
+  valueTypes: { type: ValueType; sizeBytes: number }[];
+  /** What it keeps, folds or cannot carry, a sentence each; empty where it refuses. */
+  notes: string[];
   refusal: PlainError | null;
+}
+
+/** An adapter in one export format. */
+export interface AdapterExport {
+  files: AdapterFile[];
+  zip: AdapterFile;
 }
 
 export interface PageReport extends DataReport {
@@ -251,11 +260,14 @@ export interface Calls {
   cancelSaved: { params: undefined; result: null };
   downloadCheckpoint: { params: { key: string }; result: AdapterFile };
   importCheckpoint: { params: { file: File }; result: CheckpointSummary };
-  /** The adapter of a checkpoint in every format; null for the newest state of the run. */
+  /** What each format would carry of a checkpoint's adapter; null for the run's newest state. */
+  listExports: { params: { key: string | null }; result: ExportOffer[] };
+  /** Writes such an adapter in one format, with `exportProgress` events of this id. */
   exportAdapter: {
-    params: { key: string | null };
-    result: AdapterExport[];
+    params: { requestId: number; key: string | null; format: string; valueType: ValueType };
+    result: AdapterExport;
   };
+  cancelExport: { params: { requestId: number }; result: null };
   /**
    * Prompts the model. Text comes as `token` events with this id; the result is the whole text and
    * the step of the adapter that wrote it, 0 without an adapter.
@@ -295,6 +307,8 @@ export type SessionEvent =
   | { kind: "device"; device: DeviceInfo }
   /** Of the check, export or import of saved runs; bytes may count twice, read and written. */
   | { kind: "savedProgress"; doneBytes: number; totalBytes: number }
+  /** Of this `exportAdapter` call, where it takes long. */
+  | { kind: "exportProgress"; requestId: number; doneBytes: number; totalBytes: number }
   /** Text of the answer to this `generate` call. */
   | { kind: "token"; requestId: number; text: string };
 

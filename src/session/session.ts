@@ -18,9 +18,9 @@ import { betterThanLast } from "../run/saved-step.ts";
 import { endOf } from "../train/end.ts";
 import { invariant } from "../util/assert.ts";
 import { toPlain, UserError } from "../util/errors.ts";
-import { exportAdapter } from "./adapter-files.ts";
 import { BaseNames } from "./base/base-names.ts";
 import { DataCalls } from "./data-calls.ts";
+import { AdapterExports } from "./export/adapter-exports.ts";
 import { Generations } from "./generations.ts";
 import { Inputs, isModelOf, type InputsParts } from "./inputs.ts";
 import type { Calls } from "./protocol.ts";
@@ -47,6 +47,8 @@ export class Session {
   readonly base: BaseNames;
   /** Calls on the rows of the loaded data. */
   readonly data: DataCalls;
+  /** Calls on the files of an adapter. */
+  readonly exports: AdapterExports;
   readonly #parts: SessionParts;
   readonly #generations = new Generations();
   readonly #lock = new RunLock((reason) => {
@@ -74,6 +76,13 @@ export class Session {
       isModelOf,
       note: (identity, name) => inputs.noteHubName(identity, name),
       cancellable: (work) => inputs.cancellable(work),
+    });
+    this.exports = new AdapterExports({
+      run: () => this.#run,
+      store: parts.store,
+      model: () => inputs.loadedModel,
+      named: (identity) => this.base.named(identity),
+      emit: parts.emit,
     });
   }
 
@@ -192,17 +201,6 @@ export class Session {
         model: describeModel(model),
         data: describeData(data),
       };
-    });
-  }
-
-  async exportAdapter({
-    key,
-  }: Calls["exportAdapter"]["params"]): Promise<Calls["exportAdapter"]["result"]> {
-    return await exportAdapter(key, {
-      run: this.#run,
-      store: this.#parts.store,
-      model: this.inputs.loadedModel,
-      named: (base) => this.base.named(base),
     });
   }
 

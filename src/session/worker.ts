@@ -141,8 +141,12 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.saved.download(params);
     case "importCheckpoint":
       return session.saved.import(params);
+    case "listExports":
+      return session.exports.list(params);
     case "exportAdapter":
-      return session.exportAdapter(params);
+      return session.exports.write(params);
+    case "cancelExport":
+      return session.exports.cancel(params);
     case "generate":
       return session.generate(params);
     case "cancelGenerate":

@@ -180,6 +180,7 @@ function lineOf(event: SessionEvent): string | null {
     case "sample":
     case "token":
     case "savedProgress":
+    case "exportProgress":
       return null;
   }
 }

@@ -270,6 +270,9 @@ export class AppState {
       this.saved.list = event.checkpoints ?? [event.checkpoint, ...this.saved.list];
     } else if (event.kind === "savedProgress") {
       this.saved.progress = event;
+    } else if (event.kind === "exportProgress") {
+      this.exports.showProgress(event);
+      this.lastExports.showProgress(event);
     } else if (event.kind === "waiting") {
       this.waiting = event.fault;
     } else if (event.kind === "token") {

@@ -79,6 +79,7 @@ export function describeEvent(event: SessionEvent): string | null {
     case "sample":
     case "token":
     case "savedProgress":
+    case "exportProgress":
       return null;
   }
 }

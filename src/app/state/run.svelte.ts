@@ -234,6 +234,7 @@ export class RunView {
       case "tokenizing":
       case "token":
       case "savedProgress":
+      case "exportProgress":
         break;
       default:
         event satisfies never;

@@ -1,8 +1,9 @@
 // Saved runs: lists, restores, imports, downloads, pins and deletes their checkpoints.
 import type { SessionClient } from "../../session/client.ts";
 import type { CheckpointSummary, RestoredRun } from "../../session/protocol.ts";
-import { fromPlain, toPlain, type PlainError } from "../../util/errors.ts";
+import { toPlain, type PlainError } from "../../util/errors.ts";
 import { downloadBlob } from "../download.ts";
+import { nextRequestId } from "./export/format-files.svelte.ts";
 
 export class SavedRuns {
   list = $state.raw<CheckpointSummary[]>([]);
@@ -154,15 +155,12 @@ export class SavedRuns {
 
   /** Downloads the adapter of a checkpoint as a PEFT folder. */
   async downloadAdapter({ key }: CheckpointSummary): Promise<void> {
-    const zip = await this.#work(key, "Writing the adapter", async () => {
-      const [peft] = await this.#client.call("exportAdapter", { key });
-      if (peft?.refusal) {
-        throw fromPlain(peft.refusal);
-      }
-      return peft?.zip ?? null;
-    });
-    if (zip !== null) {
-      downloadBlob(zip.blob, zip.name);
+    const params = { requestId: nextRequestId(), key, format: "peft", valueType: "F32" } as const;
+    const exported = await this.#work(key, "Writing the adapter", () =>
+      this.#client.call("exportAdapter", params),
+    );
+    if (exported !== null) {
+      downloadBlob(exported.zip.blob, exported.zip.name);
     }
   }
 

@@ -3,7 +3,10 @@
 import type { RunState } from "../../checkpoint/file/run-state.ts";
 import { encodeSafetensors } from "../../formats/safetensors-write.ts";
 import { baseNameOf, baseRevisionOf } from "../base-name.ts";
+import type { WriteOptions } from "../format.ts";
+import { modulesOf } from "../modules.ts";
 import { PythonFloat, pythonJson } from "../python-json.ts";
+import { bytesOfValues, convertTensors, floatTypeOf } from "../values.ts";
 
 /** The version whose fields are written; an older PEFT drops those it does not know. */
 const peftVersion = "0.21.0";
@@ -48,10 +51,11 @@ const plainLora = {
 } as const;
 
 /**
- * `adapter_config.json` with PEFT's 41 keys and formatting. `target_modules` is sorted: in PEFT
- * it is a set without order.
+ * `adapter_config.json` with PEFT's 41 keys and formatting. `target_modules` has what was trained,
+ * sorted: in PEFT it is a set without order.
  */
-export function adapterConfigJson({ recipe, base }: RunState): string {
+export function adapterConfigJson(run: RunState): string {
+  const { recipe, base } = run;
   return pythonJson({
     ...plainLora,
     base_model_name_or_path: baseNameOf(base), // PEFT reads null as unknown
@@ -59,17 +63,21 @@ export function adapterConfigJson({ recipe, base }: RunState): string {
     lora_dropout: new PythonFloat(recipe.dropout),
     r: recipe.rank,
     revision: baseRevisionOf(base),
-    target_modules: [...recipe.targetModules].sort(),
+    target_modules: modulesOf(run).trained,
   });
 }
 
 /**
- * `adapter_model.safetensors`: A `[r, in]` and B `[out, r]` in F32 under PEFT's names, nothing of
- * the optimizer.
+ * `adapter_model.safetensors`: A `[r, in]` and B `[out, r]` under PEFT's names, nothing of the
+ * optimizer.
+ * @throws as `convertTensors`
  */
-export function adapterSafetensors({ adapter }: RunState): Uint8Array<ArrayBuffer> {
-  return encodeSafetensors(
-    adapter.tensors.map(({ name, shape, values }) => ({ name, dtype: "F32", shape, data: values })),
-    { format: "pt" },
-  );
+export async function adapterSafetensors(
+  { adapter: { tensors } }: RunState,
+  options: Omit<WriteOptions, "model">,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const type = floatTypeOf(options.valueType);
+  const totalBytes = bytesOfValues(tensors, type);
+  const converted = await convertTensors(tensors, totalBytes, type, options);
+  return encodeSafetensors(converted, { format: "pt" });
 }

@@ -2,6 +2,8 @@
 import { readFile } from "node:fs/promises";
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import { readPeftAdapter, type PeftAdapter } from "../../../src/export/peft/read.ts";
+import type { AdapterBytes, ExportFormat, WriteOptions } from "../../../src/export/format.ts";
+import { peftFormat } from "../../../src/export/peft/format.ts";
 import { defaultRecipe } from "../../../src/recipe/recipe.ts";
 
 export function fixtureBytes(name: string): Promise<Buffer<ArrayBuffer>> {
@@ -75,4 +77,33 @@ export async function fixtureRun(): Promise<RunState> {
       })),
     },
   };
+}
+
+/** The files of a run in a format, in F32 unless another type is given. */
+export async function exported(
+  run: RunState,
+  format: ExportFormat = peftFormat,
+  options: Partial<WriteOptions> = {},
+): Promise<AdapterBytes[]> {
+  return await format.files(run, {
+    model: null,
+    valueType: "F32",
+    signal: new AbortController().signal,
+    progress: () => undefined,
+    ...options,
+  });
+}
+
+export async function exportedText(
+  run: RunState,
+  name: string,
+  format?: ExportFormat,
+): Promise<string> {
+  const found = (await exported(run, format)).find((file) => file.name === name);
+  return Buffer.from(found?.bytes ?? []).toString("utf8");
+}
+
+/** The model card of the PEFT folder. */
+export async function cardOf(run: RunState): Promise<string> {
+  return await exportedText(run, "README.md");
 }

@@ -1,10 +1,9 @@
 // The model card: complete, short however long the run, and safe against names with markup.
 import { expect, test } from "vitest";
-import { modelCard } from "../../../src/export/model-card.ts";
-import { fixtureRun } from "./fixture.ts";
+import { cardOf, fixtureRun } from "./fixture.ts";
 
 test("the model card says what the adapter is, how to load it and how it was made", async () => {
-  const card = modelCard(await fixtureRun());
+  const card = await cardOf(await fixtureRun());
   expect(card).toMatch(
     /^---\nbase_model: "Modell ä"\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- lora\n- anneal\n---\n/,
   );
@@ -34,7 +33,7 @@ test.each([1, 2, 9, 10, 11, 19, 100, 4321])(
   async (steps) => {
     const run = await fixtureRun();
     const log = Array.from({ length: steps }, (_, i) => ({ step: i + 1, epoch: i / 7, loss: 2 }));
-    const card = modelCard({ ...run, trainer: { ...run.trainer, log } });
+    const card = await cardOf({ ...run, trainer: { ...run.trainer, log } });
     const shown = [...card.matchAll(/^\| ([\d,]+) \| [\d.]+ \| 2\.000 \|$/gm)].map(([, step]) =>
       Number(step?.replace(",", "")),
     );
@@ -48,46 +47,46 @@ test.each([1, 2, 9, 10, 11, 19, 100, 4321])(
 test("the model card of a run on chats names the token that ends an answer", async () => {
   const run = await fixtureRun();
   const sentence = "Answers end with the token";
-  const chats = modelCard({ ...run, data: { ...run.data, answerEnd: "<|im_end|>" } });
+  const chats = await cardOf({ ...run, data: { ...run.data, answerEnd: "<|im_end|>" } });
   expect(chats).toContain(`${sentence} \\<\\|im\\_end\\|\\>: make it a stop token`);
-  expect(modelCard(run)).not.toContain(sentence);
+  expect(await cardOf(run)).not.toContain(sentence);
 });
 
 test("the model card says how to ask, as the rows did", async () => {
   const run = await fixtureRun();
-  const card = (isChat: boolean, system: string) =>
-    modelCard({ ...run, data: { ...run.data, promptForm: { isChat, system } } });
-  expect(card(true, 'Be "brief".\n```')).toContain(
+  const card = async (isChat: boolean, system: string) =>
+    await cardOf({ ...run, data: { ...run.data, promptForm: { isChat, system } } });
+  expect(await card(true, 'Be "brief".\n```')).toContain(
     '    {"role": "system", "content": "Be \\"brief\\".\\n```"},\n    {"role": "user", "content": prompt},',
   );
-  expect(card(true, "")).not.toContain('"system"');
-  expect(card(true, "")).toContain("add_generation_prompt=True");
-  expect(card(false, "")).toContain('inputs = tokenizer(prompt, return_tensors="pt")');
-  expect(card(false, "Be brief.")).toContain('tokenizer("Be brief.\\n\\n" + prompt,');
-  expect(modelCard(run)).not.toContain("Ask likewise");
+  expect(await card(true, "")).not.toContain('"system"');
+  expect(await card(true, "")).toContain("add_generation_prompt=True");
+  expect(await card(false, "")).toContain('inputs = tokenizer(prompt, return_tensors="pt")');
+  expect(await card(false, "Be brief.")).toContain('tokenizer("Be brief.\\n\\n" + prompt,');
+  expect(await cardOf(run)).not.toContain("Ask likewise");
 });
 
 test("the model card of a run with weights says what its loss is the mean of", async () => {
   const run = await fixtureRun();
-  const weighted = modelCard({ ...run, data: { ...run.data, isWeighted: true } });
+  const weighted = await cardOf({ ...run, data: { ...run.data, isWeighted: true } });
   expect(weighted).toContain("sum(w · mean) / sum |w|, over 4 of 4 steps.");
   expect(weighted).not.toContain("per trained token");
-  expect(modelCard(run)).toContain("Mean cross-entropy in nats per trained token, over 4 of 4");
+  expect(await cardOf(run)).toContain("Mean cross-entropy in nats per trained token, over 4 of 4");
 });
 
 test("the model card of a run whose base model nobody named has none, and says what to write", async () => {
   const run = await fixtureRun();
-  const card = modelCard({ ...run, base: { ...run.base, name: "own_model", hubName: null } });
+  const card = await cardOf({ ...run, base: { ...run.base, name: "own_model", hubName: null } });
   expect(card).toMatch(/^---\nlibrary_name: peft\n/);
   expect(card).toContain('base = "path/to/base-model"');
   expect(card).toContain("the files were own\\_model, and which model on the Hub they are was not");
-  expect(modelCard(run)).not.toContain("does not name its base model");
+  expect(await cardOf(run)).not.toContain("does not name its base model");
 });
 
 test("a name with markup stays inside its field of the model card", async () => {
   const run = await fixtureRun();
   const name = 'a"\n---\n# b | <img src=x> `c` [d](e)';
-  const card = modelCard({
+  const card = await cardOf({
     ...run,
     base: { ...run.base, name, hubName: name, revision: 'r"' },
     data: { ...run.data, name },

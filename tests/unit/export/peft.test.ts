@@ -1,10 +1,11 @@
 // The exported adapter against the files PEFT itself saved.
 import { expect, test } from "vitest";
-import { adapterFiles } from "../../../src/export/bundle.ts";
 import { zipFiles } from "../../../src/formats/zip.ts";
-import { adapterConfigJson, adapterSafetensors } from "../../../src/export/peft/write.ts";
+import { peftFormat } from "../../../src/export/peft/format.ts";
+import { adapterConfigJson } from "../../../src/export/peft/write.ts";
+import { allTargetModules } from "../../../src/recipe/options.ts";
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
-import { fixtureBytes, fixtureRun, fixtureText, peftAdapter } from "./fixture.ts";
+import { cardOf, exported, fixtureBytes, fixtureRun, fixtureText, peftAdapter } from "./fixture.ts";
 
 /** The fixture's patch version is newer; between the two the keys are the same. */
 const withoutVersion = (text: string) => text.replace(/"peft_version": "[^"]*"/, "");
@@ -63,7 +64,8 @@ test.each<[string, Changes, string | null, string | null]>([
 
 test("adapter_model.safetensors is PEFT's, byte for byte", async () => {
   const golden = await fixtureBytes("adapter_model.safetensors");
-  expect(Buffer.from(adapterSafetensors(await fixtureRun())).equals(golden)).toBe(true);
+  const [, weights] = await exported(await fixtureRun());
+  expect(Buffer.from(weights!.bytes).equals(golden)).toBe(true);
 });
 
 test("an adapter that PEFT saved is read with its settings and all pairs", async () => {
@@ -92,7 +94,7 @@ test("the exported folder has its four files, one by one and as a zip", async ()
     "README.md",
     "trainer_state.json",
   ];
-  const files = adapterFiles(run);
+  const files = await exported(run);
   expect(files.map(({ name }) => name)).toEqual(names);
   const zip = Buffer.from(await (await zipFiles(files)).arrayBuffer());
   expect(zip.subarray(0, 2).toString()).toBe("PK");
@@ -100,4 +102,33 @@ test("the exported folder has its four files, one by one and as a zip", async ()
     expect(zip.includes(name)).toBe(true);
     expect(zip.includes(Buffer.from(bytes))).toBe(true);
   }
+});
+
+test("the PEFT folder names the modules that were trained, and says which the model lacks", async () => {
+  const run = await fixtureRun();
+  const { recipe } = run;
+  const named = { ...run, recipe: { ...recipe, targetModules: [...allTargetModules] } };
+  expect(JSON.parse(adapterConfigJson(named)) as object).toMatchObject({
+    target_modules: [...recipe.targetModules].sort(),
+  });
+  const notes = peftFormat.notes(named, null).join(" ");
+  expect(notes).toContain("The model has no gate_up_proj, qkv_proj");
+  expect(peftFormat.notes(run, null).join(" ")).not.toContain("The model has no");
+});
+
+test.each([
+  [16, ""],
+  [17, "--max-lora-rank 32"],
+  [64, "--max-lora-rank 64"],
+])("the notes of rank %i say which option of vLLM takes it: %j", async (rank, words) => {
+  const run = await fixtureRun();
+  const notes = peftFormat.notes({ ...run, recipe: { ...run.recipe, rank } }, null).join(" ");
+  expect(notes.includes("vLLM")).toBe(words !== "");
+  expect(notes).toContain(words);
+});
+
+test("the model card says what the folder keeps and what a Trainer takes over from it", async () => {
+  const card = await cardOf(await fixtureRun());
+  expect(card).toContain("## What this folder keeps\n\n- Rank 2, alpha 4, on ");
+  expect(card).toContain("It does not take over AdamW's moments and the learning rate");
 });

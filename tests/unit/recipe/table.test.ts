@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { fieldGroups, fieldGroupsOf } from "../../../src/app/state/recipe-fields.ts";
 import { currentSchema, migrate, migrationsOf } from "../../../src/checkpoint/file/migrate.ts";
-import { modelCard, recipeRows } from "../../../src/export/model-card.ts";
+import { recipeRows } from "../../../src/export/model-card.ts";
 import { recipePage } from "../../../src/recipe/docs.ts";
 import {
   choice,
@@ -17,7 +17,7 @@ import {
 import { options } from "../../../src/recipe/options.ts";
 import { parseRecipe, parseWith } from "../../../src/recipe/parse.ts";
 import { defaultRecipe, defaultsOf, demoRecipe } from "../../../src/recipe/recipe.ts";
-import { fixtureRun } from "../export/fixture.ts";
+import { cardOf, fixtureRun } from "../export/fixture.ts";
 
 const names = Object.keys(options);
 
@@ -36,7 +36,7 @@ describe.each(Object.entries(options))("the option %s", (name, option) => {
   });
 
   test("the model card has one row for the option", async () => {
-    const card = modelCard(await fixtureRun());
+    const card = await cardOf(await fixtureRun());
     expect(card.split(`\n| ${option.label} | `)).toHaveLength(2);
   });
 

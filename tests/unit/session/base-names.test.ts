@@ -3,6 +3,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import type { PickedFile } from "../../../src/session/protocol.ts";
 import { MemoryStorage } from "../../support/storage.ts";
 import { tinyConfig } from "../model/tiny-model.ts";
+import { peftOf } from "./world/exports.ts";
 import { setUpBrowser, Tab, tinyData, tinyFiles } from "./world/tab.ts";
 
 setUpBrowser();
@@ -24,8 +25,8 @@ const nameOf = (of: "model" | "run") => tab.session.base.naming({ of }).name;
 const say = (of: "model" | "run", name: string | null) => tab.session.base.name({ of, name });
 
 async function exported(key: string | null = null): Promise<{ config: unknown; card: string }> {
-  const [peft] = await tab.session.exportAdapter({ key });
-  const text = (name: string) => peft!.files.find((file) => file.name === name)!.blob.text();
+  const peft = await peftOf(tab.session, { key });
+  const text = (name: string) => peft.files.find((file) => file.name === name)!.blob.text();
   return { config: JSON.parse(await text("adapter_config.json")), card: await text("README.md") };
 }
 

@@ -127,7 +127,7 @@ describe("refused calls", () => {
     for (const call of [() => session.pause(), () => session.resume(), () => session.stop()]) {
       await expect(call()).rejects.toThrow(code("no-adapter"));
     }
-    await expect(session.exportAdapter({ key: null })).rejects.toThrow(code("no-adapter"));
+    await expect(session.exports.list({ key: null })).rejects.toThrow(code("no-adapter"));
     const given = { recipe: shortRecipe, adapter: null, samplePrompt: "" };
     await expect(session.start(given)).rejects.toThrow(code("missing-file"));
     await empty.loadFiles(tinyFiles());

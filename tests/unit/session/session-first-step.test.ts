@@ -41,6 +41,7 @@ function courseOf({ events }: Tab): string[] {
       case "saveFailed":
       case "token":
       case "savedProgress":
+      case "exportProgress":
       case "tokenizing":
       case "waiting":
         return [];

@@ -37,6 +37,7 @@ function wordOf(event: SessionEvent): string {
     case "tokenizing":
     case "token":
     case "savedProgress":
+    case "exportProgress":
       return event.kind;
   }
 }

@@ -1,25 +1,12 @@
-// Download links to the exported files of one adapter, revoked when they are out of date.
+// The exports of one adapter: the formats with what each would carry. The first is written at once,
+// the others when asked.
 import type { SessionClient } from "../../../session/client.ts";
-import type { AdapterExport, AdapterFile } from "../../../session/protocol.ts";
+import type { SessionEvent } from "../../../session/protocol.ts";
 import { toPlain, type PlainError } from "../../../util/errors.ts";
-
-export interface FileLink {
-  name: string;
-  url: string;
-  sizeBytes: number;
-}
-
-/** The files of one export format. */
-export interface FormatLinks {
-  format: string;
-  label: string;
-  zip: FileLink | null;
-  files: FileLink[];
-  refusal: PlainError | null;
-}
+import { FormatFiles } from "./format-files.svelte.ts";
 
 export class ExportedFiles {
-  formats = $state.raw<FormatLinks[]>([]);
+  formats = $state.raw<FormatFiles[]>([]);
   isWorking = $state(false);
   error = $state.raw<PlainError | null>(null);
 
@@ -31,7 +18,7 @@ export class ExportedFiles {
   }
 
   /**
-   * Writes the files and replaces the links.
+   * Lists the formats anew and writes the first.
    * @param key of a checkpoint; null for the newest state of the run
    */
   async make(key: string | null): Promise<void> {
@@ -39,35 +26,33 @@ export class ExportedFiles {
     this.clear();
     this.isWorking = true;
     try {
-      const exported = await this.#client.call("exportAdapter", { key });
-      this.formats = exported.map(toLinks);
+      const offers = await this.#client.call("listExports", { key });
+      this.formats = offers.map((offer) => new FormatFiles(this.#client, key, offer));
     } catch (error) {
       this.error = toPlain(error);
     } finally {
       this.isWorking = false;
     }
+    const [first] = this.formats;
+    await (first?.offer.refusal === null && first.write(false));
   }
 
-  /** After an error. */
+  /** After an error, or when the base model has another name. */
   async again(): Promise<void> {
     await this.make(this.#key);
   }
 
+  showProgress(event: Extract<SessionEvent, { kind: "exportProgress" }>): void {
+    this.formats.forEach((format) => {
+      format.showProgress(event.requestId, event.doneBytes, event.totalBytes);
+    });
+  }
+
   clear(): void {
-    for (const { files, zip } of this.formats) {
-      [...files, ...(zip === null ? [] : [zip])].forEach(({ url }) => {
-        URL.revokeObjectURL(url);
-      });
-    }
+    this.formats.forEach((format) => {
+      format.clear();
+    });
     this.formats = [];
     this.error = null;
   }
-}
-
-function toLinks({ files, zip, ...format }: AdapterExport): FormatLinks {
-  return { ...format, files: files.map(toLink), zip: zip === null ? null : toLink(zip) };
-}
-
-function toLink({ name, blob }: AdapterFile): FileLink {
-  return { name, url: URL.createObjectURL(blob), sizeBytes: blob.size };
 }
