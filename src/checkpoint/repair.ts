@@ -2,11 +2,11 @@
 // ones. A broken checkpoint is deleted only where its run has a sound one; what the browser failed
 // to read is kept.
 import { bestEffort } from "../util/best-effort.ts";
-import { payloadOfChunk } from "./database/chunks.ts";
 import { reach } from "./database/kill-points.ts";
 import { mirrorDeletion } from "./mirror/mirror-sync.ts";
 import {
   collectGarbage,
+  keysWithoutUse,
   listEntries,
   readManifests,
   storedKeys,
@@ -121,14 +121,8 @@ async function remove(
 async function countLeftovers(store: PayloadStore): Promise<{ entries: number; pieces: number }> {
   const present = await storedKeys(store.use);
   const opened = await readManifests(present, store.use);
-  const damaged = opened.filter(({ manifest }) => manifest === "damaged");
-  const owners = new Set(opened.map(({ id }) => id));
-  damaged.forEach(({ id }) => owners.delete(id));
-  const pieces = present.filter((key) => {
-    const owner = payloadOfChunk(key);
-    return owner !== null && !owners.has(owner);
-  });
-  return { entries: damaged.length, pieces: pieces.length };
+  const entries = opened.filter(({ manifest }) => manifest === "damaged").length;
+  return { entries, pieces: keysWithoutUse(present, opened).length - entries };
 }
 
 function subjectOf({ id, manifest }: SavedRun): Subject {

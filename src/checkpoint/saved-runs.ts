@@ -3,8 +3,9 @@ import type { ByteSource } from "../formats/byte-source.ts";
 import { bestEffort } from "../util/best-effort.ts";
 import { UserError } from "../util/errors.ts";
 import { badCheckpoint } from "./file/bad-checkpoint.ts";
-import { checkpointFileName, decodeCheckpoint } from "./file/container.ts";
+import { checkpointFileName, decodeCheckpoint, type CheckpointFile } from "./file/container.ts";
 import { collectUnused } from "./data-files.ts";
+import type { PieceCopy } from "./database/chunks.ts";
 import { reach } from "./database/kill-points.ts";
 import { sizeOf, type CheckpointManifest } from "./database/manifest.ts";
 import { mirrorRuns } from "./mirror/mirror-sync.ts";
@@ -32,18 +33,15 @@ export interface LoadedRun {
   damagedKeys: string[];
 }
 
-interface WriteOptions {
-  /** Called when the whole file is stored; an error that it throws undoes the save. */
-  confirm?: () => void;
-  signal?: AbortSignal | undefined;
-}
-
-/** Stores the file of a run as its newest checkpoint, then collects garbage. */
+/**
+ * Stores the file of a run as its newest checkpoint, then collects garbage. A file that was not
+ * made here has no pieces: it is stored as it is.
+ */
 export function writeRun(
-  file: ByteSource,
+  file: ByteSource & Partial<CheckpointFile>,
   run: RunState,
   store: PayloadStore,
-  { confirm, signal }: WriteOptions,
+  signal?: AbortSignal,
 ): Promise<CheckpointSummary> {
   const facts = { kind: "checkpoint", dataSha256: run.data.sha256 } as const;
   return store.lock(async () => {
@@ -52,10 +50,12 @@ export function writeRun(
     const createdAt = await timeOfNext(older, store);
     const name = ofRun(older, run.runId)[0]?.manifest.run.name;
     const summary = { ...summarize(run), ...(name === undefined ? {} : { name }) };
+    const pieces = { ranges: file.logPieces ?? [], copy: nextCopy(ofRun(older, run.runId), run) };
     const saved = await writePayload(
-      file,
+      { ...file, pieces },
       (chunks): CheckpointManifest => {
-        confirm?.();
+        // An error undoes the save.
+        file.checkUnchanged?.();
         return { ...facts, run: summary, createdAt, isPinned: false, chunks };
       },
       store,
@@ -68,6 +68,15 @@ export function writeRun(
     await reach?.("after-collect");
     return summaryOf(saved, all, await startLosses(all, store));
   });
+}
+
+/**
+ * The copy of the pieces that the newest checkpoint of another step does not use: damage to a piece
+ * leaves one of the two.
+ */
+function nextCopy(newestFirst: readonly SavedRun[], { trainer }: RunState): PieceCopy {
+  const last = newestFirst.find(({ manifest }) => manifest.run.step !== trainer.step);
+  return last?.manifest.chunks.some(({ copy }) => copy === 0) === true ? 1 : 0;
 }
 
 /** Newest first. */

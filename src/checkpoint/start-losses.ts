@@ -1,13 +1,10 @@
 // The held-out loss before the first step of each saved run, against which its checkpoints are
 // judged. Manifests of earlier versions lack it: then the log in one of the run's files has it.
 import { openSafetensors } from "../formats/safetensors.ts";
-import type { ByteSource } from "../formats/byte-source.ts";
 import { startOf } from "../train/held-out.ts";
 import { bestEffort } from "../util/best-effort.ts";
-import { readChunk } from "./database/chunks.ts";
-import { sizeOf } from "./database/manifest.ts";
+import { chunksAsSource } from "./database/chunk-source.ts";
 import type { PayloadStore, SavedRun } from "./database/payload-store.ts";
-import { badCheckpoint } from "./file/bad-checkpoint.ts";
 import { checkpointFileName } from "./file/container.ts";
 import { parseMetadata } from "./file/metadata.ts";
 
@@ -45,32 +42,4 @@ async function readLog(entry: SavedRun, store: PayloadStore): Promise<number | n
   const fileName = checkpointFileName(entry.manifest.run.step);
   const { metadata } = await openSafetensors(chunksAsSource(entry, fileName, store));
   return startOf(parseMetadata(metadata, fileName).run.trainer.log);
-}
-
-/** Reads only the chunks that a range needs, each verified. */
-function chunksAsSource(
-  { id, manifest }: SavedRun,
-  name: string,
-  { use }: PayloadStore,
-): ByteSource {
-  return {
-    name,
-    sizeBytes: sizeOf(manifest),
-    async read(begin, end) {
-      const bytes = new Uint8Array(end - begin);
-      let start = 0;
-      for (const [index, record] of manifest.chunks.entries()) {
-        const [from, to] = [Math.max(begin, start), Math.min(end, start + record.sizeBytes)];
-        if (from < to) {
-          const chunk = await readChunk(id, index, record, use);
-          if (chunk.state !== "sound") {
-            throw badCheckpoint(`A piece of it is ${chunk.state}.`, name);
-          }
-          bytes.set(new Uint8Array(chunk.bytes, from - start, to - from), from - begin);
-        }
-        start += record.sizeBytes;
-      }
-      return bytes;
-    },
-  };
 }

@@ -34,7 +34,8 @@ import { writeLock } from "./database/write-lock.ts";
  * with its SHA-256, then a manifest that lists them. The manifest comes last because a transaction
  * of a whole payload would need several times its size in memory: a payload exists once its
  * manifest is durable, so a killed save leaves chunks without a manifest, which the next save
- * collects, and every older checkpoint is untouched.
+ * collects, and every older checkpoint is untouched. Checkpoints of a run share the chunks of their
+ * log that they have alike (file/log-pieces.ts).
  *
  * A reader may assume that what it gets is byte for byte what was saved: every chunk is compared
  * with its hash on each read. It must not assume that a listed checkpoint can be read: browsers
@@ -175,11 +176,7 @@ export function openStore(databaseName: string, options: StoreOptions = {}): Che
     open: () => storeReport(store, () => database.dataLossMessage),
     dismissDataLosses: () => lock(async () => mirrorOnly(await savedRuns(store), store)),
     async saveCheckpoint(run, signal) {
-      const file = checkpointFile(run);
-      const confirm = () => {
-        file.checkUnchanged();
-      };
-      return writeRun(file, run, store, { confirm, signal });
+      return writeRun(checkpointFile(run), run, store, signal);
     },
     listCheckpoints: () => listRuns(store),
     loadCheckpoint: (key, signal) => readRun(key, store, signal),
@@ -188,7 +185,7 @@ export function openStore(databaseName: string, options: StoreOptions = {}): Che
     async importCheckpoint(file, fileName, signal) {
       const run = await decodeCheckpoint(file, fileName, signal);
       await reach?.("import-checked");
-      return writeRun(blobSource(file, fileName), run, store, { signal });
+      return writeRun(blobSource(file, fileName), run, store, signal);
     },
     deleteCheckpoint: (key) => deleteCheckpoint(key, store),
     deleteRun: (runId) => deleteRun(runId, store),

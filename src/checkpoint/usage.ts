@@ -1,7 +1,8 @@
 // Sums up the storage of the saved runs from their manifests: the browsers' own estimates differ
 // widely from the disk.
+import { keyOfChunk } from "./database/chunks.ts";
 import { sizeOf } from "./database/manifest.ts";
-import { listEntries, type PayloadStore } from "./database/payload-store.ts";
+import { listEntries, type PayloadStore, type SavedRun } from "./database/payload-store.ts";
 import { newestFirst, runsAmong } from "./saved-runs.ts";
 
 export interface RunUsage {
@@ -53,7 +54,7 @@ export async function usageOf(store: PayloadStore): Promise<Usage> {
           pinned: generations.filter(({ manifest }) => manifest.isPinned).length,
           newestStep: newest.run.step,
           savedAt: newest.createdAt,
-          checkpointBytes: sum(generations.map(({ manifest }) => sizeOf(manifest))),
+          checkpointBytes: storedBytesOf(generations),
           dataBytes: dataBytesBySha256.get(newest.dataSha256) ?? 0,
           isDataShared: sharers.some(({ manifest }) => manifest.run.runId !== runId),
         },
@@ -63,6 +64,16 @@ export async function usageOf(store: PayloadStore): Promise<Usage> {
   const checkpointBytes = sum(runs.map((run) => run.checkpointBytes));
   const dataBytes = sum([...dataBytesBySha256.values()]);
   return { runs, checkpointBytes, dataBytes, totalBytes: checkpointBytes + dataBytes };
+}
+
+/** A piece that several checkpoints have counts once. */
+function storedBytesOf(saved: readonly SavedRun[]): number {
+  const sizes = new Map(
+    saved.flatMap(({ id, manifest }) =>
+      manifest.chunks.map((chunk, i) => [keyOfChunk(id, i, chunk), chunk.sizeBytes]),
+    ),
+  );
+  return sum([...sizes.values()]);
 }
 
 function sum(sizes: readonly number[]): number {

@@ -1,5 +1,5 @@
 // Verifies stored payloads: a quick check of manifests at every opening, every byte on demand.
-import { chunkKey } from "./database/chunks.ts";
+import { keysOfChunks } from "./database/chunks.ts";
 import { sizeOf } from "./database/manifest.ts";
 import {
   listEntries,
@@ -57,7 +57,7 @@ function damageOf({ id, manifest }: StoredManifest, present: ReadonlySet<string>
   if (manifest === "damaged") {
     return [{ key: id, kind: "damaged-entry", runId: null, step: null }];
   }
-  const isWhole = manifest.chunks.every((_, i) => present.has(chunkKey(id, i)));
+  const isWhole = keysOfChunks(id, manifest.chunks).every((key) => present.has(key));
   return isWhole ? [] : [{ key: id, kind: "missing-pieces", ...subjectOf({ id, manifest }) }];
 }
 

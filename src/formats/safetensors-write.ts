@@ -33,14 +33,17 @@ export function encodeSafetensors(
   return concatBytes(safetensorsParts(tensors, metadata));
 }
 
+/** The header's length, the header, then each tensor. */
+export type SafetensorsParts = [length: Uint8Array, header: Uint8Array, ...tensors: Uint8Array[]];
+
 /**
- * The file in consecutive parts: the header, then a view of each tensor's bytes, without a copy.
+ * The file in consecutive parts; those of the tensors are views of their bytes, without a copy.
  * @throws Error as {@link encodeSafetensors}
  */
 export function safetensorsParts(
   tensors: readonly TensorData[],
   metadata?: Readonly<Record<string, string>>,
-): Uint8Array[] {
+): SafetensorsParts {
   const sorted = sortAsRust(tensors);
   const header = encodeHeader(sorted, metadata);
   const length = new Uint8Array(lengthBytes);

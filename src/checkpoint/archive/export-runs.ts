@@ -1,7 +1,9 @@
 // Exports every saved run as one file: a zip of the checkpoints and their data sets with an index.
 // Streamed chunk by chunk.
 import { zipStream, type ZipPart } from "../../formats/zip.ts";
-import { eachChunk } from "../database/chunks.ts";
+import { sha256Hex } from "../../util/bytes.ts";
+import { chunksAsSource } from "../database/chunk-source.ts";
+import { eachChunk, type HashedBytes } from "../database/chunks.ts";
 import { sizeOf } from "../database/manifest.ts";
 import {
   findManifest,
@@ -40,6 +42,7 @@ export async function exportRuns(
   { signal, progress }: VerifyOptions = {},
 ): Promise<Backup> {
   const sound: Entry[] = [];
+  const plain = new Map<string, readonly HashedBytes[]>();
   const skippedKeys: string[] = [];
   const entries = await listEntries(store);
   const totalBytes = 2 * entries.reduce((sum, { manifest }) => sum + sizeOf(manifest), 0);
@@ -52,6 +55,7 @@ export async function exportRuns(
     const sizeBytes = sizeOf(entry.manifest);
     if ((await stateOfPayload(entry, store, signal)) === "sound") {
       sound.push(entry);
+      plain.set(entry.id, await plainChunks(entry, store, signal));
       report(sizeBytes);
     } else {
       report(2 * sizeBytes);
@@ -60,7 +64,7 @@ export async function exportRuns(
       }
     }
   }
-  const json = new TextEncoder().encode(indexOf(sound));
+  const json = new TextEncoder().encode(indexOf(sound, plain));
   const parts: ZipPart[] = [
     { name: indexName, sizeBytes: json.length, open: () => once(json) },
     ...sound.map((entry) => ({
@@ -72,11 +76,34 @@ export async function exportRuns(
   return { name: "anneal-runs.zip", skippedKeys, files: sound.length, ...zipStream(parts) };
 }
 
-function indexOf(entries: readonly Entry[]): string {
+/** The chunks of a file as if it had no pieces: an archive does not tell how it was stored. */
+async function plainChunks(
+  entry: Entry,
+  store: PayloadStore,
+  signal: AbortSignal | undefined,
+): Promise<readonly HashedBytes[]> {
+  if (entry.manifest.chunks.every(({ copy }) => copy === undefined)) {
+    return entry.manifest.chunks;
+  }
+  const file = chunksAsSource(entry, fileNameOf(entry), store);
+  const chunks: HashedBytes[] = [];
+  for (let begin = 0; begin < file.sizeBytes; begin += store.chunkBytes) {
+    const end = Math.min(begin + store.chunkBytes, file.sizeBytes);
+    const bytes = await file.read(begin, end, signal);
+    chunks.push({ sizeBytes: bytes.length, sha256: await sha256Hex(bytes) });
+  }
+  return chunks;
+}
+
+/** @param plain the chunks of each, by id */
+function indexOf(
+  entries: readonly Entry[],
+  plain: ReadonlyMap<string, readonly HashedBytes[]>,
+): string {
   const facts = ({ id, manifest }: Entry) => ({
     file: fileNameOf({ id, manifest }),
     savedAt: manifest.createdAt,
-    chunks: manifest.chunks,
+    chunks: [...(plain.get(id) ?? [])],
   });
   return writeIndex({
     checkpoints: runsAmong(entries).map((entry) => {

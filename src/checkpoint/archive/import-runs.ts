@@ -7,7 +7,7 @@ import { UserError } from "../../util/errors.ts";
 import { collectUnused, spareData } from "../data-files.ts";
 import { reach } from "../database/kill-points.ts";
 import type { CheckpointManifest, DataManifest, Manifest } from "../database/manifest.ts";
-import type { ChunkRecord } from "../database/chunks.ts";
+import type { ChunkRecord, HashedBytes } from "../database/chunks.ts";
 import { PayloadBatch } from "../database/payload-batch.ts";
 import {
   collectGarbage,
@@ -269,7 +269,7 @@ function isSame({ manifest }: SavedRun, indexed: IndexedCheckpoint): boolean {
     : manifest.createdAt === indexed.savedAt;
 }
 
-function hashesOf({ chunks }: { chunks: readonly ChunkRecord[] }): string {
+function hashesOf({ chunks }: { chunks: readonly HashedBytes[] }): string {
   return chunks.map(({ sha256 }) => sha256).join();
 }
 

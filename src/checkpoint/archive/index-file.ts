@@ -2,7 +2,7 @@
 // SHA-256 of every chunk.
 import { shortJson } from "../../util/short-json.ts";
 import { UserError } from "../../util/errors.ts";
-import type { ChunkRecord } from "../database/chunks.ts";
+import type { HashedBytes } from "../database/chunks.ts";
 import { badCheckpoint } from "../file/bad-checkpoint.ts";
 import {
   bool,
@@ -22,7 +22,7 @@ export interface IndexedFile {
   file: string;
   /** Milliseconds since 1970. */
   savedAt: number;
-  chunks: ChunkRecord[];
+  chunks: HashedBytes[];
 }
 
 export type IndexedCheckpoint = IndexedFile & {
@@ -59,7 +59,7 @@ const indexedFile = {
   file: text,
   // Times past the permitted range, which earlier versions could write, are no reason to refuse.
   savedAt: integer(0),
-  chunks: listOf(record<ChunkRecord>({ sizeBytes: integer(1), sha256 })),
+  chunks: listOf(record<HashedBytes>({ sizeBytes: integer(1), sha256 })),
 };
 
 const checkpoint: Parser<IndexedCheckpoint> = record<

@@ -1,10 +1,9 @@
 // Stores large values in chunks: each is one transaction and has its SHA-256, because browsers do
-// not check that the bytes they return are those they were given.
-import { get, set, type UseStore } from "idb-keyval";
-import type { ByteSource } from "../../formats/byte-source.ts";
+// not check that the bytes they return are those they were given. What many checkpoints have alike
+// is stored once, as a piece under its own hash.
+import { get, type UseStore } from "idb-keyval";
 import { sha256Hex } from "../../util/bytes.ts";
 import { badCheckpoint } from "../file/bad-checkpoint.ts";
-import { reach } from "./kill-points.ts";
 import { BrowserFault } from "./database-fault.ts";
 
 /**
@@ -14,10 +13,21 @@ import { BrowserFault } from "./database-fault.ts";
  */
 export const maxChunkBytes = 2 * 2 ** 20;
 
-export interface ChunkRecord {
+export interface HashedBytes {
   sizeBytes: number;
   sha256: string;
 }
+
+export interface ChunkRecord extends HashedBytes {
+  /** Only of a piece, which other payloads may have too. */
+  copy?: PieceCopy;
+}
+
+/**
+ * A piece is stored in two copies, and consecutive checkpoints of a run use them in turn: damage to
+ * a piece must leave one of the two.
+ */
+export type PieceCopy = 0 | 1;
 
 /**
  * A chunk that was read. `unreadable` can be temporary: the browser failed, the bytes may be sound.
@@ -40,37 +50,35 @@ export function payloadOfChunk(key: string): string | null {
   return /^chunk\/([^/]+)\/\d+$/.exec(key)?.[1] ?? null;
 }
 
-/** Stores the chunks, which belong to no payload until the caller writes a manifest. */
-export async function writeChunks(
-  source: ByteSource,
+/** Whether a stored key is that of a piece. */
+export function isPiece(key: string): boolean {
+  return key.startsWith("piece/");
+}
+
+/** Where a chunk of a payload is stored. */
+export function keyOfChunk(
   payloadId: string,
-  chunkBytes: number,
-  store: UseStore,
-  signal?: AbortSignal,
-): Promise<ChunkRecord[]> {
-  const records: ChunkRecord[] = [];
-  for (let begin = 0; begin < source.sizeBytes; begin += chunkBytes) {
-    const end = Math.min(begin + chunkBytes, source.sizeBytes);
-    const chunk = await source.read(begin, end, signal);
-    await reach?.("before-chunk");
-    await set(chunkKey(payloadId, records.length), chunk.buffer, store);
-    records.push({ sizeBytes: chunk.length, sha256: await sha256Hex(chunk) });
-    await reach?.("after-chunk");
-  }
-  signal?.throwIfAborted();
-  return records;
+  index: number,
+  { copy, sha256 }: ChunkRecord,
+): string {
+  return copy === undefined ? chunkKey(payloadId, index) : `piece/${copy}/${sha256}`;
+}
+
+/** Where the chunks of a payload are stored, in order. */
+export function keysOfChunks(payloadId: string, records: readonly ChunkRecord[]): string[] {
+  return records.map((record, index) => keyOfChunk(payloadId, index, record));
 }
 
 /** One chunk, compared with its record. */
 export async function readChunk(
   payloadId: string,
   index: number,
-  { sizeBytes, sha256 }: ChunkRecord,
+  record: ChunkRecord,
   store: UseStore,
 ): Promise<Chunk> {
   let chunk: unknown;
   try {
-    chunk = await getOrAgain(chunkKey(payloadId, index), store);
+    chunk = await getOrAgain(keyOfChunk(payloadId, index, record), store);
   } catch (error) {
     // Chrome fails so when a file of its database is gone or cut short.
     if (error instanceof BrowserFault) {
@@ -82,7 +90,8 @@ export async function readChunk(
     return { state: "missing" };
   }
   const isSound =
-    chunk.byteLength === sizeBytes && (await sha256Hex(new Uint8Array(chunk))) === sha256;
+    chunk.byteLength === record.sizeBytes &&
+    (await sha256Hex(new Uint8Array(chunk))) === record.sha256;
   return isSound ? { state: "sound", bytes: chunk } : { state: "damaged" };
 }
 

@@ -6,6 +6,8 @@ export type KillPoint =
   | "in-fresh-log"
   | "before-chunk"
   | "after-chunk"
+  | "before-piece"
+  | "after-piece"
   | "before-manifest"
   | "in-manifest"
   | "after-manifest"

@@ -2,7 +2,7 @@
 // last.
 import { UserError } from "../../util/errors.ts";
 import { badCheckpoint } from "../file/bad-checkpoint.ts";
-import type { ChunkRecord } from "./chunks.ts";
+import type { ChunkRecord, HashedBytes, PieceCopy } from "./chunks.ts";
 import {
   bool,
   finite,
@@ -13,6 +13,7 @@ import {
   record,
   sha256,
   text,
+  type Parser,
 } from "../file/parse.ts";
 import { decodeHashed, encodeHashed } from "./hashed-json.ts";
 import { time } from "../file/times.ts";
@@ -54,17 +55,22 @@ export type Manifest = CheckpointManifest | DataManifest;
 export type DecodedManifest = Manifest | "damaged" | "foreign";
 
 /**
- * The current schema; the second had no `Later`, the first no `isPinned` either. Any other schema
- * is `foreign`.
+ * The current schema; the third had no pieces, the second no `Later` either, the first no
+ * `isPinned` either. Any other schema is `foreign`.
  */
-const manifestSchema = "anneal-manifest-3";
+const manifestSchema = "anneal-manifest-4";
+const thirdSchema = "anneal-manifest-3";
 const secondSchema = "anneal-manifest-2";
 const firstSchema = "anneal-manifest-1";
+
+const copy: Parser<PieceCopy> = (value, place) => (integer(0, 1)(value, place) === 0 ? 0 : 1);
 
 const stored = {
   createdAt: time,
   dataSha256: sha256,
-  chunks: listOf(record<ChunkRecord>({ sizeBytes: integer(1), sha256 })),
+  chunks: listOf(
+    record<HashedBytes, Pick<ChunkRecord, "copy">>({ sizeBytes: integer(1), sha256 }, { copy }),
+  ),
 };
 
 const runSummary = record<Omit<RunSummary, keyof Later>, Later>(
@@ -131,13 +137,14 @@ export async function decodeManifest(value: unknown): Promise<DecodedManifest> {
 
 function parseManifest(value: unknown, place: string): Manifest {
   const { schema, kind, body } = envelope(value, place);
-  if ((schema === manifestSchema || schema === secondSchema) && kind === "checkpoint") {
+  if ([manifestSchema, thirdSchema, secondSchema].includes(schema) && kind === "checkpoint") {
     return { kind, ...checkpoint(body, place) };
   }
   if (schema === firstSchema && kind === "checkpoint") {
     return { kind, ...unpinned(body, place), isPinned: false };
   }
-  if ([manifestSchema, secondSchema, firstSchema].includes(schema) && kind === "data") {
+  const schemas = [manifestSchema, thirdSchema, secondSchema, firstSchema];
+  if (schemas.includes(schema) && kind === "data") {
     return { kind, ...dataFile(body, place) };
   }
   throw badCheckpoint(`The schema is ${schema}, the kind ${kind}.`, place);

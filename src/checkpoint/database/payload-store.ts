@@ -1,15 +1,14 @@
 // Stores payloads with manifests in one IndexedDB database. A payload exists once its manifest is
 // durable. Chunks without a manifest are what a killed save has left; the next save collects them.
 import { get, getMany, keys, promisifyRequest, type UseStore } from "idb-keyval";
-import type { ByteSource } from "../../formats/byte-source.ts";
 import { bestEffort } from "../../util/best-effort.ts";
 import { fullStorage } from "../../sources/storage/full-storage.ts";
 import {
-  chunkKey,
+  isPiece,
+  keysOfChunks,
   payloadOfChunk,
   readChunk,
   readChunks,
-  writeChunks,
   type Chunk,
   type ChunkRecord,
 } from "./chunks.ts";
@@ -26,6 +25,7 @@ import type { Mirror } from "../mirror/mirror.ts";
 import { ConnectionLost, databaseErrorOf, DatabaseFull } from "./database-fault.ts";
 import type { WriteLock } from "./write-lock.ts";
 import type { CheckpointManifest } from "./manifest.ts";
+import { writeChunks, type PayloadSource } from "./write-chunks.ts";
 
 /** The context of every function on stored payloads. */
 export interface PayloadStore {
@@ -55,7 +55,7 @@ export interface Entry<M extends Manifest = Manifest> {
  * @throws UserError "quota" when the browser's storage is full; the signal's AbortError
  */
 export async function writePayload<M extends Manifest>(
-  source: ByteSource,
+  source: PayloadSource,
   describe: (chunks: ChunkRecord[]) => M,
   store: PayloadStore,
   signal?: AbortSignal,
@@ -76,41 +76,42 @@ export async function onceMore<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function tryToWrite<M extends Manifest>(
-  source: ByteSource,
+  source: PayloadSource,
   describe: (chunks: ChunkRecord[]) => M,
-  { use, chunkBytes }: PayloadStore,
+  store: PayloadStore,
   signal: AbortSignal | undefined,
 ): Promise<Entry<M>> {
   const id = crypto.randomUUID();
-  const { sizeBytes } = source;
+  const { use } = store;
+  const made = [manifestKey(id)];
+  const onNew = (key: string) => made.push(key);
   try {
-    const manifest = describe(await writeChunks(source, id, chunkBytes, use, signal));
+    const manifest = describe(await writeChunks(source, id, store, onNew, signal));
     await reach?.("before-manifest");
     await putManifest({ id, manifest }, use);
     await reach?.("after-manifest");
     return { id, manifest };
   } catch (error) {
-    const deleting = deletePayload(id, Math.ceil(sizeBytes / chunkBytes), use);
-    await bestEffort("the next save collects the chunks", deleting);
-    throw await storageFault(error, sizeBytes);
+    await bestEffort("the next save collects the chunks", deleteKeys(made, use));
+    throw await storageFault(error, source.sizeBytes);
   }
 }
 
 /**
- * Writes or replaces the manifest of stored chunks. The same transaction counts the chunks: the
+ * Writes or replaces the manifest of stored chunks. The same transaction looks for the chunks: the
  * database may have been deleted and created again since the first of them was stored.
  * @throws ConnectionLost when a chunk is missing
  */
 export async function putManifest({ id, manifest }: Entry, use: UseStore): Promise<void> {
   const encoded = await encodeManifest(manifest);
-  await putEncodedManifest(id, encoded, manifest.chunks.length, use);
+  await putEncodedManifest(id, encoded, keysOfChunks(id, manifest.chunks), use);
 }
 
-/** As {@link putManifest}, for an encoded manifest. */
+/** As {@link putManifest}, for an encoded manifest. @param needed the keys of its chunks */
 export async function putEncodedManifest(
   id: string,
   encoded: string,
-  chunkCount: number,
+  needed: readonly string[],
   use: UseStore,
 ): Promise<void> {
   let fault: unknown;
@@ -120,10 +121,12 @@ export async function putEncodedManifest(
   };
   try {
     await use("readwrite", (values) => {
-      const present = values.count(chunksOf(id));
+      const present = values.getAllKeys();
       present.onsuccess = () => {
-        if (present.result !== chunkCount) {
-          abort(values, new ConnectionLost(`${present.result} of ${chunkCount} pieces are there`));
+        const there = new Set<IDBValidKey>(present.result);
+        const missing = needed.filter((key) => !there.has(key)).length;
+        if (missing > 0) {
+          abort(values, new ConnectionLost(`${missing} of ${needed.length} pieces are missing`));
           return;
         }
         try {
@@ -187,8 +190,8 @@ export async function listEntries({ use }: PayloadStore): Promise<Entry[]> {
 }
 
 /**
- * Deletes damaged manifests, chunks without a manifest, and the payloads that `garbageOf` returns,
- * in one transaction. Requires the write lock.
+ * Deletes damaged manifests, chunks and pieces of no manifest, and the payloads that `garbageOf`
+ * returns, in one transaction. Requires the write lock.
  */
 export async function collectGarbage(
   { use }: PayloadStore,
@@ -197,18 +200,31 @@ export async function collectGarbage(
   const present = await storedKeys(use);
   const opened = await readManifests(present, use);
   const dropped = new Set(garbageOf(soundEntries(opened)).map(({ id }) => id));
-  const kept = new Set(
-    opened
-      .filter(({ id, manifest }) => manifest !== "damaged" && !dropped.has(id))
-      .map(({ id }) => id),
+  const garbage = keysWithoutUse(
+    present,
+    opened.filter(({ id }) => !dropped.has(id)),
   );
-  const garbage = present.filter((key) => {
-    const owner = idOfManifest(key) ?? payloadOfChunk(key);
-    return owner !== null && !kept.has(owner);
-  });
   if (garbage.length > 0) {
     await deleteKeys(garbage, use);
   }
+}
+
+/** The keys that no manifest needs, those of damaged manifests included. */
+export function keysWithoutUse(
+  present: readonly string[],
+  opened: readonly StoredManifest[],
+): string[] {
+  const kept = opened.filter(({ manifest }) => manifest !== "damaged");
+  const ids = new Set(kept.map(({ id }) => id));
+  const pieces = new Set(
+    soundEntries(kept).flatMap(({ id, manifest }) => keysOfChunks(id, manifest.chunks)),
+  );
+  // A newer version's manifest does not say which pieces it needs.
+  const isForeign = kept.some(({ manifest }) => manifest === "foreign");
+  return present.filter((key) => {
+    const owner = idOfManifest(key) ?? payloadOfChunk(key);
+    return owner === null ? isPiece(key) && !isForeign && !pieces.has(key) : !ids.has(owner);
+  });
 }
 
 /** Deletes all keys or none. */
@@ -220,15 +236,6 @@ function deleteKeys(garbage: readonly string[], use: UseStore): Promise<void> {
     });
     return promisifyRequest(values.transaction);
   });
-}
-
-async function deletePayload(id: string, chunkCount: number, use: UseStore): Promise<void> {
-  const chunkKeys = Array.from({ length: chunkCount }, (_, i) => chunkKey(id, i));
-  await deleteKeys([manifestKey(id), ...chunkKeys], use);
-}
-
-function chunksOf(id: string): IDBKeyRange {
-  return IDBKeyRange.bound(`chunk/${id}/`, `chunk/${id}/\uffff`);
 }
 
 /** Every key in the database. */

@@ -45,9 +45,6 @@ class MemoryTransaction {
 
   getAllKeys = () => this.#request([...this.#values.keys()]);
 
-  count = ({ lower, upper }: { lower: string; upper: string }) =>
-    this.#request([...this.#values.keys()].filter((key) => key >= lower && key <= upper).length);
-
   put = (value: unknown, key: string) => {
     this.#values.set(key, value);
     return this.#request(key);

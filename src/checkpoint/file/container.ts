@@ -2,11 +2,16 @@
 import type { AdapterTensor } from "../../adapter/state.ts";
 import { blobSource, type ByteSource } from "../../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
-import { safetensorsParts, type TensorData } from "../../formats/safetensors-write.ts";
+import {
+  safetensorsParts,
+  type SafetensorsParts,
+  type TensorData,
+} from "../../formats/safetensors-write.ts";
 import { invariant } from "../../util/assert.ts";
 import { concatBytes } from "../../util/bytes.ts";
 import { badCheckpoint } from "./bad-checkpoint.ts";
 import { reach } from "../database/kill-points.ts";
+import { logPieces, type ByteRange } from "./log-pieces.ts";
 import { currentSchema } from "./migrate.ts";
 import { nonFinite, parseMetadata, writeMetadata } from "./metadata.ts";
 import type { RunState } from "./run-state.ts";
@@ -40,6 +45,8 @@ export function checkpointFileName(step: number): string {
 
 /** A checkpoint's file, encoded range by range from the run's own tensors. */
 export interface CheckpointFile extends ByteSource {
+  /** Ranges that the run's next checkpoints have as well: the finished pieces of its log. */
+  readonly logPieces: readonly ByteRange[];
   /**
    * Must be called after the last read: the ranges form one file only if no tensor changed.
    * @throws Error when a tensor changed
@@ -54,10 +61,12 @@ export interface CheckpointFile extends ByteSource {
  */
 export function checkpointFile(run: RunState): CheckpointFile {
   const parts = partsOf(run);
+  const [length, header] = parts;
   const before = fingerprint(run.adapter.tensors);
   return {
     name: checkpointFileName(run.trainer.step),
     sizeBytes: parts.reduce((size, part) => size + part.length, 0),
+    logPieces: logPieces(header, length.length),
     read(begin, end, signal) {
       signal?.throwIfAborted();
       return Promise.resolve(sliceOf(parts, begin, end));
@@ -109,7 +118,7 @@ export async function decodeSource(source: ByteSource, signal?: AbortSignal): Pr
   return { ...run, adapter: { tensors } };
 }
 
-function partsOf(run: RunState): Uint8Array[] {
+function partsOf(run: RunState): SafetensorsParts {
   invariant(run.adapter.tensors.length > 0, "a checkpoint without tensors");
   const fileName = checkpointFileName(run.trainer.step);
   const metadata = writeMetadata(run, fileName);

@@ -1,6 +1,6 @@
 // Restores manifests that are damaged or missing while their chunks exist: the mirror has the
 // newest of each run.
-import { payloadOfChunk } from "../database/chunks.ts";
+import { keysOfChunks } from "../database/chunks.ts";
 import { reach } from "../database/kill-points.ts";
 import { decodeManifest } from "../database/manifest.ts";
 import {
@@ -17,8 +17,9 @@ import {
  */
 export async function restoreManifests(store: PayloadStore): Promise<string[]> {
   const restored: string[] = [];
-  const present = await storedKeys(store.use);
-  const opened = await readManifests(present, store.use);
+  const keys = await storedKeys(store.use);
+  const present = new Set(keys);
+  const opened = await readManifests(keys, store.use);
   const whole = new Set(opened.flatMap(({ id, manifest }) => (manifest === "damaged" ? [] : [id])));
   for (const { key, manifest: encoded } of await store.mirror.read()) {
     if (whole.has(key)) {
@@ -28,10 +29,10 @@ export async function restoreManifests(store: PayloadStore): Promise<string[]> {
     if (typeof manifest === "string") {
       continue;
     }
-    const pieces = present.filter((name) => payloadOfChunk(name) === key);
-    if (pieces.length === manifest.chunks.length) {
+    const needed = keysOfChunks(key, manifest.chunks);
+    if (needed.every((name) => present.has(name))) {
       await reach?.("in-restore");
-      await putEncodedManifest(key, encoded, manifest.chunks.length, store.use);
+      await putEncodedManifest(key, encoded, needed, store.use);
       restored.push(key);
     }
   }

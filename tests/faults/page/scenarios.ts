@@ -2,7 +2,7 @@
 import type { CheckpointStore } from "../../../src/checkpoint/store.ts";
 import { encodeCheckpoint } from "../../../src/checkpoint/file/container.ts";
 import oldCheckpoint from "../../golden/checkpoints/schema-1/checkpoint-2.safetensors?url";
-import { syntheticRun } from "./synthetic-run.ts";
+import { mainRun, syntheticRun } from "./synthetic-run.ts";
 import { onRows, saveRows } from "./run-data.ts";
 import { rawGet, rawKeys, rawSet } from "./raw-database.ts";
 
@@ -17,7 +17,6 @@ export interface Stage {
 
 export type Scenario = (stage: Stage) => Promise<void>;
 
-export const mainRun = "main";
 const keptGenerations = 2;
 
 /** One save as in a run: the data set, the checkpoint, the retention. */
@@ -93,11 +92,16 @@ export async function newestStep(store: CheckpointStore, runId: string): Promise
   return Math.max(0, ...steps);
 }
 
-/** Counts chunks of no listed entry. */
+/** Counts chunks of no listed entry, and pieces that none names. */
 export async function countLeftovers(): Promise<number> {
   const present = await rawKeys();
-  const owners = new Set(
-    present.flatMap((key) => (key.startsWith("manifest/") ? [key.split("/")[1]] : [])),
-  );
-  return present.filter((key) => key.startsWith("chunk/") && !owners.has(key.split("/")[1])).length;
+  const entries = present.filter((key) => key.startsWith("manifest/"));
+  const owners = new Set(entries.map((key) => key.split("/")[1]));
+  const manifests = (await Promise.all(entries.map(rawGet))).join();
+  return present.filter((key) => {
+    const [kind, owner, sha256] = key.split("/");
+    return kind === "piece"
+      ? !manifests.includes(`"sha256":"${sha256!}","copy":${owner!}`)
+      : kind === "chunk" && !owners.has(owner);
+  }).length;
 }

@@ -1,7 +1,11 @@
 // Synthetic runs, a function of id and step, so that a loaded run can be compared without the
 // original.
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
+import type { LogEntry } from "../../../src/train/state.ts";
 import { exampleRun } from "../../unit/checkpoint/example-run.ts";
+
+/** The run whose log is stored in pieces. */
+export const mainRun = "main";
 
 /**
  * @param values numbers in each part of each tensor; random, because browsers compress stored data
@@ -12,6 +16,7 @@ export function syntheticRun(runId: string, step: number, values: number): RunSt
   const part = () => Float32Array.from({ length: values }, next);
   return {
     ...run,
+    trainer: { ...run.trainer, log: runId === mainRun ? longLog(run) : run.trainer.log },
     adapter: {
       tensors: run.adapter.tensors.map(({ name }) => ({
         name,
@@ -22,6 +27,14 @@ export function syntheticRun(runId: string, step: number, values: number): RunSt
       })),
     },
   };
+}
+
+/** Two pieces and an end: the first piece is the same in all saves, the second in none. */
+function longLog({ trainer }: RunState): LogEntry[] {
+  const entries = Array.from({ length: 260 }, (_, i) => {
+    return { step: 0, epoch: 0, loss: i / 7, ...(i >= 128 && { gradNorm: trainer.step / 7 }) };
+  });
+  return [...entries, ...trainer.log];
 }
 
 /** Mulberry32 generator: 24 random bits as a number in [0, 1). */

@@ -7,7 +7,7 @@ import { openStore, type CheckpointStore } from "../../../src/checkpoint/store.t
 import { toPlain, type PlainError } from "../../../src/util/errors.ts";
 import { exportFrom, importInto, makeArchive, runsIn, saveInto } from "./archives.ts";
 import { LargeRun } from "./large-run.ts";
-import { syntheticRun } from "./synthetic-run.ts";
+import { mainRun, syntheticRun } from "./synthetic-run.ts";
 import type { CallName, Calls, Inspected, Told } from "./protocol.ts";
 import {
   breakOperation,
@@ -19,7 +19,7 @@ import {
 } from "./raw-database.ts";
 import { onRows, rowsFault, saveRows, sharedRows } from "./run-data.ts";
 import { chooseOver, keepModel, readModel } from "./wiped.ts";
-import { countLeftovers, mainRun, newestStep, scenarios, type Stage } from "./scenarios.ts";
+import { countLeftovers, newestStep, scenarios, type Stage } from "./scenarios.ts";
 
 type Answers = { [Name in CallName]: (params: Calls[Name]["params"]) => Promise<unknown> };
 
@@ -220,7 +220,10 @@ const answers: Answers = {
 
   async flipBit({ draw }) {
     const [newest] = await store().listCheckpoints();
-    const pieces = (await rawKeys()).filter((key) => key.startsWith(`chunk/${newest!.key}/`));
+    // The pieces of the second copy are those of the second save.
+    const pieces = (await rawKeys()).filter(
+      (key) => key.startsWith(`chunk/${newest!.key}/`) || key.startsWith("piece/1/"),
+    );
     const key = pieces[Math.floor(draw * pieces.length)]!;
     const sound = (await rawGet(key)) as ArrayBuffer;
     flipped = { key, sound };

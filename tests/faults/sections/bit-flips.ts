@@ -1,4 +1,4 @@
-// Flips single bits in stored chunks and manifests: each flip is detected, and the previous
+// Flips single bits in stored chunks, pieces and manifests: each flip is detected, and the previous
 // generation loads.
 import "fake-indexeddb/auto";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { syntheticRun } from "../page/synthetic-run.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 
-/** Three chunks and a manifest. */
+/** Five chunks, two pieces and a manifest. */
 const chunkBytes = 4000;
 const values = 200;
 const flipsInBrowser = 100;
@@ -17,10 +17,11 @@ const flipsInBrowser = 100;
 /** Flips bits in Node, where ten thousand flips need a minute. */
 export async function flipsInNode(count: number, tally: Tally): Promise<void> {
   const store = openStore("flips", { chunkBytes });
-  await store.saveCheckpoint(syntheticRun("main", 1, values));
-  const { key } = await store.saveCheckpoint(syntheticRun("main", 2, values));
   const raw = rawStore("flips");
-  const own = (await raw.keys()).filter((name) => name.includes(key));
+  await store.saveCheckpoint(syntheticRun("main", 1, values));
+  const older = await raw.keys();
+  await store.saveCheckpoint(syntheticRun("main", 2, values));
+  const own = (await raw.keys()).filter((name) => !older.includes(name));
   const sound = new Map(
     await Promise.all(own.map(async (name) => [name, await raw.get(name)] as const)),
   );

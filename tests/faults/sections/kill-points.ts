@@ -8,7 +8,7 @@ import { faultsOf, generationFaults } from "../check-recovery.ts";
 import type { Setting } from "../run.ts";
 import type { Tally } from "../tally.ts";
 
-/** Three chunks of a few kilobytes. */
+/** Four chunks of a few kilobytes, and two pieces. */
 const chunkBytes = 40_000;
 const values = 2000;
 const scenarioNames = ["save", "importFiles", "repairDamage"] as const;
@@ -18,6 +18,8 @@ const everyPoint: Readonly<Record<KillPoint, true>> = {
   "in-fresh-log": true,
   "before-chunk": true,
   "after-chunk": true,
+  "before-piece": true,
+  "after-piece": true,
   "before-manifest": true,
   "in-manifest": true,
   "after-manifest": true,

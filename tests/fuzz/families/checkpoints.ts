@@ -55,7 +55,7 @@ const summary = {
   ...{ isOver: false, startHeldOutLoss: 2 },
   ...{ modelSource: "demo", dataName: "d", dataSource: "file" },
 };
-const chunks = [{ sizeBytes: 10, sha256: sha }];
+const chunks = [{ sizeBytes: 10, sha256: sha }, { sizeBytes: 5, sha256: sha, copy: 1 } as const];
 
 async function jsonOf(sealed: Promise<string>): Promise<Bytes> {
   return bytesOf((await decodeHashed(await sealed)) ?? "");
@@ -77,7 +77,17 @@ export const checkpointFamilies: readonly Family[] = [
   },
   {
     name: "manifest",
-    words: ["schema", "anneal-manifest-1", "anneal-manifest-3", "kind", "data", "isPinned", "body"],
+    words: [
+      "schema",
+      "anneal-manifest-1",
+      "anneal-manifest-3",
+      "anneal-manifest-4",
+      "copy",
+      "kind",
+      "data",
+      "isPinned",
+      "body",
+    ],
     seeds: async () => [
       await jsonOf(
         encodeManifest({

@@ -223,7 +223,7 @@ test("a run with only damaged checkpoints throws an error instead of returning n
 });
 
 test("a manifest of a newer version of Anneal is neither listed nor deleted", async () => {
-  const json = JSON.stringify({ schema: "anneal-manifest-4", kind: "checkpoint", body: {} });
+  const json = JSON.stringify({ schema: "anneal-manifest-5", kind: "checkpoint", body: {} });
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(json));
   await store.saveCheckpoint(older);
   const raw = rawStore(name);

@@ -35,11 +35,13 @@ export function identityOf(digit: string, sizeBytes: number): DataIdentity {
 }
 
 export class TestStore {
-  readonly name = `made ${databases++}`;
+  readonly name: string;
   readonly slots = new MemorySlots();
   store: CheckpointStore;
 
-  constructor() {
+  /** @param name of a database that another store has as well, as in another tab */
+  constructor(name = `made ${databases++}`) {
+    this.name = name;
     this.store = this.#open();
   }
 
