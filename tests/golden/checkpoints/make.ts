@@ -1,6 +1,6 @@
 // Makes one fixture of a checkpoint version with the code of that version: a run of five steps of
-// the tiny model, its checkpoint at step 2, the raw database that holds it, and what the run did
-// afterwards. README.md says how to run it.
+// the tiny model, its checkpoint at step 2 with a log of several pieces, the raw database that has
+// it, and what the run did afterwards. README.md says how to run it.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { entries, createStore } from "idb-keyval";
@@ -21,11 +21,11 @@ test.runIf(folder)("makes the fixture", async () => {
   const runId = await tab.start({ maxSteps: steps, saveTotalLimit: steps });
   await done;
   const saved = await tab.store.listCheckpoints();
-  const { key } = saved.find(({ step }) => step === keptStep)!;
+  const { key } = await withLongLog(tab, saved.find(({ step }) => step === keptStep)!.key);
   await mkdir(folder!, { recursive: true });
   const file = await tab.store.readCheckpointBlob(key);
   await write(`checkpoint-${keptStep}.safetensors`, new Uint8Array(await file.arrayBuffer()));
-  for (const other of saved.filter(({ step }) => step !== keptStep)) {
+  for (const other of saved) {
     await tab.store.deleteCheckpoint(other.key);
   }
   const stored = await entries<string, unknown>(createStore("fixture", "values"));
@@ -40,6 +40,14 @@ test.runIf(folder)("makes the fixture", async () => {
   }));
   await write("run.json", json({ runId, key, losses: tab.losses(), facts, tensors }));
 });
+
+/** A checkpoint again, with more entries after the first than a run of five steps has. */
+async function withLongLog(tab: Tab, key: string): Promise<{ key: string }> {
+  const state = await tab.store.loadCheckpoint(key);
+  const more = Array.from({ length: 300 }, (_, i) => ({ step: 1, epoch: i / 300, loss: i / 7 }));
+  state.trainer.log.splice(1, 0, ...more);
+  return await tab.store.saveCheckpoint(state);
+}
 
 async function write(name: string, content: string | Uint8Array): Promise<void> {
   await writeFile(join(folder!, name), content);
