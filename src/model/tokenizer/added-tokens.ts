@@ -115,18 +115,23 @@ interface TrieNode {
 /** Finds added tokens with a trie: the longest match at the leftmost position. */
 export class TokenFinder {
   readonly #root: TrieNode = { next: new Map(), token: null };
+  /** Matches every unit that a token begins with. */
+  readonly #beginnings: RegExp;
 
   constructor(tokens: readonly AddedToken[]) {
     for (const token of tokens) {
       this.#plant(token);
     }
+    const units = [...this.#root.next.keys()].map((unit) => unit.charCodeAt(0).toString(16));
+    const escapes = units.map((hex) => String.raw`\u${hex.padStart(4, "0")}`);
+    this.#beginnings = new RegExp(`[${escapes.join("")}]`, "g");
   }
 
   /** Splits a text at its added tokens; the texts between are never empty. */
   sections(text: string): Section[] {
     const sections: Section[] = [];
     let end = 0;
-    for (let at = 0; at < text.length;) {
+    for (let at = this.#candidate(text, 0); at >= 0; at = this.#candidate(text, at)) {
       const found = this.#longestAt(text, at);
       if (found === null) {
         at++;
@@ -165,6 +170,12 @@ export class TokenFinder {
     if (node !== this.#root) {
       node.token = token;
     }
+  }
+
+  /** The next place where a token can begin; -1 where there is none. */
+  #candidate(text: string, from: number): number {
+    this.#beginnings.lastIndex = from;
+    return this.#beginnings.test(text) ? this.#beginnings.lastIndex - 1 : -1;
   }
 
   #longestAt(text: string, begin: number): { token: AddedToken; length: number } | null {

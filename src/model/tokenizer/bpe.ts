@@ -28,36 +28,19 @@ export interface WordTokens {
   ends: readonly number[];
 }
 
-/** Words in the cache. A whole text that is one word (Gemma) is not cached. */
-const maxKeptLength = 64;
-const maxKeptWords = 20_000;
-
 export function readBpe(field: Field): TokenModel {
   const vocabulary = readVocabulary(field.at("vocab"));
   const prefix = optionalText(field.at("continuing_subword_prefix"));
   const merges = readMerges(field.at("merges"), vocabulary, prefix.length);
   const startOf = readStart(field, vocabulary, prefix);
   const takesWhole = field.at("ignore_merges").flag(false);
-  const kept = new Map<string, WordTokens>();
   return {
     vocabulary,
     tokenize(word) {
       const whole = takesWhole ? vocabulary.idOf.get(word) : undefined;
-      if (whole !== undefined) {
-        return { ids: [whole], begins: [0], ends: [word.length] };
-      }
-      const known = kept.get(word);
-      if (known !== undefined) {
-        return known;
-      }
-      const tokens = mergeAll(startOf(word), merges);
-      if (word.length <= maxKeptLength) {
-        if (kept.size >= maxKeptWords) {
-          kept.clear();
-        }
-        kept.set(word, tokens);
-      }
-      return tokens;
+      return whole === undefined
+        ? mergeAll(startOf(word), merges)
+        : { ids: [whole], begins: [0], ends: [word.length] };
     },
   };
 }
@@ -136,11 +119,12 @@ function mergeAll(start: WordTokens, merges: Merges): WordTokens {
   if (start.ids.length < 2) {
     return start;
   }
-  const ids = Int32Array.from(start.ids);
-  const ends = Int32Array.from(start.ends);
+  // For the few symbols of most words, typed arrays take longer to make than to use.
+  const ids = [...start.ids];
+  const ends = [...start.ends];
   const count = ids.length;
-  const next = Int32Array.from(ids, (_, place) => place + 1);
-  const before = Int32Array.from(ids, (_, place) => place - 1);
+  const next = ids.map((_, place) => place + 1);
+  const before = ids.map((_, place) => place - 1);
   const heap = new Heap();
   const rankAt = (place: number) => {
     const after = next[place] ?? count;
@@ -179,9 +163,9 @@ function mergeAll(start: WordTokens, merges: Merges): WordTokens {
   }
   const isLeft = (_: number, place: number) => (ids[place] ?? -1) >= 0;
   return {
-    ids: Array.from(ids).filter(isLeft),
+    ids: ids.filter(isLeft),
     begins: start.begins.filter(isLeft),
-    ends: Array.from(ends).filter(isLeft),
+    ends: ends.filter(isLeft),
   };
 }
 

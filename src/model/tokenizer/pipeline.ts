@@ -12,6 +12,7 @@ import { readPreTokenizer } from "./pre-tokenizer.ts";
 import { sectionsOf } from "./sections.ts";
 import { TokenList } from "./token-list.ts";
 import { readUnigram } from "./unigram.ts";
+import { wordEncoder } from "./word-cache.ts";
 
 export interface TokenPipeline {
   /** @param addSpecialTokens whether to add the begin and end tokens of the post-processor */
@@ -58,7 +59,8 @@ export function readPipeline(
   const added = tokens.all().filter(({ id }) => id < vocabSize);
   const isMatched = ({ isSpecial }: AddedToken) => !(isSpecial && splitsSpecialTokens);
   const sections = sectionsOf(added.filter(isMatched), normalize);
-  const cut = readPreTokenizer(field.at("pre_tokenizer"));
+  const { cut, changes } = readPreTokenizer(field.at("pre_tokenizer"));
+  const encodeWord = wordEncoder(changes, model);
   const decodeTokens = readDecoder(field.at("decoder"));
   const addedById = new Map(added.map((token) => [token.id, token]));
   const addedIds = new Map(added.map(({ content, id }) => [content, id]));
@@ -74,7 +76,7 @@ export function readPipeline(
         continue;
       }
       for (const word of cut(section.text, { isFirst: section.isFirst, isTraced })) {
-        list.addWord(word, model.tokenize(word.text), section.origin);
+        list.addWord(word, encodeWord(word.text), section.origin);
       }
     }
     return postProcess(list.all(), addSpecialTokens);

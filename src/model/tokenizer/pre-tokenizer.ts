@@ -5,12 +5,12 @@ import { Alignment, sizeAt, SourceList, type TextStep } from "./normalize/alignm
 import { bytesToLetters } from "./byte-letters.ts";
 import type { Field } from "./field.ts";
 import { maxSteps } from "./normalize/normalizer.ts";
-import { compilePattern } from "./pattern.ts";
+import { compilePattern } from "./pattern/pattern.ts";
 import {
   behaviors,
   literalPattern,
   readPattern,
-  split,
+  splitter,
   type Behavior,
   type Part,
 } from "./splitting.ts";
@@ -59,26 +59,43 @@ const whiteSpace = /\p{White_Space}/gu;
 const wordsOrSigns = compilePattern(String.raw`[\w]+|[^\w\s]+`);
 const punctuation = /[\p{P}!-/:-@[-`{-~]/gu;
 
+export interface PreTokenizer {
+  /** The words of a text as they are in it. */
+  cut: (text: string, options: CutOptions) => Word[];
+  /** Changes of each word by itself, which come after all cuts. */
+  changes: readonly TextStep[];
+}
+
 /** Reads the pre-tokenizer; without one, the whole text is one word. */
-export function readPreTokenizer(field: Field): (text: string, options: CutOptions) => Word[] {
+export function readPreTokenizer(field: Field): PreTokenizer {
   const steps = field.isGiven ? readCuts(field, 0) : [];
   if (steps.length > maxSteps) {
     throw field.fault(`has ${steps.length} steps, more than ${maxSteps}`);
   }
-  return (text, { isFirst, isTraced }) => {
-    let words: Word[] = [{ text, begin: 0, alignment: null }];
-    for (const step of steps) {
-      if ("split" in step) {
-        words = words.flatMap((word) => splitWord(word, step.split));
-      } else {
-        const { change, isOnlyFirst = false } = step;
-        words = words.map((word, index) =>
-          isOnlyFirst && !(isFirst && index === 0) ? word : changeWord(word, change, isTraced),
-        );
-      }
-    }
-    return words;
+  const cuts = steps.findLastIndex((step) => "split" in step || step.isOnlyFirst === true) + 1;
+  return {
+    cut: (text, options) => cutText(text, steps.slice(0, cuts), options),
+    changes: steps.slice(cuts).flatMap((step) => ("change" in step ? [step.change] : [])),
   };
+}
+
+function cutText(
+  text: string,
+  steps: readonly CutStep[],
+  { isFirst, isTraced }: CutOptions,
+): Word[] {
+  let words: Word[] = [{ text, begin: 0, alignment: null }];
+  for (const step of steps) {
+    if ("split" in step) {
+      words = words.flatMap((word) => splitWord(word, step.split));
+    } else {
+      const { change, isOnlyFirst = false } = step;
+      words = words.map((word, index) =>
+        isOnlyFirst && !(isFirst && index === 0) ? word : changeWord(word, change, isTraced),
+      );
+    }
+  }
+  return words;
 }
 
 function splitWord(word: Word, cut: (text: string) => readonly Part[]): Word[] {
@@ -125,31 +142,31 @@ function readCut(type: Exclude<(typeof types)[number], "Sequence">, field: Field
       const pattern = readPattern(field.at("pattern"));
       const behavior = field.at("behavior").oneOf(behaviors);
       const isInverted = field.at("invert").flag(false);
-      return [{ split: (text) => split(text, pattern, behavior, isInverted) }];
+      return [{ split: splitter(pattern, behavior, isInverted) }];
     }
     case "Digits": {
       const behavior: Behavior = field.at("individual_digits").flag(false)
         ? "Isolated"
         : "Contiguous";
-      return [{ split: (text) => split(text, digit, behavior) }];
+      return [{ split: splitter(digit, behavior) }];
     }
     case "Punctuation": {
       const given = field.at("behavior");
       const behavior = given.isGiven ? given.oneOf(behaviors) : "Isolated";
-      return [{ split: (text) => split(text, punctuation, behavior) }];
+      return [{ split: splitter(punctuation, behavior) }];
     }
     case "Whitespace":
-      return [{ split: (text) => split(text, wordsOrSigns, "Removed", true) }];
+      return [{ split: splitter(wordsOrSigns, "Removed", true) }];
     case "WhitespaceSplit":
-      return [{ split: (text) => split(text, whiteSpace, "Removed") }];
+      return [{ split: splitter(whiteSpace, "Removed") }];
     case "CharDelimiterSplit": {
       const delimiter = literalPattern(field.at("delimiter").text());
-      return [{ split: (text) => split(text, delimiter, "Removed") }];
+      return [{ split: splitter(delimiter, "Removed") }];
     }
     case "FixedLength": {
       const length = Math.max(1, field.at("length").count(1_000_000));
       const pattern = new RegExp(`[\\s\\S]{1,${length}}`, "gv");
-      return [{ split: (text) => split(text, pattern, "Isolated") }];
+      return [{ split: splitter(pattern, "Isolated") }];
     }
   }
 }
@@ -160,7 +177,7 @@ function readByteLevel(field: Field): CutStep[] {
   const cutsWords = field.at("use_regex").flag(true);
   return [
     ...(addsSpace ? [{ change: startingWith(" ") }] : []),
-    ...(cutsWords ? [{ split: (text: string) => split(text, words, "Isolated") }] : []),
+    ...(cutsWords ? [{ split: splitter(words, "Isolated") }] : []),
     { change: letters },
   ];
 }
@@ -176,7 +193,7 @@ function readMetaspace(field: Field): CutStep[] {
     ...(scheme === "never"
       ? []
       : [{ change: startingWith(sign), isOnlyFirst: scheme === "first" }]),
-    ...(cutsWords ? [{ split: (text: string) => split(text, pattern, "MergedWithNext") }] : []),
+    ...(cutsWords ? [{ split: splitter(pattern, "MergedWithNext") }] : []),
   ];
 }
 

