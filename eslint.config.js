@@ -9,6 +9,7 @@ export default defineConfig(
   {
     ignores: [
       ".venv",
+      ".venv-mlx",
       "dist",
       "out",
       "public",

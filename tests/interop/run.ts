@@ -1,7 +1,7 @@
 // `npm run test:interop`: trains the demo and compares its files with PEFT and transformers
-// (check.py), then a GGUF model in both (gguf.ts). The first run creates .venv at the root with the
-// versions of requirements.txt.
-import { spawn, spawnSync } from "node:child_process";
+// (check.py), a GGUF model in both (gguf.ts), and MLX adapters with mlx-lm (mlx/). The first run
+// creates virtual environments at the root with the versions of requirements.txt.
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { browserLogits } from "./browser-logits.ts";
 import { checkGguf } from "./gguf.ts";
-import { preparePython, python } from "./python.ts";
+import { checkMlx } from "./mlx/check.ts";
+import { checkInPython, preparePython, python } from "./python.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -49,27 +50,16 @@ function demoPrompts(count: number): string[] {
   return lines.slice(0, count).map((line) => (JSON.parse(line) as { prompt: string }).prompt);
 }
 
-/** Runs check.py and prints its output without the last line, the sums. */
-function checkAdapter(): { passed: number; failed: number } {
-  const { status, stdout } = spawnSync(python, [join(here, "check.py"), out, logitsFile], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
-    encoding: "utf8",
-    env: { ...process.env, HF_HUB_OFFLINE: "1" },
-  });
-  const sums = /^(\d+) passed, (\d+) failed$/m.exec(stdout);
-  process.stdout.write(stdout.replace(sums?.[0] ?? "", "").trimEnd() + "\n");
-  const [passed, failed] = [Number(sums?.[1] ?? 0), Number(sums?.[2] ?? 1)];
-  return { passed, failed: status === 0 ? failed : Math.max(failed, 1) };
-}
-
 rmSync(out, { recursive: true, force: true }); // no file of an earlier run may be checked
 preparePython();
 const { heldOutAfter } = await trainDemo();
 const prompts = await browserLogits(join(out, "adapter"), [...demoPrompts(7), ...otherPrompts]);
 writeFileSync(logitsFile, JSON.stringify({ heldOutAfter, prompts }));
-const adapter = checkAdapter();
+const adapter = checkInPython(python, [join(here, "check.py"), out, logitsFile]);
 const gguf = await checkGguf(python, join(out, "gguf"));
-const [passed, failed] = [adapter.passed + gguf.passed, adapter.failed + gguf.failed];
+const mlx = await checkMlx(join(out, "mlx"));
+const results = [adapter, gguf, mlx];
+const passed = results.reduce((sum, result) => sum + result.passed, 0);
+const failed = results.reduce((sum, result) => sum + result.failed, 0);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

@@ -2,7 +2,7 @@
 // other servers.
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
-import type { BrowserContext } from "@playwright/test";
+import type { BrowserContext, Page } from "@playwright/test";
 import { choose, download } from "../../../tools/support/page.ts";
 import { jsonl } from "../support/made-files.ts";
 import { expect, siteUrl, smallRecipe, test } from "../support/story.ts";
@@ -47,6 +47,8 @@ test("the demo trains, its held-out loss falls, and its adapter can be downloade
   const namesInZip = zipNames(readFileSync(`${folder}/adapter.zip`));
   expect(namesInZip.map((name) => name.split("/").at(-1)).sort()).toEqual(singleFiles);
 
+  await otherFormats(page, folder);
+
   await page.getByRole("tab", { name: "Checkpoints" }).click();
   await download(page, "Download step 6", "button", `${folder}/checkpoint.safetensors`);
   expect(readFileSync(`${folder}/checkpoint.safetensors`).length).toBeGreaterThan(10_000);
@@ -56,6 +58,30 @@ test("the demo trains, its held-out loss falls, and its adapter can be downloade
     [],
   );
 });
+
+/** The other number formats of PEFT, and each other format, which is written when asked. */
+async function otherFormats(page: Page, folder: string): Promise<void> {
+  const peft = page.getByRole("region", { name: "PEFT", exact: true });
+  await expect(peft).toContainText("Rank 4, alpha 8, on q_proj, v_proj. Nothing is folded.");
+  await peft.getByLabel("Values (PEFT)").selectOption("F16");
+  await download(page, "adapter_model.safetensors", "link", `${folder}/f16.safetensors`);
+  const [f32, f16] = ["adapter_model", "f16"].map((name) =>
+    readFileSync(`${folder}/${name}.safetensors`),
+  );
+  expect(f16!.length).toBeLessThan(0.6 * f32!.length);
+  expect(f16!.includes('"F16"')).toBe(true);
+
+  const mlx = page.getByRole("region", { name: "MLX", exact: true });
+  await expect(mlx).toContainText("MLX has no alpha: its scale is alpha / rank, 2.");
+  await download(page, "Download adapter (MLX, zip)", "button", `${folder}/mlx.zip`);
+  expect(zipNames(readFileSync(`${folder}/mlx.zip`)).sort()).toEqual([
+    "README.md",
+    "adapter_config.json",
+    "adapters.safetensors",
+    "trainer_state.json",
+  ]);
+  await expect(mlx.getByRole("link", { name: "Download adapter (MLX, zip)" })).toBeFocused();
+}
 
 test("a data set trains without a network and appears in no request", async ({ visit }) => {
   const { context, page, events } = await visit();
