@@ -81,6 +81,20 @@ async function otherFormats(page: Page, folder: string): Promise<void> {
     "trainer_state.json",
   ]);
   await expect(mlx.getByRole("link", { name: "Download adapter (MLX, zip)" })).toBeFocused();
+
+  const gguf = page.getByRole("region", { name: "GGUF", exact: true });
+  await expect(gguf).toContainText("It acts on a GGUF file of the base model in any quantisation.");
+  await download(page, "Download adapter (GGUF, zip)", "button", `${folder}/gguf.zip`);
+  expect(zipNames(readFileSync(`${folder}/gguf.zip`)).sort()).toEqual([
+    "Modelfile",
+    "README.md",
+    "adapter.gguf",
+    "trainer_state.json",
+  ]);
+  await download(page, "Modelfile", "link", `${folder}/Modelfile`);
+  expect(readFileSync(`${folder}/Modelfile`, "utf8")).toMatch(
+    /ADAPTER .*\nTEMPLATE """.*{{ .Prompt }}/,
+  );
 }
 
 test("a data set trains without a network and appears in no request", async ({ visit }) => {
