@@ -1,6 +1,7 @@
 // Sampling of tokens, on the host: temperature, then top-p, then one seeded draw, in the order of
 // transformers (generation/utils.py, _get_logits_processor). The draw depends on the seed and the
-// token's index alone, so both engines continue a prompt alike.
+// token's index alone, so both engines continue a prompt alike; the compiled one draws on the GPU
+// (kernels/token-draw).
 import { streams, substream, uniforms } from "../util/random.ts";
 import type { SamplingOptions } from "./contract.ts";
 
@@ -21,7 +22,7 @@ export function sampleToken(
   const ranked = rank(logits, temperature);
   const nucleus = takeNucleus(ranked, topP);
   const mass = nucleus.reduce((sum, { weight }) => sum + weight, 0);
-  let left = (uniforms(seed, substream(streams.sampling, index), 1)[0] ?? 0) * mass;
+  let left = uniformOf(seed, index) * mass;
   for (const { token, weight } of nucleus) {
     left -= weight;
     if (left < 0) {
@@ -31,32 +32,25 @@ export function sampleToken(
   return nucleus.at(-1)?.token ?? 0;
 }
 
-/** The model of a conversation so far, to sample from. */
-export interface TokenSource {
-  /** Picks the next token. @param index tokens sampled before */
-  pick: (index: number) => Promise<number>;
-  /** Appends a sampled token. @param index of it among the sampled ones */
-  append: (token: number, index: number) => void;
+/** What decides a draw: in [0, 1), a multiple of 2^-24. @param index tokens sampled before */
+export function uniformOf(seed: number, index: number): number {
+  return uniforms(seed, substream(streams.sampling, index), 1)[0] ?? 0;
 }
 
 /**
- * The loop of generation, for both engines: new tokens one by one, without the stop token.
+ * The end of generation, for both engines: passes tokens on up to the stop token, without it.
  * @throws the signal's AbortError before the next token
  */
-export async function* sampleTokens(
-  { maxNewTokens, stopTokens, signal }: SamplingOptions,
-  { pick, append }: TokenSource,
+export async function* untilStop(
+  tokens: AsyncIterable<number>,
+  { stopTokens, signal }: Pick<SamplingOptions, "stopTokens" | "signal">,
 ): AsyncGenerator<number> {
-  for (let index = 0; index < maxNewTokens; index++) {
-    const token = await pick(index);
+  for await (const token of tokens) {
     signal?.throwIfAborted();
     if (stopTokens.includes(token)) {
       return;
     }
     yield token;
-    if (index + 1 < maxNewTokens) {
-      append(token, index);
-    }
   }
 }
 

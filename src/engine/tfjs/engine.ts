@@ -23,7 +23,7 @@ import { labelSmoothing } from "../label-smoothing.ts";
 import { lossWeightOf } from "../loss-weight.ts";
 import { refuseNonFinite } from "../non-finite.ts";
 import type { Objective } from "../objective.ts";
-import { sampleToken, sampleTokens } from "../sampling.ts";
+import { sampleToken, untilStop } from "../sampling.ts";
 import { adamW, clipByNorm, globalNorm } from "./adamw.ts";
 import { estimateBytes } from "./estimate.ts";
 import { FlatAdapter } from "./flat-adapter.ts";
@@ -134,16 +134,21 @@ export class TfjsEngine implements Engine {
   }
 
   async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
+    yield* untilStop(this.#sample(prompt, options), options);
+  }
+
+  async *#sample(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
     const { maxNewTokens, useAdapter } = options;
     const { generation, dispose } = this.#startGeneration(prompt.length + maxNewTokens, useAdapter);
     try {
       let logits = generation.prefill(prompt);
-      yield* sampleTokens(options, {
-        pick: async (index) => sampleToken(await this.#take(logits), options, index),
-        append: (token, index) => {
+      for (let index = 0; index < maxNewTokens; index++) {
+        const token = sampleToken(await this.#take(logits), options, index);
+        yield token;
+        if (index + 1 < maxNewTokens) {
           logits = generation.next(token, prompt.length + index);
-        },
-      });
+        }
+      }
     } finally {
       dispose();
     }

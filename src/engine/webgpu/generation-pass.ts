@@ -1,8 +1,11 @@
-// A program of generation: takes tokens into the caches of keys and values, and computes the logits
-// after the last of them. Prefill takes a piece of a prompt, decode one new token.
+// A program of generation: takes tokens into the caches of keys and values, computes the logits
+// after the last of them, and picks the next token. Prefill takes a piece of a prompt; decode takes
+// the token that was picked last, which the host need not know.
 import { persistent, scratch, type Program, type Tensor } from "../../gpu/plan.ts";
 import { argmax } from "../../kernels/argmax/kernel.ts";
 import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
+import { drawToken } from "../../kernels/token-draw/kernel.ts";
+import { powerCount, settingWords } from "../../kernels/token-draw/settings.ts";
 import { gatherRows } from "../../kernels/rows/kernel.ts";
 import { softCap } from "../../kernels/soft-cap/kernel.ts";
 import type { BatchTables } from "./batch-tables.ts";
@@ -22,9 +25,27 @@ export interface GenerationState {
   vocabulary: number;
   /** [vocabulary], padded: what is sampled from. */
   logits: Tensor;
-  /** [1]: the most likely token. */
+  /** u32 [1]: the token that was picked last. */
   token: Tensor;
+  /** u32 [mostPicked]: tokens that were picked and not read yet. */
+  chosen: Tensor;
+  /** How the next token is picked, and a constant table for it (see kernels/token-draw). */
+  settings: Tensor;
+  powers: Tensor;
 }
+
+/** Tokens that are picked before the host reads them. */
+export const mostPicked = 8;
+
+/** What a run of a pass computes, by its count (see Runner.run). */
+export const passCounts = {
+  /** Keys and values alone. */
+  cached: 0,
+  /** Logits too, and the most likely token. */
+  greedy: 1,
+  /** The same, and a token drawn by the settings. */
+  sampled: 2,
+} as const;
 
 /** @param capacity tokens of prompt and answer together */
 export function generationState({ config }: ModelTensors, capacity: number): GenerationState {
@@ -40,11 +61,14 @@ export function generationState({ config }: ModelTensors, capacity: number): Gen
     vocabulary: vocabSize,
     logits: persistent("next logits", logitStride(vocabSize)),
     token: persistent("next token", 1),
+    chosen: persistent("chosen tokens", mostPicked),
+    settings: persistent("settings of the draw", settingWords),
+    powers: persistent("powers of two", 2 * powerCount),
   };
 }
 
 /**
- * A run over 0 items leaves out the logits, which a piece that is not the last needs for nothing.
+ * Runs over `passCounts`.
  * @param tables of one token, or of a piece of a prompt; their one supervised row is the last token
  */
 export function generationPass(
@@ -54,19 +78,43 @@ export function generationPass(
   hasAdapter: boolean,
 ): Program {
   const recorder = new Recorder(model, tables, { hasAdapter, hasDropout: false });
+  const { caches, token } = state;
+  const x = forwardLayers(recorder, { caches, ...(tables.tokens === 1 && { tokens: token }) });
+  recordLogits(recorder, x, state);
+  recordPick(recorder, state);
+  return recorder.finish(`generation pass of ${tables.tokens}`);
+}
+
+/** The logits after the last token. @param x [tokens, hidden] above the last layer */
+function recordLogits(recorder: Recorder, x: Tensor, { logits }: GenerationState): void {
+  const { model, tables } = recorder;
   const { hiddenSize: width, vocabSize, logitSoftcap } = model.config;
-  const { logits, token } = state;
-  const x = forwardLayers(recorder, state.caches);
   const last = scratch("last row", width);
   const rows = tables.view("supervised");
   recorder.push(gatherRows({ first: 0, count: 1, width }, { rows, x, y: last }));
-  const { normed } = finalNorm(recorder, { x: last, rows: 1, skipUpToCount: 0 });
-  const head = [product(model, 1, { x: normed, weight: headOf(recorder), y: logits })];
+  const skipUpToCount = passCounts.cached;
+  const { normed } = finalNorm(recorder, { x: last, rows: 1, skipUpToCount });
+  const head = product(model, 1, { x: normed, weight: headOf(recorder), y: logits });
+  recorder.push({ ...head, skipUpToCount });
   if (logitSoftcap !== null) {
     // The loss caps its logits inside its kernel; those that are sampled from are capped here.
-    head.push(softCap(logitStride(vocabSize), logitSoftcap, { x: logits }));
+    recorder.push({
+      ...softCap(logitStride(vocabSize), logitSoftcap, { x: logits }),
+      skipUpToCount,
+    });
   }
-  head.push(argmax(vocabSize, { logits, token }));
-  recorder.push(...head.map((dispatch) => ({ ...dispatch, skipUpToCount: 0 })));
-  return recorder.finish(`generation pass of ${tables.tokens}`);
+}
+
+function recordPick(recorder: Recorder, state: GenerationState): void {
+  const { vocabSize } = recorder.config;
+  const best = scratch("most likely token", 1);
+  const [weights, draw] = drawToken(vocabSize, { ...state, best });
+  recorder.push(
+    {
+      ...argmax(vocabSize, { logits: state.logits, token: best }),
+      skipUpToCount: passCounts.cached,
+    },
+    { ...weights, skipUpToCount: passCounts.greedy },
+    { ...draw, skipUpToCount: passCounts.cached },
+  );
 }

@@ -1,11 +1,19 @@
-// Generates token by token: the prompt enters the caches piece by piece, then each new token alone.
+// Generates tokens: the prompt enters the caches piece by piece, then each new token alone. A token
+// is picked on the GPU and feeds the next pass there; the host reads several at a time.
 import type { Runner } from "../../gpu/runner.ts";
 import { noScalars, stepScalars } from "../../kernels/step-scalars.ts";
+import { packSettings, powersOfTwo } from "../../kernels/token-draw/settings.ts";
 import { invariant } from "../../util/assert.ts";
 import { UserError } from "../../util/errors.ts";
 import type { SamplingOptions } from "../contract.ts";
-import { sampleToken, sampleTokens } from "../sampling.ts";
+import { uniformOf, untilStop } from "../sampling.ts";
+import { mostPicked, passCounts } from "./generation-pass.ts";
 import type { GenerationPass, GenerationPrograms } from "./generation-programs.ts";
+
+/** Tokens are read after about this time, so that text flows and an end wastes little. */
+const portionMs = 100;
+
+const greedy = { temperature: 0, topP: 1, uniform: 0, slot: 0 };
 
 export class Generation {
   readonly #programs: GenerationPrograms;
@@ -18,31 +26,28 @@ export class Generation {
 
   /**
    * New tokens one by one, without the stop token. @throws UserError "too-long" beyond the cache's
-   * capacity
+   * capacity; the signal's AbortError before the next token
    */
   async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
-    const { maxNewTokens, useAdapter } = options;
-    this.#requireCapacity(prompt.length + maxNewTokens);
-    await this.#prepare(useAdapter);
-    this.#prefill(prompt, useAdapter);
-    yield* sampleTokens(options, {
-      pick: (index) => this.#nextToken(options, index),
-      append: (token, index) => {
-        this.#take([token], prompt.length + index, useAdapter, true);
-      },
-    });
+    this.#requireCapacity(prompt.length + options.maxNewTokens);
+    await this.#prepare(options.useAdapter);
+    yield* untilStop(this.#tokens(prompt, options), options);
   }
 
   /** Logits [vocabulary] after the prompt. */
   async nextLogits(prompt: readonly number[], useAdapter: boolean): Promise<Float32Array> {
     this.#requireCapacity(prompt.length);
     await this.#prepare(useAdapter);
-    this.#prefill(prompt, useAdapter);
-    return await this.#readLogits();
+    const { logits, vocabulary, settings } = this.#programs.state;
+    this.#runner.write(settings, packSettings(greedy));
+    this.#prefill(prompt, useAdapter, passCounts.greedy);
+    return new Float32Array(await this.#runner.read(logits)).subarray(0, vocabulary);
   }
 
   async #prepare(useAdapter: boolean): Promise<void> {
     await this.#runner.prepare(this.#passes(useAdapter).map(({ program }) => program));
+    this.#runner.write(this.#programs.state.powers, powersOfTwo());
+    this.#runner.writePerRun(stepScalars, { ...noScalars, supervisedRows: 1 });
   }
 
   /** The most tokens first. */
@@ -50,51 +55,72 @@ export class Generation {
     return useAdapter ? this.#programs.adapted : this.#programs.base;
   }
 
-  #prefill(prompt: readonly number[], useAdapter: boolean): void {
+  /**
+   * Tokens in portions. The first is a single one, so that it shows early; none is longer than
+   * twice the one before.
+   */
+  async *#tokens(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
+    const { maxNewTokens, signal } = options;
+    let portion = 1;
+    for (let done = 0; done < maxNewTokens;) {
+      signal?.throwIfAborted();
+      const startedAt = performance.now();
+      const count = Math.min(portion, maxNewTokens - done);
+      for (let slot = 0; slot < count; slot++) {
+        this.#pick(prompt, options, done + slot, slot);
+      }
+      const { chosen } = this.#programs.state;
+      const view = { tensor: chosen, offsetBytes: 0, sizeBytes: 4 * count };
+      yield* new Uint32Array(await this.#runner.read(view));
+      done += count;
+      const wanted = Math.floor((portionMs * count) / (performance.now() - startedAt));
+      portion = Math.max(1, Math.min(wanted, 2 * portion, mostPicked));
+    }
+  }
+
+  /** Submits what picks a token. @param index tokens picked before */
+  #pick(
+    prompt: readonly number[],
+    { temperature, topP, seed, useAdapter }: SamplingOptions,
+    index: number,
+    slot: number,
+  ): void {
+    const uniform = uniformOf(seed, index);
+    const settings = packSettings({ temperature, topP, uniform, slot });
+    this.#runner.write(this.#programs.state.settings, settings);
+    const count = temperature > 0 ? passCounts.sampled : passCounts.greedy;
+    if (index === 0) {
+      this.#prefill(prompt, useAdapter, count);
+    } else {
+      // The pass reads the token where the pass before put it.
+      this.#take([0], prompt.length + index - 1, useAdapter, count);
+    }
+  }
+
+  #prefill(prompt: readonly number[], useAdapter: boolean, count: number): void {
     const most = this.#passes(useAdapter)[0]?.tables.tokens ?? 1;
     for (let from = 0; from < prompt.length; from += most) {
       const isLast = from + most >= prompt.length;
-      this.#take(prompt.slice(from, from + most), from, useAdapter, isLast);
+      const piece = prompt.slice(from, from + most);
+      if (piece.length === 1) {
+        this.#runner.write(this.#programs.state.token, Uint32Array.from(piece));
+      }
+      this.#take(piece, from, useAdapter, isLast ? count : passCounts.cached);
     }
   }
 
   /**
    * Appends tokens to the caches, the first at `position`, by the smallest pass that takes them.
-   * @param wantsLogits of the last token
+   * @param count what to compute after the last: see `passCounts`
    */
-  #take(
-    tokens: readonly number[],
-    position: number,
-    useAdapter: boolean,
-    wantsLogits: boolean,
-  ): void {
+  #take(tokens: readonly number[], position: number, useAdapter: boolean, count: number): void {
     const { length } = tokens;
     const pass = this.#passes(useAdapter).findLast(({ tables }) => tables.tokens >= length);
     invariant(pass !== undefined, `no pass of generation takes ${length} tokens`);
     const { tables, program } = pass;
-    this.#runner.write(
-      tables.tensor,
-      tables.fillPiece(tokens, position, this.#programs.state.capacity),
-    );
-    this.#runner.writePerRun(stepScalars, { ...noScalars, supervisedRows: 1 });
-    this.#runner.run(program, wantsLogits ? 1 : 0);
-  }
-
-  /**
-   * The most likely token is found on the GPU; a draw is made on the host, as in the reference
-   * engine.
-   */
-  async #nextToken(options: SamplingOptions, index: number): Promise<number> {
-    if (options.temperature > 0) {
-      return sampleToken(await this.#readLogits(), options, index);
-    }
-    const [token = 0] = new Uint32Array(await this.#runner.read(this.#programs.state.token));
-    return token;
-  }
-
-  async #readLogits(): Promise<Float32Array> {
-    const { logits, vocabulary } = this.#programs.state;
-    return new Float32Array(await this.#runner.read(logits)).subarray(0, vocabulary);
+    const { capacity } = this.#programs.state;
+    this.#runner.write(tables.tensor, tables.fillPiece(tokens, position, capacity));
+    this.#runner.run(program, count);
   }
 
   #requireCapacity(tokens: number): void {

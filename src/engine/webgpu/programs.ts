@@ -15,7 +15,7 @@
 // layer from its input costs one more forward pass of it and saves all its other activations
 // (gradient checkpointing: Chen et al. 2016, arXiv:1604.06174). Frozen weights have no gradients,
 // so backward computes no weight gradient but those of A and B.
-import { scratch, type Program, type Tensor } from "../../gpu/plan.ts";
+import { scratch, type Program, type Tensor, type View } from "../../gpu/plan.ts";
 import { adamW, partialsOf } from "../../kernels/adamw/kernel.ts";
 import { embedding } from "../../kernels/embedding/kernel.ts";
 import { embeddingName } from "../../model/tensors.ts";
@@ -88,12 +88,20 @@ export function updatePass({ adapter, metrics }: ModelTensors): Program {
   return { name: "update", dispatches: adamW(elements, tensors) };
 }
 
-/**
- * Embedding and all layers, without traces. @param caches by layer, in generation
- * @returns [tokens, hidden] above the last layer
- */
-export function forwardLayers(recorder: Recorder, caches: readonly LayerCache[] = []): Tensor {
-  let x = forwardEmbedding(recorder);
+/** What generation has besides a batch. */
+export interface Continuation {
+  /** By layer. */
+  caches: readonly LayerCache[];
+  /** Read instead of the batch's. */
+  tokens?: Tensor;
+}
+
+/** Embedding and all layers, without traces. @returns [tokens, hidden] above the last layer */
+export function forwardLayers(
+  recorder: Recorder,
+  { caches, tokens }: Continuation = { caches: [] },
+): Tensor {
+  let x = forwardEmbedding(recorder, tokens);
   for (let layer = 0; layer < recorder.config.numHiddenLayers; layer++) {
     const cache = caches[layer];
     x = forwardLayer(recorder, { layer, input: x, ...(cache && { cache }) }).output;
@@ -102,11 +110,14 @@ export function forwardLayers(recorder: Recorder, caches: readonly LayerCache[] 
 }
 
 /** x [tokens, hidden] = scale * the rows of the embedding; it is frozen. */
-function forwardEmbedding(recorder: Recorder): Tensor {
-  const { config, tables, tokens: rows } = recorder;
+function forwardEmbedding(
+  recorder: Recorder,
+  tokens: Tensor | View = recorder.tables.view("tokens"),
+): Tensor {
+  const { config, tokens: rows } = recorder;
   const x = recorder.activation("embedded tokens", config.hiddenSize);
   const table = recorder.weight(embeddingName);
   const shape = { rows, scale: config.embeddingScale };
-  recorder.push(embedding(shape, { table, tokens: tables.view("tokens"), x }));
+  recorder.push(embedding(shape, { table, tokens, x }));
   return x;
 }

@@ -1,5 +1,7 @@
-// Generation on the compiled engine: prompts on both sides of every pass.
+// Generation on the compiled engine: prompts on both sides of every pass, tokens picked on the GPU,
+// and how an answer ends.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Engine, SamplingOptions } from "../../../src/engine/contract.ts";
 import type { TfjsEngine } from "../../../src/engine/tfjs/engine.ts";
 import type { WebGpuEngine } from "../../../src/engine/webgpu/engine.ts";
 import { openDevice } from "../../../src/gpu/device.ts";
@@ -48,3 +50,80 @@ test.each([1, 2, 63, 64, 65, 127, 128, 129, 192, 193, 256, 300])(
     expect(distance(actual, other)).toBeGreaterThan(1e-2);
   },
 );
+
+const options: SamplingOptions = {
+  maxNewTokens: 30,
+  temperature: 0.9,
+  topP: 0.95,
+  seed: 1,
+  stopTokens: [],
+  useAdapter: true,
+};
+
+async function tokensOf(
+  own: Engine,
+  given: Partial<SamplingOptions> = {},
+  prompt = promptOf(20),
+): Promise<number[]> {
+  const tokens: number[] = [];
+  for await (const token of own.generate(prompt, { ...options, ...given })) {
+    tokens.push(token);
+  }
+  return tokens;
+}
+
+// Not a whole number of portions; a prompt of one token, and one that ends with a pass of one.
+test.each([
+  ["by seed 1", {}, 20],
+  ["by seed 2", { seed: 2 }, 20],
+  ["of the base model", { useAdapter: false }, 20],
+  ["at temperature 0", { temperature: 0, topP: 1 }, 20],
+  ["at temperature 2 with top-p 1", { temperature: 2, topP: 1, maxNewTokens: 8 }, 20],
+  ["from a low top-p", { topP: 0.3, maxNewTokens: 9 }, 1],
+  ["after a prompt of 129", { maxNewTokens: 17 }, 129],
+  ["one alone", { maxNewTokens: 1 }, 64],
+] as [string, Partial<SamplingOptions>, number][])(
+  "tokens %s are the reference engine's",
+  async (_, given, length) => {
+    const expected = await tokensOf(reference, given, promptOf(length));
+    expect(await tokensOf(engine, given, promptOf(length))).toEqual(expected);
+    expect(expected).toHaveLength(given.maxNewTokens ?? options.maxNewTokens);
+  },
+);
+
+test("draws by two seeds differ, and a seed repeats its tokens", async () => {
+  const first = await tokensOf(engine);
+  expect(await tokensOf(engine, { seed: 2 })).not.toEqual(first);
+  expect(await tokensOf(engine)).toEqual(first);
+});
+
+test("an answer ends before its stop token, wherever in a portion that is", async () => {
+  const all = await tokensOf(engine);
+  for (const [index, token] of all.slice(0, 12).entries()) {
+    const expected = all.slice(0, all.indexOf(token));
+    expect(await tokensOf(engine, { stopTokens: [token] })).toEqual(expected);
+    expect(expected.length).toBeLessThanOrEqual(index);
+  }
+});
+
+test("an answer without new tokens is empty", async () => {
+  expect(await tokensOf(engine, { maxNewTokens: 0 })).toEqual([]);
+});
+
+test("an aborted answer ends with the signal's error before its next token", async () => {
+  const controller = new AbortController();
+  const tokens: number[] = [];
+  const answer = async () => {
+    for await (const token of engine.generate(promptOf(20), {
+      ...options,
+      signal: controller.signal,
+    })) {
+      tokens.push(token);
+      if (tokens.length === 5) {
+        controller.abort();
+      }
+    }
+  };
+  await expect(answer()).rejects.toMatchObject({ name: "AbortError" });
+  expect(tokens).toEqual((await tokensOf(engine)).slice(0, 5));
+});

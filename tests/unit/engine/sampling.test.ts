@@ -1,6 +1,6 @@
 // Sampling: the next token from logits, greedy or by one seeded draw, and the loop of generation.
 import { describe, expect, test } from "vitest";
-import { sampleToken, sampleTokens } from "../../../src/engine/sampling.ts";
+import { sampleToken, untilStop } from "../../../src/engine/sampling.ts";
 
 const probabilities = [0.05, 0.4, 0.15, 0.3, 0.1];
 const logits = Float32Array.from(probabilities, (share) => Math.log(share) + 3);
@@ -75,40 +75,31 @@ describe("sampling", () => {
   });
 });
 
-describe("generation", () => {
-  const run = async (given: {
-    maxNewTokens: number;
-    stopTokens?: number[];
-    signal?: AbortSignal;
-  }) => {
-    const appended: number[] = [];
-    const sampling = { ...options, stopTokens: [], useAdapter: true, ...given };
-    const source = {
-      pick: (index: number) => Promise.resolve(10 + index),
-      append: (token: number, index: number) => appended.push(token, index),
+describe("the end of generation", () => {
+  /** @returns the tokens that pass, and how many were made */
+  const run = async (given: { stopTokens?: number[]; signal?: AbortSignal }) => {
+    let made = 0;
+    const source = async function* () {
+      for (; made < 5; made++) {
+        yield await Promise.resolve(10 + made);
+      }
     };
     const tokens: number[] = [];
-    for await (const token of sampleTokens(sampling, source)) {
+    for await (const token of untilStop(source(), { stopTokens: [], ...given })) {
       tokens.push(token);
     }
-    return { tokens, appended };
+    return { tokens, made };
   };
 
-  test("generation ends at maxNewTokens and does not append the last token", async () => {
-    expect(await run({ maxNewTokens: 3 })).toEqual({
-      tokens: [10, 11, 12],
-      appended: [10, 0, 11, 1],
-    });
-    expect(await run({ maxNewTokens: 0 })).toEqual({ tokens: [], appended: [] });
+  test("generation without a stop token passes every token", async () => {
+    expect(await run({})).toEqual({ tokens: [10, 11, 12, 13, 14], made: 5 });
   });
 
-  test("generation ends at a stop token and leaves it out", async () => {
-    const { tokens } = await run({ maxNewTokens: 9, stopTokens: [12] });
-    expect(tokens).toEqual([10, 11]);
+  test("generation ends at a stop token, leaves it out and makes no other", async () => {
+    expect(await run({ stopTokens: [9, 12] })).toEqual({ tokens: [10, 11], made: 2 });
   });
 
   test("generation ends with the signal's error", async () => {
-    const running = run({ maxNewTokens: 9, signal: AbortSignal.abort() });
-    await expect(running).rejects.toThrow("aborted");
+    await expect(run({ signal: AbortSignal.abort() })).rejects.toThrow("aborted");
   });
 });
