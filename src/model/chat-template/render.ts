@@ -209,6 +209,7 @@ function reasonOf(error: unknown): string {
 export function badTemplate(fault: string): UserError {
   return new UserError("bad-tokenizer", `The chat template ${fault}.`, {
     where: "chat_template",
-    remedy: "Use prompt and completion rows, or a model whose chat template works.",
+    remedy:
+      "Choose raw as chat template under Recipe with prompt and completion rows, or a model whose chat template works.",
   });
 }
