@@ -2,10 +2,8 @@
 import { bestEffort } from "../util/best-effort.ts";
 import { UserError } from "../util/errors.ts";
 import { formatBytes } from "../util/format.ts";
+import { bodyChunks, BrokenConnection, responseOf } from "./connection.ts";
 import type { Progress } from "./files.ts";
-
-/** A connection without a byte for this long is closed. */
-const longestSilenceMs = 60_000;
 
 /**
  * The file behind the address, under the last part of its path.
@@ -19,10 +17,9 @@ export async function fetchLinked(
   signal: AbortSignal,
 ): Promise<File> {
   const url = new URL(address);
-  const silence = new Silence(signal);
   try {
-    const response = await ask(url, silence.signal);
-    const chunks = await bodyOf(response, { url, maxBytes, progress, silence });
+    const response = await ask(url, signal);
+    const chunks = await bodyOf(response, { url, maxBytes, progress, signal });
     return new File(chunks, nameOf(url));
   } catch (cause) {
     signal.throwIfAborted();
@@ -31,13 +28,11 @@ export async function fetchLinked(
     }
     throw fault(
       url,
-      silence.signal.aborted
-        ? `The server sent nothing for ${longestSilenceMs / 1000} s.`
+      cause instanceof BrokenConnection
+        ? cause.message
         : `It cannot be fetched (${cause instanceof Error ? cause.message : String(cause)}).`,
       "Check the address. Its server has to allow other pages (CORS), and not to redirect to another.",
     );
-  } finally {
-    silence.end();
   }
 }
 
@@ -45,43 +40,34 @@ interface Reading {
   url: URL;
   maxBytes: number;
   progress: Progress;
-  silence: Silence;
+  signal: AbortSignal;
 }
 
 async function bodyOf(
   response: Response,
-  { url, maxBytes, progress, silence }: Reading,
+  { url, maxBytes, progress, signal }: Reading,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
   const announced = Number(response.headers.get("Content-Length")) || null;
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  const reader = response.body?.getReader();
-  let doneBytes = 0;
-  try {
-    refuseLarger(announced ?? 0, maxBytes, url);
-    for (;;) {
-      silence.heard();
-      const { value } = (await reader?.read()) ?? {};
-      if (value === undefined) {
-        return chunks;
-      }
-      doneBytes += value.length;
-      refuseLarger(doneBytes, maxBytes, url);
-      chunks.push(value);
-      // Content-Length is that of the compressed body, where it is compressed.
-      progress(doneBytes, announced !== null && announced >= doneBytes ? announced : null);
-    }
-  } finally {
-    await bestEffort("a body that fails to cancel is over too", reader?.cancel());
+  if (announced !== null && announced > maxBytes) {
+    await bestEffort("its size is the error to report", response.body?.cancel());
+    throw tooLarge(url, maxBytes);
   }
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let doneBytes = 0;
+  for await (const chunk of bodyChunks(response, signal)) {
+    doneBytes += chunk.length;
+    if (doneBytes > maxBytes) {
+      throw tooLarge(url, maxBytes);
+    }
+    chunks.push(chunk);
+    // Content-Length is that of the compressed body, where it is compressed.
+    progress(doneBytes, announced !== null && announced >= doneBytes ? announced : null);
+  }
+  return chunks;
 }
 
 async function ask(url: URL, signal: AbortSignal): Promise<Response> {
-  const response = await fetch(url, {
-    signal,
-    cache: "no-store",
-    credentials: "omit",
-    referrerPolicy: "no-referrer",
-  });
+  const response = await responseOf(url, {}, signal);
   if (!response.ok) {
     await bestEffort("its status is the error to report", response.body?.cancel());
     throw fault(url, `The server answered ${response.status}.`, "Check the address.");
@@ -94,34 +80,9 @@ async function ask(url: URL, signal: AbortSignal): Promise<Response> {
   return response;
 }
 
-/** Aborts where nothing is heard for a minute. */
-class Silence {
-  readonly #abort = new AbortController();
-  readonly signal: AbortSignal;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(outer: AbortSignal) {
-    this.signal = AbortSignal.any([outer, this.#abort.signal]);
-    this.heard();
-  }
-
-  heard(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#abort.abort();
-    }, longestSilenceMs);
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-  }
-}
-
-function refuseLarger(sizeBytes: number, maxBytes: number, url: URL): void {
-  if (sizeBytes > maxBytes) {
-    const limit = formatBytes(maxBytes);
-    throw fault(url, `The file has more than ${limit}.`, "Download it, and choose it here.");
-  }
+function tooLarge(url: URL, maxBytes: number): UserError {
+  const limit = formatBytes(maxBytes);
+  return fault(url, `The file has more than ${limit}.`, "Download it, and choose it here.");
 }
 
 /** What no file name has, and what would hide or turn round a part of it, stays encoded. */

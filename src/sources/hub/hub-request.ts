@@ -10,6 +10,7 @@ import {
   unreachable,
   type RequestContext,
 } from "./hub-faults.ts";
+import { responseOf } from "../connection.ts";
 import { chunksOf } from "./response-body.ts";
 import { RetryPolicy, type RetryLimits } from "./retry.ts";
 
@@ -27,9 +28,6 @@ export interface HubAccess {
   readonly retryLimits: RetryLimits;
   readonly onNotice: (notice: HubNotice) => void;
 }
-
-/** The wait for a response to begin. */
-const responseTimeoutMs = 60_000;
 
 /** No list of files is this large. */
 const maxApiBytes = 32 * 2 ** 20;
@@ -59,29 +57,12 @@ export async function ask(
   { endpoint, token }: HubAccess,
   signal: AbortSignal,
 ): Promise<Response> {
-  signal.throwIfAborted();
-  const silence = new AbortController();
-  const timer = setTimeout(() => {
-    silence.abort(new Error(`no response within ${responseTimeoutMs / 1000} s`));
-  }, responseTimeoutMs);
   const isHub = url.origin === endpoint.origin;
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      headers: { ...headers, ...(isHub && token !== null && { Authorization: `Bearer ${token}` }) },
-      signal: AbortSignal.any([signal, silence.signal]),
-      // Weights would evict everything else from the HTTP cache, which must not return a damaged
-      // response either.
-      cache: "no-store",
-      credentials: "omit",
-      referrerPolicy: "no-referrer",
-    });
-  } catch (cause) {
+  const sent = { ...headers, ...(isHub && token !== null && { Authorization: `Bearer ${token}` }) };
+  const response = await responseOf(url, sent, signal).catch((cause: unknown) => {
     signal.throwIfAborted();
     throw unreachable(cause, context);
-  } finally {
-    clearTimeout(timer);
-  }
+  });
   if (!response.ok) {
     await bestEffort("its status is the error to report", response.body?.cancel());
     throw faultOf(response, context);

@@ -1,10 +1,7 @@
-// Reads a response's body chunk by chunk and turns a broken or silent connection into a fault.
-import { bestEffort } from "../../util/best-effort.ts";
+// Reads the body of a hub's response chunk by chunk: a broken or silent connection becomes a fault
+// of the hub, and a pace that will not do is told.
+import { bodyChunks, BrokenConnection } from "../connection.ts";
 import { broken, type RequestContext } from "./hub-faults.ts";
-import { TransientFault } from "./retry.ts";
-
-/** A connection without a byte for this long is closed. */
-const longestSilenceMs = 30_000;
 
 /** Slower than this over half a minute, a model takes weeks, and a person should know. */
 const slowBytesPerSecond = 1024;
@@ -21,54 +18,39 @@ export async function* chunksOf(
   signal: AbortSignal,
   onSlow: () => void = () => undefined,
 ): AsyncGenerator<Uint8Array> {
-  if (response.body === null) {
-    return;
-  }
-  const reader = response.body.getReader();
-  let [waitedMs, bytes, isTold] = [0, 0, false];
+  const pace = new Pace(onSlow);
   try {
-    for (;;) {
-      const beganMs = performance.now(); // the reader of the chunks takes its time, too
-      const { done, value } = await readBeforeTimeout(reader, context, signal);
-      if (done) {
-        return;
-      }
-      waitedMs += performance.now() - beganMs;
-      bytes += value.length;
-      if (waitedMs >= paceMs) {
-        if (!isTold && bytes < (slowBytesPerSecond * waitedMs) / 1000) {
-          isTold = true;
-          onSlow();
-        }
-        [waitedMs, bytes] = [0, 0];
-      }
-      yield value;
+    let beganMs = performance.now();
+    for await (const chunk of bodyChunks(response, signal)) {
+      pace.add(chunk.length, performance.now() - beganMs);
+      yield chunk;
+      beganMs = performance.now(); // the reader of the chunks takes its time, too
     }
-  } finally {
-    // Nobody wants the rest: without this the connection stays open.
-    await bestEffort("a body that fails to cancel is over too", reader.cancel());
+  } catch (cause) {
+    throw cause instanceof BrokenConnection ? broken(cause.message, context) : cause;
   }
 }
 
-async function readBeforeTimeout(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  context: RequestContext,
-  signal: AbortSignal,
-): Promise<ReadableStreamReadResult<Uint8Array>> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(broken(`The server sent no data for ${longestSilenceMs / 1000} s.`, context));
-    }, longestSilenceMs);
-  });
-  try {
-    return await Promise.race([reader.read(), silence]);
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw cause instanceof TransientFault
-      ? cause
-      : broken(`The connection broke (${String(cause)}).`, context);
-  } finally {
-    clearTimeout(timer);
+class Pace {
+  readonly #onSlow: () => void;
+  #waitedMs = 0;
+  #bytes = 0;
+  #isTold = false;
+
+  constructor(onSlow: () => void) {
+    this.#onSlow = onSlow;
+  }
+
+  add(sizeBytes: number, waitedMs: number): void {
+    this.#waitedMs += waitedMs;
+    this.#bytes += sizeBytes;
+    if (this.#waitedMs < paceMs) {
+      return;
+    }
+    if (!this.#isTold && this.#bytes < (slowBytesPerSecond * this.#waitedMs) / 1000) {
+      this.#isTold = true;
+      this.#onSlow();
+    }
+    [this.#waitedMs, this.#bytes] = [0, 0];
   }
 }

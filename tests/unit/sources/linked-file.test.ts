@@ -1,7 +1,7 @@
 // A file behind an address: its bytes under its name, or a sentence why not.
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { fetchLinked } from "../../../src/sources/linked-file.ts";
 import { never } from "./hub.ts";
 
@@ -19,6 +19,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.useRealTimers();
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });
@@ -86,6 +87,18 @@ describe("a refused linked file", () => {
     await expect(read("a")).rejects.toEqual(refused(/sent a web page/));
     answer = (request) => request.socket.destroy();
     await expect(read("a")).rejects.toEqual(refused(/cannot be fetched/));
+  });
+
+  test("a server that falls silent for 30 s, the silence of every network body, is told", async () => {
+    const wait = setTimeout;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    answer = (_, response) => response.writeHead(200).write("{"); // and nothing more
+    const reading = read("a").catch((error: unknown) => error);
+    await new Promise((resolve) => wait(resolve, 500)); // the first byte has come
+    await vi.advanceTimersByTimeAsync(29_000);
+    expect(await Promise.race([reading, Promise.resolve("reading")])).toBe("reading");
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await reading).toEqual(refused(/The server sent no data for 30 s/));
   });
 
   test("a cancelled fetch throws the signal's error", async () => {
