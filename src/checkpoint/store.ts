@@ -1,9 +1,9 @@
 // Stores the checkpoints of every run and the data sets they were trained on in IndexedDB.
-import { blobSource } from "../formats/byte-source.ts";
+import { blobSource, heardSource } from "../formats/byte-source.ts";
 import { exportRuns, type Backup } from "./archive/export-runs.ts";
 import { importRuns, type ImportedRuns } from "./archive/import-runs.ts";
 import { maxChunkBytes } from "./database/chunks.ts";
-import { checkpointFile, decodeCheckpoint } from "./file/container.ts";
+import { checkpointFile, decodeSource } from "./file/container.ts";
 import { loadDataFile, saveDataFile } from "./data-files.ts";
 import { deleteCheckpoint, deleteRun, renameRun, setPinned, thinOut } from "./housekeeping.ts";
 import { reach } from "./database/kill-points.ts";
@@ -75,10 +75,15 @@ export interface CheckpointStore {
    */
   readCheckpointBlob(key: string, signal?: AbortSignal): Promise<Blob>;
   /**
-   * Stores a checkpoint file unchanged, after all of it was read and checked.
+   * Stores a checkpoint file unchanged, after all of it was read and checked. Every byte counts
+   * twice in the progress: once read, once stored.
    * @throws UserError as `decodeCheckpoint`, or "quota"; nothing is stored then
    */
-  importCheckpoint(file: Blob, fileName: string, signal?: AbortSignal): Promise<CheckpointSummary>;
+  importCheckpoint(
+    file: Blob,
+    fileName: string,
+    options?: VerifyOptions,
+  ): Promise<CheckpointSummary>;
   /**
    * Deletes a checkpoint, pinned or not, and its data set when no other checkpoint refers to it.
    * Without effect when it is missing.
@@ -182,10 +187,16 @@ export function openStore(databaseName: string, options: StoreOptions = {}): Che
     loadCheckpoint: (key, signal) => readRun(key, store, signal),
     loadNewestValid: (runId, signal) => readNewestValid(runId, store, signal),
     readCheckpointBlob: (key, signal) => readRunFile(key, store, signal),
-    async importCheckpoint(file, fileName, signal) {
-      const run = await decodeCheckpoint(file, fileName, signal);
+    async importCheckpoint(file, fileName, { signal, progress } = {}) {
+      const totalBytes = 2 * file.size;
+      let doneBytes = 0;
+      const source = heardSource(blobSource(file, fileName), (sizeBytes) => {
+        doneBytes = Math.min(totalBytes, doneBytes + sizeBytes);
+        progress?.(doneBytes, totalBytes);
+      });
+      const run = await decodeSource(source, signal);
       await reach?.("import-checked");
-      return writeRun(blobSource(file, fileName), run, store, signal);
+      return writeRun(source, run, store, signal);
     },
     deleteCheckpoint: (key) => deleteCheckpoint(key, store),
     deleteRun: (runId) => deleteRun(runId, store),

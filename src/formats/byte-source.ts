@@ -27,6 +27,21 @@ export function blobSource(blob: Blob, name: string): ByteSource {
   };
 }
 
+/** The same source; `onBytes` hears of the bytes of each read. */
+export function heardSource(source: ByteSource, onBytes: (sizeBytes: number) => void): ByteSource {
+  const { name, sizeBytes } = source;
+  return {
+    name,
+    sizeBytes,
+    async read(begin, end, signal) {
+      const bytes = await source.read(begin, end, signal);
+      onBytes(bytes.length);
+      signal?.throwIfAborted(); // who hears may cancel
+      return bytes;
+    },
+  };
+}
+
 /** A whole small file as text. */
 export async function textOfSource(source: ByteSource, signal?: AbortSignal): Promise<string> {
   return new TextDecoder().decode(await source.read(0, source.sizeBytes, signal));

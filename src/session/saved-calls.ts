@@ -42,7 +42,7 @@ export class SavedCalls {
   }
 
   async import({ file }: Calls["importCheckpoint"]["params"]): Promise<CheckpointSummary> {
-    return await this.#long(({ signal }) => this.#store.importCheckpoint(file, file.name, signal));
+    return await this.#long((options) => this.#store.importCheckpoint(file, file.name, options));
   }
 
   /** The person has read the notices of data losses; they are not shown again. */

@@ -259,6 +259,37 @@ describe("download and import", () => {
     expect(await other.loadCheckpoint(summary.key)).toEqual(exampleRun());
   });
 
+  test("an import tells a rising figure that ends with every byte read and stored", async () => {
+    const file = new Blob([encodeCheckpoint(exampleRun())]);
+    const told: [number, number][] = [];
+    const progress = (done: number, total: number) => void told.push([done, total]);
+    await store.importCheckpoint(file, "file", { progress });
+    expect(told.length).toBeGreaterThan(2);
+    expect(told.at(-1)).toEqual([2 * file.size, 2 * file.size]);
+    const figures = told.map(([done]) => done);
+    expect(figures).toEqual(figures.toSorted((a, b) => a - b));
+  });
+
+  test("an import that is cancelled at any of its figures stores nothing", async () => {
+    const file = new Blob([encodeCheckpoint(exampleRun())]);
+    let figures = 0;
+    await store.importCheckpoint(file, "file", { progress: () => void figures++ });
+    for (let at = 0; at < figures; at++) {
+      const other = openStore(`${name} cancelled ${at}`, { chunkBytes });
+      const abort = new AbortController();
+      let left = at;
+      const progress = () => {
+        if (left-- === 0) {
+          abort.abort();
+        }
+      };
+      const importing = other.importCheckpoint(file, "file", { signal: abort.signal, progress });
+      await expect(importing).rejects.toMatchObject({ name: "AbortError" });
+      expect(await other.listCheckpoints()).toEqual([]);
+      expect(await rawStore(`${name} cancelled ${at}`).keys()).toEqual([]);
+    }
+  });
+
   test.each([
     ["a page", "<html>", "not-safetensors"],
     ["an empty file", "", "not-safetensors"],
