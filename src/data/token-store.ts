@@ -1,8 +1,8 @@
 // Tokenised rows in typed arrays: five bytes a token and 36 a row, so that a file of hundreds of
-// megabytes fits into the memory of a tab.
+// megabytes fits into the memory of a tab. What does not is refused.
 import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
-import { formatCount } from "../util/format.ts";
+import { formatBytes, formatCountOf } from "../util/format.ts";
 
 /** A row as tokenising makes it. */
 export interface StorableRow {
@@ -45,8 +45,11 @@ interface Chunk {
   end: number;
 }
 
-/** 1.5 GB, as much as a tab has beside the model. */
-const maxStoredTokens = 300_000_000;
+/** As much as a tab has beside the model. */
+const maxMemoryBytes = 1.5e9;
+const tokenBytes = 5;
+/** 36 stored, and what split, order and report take beside; measured, docs/benchmarks.md. */
+const rowBytes = 100;
 
 /** 1.25 MiB a chunk: no large array is copied to grow, and little is unused in the last one. */
 const chunkTokens = 2 ** 18;
@@ -64,13 +67,15 @@ const fields = {
   group: 8,
 };
 const rowFields = 9;
-const firstCapacity = 1024;
+/** The table grows by 4096 rows: doubling it would hold three times its bytes while it is copied. */
+const pieceBits = 12;
+const pieceRows = 2 ** pieceBits;
 
 export class TokenStore {
   readonly #chunks: Chunk[] = [];
-  #table = new Uint32Array(firstCapacity * rowFields);
+  readonly #table: Uint32Array[] = [];
   /** Null until a row has a weight. */
-  #weights: Float32Array | null = null;
+  #weights: Float32Array[] | null = null;
   #length = 0;
   #tokens = 0;
   /** Longer rows are cut on the right, e.g. to the model's context. */
@@ -92,13 +97,19 @@ export class TokenStore {
 
   /** Bytes that it holds. */
   get sizeBytes(): number {
-    const tokens = this.#chunks.reduce((sum, { isTrained }) => sum + 5 * isTrained.length, 0);
-    return tokens + this.#table.byteLength + (this.#weights?.byteLength ?? 0);
+    const tokens = this.#chunks.reduce(
+      (sum, { isTrained }) => sum + tokenBytes * isTrained.length,
+      0,
+    );
+    return [...this.#table, ...(this.#weights ?? [])].reduce(
+      (sum, { byteLength }) => sum + byteLength,
+      tokens,
+    );
   }
 
   /**
    * Copies a row to the end.
-   * @throws UserError "too-long" when the data have more tokens than a tab can hold
+   * @throws UserError "too-long" when the data take more memory than a tab has
    */
   add({
     line,
@@ -113,7 +124,7 @@ export class TokenStore {
     const length = Math.min(tokens.length, this.maxRowTokens);
     invariant(isTrained.length === tokens.length, "a row has a mask of another length");
     this.#tokens += length;
-    refuseTooMany(this.#tokens);
+    refuseTooMuch(this.#length + 1, this.#tokens);
     const chunk = this.#chunkFor(length);
     const begin = chunk.end;
     chunk.tokens.set(
@@ -131,9 +142,9 @@ export class TokenStore {
     this.#grow();
     const isFirst = row === 0 || isApart || this.sourceOf(row - 1) !== source;
     const group = isFirst ? row : this.groupOf(row - 1);
-    this.#table.set(
+    this.#table[pieceOf(row)]?.set(
       [this.#chunks.length - 1, begin, length, fullLength, line, file, source, trained, group],
-      row * rowFields,
+      placeOf(row) * rowFields,
     );
     this.#setWeight(row, weight);
   }
@@ -150,7 +161,7 @@ export class TokenStore {
       tokens: tokens.subarray(begin, end),
       isTrained: isTrained.subarray(begin, end),
       fullLength: this.fullLengthOf(row),
-      weight: this.#weights?.[row] ?? null,
+      weight: this.#weights?.[pieceOf(row)]?.[placeOf(row)] ?? null,
     };
   }
 
@@ -199,7 +210,7 @@ export class TokenStore {
   }
 
   #number(row: number, field: number): number {
-    return this.#table[row * rowFields + field] as number;
+    return this.#table[pieceOf(row)]?.[placeOf(row) * rowFields + field] as number;
   }
 
   #chunkFor(length: number): Chunk {
@@ -214,16 +225,9 @@ export class TokenStore {
   }
 
   #grow(): void {
-    if (this.#length * rowFields <= this.#table.length) {
-      return;
-    }
-    const table = new Uint32Array(2 * this.#table.length);
-    table.set(this.#table);
-    this.#table = table;
-    if (this.#weights !== null) {
-      const weights = new Float32Array(2 * this.#weights.length).fill(1);
-      weights.set(this.#weights);
-      this.#weights = weights;
+    if (this.#length > this.#table.length * pieceRows) {
+      this.#table.push(new Uint32Array(pieceRows * rowFields));
+      this.#weights?.push(newWeights());
     }
   }
 
@@ -231,16 +235,37 @@ export class TokenStore {
     if (weight === undefined) {
       return;
     }
-    this.#weights ??= new Float32Array(this.#table.length / rowFields).fill(1);
-    this.#weights[row] = weight;
+    this.#weights ??= this.#table.map(newWeights);
+    (this.#weights[pieceOf(row)] as Float32Array)[placeOf(row)] = weight;
   }
 }
 
-function refuseTooMany(tokens: number): void {
-  if (tokens > maxStoredTokens) {
+function pieceOf(row: number): number {
+  return row >>> pieceBits;
+}
+
+function placeOf(row: number): number {
+  return row & (pieceRows - 1);
+}
+
+function newWeights(): Float32Array {
+  return new Float32Array(pieceRows).fill(1);
+}
+
+/**
+ * To be asked before tokens are made, and again while the tokens become known.
+ * @throws UserError "too-long" when rows and tokens take more memory than a tab has
+ */
+export function refuseTooMuch(rows: number, tokens = 0): void {
+  const neededBytes = rows * rowBytes + tokens * tokenBytes;
+  if (neededBytes > maxMemoryBytes) {
+    const counted =
+      tokens === 0
+        ? formatCountOf(rows, "row")
+        : `${formatCountOf(rows, "row")} and ${formatCountOf(tokens, "token")} or more`;
     throw new UserError(
       "too-long",
-      `The data have more than ${formatCount(maxStoredTokens)} tokens, all that a tab holds.`,
+      `The data have ${counted}, which take ${formatBytes(neededBytes)} of memory; a tab has ${formatBytes(maxMemoryBytes)} for them.`,
       { remedy: "Choose a part of the data." },
     );
   }

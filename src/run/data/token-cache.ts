@@ -2,6 +2,7 @@
 // rate, rank and batch size change no token.
 import type { TokenizedData } from "../../data/dataset.ts";
 import type { PromptForm } from "../../data/prompt-form.ts";
+import { refuseTooMuch } from "../../data/token-store.ts";
 import { tokenizeRows, type ExampleBatch } from "../../data/tokenize-rows.ts";
 import type { BaseModel } from "../../model/open.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
@@ -44,7 +45,7 @@ export class TokenCache {
    * All rows as tokens. A call for other tokens cancels one that is under way; a call for the same
    * waits for it.
    * @param startedAt start of the run in milliseconds since 1970: a chat template may print its day
-   * @throws as `tokenizeRows` and `DataSet.examples`; an AbortError where it is cancelled
+   * @throws as `refuseTooMuch`, `tokenizeRows` and `DataSet.examples`; an AbortError where it is cancelled
    */
   tokensOf(
     model: BaseModel,
@@ -106,6 +107,7 @@ export class TokenCache {
     day: Date,
     signal: AbortSignal,
   ): Promise<TokenizedData> {
+    refuseTooMuch(data.set.usableRows);
     this.#begun++;
     const options = {
       ...{ completionOnly, multiTurn, template, windowLength: maxLength },

@@ -2,7 +2,8 @@
 // number of rows.
 import { describe, expect, test } from "vitest";
 import { TokenRows } from "../../../src/data/token-rows.ts";
-import { TokenStore, type StorableRow } from "../../../src/data/token-store.ts";
+import { refuseTooMuch, TokenStore, type StorableRow } from "../../../src/data/token-store.ts";
+import { toPlain } from "../../../src/util/errors.ts";
 import { uniforms } from "../../../src/util/random.ts";
 
 const uncut = 2 ** 30;
@@ -49,14 +50,14 @@ describe("a token store", () => {
     });
   });
 
-  test("a store of many short rows takes five bytes a token and 32 a row, within half of that", () => {
+  test("a store of many short rows takes five bytes a token and 36 a row, within a fifth of that", () => {
     const store = new TokenStore();
     for (let line = 1; line <= 100_000; line++) {
       store.add({ line, tokens: [1, 2, 3, 4], isTrained: [0, 0, 1, 1], fullLength: 4 });
     }
     expect(store).toHaveLength(100_000);
     expect(store.row(99_999, uncut)).toMatchObject({ line: 100_000, file: 0, fullLength: 4 });
-    expect(store.sizeBytes).toBeLessThan(1.5 * 100_000 * (4 * 5 + 32));
+    expect(store.sizeBytes).toBeLessThan(1.2 * 100_000 * (4 * 5 + 36));
   });
 
   test("a cut row has its first tokens, and its trained tokens are those that are left", () => {
@@ -81,10 +82,38 @@ describe("a token store", () => {
   });
 
   test("rows without a weight count 1 where another row has one, whichever comes first", () => {
-    const rows: StorableRow[] = Array.from({ length: 3000 }, (_, index) => madeUp(index + 1, 2));
-    rows[1500] = { ...madeUp(1501, 2), weight: 0.25 };
+    const rows: StorableRow[] = Array.from({ length: 9000 }, (_, index) => madeUp(index + 1, 2));
+    rows[5000] = { ...madeUp(5001, 2), weight: 0.25 };
     const weights = Array.from(new TokenRows(storeOf(rows), uncut), ({ weight }) => weight);
     expect(weights).toEqual(rows.map(({ weight = 1 }) => weight));
+  });
+});
+
+describe("the memory of a tab, 1.5 GB for 100 bytes a row and five a token,", () => {
+  const refusal = (rows: number, tokens?: number) => {
+    try {
+      refuseTooMuch(rows, tokens);
+      return null;
+    } catch (error) {
+      return toPlain(error);
+    }
+  };
+
+  test("holds fifteen million rows, and one more is refused before a token is made", () => {
+    expect(refusal(15_000_000)).toBeNull();
+    expect(refusal(15_000_001)).toEqual({
+      code: "too-long",
+      message:
+        "The data have 15,000,001 rows, which take 1.50 GB of memory; a tab has 1.50 GB for them.",
+      remedy: "Choose a part of the data.",
+    });
+  });
+
+  test("holds a million rows with 280 million tokens, and no token more", () => {
+    expect(refusal(1_000_000, 280_000_000)).toBeNull();
+    expect(refusal(1_000_000, 280_000_001)?.message).toContain(
+      "1,000,000 rows and 280,000,001 tokens or more",
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 // Tokens are made once for data, model and the rules of the masks, and only then: a counter proves
 // it. Also what a run keeps of its data, and that it reads the same rows again.
 import { readFile } from "node:fs/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { heldOutOf } from "../../../../src/data/dataset.ts";
 import type { DataChoices } from "../../../../src/data/load/data-set.ts";
 import { blobSource } from "../../../../src/formats/byte-source.ts";
@@ -60,6 +60,18 @@ describe("the tokens of the loaded data", () => {
       Array.from(heldOut, ({ line }) => line),
     );
     expect(cache.madeOf(model, data, { ...demoRecipe, completionOnly: false }, now)).toBeNull();
+    expect(cache.begun).toBe(1);
+  });
+
+  test("data with more rows than a tab holds are refused before a token is made", async () => {
+    const { data, cache, plan } = await planner();
+    const rows = (count: number) =>
+      vi.spyOn(data.set, "usableRows", "get").mockReturnValueOnce(count);
+    rows(15_000_001);
+    await expect(plan({})).rejects.toThrow("15,000,001 rows, which take 1.50 GB of memory");
+    expect(cache.begun).toBe(0);
+    rows(15_000_000);
+    await plan({});
     expect(cache.begun).toBe(1);
   });
 
