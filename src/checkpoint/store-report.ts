@@ -1,5 +1,6 @@
 // Reports the state of the store when the page opens: saved checkpoints, damage and data losses.
 import { bestEffort } from "../util/best-effort.ts";
+import { shownText } from "../util/shown-text.ts";
 import { mirrorRuns } from "./mirror/mirror-sync.ts";
 import type { MirrorEntry } from "./mirror/mirror.ts";
 import { soundEntries, type PayloadStore } from "./database/payload-store.ts";
@@ -87,8 +88,8 @@ export function describeDataLoss({
   isDatabaseGone,
   browserSays,
 }: LostRun): string {
-  const run = `the run of ${modelName} on ${dataName}`;
-  const reason = browserSays === null ? "" : ` (${browserSays})`;
+  const run = `the run of ${shownText(modelName)} on ${shownText(dataName)}`;
+  const reason = browserSays === null ? "" : ` (${shownText(browserSays)})`;
   if (isDatabaseGone) {
     return `The browser's database that held ${run} up to step ${step} is gone${reason}.`;
   }

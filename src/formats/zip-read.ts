@@ -2,6 +2,7 @@
 // encrypted, in one part. Source: PKWARE APPNOTE 6.3.10, sections 4.3.7 to 4.3.16 and 4.5.3
 // (zip64).
 import { UserError } from "../util/errors.ts";
+import { shownPath } from "../util/shown-text.ts";
 import type { ByteSource } from "./byte-source.ts";
 
 /** A file of the archive. */
@@ -83,7 +84,7 @@ function parseEntries(
     check(at + entryBytes <= bytes.length, source, `an entry ${entries.length + 1} that is cut`);
     check(entries.length < maxMembers, source, `more than ${maxMembers} files`);
     const entry = parseEntry(bytes, at, source);
-    check(!names.has(entry.name), source, `the file ${entry.name} twice`);
+    check(!names.has(entry.name), source, `the file ${shownPath(entry.name)} twice`);
     names.add(entry.name);
     entries.push(entry);
     at = entry.next;
@@ -97,14 +98,18 @@ function refuseOverlaps(members: Iterable<ZipMember>, source: ByteSource): void 
   for (const member of [...members].sort((a, b) => a.begin - b.begin)) {
     if (last !== null) {
       const isApart = member.begin >= last.begin + last.sizeBytes;
-      check(isApart, source, `the file ${member.name} within the file ${last.name}`);
+      check(
+        isApart,
+        source,
+        `the file ${shownPath(member.name)} within the file ${shownPath(last.name)}`,
+      );
     }
     last = member;
   }
 }
 
 function faultOf(entry: DirectoryEntry, source: ByteSource): string | null {
-  const { name } = entry;
+  const name = shownPath(entry.name);
   if (!entry.isPlain) {
     return `the file ${name} compressed or encrypted`;
   }
@@ -248,9 +253,9 @@ async function locateAll(
     const header = viewOf(span.bytes.subarray(at, at + localBytes));
     const begin = local + localBytes + header.getUint16(26, true) + header.getUint16(28, true);
     if (header.getUint32(0, true) !== signatures.local) {
-      broken.set(name, fault(source, `no header of the file ${name}`));
+      broken.set(name, fault(source, `no header of the file ${shownPath(name)}`));
     } else if (begin + sizeBytes > source.sizeBytes) {
-      broken.set(name, fault(source, `the file ${name} beyond its end`));
+      broken.set(name, fault(source, `the file ${shownPath(name)} beyond its end`));
     } else {
       begins.set(name, begin);
     }

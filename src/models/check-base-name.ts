@@ -5,6 +5,7 @@ import { parseBaseName } from "../sources/hub/hub-name.ts";
 import { findOnHub, type HubOptions } from "../sources/hub/hub.ts";
 import { UserError } from "../util/errors.ts";
 import { formatCount } from "../util/format.ts";
+import { shownText } from "../util/shown-text.ts";
 import type { BaseCheck } from "./facts.ts";
 
 /**
@@ -19,15 +20,16 @@ export async function checkBaseName(
 ): Promise<BaseCheck> {
   const wanted = parseBaseName(typed, options.endpoint);
   const { name, config: text } = await findOnHub(wanted, options, signal);
+  const shown = shownText(name);
   const there = text === null ? null : sizesOf(text);
   if (there === null || config === null) {
-    const words = `${name} is on the Hub; its sizes cannot be compared.`;
+    const words = `${shown} is on the Hub; its sizes cannot be compared.`;
     return { name, agrees: null, words };
   }
   const here = sizeWords(config);
   return there === here
-    ? { name, agrees: true, words: `${name} is on the Hub and has these sizes: ${here}.` }
-    : { name, agrees: false, words: `${name} is another model: ${there}. This one: ${here}.` };
+    ? { name, agrees: true, words: `${shown} is on the Hub and has these sizes: ${here}.` }
+    : { name, agrees: false, words: `${shown} is another model: ${there}. This one: ${here}.` };
 }
 
 /** Null for a config that Anneal does not read. */

@@ -9,6 +9,7 @@ import type { EngineReadiness, EngineReport } from "../engine/contract.ts";
 import type { BadRow } from "../data/load/bad-rows.ts";
 import type { DataChoices, FileFacts, RowsReading } from "../data/load/data-set.ts";
 import type { RowEdit } from "../data/load/edits.ts";
+import type { ColumnSample } from "../data/shapes/recognise.ts";
 import type { ShapeFacts } from "../data/shapes/shape.ts";
 import type { PickedFile } from "../sources/files.ts";
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
@@ -21,6 +22,22 @@ export interface DataFiles extends Omit<DataChoices, "heldOutFrom" | "edits"> {
 
 export type DataSource = { kind: "demo" } | DataFiles;
 
+/** A name in a file: whole, as the page sends it back, and as it is shown. */
+export interface Labelled {
+  name: string;
+  label: string;
+}
+
+/** A file of the data, by its whole path, and as it is shown. */
+export interface DataFile extends Omit<FileFacts, "sheets"> {
+  label: string;
+  sheets: readonly Labelled[];
+}
+
+export interface DataReading extends Omit<RowsReading, "columns"> {
+  columns: readonly (Labelled & Pick<ColumnSample, "example">)[];
+}
+
 export interface DataInfo {
   source: DataSource["kind"];
   name: string;
@@ -30,14 +47,14 @@ export interface DataInfo {
   badRows: { count: number; first: readonly BadRow[] };
   sizeBytes: number;
   /** Training, held-out and test files; the latter are not used. A row's `file` counts in them. */
-  files: FileFacts[];
+  files: DataFile[];
   /** Files that were chosen and are left out, each with the reason. */
   skipped: readonly { path: string; why: string }[];
   /** What becomes of the files: "train.jsonl to train on, valid.jsonl held out." */
   sentence: string;
   /** Rows of held-out files; null without such a file: then some of the rows are held out. */
   heldOutRows: number | null;
-  reading: RowsReading;
+  reading: DataReading;
   /** What rows can be read as. */
   shapes: readonly ShapeFacts[];
   edits: readonly RowEdit[];

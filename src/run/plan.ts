@@ -10,6 +10,7 @@ import { targetModulesOf } from "../model/tensors.ts";
 import { workOf } from "../train/work.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
+import { shownText } from "../util/shown-text.ts";
 import { bytesTaken } from "../engine/run-bytes.ts";
 import type { LoadedData } from "./data/loaded-data.ts";
 import type { TokenCache } from "./data/token-cache.ts";
@@ -63,7 +64,7 @@ export async function refuseOtherSplit(
   if (!isSame) {
     throw new UserError(
       "wrong-data",
-      `This run was begun by a version of Anneal that used other rows of ${saved.name}.`,
+      `This run was begun by a version of Anneal that used other rows of ${shownText(saved.name)}.`,
       {
         where: saved.name,
         remedy: "Export its adapter, and start a new run from that adapter.",
@@ -113,7 +114,7 @@ export function refuseNoTarget({ config, name }: BaseModel, recipe: Recipe, coun
   if (count === 0) {
     throw new UserError(
       "bad-recipe",
-      `${name} has no layer named ${recipe.targetModules.join(", ")}.`,
+      `${shownText(name)} has no layer named ${recipe.targetModules.join(", ")}.`,
       { where: "targetModules", remedy: `Choose from: ${targetModulesOf(config).join(", ")}.` },
     );
   }

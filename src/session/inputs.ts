@@ -26,6 +26,7 @@ import { RunTiming, type PlannedRun } from "../run/timing/run-timing.ts";
 import { fetchLinked } from "../sources/linked-file.ts";
 import { demoDataName, fetchDemoData } from "../sources/demo.ts";
 import { UserError } from "../util/errors.ts";
+import { shownPath, shownText } from "../util/shown-text.ts";
 import type { Calls, SessionEvent } from "./protocol.ts";
 import { maxRecipeBytes, readRecipeFile, type ReadRecipe } from "./recipe-file.ts";
 import { isRunHeld } from "./tab-lock.ts";
@@ -253,10 +254,14 @@ export class Inputs {
       this.#model = kept ?? this.#model;
     }
     if (!isModelOf(base, this.#model)) {
+      const name = shownText(base.name);
       throw new UserError(
         "wrong-base-model",
-        `This run trains ${base.name}; that model is not loaded.`,
-        { where: base.name, remedy: `Choose ${base.name} under Model, then resume.` },
+        `This run trains ${name}; that model is not loaded.`,
+        {
+          where: name,
+          remedy: `Choose ${name} under Model, then resume.`,
+        },
       );
     }
     return this.#model;
@@ -278,14 +283,11 @@ export class Inputs {
       await this.loadData({ source: { kind: "demo" } });
     }
     if (!(await this.#data?.isOf(data))) {
-      throw new UserError(
-        "wrong-data",
-        `This run trains on ${data.name}; that file is not loaded.`,
-        {
-          where: data.name,
-          remedy: `Choose ${data.name} (${data.rows} rows, unchanged) under Data, then resume.`,
-        },
-      );
+      const name = shownPath(data.name);
+      throw new UserError("wrong-data", `This run trains on ${name}; that file is not loaded.`, {
+        where: name,
+        remedy: `Choose ${name} (${data.rows} rows, unchanged) under Data, then resume.`,
+      });
     }
     return this.data;
   }

@@ -48,6 +48,7 @@ export type {
   DataFiles,
   DataSource,
   DataInfo,
+  DataFile,
   RunPlan,
   RestoredRun,
   SaveReason,
@@ -71,7 +72,6 @@ export type { RowGroup } from "../data/row-groups.ts";
 export type { BadRow } from "../data/load/bad-rows.ts";
 export type { FieldName, ShapeName } from "../data/shapes/reading.ts";
 export type { ShapeFacts } from "../data/shapes/shape.ts";
-export type { FileFacts, RowsReading } from "../data/load/data-set.ts";
 export type { RowEdit } from "../data/load/edits.ts";
 export type { Reading } from "../data/shapes/reading.ts";
 export type { TableChoices } from "../formats/table.ts";

@@ -5,6 +5,7 @@ import { findDevice } from "./find-device.ts";
 import { prefetchEngines } from "./prefetch.ts";
 import type { Command, Message, Ping, SessionEvent } from "./protocol.ts";
 import { Session } from "./session.ts";
+import { shownEvent, shownResult } from "./shown/messages.ts";
 import { templateRenderer } from "../models/template-renderer.ts";
 import { wasmPaths } from "./wasm-paths.ts";
 
@@ -12,7 +13,7 @@ const post = (message: Message) => {
   self.postMessage(message);
 };
 const emit = (event: SessionEvent) => {
-  post({ kind: "event", event });
+  post({ kind: "event", event: shownEvent(event) });
 };
 
 /** The client names the worker after the folder of the page. */
@@ -34,7 +35,7 @@ self.onmessage = ({ data }: MessageEvent<Command | Ping>) => {
     .then((session) => perform(session, data))
     .then(
       (result) => {
-        post({ kind: "answer", id: data.id, result });
+        post({ kind: "answer", id: data.id, result: shownResult(data.name, result as never) });
       },
       (error: unknown) => {
         post({ kind: "refusal", id: data.id, error: toPlain(error) });

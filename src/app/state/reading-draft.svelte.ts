@@ -6,6 +6,7 @@ import type {
   ShapeFacts,
   ShapeName,
 } from "../../session/protocol.ts";
+import { shortList } from "../../util/format.ts";
 
 /** Fields of which a pattern makes the prompt. */
 const promptFields: readonly FieldName[] = ["prompt", "instruction", "input"];
@@ -15,7 +16,7 @@ export const extraFields: readonly FieldName[] = ["system", "tools", "templateAr
 const firstGuess: ShapeName = "completion";
 
 export class ReadingDraft {
-  readonly columns: readonly string[];
+  readonly #columns: DataInfo["reading"]["columns"];
   readonly shapes: readonly ShapeFacts[];
   shape = $state<ShapeName>(firstGuess);
   /** As typed: a new line, or \n. */
@@ -38,7 +39,7 @@ export class ReadingDraft {
   readonly #known: readonly Reading[];
 
   constructor({ reading: { reading, alternatives, columns }, shapes }: DataInfo) {
-    this.columns = columns.map(({ name }) => name);
+    this.#columns = columns;
     this.#known = reading === null ? alternatives : [reading, ...alternatives];
     const likely = this.#known.map(({ shape }) => shape);
     this.shapes = shapes.toSorted((a, b) => rank(likely, a.name) - rank(likely, b.name));
@@ -86,17 +87,18 @@ export class ReadingDraft {
       return `Choose a column for: ${open.map(({ name }) => fieldWords[name]).join(", ")}.`;
     }
     const named = pattern === null ? [] : columnsIn(pattern);
+    const labels = this.#columns.map(({ label }) => label);
     const unknown = named.filter((name) => !this.#has(name));
     if (pattern !== null && named.length === 0) {
-      return `The pattern names no column. Write one as {${this.columns[0] ?? "prompt"}}.`;
+      return `The pattern names no column. Write one as {${this.#columns[0]?.label ?? "prompt"}}.`;
     }
     return unknown.length === 0
       ? null
-      : `There is no column ${unknown.join(", ")}. The columns are: ${this.columns.join(", ")}.`;
+      : `There is no column ${shortList(unknown)}. The columns are: ${shortList(labels)}.`;
   }
 
   #has(name: string): boolean {
-    return this.columns.some((column) => plain(column) === plain(name));
+    return this.#columns.some((column) => plain(column.name) === plain(name));
   }
 }
 

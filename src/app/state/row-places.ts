@@ -10,9 +10,9 @@ export interface RowPlace {
 const withLines = ["jsonl", "csv", "text"];
 
 export function placeWords({ files }: DataInfo, { file, line }: RowPlace): string {
-  const { kind = "jsonl", path = "" } = files[file] ?? {};
+  const { kind = "jsonl", label = "" } = files[file] ?? {};
   const place = `${withLines.includes(kind) ? "line" : "row"} ${line}`;
-  return files.length > 1 ? `${path}, ${place}` : place;
+  return files.length > 1 ? `${label}, ${place}` : place;
 }
 
 /** Those of some things that are at none of the places. */

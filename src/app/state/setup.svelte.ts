@@ -3,6 +3,7 @@
 import type { SessionClient } from "../../session/client.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import { toPlain, type PlainError } from "../../util/errors.ts";
+import { shownText } from "../../util/shown-text.ts";
 import { sectionOf } from "./error-sections.ts";
 import { areSameRows, areWanted, nameOf } from "./set-up/chosen-files.ts";
 import { Loads, type Load } from "./set-up/loads.svelte.ts";
@@ -215,7 +216,7 @@ export class Setup {
     this.loads.clearError("recipe");
     try {
       const { recipe, report, leftOut } = await this.#client.call("readRecipe", { file });
-      this.form.useFile(recipe, { fileName: file.name, report }, leftOut);
+      this.form.useFile(recipe, { fileName: shownText(file.name), report }, leftOut);
     } catch (error) {
       this.loads.refuse("recipe", error);
     }

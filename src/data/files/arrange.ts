@@ -1,6 +1,7 @@
 // Arranges several data files, or a folder of them, into those to train on, those held out and
 // those of a test, by their names.
 import { formatCountOf } from "../../util/format.ts";
+import { shownPath } from "../../util/shown-text.ts";
 
 export interface NamedFile {
   /** Path in the chosen folder, or the name. */
@@ -125,5 +126,5 @@ function named(files: readonly NamedFile[]): string {
   if (first === undefined) {
     return "No file";
   }
-  return second === undefined ? first.path : formatCountOf(files.length, "file");
+  return second === undefined ? shownPath(first.path) : formatCountOf(files.length, "file");
 }

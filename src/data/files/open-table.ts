@@ -17,6 +17,7 @@ import type { TextFile } from "../../formats/tables/text-stream.ts";
 import { maxRowLength } from "../../formats/rows.ts";
 import type { RowBatch, Table, TableChoices, TextRows } from "../../formats/table.ts";
 import { UserError } from "../../util/errors.ts";
+import { shownText } from "../../util/shown-text.ts";
 import { binaryKind, refuseBinary, refuseForeign } from "./foreign-files.ts";
 import { textKind } from "./text-kind.ts";
 
@@ -75,7 +76,7 @@ async function openBinary(
   const sheet = sheets.find((name) => name === choices.sheet) ?? sheets[0] ?? "";
   return {
     kind,
-    description: `Excel, sheet "${sheet}"${packed}`,
+    description: `Excel, sheet "${shownText(sheet)}"${packed}`,
     sheets,
     read: (stop) => workbook.read(sheet, stop),
   };

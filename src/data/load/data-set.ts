@@ -2,10 +2,10 @@
 // and are read again for each use, so a file of any size takes no memory.
 import type { TableChoices, TableKind } from "../../formats/table.ts";
 import { UserError } from "../../util/errors.ts";
-import { shortList } from "../../util/format.ts";
 import { shortJson } from "../../util/short-json.ts";
 import type { Example } from "../example.ts";
 import type { ArrangedFiles } from "../files/arrange.ts";
+import { quoted } from "../shapes/row/cell.ts";
 import { readExample } from "../shapes/read-example.ts";
 import type { Reading } from "../shapes/reading.ts";
 import type { Recognition } from "../shapes/recognise.ts";
@@ -105,7 +105,7 @@ export class DataSet {
   get reading(): Reading {
     const { reading, columns } = this.facts.reading;
     if (reading === null) {
-      const names = shortList(columns.map(({ name }) => JSON.stringify(name)));
+      const names = quoted(columns.map(({ name }) => name));
       throw new UserError("bad-row", `No known shape of data has the columns ${names}.`, {
         where: this.files.map(({ path }) => path).join(", "),
         remedy:

@@ -1,6 +1,7 @@
 // Opens the files that a person chose as one data set: which are data, how their rows are read, and
 // one pass over all rows that counts them.
 import { UserError } from "../../util/errors.ts";
+import { shownPath } from "../../util/shown-text.ts";
 import { arrangeFiles, roleOf, type NamedFile } from "../files/arrange.ts";
 import { openTable } from "../files/open-table.ts";
 import { DataSet, type DataChoices, type FileFacts, type FileRole } from "./data-set.ts";
@@ -61,7 +62,7 @@ function noteOtherNames(used: readonly FileFacts[]): void {
     if (role === "train" && named !== undefined && named !== "train") {
       const use = named === "test" ? "a test" : "held-out rows";
       notes.push(
-        `The name ${path} is that of ${use}; it is trained on, since no other file is there.`,
+        `The name ${shownPath(path)} is that of ${use}; it is trained on, since no other file is there.`,
       );
     }
   }

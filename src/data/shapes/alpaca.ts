@@ -1,7 +1,7 @@
 // Alpaca's instructions: instruction, input and output; with `history`, a conversation. Dolly's
 // instruction, context and response are the same.
 import type { ChatMessage } from "../tokenizer.ts";
-import { isAbsent, missing, textOf, unwrapJson, type Row } from "./row/cell.ts";
+import { isAbsent, missing, quotedName, textOf, unwrapJson, type Row } from "./row/cell.ts";
 import { chatFields, chatOf, completionOf, extraColumns, fieldOf, requiredText } from "./extras.ts";
 import { listOfMessages, messagesOf } from "./row/conversation.ts";
 import { fillPattern } from "./row/pattern.ts";
@@ -91,14 +91,14 @@ function historyOf(value: unknown, column: string): ChatMessage[] | string {
     return messagesOf(given, column);
   }
   if (!Array.isArray(given)) {
-    return `its "${column}" is not a list of pairs`;
+    return `its ${quotedName(column)} is not a list of pairs`;
   }
   const messages: ChatMessage[] = [];
   for (const [index, pair] of (given as unknown[]).entries()) {
     const texts = Array.isArray(pair) ? (pair as unknown[]).map(textOf) : [];
     const [asked = null, answered = null] = texts;
     if (texts.length !== 2 || asked === null || answered === null) {
-      return `entry ${index + 1} of its "${column}" is not a pair of texts`;
+      return `entry ${index + 1} of its ${quotedName(column)} is not a pair of texts`;
     }
     messages.push({ role: "user", content: asked }, { role: "assistant", content: answered });
   }

@@ -1,11 +1,21 @@
 // What a row says beside its texts: system message, tools, variables of the template, weight.
 import type { ChatExample, CompletionExample, TemplateFields } from "../example.ts";
 import type { ChatMessage } from "../tokenizer.ts";
-import { cellOf, isAbsent, isRecord, kindOf, missing, textOf, unwrapJson } from "./row/cell.ts";
+import {
+  cellOf,
+  isAbsent,
+  isRecord,
+  kindOf,
+  missing,
+  quotedName,
+  textOf,
+  unwrapJson,
+} from "./row/cell.ts";
 import type { Row } from "./row/cell.ts";
 import type { FieldName, Reading } from "./reading.ts";
 import type { Sample } from "./sample.ts";
 import { optional, type Field } from "./shape.ts";
+import { shownText } from "../../util/shown-text.ts";
 
 /** Fields of every shape that a chat template writes. */
 export const chatFields: readonly Field[] = [
@@ -52,7 +62,7 @@ export function requiredText(
     return missing(row, column);
   }
   const text = textOf(value);
-  return text === null ? `its "${column}" is ${kindOf(value)}, not text` : { text };
+  return text === null ? `its ${quotedName(column)} is ${kindOf(value)}, not text` : { text };
 }
 
 /** The row's own system message, else that of the reading; null for none. */
@@ -128,7 +138,7 @@ function toolsOf(value: unknown, column: string): readonly unknown[] | null | st
   const list: unknown[] = Array.isArray(given) ? given : [given];
   const tools = list.map(unwrapJson);
   if (!tools.every(isRecord)) {
-    return `its "${column}" is neither a list of tools nor its JSON text`;
+    return `its ${quotedName(column)} is neither a list of tools nor its JSON text`;
   }
   return tools.length === 0 ? null : tools;
 }
@@ -139,7 +149,9 @@ function variablesOf(value: unknown, column: string): Record<string, unknown> | 
     return null;
   }
   const given = unwrapJson(value);
-  return isRecord(given) ? given : `its "${column}" is neither an object nor its JSON text`;
+  return isRecord(given)
+    ? given
+    : `its ${quotedName(column)} is neither an object nor its JSON text`;
 }
 
 /** The row's weight in the loss; null for none, which is 1. */
@@ -150,10 +162,12 @@ export function weightOf(row: Row, reading: Reading): number | null | string {
   }
   const text = textOf(value)?.trim() ?? "";
   const weight = text === "" ? Number.NaN : Number(text);
-  const column = `its "${reading.columns.weight ?? ""}"`;
+  const column = `its ${quotedName(reading.columns.weight ?? "")}`;
   if (!Number.isFinite(weight)) {
     return `${column} is no finite number`;
   }
   // The loss is computed in float32.
-  return Number.isFinite(Math.fround(weight)) ? weight : `${column} is too large: ${text}`;
+  return Number.isFinite(Math.fround(weight))
+    ? weight
+    : `${column} is too large: ${shownText(text)}`;
 }

@@ -1,5 +1,6 @@
 // The columns and the prompt pattern that a reading really uses, and the reading in words.
 import { continuesColumn } from "../../formats/rows.ts";
+import { shownText } from "../../util/shown-text.ts";
 import { plainName, quoted } from "./row/cell.ts";
 import { instructionPattern } from "./alpaca.ts";
 import { patternColumns, patternFault } from "./row/pattern.ts";
@@ -50,9 +51,10 @@ export function describeReading(reading: Reading): string {
   const columnsOf = (part: Part) =>
     fields.flatMap(({ name }) => (partOf[name] === part ? (reading.columns[name] ?? []) : []));
   const { prompt } = readingColumns(reading);
-  const from = [...columnsOf("before"), ...prompt, ...columnsOf("from")].join(" + ");
-  const to = columnsOf("answer").join(", ");
-  const rest = columnsOf("beside").join(", ");
+  const shown = (names: readonly string[]) => names.map((name) => shownText(name));
+  const from = shown([...columnsOf("before"), ...prompt, ...columnsOf("from")]).join(" + ");
+  const to = shown(columnsOf("answer")).join(", ");
+  const rest = shown(columnsOf("beside")).join(", ");
   const flow = [from, to].filter((side) => side !== "").join(" -> ");
   const windows = reading.windows === true ? ", in windows of maxLength" : "";
   return `${label}: ${flow}${rest === "" ? "" : `, with ${rest}`}${windows}`;

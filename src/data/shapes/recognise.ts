@@ -1,7 +1,7 @@
 // Recognises the shape of a table from its first rows, and says what it found.
 import { continuesColumn, type ParsedRow } from "../../formats/rows.ts";
 import { shortJson } from "../../util/short-json.ts";
-import { cellOf, quoted, textOf } from "./row/cell.ts";
+import { cellOf, quoted, quotedName, textOf } from "./row/cell.ts";
 import { isOfOtherShape, readExample } from "./read-example.ts";
 import { describeReading, readingColumns } from "./reading-columns.ts";
 import type { Reading } from "./reading.ts";
@@ -106,7 +106,9 @@ function weightNotice(reading: Reading, rows: readonly ParsedRow[]): string[] {
   const [column] = new Sample(rows).named(["weight"]);
   return column === undefined || readingColumns(reading).all.includes(column)
     ? []
-    : [`"${column}" is no weight in the loss: it is not a number in every row, or is not chosen.`];
+    : [
+        `${quotedName(column)} is no weight in the loss: it is not a number in every row, or is not chosen.`,
+      ];
 }
 
 function otherShapeNotice(reading: Reading, rows: readonly ParsedRow[]): string[] {

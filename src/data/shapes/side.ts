@@ -1,7 +1,7 @@
 // One side of a pair, prompt or completion: text, or a list of messages.
 import type { ChatExample, CompletionExample } from "../example.ts";
 import type { ChatMessage } from "../tokenizer.ts";
-import { cellOf, isAbsent, kindOf, missing, textOf, type Row } from "./row/cell.ts";
+import { cellOf, isAbsent, kindOf, missing, quotedName, textOf, type Row } from "./row/cell.ts";
 import { answerFault, listOfMessages, messagesOf } from "./row/conversation.ts";
 import { chatOf, completionOf } from "./extras.ts";
 import { fillPattern } from "./row/pattern.ts";
@@ -21,7 +21,7 @@ export function sideOf(row: Row, column: string): Side | string {
   }
   const text = textOf(value);
   return text === null
-    ? `its "${column}" is ${kindOf(value)}, neither text nor a list of messages`
+    ? `its ${quotedName(column)} is ${kindOf(value)}, neither text nor a list of messages`
     : { text };
 }
 

@@ -6,6 +6,7 @@ import type { LoadedModel } from "../../models/loaded-model.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 import type { PickedFile } from "../../sources/files.ts";
 import { formatBytes } from "../../util/format.ts";
+import { shownPath, shownText } from "../../util/shown-text.ts";
 import type { DataFiles } from "../events.ts";
 import type { FileChoices, KeptFile, KeptSetUp } from "./kept-set-up.ts";
 import { SetUpStore } from "./set-up-store.ts";
@@ -103,7 +104,9 @@ export class SetUpKeeper {
         kept.adapter && adapter.wanted.length === 0 ? adapter.files.map(({ file }) => file) : null,
       lost: [
         ...(model === null && kept.model !== null
-          ? [`The model ${kept.model.name} is no longer stored: choose it again under 1.`]
+          ? [
+              `The model ${shownText(kept.model.name)} is no longer stored: choose it again under 1.`,
+            ]
           : []),
         ...data.wanted.map(lostWords(2)),
         ...adapter.wanted.map(lostWords(3)),
@@ -151,5 +154,5 @@ function choicesOf({ reading, tables, acceptBadRows }: DataFiles): FileChoices {
 
 function lostWords(section: number): (file: KeptFile) => string {
   return ({ path, sizeBytes }) =>
-    `${path} (${formatBytes(sizeBytes)}) is not kept: choose it again under ${section}.`;
+    `${shownPath(path)} (${formatBytes(sizeBytes)}) is not kept: choose it again under ${section}.`;
 }

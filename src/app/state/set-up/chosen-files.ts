@@ -1,10 +1,13 @@
 // Compares the files that a visitor has chosen with those of before.
+import { shownText } from "../../../util/shown-text.ts";
 import type { DataFiles, RecalledSetUp } from "../../../session/protocol.ts";
 
 /** "big.jsonl", "3 files". */
 export function nameOf({ files }: DataFiles): string {
   const [first, ...others] = files;
-  return first === undefined || others.length > 0 ? `${files.length} files` : first.file.name;
+  return first === undefined || others.length > 0
+    ? `${files.length} files`
+    : shownText(first.file.name);
 }
 
 /** Whether these are the files that an earlier visit had chosen. */

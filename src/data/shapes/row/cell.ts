@@ -1,6 +1,8 @@
 // What a cell of a row holds: its column found by name, text out of what tables give, JSON in text.
 
 import { parseExactly } from "../../../formats/tables/json-row.ts";
+import { shortList } from "../../../util/format.ts";
+import { shownText } from "../../../util/shown-text.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -67,14 +69,19 @@ export function kindOf(value: unknown): string {
   return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : "a number";
 }
 
+/** A name of the file for a message: `"text"`. */
+export function quotedName(name: string): string {
+  return `"${shownText(name)}"`;
+}
+
 /** Names for a message: `"id", "text"`. */
 export function quoted(names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(", ");
+  return shortList(names.map(quotedName));
 }
 
 /** A reason: the row has nothing in a column that the reading needs. */
 export function missing(row: Row, column: string): string {
-  return `it has nothing in "${column}"; ${hasColumns(row)}`;
+  return `it has nothing in ${quotedName(column)}; ${hasColumns(row)}`;
 }
 
 /** The columns of a row that hold something, for a message. */

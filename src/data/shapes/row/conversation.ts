@@ -1,6 +1,6 @@
 // A cell with a conversation: a list of messages, its JSON text, or a struct of lists.
 import type { ChatMessage } from "../../tokenizer.ts";
-import { isAbsent, isRecord, kindOf, quoted, textOf, unwrapJson } from "./cell.ts";
+import { isAbsent, isRecord, kindOf, quoted, quotedName, textOf, unwrapJson } from "./cell.ts";
 import { contentOf } from "./content.ts";
 import { roleOfSender, roleOfSpeaker } from "./roles.ts";
 import { toolCallsOf } from "./tool-calls.ts";
@@ -33,13 +33,13 @@ export function messagesOf(value: unknown, column: string): ChatMessage[] | stri
     return notMessages(list, column);
   }
   if (list.length === 0) {
-    return `its "${column}" is an empty list`;
+    return `its ${quotedName(column)} is an empty list`;
   }
   const messages: ChatMessage[] = [];
   for (const [index, entry] of (list as unknown[]).entries()) {
     const message = messageOf(entry);
     if (typeof message === "string") {
-      return `message ${index + 1} of "${column}" ${message}`;
+      return `message ${index + 1} of ${quotedName(column)} ${message}`;
     }
     messages.push(message);
   }
@@ -52,15 +52,15 @@ export function answerFault(messages: readonly ChatMessage[], column: string): s
     return null;
   }
   const roles = quoted([...new Set(messages.map(({ role }) => role))]);
-  return `no message of "${column}" has the role "assistant", so there is no answer to learn; the roles are ${roles}`;
+  return `no message of ${quotedName(column)} has the role "assistant", so there is no answer to learn; the roles are ${roles}`;
 }
 
 function notMessages(value: unknown, column: string): string {
   // str() of a Python list, as DataFrame.to_csv writes it.
   if (typeof value === "string" && /^\s*\[\s*\{\s*'/.test(value)) {
-    return `its "${column}" is a Python list as text, not JSON; write it with json.dumps`;
+    return `its ${quotedName(column)} is a Python list as text, not JSON; write it with json.dumps`;
   }
-  return `its "${column}" is ${kindOf(value)}, not a list of messages`;
+  return `its ${quotedName(column)} is ${kindOf(value)}, not a list of messages`;
 }
 
 /** `{role: [...], content: [...]}` as a list of messages; any other value as it is. */

@@ -1,5 +1,14 @@
 // A prompt out of several columns: `{instruction}\n\n{input}`. `{{` and `}}` write braces.
-import { cellOf, hasColumns, isAbsent, kindOf, plainName, quoted, textOf } from "./cell.ts";
+import {
+  cellOf,
+  hasColumns,
+  isAbsent,
+  kindOf,
+  plainName,
+  quoted,
+  quotedName,
+  textOf,
+} from "./cell.ts";
 import type { Row } from "./cell.ts";
 
 const part = /\{\{|\}\}|\{([^{}]*)\}/g;
@@ -42,7 +51,7 @@ export function fillPattern(
     const value = cellOf(row, name);
     const text = isAbsent(value) ? "" : textOf(value);
     if (text === null) {
-      return { text: null, reason: `its "${name}" is ${kindOf(value)}, not text` };
+      return { text: null, reason: `its ${quotedName(name)} is ${kindOf(value)}, not text` };
     }
     isEmpty = isEmpty && isAbsent(value);
     texts.set(name, text);
