@@ -140,6 +140,9 @@ export interface Calls {
     params: { choice: SavesChoice };
     result: { file: AdapterFile | null; words: string[]; checkpoints: CheckpointSummary[] };
   };
+  /** Databases of saved runs that were set aside, by name, the oldest first. */
+  listAside: { params: undefined; result: string[] };
+  deleteAside: { params: { name: string }; result: string[] };
   /** The person has read the notices of `open`. */
   dismissDataLosses: { params: undefined; result: null };
   /** Chooses the engine of later runs. Refused during a run; the compiled one needs WebGPU. */

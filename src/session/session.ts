@@ -109,9 +109,23 @@ export class Session {
     params: Calls["chooseSaves"]["params"],
   ): Promise<Calls["chooseSaves"]["result"]> {
     this.#refuseWhileActive();
-    const { store, fallback } = this.#parts;
+    return await chooseSaves(params, this.#parts.store, this.#fallback());
+  }
+
+  /** Databases of saved runs that were set aside, by name. */
+  async listAside(): Promise<string[]> {
+    return await this.#fallback().listAside();
+  }
+
+  async deleteAside({ name }: Calls["deleteAside"]["params"]): Promise<string[]> {
+    await this.#fallback().deleteAside(name);
+    return await this.listAside();
+  }
+
+  #fallback(): StoreFallback {
+    const { fallback } = this.#parts;
     invariant(fallback !== undefined, "the page's store has a fallback");
-    return await chooseSaves(params, store, fallback);
+    return fallback;
   }
 
   async start(params: Calls["start"]["params"]): Promise<Calls["start"]["result"]> {

@@ -122,6 +122,10 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.saved.delete(params);
     case "chooseSaves":
       return session.chooseSaves(params);
+    case "listAside":
+      return session.listAside();
+    case "deleteAside":
+      return session.deleteAside(params);
     case "dismissDataLosses":
       return session.saved.dismissDataLosses();
     case "pinCheckpoint":

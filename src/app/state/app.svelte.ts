@@ -19,6 +19,7 @@ import { Check } from "./set-up/check.svelte.ts";
 import { KeptSetUp } from "./set-up/kept-set-up.svelte.ts";
 import { RunTime } from "./set-up/run-time.svelte.ts";
 import { RunView } from "./run.svelte.ts";
+import { AsideRuns } from "./saved/aside.svelte.ts";
 import { StoreFault } from "./saved/store-fault.svelte.ts";
 import { SavedRuns } from "./saved.svelte.ts";
 import { Setup } from "./setup.svelte.ts";
@@ -40,6 +41,7 @@ export class AppState {
   readonly kept: KeptSetUp;
   readonly saved: SavedRuns;
   readonly storeFault: StoreFault;
+  readonly aside: AsideRuns;
   /** What the page's address asks for. */
   readonly linked: LinkedSetUp;
   readonly host: HostLink;
@@ -127,7 +129,8 @@ export class AppState {
     this.run = new RunView(client);
     this.kept = new KeptSetUp(client, this.setup, this.run);
     this.saved = new SavedRuns(client, !isFramed);
-    this.storeFault = new StoreFault(client, this.saved);
+    this.aside = new AsideRuns(client);
+    this.storeFault = new StoreFault(client, this.saved, this.aside);
     this.trial = new Trial(client);
     this.exports = new ExportedFiles(client);
     this.lastExports = new ExportedFiles(client);
@@ -140,6 +143,7 @@ export class AppState {
         this.device = device;
         this.storeFault.found(storeFault);
         this.saved.open(checkpoints, notices);
+        void this.aside.list();
       },
       (error: unknown) => {
         this.openError = toPlain(error);

@@ -23,6 +23,13 @@ export interface StoreFallback {
    * @throws UserError "busy" while another tab holds it
    */
   deleteDatabase(): Promise<void>;
+  /** Names of the databases that were set aside, the oldest first. */
+  listAside(): Promise<string[]>;
+  /**
+   * Deletes one of them; one that is gone or in use stays as it is.
+   * @throws UserError "busy" while another tab holds it
+   */
+  deleteAside(name: string): Promise<void>;
 }
 
 const deleteTimeoutMs = 5000;
@@ -54,6 +61,7 @@ export function openSwitchedStore(
       };
     },
   });
+  const listAside = async () => (await namesOf(baseName)).slice(0, -1);
   return {
     store,
     fallback: {
@@ -78,13 +86,23 @@ export function openSwitchedStore(
       },
       async deleteDatabase() {
         await current.close().catch(() => undefined);
-        const deleting = promisifyRequest(indexedDB.deleteDatabase(name));
-        await withTimeout(deleting, deleteTimeoutMs, () => true);
+        await remove(name);
         await use(name);
         await current.dismissDataLosses(); // the person wanted them gone
       },
+      listAside,
+      async deleteAside(aside) {
+        if ((await listAside()).includes(aside)) {
+          await remove(aside);
+        }
+      },
     },
   };
+}
+
+async function remove(name: string): Promise<void> {
+  const deleting = promisifyRequest(indexedDB.deleteDatabase(name));
+  await withTimeout(deleting, deleteTimeoutMs, () => true);
 }
 
 /** `anneal` is followed by `anneal-2`. */

@@ -40,6 +40,8 @@ const shown: Shown = {
     storeFault,
   }),
   chooseSaves: withWords,
+  listAside: whole,
+  deleteAside: whole,
   dismissDataLosses: whole,
   chooseEngine: shownDevice,
   lookUpModel: shownOffer,

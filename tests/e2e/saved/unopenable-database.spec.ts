@@ -58,6 +58,17 @@ test("with a database of a newer version the page trains without saves, or sets 
   await page.reload();
   await waitUntilReady(page);
   await expect(note(page)).toHaveCount(0);
+
+  await page.getByRole("tab", { name: "Checkpoints" }).click();
+  const aside = panel.getByRole("region", { name: "Saved runs set aside" });
+  await aside.getByRole("button", { name: "Delete anneal" }).click();
+  await expect(aside.getByRole("button", { name: "Cancel" })).toBeFocused();
+  await aside.getByRole("button", { name: "Delete now anneal" }).click();
+  await expect(aside).toHaveCount(0);
+  const names = () =>
+    page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
+  expect(await names()).not.toContain("anneal");
+  await expect(panel.getByRole("listitem").first()).toContainText("step 2 of 2");
 });
 
 test("a database without its stores is deleted and the page saves again", async ({ visit }) => {

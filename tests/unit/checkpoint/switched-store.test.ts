@@ -74,6 +74,24 @@ describe.each<Unopenable>(["newer version", "stores missing"])("a database with 
     expect(names).toContain(`${name}-2`);
   });
 
+  test("once set aside it is listed, also by the next page, and deleted alone", async () => {
+    const { store, fallback } = await pageWith(kind);
+    expect(await fallback.listAside()).toEqual([]);
+    await chooseSaves({ choice: "aside" }, store, fallback);
+    await store.saveCheckpoint(exampleRun({ step: 20 }));
+    await fallback.deleteAside(`${name}-2`); // in use: stays
+    await fallback.deleteAside("of another page");
+    await store.close();
+    const next = openSwitchedStore(name);
+    await next.store.open();
+    expect(await next.fallback.listAside()).toEqual([name]);
+    await next.fallback.deleteAside(name);
+    expect(await next.fallback.listAside()).toEqual([]);
+    const names = (await indexedDB.databases()).map((database) => database.name);
+    expect(names).not.toContain(name);
+    expect((await next.store.listCheckpoints()).map(({ step }) => step)).toEqual([20]);
+  });
+
   test("it is deleted, and nothing is reported as lost", async () => {
     const { store, fallback } = await pageWith(kind);
     const { checkpoints } = await chooseSaves({ choice: "delete" }, store, fallback);

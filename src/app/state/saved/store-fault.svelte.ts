@@ -4,6 +4,7 @@ import type { SavesChoice } from "../../../session/protocol.ts";
 import { toPlain, type PlainError } from "../../../util/errors.ts";
 import { downloadBlob } from "../../download.ts";
 import type { SavedRuns } from "../saved.svelte.ts";
+import type { AsideRuns } from "./aside.svelte.ts";
 
 export class StoreFault {
   /** Why the saved runs cannot be opened, until the person has chosen. */
@@ -16,10 +17,12 @@ export class StoreFault {
   isInMemory = $state(false);
   readonly #client: SessionClient;
   readonly #saved: SavedRuns;
+  readonly #aside: AsideRuns;
 
-  constructor(client: SessionClient, saved: SavedRuns) {
+  constructor(client: SessionClient, saved: SavedRuns, aside: AsideRuns) {
     this.#client = client;
     this.#saved = saved;
+    this.#aside = aside;
   }
 
   /** Whether closing the tab loses checkpoints. */
@@ -45,6 +48,7 @@ export class StoreFault {
       this.#saved.findings = words;
       this.isInMemory = choice === "memory";
       this.error = null;
+      await this.#aside.list();
     } catch (error) {
       this.refusal = toPlain(error);
     } finally {
