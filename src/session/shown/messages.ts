@@ -88,7 +88,10 @@ const shown: Shown = {
   cancelSaved: whole,
   downloadCheckpoint: whole,
   importCheckpoint: shownSummary,
+  listExports: (offers) =>
+    offers.map((offer) => ({ ...offer, notes: shownSentences(offer.notes) })),
   exportAdapter: whole,
+  cancelExport: whole,
   generate: whole,
   cancelGenerate: whole,
 };
@@ -131,6 +134,7 @@ export function shownEvent(event: SessionEvent): SessionEvent {
     case "sample":
     case "token":
     case "savedProgress":
+    case "exportProgress":
       return event;
   }
 }
