@@ -67,7 +67,7 @@ const fields = {
   group: 8,
 };
 const rowFields = 9;
-/** The table grows by 4096 rows: doubling it would hold three times its bytes while it is copied. */
+/** The table grows by 4096 rows: doubled, it would hold three times its bytes for a moment. */
 const pieceBits = 12;
 const pieceRows = 2 ** pieceBits;
 

@@ -45,7 +45,8 @@ export class TokenCache {
    * All rows as tokens. A call for other tokens cancels one that is under way; a call for the same
    * waits for it.
    * @param startedAt start of the run in milliseconds since 1970: a chat template may print its day
-   * @throws as `refuseTooMuch`, `tokenizeRows` and `DataSet.examples`; an AbortError where it is cancelled
+   * @throws as `refuseTooMuch`, `tokenizeRows` and `DataSet.examples`; an AbortError where it is
+   *   cancelled
    */
   tokensOf(
     model: BaseModel,
