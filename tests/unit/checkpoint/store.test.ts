@@ -273,7 +273,11 @@ describe("download and import", () => {
   test("an import that is cancelled at any of its figures stores nothing", async () => {
     const file = new Blob([encodeCheckpoint(exampleRun())]);
     let figures = 0;
-    await store.importCheckpoint(file, "file", { progress: () => void figures++ });
+    await store.importCheckpoint(file, "file", {
+      progress: () => {
+        figures++;
+      },
+    });
     for (let at = 0; at < figures; at++) {
       const other = openStore(`${name} cancelled ${at}`, { chunkBytes });
       const abort = new AbortController();

@@ -13,7 +13,7 @@ import type {
 import { defaultRecipe } from "../../../src/recipe/recipe.ts";
 import { shownEvent, shownResult } from "../../../src/session/shown/messages.ts";
 
-const acting = /[\0-\x08\x0b-\x1f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/u;
+const acting = /(?![\n\t])[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/u;
 const hostile = `a\u202egpj.exe\0\n\u200e${"x".repeat(10_000)}`;
 /** How often the long run of a name stands in a text, and how long it is there. */
 const runs = (text: string) => [...text.matchAll(/x{20,}/g)].map(([run]) => run.length);
