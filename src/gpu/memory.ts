@@ -1,11 +1,12 @@
 // The buffers of a memory layout on a device, all or none.
 import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
+import { extentsOf, type Extent } from "./extents.ts";
 import { alignUp, type MemoryLayout } from "./memory-planner.ts";
 import type { Program, Tensor, View } from "./plan.ts";
 import { packUniforms, type UniformStruct } from "./uniform-struct.ts";
 
-/** WebGPU's default minUniformBufferOffsetAlignment: the distance between dispatches' params. */
+/** WebGPU's default minUniformBufferOffsetAlignment: the distance between the params of extents. */
 export const paramsStride = 256;
 
 /** All buffers of a runner. */
@@ -16,8 +17,8 @@ export interface DeviceMemory {
   params: GPUBuffer;
   /** The struct that changes per run, and its buffer; null where no kernel reads one. */
   perRun: { struct: UniformStruct; buffer: GPUBuffer } | null;
-  /** First params slot of each program; its dispatches follow in order. */
-  paramSlots: ReadonlyMap<Program, number>;
+  /** Where the params of each program begin; its extents follow in order. */
+  paramOffsets: ReadonlyMap<Program, number>;
   /** Bytes of all buffers; 0 once they are destroyed. */
   createdBytes: () => number;
   destroy: () => void;
@@ -29,7 +30,11 @@ export function uniformBytes(programs: readonly Program[]): number {
 }
 
 function paramBytes(programs: readonly Program[]): number {
-  return programs.reduce((sum, { dispatches }) => sum + dispatches.length * paramsStride, 0);
+  return programs.reduce((sum, program) => sum + bytesOf(extentsOf(program).distinct), 0);
+}
+
+function bytesOf(extents: readonly Extent[]): number {
+  return extents.length * paramsStride;
 }
 
 /** The one struct that kernels of these programs share. */
@@ -90,29 +95,40 @@ export async function allocate(
     buffers,
     params,
     perRun,
-    paramSlots: writeParams(device, params, programs),
+    paramOffsets: writeAllParams(device, params, programs),
     createdBytes: () => made.reduce((sum, { size }) => sum + size, 0),
     destroy,
   };
 }
 
-function writeParams(
+function writeAllParams(
   device: GPUDevice,
   buffer: GPUBuffer,
   programs: readonly Program[],
 ): ReadonlyMap<Program, number> {
-  const bytes = new DataView(new ArrayBuffer(buffer.size));
-  const slots = new Map<Program, number>();
-  let slot = 0;
+  const offsets = new Map<Program, number>();
+  let offsetBytes = 0;
   for (const program of programs) {
-    slots.set(program, slot);
-    for (const dispatch of program.dispatches) {
-      packUniforms(dispatch.kernel.params, dispatch.params, bytes, slot * paramsStride);
-      slot++;
-    }
+    const { distinct } = extentsOf(program);
+    offsets.set(program, offsetBytes);
+    writeParams(device, buffer, offsetBytes, distinct);
+    offsetBytes += bytesOf(distinct);
   }
-  device.queue.writeBuffer(buffer, 0, bytes.buffer); // Dawn in Node rejects a DataView
-  return slots;
+  return offsets;
+}
+
+/** Writes the params of a program's extents, for all work that is submitted later. */
+export function writeParams(
+  device: GPUDevice,
+  buffer: GPUBuffer,
+  offsetBytes: number,
+  extents: readonly Extent[],
+): void {
+  const bytes = new DataView(new ArrayBuffer(bytesOf(extents)));
+  extents.forEach(({ struct, params }, index) => {
+    packUniforms(struct, params, bytes, index * paramsStride);
+  });
+  device.queue.writeBuffer(buffer, offsetBytes, bytes.buffer); // Dawn in Node rejects a DataView
 }
 
 /** The buffer binding of a view. */

@@ -1,7 +1,14 @@
 // Runs programs on a device: creates all they need once, so that a run only encodes commands.
 import { invariant } from "../util/assert.ts";
+import { extentsOf, type Extent } from "./extents.ts";
 import { uniformsOf } from "./kernel.ts";
-import { allocate, paramsStride, bufferBindingOf, type DeviceMemory } from "./memory.ts";
+import {
+  allocate,
+  bufferBindingOf,
+  paramsStride,
+  writeParams,
+  type DeviceMemory,
+} from "./memory.ts";
 import { planMemory, type MemoryLayout } from "./memory-planner.ts";
 import { Pipelines, type CompiledKernel } from "./pipelines.ts";
 import { kernelsOf, type Dispatch, type Program, type Tensor, type View } from "./plan.ts";
@@ -23,6 +30,8 @@ export class Runner {
   readonly #pipelines: Pipelines;
   readonly #submitter: Submitter;
   readonly #commands = new Map<Program, readonly Command[]>();
+  /** Extents whose params are on the device, where they are not the program's own. */
+  readonly #extents = new Map<Program, readonly Extent[]>();
 
   private constructor(
     opened: OpenDevice,
@@ -83,9 +92,10 @@ export class Runner {
       ),
     }));
     for (const { program, kernels } of await this.#opened.guard(Promise.all(compiling))) {
-      const firstSlot = this.#memory.paramSlots.get(program) ?? 0;
+      const firstBytes = this.#memory.paramOffsets.get(program) ?? 0;
+      const { indexes } = extentsOf(program);
       const commands = program.dispatches.map((dispatch, index) =>
-        this.#command(dispatch, kernels[index], firstSlot + index),
+        this.#command(dispatch, kernels[index], indexes[index] ?? 0, firstBytes),
       );
       this.#commands.set(program, commands);
     }
@@ -138,18 +148,28 @@ export class Runner {
     this.#opened.device.queue.writeBuffer(perRun.buffer, 0, bytes.buffer);
   }
 
+  /** Every later run of a program is over these extents (see `shortened`). */
+  resize(program: Program, extents: readonly Extent[]): void {
+    if (this.#extentsOn(program) !== extents) {
+      const { params, paramOffsets } = this.#memory;
+      writeParams(this.#opened.device, params, paramOffsets.get(program) ?? 0, extents);
+      this.#extents.set(program, extents);
+    }
+  }
+
   /**
    * Encodes and submits.
    * @param count items of this run; a dispatch whose `skipUpToCount` is not exceeded is left out
    * @param part for other work in between; arenas keep their data until another program runs
+   * @returns the work submitted
    */
-  run(program: Program, count = Infinity, part?: ProgramPart): void {
+  run(program: Program, count = Infinity, part?: ProgramPart): number {
     const commands = this.#commands.get(program);
     if (commands === undefined) {
       throw new Error(`The program ${program.name} was not prepared.`);
     }
     const wanted = part === undefined ? commands : commands.slice(part.from, part.to);
-    this.#submitter.submit(wanted, count);
+    return this.#submitter.submit(wanted, this.#extentsOn(program), count);
   }
 
   /** Sets the size of a submit from the time some work took. */
@@ -183,18 +203,27 @@ export class Runner {
     this.#memory.destroy();
   }
 
-  #command(dispatch: Dispatch, compiled: CompiledKernel | undefined, slot: number): Command {
+  #extentsOn(program: Program): readonly Extent[] {
+    return this.#extents.get(program) ?? extentsOf(program).distinct;
+  }
+
+  #command(
+    dispatch: Dispatch,
+    compiled: CompiledKernel | undefined,
+    extent: number,
+    firstBytes: number,
+  ): Command {
     if (compiled === undefined) {
       throw new Error(`${dispatch.kernel.name} was not compiled.`);
     }
-    const { kernel, views, grid, work, skipUpToCount } = dispatch;
+    const { kernel, views, skipUpToCount } = dispatch;
     const { params, perRun } = this.#memory;
     const resources: GPUBufferBinding[] = [
       ...views.map((view) => bufferBindingOf(view, this.#memory, this.#layout)),
       ...uniformsOf(kernel).map((struct) =>
         struct === perRun?.struct
           ? { buffer: perRun.buffer }
-          : { buffer: params, offset: slot * paramsStride, size: paramsStride },
+          : { buffer: params, offset: firstBytes + extent * paramsStride, size: paramsStride },
       ),
     ];
     const bindGroup = this.#opened.device.createBindGroup({
@@ -202,6 +231,6 @@ export class Runner {
       layout: compiled.layout,
       entries: resources.map((resource, binding) => ({ binding, resource })),
     });
-    return { pipeline: compiled.pipeline, bindGroup, grid, work, skipUpToCount };
+    return { pipeline: compiled.pipeline, bindGroup, extent, skipUpToCount };
   }
 }

@@ -1,12 +1,12 @@
 // Submits commands in portions short enough for the page's compositor, and reads results back.
+import type { Extent } from "./extents.ts";
 import type { OpenDevice } from "./open-device.ts";
 
 export interface Command {
   pipeline: GPUComputePipeline;
   bindGroup: GPUBindGroup;
-  grid: readonly [x: number, y: number, z: number];
-  /** Multiply-adds. */
-  work: number;
+  /** Index of its extent. */
+  extent: number;
   /** Left out of a run over at most this many items. */
   skipUpToCount: number;
 }
@@ -37,18 +37,22 @@ export class Submitter {
     return this.#ring.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Encodes and submits the commands that a run over `count` items needs. */
-  submit(commands: readonly Command[], count: number): void {
+  /**
+   * Encodes and submits the commands that a run over `count` items needs.
+   * @returns their work
+   */
+  submit(commands: readonly Command[], extents: readonly Extent[], count: number): number {
     let encoder: GPUCommandEncoder | null = null;
     let pass: GPUComputePassEncoder | null = null;
     let pipeline: GPUComputePipeline | null = null;
-    let work = 0;
+    let [work, submitted] = [0, 0];
     const flush = () => {
       if (encoder !== null && pass !== null) {
         pass.end();
         this.#opened.device.queue.submit([encoder.finish()]);
       }
       encoder = pass = pipeline = null;
+      submitted += work;
       work = 0;
     };
     for (const command of commands) {
@@ -65,13 +69,15 @@ export class Submitter {
         pipeline = command.pipeline;
       }
       open.setBindGroup(0, command.bindGroup);
-      open.dispatchWorkgroups(...command.grid);
-      work += command.work;
+      const extent = extents[command.extent] as Extent;
+      open.dispatchWorkgroups(...extent.grid);
+      work += extent.work;
       if (work >= this.#portion) {
         flush();
       }
     }
     flush();
+    return submitted;
   }
 
   /** Sets the work of a submit from the time some work took. */
