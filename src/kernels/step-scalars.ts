@@ -22,8 +22,6 @@ export const stepScalars = uniformStruct("step", {
   maxGradNorm: "f32",
   /** Seed of dropout. */
   seed: "u32",
-  /** First row of this pass within its micro-batch, in tokens: where dropout's count resumes. */
-  firstToken: "u32",
   /** Tokens of this pass that are supervised. */
   supervisedRows: "u32",
   /** 1 in the first pass of a step, when the loss sum starts at zero; else 0. */
@@ -44,7 +42,6 @@ export const noScalars: StepScalars = {
   epsilon: 0,
   maxGradNorm: 0,
   seed: 0,
-  firstToken: 0,
   supervisedRows: 0,
   isFirstPass: 1,
 };

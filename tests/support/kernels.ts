@@ -51,7 +51,6 @@ export const stepOfTest: StepScalars = {
   epsilon: 1e-8,
   maxGradNorm: 0,
   seed: 0,
-  firstToken: 0,
   supervisedRows: 0,
   isFirstPass: 1,
 };

@@ -1,5 +1,5 @@
-// A micro-batch as the kernels read it: flat tables of tokens, positions, attention ranges and
-// supervised rows.
+// A micro-batch as the kernels read it: its tokens end to end, without padding, in flat tables of
+// tokens, positions, attention ranges and supervised rows.
 import { IGNORED, type TokenBatch } from "../../data/batching/batch.ts";
 import { alignmentBytes, persistent, viewOf, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
@@ -26,9 +26,20 @@ const slidingWidths = { slidingRanges: 2, slidingKeyRanges: 2 } as const;
 /** What each supervised token counts, as f32; there where rows have weights. */
 const weightWidths = { targetWeights: 1 } as const;
 
-const allWidths = { ...widths, ...slidingWidths, ...weightWidths };
+/** Where each token is in its micro-batch, padding counted; there where dropout draws by it. */
+const placeWidths = { places: 1 } as const;
+
+const allWidths = { ...widths, ...slidingWidths, ...weightWidths, ...placeWidths };
 
 type TableName = keyof typeof allWidths;
+
+export interface TableOptions {
+  /** Tokens that a sliding layer sees, its own included; null where no layer slides. */
+  span: number | null;
+  /** Whether rows have weights. */
+  isWeighted?: boolean;
+  hasDropout?: boolean;
+}
 
 /** One buffer for all tables, written in one go before each pass. */
 export class BatchTables {
@@ -39,12 +50,8 @@ export class BatchTables {
   readonly #span: number | null;
   readonly #weights: Float32Array | null;
 
-  /**
-   * @param tokens of a pass
-   * @param span tokens that a sliding layer sees, its own included; null where no layer slides
-   * @param isWeighted whether rows have weights
-   */
-  constructor(tokens: number, span: number | null, isWeighted = false) {
+  /** @param tokens of a pass, at most */
+  constructor(tokens: number, { span, isWeighted = false, hasDropout = false }: TableOptions) {
     const alignment = alignmentBytes / 4;
     const offsets = new Map<string, number>();
     let elements = 0;
@@ -52,6 +59,7 @@ export class BatchTables {
       ...widths,
       ...(span !== null && slidingWidths),
       ...(isWeighted && weightWidths),
+      ...(hasDropout && placeWidths),
     };
     for (const [name, width] of Object.entries(tables)) {
       offsets.set(name, elements);
@@ -91,8 +99,8 @@ export class BatchTables {
   }
 
   /**
-   * The tables of some rows of a batch; places without a token see and predict nothing. Tokens of a
-   * batch without weights count 1. The next call overwrites the array.
+   * The tables of some rows of a batch, one after the other; places past their tokens see and
+   * predict nothing. Tokens of a batch without weights count 1. The next call overwrites the array.
    * @returns also how many tokens are supervised
    */
   fill(
@@ -100,32 +108,30 @@ export class BatchTables {
     firstRow: number,
     rows: number,
   ): { values: Uint32Array<ArrayBuffer>; supervisedRows: number } {
-    const { length } = batch;
+    const places = tokenPlaces(batch, firstRow, rows);
     invariant(
-      rows * length <= this.tokens,
-      `${rows} rows of ${length} tokens do not fit into ${this.tokens}`,
+      places.length <= this.tokens,
+      `${places.length} tokens do not fit into ${this.tokens}`,
     );
     this.#host.fill(0);
-    const table = (name: TableName) => this.#table(name);
-    const [tokens, positions] = [table("tokens"), table("positions")];
-    const [supervised, targets] = [table("supervised"), table("targets")];
+    const [tokens, positions] = [this.#table("tokens"), this.#table("positions")];
+    const [supervised, targets] = [this.#table("supervised"), this.#table("targets")];
     let supervisedRows = 0;
-    for (let row = 0; row < rows; row++) {
-      const from = (firstRow + row) * length;
-      this.#fillRanges(batch.segments.subarray(from, from + length), row * length);
-      for (let place = 0; place < length; place++) {
-        const at = row * length + place;
-        tokens[at] = batch.tokens[from + place] ?? 0;
-        positions[at] = batch.positions[from + place] ?? 0;
-        const target = batch.targets[from + place] ?? IGNORED;
-        if (target !== IGNORED) {
-          supervised[supervisedRows] = at;
-          targets[supervisedRows] = target;
-          this.#weigh(supervisedRows, batch.weights?.[from + place]);
-          supervisedRows++;
-        }
+    places.forEach((place, at) => {
+      tokens[at] = batch.tokens[place] ?? 0;
+      positions[at] = batch.positions[place] ?? 0;
+      const target = batch.targets[place] ?? IGNORED;
+      if (target !== IGNORED) {
+        supervised[supervisedRows] = at;
+        targets[supervisedRows] = target;
+        this.#weigh(supervisedRows, batch.weights?.[place]);
+        supervisedRows++;
       }
+    });
+    if (this.#offsets.has("places")) {
+      this.#table("places").set(places);
     }
+    this.#fillRanges(segmentLengths(batch, places));
     return { values: this.#host, supervisedRows };
   }
 
@@ -163,35 +169,54 @@ export class BatchTables {
     return this.#host.subarray(this.#offsets.get(name));
   }
 
-  #fillRanges(segments: Int32Array, offset: number): void {
-    fillRanges(segments, offset, Infinity, this.#table("ranges"), this.#table("keyRanges"));
+  #fillRanges(segments: readonly number[]): void {
+    fillRanges(segments, Infinity, this.#table("ranges"), this.#table("keyRanges"));
     if (this.#span !== null) {
       const [ranges, keyRanges] = [this.#table("slidingRanges"), this.#table("slidingKeyRanges")];
-      fillRanges(segments, offset, this.#span, ranges, keyRanges);
+      fillRanges(segments, this.#span, ranges, keyRanges);
     }
   }
 }
 
-/**
- * A token sees itself and earlier tokens of its segment, `span` altogether; padding (segment 0)
- * sees nothing.
- */
+/** Where the tokens of some rows are in a batch, padding (segment 0) left out. */
+function tokenPlaces({ length, segments }: TokenBatch, firstRow: number, rows: number): number[] {
+  const places: number[] = [];
+  for (let place = firstRow * length; place < (firstRow + rows) * length; place++) {
+    if (segments[place] !== 0) {
+      places.push(place);
+    }
+  }
+  return places;
+}
+
+/** Tokens of each segment; one ends where its number changes, and with its row. */
+function segmentLengths({ length, segments }: TokenBatch, places: readonly number[]): number[] {
+  const lengths: number[] = [];
+  let [row, segment] = [-1, -1];
+  for (const place of places) {
+    const [ownRow, own] = [Math.floor(place / length), segments[place] ?? 0];
+    if (ownRow !== row || own !== segment) {
+      [row, segment] = [ownRow, own];
+      lengths.push(0);
+    }
+    lengths[lengths.length - 1] = (lengths.at(-1) ?? 0) + 1;
+  }
+  return lengths;
+}
+
+/** A token sees itself and earlier tokens of its segment, `span` altogether. */
 function fillRanges(
-  segments: Int32Array,
-  offset: number,
+  segments: readonly number[],
   span: number,
   ranges: Uint32Array,
   keyRanges: Uint32Array,
 ): void {
-  for (let start = 0; start < segments.length;) {
-    let end = start + 1;
-    while (end < segments.length && segments[end] === segments[start]) {
-      end++;
-    }
-    for (let place = start; place < end && segments[start] !== 0; place++) {
-      const at = 2 * (offset + place);
-      ranges.set([offset + Math.max(start, place + 1 - span), offset + place + 1], at);
-      keyRanges.set([offset + place, offset + Math.min(end, place + span)], at);
+  let start = 0;
+  for (const length of segments) {
+    const end = start + length;
+    for (let place = start; place < end; place++) {
+      ranges.set([Math.max(start, place + 1 - span), place + 1], 2 * place);
+      keyRanges.set([place, Math.min(end, place + span)], 2 * place);
     }
     start = end;
   }

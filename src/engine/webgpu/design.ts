@@ -2,6 +2,7 @@
 // are known before anything is downloaded or allocated (budget.ts), and the engine allocates
 // exactly these.
 import type { LoraConfig } from "../../adapter/lora.ts";
+import { shortened, type Extent } from "../../gpu/extents.ts";
 import type { Program } from "../../gpu/plan.ts";
 import { defaultTiles, type TileChoice } from "../../kernels/matmul/tile.ts";
 import type { WeightShape } from "../../model/weight-format/format.ts";
@@ -16,7 +17,7 @@ import type { ModelConfig } from "../../model/config/model-config.ts";
 
 /** Choices that trade speed for memory; none changes a result. */
 export interface MemoryChoice {
-  /** Rows of a micro-batch that the GPU computes at a time. */
+  /** Rows of the longest length that the GPU computes at a time; of shorter ones more fit. */
   rowsPerPass: number;
   /** Layers, from the top, that keep their activations for backward; the others recompute them. */
   keptLayers: number;
@@ -25,8 +26,11 @@ export interface MemoryChoice {
 export interface Design {
   model: ModelTensors;
   tables: BatchTables;
+  /** The longest passes, for which the memory is planned. */
   training: Program;
   evaluation: Program;
+  /** Their extents over fewer tokens, by `passTokens`. */
+  extents: { training: ByTokens; evaluation: ByTokens };
   update: Program;
   generation: GenerationPrograms;
   programs: readonly Program[];
@@ -34,6 +38,9 @@ export interface Design {
   /** Only with an objective in tfjs ops. */
   exchange?: Exchange;
 }
+
+/** Extents of a pass by its tokens; recorded when they are first asked for. */
+export type ByTokens = (tokens: number) => readonly Extent[];
 
 export interface DesignOptions {
   config: ModelConfig;
@@ -58,37 +65,57 @@ export function designRun(options: DesignOptions, memoryChoice: MemoryChoice): D
 
 /** Designs of one run by memory choice. Their common parts are made once. */
 export function designer(options: DesignOptions): (memoryChoice: MemoryChoice) => Design {
-  const { config, lora, shape, weightShapes, isWeighted, tiles = defaultTiles } = options;
+  const { config, lora, shape, weightShapes, isWeighted = false, tiles = defaultTiles } = options;
   const capacity = Math.min(config.maxPositionEmbeddings, Math.max(generationTokens, shape.length));
   // One position more than the capacity, for the padding of a prompt's last piece.
   const model = describeModelTensors(config, lora, weightShapes, capacity + 1, tiles);
   const update = updatePass(model);
   const generation = generationPrograms(model, capacity);
-  const evaluations = new Map<number, { tables: BatchTables; evaluation: Program }>();
-  const evaluationOf = (rowsPerPass: number) => {
-    const tables = new BatchTables(rowsPerPass * shape.length, config.slidingWindow, isWeighted);
+  const { slidingWindow: span } = config;
+  const tableOptions = { span, isWeighted, hasDropout: model.dropoutRate > 0 };
+  const evaluationOf = remembered((rowsPerPass: number) => {
+    const tables = new BatchTables(rowsPerPass * shape.length, tableOptions);
     return { tables, evaluation: evaluationPass(model, tables) };
-  };
+  });
   return (memoryChoice) => {
     const { rowsPerPass, keptLayers } = memoryChoice;
-    const shared = evaluations.get(rowsPerPass) ?? evaluationOf(rowsPerPass);
-    evaluations.set(rowsPerPass, shared);
-    const { tables, evaluation } = shared;
+    const { tables, evaluation } = evaluationOf(rowsPerPass);
     const exchange = options.hasObjective
       ? describeExchange(config, tables.tokens, chunkRowsOf(config, tables.tokens))
       : undefined;
-    const training = trainingPass(model, tables, keptLayers, exchange);
+    const training = trainingPass(model, tables, { keptLayers, exchange });
+    const extents = {
+      training: byTokens(training, (tokens) => {
+        const own = exchange && { ...exchange, pauses: [] };
+        return trainingPass(model, tables, { keptLayers, exchange: own, tokens });
+      }),
+      evaluation: byTokens(evaluation, (tokens) => evaluationPass(model, tables, tokens)),
+    };
     const programs = [training, evaluation, update, ...programsOf(generation)];
     const design = {
       model,
       tables,
       training,
       evaluation,
+      extents,
       update,
       generation,
       programs,
       memoryChoice,
     };
     return { ...design, ...(exchange && { exchange }) };
+  };
+}
+
+function byTokens(program: Program, record: (tokens: number) => Program): ByTokens {
+  return remembered((tokens) => shortened(program, record(tokens)));
+}
+
+function remembered<Result>(make: (of: number) => Result): (of: number) => Result {
+  const made = new Map<number, Result>();
+  return (of) => {
+    const result = made.get(of) ?? make(of);
+    made.set(of, result);
+    return result;
   };
 }

@@ -3,7 +3,6 @@
 import type { LoraConfig } from "../../adapter/lora.ts";
 import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batching/batch.ts";
-import type { Program } from "../../gpu/plan.ts";
 import type { Pipelines } from "../../gpu/pipelines.ts";
 import { Runner } from "../../gpu/runner.ts";
 import { adamWScalars } from "../../kernels/adamw/kernel.ts";
@@ -33,6 +32,7 @@ import { bytesOf, chooseMemory, type PlannedBytes } from "./budget.ts";
 import { designRun, type Design, type DesignOptions, type MemoryChoice } from "./design.ts";
 import { Generation } from "./generation.ts";
 import { requireTensorsFit, requireWeightsFit } from "./limits.ts";
+import { passesOf, passTokens } from "./passes.ts";
 import type { PausedPass } from "./paused-pass.ts";
 import { uploadWeights } from "./weights.ts";
 import type { OpenDevice } from "../../gpu/open-device.ts";
@@ -189,7 +189,7 @@ export class WebGpuEngine implements Engine {
     for (const [microStep, batch] of microBatches.entries()) {
       this.#requireWeights(batch);
       this.#writeDropoutStreams(hyper.step, microStep);
-      work += this.#runPasses(this.#design.training, batch, scalars, microStep === 0);
+      work += this.#runPasses("training", batch, scalars, microStep === 0);
     }
     this.#runner.run(this.#design.update);
     const { lossSum, gradNorm, isUpdated } = await this.#readMetrics();
@@ -204,7 +204,7 @@ export class WebGpuEngine implements Engine {
     this.#requireAdapter();
     const { evaluation } = this.#design;
     await this.#runner.prepare([evaluation]);
-    const evaluate = () => this.#runPasses(evaluation, batch, noScalars, true);
+    const evaluate = () => this.#runPasses("evaluation", batch, noScalars, true);
     if (useAdapter) {
       evaluate();
     } else {
@@ -264,35 +264,30 @@ export class WebGpuEngine implements Engine {
   }
 
   /**
-   * Runs a program over the rows of a batch, as many at a time as planned.
+   * Runs a program over the rows of a batch, as many at a time as fit.
    * @returns the work submitted
    */
   #runPasses(
-    program: Program,
+    kind: "training" | "evaluation",
     batch: TokenBatch,
     scalars: StepScalars,
     isFirstBatch: boolean,
   ): number {
-    const { tables } = this.#design;
-    const rowsPerPass = Math.floor(tables.tokens / batch.length);
-    invariant(rowsPerPass > 0, `rows of ${batch.length} tokens, planned for ${tables.tokens}`);
+    const { tables, extents, [kind]: program } = this.#design;
     let work = 0;
-    for (let row = 0; row < batch.rows; row += rowsPerPass) {
-      const rows = Math.min(rowsPerPass, batch.rows - row);
-      const { values, supervisedRows } = tables.fill(batch, row, rows);
+    for (const { firstRow, rows, tokens } of passesOf(batch, tables.tokens)) {
+      const { values, supervisedRows } = tables.fill(batch, firstRow, rows);
       this.#runner.write(tables.tensor, values);
       this.#runner.writePerRun(stepScalars, {
         ...scalars,
         supervisedRows,
-        firstToken: row * batch.length,
-        isFirstPass: isFirstBatch && row === 0 ? 1 : 0,
+        isFirstPass: isFirstBatch && firstRow === 0 ? 1 : 0,
       });
-      if (program === this.#design.training && this.#paused !== null) {
-        this.#paused.run(program, supervisedRows);
-      } else {
-        this.#runner.run(program, supervisedRows);
-      }
-      work += program.dispatches.reduce((sum, dispatch) => sum + dispatch.work, 0);
+      this.#runner.resize(program, extents[kind](passTokens(tokens, tables.tokens)));
+      work +=
+        kind === "training" && this.#paused !== null
+          ? this.#paused.run(program, supervisedRows)
+          : this.#runner.run(program, supervisedRows);
     }
     return work;
   }

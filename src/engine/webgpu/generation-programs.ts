@@ -27,7 +27,8 @@ const passTokens = [128, 64, 1];
 export function generationPrograms(model: ModelTensors, capacity: number): GenerationPrograms {
   const state = generationState(model, capacity);
   const fitting = new Set(passTokens.map((tokens) => Math.min(tokens, capacity)));
-  const tables = [...fitting].map((tokens) => new BatchTables(tokens, model.config.slidingWindow));
+  const { slidingWindow: span } = model.config;
+  const tables = [...fitting].map((tokens) => new BatchTables(tokens, { span }));
   const passes = (hasAdapter: boolean) =>
     tables.map((own) => ({
       tables: own,

@@ -60,15 +60,17 @@ export class PausedPass {
     this.#chunks = new Map([...counts].map((count) => [count, this.#tensorsFor(count)]));
   }
 
-  /** Runs the whole pass. */
-  run(program: Program, supervisedRows: number): void {
-    let from = 0;
+  /** Runs the whole pass. @returns the work submitted, that of tfjs left out */
+  run(program: Program, supervisedRows: number): number {
+    let [from, work] = [0, 0];
     for (const pause of this.#exchange.pauses.filter(({ first }) => first < supervisedRows)) {
-      this.#runner.run(program, supervisedRows, { from, to: pause.after });
+      work += this.#runner.run(program, supervisedRows, { from, to: pause.after });
       this.#replaceByGradient(pause);
       from = pause.after;
     }
-    this.#runner.run(program, supervisedRows, { from, to: program.dispatches.length });
+    return (
+      work + this.#runner.run(program, supervisedRows, { from, to: program.dispatches.length })
+    );
   }
 
   /** Bytes of tfjs's own buffers. */

@@ -2,7 +2,7 @@
 // update. A step runs the training pass once for each part of its micro-batches, which adds up
 // gradients and loss, then the update once:
 //
-//   pass, for each `rowsPerPass` rows of each micro-batch:
+//   pass, for as many rows of each micro-batch as fit into one:
 //     1. embedding      x [tokens, hidden]                          forwardEmbedding
 //     2. layers 0..L-1  x = x + attention, x = x + MLP              layers/layer-forward.ts
 //     3. head           loss, and dx of the last layer's output     layers/head.ts
@@ -33,20 +33,23 @@ import {
 import type { ModelTensors } from "./model-tensors.ts";
 import { adapterOnly, Recorder } from "./recorder.ts";
 
-/**
- * Forward, loss and backward of one pass; adds to the gradients and to the loss.
- * @param keptLayers layers, from the top, that keep their activations; the others are recomputed
- * from their input
- * @param exchange collects the pauses of a pass whose loss is computed by tfjs
- */
+export interface TrainingPass {
+  /** Layers, from the top, that keep their activations; the others recompute from their input. */
+  keptLayers: number;
+  /** Collects the pauses of a pass whose loss is computed by tfjs. */
+  exchange?: Exchange | undefined;
+  /** Left out, as many as the tables hold. */
+  tokens?: number;
+}
+
+/** Forward, loss and backward of one pass; adds to the gradients and to the loss. */
 export function trainingPass(
   model: ModelTensors,
   tables: BatchTables,
-  keptLayers: number,
-  exchange?: Exchange,
+  { keptLayers, exchange, tokens }: TrainingPass,
 ): Program {
   const mode = { hasAdapter: true, hasDropout: model.dropoutRate > 0 };
-  const recorder = new Recorder(model, tables, mode);
+  const recorder = new Recorder(model, tables, mode, tokens);
   const { numHiddenLayers } = model.config;
   const calls: LayerCall[] = [];
   const traces = new Map<number, LayerTrace>();
@@ -73,9 +76,12 @@ export function trainingPass(
   return recorder.finish("training pass");
 }
 
-/** Forward and loss of one pass, adapter on and dropout off; adds to the loss. */
-export function evaluationPass(model: ModelTensors, tables: BatchTables): Program {
-  const recorder = new Recorder(model, tables, adapterOnly);
+/**
+ * Forward and loss of one pass, adapter on and dropout off; adds to the loss.
+ * @param tokens left out, as many as the tables hold
+ */
+export function evaluationPass(model: ModelTensors, tables: BatchTables, tokens?: number): Program {
+  const recorder = new Recorder(model, tables, adapterOnly, tokens);
   lossOnly(recorder, { x: forwardLayers(recorder) });
   return recorder.finish("evaluation pass");
 }

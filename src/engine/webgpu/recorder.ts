@@ -20,13 +20,22 @@ export const adapterOnly: AdapterMode = { hasAdapter: true, hasDropout: false };
 export class Recorder {
   readonly model: ModelTensors;
   readonly tables: BatchTables;
+  /** Tokens of a pass: rows of every activation. */
+  readonly tokens: number;
   readonly #mode: AdapterMode;
   readonly #dispatches: Dispatch[] = [];
   readonly #marks: Record<string, number> = {};
 
-  constructor(model: ModelTensors, tables: BatchTables, mode: AdapterMode) {
+  /** @param tokens as many as the tables hold, or fewer: see gpu/extents.ts */
+  constructor(
+    model: ModelTensors,
+    tables: BatchTables,
+    mode: AdapterMode,
+    tokens: number = tables.tokens,
+  ) {
     this.model = model;
     this.tables = tables;
+    this.tokens = tokens;
     this.#mode = mode;
   }
 
@@ -34,8 +43,8 @@ export class Recorder {
     return this.model.config;
   }
 
-  /** Tokens of a pass: rows of every activation. */
-  get tokens(): number {
+  /** Tokens of the longest pass: what a shorter one has to share with it follows from them. */
+  get mostTokens(): number {
     return this.tables.tokens;
   }
 

@@ -4,7 +4,7 @@
 // The result [rank, width] is small and the sum over tokens long: one thread per 8 x 4 outputs
 // would leave a GPU idle. So slices of the tokens are summed in parallel into `partials`, and
 // reduce.wgsl adds the slices in their order. Order and slices depend on the shape alone, so equal
-// inputs give equal bits, which atomic adds would not.
+// inputs give equal bits, which atomic adds would not; tokens of zeros at the end change none.
 import { defineKernel, type Kernel } from "../../gpu/kernel.ts";
 import { dispatch, scratch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { elementwise, gridOver } from "../elementwise.ts";
@@ -87,6 +87,8 @@ const reduceKernel = elementwise({
 
 export interface AdapterGradientShape {
   tokens: number;
+  /** Of the longest pass, which alone decides whether there are slices; `tokens` if left out. */
+  mostTokens?: number;
   /** A multiple of 4. */
   rank: number;
   /** Features of the wide operand: in for A, out for B. */
@@ -112,7 +114,7 @@ export function gradientOfB(
 
 function gradientOf(
   kernels: GradientKernels,
-  { tokens, rank, width, scaling }: AdapterGradientShape,
+  { tokens, mostTokens = tokens, rank, width, scaling }: AdapterGradientShape,
   narrow: Tensor,
   wide: Tensor,
   gradient: View,
@@ -124,7 +126,7 @@ function gradientOf(
     grid: [Math.ceil(wideQuads / columns), Math.ceil(rank / 8), slices] as const,
     work: tokens * rank * width,
   };
-  if (slices === 1) {
+  if (mostTokens <= sliceTokens) {
     return [dispatch(kernels.whole, { tensors: { narrow, wide, gradient }, ...call })];
   }
   const partials = scratch(`${gradient.tensor.label} partials`, slices * rank * width);

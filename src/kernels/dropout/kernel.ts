@@ -1,7 +1,7 @@
 // Dropout drawn by counter, the numbers of engine/tfjs/lora-linear.ts: any pass can be drawn again
-// from step.seed, its stream and step.firstToken, so no mask is ever kept, and backward draws the
-// same.
-import { dispatch, type Dispatch, type Tensor } from "../../gpu/plan.ts";
+// from step.seed, its stream and the places of its tokens, so no mask is ever kept, and backward
+// draws the same.
+import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { elementwise, gridOver } from "../elementwise.ts";
 import { stepScalars } from "../step-scalars.ts";
 import source from "./dropout.wgsl?raw";
@@ -15,6 +15,7 @@ const kernelOf = (name: string, use: "out" | "inout", put: string) =>
     definitions: `${threefry}\nfn put(quad : u32, value : vec4f) { ${put} }`,
     bindings: {
       streams: { use: "constant", element: "u32" },
+      places: { use: "constant", element: "u32" },
       x: { use: "in", element: "vec4f" },
       y: { use, element: "vec4f" },
     },
@@ -26,7 +27,7 @@ const writing = kernelOf("dropout", "out", "y[quad] = value;");
 const adding = kernelOf("dropout-add", "inout", "y[quad] += value;");
 
 export interface DropoutShape {
-  /** Tokens of the pass; the first is token `step.firstToken` of its micro-batch. */
+  /** Tokens of the pass. */
   rows: number;
   /** A multiple of 4. */
   width: number;
@@ -36,9 +37,12 @@ export interface DropoutShape {
   streamIndex: number;
 }
 
-/** `streams`: u32 table; x, y: [rows, width]. */
+/** x, y: [rows, width]. */
 export interface DropoutTensors {
+  /** u32: the streams of all layers. */
   streams: Tensor;
+  /** u32 [rows]: where each token is in its micro-batch, padding counted. */
+  places: Tensor | View;
   x: Tensor;
   y: Tensor;
 }

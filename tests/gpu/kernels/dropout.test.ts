@@ -1,5 +1,5 @@
 // Proofs of dropout: the mask bit for bit that of the host and of the reference engine, in both
-// forms, wherever a pass begins.
+// forms, wherever a pass begins and padding lies.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
@@ -22,10 +22,12 @@ function differing(actual: ArrayLike<number>, expected: ArrayLike<number>): numb
   return Array.from(actual).filter((value, index) => value !== expected[index]).length;
 }
 
-/** Mask of `count` elements from element `first` of a micro-batch on. */
-function maskOf(seed: number, stream: number, rate: number, first: number, count: number) {
-  const draws = uniforms(seed, stream, first + count).subarray(first);
-  return Float32Array.from(draws, (draw) => (draw < rate ? 0 : 1 / (1 - rate)));
+/** Mask of tokens at these places of a micro-batch. */
+function maskOf(seed: number, stream: number, rate: number, width: number, places: Uint32Array) {
+  const draws = uniforms(seed, stream, (Math.max(...places) + 1) * width);
+  const ofToken = (place: number) => [...draws.subarray(place * width, (place + 1) * width)];
+  const kept = 1 / (1 - rate);
+  return Float32Array.from([...places].flatMap(ofToken), (draw) => (draw < rate ? 0 : kept));
 }
 
 test("Threefry-2x32-20 on the device gives the known answers of Random123", async () => {
@@ -50,31 +52,38 @@ test("Threefry-2x32-20 on the device gives the known answers of Random123", asyn
 });
 
 const table = [
-  // rows, width, rate, firstToken
-  [1, 4, 0.5, 0],
-  [1, 252, 0.05, 0],
-  [1, 256, 0.1, 0],
-  [1, 260, 0.1, 3],
-  [3, 68, 1 / 3, 1],
-  [13, 576, 0.05, 129],
-  [5, 896, 0.9, 1000],
+  // rows, width, rate, first place, padding after every fourth token
+  [1, 4, 0.5, 0, 0],
+  [1, 252, 0.05, 0, 0],
+  [1, 256, 0.1, 0, 0],
+  [1, 260, 0.1, 3, 0],
+  [3, 68, 1 / 3, 1, 2],
+  [4, 68, 1 / 3, 0, 5],
+  [5, 68, 1 / 3, 0, 5],
+  [13, 576, 0.05, 129, 3],
+  [5, 896, 0.9, 1000, 1],
 ] as const;
 
 test.each(table)(
-  "dropout of %i rows of %i at rate %f from token %i draws the host's numbers",
+  "dropout of %i rows of %i at rate %f from place %i on, with gaps of %i, draws the host's numbers",
   async (...given) => {
-    const [rows, width, rate, firstToken] = given;
+    const [rows, width, rate, first, gap] = given;
+    const places = Uint32Array.from(
+      { length: rows },
+      (_, row) => first + row + gap * Math.floor(row / 4),
+    );
     const count = rows * width;
     const seed = 0xdeadbeef;
     const stream = substream(streams.dropout, 7, 1, 2);
     const x = randoms(count, 1);
     const before = randoms(count, 2);
-    const mask = maskOf(seed, stream, rate, firstToken * width, count);
+    const mask = maskOf(seed, stream, rate, width, places);
 
     const tensors = new TestTensors();
     const shape = { rows, width, rate, streamIndex: 2 };
     const shared = {
       streams: tensors.given("streams", Uint32Array.of(1, 2, stream)),
+      places: tensors.given("places", places),
       x: tensors.given("x", x),
     };
     const y = tensors.output("y", count);
@@ -83,7 +92,7 @@ test.each(table)(
       [dropout(shape, { ...shared, y }), dropoutAdd({ ...shape, scale: 1 }, { ...shared, y: sum })],
       tensors,
       [y, sum],
-      { seed, firstToken },
+      { seed },
     );
     expect(
       differing(
@@ -120,14 +129,17 @@ test("dropout and its gradient are those of the reference engine", async () => {
 
   const tensors = new TestTensors();
   const stream = substream(streams.dropout, draw.step, draw.microStep, 0);
-  const table = tensors.given("streams", Uint32Array.of(stream));
+  const shared = {
+    streams: tensors.given("streams", Uint32Array.of(stream)),
+    places: tensors.given("places", Uint32Array.of(0, 1, 2, 3, 4, 5)),
+  };
   const shape = { rows, width, rate: draw.rate, streamIndex: 0 };
   const y = tensors.output("y", rows * width);
   const dx = tensors.given("dx", new Float32Array(rows * width));
   const [actual, actualGradient] = await runOnGpu(
     [
-      dropout(shape, { streams: table, x: tensors.given("x", x), y }),
-      dropoutAdd({ ...shape, scale: 1 }, { streams: table, x: tensors.given("dy", dy), y: dx }),
+      dropout(shape, { ...shared, x: tensors.given("x", x), y }),
+      dropoutAdd({ ...shape, scale: 1 }, { ...shared, x: tensors.given("dy", dy), y: dx }),
     ],
     tensors,
     [y, dx],

@@ -61,7 +61,7 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Ti
     tokens,
     defaultTiles,
   );
-  const tables = new BatchTables(tokens, config.slidingWindow);
+  const tables = new BatchTables(tokens, { span: config.slidingWindow });
   const x = persistent("x", inputs.x.length);
   const loss = persistent("loss", 1);
   const program = blockProgram(model, tables, x, loss);

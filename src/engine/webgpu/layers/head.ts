@@ -92,14 +92,16 @@ function forChunks(
   { x, exchange }: HeadCall,
   visit: (chunk: Chunk, losses: Tensor) => void,
 ): void {
-  const { config, tables, tokens, model } = recorder;
+  const { config, tables, tokens, mostTokens, model } = recorder;
   const { hiddenSize: width, vocabSize } = config;
   const quads = Math.ceil(tokens / 4) * 4;
   const losses = exchange?.losses ?? scratch("losses", quads);
   recorder.push(clear(quads, { x: losses }));
-  const chunkRows = chunkRowsOf(config, tokens);
-  for (let first = 0; first < tokens; first += chunkRows) {
-    const count = Math.min(chunkRows, tokens - first);
+  const chunkRows = chunkRowsOf(config, mostTokens);
+  for (let first = 0; first < mostTokens; first += chunkRows) {
+    const most = Math.min(chunkRows, mostTokens - first);
+    // A tensor of tfjs has one size. A chunk past the tokens is left out of the run.
+    const count = exchange !== undefined || first >= tokens ? most : Math.min(most, tokens - first);
     const rows = scratch("supervised rows", count * width);
     const logits = exchange?.logits ?? scratch("logits", count * logitStride(vocabSize));
     const supervised = { rows: tables.view("supervised"), x, y: rows };

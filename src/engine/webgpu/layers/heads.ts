@@ -79,7 +79,7 @@ function headNorm(
 }
 
 function rotate(recorder: Recorder, layer: number, heads: Heads, kernel: typeof rope): void {
-  const { model, config, tables } = recorder;
+  const { model, config, tables, tokens: rows } = recorder;
   const rotation = rotationOf(model, layer);
   if (rotation === null) {
     return;
@@ -87,7 +87,7 @@ function rotate(recorder: Recorder, layer: number, heads: Heads, kernel: typeof 
   const { cosSin } = rotation;
   const positions = tables.view("positions");
   const scale = attentionFactor(rotation.rope);
-  const shape = { rows: tables.tokens, headDim: config.headDim, scale };
+  const shape = { rows, headDim: config.headDim, scale };
   for (const kind of ["query", "key"] as const) {
     const tensors = { x: heads[kind], positions, cosSin };
     recorder.push(kernel({ ...shape, heads: countOf(config, kind) }, tensors));

@@ -142,7 +142,7 @@ function backwardAdapter(
   const { rank, scaling } = model.adapter;
   const u = recorder.activation(`${module} u`, rank);
   const input = recorder.hasDropout ? dropped(recorder, target, x) : x;
-  const shape = { tokens, rank, scaling };
+  const shape = { tokens, mostTokens: recorder.mostTokens, rank, scaling };
   const [ofA, ofB] = [target.gradientA, target.gradientB];
   recorder.push(
     linearBackward(tokens, { x: dy, weight: matrixB(model, target), y: u, tile: "narrow" }),
@@ -154,7 +154,7 @@ function backwardAdapter(
 
 /** dx += mask * (s u A), by the same draws as forward. */
 function backwardDropout(recorder: Recorder, target: PlacedTarget, u: Tensor, dx: Tensor): void {
-  const { model, tokens } = recorder;
+  const { model, tables, tokens } = recorder;
   const { inFeatures: width, index: streamIndex } = target;
   const flow = recorder.activation(`${target.module} u A`, width);
   const shape = { rows: tokens, width, rate: model.dropoutRate, streamIndex };
@@ -162,7 +162,7 @@ function backwardDropout(recorder: Recorder, target: PlacedTarget, u: Tensor, dx
     linearBackward(tokens, { x: u, weight: matrixA(model, target), y: flow }),
     dropoutAdd(
       { ...shape, scale: model.adapter.scaling },
-      { streams: model.streams, x: flow, y: dx },
+      { streams: model.streams, places: tables.view("places"), x: flow, y: dx },
     ),
   );
 }
@@ -174,8 +174,10 @@ function dropped(
   x: Tensor,
 ): Tensor {
   const { dropoutRate: rate, streams } = recorder.model;
+  const places = recorder.tables.view("places");
   const y = recorder.activation(`${module} dropped`, width);
-  recorder.push(dropout({ rows: recorder.tokens, width, rate, streamIndex }, { streams, x, y }));
+  const shape = { rows: recorder.tokens, width, rate, streamIndex };
+  recorder.push(dropout(shape, { streams, places, x, y }));
   return y;
 }
 

@@ -1,5 +1,5 @@
-// The tables of a micro-batch by hand: packed segments, padding, which rows are supervised, and
-// pieces of a prompt.
+// The tables of a micro-batch by hand: its tokens without padding, packed segments, which rows are
+// supervised, and pieces of a prompt.
 import { expect, test } from "vitest";
 import { IGNORED, type TokenBatch } from "../../../../src/data/batching/batch.ts";
 import { BatchTables } from "../../../../src/engine/webgpu/batch-tables.ts";
@@ -34,31 +34,26 @@ function reader(tables: BatchTables, values: Uint32Array) {
   };
 }
 
-test("the tables of all rows at once have the batch's tokens, ranges and targets", () => {
-  const tables = new BatchTables(18, null);
+test("the tables of all rows at once have the batch's tokens end to end, padding last", () => {
+  const tables = new BatchTables(18, { span: null });
   const { values, supervisedRows } = tables.fill(batch, 0, 3);
   const table = reader(tables, values);
-  expect(table("tokens")).toEqual([...batch.tokens]);
-  expect(table("positions")).toEqual([...batch.positions]);
+  const nothing = Array<number>(18).fill(0);
+  expect(table("tokens")).toEqual([11, 12, 13, 21, 22, 31, 32, 33, 34, ...nothing.slice(9)]);
+  expect(table("positions")).toEqual([0, 1, 2, 0, 1, 0, 1, 2, 3, ...nothing.slice(9)]);
   expect(table("ranges")).toEqual(
-    [0, 1, 0, 2, 0, 3, 3, 4, 3, 5, 0, 0].concat(
-      [6, 7, 6, 8, 6, 9, 6, 10, 0, 0, 0, 0],
-      [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-    ),
+    [0, 1, 0, 2, 0, 3, 3, 4, 3, 5].concat([5, 6, 5, 7, 5, 8, 5, 9], nothing),
   );
   expect(table("keyRanges")).toEqual(
-    [0, 3, 1, 3, 2, 3, 3, 5, 4, 5, 0, 0].concat(
-      [6, 10, 7, 10, 8, 10, 9, 10, 0, 0, 0, 0],
-      [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-    ),
+    [0, 3, 1, 3, 2, 3, 3, 5, 4, 5].concat([5, 9, 6, 9, 7, 9, 8, 9], nothing),
   );
   expect(supervisedRows).toBe(4);
-  expect(table("supervised", 4)).toEqual([1, 3, 7, 8]);
+  expect(table("supervised", 4)).toEqual([1, 3, 6, 7]);
   expect(table("targets", 4)).toEqual([13, 22, 33, 34]);
 });
 
 test("the tables of one row count from the first token of its pass", () => {
-  const tables = new BatchTables(6, null);
+  const tables = new BatchTables(6, { span: null });
   const { values, supervisedRows } = tables.fill(batch, 1, 1);
   const table = reader(tables, values);
   expect(table("tokens")).toEqual([31, 32, 33, 34, 0, 0]);
@@ -69,49 +64,67 @@ test("the tables of one row count from the first token of its pass", () => {
   expect(table("targets")).toEqual([33, 34, 0, 0, 0, 0]);
 });
 
-test("the tables of fewer rows than planned leave the other rows without keys and targets", () => {
-  const tables = new BatchTables(12, null);
+test("the tables of rows without tokens see and predict nothing", () => {
+  const tables = new BatchTables(12, { span: null });
   tables.fill(batch, 0, 2);
   const { values, supervisedRows } = tables.fill(batch, 2, 1);
   expect(supervisedRows).toBe(0);
   expect(values.every((value) => value === 0)).toBe(true);
 });
 
+test("the end of a row ends a segment, also where the next row's has the same number", () => {
+  const full: TokenBatch = {
+    ...{ rows: 2, length: 2, tokens: Int32Array.of(1, 2, 3, 4), weights: null },
+    positions: Int32Array.of(0, 1, 0, 1),
+    segments: Int32Array.of(1, 1, 1, 1),
+    ...{ targets: Int32Array.of(2, none, 4, none), supervisedTokens: 2 },
+  };
+  const tables = new BatchTables(4, { span: null });
+  const table = reader(tables, tables.fill(full, 0, 2).values);
+  expect(table("ranges")).toEqual([0, 1, 0, 2, 2, 3, 2, 4]);
+  expect(table("keyRanges")).toEqual([0, 2, 1, 2, 2, 4, 3, 4]);
+});
+
+test("the tables of a run with dropout have the place of each token among the padded rows", () => {
+  const [plain, tables] = [
+    new BatchTables(18, { span: null }),
+    new BatchTables(18, { span: null, hasDropout: true }),
+  ];
+  expect(tables.tensor.sizeBytes - plain.tensor.sizeBytes).toBe(256);
+  const placesOf = (firstRow: number, rows: number) =>
+    reader(tables, tables.fill(batch, firstRow, rows).values)("places");
+  expect(placesOf(0, 3).slice(0, 10)).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9, 0]);
+  expect(placesOf(1, 1).slice(0, 5)).toEqual([6, 7, 8, 9, 0]);
+  expect(() => plain.view("places")).toThrow(/no table places/);
+});
+
 test("the ranges of sliding layers with a window of two stay in their segment", () => {
-  const tables = new BatchTables(12, 2);
+  const tables = new BatchTables(9, { span: 2 });
   const { values } = tables.fill(batch, 0, 2);
   const table = reader(tables, values);
-  expect(table("ranges")).toEqual(
-    [0, 1, 0, 2, 0, 3, 3, 4, 3, 5, 0, 0].concat([6, 7, 6, 8, 6, 9, 6, 10, 0, 0, 0, 0]),
-  );
+  expect(table("ranges")).toEqual([0, 1, 0, 2, 0, 3, 3, 4, 3, 5].concat([5, 6, 5, 7, 5, 8, 5, 9]));
   expect(table("slidingRanges")).toEqual(
-    [0, 1, 0, 2, 1, 3, 3, 4, 3, 5, 0, 0].concat([6, 7, 6, 8, 7, 9, 8, 10, 0, 0, 0, 0]),
+    [0, 1, 0, 2, 1, 3, 3, 4, 3, 5].concat([5, 6, 5, 7, 6, 8, 7, 9]),
   );
   expect(table("slidingKeyRanges")).toEqual(
-    [0, 2, 1, 3, 2, 3, 3, 5, 4, 5, 0, 0].concat([6, 8, 7, 9, 8, 10, 9, 10, 0, 0, 0, 0]),
+    [0, 2, 1, 3, 2, 3, 3, 5, 4, 5].concat([5, 7, 6, 8, 7, 9, 8, 9]),
   );
 });
 
 test.each([1, 3, 5, 100])(
   "the ranges of sliding layers with a window of %i are those of the attention tests",
   (window) => {
-    const tables = new BatchTables(12, window);
+    const tables = new BatchTables(9, { span: window });
     const { values } = tables.fill(batch, 0, 2);
-    const expected = new Uint32Array(24);
-    expected.set(causalRanges([3, 2], window));
-    const second = causalRanges([4], window);
-    expected.set(
-      second.map((place) => place + 6),
-      12,
-    );
+    const expected = causalRanges([3, 2, 4], window);
     const table = reader(tables, values);
     expect(table("slidingRanges")).toEqual([...expected]);
-    expect(table("slidingKeyRanges")).toEqual([...keyRanges(expected, 12)]);
+    expect(table("slidingKeyRanges")).toEqual([...keyRanges(expected, 9)]);
   },
 );
 
 test("a model without sliding layers has no tables for them", () => {
-  const [plain, sliding] = [new BatchTables(70, null), new BatchTables(70, 8)];
+  const [plain, sliding] = [new BatchTables(70, { span: null }), new BatchTables(70, { span: 8 })];
   expect(sliding.tensor.sizeBytes - plain.tensor.sizeBytes).toBe(2 * 768);
   expect(() => plain.view("slidingRanges")).toThrow(/no table slidingRanges/);
 });
@@ -119,7 +132,10 @@ test("a model without sliding layers has no tables for them", () => {
 test("the tables of a run with weighted rows have the weight of each supervised token, as f32", () => {
   const weights = Float32Array.from({ length: 18 }, (_, at) => (at === 3 ? -3 : at / 4));
   const given = { ...batch, weights };
-  const [plain, tables] = [new BatchTables(18, null), new BatchTables(18, null, true)];
+  const [plain, tables] = [
+    new BatchTables(18, { span: null }),
+    new BatchTables(18, { span: null, isWeighted: true }),
+  ];
   expect(tables.tensor.sizeBytes - plain.tensor.sizeBytes).toBe(256);
   const table = (values: Uint32Array<ArrayBuffer>, count: number) => {
     const { offsetBytes } = tables.view("targetWeights");
@@ -132,14 +148,14 @@ test("the tables of a run with weighted rows have the weight of each supervised 
   expect(plain.targetWeights).toEqual({});
 });
 
-test("the tables of more rows than planned are refused", () => {
-  expect(() => new BatchTables(12, null).fill(batch, 0, 3)).toThrow(
-    "3 rows of 6 tokens do not fit into 12",
+test("the tables of more tokens than planned are refused", () => {
+  expect(() => new BatchTables(8, { span: null }).fill(batch, 0, 3)).toThrow(
+    "9 tokens do not fit into 8",
   );
 });
 
 test("the tables are contiguous in one tensor, each at an offset valid for a binding", () => {
-  const tables = new BatchTables(70, null);
+  const tables = new BatchTables(70, { span: null });
   const names: Name[] = ["tokens", "positions", "ranges", "keyRanges", "supervised", "targets"];
   let end = 0;
   for (const name of names) {
@@ -154,7 +170,7 @@ test("the tables are contiguous in one tensor, each at an offset valid for a bin
 });
 
 test("a prompt's piece lets each token see all before it and stores padding past the caches", () => {
-  const tables = new BatchTables(4, null);
+  const tables = new BatchTables(4, { span: null });
   const table = reader(tables, tables.fillPiece([7, 8, 9], 5, 20));
   expect(table("tokens")).toEqual([7, 8, 9, 0]);
   expect(table("positions")).toEqual([5, 6, 7, 20]);
@@ -163,14 +179,14 @@ test("a prompt's piece lets each token see all before it and stores padding past
 });
 
 test("a token of a prompt's piece sees the last three in sliding layers", () => {
-  const tables = new BatchTables(4, 3);
+  const tables = new BatchTables(4, { span: 3 });
   const table = reader(tables, tables.fillPiece([7, 8, 9], 1, 20));
   expect(table("ranges")).toEqual([0, 2, 0, 3, 0, 4, 0, 0]);
   expect(table("slidingRanges")).toEqual([0, 2, 0, 3, 1, 4, 0, 0]);
 });
 
 test("the tables of a single token overwrite those of the piece before it", () => {
-  const tables = new BatchTables(1, null);
+  const tables = new BatchTables(1, { span: null });
   tables.fillPiece([7], 5, 20);
   const table = reader(tables, tables.fillPiece([9], 0, 20));
   expect(table("tokens")).toEqual([9]);

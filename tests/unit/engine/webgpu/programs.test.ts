@@ -1,6 +1,7 @@
 // Pins the compiled engine's programs: each dispatch with its grid and the tensors it binds, for a
 // tiny model of each architecture. `npx vitest run -u` accepts an intended change: read its diff.
 import { expect, test } from "vitest";
+import { extentsOf } from "../../../../src/gpu/extents.ts";
 import { designRun, type DesignOptions } from "../../../../src/engine/webgpu/design.ts";
 import type { Dispatch, Program, View } from "../../../../src/gpu/plan.ts";
 import type { LayerKind, ModelConfig } from "../../../../src/model/config/model-config.ts";
@@ -48,6 +49,37 @@ test.each(cases)(
   },
 );
 
+test.each(cases)(
+  "the passes of a tiny %s model over 320 of 600 tokens are those of a run of 320",
+  (_, model, given) => {
+    const [long, short] = [600, 320].map((tokens) => designOf(model, given, tokens / 2));
+    for (const kind of ["training", "evaluation"] as const) {
+      const { indexes } = extentsOf(long![kind]);
+      const extents = long!.extents[kind](320);
+      expect(long!.extents[kind](320)).toBe(extents);
+      const found = long![kind].dispatches.map((dispatch, at) => ({
+        ...dispatch,
+        ...extents[indexes[at]!],
+      }));
+      // With an objective the head's chunk at row 256 stays as long as it is in the longest pass.
+      const end = given.hasObjective && kind === "training" ? 256 : 320;
+      const reached = ({ skipUpToCount }: Dispatch) => skipUpToCount < end;
+      expect(found.filter(reached).map(figures)).toEqual(
+        short![kind].dispatches.filter(reached).map(figures),
+      );
+    }
+  },
+);
+
+test("a model's passes have far fewer extents than dispatches, whatever their length", () => {
+  const [few, many] = [2, 12].map((layers) =>
+    designOf({ numHiddenLayers: layers, layers: Array<LayerKind>(layers).fill(full) }, {}, 300),
+  );
+  const countOf = ({ training }: typeof few & object) => extentsOf(training).distinct.length;
+  expect(countOf(many!)).toBe(countOf(few!));
+  expect(many!.training.dispatches.length).toBeGreaterThan(5 * countOf(many!));
+});
+
 test.each([false, true])(
   "weighted rows change the loss of a tiny Llama's programs alone, objective %o",
   (hasObjective) => {
@@ -73,14 +105,19 @@ test("the other programs of a tiny Gemma 2 equal their snapshots", async () => {
   await expect(programs.map(listing).join("\n")).toMatchFileSnapshot("programs/others.txt");
 });
 
-function designOf(model: Partial<ModelConfig>, given: Given) {
+/** A dispatch without its tensors. */
+function figures({ kernel, params, grid, work }: Dispatch): string {
+  return `${kernel.name} ${params.join()} ${grid.join("x")} ${work}`;
+}
+
+function designOf(model: Partial<ModelConfig>, given: Given, length = 12) {
   const config = madeUpConfig({ numKeyValueHeads: 2, ...model });
   const { targets = targetModulesOf(config), dropout = 0, keptLayers = 1 } = given;
   const { hasObjective = false, isWeighted = false } = given;
   const options: DesignOptions = {
     config,
     lora: { rank: 4, alpha: 8, dropout, targetModules: targets },
-    shape: { rows: 2, length: 12 },
+    shape: { rows: 2, length },
     weightShapes: weightShapes(config, { format: "f32" }),
     hasObjective,
     isWeighted,
