@@ -1,10 +1,9 @@
 // Two checkouts of the repository, and runs of each one's own `npm run demo`.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { againstFolder, checkOutOlder } from "../../tools/support/older-tree.ts";
 
 /** A checkout, ready for `npm run demo`. */
 export interface Side {
@@ -27,30 +26,11 @@ export const here: Side = {
   name: "now",
   root: fileURLToPath(new URL("../..", import.meta.url)),
 };
-export const outFolder = join(here.root, "out", "against");
+export const outFolder = againstFolder;
 
 /** The older side: a work tree of the revision, made once. @throws Error where git or npm fails */
 export function checkOut(revision: string): Side {
-  const root = join(outFolder, `tree-${revision.replaceAll("/", "-")}`);
-  if (!existsSync(root)) {
-    call("git", ["worktree", "add", "--detach", root, revision], here.root);
-  }
-  if (!existsSync(join(root, "node_modules"))) {
-    const lock = (folder: string) => readFileSync(join(folder, "package-lock.json"), "utf8");
-    if (lock(root) === lock(here.root)) {
-      symlinkSync(join(here.root, "node_modules"), join(root, "node_modules"));
-    } else {
-      call("npm", ["ci"], root);
-    }
-  }
-  return { name: "before", root };
-}
-
-function call(command: string, args: string[], cwd: string): void {
-  const { status } = spawnSync(command, args, { cwd, stdio: "inherit" });
-  if (status !== 0) {
-    throw new Error(`${command} ${args.join(" ")} failed with exit code ${String(status)}.`);
-  }
+  return { name: "before", root: checkOutOlder(revision) };
 }
 
 export interface DemoRun {

@@ -20,6 +20,10 @@ import {
 } from "./contenders/contender.ts";
 import type { TfjsContender } from "./contenders/tfjs.ts";
 import type { RebuildRun } from "./contenders/rebuilds.ts";
+import { rowLengths } from "./padding/lengths.ts";
+import { measurePadding, type PaddingRun } from "./padding/measure.ts";
+import type { OlderModules } from "./padding/older.ts";
+import { paddingTargets } from "./padding/targets.ts";
 import type { BenchReport, BlockRow, GenerationRow, MatmulRow } from "./report.ts";
 import {
   demo,
@@ -31,7 +35,7 @@ import {
   type Product,
 } from "./shapes.ts";
 
-export const parts = ["block", "matmul", "step", "generation", "rebuild"] as const;
+export const parts = ["block", "matmul", "step", "generation", "rebuild", "padding"] as const;
 export type BenchPart = (typeof parts)[number];
 
 export interface Contenders {
@@ -48,6 +52,7 @@ export interface Work {
   steps: readonly StepRun[];
   generations: readonly GenerationRun[];
   rebuilds: readonly RebuildRun[];
+  paddings: readonly PaddingRun[];
 }
 
 /**
@@ -63,8 +68,15 @@ export function readParts(list: string | undefined): readonly BenchPart[] {
   });
 }
 
+export interface WorkOptions {
+  only: readonly BenchPart[];
+  quick: boolean;
+  /** An older checkout, where parts can be compared with it. */
+  older?: OlderModules | null;
+}
+
 /** Runs the whole benchmark, or a little of each part with `quick`. */
-export function defaultWork({ only, quick }: { only: readonly BenchPart[]; quick: boolean }): Work {
+export function defaultWork({ only, quick, older = null }: WorkOptions): Work {
   return {
     only,
     ...(quick ? quickShapes : shapes),
@@ -77,6 +89,14 @@ export function defaultWork({ only, quick }: { only: readonly BenchPart[]; quick
       ...(quick ? [] : [{ model: smolLM2, promptTokens: 128, newTokens: 17 }]),
     ],
     rebuilds: [{ model: quick ? demo : smolLM2, tokens: 8 }],
+    // A quarter of each row: a step of whole ones takes a software GPU a minute with padding.
+    paddings: [
+      {
+        lengths: rowLengths.map((tokens) => Math.ceil(tokens / 4)),
+        microBatches: quick ? 4 : 64,
+        older,
+      },
+    ],
   };
 }
 
@@ -87,7 +107,10 @@ export async function runParts(
   meter: GpuMeter,
   say: (line: string) => void,
 ): Promise<BenchReport> {
-  const report: BenchReport = { block: [], matmul: [], step: [], generation: [], rebuild: [] };
+  const report: BenchReport = {
+    ...{ block: [], matmul: [], step: [], generation: [], rebuild: [] },
+    ...{ padding: [], targets: [] },
+  };
   const has = (part: BenchPart) => work.only.includes(part);
   for (const shape of has("block") ? work.blocks : []) {
     say(`block ${nameOf(shape.config)}, ${shape.tokens} tokens`);
@@ -108,6 +131,12 @@ export async function runParts(
   for (const run of has("rebuild") ? work.rebuilds : []) {
     say(`rebuilds of ${run.model.name}`);
     report.rebuild.push(await contenders.compiled.rebuild(run));
+  }
+  for (const run of has("padding") ? work.paddings : []) {
+    say(`rows of uneven lengths, ${run.microBatches} micro-batches`);
+    const rows = await measurePadding(contenders.compiled.engine, run);
+    report.padding.push(...rows);
+    report.targets.push(...paddingTargets(rows));
   }
   return report;
 }

@@ -70,6 +70,31 @@ export interface GenerationRow {
   sampledPerSecond: number;
 }
 
+/** Training on rows of uneven lengths. */
+export interface PaddingRow {
+  checkout: string;
+  microBatches: number;
+  /** Without padding. */
+  realTokens: number;
+  /** Tokens that the device computes for each of them. */
+  computedPerReal: number;
+  seconds: number;
+  realTokensPerSecond: number;
+  /** Of all steps. */
+  lossSum: number;
+  /** Of a step's loss sum to that of the first row's, relative, at most. */
+  lossGap: number;
+  plannedBytes: number;
+}
+
+/** A target of the comparison with an older checkout. */
+export interface TargetRow {
+  name: string;
+  value: number;
+  target: string;
+  met: boolean;
+}
+
 /** Milliseconds of processor time for one chat, without and with the origin of every character. */
 export interface ProvenanceRow {
   template: string;
@@ -84,16 +109,22 @@ export interface BenchReport {
   step: StepRow[];
   generation: GenerationRow[];
   rebuild: RebuildRow[];
+  padding: PaddingRow[];
+  /** Empty without an older checkout. */
+  targets: TargetRow[];
 }
 
 /** Formats the report as tables. */
-export function printReport({ block, matmul, step, generation, rebuild }: BenchReport): void {
+export function printReport(report: BenchReport): void {
+  const { block, matmul, step, generation, rebuild, padding, targets } = report;
   const tables = [
     table("Block, forward and backward", withRatios(block)),
     table("Matrix products", matmul),
     table("Optimizer steps", step),
     table("Generation", generation),
     table("Rebuilds", rebuild),
+    table("Rows of uneven lengths", padding),
+    table("Targets", targets),
   ];
   console.log(tables.filter((text) => text !== "").join("\n"));
 }
@@ -116,7 +147,7 @@ export function table(title: string, rows: readonly object[]): string {
 
 function cell(value: unknown): string {
   if (typeof value !== "number") {
-    return typeof value === "string" ? value : "-";
+    return typeof value === "string" || typeof value === "boolean" ? String(value) : "-";
   }
   return Number.isInteger(value) ? String(value) : value.toPrecision(3);
 }

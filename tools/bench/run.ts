@@ -1,11 +1,15 @@
 // `npm run bench`: the compiled engine, tfjs and jax-js side by side in headless Chromium.
-// Options: --only block,matmul,step,generation,rebuild  --quick (a little of each)  --json FILE.
+// Options: --only block,matmul,step,generation,rebuild,padding  --quick (a little of each)
+// --json FILE  --against REVISION (padding beside an older checkout's, which is made once).
 // `--only provenance`, alone and in Node: rendering of chats with origins beside without.
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
+import { againstFolder, checkOutOlder } from "../support/older-tree.ts";
 import { inSourcePage } from "../support/source-page.ts";
-import { readParts } from "./parts.ts";
-import type { BenchOptions, PageReport } from "./page.ts";
+import type { OlderModules } from "./padding/older.ts";
+import { readParts, type WorkOptions } from "./parts.ts";
+import type { PageReport } from "./page.ts";
 import { measureProvenance } from "./provenance.ts";
 import { printReport, table, today, type BenchReport, type ProvenanceRow } from "./report.ts";
 
@@ -14,6 +18,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     quick: { type: "boolean", default: false },
     json: { type: "string" },
+    against: { type: "string" },
   },
 });
 
@@ -31,15 +36,30 @@ function benchTemplates(): ProvenanceRow[] {
 }
 
 async function benchEngines(): Promise<BenchReport> {
-  const options: BenchOptions = { only: readParts(values.only), quick: values.quick };
+  const older = values.against === undefined ? null : olderModules(values.against);
+  const options: WorkOptions = { only: readParts(values.only), quick: values.quick, older };
   const { adapterName, report } = await inSourcePage<PageReport>(
     "/tools/bench/page.ts",
     "bench",
     options,
     console.log,
+    undefined,
+    older === null ? [] : [older.compiled],
   );
   const minutes = (performance.now() / 60_000).toFixed(1);
   console.log(`\nHeadless Chromium, ${adapterName}, ${today()}, took ${minutes} minutes`);
   printReport(report);
   return report;
+}
+
+/** The older checkout's own modules, where its revision has them. */
+function olderModules(revision: string): OlderModules {
+  const tree = checkOutOlder(revision);
+  const bench = `/${relative(join(againstFolder, "../.."), tree)}/tools/bench`;
+  const isOld = existsSync(join(tree, "tools/bench/compiled.ts"));
+  return {
+    revision,
+    compiled: `${bench}/${isOld ? "compiled.ts" : "contenders/compiled.ts"}`,
+    shapes: `${bench}/shapes.ts`,
+  };
 }

@@ -10,7 +10,9 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /**
  * Imports `module` (a path from the root, with a leading slash) in a page and calls its export
  * `name` with `argument`. Argument and result are passed as JSON. `onLine` receives the console
- * log, `atEnd` the browser before it closes. @returns the result of the call
+ * log, `atEnd` the browser before it closes.
+ * @param later modules that the page imports by itself, from the root, with a leading slash
+ * @returns the result of the call
  */
 export async function inSourcePage<Result>(
   module: string,
@@ -18,6 +20,7 @@ export async function inSourcePage<Result>(
   argument: unknown,
   onLine: (line: string) => void = () => undefined,
   atEnd: (browser: Browser) => Promise<void> = () => Promise.resolve(),
+  later: readonly string[] = [],
 ): Promise<Result> {
   const server = await createServer({
     root,
@@ -26,7 +29,7 @@ export async function inSourcePage<Result>(
     logLevel: "warn",
     server: { host: "127.0.0.1", port: 5299, hmr: false, watch: null },
     // Vite must find all dependencies before the page opens: one found later reloads the page.
-    optimizeDeps: { entries: [module.slice(1)], force: true },
+    optimizeDeps: { entries: [module, ...later].map((path) => path.slice(1)), force: true },
   });
   const browser = await chromium.launch({
     executablePath: findBrowser(),

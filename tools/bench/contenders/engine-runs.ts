@@ -26,7 +26,7 @@ export interface GenerationRun {
   newTokens: number;
 }
 
-const hyper: Omit<StepHyper, "step"> = {
+export const hyper: Omit<StepHyper, "step"> = {
   learningRate: 1e-4,
   beta1: 0.9,
   beta2: 0.999,
