@@ -65,23 +65,20 @@ async function addRows(
   { store, left, notices, promptForms }: TokenizedData,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const tokenized = await tokenizer.tokenize(examples, signal);
-  tokenized.forEach((row, index) => {
-    const place = { line: 0, file: 0, ...examples[index] };
+  let source = firstSource;
+  for (const row of await tokenizer.tokenize(examples, signal)) {
+    const example = examples[source - firstSource] as Example;
     if ("left" in row) {
-      left.add(row.because, place, row.left);
-      return;
-    }
-    for (const notice of row.notices) {
-      notices.add(notice.kind, place, describeNotice(notice));
-    }
-    const example = examples[index];
-    if (example !== undefined) {
+      left.add(row.because, example, row.left);
+    } else {
+      for (const notice of row.notices) {
+        notices.add(notice.kind, example, describeNotice(notice));
+      }
       promptForms.add(tokenizer.promptFormOf(example));
+      for (const one of row.rows) {
+        store.add({ ...one, source, isApart: example.kind === "text" });
+      }
     }
-    for (const one of row.rows) {
-      const isApart = examples[index]?.kind === "text";
-      store.add({ ...one, source: firstSource + index, isApart });
-    }
-  });
+    source++;
+  }
 }

@@ -20,11 +20,10 @@ export interface ChatRequest {
   templateArguments?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/**
- * A stretch of a rendered chat. It begins where the one before ends, the first at 0.
- */
+/** A stretch of a rendered chat, in UTF-16 indices: from `begin` to before `end`. */
 export interface TextSpan {
-  /** UTF-16 index after the stretch. */
+  /** Where the one before ends; of the first 0. */
+  begin: number;
   end: number;
   /** Index of the message whose turn of the template's loop printed it; -1 for no turn. */
   turn: number;

@@ -3,7 +3,7 @@
 // Trained is what the turn of an assistant message printed, after the header that opens an answer,
 // to the end of what the turn printed: the end-of-turn token and the newline behind it, as TRL's
 // templates for training do (trl/chat_templates). `{% generation %}` blocks decide instead.
-import type { ChatMessage, RenderedChat } from "../tokenizer.ts";
+import type { ChatMessage, RenderedChat, TextSpan } from "../tokenizer.ts";
 import { endOfTurns, type AnswerForm } from "./form.ts";
 import {
   clip,
@@ -12,9 +12,7 @@ import {
   isOwn,
   joined,
   ownBegin,
-  piecesOf,
   turnsOf,
-  type Piece,
   type Stretch,
   type Turn,
 } from "./stretches.ts";
@@ -42,7 +40,7 @@ export function answersOf(
   form: AnswerForm,
   alone: ReadonlyMap<number, RenderedChat>,
 ): Answer[] {
-  const pieces = piecesOf(chat);
+  const pieces = chat.spans;
   const turns = turnsOf(pieces);
   return messages.flatMap(({ role }, message) => {
     const turn = turns.get(message);
@@ -67,21 +65,21 @@ export function answersToRenderAlone(
   const hasLaterText = ({ message, pieces }: Turn) => pieces.some(({ from }) => from > message);
   return chat.hasGenerationBlocks
     ? []
-    : [...turnsOf(piecesOf(chat)).values()]
+    : [...turnsOf(chat.spans).values()]
         .filter((turn) => messages[turn.message]?.role === "assistant" && hasLaterText(turn))
         .map(({ message }) => message);
 }
 
 interface Context {
   chat: RenderedChat;
-  pieces: readonly Piece[];
+  pieces: readonly TextSpan[];
   turns: ReadonlyMap<number, Turn>;
   messages: readonly ChatMessage[];
   form: AnswerForm;
 }
 
 /** What the blocks enclose in this turn, and behind all turns if it is the last. */
-function generated(pieces: readonly Piece[], turn: Turn, messages: number): Stretch[] {
+function generated(pieces: readonly TextSpan[], turn: Turn, messages: number): Stretch[] {
   const isLast = turn.message === messages - 1;
   return joined(
     pieces.filter(
@@ -123,7 +121,7 @@ const brokenMark = /[<[][^>\]]*$/;
 function foreignBlock(
   text: string,
   turn: Turn,
-  foreign: readonly Piece[],
+  foreign: readonly TextSpan[],
   begin: number,
   alone: RenderedChat | undefined,
 ): Stretch | null {
@@ -141,7 +139,7 @@ function foreignBlock(
 }
 
 function divergence(text: string, turn: Turn, alone: RenderedChat | undefined): number {
-  const itself = alone && turnsOf(piecesOf(alone)).get(turn.message);
+  const itself = alone && turnsOf(alone.spans).get(turn.message);
   return alone === undefined || itself === undefined
     ? turn.end
     : turn.begin + commonLength(text.slice(turn.begin), alone.text.slice(itself.begin, itself.end));
@@ -176,7 +174,7 @@ function afterTurns(chat: RenderedChat, { opening, isAlwaysOpened }: AnswerForm)
   const tail = chat.text.slice(begin);
   const opened = isAlwaysOpened ? tail.lastIndexOf(opening) : -1;
   const limits = { begin, end: opened < 0 ? chat.text.length : begin + opened };
-  const written = piecesOf(chat).filter(({ from }) => from < 0);
+  const written = chat.spans.filter(({ from }) => from < 0);
   return written.flatMap((piece) => clip(piece, limits) ?? []);
 }
 
@@ -197,7 +195,7 @@ function withoutLastSpaces(text: string, stretches: Stretch[], turn: Turn): Stre
 
 function describe(
   text: string,
-  pieces: readonly Piece[],
+  pieces: readonly TextSpan[],
   turn: Turn,
   trained: readonly Stretch[],
   { ending }: AnswerForm,
@@ -222,7 +220,7 @@ function describe(
   };
 }
 
-function writtenIn(stretch: Stretch, pieces: readonly Piece[]): Stretch[] {
+function writtenIn(stretch: Stretch, pieces: readonly TextSpan[]): Stretch[] {
   return pieces.filter(({ from }) => from < 0).flatMap((piece) => clip(piece, stretch) ?? []);
 }
 

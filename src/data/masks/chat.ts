@@ -11,7 +11,7 @@ import { answersOf, answersToRenderAlone, type Answer } from "./answers.ts";
 import { faultOf } from "./checks.ts";
 import type { AnswerForm, AnswerForms } from "./form.ts";
 import { formattedNotices, noticesOf, type Notice } from "./notices.ts";
-import { joined, piecesOf, type Stretch } from "./stretches.ts";
+import { joined, type Stretch } from "./stretches.ts";
 import { overlapping } from "./tokens.ts";
 
 /** A text with the tokens that are trained. */
@@ -53,7 +53,8 @@ export function eachAnswer(example: ChatExample): ChatExample[] {
 }
 
 /**
- * Renders and masks chats, in order.
+ * Renders chats, in order. Each is masked when it is called for, so that the tokens of one are
+ * garbage before the next has any.
  * @throws UserError "bad-tokenizer" when the model has no chat template; the signal's AbortError
  */
 export async function maskChats(
@@ -61,22 +62,24 @@ export async function maskChats(
   tokenizer: TextTokenizer,
   forms: AnswerForms,
   signal?: AbortSignal,
-): Promise<(MaskedText | Unrendered)[]> {
+): Promise<(() => MaskedText | Unrendered)[]> {
   const requests = examples.map((example) => requestOf(example, example.messages.length));
   const chats = requests.length === 0 ? [] : await tokenizer.traceChats(requests, signal);
   const alone = await renderAlone(examples, chats, tokenizer, signal);
-  const masked: (MaskedText | Unrendered)[] = [];
+  const masks: (() => MaskedText | Unrendered)[] = [];
   for (const [index, example] of examples.entries()) {
     const chat = chats[index] ?? { refusal: "it gave no text" };
     if ("refusal" in chat) {
-      masked.push(chat);
+      masks.push(() => chat);
       continue;
     }
     const form = await forms.of(example, example.messages, signal);
-    const answers = answersOf(chat, example.messages, form, alone[index] ?? new Map());
-    masked.push(mask(example, chat, answers, tokenizer, form));
+    masks.push(() => {
+      const answers = answersOf(chat, example.messages, form, alone[index] ?? new Map());
+      return mask(example, chat, answers, tokenizer, form);
+    });
   }
-  return masked;
+  return masks;
 }
 
 function mask(
@@ -119,9 +122,7 @@ const withoutEnd: Notice = { kind: "no-end", field: "", of: "answer", messages: 
 /** Text of messages that are not trained: no token that holds some is. */
 function untrainable(chat: RenderedChat, wanted: readonly number[]): Stretch[] {
   return joined(
-    piecesOf(chat).filter(
-      ({ from, field }) => from >= 0 && field !== "role" && !wanted.includes(from),
-    ),
+    chat.spans.filter(({ from, field }) => from >= 0 && field !== "role" && !wanted.includes(from)),
   );
 }
 

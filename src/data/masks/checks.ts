@@ -3,7 +3,7 @@
 import type { ChatMessage, EncodedText, RenderedChat } from "../tokenizer.ts";
 import type { Answer } from "./answers.ts";
 import type { AnswerForm } from "./form.ts";
-import { piecesOf, type Stretch } from "./stretches.ts";
+import { type Stretch } from "./stretches.ts";
 import { isAnyMarked } from "./tokens.ts";
 
 export interface MaskedChat {
@@ -83,7 +83,7 @@ function isEndTrained(masked: MaskedChat, { message, ending }: Answer): boolean 
 }
 
 function textOfAnotherRole({ chat, messages, encoded, isTrained }: MaskedChat): number | null {
-  const trained = piecesOf(chat).find(
+  const trained = chat.spans.find(
     (piece) =>
       piece.from >= 0 &&
       piece.field !== "role" &&

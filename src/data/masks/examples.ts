@@ -8,7 +8,13 @@
 import type { ChatExample, CompletionExample, Example, TextExample } from "../example.ts";
 import { withSystem, type PromptForm } from "../prompt-form.ts";
 import type { TextTokenizer } from "../tokenizer.ts";
-import { eachAnswer, maskChats, trainedMessages, type MaskedText } from "./chat.ts";
+import {
+  eachAnswer,
+  maskChats,
+  trainedMessages,
+  type MaskedText,
+  type Unrendered,
+} from "./chat.ts";
 import { ToolArguments } from "./arguments.ts";
 import { AnswerForms } from "./form.ts";
 import { promptFormOf, trainedForm, type TemplateUse } from "./form-of-row.ts";
@@ -92,7 +98,7 @@ export interface RowPreview {
 
 /** Trained tokens of a row. The first token is no target: nothing before it predicts it. */
 export function countTrained({ isTrained }: Pick<TokenizedExample, "isTrained">): number {
-  return isTrained.slice(1).filter(Boolean).length;
+  return isTrained.reduce((count, is, place) => (is && place > 0 ? count + 1 : count), 0);
 }
 
 /** Tokenises rows of one data set; it keeps what they share. */
@@ -113,18 +119,31 @@ export class ExampleTokenizer {
 
   /**
    * What becomes of each row, in order. Rows are rendered together: some 100 a call keep the call
-   * to a worker cheap and the texts few.
+   * to a worker cheap and the texts few. A row is tokenised when it is taken.
    * @throws UserError "bad-tokenizer" when a row is a chat and the model has no chat template; the
    * signal's AbortError
    */
-  async tokenize(examples: readonly Example[], signal?: AbortSignal): Promise<TokenizedRow[]> {
-    const masked = await this.#mask(examples, signal);
-    return examples.map((example, index) => this.#finish(example, masked[index] ?? nothing));
+  async tokenize(
+    examples: readonly Example[],
+    signal?: AbortSignal,
+  ): Promise<Iterable<TokenizedRow>> {
+    const masks = await this.#mask(examples, signal);
+    return this.#finishEach(examples, masks);
+  }
+
+  *#finishEach(
+    examples: readonly Example[],
+    masks: readonly (() => MaskedRow)[],
+  ): Generator<TokenizedRow, void> {
+    for (const [index, example] of examples.entries()) {
+      yield this.#finish(example, masks[index]?.() ?? nothing);
+    }
   }
 
   /** One row as its reader sees it: tokens with their marks, trained stretches, and the reason. */
   async preview(example: Example, signal?: AbortSignal): Promise<RowPreview> {
-    const [masked = nothing] = await this.#mask([example], signal);
+    const [mask] = await this.#mask([example], signal);
+    const masked = mask?.() ?? nothing;
     const row = this.#finish(example, masked);
     const isLeft = "left" in row;
     return {
@@ -145,7 +164,10 @@ export class ExampleTokenizer {
     return trainedForm(shown, template, this.#tokenizer.hasChatTemplate);
   }
 
-  async #mask(examples: readonly Example[], signal: AbortSignal | undefined): Promise<MaskedRow[]> {
+  async #mask(
+    examples: readonly Example[],
+    signal: AbortSignal | undefined,
+  ): Promise<(() => MaskedRow)[]> {
     const shown = examples.map((example) => this.#trainedForm(example));
     const parts = await Promise.all(
       shown.map(async (example) =>
@@ -156,16 +178,12 @@ export class ExampleTokenizer {
     let end = 0;
     return shown.map((example, index) => {
       if (example.kind !== "chat") {
-        return { texts: this.#maskPlain(example), refusal: null };
+        return () => ({ texts: this.#maskPlain(example), refusal: null });
       }
       const begin = end;
       end += parts[index]?.length ?? 0;
-      const own = chats.slice(begin, end);
-      const refused = own.find((chat) => "refusal" in chat);
-      return {
-        texts: own.flatMap((chat) => ("refusal" in chat ? [] : [chat])),
-        refusal: refused?.refusal ?? null,
-      };
+      const masks = chats.slice(begin, end);
+      return () => maskedRow(masks.map((mask) => mask()));
     });
   }
 
@@ -294,6 +312,14 @@ interface MaskedRow {
   texts: MaskedText[];
   /** Why the chat template gave no text. */
   refusal: string | null;
+}
+
+function maskedRow(chats: readonly (MaskedText | Unrendered)[]): MaskedRow {
+  const refused = chats.find((chat) => "refusal" in chat);
+  return {
+    texts: chats.flatMap((chat) => ("refusal" in chat ? [] : [chat])),
+    refusal: refused?.refusal ?? null,
+  };
 }
 
 const nothing: MaskedRow = { texts: [], refusal: "it gave no text" };

@@ -1,7 +1,7 @@
 // How a chat template opens and ends an answer, found by rendering a greeting.
 import { isRecord } from "../shapes/row/cell.ts";
 import type { ChatMessage, ChatRequest, RenderedChat, TextTokenizer } from "../tokenizer.ts";
-import { commonLength, isOwn, ownBegin, piecesOf, turnsOf, type Turn } from "./stretches.ts";
+import { commonLength, isOwn, ownBegin, turnsOf, type Turn } from "./stretches.ts";
 
 export interface AnswerForm {
   /** The text that add_generation_prompt appends, up to a thought that it opens; or "". */
@@ -110,7 +110,7 @@ function formOf(
   unasked: RenderedChat,
   answered: RenderedChat | null,
 ): Omit<AnswerForm, "isWithoutTools"> {
-  const turn = answered === null ? undefined : turnsOf(piecesOf(answered)).get(answerIndex);
+  const turn = answered === null ? undefined : turnsOf(answered.spans).get(answerIndex);
   const ending = answered === null || turn === undefined ? null : endingOf(answered, turn);
   const appended = appendedTo(asked, unasked);
   // A text that no answer begins with opens none: some templates end every chat with a token.
@@ -135,7 +135,7 @@ function appendedTo(asked: RenderedChat, unasked: RenderedChat): string {
 
 /** Where the text of the last turn ends; what follows belongs to no message. */
 export function endOfTurns(chat: RenderedChat): number {
-  return piecesOf(chat).findLast(({ turn }) => turn >= 0)?.end ?? 0;
+  return chat.spans.findLast(({ turn }) => turn >= 0)?.end ?? 0;
 }
 
 function withoutThought(opening: string): string {

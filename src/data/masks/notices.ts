@@ -123,7 +123,11 @@ function lostOf(
     if (text === undefined) {
       return [lost("unwritten", field)];
     }
-    if (typeof value !== "string" || visible(text).length >= visible(value).length) {
+    if (
+      typeof value !== "string" ||
+      text === value ||
+      visible(text).length >= visible(value).length
+    ) {
       return [];
     }
     return value.includes("</think>") ? [lost("unwritten", "reasoning")] : [lost("cut", field)];
@@ -133,14 +137,12 @@ function lostOf(
 /** The text that came out of each field of each message. */
 function writtenFields({ text, spans }: RenderedChat): Map<number, Map<string, string>> {
   const written = new Map<number, Map<string, string>>();
-  let begin = 0;
-  for (const { from, field, end } of spans) {
+  for (const { from, field, begin, end } of spans) {
     if (from >= 0 && end > begin) {
       const fields = written.get(from) ?? new Map<string, string>();
       fields.set(field, (fields.get(field) ?? "") + text.slice(begin, end));
       written.set(from, fields);
     }
-    begin = end;
   }
   return written;
 }
@@ -150,11 +152,14 @@ function visible(text: string): string {
   return text.replace(/<\/?think>|\s/g, "");
 }
 
+/** Says of most texts, without a search through them, that they are not empty. */
+const beginsVisibly = /^\s*[^\s<]/;
+
 function isEmpty(value: unknown): boolean {
   return (
     value === null ||
     value === undefined ||
-    (typeof value === "string" && visible(value) === "") ||
+    (typeof value === "string" && !beginsVisibly.test(value) && visible(value) === "") ||
     (Array.isArray(value) && value.length === 0)
   );
 }

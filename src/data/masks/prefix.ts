@@ -1,6 +1,6 @@
 // Whether a chat template writes an earlier answer as it wrote it when it was the last.
 import type { ChatMessage, RenderedChat, TextTokenizer } from "../tokenizer.ts";
-import { piecesOf, turnsOf } from "./stretches.ts";
+import { turnsOf } from "./stretches.ts";
 
 const question: ChatMessage = { role: "user", content: "Hello" };
 const thought = "I greet";
@@ -40,6 +40,6 @@ function turnText(chat: RenderedChat | { refusal: string } | undefined): string 
   if (chat === undefined || "refusal" in chat) {
     return null;
   }
-  const turn = turnsOf(piecesOf(chat)).get(answerIndex);
+  const turn = turnsOf(chat.spans).get(answerIndex);
   return turn === undefined ? null : chat.text.slice(turn.begin, turn.end);
 }

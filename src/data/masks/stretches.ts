@@ -1,5 +1,5 @@
 // Stretches of a text, and the traced text of a chat cut into the turns of its messages.
-import type { RenderedChat, TextSpan } from "../tokenizer.ts";
+import type { TextSpan } from "../tokenizer.ts";
 
 /** A stretch of a text in UTF-16 indices: from `begin` to before `end`. */
 export interface Stretch {
@@ -7,24 +7,17 @@ export interface Stretch {
   end: number;
 }
 
-/** A span of a traced chat with the place where it begins. */
-export type Piece = Stretch & Omit<TextSpan, "end">;
-
 /** What the turn of one message printed. */
 export interface Turn extends Stretch {
   /** Index of the message. */
   message: number;
   /** Only what this turn printed, in order. */
-  pieces: readonly Piece[];
-}
-
-export function piecesOf({ spans }: RenderedChat): Piece[] {
-  return spans.map((span, index) => ({ ...span, begin: spans[index - 1]?.end ?? 0 }));
+  pieces: readonly TextSpan[];
 }
 
 /** The turns of a chat by message; a message that printed nothing has none. */
-export function turnsOf(pieces: readonly Piece[]): Map<number, Turn> {
-  const turns = new Map<number, Piece[]>();
+export function turnsOf(pieces: readonly TextSpan[]): Map<number, Turn> {
+  const turns = new Map<number, TextSpan[]>();
   for (const piece of pieces) {
     if (piece.turn >= 0 && piece.end > piece.begin) {
       const own = turns.get(piece.turn);
@@ -44,12 +37,12 @@ export function turnsOf(pieces: readonly Piece[]): Map<number, Turn> {
 }
 
 /** Whether the piece is text of the message: the role is the template's business. */
-export function isOwn({ from, field }: Piece, message: number): boolean {
+export function isOwn({ from, field }: TextSpan, message: number): boolean {
   return from === message && field !== "role";
 }
 
 /** Whether the piece came out of another message than this one. */
-export function isForeign({ from }: Piece, message: number): boolean {
+export function isForeign({ from }: TextSpan, message: number): boolean {
   return from >= 0 && from !== message;
 }
 

@@ -126,6 +126,7 @@ function spansOf({ trace, marks }: Traced): TextSpan[] {
   const spans: TextSpan[] = [];
   for (let at = 0; at < marks.length; at += 2) {
     const end = marks[at + 1] ?? 0;
+    const begin = spans.at(-1)?.end ?? 0;
     const { from, field, turn, isGeneration } = trace.originOf(marks[at] ?? 0);
     const last = spans.at(-1);
     if (
@@ -137,7 +138,7 @@ function spansOf({ trace, marks }: Traced): TextSpan[] {
     ) {
       last.end = end;
     } else {
-      spans.push({ end, turn, from, field, isGeneration });
+      spans.push({ begin, end, turn, from, field, isGeneration });
     }
   }
   return spans;

@@ -70,7 +70,7 @@ describe.each(Object.keys(tokenizerFolders) as TokenizerName[])("the tokenizer %
       template: "raw",
     } as const;
     const rows = await new ExampleTokenizer(tokenizer, options).tokenize(examples);
-    return rows.flatMap((row) => ("rows" in row ? row.rows.map(asGolden) : []));
+    return [...rows].flatMap((row) => ("rows" in row ? row.rows.map(asGolden) : []));
   };
 
   /** Rows that are left after the cut, as TRL keeps them: by row of the full list. */

@@ -12,8 +12,9 @@ type Written = [text: string, turn: number, from?: number, field?: string];
 function traced(pieces: Written[], generated: string[] = []): RenderedChat {
   let text = "";
   const spans = pieces.map(([piece, turn, from = -1, field = from < 0 ? "" : "content"]) => {
+    const begin = text.length;
     text += piece;
-    return { end: text.length, turn, from, field, isGeneration: generated.includes(piece) };
+    return { begin, end: text.length, turn, from, field, isGeneration: generated.includes(piece) };
   });
   return { text, spans: spans satisfies TextSpan[], hasGenerationBlocks: generated.length > 0 };
 }

@@ -9,7 +9,8 @@ const messages: ChatMessage[] = [
   { role: "user", content: "Who?" },
   { role: "assistant", content: "I." },
 ];
-const span = (end: number, turn: number, from = -1) => ({
+const span = (begin: number, end: number, turn: number, from = -1) => ({
+  begin,
   end,
   turn,
   from,
@@ -19,7 +20,14 @@ const span = (end: number, turn: number, from = -1) => ({
 /** One token each: header, question, end; header, answer, end. */
 const chat: RenderedChat = {
   text: "<u>Who?<e><a>I.<e>",
-  spans: [span(3, 0), span(7, 0, 0), span(10, 0), span(13, 1), span(15, 1, 1), span(18, 1)],
+  spans: [
+    span(0, 3, 0),
+    span(3, 7, 0, 0),
+    span(7, 10, 0),
+    span(10, 13, 1),
+    span(13, 15, 1, 1),
+    span(15, 18, 1),
+  ],
   hasGenerationBlocks: false,
 };
 const encoded = {
