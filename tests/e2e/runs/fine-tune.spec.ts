@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import type { BrowserContext, Page } from "@playwright/test";
 import { choose, download } from "../../../tools/support/page.ts";
+import { expectAccessible } from "../support/accessible.ts";
 import { jsonl } from "../support/made-files.ts";
 import { expect, siteUrl, smallRecipe, test } from "../support/story.ts";
 
@@ -71,6 +72,7 @@ async function otherFormats(page: Page, folder: string): Promise<void> {
   expect(f16!.length).toBeLessThan(0.6 * f32!.length);
   expect(f16!.includes('"F16"')).toBe(true);
 
+  await page.getByText("For other programs: MLX, GGUF", { exact: true }).click();
   const mlx = page.getByRole("region", { name: "MLX", exact: true });
   await expect(mlx).toContainText("MLX has no alpha: its scale is alpha / rank, 2.");
   await download(page, "Download adapter (MLX, zip)", "button", `${folder}/mlx.zip`);
@@ -95,6 +97,7 @@ async function otherFormats(page: Page, folder: string): Promise<void> {
   expect(readFileSync(`${folder}/Modelfile`, "utf8")).toMatch(
     /ADAPTER .*\nTEMPLATE """.*{{ .Prompt }}/,
   );
+  await expectAccessible(page);
 }
 
 test("a data set trains without a network and appears in no request", async ({ visit }) => {

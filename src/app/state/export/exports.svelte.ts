@@ -12,29 +12,37 @@ export class ExportedFiles {
 
   readonly #client: SessionClient;
   #key: string | null = null;
+  /** Counts what `make` and `clear` began: what ends later than another is dropped. */
+  #asked = 0;
 
   constructor(client: SessionClient) {
     this.#client = client;
   }
 
   /**
-   * Lists the formats anew and writes the first.
+   * Lists the formats anew, once the files of the first are written: the page moves once.
    * @param key of a checkpoint; null for the newest state of the run
    */
   async make(key: string | null): Promise<void> {
     this.#key = key;
     this.clear();
+    const asked = this.#asked;
     this.isWorking = true;
     try {
       const offers = await this.#client.call("listExports", { key });
-      this.formats = offers.map((offer) => new FormatFiles(this.#client, key, offer));
+      const formats = offers.map((offer) => new FormatFiles(this.#client, key, offer));
+      const [first] = formats;
+      await (first?.offer.refusal === null && first.write(false));
+      if (asked === this.#asked) {
+        this.formats = formats;
+      } else {
+        first?.clear();
+      }
     } catch (error) {
-      this.error = toPlain(error);
+      this.error = asked === this.#asked ? toPlain(error) : this.error;
     } finally {
-      this.isWorking = false;
+      this.isWorking = asked === this.#asked ? false : this.isWorking;
     }
-    const [first] = this.formats;
-    await (first?.offer.refusal === null && first.write(false));
   }
 
   /** After an error, or when the base model has another name. */
@@ -54,5 +62,7 @@ export class ExportedFiles {
     });
     this.formats = [];
     this.error = null;
+    this.isWorking = false;
+    this.#asked += 1;
   }
 }
