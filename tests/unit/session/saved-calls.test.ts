@@ -125,6 +125,26 @@ describe("saved runs", () => {
     expect(checkpoints).toEqual([]);
   });
 
+  test("the import of one checkpoint reports a figure that rises to the whole, and is cancelled", async () => {
+    const { saved } = tab.session;
+    const [newest] = await saved.list();
+    const { blob, name: fileName } = await saved.download({ key: newest!.key });
+    const file = new File([blob], fileName);
+    Tab.closeAll();
+    const { session, events } = new Tab(`${name} one`);
+    const cancelling = session.saved.import({ file }).catch((error: unknown) => error);
+    session.saved.cancel();
+    expect(await cancelling).toMatchObject({ name: "AbortError" });
+    expect(await session.saved.list()).toEqual([]);
+    await session.saved.import({ file });
+    const figures = events.flatMap((event) =>
+      event.kind === "savedProgress" ? [event.doneBytes / event.totalBytes] : [],
+    );
+    expect(figures.length).toBeGreaterThan(2);
+    expect(figures.at(-1)).toBe(1);
+    expect(figures).toEqual(figures.toSorted((a, b) => a - b));
+  });
+
   test("an export leaves out a checkpoint that is deleted while it is written", async () => {
     const { store } = tab;
     const before = await store.listCheckpoints();
