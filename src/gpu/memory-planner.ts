@@ -29,6 +29,7 @@ export interface MemoryLayout {
 
 /** The arenas and buffers that one program uses. */
 interface ProgramLayout {
+  lent: readonly Tensor[];
   arenaBytes: number;
   arenas: readonly number[];
   places: ReadonlyMap<Tensor, ArenaPlace>;
@@ -58,7 +59,9 @@ interface Arena {
 
 /**
  * Plans for programs that run one after the other and share all arenas. A tensor larger than
- * `arenaBytes` makes its arena as large as itself; no other arena exceeds `arenaBytes`.
+ * `arenaBytes` makes its arena as large as itself; no other arena exceeds `arenaBytes`. Tensors
+ * that are lent have one place in all programs that use them: each of these uses them all, and in
+ * one order.
  */
 export function planMemory(
   programs: readonly Program[],
@@ -67,13 +70,18 @@ export function planMemory(
   const arenas: number[] = [];
   const places = new Map<Tensor, ArenaPlace>();
   const buffers = new Set<Tensor>();
+  let lent: readonly Tensor[] = [];
   for (const program of programs) {
     const own = layoutOf(program, arenaBytes);
+    lent = commonLent(program, lent, own.lent);
     own.arenas.forEach((sizeBytes, index) => {
       arenas[index] = Math.max(arenas[index] ?? 0, sizeBytes);
     });
     own.places.forEach((place, tensor) => {
-      invariant(!places.has(tensor), `${tensor.label} is in two programs`);
+      invariant(
+        tensor.home === "lent" || !places.has(tensor),
+        `${tensor.label} is in two programs`,
+      );
       places.set(tensor, place);
     });
     own.buffers.forEach((tensor) => buffers.add(tensor));
@@ -84,6 +92,20 @@ export function planMemory(
   return { arenas, places, buffers: [...buffers], totalBytes };
 }
 
+/** What is lent to every program that borrows; they place it alike, being first and in order. */
+function commonLent(
+  { name }: Program,
+  before: readonly Tensor[],
+  own: readonly Tensor[],
+): readonly Tensor[] {
+  const isCommon = own.length === before.length && own.every((each, at) => each === before[at]);
+  invariant(
+    own.length === 0 || before.length === 0 || isCommon,
+    `${name} uses other lent tensors than a program before`,
+  );
+  return own.length === 0 ? before : own;
+}
+
 /** Layouts by program: programs never change, and a search for the best recipe repeats them. */
 const known = new WeakMap<Program, ProgramLayout>();
 
@@ -92,18 +114,21 @@ function layoutOf(program: Program, arenaBytes: number): ProgramLayout {
   if (before?.arenaBytes === arenaBytes) {
     return before;
   }
-  const { lifetimes, buffers } = usesOf(program);
-  const layout = { arenaBytes, buffers, ...placeAll(lifetimes, arenaBytes) };
+  const { lifetimes, lent, buffers } = usesOf(program);
+  const layout = { arenaBytes, buffers, lent, ...placeAll(lent, lifetimes, arenaBytes) };
   known.set(program, layout);
   return layout;
 }
 
-/** Largest first, each at the lowest free offset in the first arena that has one. */
-function placeAll(lifetimes: Lifetime[], arenaBytes: number) {
+/**
+ * What is lent, then largest first, each at the lowest free offset in the first arena that has one.
+ */
+function placeAll(lent: readonly Tensor[], own: Lifetime[], arenaBytes: number) {
   const arenas: Arena[] = [];
   const places = new Map<Tensor, ArenaPlace>();
-  lifetimes.sort((a, b) => b.tensor.sizeBytes - a.tensor.sizeBytes || a.first - b.first);
-  for (const lifetime of lifetimes) {
+  own.sort((a, b) => b.tensor.sizeBytes - a.tensor.sizeBytes || a.first - b.first);
+  const always = lent.map((tensor): Lifetime => ({ tensor, first: 0, last: Infinity }));
+  for (const lifetime of [...always, ...own]) {
     const size = alignUp(lifetime.tensor.sizeBytes);
     for (let arena = 0; ; arena++) {
       const { sizeBytes, held } = (arenas[arena] ??= { sizeBytes: size, held: [] });
@@ -125,11 +150,16 @@ export function alignUp(sizeBytes: number): number {
 }
 
 /**
- * Lifetimes of arena tensors, and the buffers.
- * @throws Error when a tensor is read before it is written: a mistake in the program
+ * Lifetimes of arena tensors, what is lent in the order of first use, and the buffers.
+ * @throws Error when an arena's tensor is read before it is written: a mistake in the program
  */
-function usesOf({ name, dispatches }: Program): { lifetimes: Lifetime[]; buffers: Set<Tensor> } {
+function usesOf({ name, dispatches }: Program): {
+  lifetimes: Lifetime[];
+  lent: Tensor[];
+  buffers: Set<Tensor>;
+} {
   const lifetimes = new Map<Tensor, Lifetime>();
+  const lent = new Set<Tensor>();
   const buffers = new Set<Tensor>();
   dispatches.forEach(({ kernel, views }, index) => {
     views.forEach(({ tensor }, binding) => {
@@ -139,6 +169,10 @@ function usesOf({ name, dispatches }: Program): { lifetimes: Lifetime[]; buffers
       }
       const use = kernel.bindings[binding]?.use;
       invariant(use !== "constant", `${name}: ${kernel.name} binds ${tensor.label} read-only`);
+      if (tensor.home === "lent") {
+        lent.add(tensor);
+        return;
+      }
       const lifetime = lifetimes.get(tensor);
       if (lifetime !== undefined) {
         lifetime.last = index;
@@ -148,7 +182,7 @@ function usesOf({ name, dispatches }: Program): { lifetimes: Lifetime[]; buffers
       lifetimes.set(tensor, { tensor, first: index, last: index });
     });
   });
-  return { lifetimes: [...lifetimes.values()], buffers };
+  return { lifetimes: [...lifetimes.values()], lent: [...lent], buffers };
 }
 
 function lowestFree(held: readonly Held[], { first, last }: Lifetime, size: number): number {

@@ -6,11 +6,14 @@ import type { Kernel } from "./kernel.ts";
 /** WebGPU's default minStorageBufferOffsetAlignment: offsets of views and arena tensors. */
 export const alignmentBytes = 256;
 
-/** Named bytes. `arena`: alive from first to last use. `buffer`: kept in a GPUBuffer. */
+/**
+ * Named bytes. `arena`: alive from first to last use. `lent`: in an arena too, alive through all
+ * programs that use it; any other program may overwrite it. `buffer`: kept in a GPUBuffer.
+ */
 export interface Tensor {
   readonly label: string;
   readonly sizeBytes: number;
-  readonly home: "arena" | "buffer";
+  readonly home: "arena" | "lent" | "buffer";
 }
 
 /** A part of a tensor. Its offset is a multiple of `alignmentBytes`. */
@@ -51,6 +54,14 @@ export function kernelsOf(programs: readonly Program[]): Set<Kernel> {
 /** A tensor that is alive from its first to its last use. @param elements of 4 bytes */
 export function scratch(label: string, elements: number): Tensor {
   return makeTensor(label, elements * 4, "arena");
+}
+
+/**
+ * A tensor that some programs hand on, for as long as no other program runs. @param elements of 4
+ * bytes
+ */
+export function lent(label: string, elements: number): Tensor {
+  return makeTensor(label, elements * 4, "lent");
 }
 
 /**

@@ -32,6 +32,7 @@ export class Runner {
   readonly #commands = new Map<Program, readonly Command[]>();
   /** Extents whose params are on the device, where they are not the program's own. */
   readonly #extents = new Map<Program, readonly Extent[]>();
+  #latest: Program | null = null;
 
   private constructor(
     opened: OpenDevice,
@@ -168,8 +169,14 @@ export class Runner {
     if (commands === undefined) {
       throw new Error(`The program ${program.name} was not prepared.`);
     }
+    this.#latest = program;
     const wanted = part === undefined ? commands : commands.slice(part.from, part.to);
     return this.#submitter.submit(wanted, this.#extentsOn(program), count);
+  }
+
+  /** The program that ran last: what is lent holds its values, or its group's. */
+  get latest(): Program | null {
+    return this.#latest;
   }
 
   /** Sets the size of a submit from the time some work took. */

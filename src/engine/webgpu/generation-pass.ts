@@ -1,7 +1,7 @@
 // A program of generation: takes tokens into the caches of keys and values, computes the logits
 // after the last of them, and picks the next token. Prefill takes a piece of a prompt; decode takes
 // the token that was picked last, which the host need not know.
-import { persistent, scratch, type Program, type Tensor } from "../../gpu/plan.ts";
+import { lent, persistent, scratch, type Program, type Tensor } from "../../gpu/plan.ts";
 import { argmax } from "../../kernels/argmax/kernel.ts";
 import { logitStride } from "../../kernels/cross-entropy/kernel.ts";
 import { drawToken } from "../../kernels/token-draw/kernel.ts";
@@ -17,7 +17,9 @@ import type { ModelTensors } from "./model-tensors.ts";
 import { forwardLayers } from "./programs.ts";
 import { Recorder } from "./recorder.ts";
 
-/** Keys and values of all layers, and the outputs of the newest token. */
+/**
+ * Keys and values of all layers, lent from training's arenas, and the outputs of the newest token.
+ */
 export interface GenerationState {
   caches: readonly LayerCache[];
   /** Tokens of prompt and answer together. */
@@ -53,8 +55,8 @@ export function generationState({ config }: ModelTensors, capacity: number): Gen
   const { numHiddenLayers, vocabSize } = config;
   return {
     caches: Array.from({ length: numHiddenLayers }, (_, layer) => ({
-      keys: persistent(`layer ${layer} key cache`, capacity * keyWidth),
-      values: persistent(`layer ${layer} value cache`, capacity * keyWidth),
+      keys: lent(`layer ${layer} key cache`, capacity * keyWidth),
+      values: lent(`layer ${layer} value cache`, capacity * keyWidth),
       capacity,
     })),
     capacity,

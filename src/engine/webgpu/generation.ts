@@ -18,6 +18,8 @@ const greedy = { temperature: 0, topP: 1, uniform: 0, slot: 0 };
 export class Generation {
   readonly #programs: GenerationPrograms;
   readonly #runner: Runner;
+  /** Of the answer whose tokens are in the caches. */
+  #newest = Symbol("answer");
 
   constructor(programs: GenerationPrograms, runner: Runner) {
     this.#programs = programs;
@@ -39,6 +41,7 @@ export class Generation {
     this.#requireCapacity(prompt.length);
     await this.#prepare(useAdapter);
     const { logits, vocabulary, settings } = this.#programs.state;
+    this.#newest = Symbol("answer");
     this.#runner.write(settings, packSettings(greedy));
     this.#prefill(prompt, useAdapter, passCounts.greedy);
     return new Float32Array(await this.#runner.read(logits)).subarray(0, vocabulary);
@@ -61,9 +64,11 @@ export class Generation {
    */
   async *#tokens(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
     const { maxNewTokens, signal } = options;
+    const own = (this.#newest = Symbol("answer"));
     let portion = 1;
     for (let done = 0; done < maxNewTokens;) {
       signal?.throwIfAborted();
+      invariant(done === 0 || this.#hasCaches(own), "other work ran before an answer's end");
       const startedAt = performance.now();
       const count = Math.min(portion, maxNewTokens - done);
       for (let slot = 0; slot < count; slot++) {
@@ -76,6 +81,13 @@ export class Generation {
       const wanted = Math.floor((portionMs * count) / (performance.now() - startedAt));
       portion = Math.max(1, Math.min(wanted, 2 * portion, mostPicked));
     }
+  }
+
+  /** Whether no other answer and no training, whose arenas hold the caches, has run since. */
+  #hasCaches(own: symbol): boolean {
+    const { adapted, base } = this.#programs;
+    const { latest } = this.#runner;
+    return this.#newest === own && [...adapted, ...base].some(({ program }) => program === latest);
   }
 
   /** Submits what picks a token. @param index tokens picked before */

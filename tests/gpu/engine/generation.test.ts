@@ -1,5 +1,5 @@
 // Generation on the compiled engine: prompts on both sides of every pass, tokens picked on the GPU,
-// and how an answer ends.
+// how an answer ends, and training around it, whose memory holds the caches.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Engine, SamplingOptions } from "../../../src/engine/contract.ts";
 import type { TfjsEngine } from "../../../src/engine/tfjs/engine.ts";
@@ -9,7 +9,14 @@ import type { OpenDevice } from "../../../src/gpu/open-device.ts";
 import { targetModulesOf } from "../../../src/model/tensors.ts";
 import { distance } from "../../support/kernels.ts";
 import { madeUpConfig } from "../../support/made-up-model.ts";
-import { compiledOf, referenceOf, type Setting } from "../../support/two-engines.ts";
+import {
+  batchesOf,
+  compiledOf,
+  hyper,
+  referenceOf,
+  train,
+  type Setting,
+} from "../../support/two-engines.ts";
 
 const config = madeUpConfig({ numKeyValueHeads: 2, maxPositionEmbeddings: 300 });
 const setting: Setting = {
@@ -126,4 +133,51 @@ test("an aborted answer ends with the signal's error before its next token", asy
   };
   await expect(answer()).rejects.toMatchObject({ name: "AbortError" });
   expect(tokens).toEqual((await tokensOf(engine)).slice(0, 5));
+});
+
+const twoMicroBatches: Setting = { ...setting, microBatches: 2 };
+
+test("answers between steps change no bit of a training with two micro-batches", async () => {
+  const [alone, asked] = await Promise.all([1, 2].map(() => compiledOf(twoMicroBatches, opened)));
+  const expected = await train(alone!, twoMicroBatches, 1, 6);
+  const losses: number[] = [];
+  for (let step = 1; step <= 6; step++) {
+    await tokensOf(asked!, { maxNewTokens: 5, seed: step, useAdapter: step % 2 === 0 });
+    const { lossSum, supervisedTokens } = await asked!.step(
+      batchesOf(twoMicroBatches, step),
+      hyper(step),
+    );
+    losses.push(lossSum / supervisedTokens);
+  }
+  expect(losses).toEqual(expected.losses);
+  expect(await asked!.readState()).toEqual(expected.last);
+  alone!.dispose();
+  asked!.dispose();
+});
+
+test("an answer has the same bits in memory that training left full of NaN", async () => {
+  const own = await compiledOf(setting, opened);
+  const state = await own.readState();
+  const [logits, tokens] = [await own.nextLogits(promptOf(70), true), await tokensOf(own)];
+  const poisoned = structuredClone(state);
+  poisoned.tensors.forEach(({ values }) => values.fill(3e38));
+  own.writeState(poisoned);
+  await expect(own.step(batchesOf(setting, 1), hyper(1))).rejects.toThrow(/Step 1 gave/);
+  expect((await own.nextLogits(promptOf(70), true)).every(Number.isFinite)).toBe(false);
+  own.writeState(state);
+  expect(await own.nextLogits(promptOf(70), true)).toEqual(logits);
+  expect(await tokensOf(own)).toEqual(tokens);
+  own.dispose();
+});
+
+test.each([
+  ["a step", (own: Engine) => own.step(batchesOf(setting, 1), hyper(1))],
+  ["another answer", (own: Engine) => tokensOf(own, { maxNewTokens: 2 })],
+])("%s within an answer ends it with an error instead of wrong tokens", async (_, interrupt) => {
+  const own = await compiledOf(setting, opened);
+  const answer = own.generate(promptOf(20), options)[Symbol.asyncIterator]();
+  expect((await answer.next()).done).toBe(false);
+  await interrupt(own);
+  await expect(answer.next()).rejects.toThrow("other work ran before an answer's end");
+  own.dispose();
 });

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { designRun, type DesignOptions } from "../../../src/engine/webgpu/design.ts";
 import { planMemory, type MemoryLayout } from "../../../src/gpu/memory-planner.ts";
-import { persistent, scratch, type Program, type Tensor } from "../../../src/gpu/plan.ts";
+import { lent, persistent, scratch, type Program, type Tensor } from "../../../src/gpu/plan.ts";
 import { weightShapes } from "../../../src/model/weights/store.ts";
 import { readSizes, sevenModules } from "../engine/webgpu/models.ts";
 import { lifetimesOf, peakBytes, randomProgram, using } from "./programs.ts";
@@ -189,5 +189,53 @@ describe("the memory plan of a training pass", () => {
     const least = peakBytes(training);
     expect(planned).toBeGreaterThanOrEqual(least);
     expect(planned).toBeLessThanOrEqual(1.01 * least);
+  });
+});
+
+describe("tensors that are lent", () => {
+  /** Reads and writes the caches, with a tensor of its own before and after. */
+  function borrower(caches: readonly Tensor[], elements: number): Program {
+    const [x, y] = [scratch("x", elements), scratch("y", elements)];
+    const between = caches.map((cache) => using(["inout", cache], ["in", x]));
+    return {
+      name: `borrower of ${caches.length}`,
+      dispatches: [using(["out", x]), ...between, using(["in", x], ["out", y])],
+    };
+  }
+  const caches = [lent("keys", 100), lent("values", 100)];
+  const lender = chain([400, 64, 300]).program;
+  const borrowers = [borrower(caches, 64), borrower(caches, 32)];
+
+  test("tensors that are lent lie in the arenas of other programs, which do not grow", () => {
+    const { arenas, buffers } = planMemory([lender, ...borrowers]);
+    expect(arenas).toEqual(planMemory([lender]).arenas);
+    expect(arenas).toEqual([1792 + 256]);
+    expect(buffers).toEqual([]);
+  });
+
+  test("tensors that are lent make an arena where other programs need less", () => {
+    expect(planMemory(borrowers).arenas).toEqual([2 * 512 + 2 * 256]);
+  });
+
+  test("a borrower's own tensors never share a byte with what is lent, not even before its first use", () => {
+    const { places } = planMemory([lender, ...borrowers]);
+    const endOf = (tensor: Tensor) => places.get(tensor)!.offsetBytes + tensor.sizeBytes;
+    expect(caches.map((cache) => places.get(cache))).toEqual([
+      { arena: 0, offsetBytes: 0 },
+      { arena: 0, offsetBytes: 512 },
+    ]);
+    for (const program of borrowers) {
+      for (const tensor of lifetimesOf(program).keys()) {
+        expect(places.get(tensor)!.offsetBytes).toBeGreaterThanOrEqual(endOf(caches[1]!));
+      }
+    }
+  });
+
+  test("programs that borrow different tensors are refused: they could not hand them on", () => {
+    const other = borrower([caches[1]!, caches[0]!], 64);
+    expect(() => planMemory([borrowers[0]!, lender, other])).toThrow("uses other lent tensors");
+    expect(() => planMemory([borrowers[0]!, borrower([caches[0]!], 8)])).toThrow(
+      "borrower of 1 uses other lent tensors",
+    );
   });
 });
