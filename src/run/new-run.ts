@@ -1,7 +1,6 @@
 // The state of a run before its first step: identity, data set, and a fresh adapter or the one
 // that the person starts from.
 import { initialAdapter } from "../adapter/lora.ts";
-import type { AdapterState } from "../adapter/state.ts";
 import { loraTargets } from "../adapter/targets.ts";
 import type { DataIdentity, RunState } from "../checkpoint/file/run-state.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -12,17 +11,18 @@ import { initialState } from "../train/trainer.ts";
 import type { LoadedData } from "./data/loaded-data.ts";
 import type { TokenCache } from "./data/token-cache.ts";
 import { datasetFor, refuseNoTarget } from "./plan.ts";
-import { readStartAdapter } from "./start-adapter.ts";
+import { readStartAdapter, type StartAdapter } from "./start-adapter.ts";
 
 export interface RunBeginning {
   recipe: Recipe;
-  /** Files of a PEFT adapter to start from; null for a fresh adapter. */
+  /** Files of a PEFT or MLX adapter to start from; null for a fresh adapter. */
   adapter: File[] | null;
 }
 
 /**
  * A run under a new id. A fresh adapter has A at random from the recipe's seed and B at zero, as
  * PEFT initialises LoRA.
+ * @returns with `words` on the adapter that it starts from, a sentence each
  * @throws UserError as `readStartAdapter` and `datasetFor`; "bad-recipe" when the model has none of
  *   the target modules
  */
@@ -31,8 +31,8 @@ export async function newRun(
   data: LoadedData,
   beginning: RunBeginning,
   tokens: TokenCache,
-): Promise<{ state: RunState; dataset: Dataset }> {
-  const { recipe, adapter } = await adapterOf(model, beginning);
+): Promise<{ state: RunState; dataset: Dataset; words: string[] }> {
+  const { recipe, adapter, words } = await adapterOf(model, beginning);
   const startedAt = Date.now();
   const dataset = await datasetFor(model, data, recipe, startedAt, tokens);
   const state: RunState = {
@@ -52,7 +52,7 @@ export async function newRun(
     trainer: initialState(dataset, recipe),
     adapter,
   };
-  return { state, dataset };
+  return { state, dataset, words };
 }
 
 /**
@@ -75,11 +75,11 @@ async function cardFactsOf(
 async function adapterOf(
   model: LoadedModel,
   { recipe, adapter }: RunBeginning,
-): Promise<{ recipe: Recipe; adapter: AdapterState }> {
+): Promise<StartAdapter> {
   if (adapter !== null) {
     return await readStartAdapter(adapter, model.config, recipe);
   }
   const targets = loraTargets(model.config, recipe);
   refuseNoTarget(model, recipe, targets.length);
-  return { recipe, adapter: initialAdapter(targets, recipe.rank, recipe.seed) };
+  return { recipe, adapter: initialAdapter(targets, recipe.rank, recipe.seed), words: [] };
 }

@@ -223,10 +223,13 @@ export interface Calls {
   /** The set-up of the last visit; null without one. */
   recallSetUp: { params: undefined; result: RecalledSetUp | null };
   clearSetUp: { params: undefined; result: null };
-  /** Starts a new run; answers when it is active. `adapter`: a PEFT adapter to start from. */
+  /**
+   * Starts a new run; answers when it is active. `adapter`: files of a PEFT or MLX adapter to start
+   * from; `words` says what was made of it, a sentence each.
+   */
   start: {
     params: { recipe: Recipe; adapter: File[] | null; samplePrompt: string };
-    result: { runId: string; totalSteps: number; verdict: Verdict };
+    result: { runId: string; totalSteps: number; verdict: Verdict; words: string[] };
   };
   /** Answers when the run is paused and saved. */
   pause: { params: undefined; result: null };

@@ -134,12 +134,12 @@ export class Session {
     void this.inputs.timing.cancel();
     return await this.#holdingLock(async () => {
       const { model, data } = this.inputs;
-      const { state, dataset } = await newRun(model, data, params, this.inputs.tokens);
+      const { state, dataset, words } = await newRun(model, data, params, this.inputs.tokens);
       const { samplePrompt } = params;
       const run = await this.#openRun(state, model, data, { dataset, samplePrompt });
       run.begin();
       const { totalSteps } = state.trainer;
-      return { runId: state.runId, totalSteps, verdict: run.verdict };
+      return { runId: state.runId, totalSteps, verdict: run.verdict, words };
     });
   }
 

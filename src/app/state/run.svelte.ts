@@ -110,6 +110,8 @@ export class RunView {
       this.totalSteps = started.totalSteps;
       this.verdict = started.verdict;
       this.recipe = recipe;
+      const timeMs = Date.now();
+      this.log = [...this.log, ...started.words.map((text) => ({ timeMs, text }))];
     });
     this.#startingSteps = null;
   }

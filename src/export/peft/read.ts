@@ -1,131 +1,121 @@
-// Reads an existing PEFT adapter for a run to start from. An adapter that Anneal would change or
-// lose a part of is refused, with every fault in one message.
+// Reads an existing PEFT adapter for a run to start from. What changes its mathematics and Anneal
+// does not train is refused, with every fault in one message. Where the list of target modules and
+// the tensors differ, the tensors count.
 import { blobSource } from "../../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
-import { UserError } from "../../util/errors.ts";
-import { readPeftConfig, type PeftConfig } from "./read-config.ts";
+import { shortList } from "../../util/format.ts";
+import { badAdapter, dtypeFault, readMatrices, type ForeignAdapter } from "../foreign-adapter.ts";
+import { alphaOf, rankOf, readPeftConfig, type PeftConfig } from "./read-config.ts";
+import { kindOf, readLoraName } from "./tensor-name.ts";
 
-/** A LoRA matrix, row-major: A `[rank, in]`, B `[out, rank]`. */
-export interface PeftTensor {
-  shape: readonly [number, number];
-  values: Float32Array;
+/** Names of the tensors of a module. */
+interface Names {
+  A?: string;
+  B?: string;
 }
-
-export interface PeftAdapter extends PeftConfig {
-  /** By PEFT name, in the order of the file; each module has an A and a B. */
-  tensors: Map<string, PeftTensor>;
-}
-
-/** A longer list of faults is cut and counted. */
-const maxFaults = 12;
-
-const floatTypes: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
 
 /**
  * Reads an adapter whose tensors are F32, F16 or BF16.
- * @param configText contents of adapter_config.json
+ * @param config adapter_config.json, parsed
  * @param blob adapter_model.safetensors
  * @throws UserError "bad-adapter" with all faults; "not-safetensors", "bad-header" or
  *   "unreadable-file" when the weights are not a valid safetensors file; the signal's AbortError
  */
 export async function readPeftAdapter(
-  configText: string,
+  config: unknown,
   blob: Blob,
   fileName: string,
   signal?: AbortSignal,
-): Promise<PeftAdapter> {
+): Promise<ForeignAdapter> {
   const file = await openSafetensors(blobSource(blob, fileName));
-  const config = readPeftConfig(parseJson(configText));
-  if (Array.isArray(config)) {
+  const read = readPeftConfig(config);
+  if (Array.isArray(read)) {
     throw badAdapter(
-      config.map((fault) => `adapter_config.json: ${fault}`),
+      read.map((fault) => `adapter_config.json: ${fault}`),
       fileName,
     );
   }
-  const faults = tensorFaults(file, config);
+  const { modules, faults } = modulesOf(file, read);
   if (faults.length > 0) {
     throw badAdapter(faults, fileName);
   }
-  return { ...config, tensors: await readTensors(file, fileName, signal) };
+  const names = [...modules.values()].flatMap(({ A = "", B = "" }) => [A, B]);
+  const matrices = await readMatrices(file, names, fileName, signal);
+  const none = { shape: [0, 0] as const, values: new Float32Array() };
+  const pairs = [...modules].map(([path, { A = "", B = "" }]) => {
+    const [a, b] = [matrices.get(A) ?? none, matrices.get(B) ?? none];
+    return [path, { a, b, alpha: alphaOf(read, path) }] as const;
+  });
+  return {
+    pairs: new Map(pairs),
+    reachesLastLayer: read.reachesLastLayer,
+    words: wordsOf(read, [...modules.keys()]),
+  };
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw badAdapter([`adapter_config.json is not JSON (${String(cause)})`], "adapter_config.json");
-  }
-}
-
-async function readTensors(
+/** The tensors by module, with what is wrong about names, dtypes and shapes. */
+function modulesOf(
   file: SafetensorsFile,
-  fileName: string,
-  signal: AbortSignal | undefined,
-): Promise<Map<string, PeftTensor>> {
-  const tensors = new Map<string, PeftTensor>();
+  config: PeftConfig,
+): { modules: Map<string, Names>; faults: string[] } {
+  const modules = new Map<string, Names>();
   const faults: string[] = [];
-  for (const [name, { shape }] of file.tensors) {
-    const values = await file.readFloat32(name, signal);
-    const at = values.findIndex((value) => !Number.isFinite(value));
-    if (at !== -1) {
-      faults.push(`${name} holds ${String(values[at])} at value ${at}`);
-    }
-    tensors.set(name, { shape: [shape[0] ?? 0, shape[1] ?? 0], values });
-  }
-  if (faults.length > 0) {
-    throw badAdapter(faults, fileName);
-  }
-  return tensors;
-}
-
-/** Names, dtypes and shapes against the config. */
-function tensorFaults(file: SafetensorsFile, { rank, targetModules }: PeftConfig): string[] {
-  const faults: string[] = [];
-  const pairs = new Map<string, Set<string>>();
   for (const [name, { dtype, shape }] of file.tensors) {
-    const [, path = "", module = "", matrix = ""] = loraName.exec(name) ?? [];
-    if (!targetModules.some((target) => target === module)) {
-      faults.push(`${name} is not a LoRA matrix of a target module`);
+    const lora = readLoraName(name);
+    if (lora === null) {
+      faults.push(`${name} is ${kindOf(name)}`);
       continue;
     }
-    pairs.set(path, (pairs.get(path) ?? new Set()).add(matrix));
-    const innerDimension = matrix === "A" ? shape[0] : shape[1];
-    if (shape.length !== 2 || innerDimension !== rank) {
-      const wanted = matrix === "A" ? `[${rank}, in]` : `[out, ${rank}]`;
-      faults.push(`${name} is [${shape.join(", ")}], where r = ${rank} needs ${wanted}`);
+    const names = modules.get(lora.path) ?? {};
+    if (names[lora.matrix] !== undefined) {
+      faults.push(`${name} and ${names[lora.matrix]} are the same matrix`);
     }
-    if (!floatTypes.has(dtype)) {
-      faults.push(`${name} is ${dtype}, and must be F32, F16 or BF16`);
-    }
+    modules.set(lora.path, { ...names, [lora.matrix]: name });
+    const wrongDtype = dtypeFault(name, dtype);
+    faults.push(
+      ...shapeFaults(name, shape, lora.matrix, rankOf(config, lora.path)),
+      ...(wrongDtype === null ? [] : [wrongDtype]),
+    );
   }
-  return [...faults, ...missingFaults(pairs, targetModules)];
+  return { modules, faults: [...faults, ...missingFaults(modules)] };
 }
 
-/** Path of the module, its last part, and A or B. */
-const loraName = /^base_model\.model\.((?:.+\.)?([^.]+))\.lora_([AB])\.weight$/;
-
-function missingFaults(
-  pairs: ReadonlyMap<string, ReadonlySet<string>>,
-  targetModules: readonly string[],
+function shapeFaults(
+  name: string,
+  shape: readonly number[],
+  matrix: "A" | "B",
+  rank: number,
 ): string[] {
-  const halves = [...pairs]
-    .filter(([, matrices]) => matrices.size < 2)
-    .map(([path, matrices]) => `${path} has no lora_${matrices.has("A") ? "B" : "A"}`);
-  const paths = [...pairs.keys()];
-  const absent = targetModules
-    .filter((module) => !paths.some((path) => path === module || path.endsWith(`.${module}`)))
-    .map((module) => `there is no tensor of the target module ${module}`);
-  return [...halves, ...absent];
+  const innerDimension = matrix === "A" ? shape[0] : shape[1];
+  const wanted = matrix === "A" ? `[${rank}, in]` : `[out, ${rank}]`;
+  return shape.length === 2 && innerDimension === rank
+    ? []
+    : [`${name} is [${shape.join(", ")}], where r = ${rank} needs ${wanted}`];
 }
 
-function badAdapter(faults: readonly string[], where: string): UserError {
-  const more = faults.length > maxFaults ? [`and ${faults.length - maxFaults} more`] : [];
-  return new UserError(
-    "bad-adapter",
-    `A run cannot start from this adapter: ${[...faults.slice(0, maxFaults), ...more].join("; ")}.`,
-    {
-      where,
-      remedy: "Choose a plain LoRA adapter of this base model, or start without one.",
-    },
+function missingFaults(modules: ReadonlyMap<string, Names>): string[] {
+  const halves = [...modules].flatMap(([path, { A, B }]) =>
+    A === undefined || B === undefined
+      ? [`${path} has no lora_${A === undefined ? "A" : "B"}`]
+      : [],
   );
+  return modules.size === 0 ? ["it has no LoRA matrix"] : halves;
+}
+
+/** Names of the list and tensors that have no counterpart in each other. */
+function wordsOf({ targetNames }: PeftConfig, paths: readonly string[]): string[] {
+  if (targetNames === null) {
+    return [];
+  }
+  const isOf = (path: string, name: string) => path === name || path.endsWith(`.${name}`);
+  const idle = targetNames.filter((name) => !paths.some((path) => isOf(path, name)));
+  const unlisted = paths.filter((path) => !targetNames.some((name) => isOf(path, name)));
+  return [
+    ...(idle.length > 0 && !targetNames.includes("all-linear")
+      ? [`target_modules names ${shortList(idle)}, for which the adapter has no matrices.`]
+      : []),
+    ...(unlisted.length > 0
+      ? [`target_modules does not name ${shortList(unlisted)}; its matrices are used all the same.`]
+      : []),
+  ];
 }

@@ -1,7 +1,6 @@
 // JSON documents of a model or an adapter: config, shard index, PEFT config, recipe.
 import { readFileSync } from "node:fs";
 import { encodeSafetensors } from "../../../src/formats/safetensors-write.ts";
-import { readPeftAdapter } from "../../../src/export/peft/read.ts";
 import {
   parseModelConfig,
   parseModelSizes,
@@ -12,6 +11,7 @@ import { parseQuantisation, schemeOf } from "../../../src/model/quantised/scheme
 import { parseShardIndex } from "../../../src/model/folder/shard-index.ts";
 import { tensorsOf } from "../../../src/model/tensors.ts";
 import { tools } from "../../../src/recipe/import.ts";
+import { readStartAdapter } from "../../../src/run/start-adapter.ts";
 import { parseRecipe } from "../../../src/recipe/parse.ts";
 import { defaultRecipe } from "../../../src/recipe/recipe.ts";
 import { importRecipeFile } from "../../../src/session/recipe-file.ts";
@@ -44,6 +44,40 @@ function smallAdapter(): Bytes {
   ]);
 }
 
+/** The model that these adapters are for. */
+const adapted = parseModelConfig(
+  JSON.stringify({
+    ...{ architectures: ["LlamaForCausalLM"], model_type: "llama", hidden_act: "silu" },
+    ...{ hidden_size: 2, intermediate_size: 4, num_hidden_layers: 1, vocab_size: 8 },
+    ...{ num_attention_heads: 1, num_key_value_heads: 1, max_position_embeddings: 64 },
+    ...{ rms_norm_eps: 1e-5, rope_theta: 10_000, tie_word_embeddings: true },
+  }),
+);
+
+/** The same matrices under MLX's names. */
+function smallMlxAdapter(): Bytes {
+  const path = "model.layers.0.self_attn.q_proj";
+  const values = Float32Array.of(0.5, -1, 2, 0);
+  return encodeSafetensors([
+    { name: `${path}.lora_a`, dtype: "F32", shape: [2, 2], data: values },
+    { name: `${path}.lora_b`, dtype: "F32", shape: [2, 2], data: values },
+  ]);
+}
+
+const mlxConfig = {
+  ...{ fine_tune_type: "lora", num_layers: 1 },
+  lora_parameters: { rank: 2, scale: 20, dropout: 0, keys: ["self_attn.q_proj"] },
+};
+
+async function openAdapter(input: Bytes, weightsName: string): Promise<void> {
+  const [config, weights] = unpack(input, 2);
+  const files = [
+    new File([textOf(config!)], "adapter_config.json"),
+    new File([weights!], weightsName),
+  ];
+  await readStartAdapter(files, adapted, defaultRecipe);
+}
+
 const peftConfig = {
   ...{ peft_type: "LORA", task_type: "CAUSAL_LM", r: 2, lora_alpha: 4, lora_dropout: 0.1 },
   ...{ target_modules: ["q_proj"], bias: "none", init_lora_weights: true, use_rslora: false },
@@ -56,10 +90,14 @@ export const documentFamilies: readonly Family[] = [
     words: ["q_proj", "lora_A", "r", "LORA", "F16", "BF16", "gaussian", "pissa", "shape", "dtype"],
     seeds: () => [pack([bytesOf(JSON.stringify(peftConfig)), smallAdapter()])],
     mutate: mutateParts(mutateBytes, mutateSafetensors),
-    run: async (input) => {
-      const [config, weights] = unpack(input, 2);
-      await readPeftAdapter(textOf(config!), new Blob([weights!]), "adapter");
-    },
+    run: (input) => openAdapter(input, "adapter_model.safetensors"),
+  },
+  {
+    name: "mlx-adapter",
+    words: ["q_proj", "lora_a", "lora_parameters", "scale", "fine_tune_type", "dora", "num_layers"],
+    seeds: () => [pack([bytesOf(JSON.stringify(mlxConfig)), smallMlxAdapter()])],
+    mutate: mutateParts(mutateBytes, mutateSafetensors),
+    run: (input) => openAdapter(input, "adapters.safetensors"),
   },
   {
     name: "config",

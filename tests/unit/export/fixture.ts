@@ -1,7 +1,9 @@
 // The adapter that PEFT made (fixtures/make.py), and a run that holds the same one.
 import { readFile } from "node:fs/promises";
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
-import { readPeftAdapter, type PeftAdapter } from "../../../src/export/peft/read.ts";
+import type { LoraMatrix } from "../../../src/adapter/uniform.ts";
+import type { ForeignAdapter } from "../../../src/export/foreign-adapter.ts";
+import { readPeftAdapter } from "../../../src/export/peft/read.ts";
 import type { AdapterBytes, ExportFormat, WriteOptions } from "../../../src/export/format.ts";
 import { peftFormat } from "../../../src/export/peft/format.ts";
 import { defaultRecipe } from "../../../src/recipe/recipe.ts";
@@ -14,9 +16,20 @@ export async function fixtureText(name: string): Promise<string> {
   return (await fixtureBytes(name)).toString("utf8");
 }
 
-export async function peftAdapter(): Promise<PeftAdapter> {
+export async function peftAdapter(): Promise<ForeignAdapter> {
   const weights = await fixtureBytes("adapter_model.safetensors");
-  return readPeftAdapter(await fixtureText("adapter_config.json"), new Blob([weights]), "adapter");
+  const config: unknown = JSON.parse(await fixtureText("adapter_config.json"));
+  return readPeftAdapter(config, new Blob([weights]), "adapter");
+}
+
+/** The matrices of an adapter by PEFT's names. */
+export function matricesOf({ pairs }: ForeignAdapter): Map<string, LoraMatrix> {
+  return new Map(
+    [...pairs].flatMap(([path, { a, b }]) => [
+      [`base_model.model.${path}.lora_A.weight`, a],
+      [`base_model.model.${path}.lora_B.weight`, b],
+    ]),
+  );
 }
 
 /** The PEFT adapter as a run of four steps, with the log of trainer_state.json.golden. */
@@ -68,7 +81,7 @@ export async function fixtureRun(): Promise<RunState> {
       ],
     },
     adapter: {
-      tensors: [...adapter.tensors].map(([name, { shape, values }]) => ({
+      tensors: [...matricesOf(adapter)].map(([name, { shape, values }]) => ({
         name,
         shape,
         values,

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { readPeftAdapter } from "../../../src/export/peft/read.ts";
 import { convertTensors, floatTypeOf } from "../../../src/export/values.ts";
-import { exported, fixtureRun } from "./fixture.ts";
+import { exported, fixtureRun, matricesOf } from "./fixture.ts";
 
 const none = { signal: new AbortController().signal, progress: () => undefined };
 const tensorOf = (...values: number[]) => ({
@@ -20,10 +20,11 @@ describe("the number formats of an export", () => {
     async (valueType, half) => {
       const run = await fixtureRun();
       const [config, weights] = await exported(run, undefined, { valueType });
-      const text = new TextDecoder().decode(config?.bytes);
-      const adapter = await readPeftAdapter(text, new Blob([weights!.bytes]), "adapter");
+      const parsed: unknown = JSON.parse(new TextDecoder().decode(config?.bytes));
+      const weightsBlob = new Blob([weights!.bytes]);
+      const matrices = matricesOf(await readPeftAdapter(parsed, weightsBlob, "adapter"));
       const pairs = run.adapter.tensors.flatMap(({ name, values }) => {
-        const read = adapter.tensors.get(name)?.values ?? new Float32Array();
+        const read = matrices.get(name)?.values ?? new Float32Array();
         return [...values].map((value, i) => [value, read[i] ?? NaN] as const);
       });
       expect(pairs.every(([value, read]) => Math.abs(read - value) <= half * Math.abs(value))).toBe(

@@ -72,15 +72,31 @@ describe("refused adapters", () => {
 
   test("an adapter for a model of another width is refused", async () => {
     const wider = parseModelConfig(JSON.stringify({ ...tinyConfig, hidden_size: 16, head_dim: 4 }));
-    const message = /v_proj\.lora_A\.weight is \[3, 8\], needed is \[3, 16\]/;
+    const message = /_proj has matrices for \[\d+, 8\], needed is \[\d+, 16\]/;
     await expectRefusal("wrong-shape", message, {}, wider);
   });
 
   test("an adapter for a model of more or fewer layers is refused", async () => {
     const layers = (count: number) =>
       parseModelConfig(JSON.stringify({ ...tinyConfig, num_hidden_layers: count }));
-    const missing = /model\.layers\.2\.self_attn\.v_proj\.lora_A\.weight is missing/;
+    const missing = /no matrices for the last layer, 2, although it means every one/;
     await expectRefusal("wrong-shape", missing, {}, layers(3));
-    await expectRefusal("wrong-shape", /8 tensors, but this model .* needs 4/, {}, layers(1));
+    const strange = /layers\.1\.\S+ is no linear layer of it/;
+    await expectRefusal("wrong-shape", strange, {}, layers(1));
+  });
+
+  test("an adapter of a rank or an alpha beyond a recipe's range is refused by name", async () => {
+    await expectRefusal("bad-recipe", /alpha/, { config: { ...peft, lora_alpha: 1e6 } });
+  });
+
+  test.each(["{", ""])("an adapter_config.json of %j is refused as no JSON", async (text) => {
+    const files = [
+      new File([text], "adapter_config.json"),
+      new File([tensorFile(tensors)], "adapter_model.safetensors"),
+    ];
+    await expect(readStartAdapter(files, config, defaultRecipe)).rejects.toMatchObject({
+      code: "bad-adapter",
+      message: expect.stringMatching(/^adapter_config\.json: It is not JSON/) as string,
+    });
   });
 });
