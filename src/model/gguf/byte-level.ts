@@ -14,7 +14,7 @@ export interface TokenizerParts {
   addsBos: boolean;
 }
 
-interface Splitting {
+export interface Splitting {
   /**
    * Applied in order, each to the pieces of the one before; the last pieces become bytes.
    */
@@ -48,7 +48,7 @@ const digitsApart: Splitting = { patterns: ["\\p{N}"], hasGpt2Pattern: true };
 const likeGpt2: Splitting = { patterns: [], hasGpt2Pattern: true };
 
 /** By `tokenizer.ggml.pre`. */
-const splittings: Readonly<Record<string, Splitting>> = {
+export const splittings: Readonly<Record<string, Splitting>> = {
   "llama-bpe": likeLlama3,
   "llama-v3": likeLlama3,
   llama3: likeLlama3,
