@@ -20,6 +20,8 @@ const { values: options } = parseArgs({
     model: { type: "string" },
     data: { type: "string" },
     adapter: { type: "string" },
+    /** Also writes the adapter in this format of the page, e.g. mlx. */
+    format: { type: "string" },
     recipe: { type: "string" },
     /** webgpu (compiled, the default with WebGPU) or tfjs (reference). */
     engine: { type: "string" },
@@ -203,9 +205,26 @@ async function saveFiles(page: Page, step: number): Promise<void> {
   ]) {
     await download(page, name, "link", join(folder, name));
   }
+  await saveOtherFormat(page);
   await page.getByRole("tab", { name: "Checkpoints" }).click();
   const path = join(options.out, `checkpoint-${step}.safetensors`);
   await download(page, `Download step ${step}`, "button", path);
+}
+
+async function saveOtherFormat(page: Page): Promise<void> {
+  const name = options.format;
+  if (name === undefined) {
+    return;
+  }
+  await page.getByText(/^For other programs:/).click();
+  const button = page.getByRole("button", {
+    name: new RegExp(`^Download adapter \\(${name}, zip\\)$`, "i"),
+  });
+  const label = await button.innerText({ timeout: 20_000 }).catch(() => {
+    throw new Error(`The page offers no format ${name} for this adapter.`);
+  });
+  const path = join(options.out, `adapter-${name.toLowerCase()}.zip`);
+  await download(page, label, "button", path);
 }
 
 function summarize(events: EventLog): object {

@@ -1,6 +1,6 @@
-// The demo command ends with the page's sentence and exit code 1 where the page refuses.
+// The demo command: its files, and the page's sentence with exit code 1 where the page refuses.
 import { execFile } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "../support/story.ts";
@@ -39,6 +39,17 @@ test("the demo command ends at once with the page's sentence when an adapter is 
   expect(code).toBe(1);
   expect(stderr).toContain("adapter_model.safetensors");
   expect(stderr).not.toContain("at async");
+
+  const dora = await demo(profile, "--adapter", join(root, "tests/golden/adapters/peft/dora"));
+  expect(dora.code).toBe(1);
+  expect(dora.stderr).toContain("use_dora is true, which adds magnitude vectors");
+});
+
+test("the demo command writes the adapter in the format that it is told", async ({ profile }) => {
+  const { code, stderr } = await demo(profile, "--steps", "1", "--format", "mlx");
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  const zip = readFileSync(join(profile, "out", "adapter-mlx.zip"));
+  expect(zip.includes("adapters.safetensors")).toBe(true);
 });
 
 test("the demo command ends at once with the page's sentence when data are refused", async ({
