@@ -13,4 +13,15 @@ export interface DataFigures {
   cpuSeconds: number;
   /** JavaScript: heap with array buffers. Python: resident memory. */
   peakBytes: number;
+  /** SHA-256 of the ids of all rows in the order of the file; JavaScript alone. */
+  idsSha256?: string;
+}
+
+/** What one program has made of texts. */
+export interface EncodeFigures {
+  tokens: number;
+  /** SHA-256 of the ids of all texts, in order. */
+  idsSha256: string;
+  /** Processor time of all threads, reading the tokenizer left out. */
+  cpuSeconds: number;
 }

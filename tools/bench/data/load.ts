@@ -1,31 +1,24 @@
 // Loads, masks and counts one file as the session's worker does, in a process of its own, and
 // prints its figures as JSON. Arguments: file, folder of the tokenizer.
 import { openAsBlob } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { splitDataset } from "../../../src/data/dataset.ts";
 import { openDataSet } from "../../../src/data/load/open-data-set.ts";
+import { TokenRows } from "../../../src/data/token-rows.ts";
 import { tokenizeRows } from "../../../src/data/tokenize-rows.ts";
 import { readTokenizerFiles } from "../../../src/model/tokenizer/files.ts";
 import { parseTokenizer } from "../../../src/model/tokenizer/tokenizer.ts";
 import { defaultRecipe } from "../../../src/recipe/recipe.ts";
 import type { DataFigures } from "./figures.ts";
+import { hashOfIds, PeakMemory, tokenizerTexts } from "./measured.ts";
 
 const [path = "", folder = ""] = process.argv.slice(2);
 const contextLength = 32_768;
 
-let peakBytes = 0;
-const sampling = setInterval(() => {
-  const { heapUsed, external } = process.memoryUsage(); // external has the array buffers, too
-  peakBytes = Math.max(peakBytes, heapUsed + external);
-}, 20);
+const texts = await tokenizerTexts(folder);
+const tokenizer = parseTokenizer(readTokenizerFiles(texts, []), 1_000_000);
 
-const names = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"];
-const texts = await Promise.all(
-  names.map(async (name) => [name, await readFile(join(folder, name), "utf8")] as const),
-);
-const tokenizer = parseTokenizer(readTokenizerFiles(new Map(texts), []), 1_000_000);
-
+const memory = new PeakMemory();
 const startedAt = performance.now();
 const startedCpu = process.cpuUsage();
 const file = { path: basename(path), blob: await openAsBlob(path) };
@@ -40,7 +33,6 @@ const rules = {
 const tokenized = await tokenizeRows(set.examples(), tokenizer, rules);
 const dataset = splitDataset(tokenized, { ...defaultRecipe, maxLength: contextLength });
 const { user, system } = process.cpuUsage(startedCpu);
-clearInterval(sampling);
 
 const figures: DataFigures = {
   rows: set.facts.survey.rows,
@@ -49,6 +41,13 @@ const figures: DataFigures = {
   seconds: (performance.now() - startedAt) / 1000,
   loadSeconds,
   cpuSeconds: (user + system) / 1e6,
-  peakBytes,
+  peakBytes: memory.stop(),
+  idsSha256: hashOfIds(idsOf(new TokenRows(tokenized.store, contextLength))),
 };
+
+function* idsOf(rows: TokenRows) {
+  for (const { tokens } of rows) {
+    yield tokens;
+  }
+}
 console.log(JSON.stringify(figures));
