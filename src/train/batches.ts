@@ -115,6 +115,19 @@ export function heldOutBatchCount(
     : Math.ceil(heldOut.length / recipe.batchSize);
 }
 
+/** Tokens of the rows of each micro-batch, in their order, as the batches above have them. */
+export function* rowTokensOf(
+  order: TokenRows,
+  recipe: SplitRecipe,
+  length: number,
+): Generator<number[]> {
+  for (let row = 0; row < order.length;) {
+    const { rows, end } = takeRows(order, row, recipe, length);
+    yield rows.map((sharing) => sharing.reduce((sum, index) => sum + order.tokensOf(index), 0));
+    row = end;
+  }
+}
+
 function countPacked(order: TokenRows, { batchSize }: SplitRecipe, length: number): number {
   let count = 0;
   for (let row = 0; row < order.length; count++) {

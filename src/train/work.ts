@@ -3,7 +3,8 @@ import { batchLength } from "../data/batching/batch.ts";
 import { packRows } from "../data/batching/packing.ts";
 import { epochOrder, type Dataset } from "../data/dataset.ts";
 import type { Recipe } from "../recipe/recipe.ts";
-import { heldOutBatchCount, stepsInEpoch, totalStepsOf } from "./batches.ts";
+import type { ComputedTokens } from "../engine/computed-tokens.ts";
+import { heldOutBatchCount, rowTokensOf, stepsInEpoch, totalStepsOf } from "./batches.ts";
 
 export interface RunWork {
   steps: number;
@@ -27,6 +28,44 @@ export function workOf(dataset: Dataset, recipe: Recipe): RunWork {
     ...(recipe.packing ? packedPasses(dataset, recipe, steps) : passes(dataset, recipe, steps)),
     evaluations: heldOutBatches === 0 ? 0 : evaluationsOf(recipe, steps),
     heldOutBatches,
+  };
+}
+
+/** Tokens that an engine computes. */
+export interface WorkTokens {
+  /** For all training micro-batches of the run. */
+  training: number;
+  /** For all its held-out losses. */
+  heldOut: number;
+}
+
+/**
+ * Counted over the micro-batches of the first epoch, at most those of the run: later epochs have
+ * the same rows in another order.
+ */
+export function tokensOf(
+  dataset: Dataset,
+  recipe: Recipe,
+  work: RunWork,
+  computed: ComputedTokens,
+): WorkTokens {
+  const length = batchLength(dataset.longestRow);
+  const first = epochOrder(dataset.train, 0, recipe);
+  let [training, counted] = [0, 0];
+  for (const rowTokens of rowTokensOf(first, recipe, length)) {
+    if (counted === work.microBatches) {
+      break;
+    }
+    training += computed(rowTokens);
+    counted++;
+  }
+  let heldOut = 0;
+  for (const rowTokens of rowTokensOf(dataset.heldOut, recipe, length)) {
+    heldOut += computed(rowTokens);
+  }
+  return {
+    training: counted === 0 ? 0 : (training / counted) * work.microBatches,
+    heldOut: heldOut * work.evaluations,
   };
 }
 

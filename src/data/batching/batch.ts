@@ -107,3 +107,11 @@ function weigh({ targets, weights }: TokenBatch, begin: number, length: number, 
     weights[index] = targets[index] === IGNORED ? 0 : factor;
   }
 }
+
+/** Tokens of each row, padding left out. */
+export function rowTokens({ rows, length, segments }: TokenBatch): number[] {
+  return Array.from({ length: rows }, (_, row) => {
+    const own = segments.subarray(row * length, (row + 1) * length);
+    return own.reduce((count, segment) => count + (segment === 0 ? 0 : 1), 0);
+  });
+}

@@ -1,6 +1,6 @@
 // How a micro-batch is cut into passes, and how many tokens each computes: rows lie end to end, so
 // what is computed beside the tokens themselves is the rest of the last tile.
-import type { TokenBatch } from "../../data/batching/batch.ts";
+import { rowTokens, type TokenBatch } from "../../data/batching/batch.ts";
 import { invariant } from "../../util/assert.ts";
 
 /** Rows of a batch that go through the device together. */
@@ -16,14 +16,14 @@ export interface Pass {
  * @param mostTokens of a pass
  */
 export function passesOf(batch: TokenBatch, mostTokens: number): Pass[] {
-  return packPasses(rowTokensOf(batch), mostTokens);
+  return packPasses(rowTokens(batch), mostTokens);
 }
 
-/** @param rowTokens of each row of a batch, padding left out */
-export function packPasses(rowTokens: readonly number[], mostTokens: number): Pass[] {
+/** @param tokensOfRows those of each row of a batch, padding left out */
+export function packPasses(tokensOfRows: readonly number[], mostTokens: number): Pass[] {
   let last: Pass = { firstRow: 0, rows: 0, tokens: 0 };
   const passes = [last];
-  rowTokens.forEach((tokens, row) => {
+  tokensOfRows.forEach((tokens, row) => {
     invariant(tokens <= mostTokens, `a row of ${tokens} tokens, planned for ${mostTokens}`);
     if (last.tokens + tokens > mostTokens) {
       last = { firstRow: row, rows: 0, tokens: 0 };
@@ -47,11 +47,4 @@ export function passTokens(tokens: number, mostTokens: number): number {
   const eighth = 2 ** Math.floor(Math.log2(Math.max(1, tokens - 1))) / 8;
   const step = Math.max(tileRows, eighth);
   return Math.min(mostTokens, Math.max(1, Math.ceil(tokens / step)) * step);
-}
-
-function rowTokensOf({ rows, length, segments }: TokenBatch): number[] {
-  return Array.from({ length: rows }, (_, row) => {
-    const own = segments.subarray(row * length, (row + 1) * length);
-    return own.reduce((count, segment) => count + (segment === 0 ? 0 : 1), 0);
-  });
 }

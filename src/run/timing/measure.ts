@@ -2,8 +2,9 @@
 // thrown away. Nothing of it reaches the run.
 import { initialAdapter } from "../../adapter/lora.ts";
 import { loraTargets } from "../../adapter/targets.ts";
-import type { TokenBatch } from "../../data/batching/batch.ts";
+import { rowTokens, type TokenBatch } from "../../data/batching/batch.ts";
 import type { Dataset } from "../../data/dataset.ts";
+import { computedTokens, type ComputedTokens } from "../../engine/computed-tokens.ts";
 import type { BatchShape, Engine } from "../../engine/contract.ts";
 import { openEngine } from "../../engine/open.ts";
 import { memoryChoiceOf } from "../../engine/run-bytes.ts";
@@ -68,12 +69,16 @@ export async function measureRates(
     const openMs = performance.now() - startedAt;
     const ofStep = (batches: readonly TokenBatch[]) => step(engine, batches, recipe);
     const inStep = recipe.gradientAccumulationSteps;
-    const stepMs = await meanMs(ofStep, training, inStep, stepsMs, signal);
+    const computed = computedTokens(plan.engine, shape);
+    const tokenMs = await msPerToken(
+      { work: ofStep, batches: training, atOnce: inStep, budgetMs: stepsMs, computed },
+      signal,
+    );
     const ofEvaluation = ([batch]: readonly TokenBatch[]) => batch && engine.evaluate(batch);
-    const evaluationMs =
-      heldOut.length === 0 ? 0 : await meanMs(ofEvaluation, heldOut, 1, evaluationsMs, signal);
-    const scale = (plan.shape.rows * plan.shape.length) / (shape.rows * shape.length);
-    return { openMs, batchMs: stepMs * scale, evaluationMs: evaluationMs * scale };
+    const evaluation = { work: ofEvaluation, batches: heldOut, atOnce: 1, budgetMs: evaluationsMs };
+    const heldOutTokenMs =
+      heldOut.length === 0 ? 0 : await msPerToken({ ...evaluation, computed }, signal);
+    return { openMs, tokenMs, heldOutTokenMs };
   } finally {
     signal.removeEventListener("abort", stop);
     clearTimeout(timer);
@@ -95,16 +100,21 @@ async function step(engine: Engine, batches: readonly TokenBatch[], recipe: Reci
   await engine.step(batches, hyper);
 }
 
+interface TimedWork {
+  work: (batches: readonly TokenBatch[]) => Promise<unknown> | undefined;
+  batches: readonly TokenBatch[];
+  /** Batches that the work takes together, where they are short enough. */
+  atOnce: number;
+  budgetMs: number;
+  computed: ComputedTokens;
+}
+
 /**
- * The time of a batch, as the mean over as many as the time allows. The first one compiles and
- * fills caches, so it counts only where it is slower than all the time there is.
- * @param atOnce batches that the work takes together, where they are short enough
+ * The time of a computed token, as the mean over as many batches as the time allows. The first one
+ * compiles and fills caches, so it counts only where it is slower than all the time there is.
  */
-async function meanMs(
-  work: (batches: readonly TokenBatch[]) => Promise<unknown> | undefined,
-  batches: readonly TokenBatch[],
-  atOnce: number,
-  budgetMs: number,
+async function msPerToken(
+  { work, batches, atOnce, budgetMs, computed }: TimedWork,
   signal: AbortSignal,
 ): Promise<number> {
   const [first] = batches;
@@ -120,21 +130,24 @@ async function meanMs(
     await work(some);
     return performance.now() - startedAt;
   };
+  const tokensIn = (some: readonly TokenBatch[]) =>
+    some.reduce((sum, batch) => sum + computed(rowTokens(batch)), 0);
   const firstMs = await timed([first]);
   if (firstMs > budgetMs) {
-    return firstMs;
+    return firstMs / tokensIn([first]);
   }
   const together = Math.min(atOnce, Math.max(1, Math.floor(budgetMs / 4 / firstMs)));
-  let [spentMs, count] = [0, 0];
+  let [spentMs, tokens, next] = [0, 0, 0];
   while (spentMs < budgetMs) {
-    const from = count;
+    const from = next;
     const some = Array.from({ length: together }, (_, index) => {
       return batches[(from + index) % batches.length] ?? first;
     });
     spentMs += await timed(some);
-    count += together;
+    tokens += tokensIn(some);
+    next += together;
   }
-  return spentMs / count;
+  return spentMs / tokens;
 }
 
 /** The run's shape, or fewer rows of it, or a shorter one: slow devices are measured on less. */

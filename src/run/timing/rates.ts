@@ -3,22 +3,24 @@
 import type { BatchShape, EngineName } from "../../engine/contract.ts";
 import type { ChoiceCache } from "../../gpu/autotune.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
-import type { RunWork } from "../../train/work.ts";
+import type { WorkTokens } from "../../train/work.ts";
 
 /** Durations in milliseconds. */
 export interface Rates {
   /** A device with compiled kernels and all weights. */
   openMs: number;
-  /** A micro-batch of the run's shape, with its share of the update. */
-  batchMs: number;
-  /** A batch of the held-out rows. */
-  evaluationMs: number;
+  /** A token that is computed in training, with its share of the update. */
+  tokenMs: number;
+  /** A token that is computed for a held-out loss. */
+  heldOutTokenMs: number;
 }
 
 /** The time from the start to the last step, without samples and saves. */
-export function durationOf(work: RunWork, { openMs, batchMs, evaluationMs }: Rates): number {
-  const evaluated = work.evaluations * work.heldOutBatches;
-  return openMs + work.microBatches * batchMs + evaluated * evaluationMs;
+export function durationOf(
+  { training, heldOut }: WorkTokens,
+  { openMs, tokenMs, heldOutTokenMs }: Rates,
+): number {
+  return openMs + training * tokenMs + heldOut * heldOutTokenMs;
 }
 
 /** What decides the rates, besides the device. */
@@ -72,8 +74,8 @@ function parseRates(text: string): Rates | null {
   };
   const rates = {
     openMs: numberOf("openMs"),
-    batchMs: numberOf("batchMs"),
-    evaluationMs: numberOf("evaluationMs"),
+    tokenMs: numberOf("tokenMs"),
+    heldOutTokenMs: numberOf("heldOutTokenMs"),
   };
   return Object.values(rates).every(Number.isFinite) ? rates : null;
 }

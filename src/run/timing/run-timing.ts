@@ -1,11 +1,12 @@
 // The time that a run will take on this device: from rates that are kept, or measured now. One
 // measurement at a time, which anything else that wants the device calls off.
 import type { Dataset } from "../../data/dataset.ts";
+import { computedTokens } from "../../engine/computed-tokens.ts";
 import { openTuningCache } from "../../gpu/tuning-cache.ts";
 import type { DeviceInfo } from "../../models/facts.ts";
 import type { LoadedModel } from "../../models/loaded-model.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
-import { workOf } from "../../train/work.ts";
+import { tokensOf, workOf, type WorkTokens } from "../../train/work.ts";
 import { hasCode } from "../../util/errors.ts";
 import type { AheadOfRun } from "../compiled-ahead.ts";
 import { enginePlanOf, type DeviceEnginePlan } from "../device-engine.ts";
@@ -46,7 +47,7 @@ export class RunTiming {
   /** By rates that were measured before; null where there are none. */
   async known(run: PlannedRun): Promise<number | null> {
     const rates = await this.#book.get(keyOf(run, this.planOf(run)));
-    return rates === null ? null : durationOf(workOf(run.dataset, run.recipe), rates);
+    return rates === null ? null : durationOf(this.#tokensOf(run), rates);
   }
 
   /**
@@ -90,7 +91,7 @@ export class RunTiming {
       const ahead = this.#ahead;
       const rates = await measureRates({ plan, dataset, recipe, batchWork, ahead }, signal);
       await this.#book.set(keyOf(run, plan), rates);
-      return durationOf(workOf(dataset, recipe), rates);
+      return durationOf(this.#tokensOf(run), rates);
     } catch (error) {
       // The run itself says why its device fails, with what to do.
       const isExpected = ["device-lost", "out-of-memory", "too-long"] as const;
@@ -99,6 +100,12 @@ export class RunTiming {
       }
       throw error;
     }
+  }
+
+  #tokensOf(run: PlannedRun): WorkTokens {
+    const { dataset, recipe } = run;
+    const { engine, shape } = this.planOf(run);
+    return tokensOf(dataset, recipe, workOf(dataset, recipe), computedTokens(engine, shape));
   }
 
   /** The engine of the run. */

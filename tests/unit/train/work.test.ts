@@ -1,25 +1,32 @@
 // The work of a run, counted before it, is what the training loop then asks of an engine.
 import { describe, expect, test } from "vitest";
 import type { Engine } from "../../../src/engine/contract.ts";
+import { rowTokens } from "../../../src/data/batching/batch.ts";
 import { defaultRecipe, type Recipe } from "../../../src/recipe/recipe.ts";
 import { initialState, train } from "../../../src/train/trainer.ts";
-import { workOf } from "../../../src/train/work.ts";
+import { tokensOf, workOf } from "../../../src/train/work.ts";
 import { madeUpDataset } from "./made-up-data.ts";
 
 const { signal } = new AbortController();
+
+/** Computes all rows of a micro-batch together, in whole eights. */
+const inEights = (tokensOfRows: readonly number[]) =>
+  8 * Math.ceil(tokensOfRows.reduce((sum, tokens) => sum + tokens, 0) / 8);
 
 /** Counts what the training loop asks of an engine, and which rows it is given. */
 async function askedFor(trainRows: number, heldOutRows: number, given: Partial<Recipe>) {
   const dataset = madeUpDataset(trainRows, heldOutRows, 1000);
   // Every loss is the same here, which would stop the run early.
   const recipe = { ...defaultRecipe, earlyStoppingPatience: 0, ...given };
-  const asked = { steps: 0, microBatches: 0, evaluated: 0 };
+  const asked = { steps: 0, microBatches: 0, evaluated: 0, training: 0, heldOut: 0 };
   const rows = new Set<number>();
   const engine: Pick<Engine, "step" | "evaluate"> = {
     step(microBatches) {
       asked.steps++;
       asked.microBatches += microBatches.length;
-      for (const { tokens, positions, segments } of microBatches) {
+      for (const batch of microBatches) {
+        const { tokens, positions, segments } = batch;
+        asked.training += inEights(rowTokens(batch));
         tokens.forEach((token, place) => {
           if (positions[place] === 0 && segments[place] !== 0) {
             rows.add(token);
@@ -28,8 +35,9 @@ async function askedFor(trainRows: number, heldOutRows: number, given: Partial<R
       }
       return Promise.resolve({ lossSum: 1, lossWeight: 1, supervisedTokens: 1, gradNorm: 1 });
     },
-    evaluate() {
+    evaluate(batch) {
       asked.evaluated++;
+      asked.heldOut += inEights(rowTokens(batch));
       return Promise.resolve({ lossSum: 1, supervisedTokens: 1 });
     },
   };
@@ -39,7 +47,9 @@ async function askedFor(trainRows: number, heldOutRows: number, given: Partial<R
   for await (const { entry } of steps) {
     epochs = entry.epoch;
   }
-  return { work: workOf(dataset, recipe), asked, rowsUsed: rows.size, epochs };
+  const work = workOf(dataset, recipe);
+  const tokens = tokensOf(dataset, recipe, work, inEights);
+  return { work, tokens, asked, rowsUsed: rows.size, epochs };
 }
 
 describe("the work of a run", () => {
@@ -55,7 +65,11 @@ describe("the work of a run", () => {
     ["packing, in order", 31, 7, { packing: true, epochs: 2, batchSize: 1, shuffle: false }],
     ["packing, a part", 60, 7, { packing: true, maxSteps: 5, gradientAccumulationSteps: 2 }],
   ])("%s: steps, batches, losses, rows and epochs are counted", async (_, rows, heldOut, given) => {
-    const { work, asked, rowsUsed, epochs } = await askedFor(rows, heldOut, given);
+    const { work, tokens, asked, rowsUsed, epochs } = await askedFor(rows, heldOut, given);
+    expect(tokens.heldOut).toBe(asked.heldOut);
+    // Those of later epochs are taken to be like those of the first.
+    const gap = Math.abs(tokens.training / asked.training - 1);
+    expect(gap).toBeLessThan(epochs <= 1 ? 1e-12 : 0.1);
     expect(work).toMatchObject({ steps: asked.steps, microBatches: asked.microBatches, rowsUsed });
     expect(work.evaluations * work.heldOutBatches).toBe(asked.evaluated);
     expect(work.epochs).toBeCloseTo(epochs, 10);

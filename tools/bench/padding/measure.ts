@@ -2,10 +2,15 @@
 // checkout and an older one, step by step in turn, on the same rows.
 import { initialAdapter } from "../../../src/adapter/lora.ts";
 import { loraTargets } from "../../../src/adapter/targets.ts";
-import { batchLength, fillBatch, type TokenBatch } from "../../../src/data/batching/batch.ts";
+import {
+  batchLength,
+  fillBatch,
+  rowTokens,
+  type TokenBatch,
+} from "../../../src/data/batching/batch.ts";
 import type { AdapterState } from "../../../src/adapter/state.ts";
 import type { Engine } from "../../../src/engine/contract.ts";
-import { passesOf, passTokens } from "../../../src/engine/webgpu/passes.ts";
+import { computedTokens } from "../../../src/engine/computed-tokens.ts";
 import { hyper, type OpenEngine } from "../contenders/engine-runs.ts";
 import type { PaddingRow } from "../report.ts";
 import { demo, lora } from "../shapes.ts";
@@ -41,18 +46,15 @@ export async function measurePadding(open: OpenEngine, run: PaddingRun): Promise
   const batches = Array.from({ length: microBatches }, (_, index) =>
     madeUpRows(lengths.slice(index * rows, (index + 1) * rows), shape.length),
   );
-  const flat = (batch: TokenBatch) =>
-    passesOf(batch, mostTokens).reduce(
-      (sum, { tokens }) => sum + passTokens(tokens, mostTokens),
-      0,
-    );
+  const computed = computedTokens("webgpu", shape);
+  const flat = (batch: TokenBatch) => computed(rowTokens(batch));
   const config = demo.config;
   const sides = [sideOf("now", await open({ config, lora, shape }), flat)];
   if (older !== null) {
     sides.unshift(sideOf(older.revision, await openOlder(older, "demo", shape), () => mostTokens));
   }
   await stepInTurn(sides, batches);
-  const realTokens = batches.reduce((sum, batch) => sum + realTokensOf(batch), 0);
+  const realTokens = batches.flatMap(rowTokens).reduce((sum, tokens) => sum + tokens, 0);
   const expected = sides[0]?.lossSums ?? [];
   return sides.map(({ name, engine, computed, durationMs, lossSums }) => {
     const { plannedBytes } = engine.memory();
@@ -108,8 +110,4 @@ function madeUpRows(lengths: readonly number[], length: number): TokenBatch {
     },
   ]);
   return fillBatch(examples, rows, length);
-}
-
-function realTokensOf({ segments }: TokenBatch): number {
-  return segments.reduce((count, segment) => count + (segment === 0 ? 0 : 1), 0);
 }

@@ -12,16 +12,9 @@ import {
 } from "../../../../src/run/timing/rates.ts";
 import { spreadBatches } from "../../../../src/run/timing/spread-batches.ts";
 
-test("a run takes the time of its opening, its micro-batches and its held-out losses", () => {
-  const work = {
-    steps: 10,
-    microBatches: 20,
-    epochs: 1,
-    rowsUsed: 80,
-    evaluations: 3,
-    heldOutBatches: 5,
-  };
-  expect(durationOf(work, { openMs: 1000, batchMs: 100, evaluationMs: 10 })).toBe(3150);
+test("a run takes the time of its opening and of the tokens that it computes", () => {
+  const rates = { openMs: 1000, tokenMs: 0.5, heldOutTokenMs: 0.25 };
+  expect(durationOf({ training: 4000, heldOut: 600 }, rates)).toBe(3150);
 });
 
 describe("the key of rates", () => {
@@ -61,10 +54,11 @@ test("rates are kept, and what another version wrote is not taken for rates", as
     get: (key) => Promise.resolve(kept.get(key)),
     set: (key, value) => Promise.resolve(void kept.set(key, value)),
   });
-  const rates = { openMs: 1, batchMs: 2.5, evaluationMs: 0 };
+  const rates = { openMs: 1, tokenMs: 2.5, heldOutTokenMs: 0 };
   await book.set("key", rates);
   expect(await book.get("key")).toEqual(rates);
-  for (const text of ["null", "{}", '{"openMs": 1, "batchMs": "2", "evaluationMs": 0}']) {
+  const older = '{"openMs": 1, "batchMs": 2, "evaluationMs": 0}';
+  for (const text of ["null", "{}", older, '{"openMs": 1, "tokenMs": "2", "heldOutTokenMs": 0}']) {
     kept.set("key", text);
     expect(await book.get("key")).toBeNull();
   }
