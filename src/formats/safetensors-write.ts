@@ -46,9 +46,30 @@ export function safetensorsParts(
 ): SafetensorsParts {
   const sorted = sortAsRust(tensors);
   const header = encodeHeader(sorted, metadata);
+  return [lengthOf(header), header, ...sorted.map(({ data }) => bytesOf(data))];
+}
+
+/**
+ * Length and header of a file whose tensors' bytes follow in the given order, for a file that is
+ * never in memory as a whole.
+ * @throws Error as {@link encodeSafetensors}
+ */
+export function safetensorsHeader(
+  tensors: readonly Omit<TensorData, "data">[],
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  const sized = tensors.map((tensor) => ({
+    ...tensor,
+    data: { byteLength: tensorBytes(tensor.dtype, tensor.shape) ?? NaN },
+  }));
+  const header = encodeHeader(sized, metadata);
+  return concatBytes([lengthOf(header), header]);
+}
+
+function lengthOf(header: Uint8Array): Uint8Array {
   const length = new Uint8Array(lengthBytes);
   new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
-  return [length, header, ...sorted.map(({ data }) => bytesOf(data))];
+  return length;
 }
 
 /**
@@ -66,8 +87,11 @@ function sortAsRust(tensors: readonly TensorData[]): TensorData[] {
     .map(({ tensor }) => tensor);
 }
 
+/** What a header says of a tensor's data. */
+type Sized = Omit<TensorData, "data"> & { readonly data: Pick<ArrayBufferView, "byteLength"> };
+
 function encodeHeader(
-  tensors: readonly TensorData[],
+  tensors: readonly Sized[],
   metadata: Readonly<Record<string, string>> | undefined,
 ): Uint8Array<ArrayBuffer> {
   const fields = metadata === undefined ? [] : [`"__metadata__":${encodeMetadata(metadata)}`];
@@ -107,7 +131,7 @@ function checkTensor(
   name: string,
   dtype: Dtype,
   shape: readonly number[],
-  data: ArrayBufferView,
+  data: Sized["data"],
 ): void {
   invariant(
     name !== "__metadata__" && name.length <= maxNameLength && isWellFormed(name),

@@ -26,6 +26,8 @@ const sizes = {
   max_position_embeddings: 512,
   rms_norm_eps: 1e-5,
   tie_word_embeddings: false,
+  // Defaults of some classes are beyond the vocabulary.
+  ...{ bos_token_id: 0, eos_token_id: 1, pad_token_id: 1 },
 };
 const theta = { rope_type: "default", rope_theta: 10_000 };
 const llama = { architectures: ["LlamaForCausalLM"], model_type: "llama", ...sizes };
