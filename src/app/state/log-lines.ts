@@ -1,5 +1,5 @@
 // Lines of the Log tab: one sentence for each event of the session.
-import { formatBytes, formatDuration, formatLoss } from "../../util/format.ts";
+import { formatBytes, formatCountOf, formatDuration, formatLoss } from "../../util/format.ts";
 import type {
   EngineName,
   EngineReport,
@@ -96,7 +96,9 @@ function engineReport(report: EngineReport): string {
         ]
       : []),
     ...(rowsPerPass < rows
-      ? [`Each micro-batch of ${rows} rows is split into passes of ${rowsPerPass}.`]
+      ? [
+          `A pass holds ${formatCountOf(rowsPerPass, "row")} of the greatest length, or more rows that are shorter; a micro-batch has ${rows}.`,
+        ]
       : []),
   ].join(" ");
 }

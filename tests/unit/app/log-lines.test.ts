@@ -21,7 +21,7 @@ function engineReady(changes: Partial<EngineEvent["report"]>): EngineEvent {
 test("the log line of an engine reports recomputed layers and split micro-batches", () => {
   expect(describeEvent(engineReady({}))).toBe("The compiled engine is ready, 2.0 MB planned.");
   expect(describeEvent(engineReady({ recomputedLayers: 3, rowsPerPass: 2 }))).toBe(
-    "The compiled engine is ready, 2.0 MB planned. To save memory, 3 of 8 layers are recomputed in the backward pass. Each micro-batch of 4 rows is split into passes of 2.",
+    "The compiled engine is ready, 2.0 MB planned. To save memory, 3 of 8 layers are recomputed in the backward pass. A pass holds 2 rows of the greatest length, or more rows that are shorter; a micro-batch has 4.",
   );
 });
 
