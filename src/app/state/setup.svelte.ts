@@ -7,6 +7,7 @@ import { shownText } from "../../util/shown-text.ts";
 import { sectionOf } from "./error-sections.ts";
 import { areSameRows, areWanted, nameOf } from "./set-up/chosen-files.ts";
 import { Loads, type Load } from "./set-up/loads.svelte.ts";
+import { isLoadedUnasked } from "./set-up/unasked.ts";
 import { BaseName } from "./export/base-name.svelte.ts";
 import { RecipeForm } from "./recipe-form.svelte.ts";
 import { RowsView } from "./rows.svelte.ts";
@@ -30,9 +31,6 @@ import type {
 } from "../../session/protocol.ts";
 
 const planDelayMs = 250;
-
-/** Larger weights are offered in smaller formats before they are loaded. */
-const largestUnaskedBytes = 1e9;
 
 export class Setup {
   readonly form = new RecipeForm();
@@ -107,10 +105,7 @@ export class Setup {
     return this.#load({ input: "model", doing: "Looking up the model" }, async () => {
       const recipe = this.form.forOwnModel();
       const offer = await this.#client.call("lookUpModel", { source, recipe });
-      const stored = offer.formats.find(({ format }) => format === "stored");
-      const isSmall =
-        offer.formats.length === 1 || (stored?.weightsBytes ?? 0) <= largestUnaskedBytes;
-      if (offer.downloadBytes === 0 && stored?.fits === true && isSmall) {
+      if (isLoadedUnasked(offer)) {
         await this.#useModel({ kind: "offer", id: offer.id, format: "stored" });
       } else {
         this.offer = offer;
@@ -278,14 +273,14 @@ export class Setup {
       }
       this.#plannedFor = key = this.#keyOf(recipe);
       const plan = await this.#client.call("plan", { recipe });
-      if (this.#plannedFor === key) {
+      if (this.#isOfNow(key)) {
         this.plan = plan;
         this.planError = null;
         this.tokenizing = null;
         void this.#lookAtRows(recipe, key);
       }
     } catch (error) {
-      if (this.#plannedFor === key) {
+      if (this.#isOfNow(key)) {
         this.plan = this.report = this.tokenizing = null;
         const fault = toPlain(error);
         this.isPlanCancelled = fault.code === "aborted";
@@ -395,5 +390,10 @@ export class Setup {
 
   #keyOf(recipe: Recipe): string {
     return `${this.#changes} ${JSON.stringify(recipe)}`;
+  }
+
+  /** Whether nothing else was planned or loaded since: data without a shape are never planned. */
+  #isOfNow(key: string): boolean {
+    return this.#plannedFor === key && key.startsWith(`${this.#changes} `);
   }
 }

@@ -92,7 +92,7 @@ test("the worker traces chats, and gives the reason for each that the template r
   const source = "{% for m in messages %}{{ m.content or raise_exception('Empty.') }}{% endfor %}";
   const empty = { ...request, messages: [{ role: "user", content: "" }] };
   const [traced, refused] = await host.trace({ source, specialTokens: {} }, [request, empty]);
-  const span = { end: 2, turn: 0, from: 0, field: "content", isGeneration: false };
+  const span = { begin: 0, end: 2, turn: 0, from: 0, field: "content", isGeneration: false };
   expect(traced).toEqual({ text: "Hi", spans: [span], hasGenerationBlocks: false });
   expect(refused).toEqual({ refusal: "Empty." });
 });
