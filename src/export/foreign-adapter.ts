@@ -31,6 +31,12 @@ export function badAdapter(faults: readonly string[], where: string): UserError 
   );
 }
 
+/** @param where file name of the tensors */
+export function badConfig(faults: readonly string[], where: string): UserError {
+  const ofConfig = faults.map((fault) => `adapter_config.json: ${fault}`);
+  return badAdapter(ofConfig, where);
+}
+
 /** What is wrong with a tensor's dtype, or null. */
 export function dtypeFault(name: string, dtype: string): string | null {
   return floatTypes.has(dtype) ? null : `${name} is ${dtype}, and must be F32, F16 or BF16`;

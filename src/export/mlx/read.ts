@@ -4,7 +4,13 @@ import type { LoraMatrix } from "../../adapter/uniform.ts";
 import { blobSource } from "../../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
 import { shortJson } from "../../util/short-json.ts";
-import { badAdapter, dtypeFault, readMatrices, type ForeignAdapter } from "../foreign-adapter.ts";
+import {
+  badAdapter,
+  badConfig,
+  dtypeFault,
+  readMatrices,
+  type ForeignAdapter,
+} from "../foreign-adapter.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -35,10 +41,7 @@ export async function readMlxAdapter(
   const file = await openSafetensors(blobSource(blob, fileName));
   const scale = readScale(config);
   if (Array.isArray(scale)) {
-    throw badAdapter(
-      scale.map((fault) => `adapter_config.json: ${fault}`),
-      fileName,
-    );
+    throw badConfig(scale, fileName);
   }
   const { paths, faults } = pathsOf(file);
   if (faults.length > 0) {

@@ -4,7 +4,13 @@
 import { blobSource } from "../../formats/byte-source.ts";
 import { openSafetensors, type SafetensorsFile } from "../../formats/safetensors.ts";
 import { shortList } from "../../util/format.ts";
-import { badAdapter, dtypeFault, readMatrices, type ForeignAdapter } from "../foreign-adapter.ts";
+import {
+  badAdapter,
+  badConfig,
+  dtypeFault,
+  readMatrices,
+  type ForeignAdapter,
+} from "../foreign-adapter.ts";
 import { alphaOf, rankOf, readPeftConfig, type PeftConfig } from "./read-config.ts";
 import { kindOf, readLoraName } from "./tensor-name.ts";
 
@@ -30,10 +36,7 @@ export async function readPeftAdapter(
   const file = await openSafetensors(blobSource(blob, fileName));
   const read = readPeftConfig(config);
   if (Array.isArray(read)) {
-    throw badAdapter(
-      read.map((fault) => `adapter_config.json: ${fault}`),
-      fileName,
-    );
+    throw badConfig(read, fileName);
   }
   const { modules, faults } = modulesOf(file, read);
   if (faults.length > 0) {

@@ -6,7 +6,7 @@ import { bytesByType, idOfValueType, maxKeyBytes, type FixedType } from "./value
 
 export type NumberType = Exclude<FixedType, "bool">;
 
-/** A value to be written. Readers abort on a known key of another type, so it is never guessed. */
+/** A value to be written. Readers expect one type of each known key, so it is never guessed. */
 export type TypedValue =
   | { readonly type: "string"; readonly value: string }
   | { readonly type: "bool"; readonly value: boolean }

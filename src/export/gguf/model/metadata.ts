@@ -59,8 +59,7 @@ function stripsSpaces(texts: ReadonlyMap<string, string>): boolean {
 }
 
 /**
- * Sizes and constants. llama.cpp aborts where head_count or feed_forward_length is missing, so none
- * is optional here.
+ * Sizes and constants. Most of them llama.cpp cannot do without, so none is optional here.
  */
 export function sizeKeys(model: BaseModel, architecture: string): TypedMetadata {
   const { config } = model;
