@@ -11,14 +11,15 @@ import { PythonFloat, pythonJson, type PythonValue } from "./python-json.ts";
  * The file with every step, in full precision. `loss` and `eval_loss` are in nats per supervised
  * token, but for rows with weights (see `LogEntry`). Fields that have no counterpart here
  * (`total_flos`, `trial_name`) have their defaults.
+ * @param hasBest whether the folder of the best step is beside this one
  */
-export function trainerStateJson({ recipe, trainer }: RunState): string {
+export function trainerStateJson({ recipe, trainer }: RunState, hasBest = true): string {
   const { log, step, totalSteps, tokensSeen } = trainer;
   const best = bestOf(log);
   const state = {
     best_global_step: best?.step ?? null,
     best_metric: best === null ? null : new PythonFloat(best.heldOutLoss),
-    best_model_checkpoint: best === null ? null : `checkpoint-${best.step}`,
+    best_model_checkpoint: best === null || !hasBest ? null : `checkpoint-${best.step}`,
     epoch: new PythonFloat(log.at(-1)?.epoch ?? 0),
     eval_steps: recipe.evalSteps,
     global_step: step,

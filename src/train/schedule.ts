@@ -10,7 +10,8 @@ export function warmupStepsOf({ warmupSteps }: Pick<Recipe, "warmupSteps">, tota
 }
 
 /**
- * Learning rate of one optimizer step.
+ * Learning rate of one optimizer step: transformers' operations in their order, so that a Trainer
+ * that goes on has the same rates to the last bit.
  * @param stepsDone steps before this one, from 0: the first step of a warmup has rate 0
  * @param totalSteps steps of the whole run, warmup included
  */
@@ -23,13 +24,16 @@ export function learningRateAt(
   if (stepsDone < warmup) {
     return recipe.learningRate * (stepsDone / Math.max(1, warmup));
   }
-  const progress = (stepsDone - warmup) / Math.max(1, totalSteps - warmup);
+  const decaySteps = Math.max(1, totalSteps - warmup);
   switch (recipe.schedule) {
     case "constant":
       return recipe.learningRate;
     case "linear":
-      return recipe.learningRate * Math.max(0, 1 - progress);
+      return recipe.learningRate * (Math.max(0, totalSteps - stepsDone) / decaySteps);
     case "cosine":
-      return recipe.learningRate * Math.max(0, 0.5 * (1 + Math.cos(Math.PI * progress)));
+      return (
+        recipe.learningRate *
+        Math.max(0, 0.5 * (1 + Math.cos(Math.PI * ((stepsDone - warmup) / decaySteps))))
+      );
   }
 }

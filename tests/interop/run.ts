@@ -1,8 +1,8 @@
 // `npm run test:interop`: trains the demo and compares its files with PEFT and transformers
 // (check.py), a GGUF model in both (gguf.ts), MLX adapters with mlx-lm (mlx/), GGUF adapters and
-// merged models with llama.cpp (llama-cpp/), merged folders with transformers (merged/). The first
-// run creates virtual environments at the root with the versions of requirements.txt, and installs
-// node-llama-cpp into out/.
+// merged models with llama.cpp (llama-cpp/), merged folders with transformers (merged/), and
+// checkpoints with its Trainer (trainer/). The first run creates virtual environments at the root
+// with the versions of requirements.txt, and installs node-llama-cpp into out/.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,6 +15,7 @@ import { checkInLlamaCpp } from "./llama-cpp/run.ts";
 import { checkMerged } from "./merged/check.ts";
 import { checkMlx } from "./mlx/check.ts";
 import { checkInPython, preparePython, python } from "./python.ts";
+import { checkTrainer } from "./trainer/check.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -64,7 +65,8 @@ const gguf = await checkGguf(python, join(out, "gguf"));
 const mlx = await checkMlx(join(out, "mlx"));
 const llamaCpp = await checkInLlamaCpp(join(out, "llama-cpp"));
 const merged = await checkMerged(python, join(out, "merged"));
-const results = [adapter, gguf, mlx, llamaCpp, merged];
+const trainer = await checkTrainer(python, join(out, "trainer"));
+const results = [adapter, gguf, mlx, llamaCpp, merged, trainer];
 const passed = results.reduce((sum, result) => sum + result.passed, 0);
 const failed = results.reduce((sum, result) => sum + result.failed, 0);
 console.log(`${passed} passed, ${failed} failed`);

@@ -59,5 +59,5 @@ const trainerWords = `## Go on in a Trainer
 
 \`Trainer.train(resume_from_checkpoint=...)\` accepts this folder and takes over the weights, the step, the log and the position in
 the data. It does not take over AdamW's moments and the learning rate: the folder does not have them, so the moments start at zero and
-the schedule at its first step, without a warning. The script must make the adapter with the same rank.
+the schedule at its first step, without a warning. Anneal's export for a Trainer has them.
 `;

@@ -72,7 +72,7 @@ async function otherFormats(page: Page, folder: string): Promise<void> {
   expect(f16!.length).toBeLessThan(0.6 * f32!.length);
   expect(f16!.includes('"F16"')).toBe(true);
 
-  await page.getByText("For other programs: MLX, GGUF", { exact: true }).click();
+  await page.getByText("For other programs: MLX, GGUF, Trainer", { exact: true }).click();
   const mlx = page.getByRole("region", { name: "MLX", exact: true });
   await expect(mlx).toContainText("MLX has no alpha: its scale is alpha / rank, 2.");
   await download(page, "Download adapter (MLX, zip)", "button", `${folder}/mlx.zip`);
@@ -96,6 +96,16 @@ async function otherFormats(page: Page, folder: string): Promise<void> {
   await download(page, "Modelfile", "link", `${folder}/Modelfile`);
   expect(readFileSync(`${folder}/Modelfile`, "utf8")).toMatch(
     /ADAPTER .*\nTEMPLATE """.*{{ .Prompt }}/,
+  );
+
+  const trainer = page.getByRole("region", { name: "Trainer", exact: true });
+  await expect(trainer).toContainText("The run is over: to go on, give more steps.");
+  await download(page, "Download adapter (Trainer, zip)", "button", `${folder}/trainer.zip`);
+  expect(zipNames(readFileSync(`${folder}/trainer.zip`)).sort()).toEqual(
+    [
+      ...["README.md", "adapter_config.json", "adapter_model.safetensors", "optimizer.pt"],
+      ...["scheduler.pt", "tokenizer.json", "tokenizer_config.json", "trainer_state.json"],
+    ].map((name) => `checkpoint-6/${name}`),
   );
   await expectAccessible(page);
 }
