@@ -10,6 +10,7 @@ export default defineConfig(
     ignores: [
       ".venv",
       ".venv-mlx",
+      ".venv-trl",
       "dist",
       "out",
       "public",

@@ -1,6 +1,8 @@
 // What an export format is: what it can carry of a run, said before anything is written, and its
 // writer. Each runtime has a room beside this file; formats.ts lists them.
 import type { RunState } from "../checkpoint/file/run-state.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { Example } from "../data/example.ts";
 import type { ZipEntry } from "../formats/zip.ts";
 import type { BaseModel } from "../model/open.ts";
 import type { ValueType, Watch } from "./values.ts";
@@ -8,6 +10,15 @@ import type { ValueType, Watch } from "./values.ts";
 /** A file for a Blob, which cannot hold shared memory. */
 export interface AdapterBytes extends ZipEntry {
   readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** The rows of a run, for formats that carry them. */
+export interface RunRows {
+  /** As tokens, split as in the run. */
+  dataset: Dataset;
+  /** All usable rows, in the order of the data. */
+  examples: () => AsyncIterable<Example>;
+  hasChatTemplate: boolean;
 }
 
 export interface WriteOptions extends Watch {

@@ -273,6 +273,8 @@ export interface Calls {
     params: { requestId: number; key: string | null; format: string; valueType: ValueType };
     result: AdapterExport;
   };
+  /** The recipe as a script of TRL and PEFT with the rows of the loaded data, zipped. */
+  sameRun: { params: { recipe: Recipe }; result: AdapterFile };
   cancelExport: { params: { requestId: number }; result: null };
   /**
    * Prompts the model. Text comes as `token` events with this id; the result is the whole text and

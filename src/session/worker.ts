@@ -1,6 +1,7 @@
 // The worker's messages: calls to the session, answers and events back to the page.
 import { openSwitchedStore } from "../checkpoint/fallback/switched-store.ts";
 import { toPlain } from "../util/errors.ts";
+import { sameRun } from "./export/same-run.ts";
 import { findDevice } from "./find-device.ts";
 import { prefetchEngines } from "./prefetch.ts";
 import type { Command, Message, Ping, SessionEvent } from "./protocol.ts";
@@ -150,6 +151,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.exports.list(params);
     case "exportAdapter":
       return session.exports.write(params);
+    case "sameRun":
+      return sameRun(session.inputs, (base) => session.base.named(base), params);
     case "cancelExport":
       return session.exports.cancel(params);
     case "generate":

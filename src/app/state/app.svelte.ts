@@ -18,6 +18,7 @@ import { mendedRecipe } from "./mended-recipe.ts";
 import { Check } from "./set-up/check.svelte.ts";
 import { KeptSetUp } from "./set-up/kept-set-up.svelte.ts";
 import { RunTime } from "./set-up/run-time.svelte.ts";
+import { SameRun } from "./set-up/same-run.svelte.ts";
 import { RunView } from "./run.svelte.ts";
 import { AsideRuns } from "./saved/aside.svelte.ts";
 import { StoreFault } from "./saved/store-fault.svelte.ts";
@@ -37,6 +38,7 @@ export class AppState {
   readonly check: Check;
   /** How long the planned run takes. */
   readonly time: RunTime;
+  readonly sameRun: SameRun;
   readonly run: RunView;
   readonly kept: KeptSetUp;
   readonly saved: SavedRuns;
@@ -126,6 +128,7 @@ export class AppState {
     });
     this.check = new Check(client, this.setup);
     this.time = new RunTime(client);
+    this.sameRun = new SameRun(client);
     this.run = new RunView(client);
     this.kept = new KeptSetUp(client, this.setup, this.run);
     this.saved = new SavedRuns(client, !isFramed);

@@ -74,8 +74,8 @@ class LineWriter {
   }
 }
 
-/** Parquet has whole numbers of 64 bits, which JSON writes as digits. */
-function plainNumbers(_: string, value: unknown): unknown {
+/** For JSON.stringify: Parquet has whole numbers of 64 bits, which JSON writes as digits. */
+export function plainNumbers(_: string, value: unknown): unknown {
   if (typeof value !== "bigint") {
     return value;
   }

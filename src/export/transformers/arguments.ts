@@ -93,6 +93,9 @@ export function withoutCounterpart({ recipe, base, data }: RunState): string[] {
       ? ["A Trainer's eval_loss is a mean over batches, Anneal's held-out loss one over tokens."]
       : []),
     ...(recipe.dropout > 0 ? ["Dropout masks are drawn anew: other values are zeroed."] : []),
+    ...(recipe.saveMinutes > 0 && recipe.saveSteps === 0
+      ? ["A Trainer saves by steps, not by minutes: give save_steps."]
+      : []),
     ...(data.isWeighted ? ["A Trainer has no weights of rows: all rows count alike."] : []),
     ...(base.weightFormat === "stored"
       ? []

@@ -62,6 +62,7 @@ const shown: Shown = {
   downloadRows: whole,
   downloadBadRows: whole,
   cancelRows: whole,
+  sameRun: whole,
   readRecipe: ({ report, ...rest }) => ({ ...rest, report: shownRecipeReport(report) }),
   presets: whole,
   plan: whole,

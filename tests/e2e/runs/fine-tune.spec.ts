@@ -101,7 +101,9 @@ async function otherFormats(page: Page, folder: string): Promise<void> {
   const trainer = page.getByRole("region", { name: "Trainer", exact: true });
   await expect(trainer).toContainText("The run is over: to go on, give more steps.");
   await download(page, "Download adapter (Trainer, zip)", "button", `${folder}/trainer.zip`);
-  expect(zipNames(readFileSync(`${folder}/trainer.zip`)).sort()).toEqual(
+  // Files of torch are archives, too.
+  const names = zipNames(readFileSync(`${folder}/trainer.zip`));
+  expect(names.filter((name) => name.startsWith("checkpoint-")).sort()).toEqual(
     [
       ...["README.md", "adapter_config.json", "adapter_model.safetensors", "optimizer.pt"],
       ...["scheduler.pt", "tokenizer.json", "tokenizer_config.json", "trainer_state.json"],
@@ -109,6 +111,22 @@ async function otherFormats(page: Page, folder: string): Promise<void> {
   );
   await expectAccessible(page);
 }
+
+test("the planned run is downloaded as a Python script with its rows, before any training", async ({
+  visit,
+}, testInfo) => {
+  const { page, events } = await visit();
+  await choose(page, { recipe: { ...smallRecipe, maxSteps: 9 } });
+  const path = testInfo.outputPath("in-python.zip");
+  await download(page, "The same run in Python", "button", path);
+  const zip = readFileSync(path);
+  expect(zipNames(zip)).toEqual([
+    ...["train.py", "requirements.txt", "data/train.jsonl", "data/heldout.jsonl"],
+  ]);
+  expect(zip.includes("    max_steps=9,\n")).toBe(true);
+  expect(zip.includes("Question: Who sews clothes?")).toBe(true);
+  expect(events.of("step")).toEqual([]);
+});
 
 test("a data set trains without a network and appears in no request", async ({ visit }) => {
   const { context, page, events } = await visit();

@@ -1,19 +1,31 @@
-// Lets transformers' Trainer go on from checkpoints of five architectures (check.py).
+// Lets transformers' Trainer go on from checkpoints of five architectures (check.py), and runs the
+// scripts for TRL (scripts.py), in the versions that the scripts ask for.
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inVite } from "../in-vite.ts";
-import { checkInPython, type Sums } from "../python.ts";
+import { checkInPython, preparePython, type Sums } from "../python.ts";
+import type { writeScripts } from "./scripts.ts";
 import type { writeCheckpoints } from "./write.ts";
 
-const script = fileURLToPath(new URL("check.py", import.meta.url));
+const here = fileURLToPath(new URL(".", import.meta.url));
 
 /** @param out an empty folder */
-export async function checkTrainer(python: string, out: string): Promise<Sums> {
+export async function checkTrainer(out: string): Promise<Sums[]> {
+  const python = preparePython(".venv-trl", join(here, "requirements.txt"));
   mkdirSync(out, { recursive: true });
-  const subjects = await inVite(
+  const checkpoints = await inVite(
     "/tests/interop/trainer/write.ts",
     async (module: { writeCheckpoints: typeof writeCheckpoints }) =>
-      await module.writeCheckpoints(out),
+      await module.writeCheckpoints(join(out, "checkpoints")),
   );
-  return checkInPython(python, [script, subjects]);
+  const scripts = await inVite(
+    "/tests/interop/trainer/scripts.ts",
+    async (module: { writeScripts: typeof writeScripts }) =>
+      await module.writeScripts(join(out, "scripts")),
+  );
+  return [
+    checkInPython(python, [join(here, "check.py"), checkpoints]),
+    checkInPython(python, [join(here, "scripts.py"), scripts]),
+  ];
 }

@@ -49,7 +49,7 @@ export function writeAll(folder: string, files: readonly AdapterBytes[]): void {
 }
 
 /** As a Trainer takes it; the loss shifts the labels. */
-function toRow({ tokens, isTrained }: TokenRow) {
+export function toRow({ tokens, isTrained }: TokenRow) {
   return {
     input_ids: [...tokens],
     labels: Array.from(tokens, (token, place) => (isTrained[place] ? token : -100)),
