@@ -1,12 +1,19 @@
 // Converts half-precision floats, hashes and joins bytes. Bits are moved as integers, so a NaN
 // keeps its payload and no value depends on an engine's rounding. Little-endian machines only, as
 // all WebGPU platforms are.
+import * as vectors from "./wasm/halves.ts";
+
+/** Arrays from this length on are converted by vectors. */
+const long = 0x1000;
 
 /** Bits of the f32 of each of the 65,536 f16 patterns: 256 KiB, built on first use. */
 let f16Table: Uint32Array | undefined;
 
 /** IEEE binary16 patterns as f32, exact; one table lookup per value. */
 export function f16ToF32(source: Uint16Array): Float32Array<ArrayBuffer> {
+  if (source.length >= long) {
+    return vectors.f16ToF32(source);
+  }
   f16Table ??= Uint32Array.from({ length: 0x10000 }, (_, half) => f32BitsOfF16(half));
   const bits = new Uint32Array(source.length);
   for (let i = 0; i < bits.length; i++) {
@@ -20,6 +27,9 @@ export function f16ToF32(source: Uint16Array): Float32Array<ArrayBuffer> {
  * stays NaN.
  */
 export function f32ToF16(source: Float32Array): Uint16Array<ArrayBuffer> {
+  if (source.length >= long) {
+    return vectors.f32ToF16(source);
+  }
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
   const target = new Uint16Array(source.length);
   for (let i = 0; i < target.length; i++) {
@@ -39,6 +49,9 @@ export function bf16ToF32(source: Uint16Array): Float32Array<ArrayBuffer> {
 
 /** f32 as bfloat16 patterns, to nearest, ties to even; NaN stays NaN. */
 export function f32ToBf16(source: Float32Array): Uint16Array<ArrayBuffer> {
+  if (source.length >= long) {
+    return vectors.f32ToBf16(source);
+  }
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
   const target = new Uint16Array(source.length);
   for (let i = 0; i < target.length; i++) {

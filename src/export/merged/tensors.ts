@@ -7,6 +7,7 @@ import type { BaseModel } from "../../model/open.ts";
 import { tensorsOf } from "../../model/tensors.ts";
 import { storedRows } from "../../model/weights/rows.ts";
 import { invariant } from "../../util/assert.ts";
+import { Product } from "./product.ts";
 
 export interface MergedTensor {
   /** Hugging Face name. */
@@ -61,38 +62,13 @@ async function* mergeRows(
   scaling: number,
 ): AsyncGenerator<Float32Array<ArrayBuffer>> {
   const [rank, columns] = a.shape;
+  const product = new Product(a.values, rank, columns);
+  const factors = b.values.map((value) => value * scaling);
   let row = 0;
   for await (const values of pieces) {
-    for (let at = 0; at < values.length; at += columns, row++) {
-      const factors = b.values.subarray(row * rank, (row + 1) * rank);
-      addProduct(values.subarray(at, at + columns), factors, a.values, scaling);
-    }
+    const rows = values.length / columns;
+    product.addTo(values, factors.subarray(row * rank, (row + rows) * rank));
+    row += rows;
     yield values;
-  }
-}
-
-/** Rows of A that are added in one pass over a row of W, which is the longer loop. */
-const unrolled = 4;
-
-/** row += scaling * factors A. A sum over the rank is in f64 within a pass, f32 between passes. */
-function addProduct(
-  row: Float32Array,
-  factors: Float32Array,
-  a: Float32Array,
-  scaling: number,
-): void {
-  const columns = row.length;
-  for (let k = 0; k < factors.length; k += unrolled) {
-    const [f0 = 0, f1 = 0, f2 = 0, f3 = 0] = factors.subarray(k, k + unrolled);
-    const [s0, s1, s2, s3] = [f0 * scaling, f1 * scaling, f2 * scaling, f3 * scaling];
-    const at = k * columns;
-    for (let i = 0; i < columns; i++) {
-      const sum =
-        s0 * (a[at + i] ?? 0) +
-        s1 * (a[at + columns + i] ?? 0) +
-        s2 * (a[at + 2 * columns + i] ?? 0) +
-        s3 * (a[at + 3 * columns + i] ?? 0);
-      row[i] = (row[i] ?? 0) + sum;
-    }
   }
 }

@@ -3,6 +3,7 @@
 import { invariant } from "../../util/assert.ts";
 import { f32ToBf16, f32ToF16 } from "../../util/bytes.ts";
 import { UserError } from "../../util/errors.ts";
+import { largestMagnitude } from "../../util/wasm/halves.ts";
 import { tensorTypeNamed } from "./tensor-types.ts";
 
 type Encoder = (values: Float32Array) => Uint8Array<ArrayBuffer>;
@@ -56,17 +57,16 @@ export function quantize(
 
 function requireWithin(name: EncodableType, values: Float32Array, where: string): void {
   const limit = largest[name];
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? NaN;
-    if (!(Math.abs(value) <= limit)) {
-      throw new UserError("wrong-dtype", `A value is ${value}; ${name} holds ±${limit}.`, {
-        where,
-        remedy: Number.isFinite(value)
-          ? "Choose a wider type, such as BF16."
-          : "The run diverged: train again with a lower learning rate.",
-      });
-    }
+  if (largestMagnitude(values) <= limit) {
+    return;
   }
+  const value = values.find((each) => !(Math.abs(each) <= limit)) ?? NaN;
+  throw new UserError("wrong-dtype", `A value is ${value}; ${name} holds ±${limit}.`, {
+    where,
+    remedy: Number.isFinite(value)
+      ? "Choose a wider type, such as BF16."
+      : "The run diverged: train again with a lower learning rate.",
+  });
 }
 
 const blockSize = 32;
@@ -76,15 +76,15 @@ function q8Blocks(values: Float32Array): Uint8Array<ArrayBuffer> {
   const blocks = values.length / blockSize;
   const scales = new Float32Array(blocks);
   const bytes = new Uint8Array(blocks * 34);
-  for (let block = 0; block < blocks; block++) {
-    const from = block * blockSize;
+  let at = 0;
+  for (let from = 0; from < values.length; from += blockSize) {
     const scale = Math.fround(Math.abs(extremeOf(values, from)) / 127);
     const inverse = inverseOf(scale);
-    scales[block] = scale;
-    for (let i = 0; i < blockSize; i++) {
-      const scaled = Math.fround((values[from + i] ?? 0) * inverse);
-      const size = Math.floor(Math.abs(scaled) + 0.5);
-      bytes[block * 34 + 2 + i] = scaled < 0 ? -size : size;
+    scales[from / blockSize] = scale;
+    at += 2;
+    for (let i = from; i < from + blockSize; i++) {
+      const scaled = Math.fround((values[i] ?? 0) * inverse);
+      bytes[at++] = scaled < 0 ? -((0.5 - scaled) | 0) : (scaled + 0.5) | 0;
     }
   }
   return withScales(bytes, scales, 34);
@@ -95,27 +95,34 @@ function q4Blocks(values: Float32Array): Uint8Array<ArrayBuffer> {
   const blocks = values.length / blockSize;
   const scales = new Float32Array(blocks);
   const bytes = new Uint8Array(blocks * 18);
-  for (let block = 0; block < blocks; block++) {
-    const from = block * blockSize;
+  let at = 0;
+  for (let from = 0; from < values.length; from += blockSize) {
     const scale = Math.fround(extremeOf(values, from) / -8);
     const inverse = inverseOf(scale);
-    scales[block] = scale;
-    const codeAt = (i: number) =>
-      Math.min(15, Math.trunc(Math.fround((values[from + i] ?? 0) * inverse + 8.5)));
-    for (let i = 0; i < blockSize / 2; i++) {
-      bytes[block * 18 + 2 + i] = codeAt(i) | (codeAt(i + blockSize / 2) << 4);
+    scales[from / blockSize] = scale;
+    at += 2;
+    for (let i = from; i < from + blockSize / 2; i++) {
+      const low = q4Code(values[i] ?? 0, inverse);
+      bytes[at++] = low | (q4Code(values[i + blockSize / 2] ?? 0, inverse) << 4);
     }
   }
   return withScales(bytes, scales, 18);
 }
 
+function q4Code(value: number, inverse: number): number {
+  const code = Math.fround(value * inverse + 8.5) | 0;
+  return code > 15 ? 15 : code;
+}
+
 /** The first value of largest magnitude in a block. */
 function extremeOf(values: Float32Array, from: number): number {
   let extreme = values[from] ?? 0;
+  let magnitude = Math.abs(extreme);
   for (let i = from + 1; i < from + blockSize; i++) {
     const value = values[i] ?? 0;
-    if (Math.abs(value) > Math.abs(extreme)) {
+    if (Math.abs(value) > magnitude) {
       extreme = value;
+      magnitude = Math.abs(value);
     }
   }
   return extreme;

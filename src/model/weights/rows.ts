@@ -8,14 +8,16 @@ import {
   weightBytes,
   type WeightBinding,
 } from "../weight-format/format.ts";
-import { pieceElements } from "./pieces.ts";
 import { shapeIn, type WeightStore } from "./store.ts";
+
+/** Values of a piece: 1 MiB as f32, which stays in a processor's cache. */
+const pieceElements = 2 ** 18;
 
 /** nf4 values whose scales share a nested maximum. */
 const nestedValues = nf4NestedBlock * 64;
 
 /**
- * All rows of a tensor in order, in pieces of about 16 MiB, each a whole number of `multiple` rows.
+ * All rows of a tensor in order, in pieces of about 1 MiB, each a whole number of `multiple` rows.
  * Where the weights have scales, the store is read twice: their scales, then the weights.
  * @throws what the store throws; the signal's AbortError
  */
@@ -103,7 +105,7 @@ async function* ofBinding(
 /** Bytes that arrive in parts of any size and leave in those asked for. */
 class ByteQueue {
   readonly #parts: AsyncIterator<Uint8Array>;
-  #rest = new Uint8Array(0);
+  #rest: Uint8Array = new Uint8Array(0);
 
   constructor(parts: AsyncIterable<Uint8Array>) {
     this.#parts = parts[Symbol.asyncIterator]();
@@ -116,7 +118,7 @@ class ByteQueue {
       if (this.#rest.length === 0) {
         const next = await this.#parts.next();
         invariant(next.done !== true, `a weight ends ${count - filled} bytes early`);
-        this.#rest = new Uint8Array(next.value);
+        this.#rest = next.value;
       }
       const some = this.#rest.subarray(0, count - filled);
       taken.set(some, filled);

@@ -8,6 +8,7 @@ import {
   f32ToF16,
   sha256Hex,
 } from "../../../src/util/bytes.ts";
+import { largestMagnitude } from "../../../src/util/wasm/halves.ts";
 
 const allPatterns = Uint16Array.from({ length: 0x10000 }, (_, i) => i);
 const bitsOf = (values: Float32Array) => new Uint32Array(values.buffer);
@@ -151,4 +152,34 @@ test("concatBytes joins bytes in order", () => {
   expect([...concatBytes([Uint8Array.of(1), new Uint8Array(), Uint8Array.of(2, 3)])]).toEqual([
     1, 2, 3,
   ]);
+});
+
+describe("a long array", () => {
+  const bits = Uint32Array.from({ length: 100_003 }, (_, i) => Math.imul(i + 1, 0x9e3779b1));
+  const values = new Float32Array(bits.buffer);
+  const halves = new Uint16Array(bits.buffer, 0, 100_003);
+  const inPieces = <T extends Uint16Array | Float32Array>(
+    source: T,
+    convert: (piece: T) => Uint16Array | Float32Array,
+  ) =>
+    Array.from({ length: Math.ceil(source.length / 1000) }, (_, i) => [
+      ...new Uint8Array(convert(source.subarray(1000 * i, 1000 * (i + 1)) as T).buffer),
+    ]).flat();
+
+  test("is converted to the bits of short ones, whatever the bits", () => {
+    const bytesOf = (whole: Uint16Array | Float32Array) => [...new Uint8Array(whole.buffer)];
+    expect(bytesOf(f32ToF16(values))).toEqual(inPieces(values, f32ToF16));
+    expect(bytesOf(f32ToBf16(values))).toEqual(inPieces(values, f32ToBf16));
+    expect(bytesOf(f16ToF32(halves))).toEqual(inPieces(halves, f16ToF32));
+  });
+
+  test("has the largest magnitude of its values, and NaN where one is NaN", () => {
+    const finite = values.filter((value) => Number.isFinite(value));
+    const largest = finite.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    expect(largestMagnitude(finite)).toBe(largest);
+    expect(largestMagnitude(Float32Array.of(1, -4, 2))).toBe(4);
+    expect(largestMagnitude(Float32Array.of(1, -Infinity))).toBe(Infinity);
+    expect(largestMagnitude(Float32Array.of(Infinity, NaN, 1))).toBe(NaN);
+    expect(largestMagnitude(new Float32Array(0))).toBe(0);
+  });
 });
