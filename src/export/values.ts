@@ -27,7 +27,7 @@ export type FloatType = Exclude<ValueType, "Q8_0">;
 export const floatTypes: readonly FloatType[] = ["F32", "F16", "BF16"];
 
 /** @throws Error for a type that safetensors lacks, which no format of safetensors offers */
-export function floatTypeOf(type: ValueType): FloatType {
+export function floatTypeOf(type: string): FloatType {
   const found = floatTypes.find((each) => each === type);
   invariant(found !== undefined, `safetensors has no ${type}`);
   return found;

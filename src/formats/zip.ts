@@ -106,3 +106,21 @@ function* opened(parts: readonly ZipPart[]) {
     yield { name, size: sizeBytes, input: open(), lastModified: modified };
   }
 }
+
+/** An archive as one file of an export. */
+export function zipPart(name: string, parts: readonly ZipPart[]): ZipPart {
+  const { stream, sizeBytes } = zipStream(parts);
+  return { name, sizeBytes, open: () => chunksOf(stream) };
+}
+
+/** Not every browser iterates over a stream. */
+async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      yield next.value;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined); // it may have failed, which was thrown
+  }
+}

@@ -2,6 +2,7 @@
 // closed, and both sides switch exhaustively.
 import type { CheckpointSummary } from "../checkpoint/file/summary.ts";
 import type { Usage } from "../checkpoint/usage.ts";
+import type { MergedFormat, ModelType } from "../export/merged/format.ts";
 import type { ValueType } from "../export/values.ts";
 import type { RecipeReport } from "../recipe/import.ts";
 import type { Presets } from "../recipe/presets.ts";
@@ -76,6 +77,7 @@ export type { RowEdit } from "../data/load/edits.ts";
 export type { Reading } from "../data/shapes/reading.ts";
 export type { TableChoices } from "../formats/table.ts";
 export type { Measured, Verdict } from "../train/held-out.ts";
+export type { ModelType } from "../export/merged/format.ts";
 export type { ValueType } from "../export/values.ts";
 export type { PickedFile } from "../sources/files.ts";
 export type { CheckpointSummary } from "../checkpoint/file/summary.ts";
@@ -107,6 +109,31 @@ export interface ExportOffer {
 export interface AdapterExport {
   files: AdapterFile[];
   zip: AdapterFile;
+}
+
+/** A form of the merged model, or why it cannot be written. */
+export interface MergedOffer {
+  format: MergedFormat["name"];
+  label: string;
+  /** The types of its matrices, the usual one first, with bytes of all tensors. */
+  types: { type: ModelType; sizeBytes: number; fileName: string }[];
+  notes: string[];
+  refusal: PlainError | null;
+}
+
+/** Where a merged model goes: what the person picked, or this page's storage, to be downloaded. */
+export type MergedPlace =
+  | { kind: "file"; file: FileSystemFileHandle }
+  | { kind: "folder"; folder: FileSystemDirectoryHandle }
+  | { kind: "storage" };
+
+export interface MergedExport {
+  /** Of the file, or of the new folder. */
+  name: string;
+  sizeBytes: number;
+  durationMs: number;
+  /** What is in the page's storage, until `discardMerged`; null for what the person picked. */
+  blob: Blob | null;
 }
 
 export interface PageReport extends DataReport {
@@ -275,6 +302,25 @@ export interface Calls {
   };
   /** The recipe as a script of TRL and PEFT with the rows of the loaded data, zipped. */
   sameRun: { params: { recipe: Recipe }; result: AdapterFile };
+  /** The forms of the merged model of that adapter. */
+  listMerged: { params: { key: string | null }; result: MergedOffer[] };
+  /**
+   * Writes the model with the adapter merged in, with `exportProgress` events. A folder in one file
+   * is an archive. What fails or is cancelled leaves nothing.
+   */
+  exportMerged: {
+    params: {
+      requestId: number;
+      key: string | null;
+      format: MergedFormat["name"];
+      type: ModelType;
+      place: MergedPlace;
+    };
+    result: MergedExport;
+  };
+  /** Removes what such a call has put into the page's storage. */
+  discardMerged: { params: { requestId: number }; result: null };
+  /** Cancels `exportAdapter` or `exportMerged`. */
   cancelExport: { params: { requestId: number }; result: null };
   /**
    * Prompts the model. Text comes as `token` events with this id; the result is the whole text and
@@ -315,7 +361,7 @@ export type SessionEvent =
   | { kind: "device"; device: DeviceInfo }
   /** Of the check, export or import of saved runs; bytes may count twice, read and written. */
   | { kind: "savedProgress"; doneBytes: number; totalBytes: number }
-  /** Of this `exportAdapter` call, where it takes long. */
+  /** Of this `exportAdapter` or `exportMerged` call, where it takes long. */
   | { kind: "exportProgress"; requestId: number; doneBytes: number; totalBytes: number }
   /** Text of the answer to this `generate` call. */
   | { kind: "token"; requestId: number; text: string };

@@ -4,6 +4,7 @@ import type { RunState } from "../checkpoint/file/run-state.ts";
 import { DatabaseFault } from "../checkpoint/database/database-fault.ts";
 import type { StoreFallback } from "../checkpoint/fallback/switched-store.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
+import { removeLeftExports } from "../export/disk/stored.ts";
 import { describeModel } from "../models/describe.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
 import { checkAdapter } from "../run/check-adapter.ts";
@@ -17,10 +18,13 @@ import { Run, type RunParts } from "../run/run.ts";
 import { betterThanLast } from "../run/saved-step.ts";
 import { endOf } from "../train/end.ts";
 import { invariant } from "../util/assert.ts";
+import { bestEffort } from "../util/best-effort.ts";
 import { toPlain, UserError } from "../util/errors.ts";
 import { BaseNames } from "./base/base-names.ts";
 import { DataCalls } from "./data-calls.ts";
 import { AdapterExports } from "./export/adapter-exports.ts";
+import type { ExportParts } from "./export/exported-run.ts";
+import { MergedExports } from "./export/merged-exports.ts";
 import { Generations } from "./generations.ts";
 import { Inputs, isModelOf, type InputsParts } from "./inputs.ts";
 import type { Calls } from "./protocol.ts";
@@ -49,6 +53,8 @@ export class Session {
   readonly data: DataCalls;
   /** Calls on the files of an adapter. */
   readonly exports: AdapterExports;
+  /** Calls on the merged model. */
+  readonly merged: MergedExports;
   readonly #parts: SessionParts;
   readonly #generations = new Generations();
   readonly #lock = new RunLock((reason) => {
@@ -77,19 +83,22 @@ export class Session {
       note: (identity, name) => inputs.noteHubName(identity, name),
       cancellable: (work) => inputs.cancellable(work),
     });
-    this.exports = new AdapterExports({
+    const exported: ExportParts = {
       run: () => this.#run,
       store: parts.store,
       model: () => inputs.loadedModel,
       named: (identity) => this.base.named(identity),
       emit: parts.emit,
-    });
+    };
+    this.exports = new AdapterExports(exported);
+    this.merged = new MergedExports(exported);
   }
 
   async open(): Promise<Calls["open"]["result"]> {
     const { store, emit } = this.#parts;
     const { device } = this.inputs;
     emit({ kind: "device", device });
+    void bestEffort("they are removed at the next visit", removeLeftExports());
     const report = await openTwice(store).catch((cause: unknown) => {
       if (cause instanceof DatabaseFault) {
         return cause;
@@ -231,6 +240,13 @@ export class Session {
         ? await this.inputs.answerBase(question, onText, signal)
         : await this.#run.answer(question, onText, signal);
     });
+  }
+
+  /** Nothing happens when that export is over already. */
+  cancelExport(params: Calls["cancelExport"]["params"]): null {
+    this.exports.cancel(params);
+    this.merged.cancel(params);
+    return null;
   }
 
   cancelGenerate({ requestId }: Calls["cancelGenerate"]["params"]): null {

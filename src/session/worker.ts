@@ -153,8 +153,14 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.exports.write(params);
     case "sameRun":
       return sameRun(session.inputs, (base) => session.base.named(base), params);
+    case "listMerged":
+      return session.merged.list(params);
+    case "exportMerged":
+      return session.merged.write(params);
+    case "discardMerged":
+      return session.merged.discard(params);
     case "cancelExport":
-      return session.exports.cancel(params);
+      return session.cancelExport(params);
     case "generate":
       return session.generate(params);
     case "cancelGenerate":

@@ -4,7 +4,9 @@ import type { RunState } from "../../checkpoint/file/run-state.ts";
 import { quantize } from "../../formats/gguf/quantize.ts";
 import { safetensorsHeader } from "../../formats/safetensors-write.ts";
 import type { ZipPart } from "../../formats/zip.ts";
+import type { ModelConfig } from "../../model/config/model-config.ts";
 import type { BaseModel } from "../../model/open.ts";
+import { tensorsOf } from "../../model/tensors.ts";
 import type { FloatType } from "../values.ts";
 import { mergedTensors, type MergedTensor } from "./tensors.ts";
 
@@ -32,6 +34,11 @@ export function mergedFolder(
   return [...texts, ...index, ...named.map((shard) => shardPart(shard, type, signal))];
 }
 
+/** Bytes of all tensors. */
+export function folderBytes(config: ModelConfig, type: FloatType): number {
+  return tensorsOf(config).reduce((sum, tensor) => sum + bytesOf(tensor, type), 0);
+}
+
 interface Shard {
   name: string;
   tensors: readonly MergedTensor[];
@@ -40,7 +47,7 @@ interface Shard {
 const bytesOfType: Readonly<Record<FloatType, number>> = { F32: 4, F16: 2, BF16: 2 };
 const indexName = "model.safetensors.index.json";
 
-function bytesOf({ shape }: MergedTensor, type: FloatType): number {
+function bytesOf({ shape }: Pick<MergedTensor, "shape">, type: FloatType): number {
   return shape.reduce((product, size) => product * size, bytesOfType[type]);
 }
 

@@ -85,8 +85,8 @@ const kernel: WasmFunction = {
 const blockValues = 0x10000;
 
 let compiled: WasmKernels | undefined;
-/** Whose matrix is in the memory. */
-let present: Product | undefined;
+/** The matrix in the memory. */
+let present: Float32Array | undefined;
 
 /** A matrix A [rank, columns] that is multiplied from the left. */
 export class Product {
@@ -124,9 +124,9 @@ export class Product {
     const wAt = bAt + this.#height * rank;
     const kernels = (compiled ??= new WasmKernels([kernel]));
     const memory = new Float32Array(kernels.bytes(4 * (wAt + this.#height * stride)));
-    if (present !== this) {
+    if (present !== this.#a) {
       this.#copy(this.#a, memory);
-      present = this;
+      present = this.#a;
     }
     memory.set(b, bAt);
     const block = memory.subarray(wAt);

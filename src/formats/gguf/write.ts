@@ -31,7 +31,10 @@ const maxDimensions = 4;
 
 /** @throws Error as {@link ggufParts} */
 export function ggufSizeBytes(metadata: TypedMetadata, tensors: readonly TensorToWrite[]): number {
-  const dataBytes = tensors.reduce((sum, tensor) => sum + alignUp(bytesOf(tensor), alignment), 0);
+  const dataBytes = tensors.reduce(
+    (sum, tensor) => sum + alignUp(tensorBytes(tensor), alignment),
+    0,
+  );
   return encodeHeader(metadata, tensors).length + dataBytes;
 }
 
@@ -48,7 +51,7 @@ export async function* ggufParts(
   yield encodeHeader(metadata, tensors);
   for (const tensor of tensors) {
     yield* tensorParts(tensor, signal);
-    yield padding(bytesOf(tensor));
+    yield padding(tensorBytes(tensor));
   }
 }
 
@@ -64,7 +67,7 @@ async function* tensorParts(
     written += bytes.length;
     yield bytes;
   }
-  const needed = bytesOf(tensor);
+  const needed = tensorBytes(tensor);
   invariant(
     written === needed,
     `${name} ${type} [${shape.join(", ")}] has ${written} bytes of ${needed}`,
@@ -86,7 +89,7 @@ function encodeHeader(
   let offset = 0;
   const infos = tensors.map((tensor) => {
     const info = encodeInfo(tensor, offset);
-    offset += alignUp(bytesOf(tensor), alignment);
+    offset += alignUp(tensorBytes(tensor), alignment);
     return info;
   });
   const header = concatBytes([
@@ -122,7 +125,8 @@ function encodeInfo({ name, type, shape }: TensorToWrite, offset: number): Uint8
   ]);
 }
 
-function bytesOf({ type, shape }: TensorToWrite): number {
+/** Bytes of its values, without the padding behind them. */
+export function tensorBytes({ type, shape }: TensorToWrite): number {
   const { blockSize, blockBytes } = typeOf(type);
   const values = shape.reduce((product, size) => product * size, 1);
   return (values / blockSize) * blockBytes;

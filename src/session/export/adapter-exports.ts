@@ -1,29 +1,16 @@
 // The adapter of a run as files to download: from a checkpoint, or the newest state of the run.
 // A format is listed with what it keeps, and written when the page asks for it.
-import type { BaseIdentity, RunState } from "../../checkpoint/file/run-state.ts";
-import type { CheckpointStore } from "../../checkpoint/store.ts";
+import type { RunState } from "../../checkpoint/file/run-state.ts";
 import type { AdapterBytes, ExportFormat } from "../../export/format.ts";
 import { exportFormats } from "../../export/formats.ts";
 import { bytesOfValues, type ValueType } from "../../export/values.ts";
 import { zipFiles } from "../../formats/zip.ts";
 import type { BaseModel } from "../../model/open.ts";
-import type { LoadedModel } from "../../models/loaded-model.ts";
-import type { Run } from "../../run/run.ts";
 import { invariant } from "../../util/assert.ts";
 import { toPlain, UserError } from "../../util/errors.ts";
 import { Generations } from "../generations.ts";
-import { isModelOf } from "../inputs.ts";
-import type { AdapterExport, Calls, ExportOffer, SessionEvent } from "../protocol.ts";
-
-export interface ExportParts {
-  run: () => Run | null;
-  store: CheckpointStore;
-  /** The loaded model, of whatever run. */
-  model: () => LoadedModel | null;
-  /** The base model with the name that was said last, perhaps after the save. */
-  named: (base: BaseIdentity) => BaseIdentity;
-  emit: (event: SessionEvent) => void;
-}
+import type { AdapterExport, Calls, ExportOffer } from "../protocol.ts";
+import { exportedRun, type ExportParts } from "./exported-run.ts";
 
 export class AdapterExports {
   readonly #parts: ExportParts;
@@ -41,7 +28,7 @@ export class AdapterExports {
    * @throws UserError "no-adapter" when there is none yet; those of loading a checkpoint
    */
   async list({ key }: Calls["listExports"]["params"]): Promise<ExportOffer[]> {
-    const { state, model } = await this.#adapterOf(key);
+    const { state, model } = await exportedRun(this.#parts, key);
     return this.#formats.map((format) => offerOf(format, state, model));
   }
 
@@ -54,7 +41,7 @@ export class AdapterExports {
     const format = this.#formats.find(({ name }) => name === params.format);
     invariant(format !== undefined, `no format is called ${params.format}`);
     return await this.#underWay.during(requestId, async (signal) => {
-      const { state, model } = await this.#adapterOf(key);
+      const { state, model } = await exportedRun(this.#parts, key);
       const progress = (doneBytes: number, totalBytes: number) => {
         this.#parts.emit({ kind: "exportProgress", requestId, doneBytes, totalBytes });
       };
@@ -68,20 +55,6 @@ export class AdapterExports {
   cancel({ requestId }: Calls["cancelExport"]["params"]): null {
     this.#underWay.cancel(requestId);
     return null;
-  }
-
-  /**
-   * @param key of a checkpoint; null for the newest state of the current run, which may not be
-   *   saved where the run is at rest
-   */
-  async #adapterOf(key: string | null): Promise<{ state: RunState; model: BaseModel | null }> {
-    const { run, store, model, named } = this.#parts;
-    const state = key === null ? await newestOf(run(), store) : await store.loadCheckpoint(key);
-    const loaded = model();
-    return {
-      state: { ...state, base: named(state.base) },
-      model: isModelOf(state.base, loaded) ? loaded : null,
-    };
   }
 }
 
@@ -118,16 +91,4 @@ function stemOf({ base, trainer }: RunState): string {
 function suffixOf({ name, valueTypes }: ExportFormat, valueType: ValueType): string {
   const format = name === exportFormats[0].name ? "" : `-${name}`;
   return valueType === valueTypes[0] ? format : `${format}-${valueType.toLowerCase()}`;
-}
-
-async function newestOf(run: Run | null, store: CheckpointStore): Promise<RunState> {
-  const resting = run?.restingState ?? null;
-  const saved = run && resting === null ? await store.loadNewestValid(run.state.runId) : null;
-  const newest = resting ?? saved?.run;
-  if (newest === undefined) {
-    throw new UserError("no-adapter", "There is no adapter to export yet.", {
-      remedy: "Start a run, or import a checkpoint; the first save makes an adapter.",
-    });
-  }
-  return newest;
 }

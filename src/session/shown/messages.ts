@@ -92,6 +92,9 @@ const shown: Shown = {
   listExports: (offers) =>
     offers.map((offer) => ({ ...offer, notes: shownSentences(offer.notes) })),
   exportAdapter: whole,
+  listMerged: (offers) => offers.map((offer) => ({ ...offer, notes: shownSentences(offer.notes) })),
+  exportMerged: whole,
+  discardMerged: whole,
   cancelExport: whole,
   generate: whole,
   cancelGenerate: whole,

@@ -22,7 +22,7 @@ export class WasmKernels {
     if (missing > 0) {
       this.#memory.grow(Math.ceil(missing / pageBytes));
     }
-    return this.#memory.buffer as ArrayBuffer;
+    return this.#memory.buffer;
   }
 
   call(name: string, ...numbers: number[]): void {

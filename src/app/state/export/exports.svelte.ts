@@ -4,11 +4,15 @@ import type { SessionClient } from "../../../session/client.ts";
 import type { SessionEvent } from "../../../session/protocol.ts";
 import { toPlain, type PlainError } from "../../../util/errors.ts";
 import { FormatFiles } from "./format-files.svelte.ts";
+import { MergedModels } from "./merged-models.svelte.ts";
 
 export class ExportedFiles {
   formats = $state.raw<FormatFiles[]>([]);
   isWorking = $state(false);
   error = $state.raw<PlainError | null>(null);
+
+  /** The model with this adapter merged in. */
+  readonly merged: MergedModels;
 
   readonly #client: SessionClient;
   #key: string | null = null;
@@ -17,6 +21,7 @@ export class ExportedFiles {
 
   constructor(client: SessionClient) {
     this.#client = client;
+    this.merged = new MergedModels(client);
   }
 
   /**
@@ -26,6 +31,7 @@ export class ExportedFiles {
   async make(key: string | null): Promise<void> {
     this.#key = key;
     this.clear();
+    this.merged.choose(key);
     const asked = this.#asked;
     this.isWorking = true;
     try {
@@ -54,12 +60,14 @@ export class ExportedFiles {
     this.formats.forEach((format) => {
       format.showProgress(event.requestId, event.doneBytes, event.totalBytes);
     });
+    this.merged.showProgress(event.requestId, event.doneBytes, event.totalBytes);
   }
 
   clear(): void {
     this.formats.forEach((format) => {
       format.clear();
     });
+    this.merged.clear();
     this.formats = [];
     this.error = null;
     this.isWorking = false;
