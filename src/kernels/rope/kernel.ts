@@ -1,5 +1,5 @@
-// RoPE (Su et al. 2021) in place, on the two halves of a head as Llama pairs them, from a table of
-// cos and sin.
+// RoPE (Su et al. 2021) of queries and keys in place, on the two halves of a head as Llama pairs
+// them, from a table of cos and sin.
 import { onePerVariant } from "../../gpu/kernel.ts";
 import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
@@ -11,20 +11,23 @@ const ropeKernel = onePerVariant((headDim: number) => {
   return elementwise({
     name: `rope-${headDim}`,
     source,
-    items: "params.rows * params.heads * HALF",
+    items: "params.rows * (params.heads + params.kvHeads) * HALF",
     constants: { HALF: headDim / 4 },
     bindings: {
-      x: { use: "inout", element: "vec2f" },
+      query: { use: "inout", element: "vec2f" },
+      key: { use: "inout", element: "vec2f" },
       positions: { use: "constant", element: "u32" },
       cosSin: { use: "constant", element: "vec4f" },
     },
-    params: { rows: "u32", heads: "u32", scale: "f32", direction: "f32" },
+    params: { rows: "u32", heads: "u32", kvHeads: "u32", scale: "f32", direction: "f32" },
   });
 });
 
 export interface RopeShape {
   rows: number;
+  /** Of queries and of keys. */
   heads: number;
+  kvHeads: number;
   /** A multiple of 4. */
   headDim: number;
   /** What some scalings multiply cos and sin by; else 1. */
@@ -32,14 +35,16 @@ export interface RopeShape {
 }
 
 export interface RopeTensors {
-  /** [rows, heads * headDim], rotated in place. */
-  x: Tensor | View;
+  /** [rows, heads * headDim] and [rows, kvHeads * headDim], rotated in place. */
+  query: Tensor | View;
+  key: Tensor | View;
   /** u32 [rows], each within the table. */
   positions: Tensor | View;
   /** [positions, headDim / 2, 2], made by `ropeTable`. */
   cosSin: Tensor | View;
 }
 
+/** One dispatch: the heads of all queries, then those of all keys. */
 export function rope(shape: RopeShape, tensors: RopeTensors): Dispatch {
   return rotate(shape, tensors, 1);
 }
@@ -50,14 +55,15 @@ export function ropeBackward(shape: RopeShape, tensors: RopeTensors): Dispatch {
 }
 
 function rotate(
-  { rows, heads, headDim, scale }: RopeShape,
+  { rows, heads, kvHeads, headDim, scale }: RopeShape,
   tensors: RopeTensors,
   direction: 1 | -1,
 ): Dispatch {
+  const all = rows * (heads + kvHeads);
   return dispatch(ropeKernel(headDim), {
     tensors: { ...tensors },
-    params: { rows, heads, scale, direction },
-    grid: gridOver(rows * heads * (headDim / 4)),
-    work: 2 * rows * heads * headDim,
+    params: { rows, heads, kvHeads, scale, direction },
+    grid: gridOver(all * (headDim / 4)),
+    work: 2 * all * headDim,
   });
 }

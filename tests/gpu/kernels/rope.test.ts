@@ -37,17 +37,20 @@ function rotate(
 
 test("RoPE by a quarter of a circle maps the first half to the second, the second to minus the first", async () => {
   const tensors = new TestTensors();
-  const x = tensors.given("x", Float32Array.of(1, 2, 3, 4, 1, 2, 3, 4));
+  const query = tensors.given("query", Float32Array.of(1, 2, 3, 4, 1, 2, 3, 4));
+  const key = tensors.given("key", Float32Array.of(5, 6, 7, 8, 5, 6, 7, 8));
   const turn = rope(
-    { rows: 2, heads: 1, headDim: 4, scale: 10 },
+    { rows: 2, heads: 1, kvHeads: 1, headDim: 4, scale: 10 },
     {
-      x,
+      query,
+      key,
       positions: tensors.given("positions", Uint32Array.of(0, 1)),
       cosSin: tensors.given("table", Float32Array.of(1, 0, 1, 0, 0, 1, 1, 0)),
     },
   );
-  const [values] = await runOnGpu([turn], tensors, [x]);
-  expect([...values!]).toEqual([10, 20, 30, 40, -30, 20, 10, 40]);
+  const [queries, keys] = await runOnGpu([turn], tensors, [query, key]);
+  expect([...queries!]).toEqual([10, 20, 30, 40, -30, 20, 10, 40]);
+  expect([...keys!]).toEqual([50, 60, 70, 80, -70, 60, 50, 80]);
 });
 
 test.each([
@@ -79,27 +82,32 @@ test("RoPE angles at position 100000 differ by no more than an f32's rounding", 
 });
 
 test.each([
-  [1, 1, 16],
-  [1, 9, 64],
-  [7, 2, 48],
-  [63, 1, 4],
-  [64, 1, 4],
-  [65, 1, 4],
-  [65, 3, 80],
-  [129, 2, 128],
+  [1, 1, 1, 16],
+  [1, 9, 3, 64],
+  [7, 2, 1, 48],
+  [63, 1, 1, 4],
+  [64, 1, 1, 4],
+  [65, 1, 1, 4],
+  [32, 1, 1, 4],
+  [33, 2, 2, 4],
+  [65, 3, 1, 80],
+  [129, 2, 2, 128],
 ])(
-  "RoPE of %i rows of %i heads of size %i follows tfjs forward and backward",
-  async (rows, heads, headDim) => {
+  "RoPE of %i rows of %i query and %i key heads of size %i follows tfjs forward and backward",
+  async (rows, heads, kvHeads, headDim) => {
     const theta = 10000;
     const positions = Uint32Array.from({ length: rows }, (_, row) => (row * 997) % 4096);
-    const x = randoms(rows * heads * headDim, 1);
-    const dy = randoms(rows * heads * headDim, 2);
-    const [expected, gradient] = tf.tidy(() => {
-      const shape: [number, number] = [rows, heads * headDim];
-      const run = (input: tf.Tensor) =>
-        tf.mul(rotate(input as tf.Tensor2D, positions, [heads, headDim, theta]), 1.25);
-      const { value, grad } = tf.valueAndGrad(run)(tf.tensor2d(x, shape), tf.tensor2d(dy, shape));
-      return [value.dataSync(), grad.dataSync()];
+    const given = [heads, kvHeads].map((count, index) => {
+      const shape: [number, number] = [rows, count * headDim];
+      const x = randoms(rows * count * headDim, 2 * index + 1);
+      const dy = randoms(rows * count * headDim, 2 * index + 2);
+      const [expected, gradient] = tf.tidy(() => {
+        const run = (input: tf.Tensor) =>
+          tf.mul(rotate(input as tf.Tensor2D, positions, [count, headDim, theta]), 1.25);
+        const { value, grad } = tf.valueAndGrad(run)(tf.tensor2d(x, shape), tf.tensor2d(dy, shape));
+        return [value.dataSync(), grad.dataSync()];
+      });
+      return { x, dy, expected, gradient };
     });
 
     const tensors = new TestTensors();
@@ -110,16 +118,21 @@ test.each([
         ropeTable(inverseFrequencies(headDim, { theta: theta, scaling: null }), 4096),
       ),
     };
-    const y = tensors.given("x", x);
-    const dx = tensors.given("dy", dy);
-    const shape = { rows, heads, headDim, scale: 1.25 };
-    const [actual, actualGradient] = await runOnGpu(
-      [rope(shape, { ...tables, x: y }), ropeBackward(shape, { ...tables, x: dx })],
+    const [query, key] = given.map(({ x }) => tensors.given("x", x));
+    const [dQuery, dKey] = given.map(({ dy }) => tensors.given("dy", dy));
+    const shape = { rows, heads, kvHeads, headDim, scale: 1.25 };
+    const actual = await runOnGpu(
+      [
+        rope(shape, { ...tables, query: query!, key: key! }),
+        ropeBackward(shape, { ...tables, query: dQuery!, key: dKey! }),
+      ],
       tensors,
-      [y, dx],
+      [query!, key!, dQuery!, dKey!],
     );
-    expect(distance(actual!, expected)).toBeLessThan(1e-6);
-    expect(distance(actualGradient!, gradient)).toBeLessThan(1e-6);
+    given.forEach(({ expected, gradient }, index) => {
+      expect(distance(actual[index]!, expected)).toBeLessThan(1e-6);
+      expect(distance(actual[index + 2]!, gradient)).toBeLessThan(1e-6);
+    });
   },
 );
 
@@ -127,16 +140,20 @@ test("the backward of RoPE inverts its forward", async () => {
   const x = randoms(5 * 2 * 48, 3);
   const tensors = new TestTensors();
   const given = {
-    x: tensors.given("x", x),
+    query: tensors.given("query", x),
+    key: tensors.given("key", x.slice(0, 5 * 48)),
     positions: tensors.given("positions", Uint32Array.of(4095, 3, 2, 1, 0)),
     cosSin: tensors.given(
       "table",
       ropeTable(inverseFrequencies(48, { theta: 10000, scaling: null }), 4096),
     ),
   };
-  const shape = { rows: 5, heads: 2, headDim: 48, scale: 1 };
-  const [values] = await runOnGpu([rope(shape, given), ropeBackward(shape, given)], tensors, [
-    given.x,
-  ]);
-  expect(distance(values!, x)).toBeLessThan(1e-6);
+  const shape = { rows: 5, heads: 2, kvHeads: 1, headDim: 48, scale: 1 };
+  const [queries, keys] = await runOnGpu(
+    [rope(shape, given), ropeBackward(shape, given)],
+    tensors,
+    [given.query, given.key],
+  );
+  expect(distance(queries!, x)).toBeLessThan(1e-6);
+  expect(distance(keys!, x.slice(0, 5 * 48))).toBeLessThan(1e-6);
 });

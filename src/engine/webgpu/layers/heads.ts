@@ -85,13 +85,15 @@ function rotate(recorder: Recorder, layer: number, heads: Heads, kernel: typeof 
     return;
   }
   const { cosSin } = rotation;
-  const positions = tables.view("positions");
-  const scale = attentionFactor(rotation.rope);
-  const shape = { rows, headDim: config.headDim, scale };
-  for (const kind of ["query", "key"] as const) {
-    const tensors = { x: heads[kind], positions, cosSin };
-    recorder.push(kernel({ ...shape, heads: countOf(config, kind) }, tensors));
-  }
+  const { query, key } = heads;
+  const shape = {
+    rows,
+    heads: countOf(config, "query"),
+    kvHeads: countOf(config, "key"),
+    headDim: config.headDim,
+    scale: attentionFactor(rotation.rope),
+  };
+  recorder.push(kernel(shape, { query, key, positions: tables.view("positions"), cosSin }));
 }
 
 function countOf(config: ModelConfig, kind: keyof Heads): number {
