@@ -91,6 +91,24 @@ export function viewOf(tensor: Tensor, offsetElements: number, elements: number)
   return view;
 }
 
+/**
+ * One view over several of a tensor.
+ * @returns also where each begins in it, in elements
+ */
+export function spanOf(views: readonly View[]): { span: View; starts: readonly number[] } {
+  const [first] = views;
+  invariant(first !== undefined, "a span over no views");
+  const { tensor } = first;
+  invariant(
+    views.every((view) => view.tensor === tensor),
+    `a span over views of ${tensor.label} and of another tensor`,
+  );
+  const start = Math.min(...views.map(({ offsetBytes }) => offsetBytes));
+  const end = Math.max(...views.map(({ offsetBytes, sizeBytes }) => offsetBytes + sizeBytes));
+  const starts = views.map(({ offsetBytes }) => (offsetBytes - start) / 4);
+  return { span: { tensor, offsetBytes: start, sizeBytes: end - start }, starts };
+}
+
 export interface DispatchParts {
   /** By binding name. */
   tensors: Readonly<Record<string, Tensor | View>>;

@@ -1,89 +1,31 @@
-// Gradients of the LoRA matrices, added to the flat gradient buffer: dA = s u^T x with u = dy B,
-// and dB = s dy^T h with h = x A^T.
+// Gradients of the LoRA matrices of a group, linears that read one input x, added to the flat
+// gradient buffer in one dispatch: dA = s u^T x with u = dy B, and dB = s dy^T h with h = x A^T.
 //
 // The result [rank, width] is small and the sum over tokens long: one thread per 8 x 4 outputs
 // would leave a GPU idle. So slices of the tokens are summed in parallel into `partials`, and
 // reduce.wgsl adds the slices in their order. Order and slices depend on the shape alone, so equal
 // inputs give equal bits, which atomic adds would not; tokens of zeros at the end change none.
-import { defineKernel, type Kernel } from "../../gpu/kernel.ts";
-import { dispatch, scratch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
+import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
+import {
+  dispatch,
+  scratch,
+  spanOf,
+  type Dispatch,
+  type Tensor,
+  type View,
+} from "../../gpu/plan.ts";
+import { invariant } from "../../util/assert.ts";
 import { elementwise, gridOver } from "../elementwise.ts";
+import type { Columns } from "../matmul/kernel.ts";
 import source from "./gradient.wgsl?raw";
 import reduceSource from "./reduce.wgsl?raw";
+import { wideCall, wideSpec, type WideInput, type WideKind } from "./wide.ts";
+import { coverOf, memberFields, sumsSource, tableOf } from "./source.ts";
 
 /** Threads of a workgroup, across columns. */
 const columns = 32;
 /** Tokens of a slice: with fewer, the second pass costs more than the added threads gain. */
 const sliceTokens = 256;
-
-/** A [rank, in] lies as narrow by wide. */
-const straight = (target: string, operator: string, start: string) => `
-fn put_sum(sum : mat4x4f, narrow_quad : u32, wide_quad : u32, slice : u32) {
-  let at = ${start} + 4u * narrow_quad * params.wideQuads + wide_quad;
-  ${target}[at] ${operator} sum[0];
-  ${target}[at + params.wideQuads] ${operator} sum[1];
-  ${target}[at + 2u * params.wideQuads] ${operator} sum[2];
-  ${target}[at + 3u * params.wideQuads] ${operator} sum[3];
-}`;
-
-/** B [out, rank] lies the other way about. */
-const transposed = (target: string, operator: string, start: string) => `
-fn put_sum(sum : mat4x4f, narrow_quad : u32, wide_quad : u32, slice : u32) {
-  let columns = transpose(sum);
-  let at = ${start} + 4u * wide_quad * params.narrowQuads + narrow_quad;
-  ${target}[at] ${operator} columns[0];
-  ${target}[at + params.narrowQuads] ${operator} columns[1];
-  ${target}[at + 2u * params.narrowQuads] ${operator} columns[2];
-  ${target}[at + 3u * params.narrowQuads] ${operator} columns[3];
-}`;
-
-interface GradientKernels {
-  /** One slice: straight into the gradient. */
-  whole: Kernel;
-  /** Several: into `partials`. */
-  sliced: Kernel;
-}
-
-function define(name: string, put: typeof straight): GradientKernels {
-  const kernelOf = (target: "gradient" | "partials", definitions: string) =>
-    defineKernel({
-      name,
-      source,
-      definitions,
-      constants: { COLUMNS: columns },
-      bindings: {
-        narrow: { use: "in", element: "vec4f" },
-        wide: { use: "in", element: "vec4f" },
-        [target]: { use: target === "gradient" ? "inout" : "out", element: "vec4f" },
-      },
-      params: {
-        tokens: "u32",
-        sliceTokens: "u32",
-        narrowQuads: "u32",
-        wideQuads: "u32",
-        scaling: "f32",
-      },
-    });
-  const sliceStart = "slice * 4u * params.narrowQuads * params.wideQuads";
-  return {
-    whole: kernelOf("gradient", put("gradient", "+=", "0u")),
-    sliced: kernelOf("partials", put("partials", "=", sliceStart)),
-  };
-}
-
-const ofA = define("lora-A-gradient", straight);
-const ofB = define("lora-B-gradient", transposed);
-
-const reduceKernel = elementwise({
-  name: "lora-gradient-reduce",
-  source: reduceSource,
-  items: "params.quads",
-  bindings: {
-    partials: { use: "in", element: "vec4f" },
-    gradient: { use: "inout", element: "vec4f" },
-  },
-  params: { slices: "u32", quads: "u32" },
-});
 
 export interface AdapterGradientShape {
   tokens: number;
@@ -91,53 +33,146 @@ export interface AdapterGradientShape {
   mostTokens?: number;
   /** A multiple of 4. */
   rank: number;
-  /** Features of the wide operand: in for A, out for B. */
-  width: number;
+  /** Of x, a multiple of 4. */
+  inFeatures: number;
   scaling: number;
 }
 
-/** gradient [rank, in] += scaling * u^T x. @param u [tokens, rank], dy B */
-export function gradientOfA(
-  shape: AdapterGradientShape,
-  { u, x, gradient }: { u: Tensor; x: Tensor; gradient: View },
-): Dispatch[] {
-  return gradientOf(ofA, shape, u, x, gradient);
+/** A linear with its adapter. */
+export interface GradientMember {
+  /** A multiple of 4. */
+  outFeatures: number;
+  /** [tokens, outFeatures] */
+  dy: Tensor | View;
+  /** x A^T and dy B; of all members columns of one tensor each. */
+  h: Columns;
+  u: Columns;
+  /** [rank, in] and [out, rank] of the flat gradient: added to. */
+  gradientA: View;
+  gradientB: View;
 }
 
-/** gradient [out, rank] += scaling * dy^T h. @param h [tokens, rank], x A^T */
-export function gradientOfB(
-  shape: AdapterGradientShape,
-  { h, dy, gradient }: { h: Tensor; dy: Tensor; gradient: View },
-): Dispatch[] {
-  return gradientOf(ofB, shape, h, dy, gradient);
-}
+const quads = (use: Binding["use"]): Binding => ({ use, element: "vec4f" });
 
-function gradientOf(
-  kernels: GradientKernels,
-  { tokens, mostTokens = tokens, rank, width, scaling }: AdapterGradientShape,
-  narrow: Tensor,
-  wide: Tensor,
-  gradient: View,
+type Target = "gradient" | "partials";
+
+const gradientKernel = onePerVariant((members: number, kind: WideKind, target: Target) => {
+  const wide = wideSpec(kind);
+  return defineKernel({
+    name: kind === "plain" ? "lora-gradient" : `lora-gradient-${kind}`,
+    source: [source, sumsSource(members)].join("\n"),
+    definitions: [
+      wide.definitions,
+      tableOf(members),
+      `fn put(at : u32, value : vec4f) { ${target}[at] ${target === "gradient" ? "+=" : "="} value; }`,
+    ].join("\n"),
+    constants: { COLUMNS: columns },
+    bindings: {
+      ...wide.bindings,
+      h: quads("in"),
+      u: quads("in"),
+      ...Object.fromEntries(
+        Array.from({ length: members }, (_, member) => [`dy${member}`, quads("in")]),
+      ),
+      [target]: quads(target === "gradient" ? "inout" : "out"),
+    },
+    params: {
+      tokens: "u32",
+      sliceTokens: "u32",
+      rankQuads: "u32",
+      innerQuads: "u32",
+      strideQuads: "u32",
+      spanQuads: "u32",
+      scaling: "f32",
+      ...wide.params,
+      ...memberFields(members),
+    },
+  });
+});
+
+const reduceKernel = onePerVariant((members: number) =>
+  elementwise({
+    name: "lora-gradient-reduce",
+    source: reduceSource,
+    items: "params.quads",
+    definitions: coverOf(members),
+    bindings: { partials: quads("in"), gradient: quads("inout") },
+    params: {
+      slices: "u32",
+      quads: "u32",
+      rankQuads: "u32",
+      innerQuads: "u32",
+      ...memberFields(members),
+    },
+  }),
+);
+
+/** Adds s u^T x to the gradient of each A, and s dy^T h to that of each B. */
+export function adapterGradients(
+  { tokens, mostTokens = tokens, rank, inFeatures, scaling }: AdapterGradientShape,
+  x: WideInput,
+  members: readonly GradientMember[],
 ): Dispatch[] {
+  const { span, starts } = spanOf([
+    ...members.map(({ gradientA }) => gradientA),
+    ...members.map(({ gradientB }) => gradientB),
+  ]);
+  const [first] = members;
+  invariant(first !== undefined, "a group without members");
+  const { h, u } = first;
+  invariant(
+    members.every((one) => one.h.tensor === h.tensor && one.u.tensor === u.tensor) &&
+      members.every((one) => one.h.first === one.u.first) &&
+      h.width === u.width,
+    "members whose h and u lie apart",
+  );
+  const ofMembers = Object.fromEntries(
+    members.flatMap(({ outFeatures, h: { first: column } }, member) => [
+      [`out${member}`, outFeatures / 4],
+      [`first${member}`, column / 4],
+      [`a${member}`, (starts[member] ?? 0) / 4],
+      [`b${member}`, (starts[members.length + member] ?? 0) / 4],
+    ]),
+  );
+  const sizes = { rankQuads: rank / 4, innerQuads: inFeatures / 4 };
+  const spanQuads = span.sizeBytes / 16;
   const slices = Math.ceil(tokens / sliceTokens);
-  const wideQuads = width / 4;
+  const widths = members.flatMap(({ outFeatures }) => [inFeatures, outFeatures]);
+  const { kind, tensors, params } = wideCall(x);
+  const operands = {
+    ...tensors,
+    h: h.tensor,
+    u: u.tensor,
+    ...Object.fromEntries(members.map(({ dy }, member) => [`dy${member}`, dy])),
+  };
   const call = {
-    params: { tokens, sliceTokens, narrowQuads: rank / 4, wideQuads, scaling },
-    grid: [Math.ceil(wideQuads / columns), Math.ceil(rank / 8), slices] as const,
-    work: tokens * rank * width,
+    params: {
+      ...{ tokens, sliceTokens, ...sizes, strideQuads: h.width / 4, spanQuads, scaling },
+      ...params,
+      ...ofMembers,
+    },
+    grid: [
+      widths.reduce((sum, width) => sum + Math.ceil(width / 4 / columns), 0),
+      Math.ceil(rank / 8),
+      slices,
+    ] as const,
+    work: widths.reduce((sum, width) => sum + tokens * rank * width, 0),
   };
   if (mostTokens <= sliceTokens) {
-    return [dispatch(kernels.whole, { tensors: { narrow, wide, gradient }, ...call })];
+    const kernel = gradientKernel(members.length, kind, "gradient");
+    return [dispatch(kernel, { tensors: { ...operands, gradient: span }, ...call })];
   }
-  const partials = scratch(`${gradient.tensor.label} partials`, slices * rank * width);
-  const quads = (rank * width) / 4;
+  const partials = scratch(`${span.tensor.label} partials`, slices * spanQuads * 4);
   return [
-    dispatch(kernels.sliced, { tensors: { narrow, wide, partials }, ...call }),
-    dispatch(reduceKernel, {
-      tensors: { partials, gradient },
-      params: { slices, quads },
-      grid: gridOver(quads),
-      work: slices * rank * width,
+    dispatch(gradientKernel(members.length, kind, "partials"), {
+      tensors: { ...operands, partials },
+      ...call,
+    }),
+    dispatch(reduceKernel(members.length), {
+      tensors: { partials, gradient: span },
+      params: { slices, quads: spanQuads, ...sizes, ...ofMembers },
+      grid: gridOver(spanQuads),
+      work: slices * spanQuads * 4,
     }),
   ];
 }

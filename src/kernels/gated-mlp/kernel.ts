@@ -15,8 +15,13 @@ export type GateFunction = "silu" | "gelu-tanh";
 
 const sources: Record<GateFunction, string> = { silu, "gelu-tanh": geluTanh };
 
+/** WGSL of gate_value and gate_slope. */
+export function gateDefinitions(name: GateFunction): string {
+  return `${sigmoid}\n${sources[name]}`;
+}
+
 const kernelsOf = (name: GateFunction) => {
-  const definitions = `${sigmoid}\n${sources[name]}`;
+  const definitions = gateDefinitions(name);
   return {
     forward: elementwise({
       name: `gated-mlp-${name}`,

@@ -23,6 +23,15 @@ export interface Matrix extends WeightLayout {
   readonly tensors: Readonly<Record<string, Tensor | View>>;
 }
 
+/** Some columns of a matrix. */
+export interface Columns {
+  /** [rows, width] */
+  readonly tensor: Tensor;
+  /** Multiples of 4, like the number of columns. */
+  readonly width: number;
+  readonly first: number;
+}
+
 /** The adapter's part of the sum. */
 interface LoraPart {
   /** Forward B [out, rank], backward A [rank, in]. */
@@ -35,13 +44,13 @@ interface LoraPart {
 /** + scaling * h B^T */
 export interface ForwardLora extends LoraPart {
   /** x A^T [rows, rank] */
-  h: Tensor;
+  h: Columns;
 }
 
 /** + scaling * u A */
 export interface BackwardLora extends LoraPart {
   /** dy B [rows, rank] */
-  u: Tensor;
+  u: Columns;
 }
 
 export interface MatmulParts<Lora extends LoraPart = ForwardLora> {
@@ -66,25 +75,25 @@ export interface MatmulParts<Lora extends LoraPart = ForwardLora> {
 
 /** y = x W^T (+ scaling h B^T) (+ residual). @param rows of x and y */
 export function linear(rows: number, parts: MatmulParts): Dispatch {
-  return product("byRows", rows, parts, parts.lora && { h: parts.lora.h });
+  return product("byRows", rows, parts, parts.lora?.h);
 }
 
 /** dx = dy W (+ scaling u A) (+ residual): x is dy, y is dx. */
 export function linearBackward(rows: number, parts: MatmulParts<BackwardLora>): Dispatch {
-  return product("byCols", rows, parts, parts.lora && { u: parts.lora.u });
+  return product("byCols", rows, parts, parts.lora?.u);
 }
 
 function product(
   orientation: Orientation,
   rows: number,
   parts: MatmulParts<LoraPart>,
-  left: Readonly<Record<string, Tensor>> | undefined,
+  inner: Columns | undefined,
 ): Dispatch {
   const { x, weight, y, lora, residual, skipUpToCount = -1 } = parts;
   const { format, groupSize, scaleType } = weight;
-  const [inner, outer] =
+  const [length, outer] =
     orientation === "byRows" ? [weight.cols, weight.rows] : [weight.rows, weight.cols];
-  const [innerQuads, outerQuads] = [Math.ceil(inner / 4), Math.ceil(outer / 4)];
+  const [innerQuads, outerQuads] = [Math.ceil(length / 4), Math.ceil(outer / 4)];
   requireSize(x, rows * innerQuads * 4);
   requireSize(y, rows * outerQuads * 4);
   const tile = parts.tile ?? (outer <= 64 ? "narrow" : defaultTile);
@@ -97,21 +106,24 @@ function product(
       tensors: {
         x,
         ...weight.tensors,
-        ...(lora && { ...left, lora: lora.matrix }),
+        ...(inner && { [loraInput(orientation)]: inner.tensor }),
+        ...(lora && { lora: lora.matrix }),
         ...(residual && addend === "residual" && { residual }),
         y,
       },
       params: {
         rows,
-        inner,
+        inner: length,
         outer,
         innerQuads,
         outerQuads,
         rankQuads: Math.ceil(rank / 4),
+        loraStride: (inner?.width ?? 0) / 4,
+        loraFirst: (inner?.first ?? 0) / 4,
         scaling: lora?.scaling ?? 0,
       },
       grid: [Math.ceil(outer / span.cols), Math.ceil(rows / span.rows), 1],
-      work: rows * outer * (inner + rank),
+      work: rows * outer * (length + rank),
       skipUpToCount,
     },
   );
@@ -159,6 +171,8 @@ const kernelOf = onePerVariant(
         innerQuads: "u32",
         outerQuads: "u32",
         rankQuads: "u32",
+        loraStride: "u32",
+        loraFirst: "u32",
         scaling: "f32",
       },
     }),

@@ -131,7 +131,7 @@ function weightOperands({ orientation }: TemplateOptions): Operands {
 function loraOperands({ orientation }: TemplateOptions): Operands {
   return {
     left: (row, q) =>
-      `(params.scaling * ${loraInput(orientation)}[${row} * params.rankQuads + ${q}])`,
+      `(params.scaling * ${loraInput(orientation)}[${row} * params.loraStride + params.loraFirst + ${q}])`,
     right: (index) => `lora[${index}]`,
     quads: "params.rankQuads",
     lastRow: orientation === "byRows" ? "params.outer - 1u" : "params.rankQuads * 4u - 1u",

@@ -53,7 +53,7 @@ export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecPar
     tensors: {
       x,
       ...weight.tensors,
-      ...(lora && { h: lora.h, lora: lora.matrix }),
+      ...(lora && { h: lora.h.tensor, lora: lora.matrix }),
       ...(residual && { residual }),
       y,
     },
@@ -62,6 +62,8 @@ export function matvec(rows: number, { x, weight, y, lora, residual }: MatvecPar
       innerQuads: inner / 4,
       yWidth: Math.ceil(outer / 4) * 4,
       rankQuads: rank / 4,
+      loraStride: (lora?.h.width ?? 0) / 4,
+      loraFirst: (lora?.h.first ?? 0) / 4,
       scaling: lora?.scaling ?? 0,
     },
     grid: [Math.ceil(outer / (teamsOf(lanes) * rowsOfTeam)), 1, 1],
@@ -101,8 +103,10 @@ const kernelOf = onePerVariant(
       definitions: [
         weightReader({ format, groupSize, scaleType }),
         rowTypes(rows),
-        quadsOf("x", "innerQuads", rows),
-        hasLora ? quadsOf("h", "rankQuads", rows) + adapter : noAdapter,
+        quadsOf("x", (m) => `${m}u * params.innerQuads`, rows),
+        hasLora
+          ? quadsOf("h", (m) => `params.loraFirst + ${m}u * params.loraStride`, rows) + adapter
+          : noAdapter,
         `fn residual_of(at : u32) -> f32 { return ${hasResidual ? "residual[at]" : "0.0"}; }`,
       ].join("\n"),
       constants: { TEAMS: teamsOf(lanes), LANES: lanes, X_ROWS: rows },
@@ -113,7 +117,15 @@ const kernelOf = onePerVariant(
         ...(hasResidual && { residual: { use: "in", element: "f32" } }),
         y: { use: "out", element: "f32" },
       },
-      params: { outer: "u32", innerQuads: "u32", yWidth: "u32", rankQuads: "u32", scaling: "f32" },
+      params: {
+        outer: "u32",
+        innerQuads: "u32",
+        yWidth: "u32",
+        rankQuads: "u32",
+        loraStride: "u32",
+        loraFirst: "u32",
+        scaling: "f32",
+      },
     }),
 );
 
@@ -135,10 +147,7 @@ fn products(w : vec4f, quads : Quads) -> Sums { return ${product}; }
 fn sum_of(sums : Sums, m : u32) -> f32 { return ${sum}; }`;
 }
 
-function quadsOf(binding: string, width: string, rows: number): string {
-  const columns = Array.from(
-    { length: rows },
-    (_, m) => `${binding}[${m}u * params.${width} + quad]`,
-  );
+function quadsOf(binding: string, start: (row: number) => string, rows: number): string {
+  const columns = Array.from({ length: rows }, (_, m) => `${binding}[${start(m)} + quad]`);
   return `fn quads_of_${binding}(quad : u32) -> Quads { return Quads(${columns.join(", ")}); }\n`;
 }

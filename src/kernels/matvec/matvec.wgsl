@@ -5,7 +5,8 @@
 // Then one thread per sum adds the team's parts, always in the same order: one barrier in all.
 //
 // Prepended: TEAMS, LANES, X_ROWS, x, the weight's bindings, y, (h, lora,) (residual,)
-// params { outer, innerQuads, yWidth, rankQuads, scaling }, load_quad of the weight's format.
+// params { outer, innerQuads, yWidth, rankQuads, loraStride, loraFirst, scaling }, load_quad of the
+// weight's format.
 // From kernel.ts, for X_ROWS rows of x: Quads, a quad of each row; Sums, a number for each row;
 // products(w, quads) -> Sums; sum_of(sums, m) -> f32; quads_of_x(quad); add_adapter; residual_of.
 

@@ -16,8 +16,8 @@ import { storedWeight, type WeightLayout } from "../../../src/kernels/weight-for
 const [rows, size, rank] = [8, 256, 8];
 const [x, y, other] = ["x", "y", "other"].map((label) => persistent(label, rows * size));
 const lora = {
-  h: persistent("h", rows * rank),
-  u: persistent("u", rows * rank),
+  h: { tensor: persistent("h", rows * rank), width: rank, first: 0 },
+  u: { tensor: persistent("u", rows * rank), width: rank, first: 0 },
   matrix: viewOf(persistent("adapter", size * rank), 0, size * rank),
   rank,
   scaling: 2,

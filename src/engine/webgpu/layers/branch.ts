@@ -2,6 +2,7 @@
 // and the sum with the residual stream. What backward reads is recorded apart from what only makes
 // the sum, because a recomputed layer needs the former alone.
 import { scratch, type Tensor } from "../../../gpu/plan.ts";
+import type { Columns } from "../../../kernels/matmul/kernel.ts";
 import { add } from "../../../kernels/rows/kernel.ts";
 import type { Recorder } from "../recorder.ts";
 import { moduleOf } from "./layer-shape.ts";
@@ -21,7 +22,7 @@ export interface BranchCall {
 /** What backward reads of a branch's end. */
 export interface BranchTrace {
   /** h of the linear; null without an adapter. */
-  h: Tensor | null;
+  h: Columns | null;
   /** Input and scale of the norm; null without one. */
   norm: { x: Tensor; rstd: Tensor } | null;
 }
@@ -35,7 +36,7 @@ export interface Branch extends BranchTrace {
 export function recordBranch(recorder: Recorder, call: BranchCall): Branch {
   const { layer, path, x } = call;
   const linear: LinearCall = { module: moduleOf(layer, path), x };
-  const h = adapterInner(recorder, linear);
+  const [h = null] = adapterInner(recorder, [linear.module], x);
   if (call.norm === null) {
     const addTo = (residual: Tensor) => linearOutput(recorder, { ...linear, residual }, h);
     return { h, norm: null, addTo };

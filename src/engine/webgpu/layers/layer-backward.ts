@@ -23,8 +23,8 @@ import {
   widthsOf,
   type Projection,
 } from "./layer-shape.ts";
-import { backwardLinear } from "./linear.ts";
-import { backwardNorm, forwardNorm, streamNorm } from "./norm.ts";
+import { backwardLinears, keptInput, type ReadInput } from "./linear.ts";
+import { backwardNorm, forwardNorm, normParts, streamNorm } from "./norm.ts";
 import { backwardProject, type Projected } from "./projection.ts";
 
 export interface LayerBackward {
@@ -61,15 +61,15 @@ function backwardMlp(recorder: Recorder, call: LayerBackward, needsMiddle: boole
   const { intermediateSize: width, activation } = config;
   const dAct = recorder.activation(`layer ${layer} d activation`, width);
 
-  // d(act) = dy W_down, with act = f(gate) * up recomputed for the adapter's gradient.
+  // d(act) = dy W_down; the adapter's gradient makes act = f(gate) * up again.
   const dy = backwardBranch(recorder, { layer, norm: afterMlp, trace: mlpBranch, dx });
-  const act = recordActivation(recorder, layer, trace);
-  backwardLinear(recorder, {
-    module: moduleOf(layer, "mlp.down_proj"),
-    x: act,
-    h: mlpBranch.h,
-    dy,
-    dx: { tensor: dAct, accumulates: false },
+  backwardLinears(recorder, {
+    members: [{ module: moduleOf(layer, "mlp.down_proj"), h: mlpBranch.h, dy }],
+    x: {
+      parts: { kind: "gated", gate, up, activation },
+      record: () => recordActivation(recorder, layer, trace),
+    },
+    dx: dAct,
   });
   // d(gate) = d(act) * up * f'(gate) and d(up) = d(act) * f(gate), in the place of gate and up.
   recorder.push(gatedMlpBackward(activation, { rows, width }, { dAct, gate, up }));
@@ -95,12 +95,10 @@ function backwardAttention(recorder: Recorder, call: LayerBackward, needsHeads: 
 
   // d(attended) = dm W_o.
   const dy = backwardBranch(recorder, { layer, norm: afterAttention, trace: attentionBranch, dx });
-  backwardLinear(recorder, {
-    module: moduleOf(layer, "self_attn.o_proj"),
-    x: trace.attended,
-    h: attentionBranch.h,
-    dy,
-    dx: needsHeads ? { tensor: dAttended, accumulates: false } : null,
+  backwardLinears(recorder, {
+    members: [{ module: moduleOf(layer, "self_attn.o_proj"), h: attentionBranch.h, dy }],
+    x: keptInput(trace.attended),
+    dx: needsHeads ? dAttended : null,
   });
   if (needsHeads) {
     // dx += norm1'(x) (dq W_q + dk W_k + dv W_v).
@@ -167,7 +165,7 @@ interface InputBackward {
 }
 
 /**
- * Through linears and the norm before them, whose output is recomputed: the result is added to dx,
+ * Through linears and the norm before them, whose output is made again: the result is added to dx,
  * which holds the gradient of the residual around them.
  */
 function backwardInput(
@@ -176,12 +174,14 @@ function backwardInput(
   { projections, inner, gradients, norm, x, rstd, needsInput }: InputBackward,
 ): void {
   const call = streamNorm(recorder, layer, norm, x);
-  const normed = forwardNorm(recorder, call).y;
   const dNormed = needsInput
     ? recorder.activation(`layer ${layer} d ${norm} output`, call.width)
     : null;
-  const given = { x: normed, inner, gradients, dx: dNormed };
-  backwardProject(recorder, { layer, projections, ...given });
+  const normed: ReadInput = {
+    parts: { kind: "normed", ...normParts(recorder, call, rstd) },
+    record: () => forwardNorm(recorder, call).y,
+  };
+  backwardProject(recorder, { layer, projections, x: normed, inner, gradients, dx: dNormed });
   if (dNormed !== null) {
     backwardNorm(recorder, call, { rstd, dy: dNormed, dx, accumulates: true });
   }

@@ -1,49 +1,88 @@
-// One linear layer with its adapter: y = x W^T + b + s h B^T with h = drop(x) A^T (LoRA, Hu et al.
-// 2021, arXiv:2106.09685), and its gradients.
-import { viewOf, type Dispatch, type Tensor, type View } from "../../../gpu/plan.ts";
-import { gradientOfA, gradientOfB } from "../../../kernels/adapter-gradient/kernel.ts";
+// Linear layers with their adapters: y = x W^T + b + s h B^T with h = drop(x) A^T (LoRA, Hu et al.
+// 2021, arXiv:2106.09685), and their gradients. What only adapters have is recorded for all linears
+// that read one input together.
+import type { Dispatch, Tensor } from "../../../gpu/plan.ts";
+import { adapterGradients } from "../../../kernels/adapter-gradient/kernel.ts";
+import { mostMembersWith, type WideInput } from "../../../kernels/adapter-gradient/wide.ts";
+import { innerBackward, innerForward } from "../../../kernels/adapter-inner/kernel.ts";
 import { dropout, dropoutAdd } from "../../../kernels/dropout/kernel.ts";
 import {
   linear,
   linearBackward,
+  type Columns,
   type Matrix,
   type MatmulParts,
 } from "../../../kernels/matmul/kernel.ts";
 import { matvec, maxMatvecRows } from "../../../kernels/matvec/kernel.ts";
 import { addBias } from "../../../kernels/rows/kernel.ts";
+import { invariant } from "../../../util/assert.ts";
 import type { PlacedTarget } from "../adapter-layout.ts";
 import type { ModelTensors } from "../model-tensors.ts";
 import type { Recorder } from "../recorder.ts";
 
+/**
+ * h [tokens, rank] = drop(x) A^T of linears that read x, which backward reads; null for those
+ * without an adapter. One dispatch, but with dropout, which draws for each.
+ * @param modules e.g. `model.layers.0.self_attn.q_proj`
+ */
+export function adapterInner(
+  recorder: Recorder,
+  modules: readonly string[],
+  x: Tensor,
+): (Columns | null)[] {
+  const targets = modules.map((module) => recorder.target(module));
+  const inner = new Map<PlacedTarget, Columns>();
+  for (const group of groupsOf(recorder, targets)) {
+    const [first] = group;
+    const places = innerColumns(recorder, group, "h");
+    const members = group.map((target, at) => ({ a: target.a, h: columnsAt(places, at) }));
+    const { inFeatures: width, module } = first;
+    const input = recorder.hasDropout ? dropped(recorder, first, x) : x;
+    invariant(
+      group.every((one) => one.inFeatures === width),
+      `${module} reads another input`,
+    );
+    const shape = { rows: recorder.tokens, rank: recorder.model.adapter.rank, width };
+    recorder.push(innerForward(shape, { x: input, members }));
+    members.forEach(({ h }, at) => inner.set(group[at] ?? first, h));
+  }
+  return targets.map((target) => (target && inner.get(target)) ?? null);
+}
+
+type Group = readonly [PlacedTarget, ...PlacedTarget[]];
+
+/** Targets whose narrow products are one dispatch: all, or each alone with dropout. */
+function groupsOf(recorder: Recorder, targets: readonly (PlacedTarget | undefined)[]): Group[] {
+  const [first, ...others] = targets.filter((target) => target !== undefined);
+  if (first === undefined) {
+    return [];
+  }
+  return recorder.hasDropout ? [first, ...others].map((one) => [one]) : [[first, ...others]];
+}
+
+/** A tensor [tokens, rank of all members], and the columns of each. */
+function innerColumns(recorder: Recorder, group: Group, name: "h" | "u"): readonly Columns[] {
+  const { rank } = recorder.model.adapter;
+  const width = group.length * rank;
+  const tensor = recorder.activation(
+    `${group.map(({ module }) => module).join(", ")} ${name}`,
+    width,
+  );
+  return group.map((_, index) => ({ tensor, width, first: index * rank }));
+}
+
+function columnsAt(places: readonly Columns[], index: number): Columns {
+  const place = places[index];
+  invariant(place !== undefined, `no columns for member ${index}`);
+  return place;
+}
+
 export interface LinearCall {
-  /** e.g. `model.layers.0.self_attn.q_proj` */
   module: string;
   /** [tokens, in] */
   x: Tensor;
   /** [tokens, out]: added to the output. */
   residual?: Tensor;
-}
-
-/** Records h and y: see `adapterInner` and `linearOutput`. */
-export function forwardLinear(
-  recorder: Recorder,
-  call: LinearCall,
-): { y: Tensor; h: Tensor | null } {
-  const h = adapterInner(recorder, call);
-  return { y: linearOutput(recorder, call, h), h };
-}
-
-/** h [tokens, rank] = drop(x) A^T, which backward reads; null without an adapter. */
-export function adapterInner(recorder: Recorder, { module, x }: LinearCall): Tensor | null {
-  const target = recorder.target(module);
-  if (target === undefined) {
-    return null;
-  }
-  const { model, tokens } = recorder;
-  const h = recorder.activation(`${module} h`, model.adapter.rank);
-  const input = recorder.hasDropout ? dropped(recorder, target, x) : x;
-  recorder.push(product(model, tokens, { x: input, weight: matrixA(model, target), y: h }));
-  return h;
 }
 
 /**
@@ -53,7 +92,7 @@ export function adapterInner(recorder: Recorder, { module, x }: LinearCall): Ten
 export function linearOutput(
   recorder: Recorder,
   { module, x, residual }: LinearCall,
-  h: Tensor | null,
+  h: Columns | null,
 ): Tensor {
   const { model, tokens } = recorder;
   const { rank, scaling } = model.adapter;
@@ -86,40 +125,117 @@ export function product({ tiles }: ModelTensors, rows: number, parts: MatmulPart
   return linear(rows, { ...parts, tile: parts.weight.rows <= 64 ? "narrow" : tiles.wide });
 }
 
-/** Where the gradient of a linear's input goes: written to a tensor, or added to it. */
-export interface InputGradient {
-  tensor: Tensor;
-  accumulates: boolean;
-}
-
-export interface LinearBackward extends Omit<LinearCall, "residual"> {
+/** A linear of those that read one input. */
+export interface BackwardMember {
+  module: string;
   /** Of the forward call. */
-  h: Tensor | null;
+  h: Columns | null;
   /** [tokens, out] */
   dy: Tensor;
-  /** [tokens, in]; null when nothing below learns. */
-  dx: InputGradient | null;
+}
+
+/** The input of linears in backward, for the gradient of A alone. */
+export interface ReadInput {
+  /** What it is made of. */
+  parts: WideInput;
+  /** Records it as a tensor [tokens, in], for dropout and where a kernel cannot bind the parts. */
+  record: () => Tensor;
+}
+
+/** An input that is kept as it is. */
+export function keptInput(x: Tensor): ReadInput {
+  return { parts: { kind: "plain", x }, record: () => x };
+}
+
+export interface LinearsBackward {
+  members: readonly BackwardMember[];
+  /** What they read. */
+  x: ReadInput;
+  /** [tokens, in]: the sum over all members; null when nothing below learns. */
+  dx: Tensor | null;
 }
 
 /**
- * Adds the gradients of A and B, and writes dx or adds to it. With u = dy B [tokens, rank]:
- * dB += s dy^T h, dA += s u^T drop(x), dx = dy W + mask * (s u A).
+ * Adds the gradients of A and B, and writes dx. With u = dy B [tokens, rank]:
+ * dB += s dy^T h, dA += s u^T drop(x), dx = the sum of dy W + mask * (s u A).
  */
-export function backwardLinear(recorder: Recorder, call: LinearBackward): void {
-  const target = recorder.target(call.module);
-  const adapter = target && call.h ? { target, h: call.h } : null;
-  const u = adapter && backwardAdapter(recorder, call, adapter);
-  const { dx, module } = call;
-  if (dx === null) {
-    return;
+export function backwardLinears(recorder: Recorder, { members, x, dx }: LinearsBackward): void {
+  const adapted = members.flatMap(({ module, h, dy }) => {
+    const target = recorder.target(module);
+    return target && h ? [{ target, h, dy }] : [];
+  });
+  const us = new Map<string, Columns>();
+  if (adapted.length > 0) {
+    const isWhole = recorder.hasDropout || adapted.length > mostMembersWith(x.parts);
+    const input: WideInput = isWhole ? { kind: "plain", x: x.record() } : x.parts;
+    for (const group of recorder.hasDropout ? adapted.map((one) => [one]) : [adapted]) {
+      backwardAdapters(recorder, group, input).forEach((u, at) => {
+        us.set(group[at]?.target.module ?? "", u);
+      });
+    }
   }
+  if (dx !== null) {
+    members.forEach((member, index) => {
+      backwardInput(recorder, member, us.get(member.module) ?? null, {
+        tensor: dx,
+        accumulates: index > 0,
+      });
+    });
+  }
+}
+
+interface AdaptedMember {
+  target: PlacedTarget;
+  h: Columns;
+  dy: Tensor;
+}
+
+/** Adds the gradients of A and B of a group. @returns u of each */
+function backwardAdapters(
+  recorder: Recorder,
+  group: readonly AdaptedMember[],
+  input: WideInput,
+): readonly Columns[] {
+  const [first, ...others] = group;
+  if (first === undefined) {
+    return [];
+  }
+  const { model, tokens, mostTokens } = recorder;
+  const { rank, scaling } = model.adapter;
+  const { inFeatures } = first.target;
+  const targets = [first.target, ...others.map(({ target }) => target)] as const;
+  const places = innerColumns(recorder, targets, "u");
+  const members = group.map(({ target, h, dy }, at) => {
+    const { outFeatures, b, gradientA, gradientB } = target;
+    const u = columnsAt(places, at);
+    return { outFeatures, width: outFeatures, b, h, u, dy, gradientA, gradientB };
+  });
+  const x: WideInput =
+    recorder.hasDropout && input.kind === "plain"
+      ? { kind: "plain", x: dropped(recorder, first.target, input.x) }
+      : input;
+  recorder.push(
+    innerBackward({ rows: tokens, rank }, members),
+    ...adapterGradients({ tokens, mostTokens, rank, inFeatures, scaling }, x, members),
+  );
+  return places;
+}
+
+/** Writes dy W + s u A to dx, or adds it. */
+function backwardInput(
+  recorder: Recorder,
+  { module, dy }: BackwardMember,
+  u: Columns | null,
+  dx: { tensor: Tensor; accumulates: boolean },
+): void {
   const { model, tokens } = recorder;
   const { rank, scaling } = model.adapter;
+  const target = recorder.target(module);
   // The mask is between x and A: with dropout, s u A cannot join the sum of dy W.
   const isFused = u !== null && !recorder.hasDropout;
   recorder.push(
     linearBackward(tokens, {
-      x: call.dy,
+      x: dy,
       weight: recorder.weight(`${module}.weight`),
       y: dx.tensor,
       ...(isFused && target && { lora: { u, matrix: target.a, rank, scaling } }),
@@ -128,28 +244,8 @@ export function backwardLinear(recorder: Recorder, call: LinearBackward): void {
     }),
   );
   if (u !== null && target !== undefined && !isFused) {
-    backwardDropout(recorder, target, u, dx.tensor);
+    backwardDropout(recorder, target, u.tensor, dx.tensor);
   }
-}
-
-/** Adds the gradients of A and B. @returns u */
-function backwardAdapter(
-  recorder: Recorder,
-  { module, x, dy }: LinearBackward,
-  { target, h }: { target: PlacedTarget; h: Tensor },
-): Tensor {
-  const { model, tokens } = recorder;
-  const { rank, scaling } = model.adapter;
-  const u = recorder.activation(`${module} u`, rank);
-  const input = recorder.hasDropout ? dropped(recorder, target, x) : x;
-  const shape = { tokens, mostTokens: recorder.mostTokens, rank, scaling };
-  const [ofA, ofB] = [target.gradientA, target.gradientB];
-  recorder.push(
-    linearBackward(tokens, { x: dy, weight: matrixB(model, target), y: u, tile: "narrow" }),
-    ...gradientOfB({ ...shape, width: target.outFeatures }, { h, dy, gradient: ofB }),
-    ...gradientOfA({ ...shape, width: target.inFeatures }, { u, x: input, gradient: ofA }),
-  );
-  return u;
 }
 
 /** dx += mask * (s u A), by the same draws as forward. */
@@ -183,15 +279,5 @@ function dropped(
 
 /** A [rank, in] as the right-hand side of a product. */
 function matrixA({ adapter }: ModelTensors, { a, inFeatures }: PlacedTarget): Matrix {
-  return asMatrix(a, adapter.rank, inFeatures);
-}
-
-/** B [out, rank]. */
-function matrixB({ adapter }: ModelTensors, { b, outFeatures }: PlacedTarget): Matrix {
-  return asMatrix(b, outFeatures, adapter.rank);
-}
-
-function asMatrix(view: View, rows: number, cols: number): Matrix {
-  const weight = viewOf(view.tensor, view.offsetBytes / 4, rows * cols);
-  return { format: "f32", rows, cols, tensors: { weight } };
+  return { format: "f32", rows: adapter.rank, cols: inFeatures, tensors: { weight: a } };
 }

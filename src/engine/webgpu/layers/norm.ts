@@ -32,6 +32,12 @@ export function forwardNorm(
   return { y, rstd };
 }
 
+/** What a norm's output is made of, once its scale is known. */
+export function normParts(recorder: Recorder, { name, x }: NormCall, rstd: Tensor) {
+  const offset = recorder.config.normOffset;
+  return { x, weight: recorder.vector(`${name}.weight`), rstd, offset };
+}
+
 export interface NormGradient {
   rstd: Tensor;
   dy: Tensor;

@@ -2,10 +2,11 @@
 // side where they are fused (Phi-3).
 import type { Tensor } from "../../../gpu/plan.ts";
 import { joinColumns, splitColumns, type Parts } from "../../../kernels/columns/kernel.ts";
+import type { Columns } from "../../../kernels/matmul/kernel.ts";
 import { invariant } from "../../../util/assert.ts";
 import type { Recorder } from "../recorder.ts";
 import { moduleOf, type Projection } from "./layer-shape.ts";
-import { backwardLinear, forwardLinear } from "./linear.ts";
+import { adapterInner, backwardLinears, linearOutput, type ReadInput } from "./linear.ts";
 
 export interface ProjectionCall {
   layer: number;
@@ -19,17 +20,16 @@ export interface Projected {
   /** All outputs, each [tokens, width], in order. */
   outputs: Tensor[];
   /** For backward: h of each projection; null without an adapter. */
-  inner: (Tensor | null)[];
+  inner: (Columns | null)[];
 }
 
 export function project(recorder: Recorder, { layer, projections, x }: ProjectionCall): Projected {
-  const outputs: Tensor[] = [];
-  const inner: (Tensor | null)[] = [];
-  for (const { path, widths } of projections) {
-    const { y, h } = forwardLinear(recorder, { module: moduleOf(layer, path), x });
-    outputs.push(...(widths.length === 1 ? [y] : split(recorder, y, widths)));
-    inner.push(h);
-  }
+  const modules = projections.map(({ path }) => moduleOf(layer, path));
+  const inner = adapterInner(recorder, modules, x);
+  const outputs = projections.flatMap(({ path, widths }, index) => {
+    const y = linearOutput(recorder, { module: moduleOf(layer, path), x }, inner[index] ?? null);
+    return widths.length === 1 ? [y] : split(recorder, y, widths);
+  });
   return { outputs, inner };
 }
 
@@ -42,8 +42,10 @@ function split(recorder: Recorder, y: Tensor, widths: readonly number[]): Tensor
   return parts.map(({ tensor }) => tensor);
 }
 
-export interface ProjectionBackward extends ProjectionCall {
-  inner: readonly (Tensor | null)[];
+export interface ProjectionBackward extends Omit<ProjectionCall, "x"> {
+  /** [tokens, hidden] */
+  x: ReadInput;
+  inner: readonly (Columns | null)[];
   /** Of all outputs, in order. */
   gradients: readonly Tensor[];
   /** [tokens, hidden], written; null when nothing below learns. */
@@ -56,13 +58,12 @@ export function backwardProject(
   { layer, projections, x, inner, gradients, dx }: ProjectionBackward,
 ): void {
   let taken = 0;
-  projections.forEach(({ path, widths }, index) => {
+  const members = projections.map(({ path, widths }, index) => {
     const module = moduleOf(layer, path);
     const own = gradients.slice(taken, (taken += widths.length));
-    const dy = joined(recorder, module, widths, own);
-    const into = dx && { tensor: dx, accumulates: index > 0 };
-    backwardLinear(recorder, { module, x, h: inner[index] ?? null, dy, dx: into });
+    return { module, h: inner[index] ?? null, dy: joined(recorder, module, widths, own) };
   });
+  backwardLinears(recorder, { members, x, dx });
 }
 
 function joined(

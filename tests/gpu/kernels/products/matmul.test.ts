@@ -59,7 +59,11 @@ test("the product of two rows and three columns with an adapter of rank 1 equals
     weight: f32Matrix(tensors, Float32Array.of(1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 1, 1), 3, 4),
     y,
     lora: {
-      h: tensors.given("h", Float32Array.of(1, 0, 0, 0, 2, 0, 0, 0)),
+      h: {
+        tensor: tensors.given("h", Float32Array.of(9, 9, 9, 9, 1, 0, 0, 0, 9, 9, 9, 9, 2, 0, 0, 0)),
+        width: 8,
+        first: 4,
+      },
       matrix: whole(tensors.given("lora", Float32Array.of(10, 0, 0, 0, 20, 0, 0, 0, 30, 0, 0, 0))),
       rank: 4,
       scaling: 0.5,
@@ -146,8 +150,9 @@ async function productsOf(shape: Case, tile: TileName, scaling: number): Promise
     cols,
     tensors: { weight: tensor },
   });
-  const ofA = { u, matrix: whole(a), rank, scaling };
-  const ofB = { h, matrix: whole(b), rank, scaling };
+  const columns = (tensor: Tensor) => ({ tensor, width: rank, first: 0 });
+  const ofA = { u: columns(u), matrix: whole(a), rank, scaling };
+  const ofB = { h: columns(h), matrix: whole(b), rank, scaling };
   const [yValues, dxValues, hValues, uValues] = await runOnGpu(
     [
       linear(rows, { x, weight: asMatrix(a, rank, inner), y: h, tile }),

@@ -46,7 +46,11 @@ test("the matrix-vector product with an adapter of rank 1 and a residual equals 
     weight: f32Matrix(tensors, Float32Array.of(1, 0, 0, 1, 0, 10, 1, 0), 2, 4),
     y,
     lora: {
-      h: tensors.given("h", Float32Array.of(3, 0, 0, 0)),
+      h: {
+        tensor: tensors.given("h", Float32Array.of(9, 9, 9, 9, 3, 0, 0, 0)),
+        width: 8,
+        first: 4,
+      },
       matrix: viewOf(tensors.given("B", Float32Array.of(1, 9, 9, 9, -1, 9, 9, 9)), 0, 8),
       rank: 4,
       scaling: 2,
@@ -100,7 +104,7 @@ async function distanceFromTfjs(
     ]),
   );
   const lora = rank > 0 && {
-    h: tensors.given("h", h),
+    h: { tensor: tensors.given("h", h), width: rank, first: 0 },
     matrix: viewOf(tensors.given("B", b), 0, b.length),
     rank,
     scaling,

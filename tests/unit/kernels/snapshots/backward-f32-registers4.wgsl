@@ -8,6 +8,8 @@ struct Params {
   innerQuads : u32,
   outerQuads : u32,
   rankQuads : u32,
+  loraStride : u32,
+  loraFirst : u32,
   scaling : f32,
 }
 @group(0) @binding(3) var<uniform> params : Params;

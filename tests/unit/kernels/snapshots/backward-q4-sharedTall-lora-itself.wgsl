@@ -11,6 +11,8 @@ struct Params {
   innerQuads : u32,
   outerQuads : u32,
   rankQuads : u32,
+  loraStride : u32,
+  loraFirst : u32,
   scaling : f32,
 }
 @group(0) @binding(6) var<uniform> params : Params;
@@ -110,7 +112,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let q = start + i % 4u;
       let row = min(first_row + i / 4u, params.rows - 1u);
       var value = vec4f();
-      if (q < params.rankQuads) { value = (params.scaling * u[row * params.rankQuads + q]); }
+      if (q < params.rankQuads) { value = (params.scaling * u[row * params.loraStride + params.loraFirst + q]); }
       left[(i % 4u) * 130u + i / 4u] = value;
     }
     for (var i = local.y * 8u + local.x; i < 256u; i += 128u) {

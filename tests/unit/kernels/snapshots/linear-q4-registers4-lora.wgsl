@@ -11,6 +11,8 @@ struct Params {
   innerQuads : u32,
   outerQuads : u32,
   rankQuads : u32,
+  loraStride : u32,
+  loraFirst : u32,
   scaling : f32,
 }
 @group(0) @binding(6) var<uniform> params : Params;
@@ -81,10 +83,10 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_id) loca
       let t0_y = vec4f(b0_0.y, b0_1.y, b0_2.y, b0_3.y);
       let t0_z = vec4f(b0_0.z, b0_1.z, b0_2.z, b0_3.z);
       let t0_w = vec4f(b0_0.w, b0_1.w, b0_2.w, b0_3.w);
-      { let a = (params.scaling * h[from0 * params.rankQuads + q]); sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); }
-      { let a = (params.scaling * h[from1 * params.rankQuads + q]); sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); }
-      { let a = (params.scaling * h[from2 * params.rankQuads + q]); sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); }
-      { let a = (params.scaling * h[from3 * params.rankQuads + q]); sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); }
+      { let a = (params.scaling * h[from0 * params.loraStride + params.loraFirst + q]); sum0_0 = fma(vec4f(a.x), t0_x, sum0_0); sum0_0 = fma(vec4f(a.y), t0_y, sum0_0); sum0_0 = fma(vec4f(a.z), t0_z, sum0_0); sum0_0 = fma(vec4f(a.w), t0_w, sum0_0); }
+      { let a = (params.scaling * h[from1 * params.loraStride + params.loraFirst + q]); sum1_0 = fma(vec4f(a.x), t0_x, sum1_0); sum1_0 = fma(vec4f(a.y), t0_y, sum1_0); sum1_0 = fma(vec4f(a.z), t0_z, sum1_0); sum1_0 = fma(vec4f(a.w), t0_w, sum1_0); }
+      { let a = (params.scaling * h[from2 * params.loraStride + params.loraFirst + q]); sum2_0 = fma(vec4f(a.x), t0_x, sum2_0); sum2_0 = fma(vec4f(a.y), t0_y, sum2_0); sum2_0 = fma(vec4f(a.z), t0_z, sum2_0); sum2_0 = fma(vec4f(a.w), t0_w, sum2_0); }
+      { let a = (params.scaling * h[from3 * params.loraStride + params.loraFirst + q]); sum3_0 = fma(vec4f(a.x), t0_x, sum3_0); sum3_0 = fma(vec4f(a.y), t0_y, sum3_0); sum3_0 = fma(vec4f(a.z), t0_z, sum3_0); sum3_0 = fma(vec4f(a.w), t0_w, sum3_0); }
     }
   }
   if (row0 < params.rows && col0 < params.outerQuads) { y[row0 * params.outerQuads + col0] = sum0_0; }
