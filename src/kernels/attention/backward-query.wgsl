@@ -2,16 +2,19 @@
 // dS[j] = score_slope(s[j]) * p[j] * (dO[i, h] . v[j, h'] - D[i, h])
 // p[j] = exp(s[j] - lse[i, h])
 // s[j] = score_of(q[i, h] . k[j, h']),  h' = floor(h / (heads / kvHeads))
+// D[i, h] = o[i, h] . dO[i, h], written beside lse in rowStats for backward-key-value.wgsl
 //
+// D is what the gradient of softmax subtracts from every dP of the row.
 // One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a thread's two roles.
 // Two barriers per tile of keys.
-// Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, dO, rowStats, ranges, dQ,
+// Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, o, dO, rowStats, ranges, dQ,
 // params { queries, keys, heads, kvHeads, scale }, tile.wgsl, plain-scores.wgsl or
 // capped-scores.wgsl.
 
 const KEY_BLOCKS = COLUMNS / 4u;
 
 var<workgroup> d_scores : array<vec4f, COLUMNS * ROW_BLOCKS>; // [key][row block]
+var<workgroup> stats : array<vec2f, ROWS>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) thread : u32) {
@@ -26,11 +29,14 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) t
   let key_block = thread / ROW_BLOCKS;
   let range = block_range(row_block);
   let rows = row_starts(first_row + 4u * row_block, params.queries, q_stride, head);
-  let places = rows / QUADS; // [row, head]
-  let a = rowStats[places.x];
-  let b = rowStats[places.y];
-  let c = rowStats[places.z];
-  let d = rowStats[places.w];
+  for (var i = thread; i < ROWS; i += WORKGROUP_SIZE) {
+    stats[i] = stats_of(first_row + i, head);
+  }
+  workgroupBarrier();
+  let a = stats[4u * row_block];
+  let b = stats[4u * row_block + 1u];
+  let c = stats[4u * row_block + 2u];
+  let d = stats[4u * row_block + 3u];
   let row_lse = vec4f(a.x, b.x, c.x, d.x);
   let row_d = vec4f(a.y, b.y, c.y, d.y);
 
@@ -110,6 +116,21 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) t
   store_row(row + 5u, column, q5);
   store_row(row + 6u, column, q6);
   store_row(row + 7u, column, q7);
+}
+
+/** lse and D of a row; zeros past the end, where nothing is seen. */
+fn stats_of(row : u32, head : u32) -> vec2f {
+  if (row >= params.queries) {
+    return vec2f(0.0);
+  }
+  let place = row * params.heads + head;
+  var sum = 0.0;
+  for (var i = 0u; i < QUADS; i++) {
+    sum += dot(o[place * QUADS + i], dO[place * QUADS + i]);
+  }
+  let pair = vec2f(rowStats[place].x, sum);
+  rowStats[place] = pair;
+  return pair;
 }
 
 /** dS of one key and four rows, from the products of queries and key and dP. */

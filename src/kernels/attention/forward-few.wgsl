@@ -3,7 +3,7 @@
 // One workgroup per query row (x) and head (y). Per tile of keys each thread scores every
 // WORKGROUP_SIZE-th key. Then it holds 4 numbers of the head, its quad, for its share of the keys.
 // The shares are added in order at the end.
-// Prepended: WORKGROUP_SIZE, TILE, QUADS, q, k, v, ranges, o, lse,
+// Prepended: WORKGROUP_SIZE, TILE, QUADS, q, k, v, ranges, o, rowStats,
 // params { heads, kvHeads, scale }, reduce.wgsl, plain-scores.wgsl or capped-scores.wgsl.
 
 const SHARES = WORKGROUP_SIZE / QUADS;
@@ -77,6 +77,7 @@ fn main(@builtin(workgroup_id) group : vec3u, @builtin(local_invocation_index) t
     o[query + thread] = result;
   }
   if (thread == 0u) {
-    lse[row * params.heads + head] = select(0.0, peak + log(all), all > 0.0);
+    let lse = select(0.0, peak + log(all), all > 0.0);
+    rowStats[row * params.heads + head] = vec2f(lse, 0.0);
   }
 }

@@ -1,5 +1,5 @@
 // o[i, h] = sum of exp(s[j] - lse[i, h]) * v[j, h'] over the keys j that row i sees
-// lse[i, h] = log(sum of exp(s[j]))
+// rowStats[i, h] = (lse[i, h], 0),  lse[i, h] = log(sum of exp(s[j]))
 // s[j] = score_of(q[i, h] . k[j, h']),  h' = floor(h / (heads / kvHeads))
 //
 // Online softmax, as in FlashAttention: a row keeps the maximum m of its scores so far and sums of
@@ -9,7 +9,7 @@
 //
 // One workgroup per tile of query rows (x) and head (y); see tile.wgsl for a thread's two roles.
 // Two barriers per tile of keys.
-// Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, ranges, o, lse,
+// Prepended: WORKGROUP_SIZE, ROWS, COLUMNS, QUADS, q, k, v, ranges, o, rowStats,
 // params { queries, keys, heads, kvHeads, scale }, tile.wgsl, plain-scores.wgsl or
 // capped-scores.wgsl.
 
@@ -172,7 +172,7 @@ fn inverse(sum : vec4f) -> vec4f {
 
 fn store_lse(row : u32, head : u32, value : f32) {
   if (row < params.queries) {
-    lse[row * params.heads + head] = value;
+    rowStats[row * params.heads + head] = vec2f(value, 0.0);
   }
 }
 

@@ -4,7 +4,7 @@
 // Forward keeps o and, per row and head, lse = log(sum of exp(s)). Backward recomputes the scores s
 // from q and k, tile by tile, and p = exp(s - lse) needs no second maximum or sum. The gradient of
 // softmax, dS = p * (dP - sum_j p dP), needs one more number a row: sum_j p dP = dot(o, dO), which
-// row-stats.wgsl writes next to lse. So memory is linear in the length.
+// backward-query.wgsl writes next to lse. So memory is linear in the length.
 //
 // Backward is two kernels, one per query tile for dQ and one per key tile for dK and dV: each sums
 // its own rows in a fixed order, where one kernel would need atomics. The price: both compute
@@ -12,7 +12,6 @@
 // as tables of ranges (ranges.ts): segments, sliding windows and caches are one case.
 import { dispatch, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
-import { gridOver } from "../elementwise.ts";
 import {
   backwardKeyValueKernel,
   backwardQueryKernel,
@@ -20,7 +19,6 @@ import {
   forwardKernel,
   keyTile,
   queryTile,
-  rowStatsKernel,
   type ScoreKind,
 } from "./kernels.ts";
 
@@ -54,13 +52,16 @@ export interface AttentionTensors {
   v: Tensor | View;
   /**
    * u32 [queries, 2]: row i attends to the keys from ranges[i, 0] to before ranges[i, 1]; none give
-   * o = 0 and lse = 0.
+   * o = 0 and a log-sum-exp of 0.
    */
   ranges: Tensor | View;
   /** [queries, heads * headDim] */
   o: Tensor | View;
-  /** [queries, heads]: log-sum-exp of the scores, which backward needs. */
-  lse: Tensor | View;
+  /**
+   * [queries, heads, 2]: log-sum-exp of the scores, which backward needs; then 0, in whose place
+   * backward puts dot(o, dO).
+   */
+  rowStats: Tensor | View;
 }
 
 export interface AttentionBackwardTensors extends AttentionTensors {
@@ -71,8 +72,6 @@ export interface AttentionBackwardTensors extends AttentionTensors {
    * made by `keyRanges`.
    */
   keyRanges: Tensor | View;
-  /** [queries, heads, 2]: log-sum-exp and D of each row, for both halves of backward. */
-  rowStats: Tensor | View;
   /** [queries, heads * headDim] */
   dQ: Tensor | View;
   /** [keys, kvHeads * headDim] */
@@ -81,13 +80,13 @@ export interface AttentionBackwardTensors extends AttentionTensors {
   dV: Tensor | View;
 }
 
-/** Writes o and lse. */
+/** Writes o and rowStats. */
 export function attention(
   shape: AttentionShape,
-  { q, k, v, ranges, o, lse }: AttentionTensors,
+  { q, k, v, ranges, o, rowStats }: AttentionTensors,
 ): Dispatch {
   const { queries, heads, kvHeads, headDim } = shape;
-  const tensors = { q, k, v, ranges, o, lse };
+  const tensors = { q, k, v, ranges, o, rowStats };
   if (queries > fewQueries) {
     return dispatch(forwardKernel(headDim, kindOf(shape)), {
       tensors,
@@ -104,23 +103,16 @@ export function attention(
   });
 }
 
-/** Writes dQ, dK and dV: three dispatches. */
+/** Writes dQ, dK and dV: two dispatches. */
 export function attentionBackward(
   shape: AttentionShape,
-  { q, k, v, ranges, o, lse, dO, keyRanges, rowStats, dQ, dK, dV }: AttentionBackwardTensors,
+  { q, k, v, ranges, o, rowStats, dO, keyRanges, dQ, dK, dV }: AttentionBackwardTensors,
 ): Dispatch[] {
   const { queries, keys, heads, kvHeads, headDim } = shape;
   const inputs = { q, k, v, dO, rowStats };
-  const count = queries * heads;
   return [
-    dispatch(rowStatsKernel(headDim), {
-      tensors: { o, dO, lse, rowStats },
-      params: { count },
-      grid: gridOver(count),
-      work: count * headDim,
-    }),
     dispatch(backwardQueryKernel(headDim, kindOf(shape)), {
-      tensors: { ...inputs, ranges, dQ },
+      tensors: { ...inputs, o, ranges, dQ },
       params: paramsOf(shape),
       grid: [Math.ceil(queries / queryTile), heads, 1],
       work: 3 * macs(shape),

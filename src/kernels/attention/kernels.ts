@@ -3,7 +3,6 @@
 // scores for each thread, within WebGPU's default 16 KiB of workgroup memory.
 import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
 import { invariant } from "../../util/assert.ts";
-import { elementwise } from "../elementwise.ts";
 import { withReduce } from "../reduce.ts";
 import { softCapFunctions } from "../soft-cap/kernel.ts";
 import backwardKeyValue from "./backward-key-value.wgsl?raw";
@@ -12,7 +11,6 @@ import cappedScores from "./capped-scores.wgsl?raw";
 import forwardFew from "./forward-few.wgsl?raw";
 import forward from "./forward.wgsl?raw";
 import plainScores from "./plain-scores.wgsl?raw";
-import rowStatsSource from "./row-stats.wgsl?raw";
 import tile from "./tile.wgsl?raw";
 
 /** Query rows of a workgroup in `forward` and `backward-query`: eight for each thread's quad. */
@@ -38,8 +36,8 @@ export type ScoreKind = keyof typeof scores;
 const quads = (use: Binding["use"]): Binding => ({ use, element: "vec4f" });
 const ranges: Binding = { use: "constant", element: "vec2u" };
 const inputs = { q: quads("in"), k: quads("in"), v: quads("in") };
-const outputs: Record<string, Binding> = { o: quads("out"), lse: { use: "out", element: "f32" } };
-const rowStats: Binding = { use: "in", element: "vec2f" };
+const statsOf = (use: Binding["use"]): Binding => ({ use, element: "vec2f" });
+const outputs: Record<string, Binding> = { o: quads("out"), rowStats: statsOf("out") };
 
 /** @param tables of scores that the kernel keeps */
 function tileConstants(headDim: number, rows: number, tables: number): Record<string, number> {
@@ -75,29 +73,20 @@ export const forwardFewKernel = onePerVariant((headDim: number, kind: ScoreKind)
   }),
 );
 
-export const rowStatsKernel = onePerVariant((headDim: number) =>
-  elementwise({
-    name: `attention-row-stats-${headDim}`,
-    source: rowStatsSource,
-    items: "params.count",
-    constants: { QUADS: headDim / 4 },
-    bindings: {
-      o: quads("in"),
-      dO: quads("in"),
-      lse: { use: "in", element: "f32" },
-      rowStats: { ...rowStats, use: "out" },
-    },
-    params: { count: "u32" },
-  }),
-);
-
 export const backwardQueryKernel = onePerVariant((headDim: number, kind: ScoreKind) =>
   defineKernel({
     name: `attention-backward-query-${scores[kind].name}${headDim}`,
     source: backwardQuery,
     definitions: `${tile}\n${scores[kind].definitions}`,
     constants: tileConstants(headDim, queryTile, 1),
-    bindings: { ...inputs, dO: quads("in"), rowStats, ranges, dQ: quads("out") },
+    bindings: {
+      ...inputs,
+      o: quads("in"),
+      dO: quads("in"),
+      rowStats: statsOf("inout"),
+      ranges,
+      dQ: quads("out"),
+    },
     params: { ...sizes, ...scores[kind].params },
   }),
 );
@@ -111,7 +100,7 @@ export const backwardKeyValueKernel = onePerVariant((headDim: number, kind: Scor
     bindings: {
       ...inputs,
       dO: quads("in"),
-      rowStats,
+      rowStats: statsOf("in"),
       ranges,
       dK: quads("out"),
       dV: quads("out"),

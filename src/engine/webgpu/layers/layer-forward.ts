@@ -35,9 +35,9 @@ export interface LayerTrace {
   query: Tensor;
   key: Tensor;
   value: Tensor;
-  /** [tokens, heads * headDim] and its log-sum-exp [tokens, heads]. */
+  /** [tokens, heads * headDim], and what attention keeps of its rows [tokens, heads, 2]. */
   attended: Tensor;
-  logSumExp: Tensor;
+  rowStats: Tensor;
   attentionBranch: BranchTrace;
   /** The residual stream between attention and MLP. */
   middle: Tensor;
@@ -111,7 +111,7 @@ function forwardToGate(recorder: Recorder, call: LayerCall): UpToGate {
     "a layer without heads",
   );
   const prepared = prepareHeads(recorder, layer, { query, key });
-  const { attended, logSumExp } = attend(recorder, call, prepared, value);
+  const { attended, rowStats } = attend(recorder, call, prepared, value);
   const attentionBranch = recordBranch(recorder, {
     layer,
     path: "self_attn.o_proj",
@@ -132,7 +132,7 @@ function forwardToGate(recorder: Recorder, call: LayerCall): UpToGate {
     key,
     value,
     attended,
-    logSumExp,
+    rowStats,
     attentionBranch,
     middle,
     rstd2: normed2.rstd,
@@ -147,11 +147,14 @@ function attend(
   { layer, cache }: LayerCall,
   { query, key }: Heads,
   value: Tensor,
-): { attended: Tensor; logSumExp: Tensor } {
+): { attended: Tensor; rowStats: Tensor } {
   const { config, tables, tokens } = recorder;
   const { queryWidth, keyWidth } = widthsOf(config);
   const attended = recorder.activation(`layer ${layer} attended`, queryWidth);
-  const logSumExp = recorder.activation(`layer ${layer} log-sum-exp`, config.numAttentionHeads);
+  const rowStats = recorder.activation(
+    `layer ${layer} row statistics`,
+    2 * config.numAttentionHeads,
+  );
   if (cache !== undefined) {
     const { keys: cacheK, values: cacheV, capacity } = cache;
     const positions = tables.view("positions");
@@ -165,10 +168,10 @@ function attend(
       v: cache?.values ?? value,
       ranges: tables.ranges(isSliding(config, layer)).ofQueries,
       o: attended,
-      lse: logSumExp,
+      rowStats,
     }),
   );
-  return { attended, logSumExp };
+  return { attended, rowStats };
 }
 
 /** f(gate) * up [tokens, intermediate]: recomputed in backward, not kept. */

@@ -90,7 +90,7 @@ describe("activations", () => {
   });
 
   test("activations of kept layers are what backward reads; the lowest's first norm has no gradient", () => {
-    const heads = 576 + 2 * 192 + 576 + 9; // queries, keys and values, attended, log-sum-exp
+    const heads = 576 + 2 * 192 + 576 + 2 * 9; // queries, keys and values, attended, row statistics
     const layer = 576 + 1 + heads + 576 + 1 + 2 * 1536 + 7 * 16;
     expect(bytes(smol, 1, 30).activationsBytes).toBe(1024 * 4 * (30 * layer + 576 - 1));
     expect(bytes(smol, 1, 10).activationsBytes).toBe(1024 * 4 * (10 * layer + 20 * 576 + 576));
