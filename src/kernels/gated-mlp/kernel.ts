@@ -5,6 +5,7 @@ import { elementwise, gridOver } from "../elementwise.ts";
 import backward from "./backward.wgsl?raw";
 import forward from "./forward.wgsl?raw";
 import geluTanh from "./gelu-tanh.wgsl?raw";
+import throughGate from "./through-gate.wgsl?raw";
 import sigmoid from "./sigmoid.wgsl?raw";
 import silu from "./silu.wgsl?raw";
 
@@ -39,7 +40,7 @@ const kernelsOf = (name: GateFunction) => {
       name: `gated-mlp-${name}-backward`,
       source: backward,
       items: "params.quads",
-      definitions,
+      definitions: `${definitions}\n${throughGate}`,
       bindings: {
         dAct: { use: "in", element: "vec4f" },
         gate: { use: "inout", element: "vec4f" },

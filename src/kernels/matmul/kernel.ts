@@ -12,6 +12,8 @@ import {
   type WeightFormat,
   type WeightLayout,
 } from "../weight-format/format.ts";
+import { gateDefinitions, type GateFunction } from "../gated-mlp/kernel.ts";
+import throughGate from "../gated-mlp/through-gate.wgsl?raw";
 import { loraInput, matmulSource, type Addend, type Orientation } from "./template.ts";
 import { defaultTile, tiles, tileSpan, type TileName } from "./tile.ts";
 
@@ -75,41 +77,72 @@ export interface MatmulParts<Lora extends LoraPart = ForwardLora> {
 
 /** y = x W^T (+ scaling h B^T) (+ residual). @param rows of x and y */
 export function linear(rows: number, parts: MatmulParts): Dispatch {
-  return product("byRows", rows, parts, parts.lora?.h);
+  return product("byRows", rows, parts, outputsOf(parts), parts.lora?.h);
 }
 
 /** dx = dy W (+ scaling u A) (+ residual): x is dy, y is dx. */
 export function linearBackward(rows: number, parts: MatmulParts<BackwardLora>): Dispatch {
-  return product("byCols", rows, parts, parts.lora?.u);
+  return product("byCols", rows, parts, outputsOf(parts), parts.lora?.u);
+}
+
+/** A product that ends in gate and up, both [rows, width]. */
+export interface GatedParts extends Omit<MatmulParts<BackwardLora>, "y" | "residual"> {
+  gate: Tensor;
+  up: Tensor;
+  activation: GateFunction;
+}
+
+/**
+ * Turns gate and up into their gradients, as `gatedMlpBackward` does from dAct, which is
+ * dy W (+ scaling u A) here and needs no memory.
+ */
+export function linearBackwardGated(
+  rows: number,
+  { gate, up, activation, ...parts }: GatedParts,
+): Dispatch {
+  const outputs = { tensors: { gate, up }, ending: activation };
+  return product("byCols", rows, parts, outputs, parts.lora?.u);
+}
+
+/** The tensors that a product ends in. */
+interface Outputs {
+  tensors: Readonly<Record<string, Tensor>>;
+  ending: Addend | GateFunction;
+}
+
+function outputsOf({ y, residual }: Pick<MatmulParts, "residual" | "y">): Outputs {
+  const ending = addendOf({ y, ...(residual && { residual }) });
+  return { tensors: { ...(residual && ending === "residual" && { residual }), y }, ending };
 }
 
 function product(
   orientation: Orientation,
   rows: number,
-  parts: MatmulParts<LoraPart>,
+  parts: Omit<MatmulParts<LoraPart>, "y" | "residual">,
+  { tensors, ending }: Outputs,
   inner: Columns | undefined,
 ): Dispatch {
-  const { x, weight, y, lora, residual, skipUpToCount = -1 } = parts;
+  const { x, weight, lora, skipUpToCount = -1 } = parts;
   const { format, groupSize, scaleType } = weight;
   const [length, outer] =
     orientation === "byRows" ? [weight.cols, weight.rows] : [weight.rows, weight.cols];
   const [innerQuads, outerQuads] = [Math.ceil(length / 4), Math.ceil(outer / 4)];
   requireSize(x, rows * innerQuads * 4);
-  requireSize(y, rows * outerQuads * 4);
+  for (const output of Object.values(tensors)) {
+    requireSize(output, rows * outerQuads * 4);
+  }
   const tile = parts.tile ?? (outer <= 64 ? "narrow" : defaultTile);
   const span = tileSpan(tiles[tile]);
-  const addend = addendOf(parts);
   const rank = lora?.rank ?? 0;
   return dispatch(
-    kernelOf(orientation, format, groupSize, scaleType, tile, lora !== undefined, addend),
+    kernelOf(orientation, format, groupSize, scaleType, tile, lora !== undefined, ending),
     {
       tensors: {
         x,
         ...weight.tensors,
         ...(inner && { [loraInput(orientation)]: inner.tensor }),
         ...(lora && { lora: lora.matrix }),
-        ...(residual && addend === "residual" && { residual }),
-        y,
+        ...tensors,
       },
       params: {
         rows,
@@ -150,19 +183,29 @@ const kernelOf = onePerVariant(
     scaleType: ScaleType | undefined,
     tile: TileName,
     hasLora: boolean,
-    addend: Addend,
-  ) =>
-    defineKernel({
-      name: `${orientation === "byRows" ? "linear" : "linear-backward"} ${format} ${tile}`,
-      source: matmulSource({ orientation, tile: tiles[tile], hasLora, addend }),
-      definitions: weightReader({ format, groupSize, scaleType }),
-      ...nativeReader(format),
+    ending: Addend | GateFunction,
+  ) => {
+    const isGated = ending === "silu" || ending === "gelu-tanh";
+    const own = isGated ? `${gateDefinitions(ending)}\n${throughGate}` : "";
+    return defineKernel({
+      name: [
+        orientation === "byRows" ? "linear" : "linear-backward",
+        ...(isGated ? [ending] : []),
+        ...[format, tile],
+      ].join(" "),
+      source: matmulSource({
+        orientation,
+        tile: tiles[tile],
+        hasLora,
+        ending: isGated ? "gated" : ending,
+      }),
+      definitions: `${weightReader({ format, groupSize, scaleType })}${own}`,
+      ...nativeReader(format, own),
       bindings: {
         x: vectors("in"),
         ...weightBindings(format),
         ...(hasLora && { [loraInput(orientation)]: vectors("in"), lora: vectors("constant") }),
-        ...(addend === "residual" && { residual: vectors("in") }),
-        y: vectors(addend === "itself" ? "inout" : "out"),
+        ...outputBindings(ending),
       },
       params: {
         rows: "u32",
@@ -175,5 +218,20 @@ const kernelOf = onePerVariant(
         loraFirst: "u32",
         scaling: "f32",
       },
-    }),
+    });
+  },
 );
+
+function outputBindings(ending: Addend | GateFunction): Record<string, Binding> {
+  switch (ending) {
+    case "none":
+      return { y: vectors("out") };
+    case "residual":
+      return { residual: vectors("in"), y: vectors("out") };
+    case "itself":
+      return { y: vectors("inout") };
+    case "silu":
+    case "gelu-tanh":
+      return { gate: vectors("inout"), up: vectors("inout") };
+  }
+}

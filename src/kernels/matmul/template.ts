@@ -31,15 +31,19 @@ export function loraInput(orientation: Orientation): "h" | "u" {
   return orientation === "byRows" ? "h" : "u";
 }
 
-/** What is added to the product: nothing, another tensor, or what y held before. */
+/**
+ * What becomes of a product: y, also with another tensor or with what y held before added. `gated`:
+ * it is the gradient of f(gate) * up, and gate and up become their gradients in place.
+ */
 export type Addend = "none" | "residual" | "itself";
+export type Ending = Addend | "gated";
 
 export interface TemplateOptions {
   orientation: Orientation;
   tile: Tile;
   /** Whether the adapter continues the sum: + scaling * h lora^T, or + scaling * u lora. */
   hasLora: boolean;
-  addend: Addend;
+  ending: Ending;
 }
 
 /** An operand pair along one contraction: the frozen weight, or the adapter. */
@@ -82,15 +86,21 @@ export function matmulSource(options: TemplateOptions): string {
   ].join("\n");
 }
 
-function header({ orientation, hasLora, addend }: TemplateOptions): string {
+function header({ orientation, hasLora, ending }: TemplateOptions): string {
   const right = orientation === "byRows" ? "weight[n, k]" : "weight[k, n]";
   const adapter = orientation === "byRows" ? "lora[n, r]" : "lora[r, n]";
   const terms = [
     `sum_k x[m, k] ${right}`,
     ...(hasLora ? [`scaling * sum_r ${loraInput(orientation)}[m, r] ${adapter}`] : []),
-    ...(addend === "residual" ? ["residual[m, n]"] : []),
-    ...(addend === "itself" ? ["y[m, n]"] : []),
+    ...(ending === "residual" ? ["residual[m, n]"] : []),
+    ...(ending === "itself" ? ["y[m, n]"] : []),
   ];
+  if (ending === "gated") {
+    return [
+      `// sum[m, n] = ${terms.join(" + ")}`,
+      "// up[m, n] = sum[m, n] * f(gate[m, n]),  gate[m, n] = sum[m, n] * up[m, n] * f'(gate[m, n])",
+    ].join("\n");
+  }
   return `// y[m, n] = ${terms.join(" + ")}`;
 }
 
@@ -278,8 +288,12 @@ function stageRight({ orientation, tile }: TemplateOptions, operands: Operands):
   ].join("\n");
 }
 
-function store({ addend }: TemplateOptions, { name, row, quad }: Output): string {
+function store({ ending }: TemplateOptions, { name, row, quad }: Output): string {
   const at = `row${row} * params.outerQuads + col${quad}`;
-  const added = { none: "", residual: ` + residual[${at}]`, itself: ` + y[${at}]` }[addend];
-  return `  if (row${row} < params.rows && col${quad} < params.outerQuads) { y[${at}] = ${name}${added}; }`;
+  const isInside = `row${row} < params.rows && col${quad} < params.outerQuads`;
+  if (ending === "gated") {
+    return `  if (${isInside}) { through_gate(${at}, ${name}); }`;
+  }
+  const added = { none: "", residual: ` + residual[${at}]`, itself: ` + y[${at}]` }[ending];
+  return `  if (${isInside}) { y[${at}] = ${name}${added}; }`;
 }

@@ -73,15 +73,15 @@ export function weightReader({ format, groupSize, scaleType = "f16" }: WeightLay
 }
 
 /**
- * For a kernel that defines nothing but the reader: f16 as WGSL's own type, the same values in
- * every bit.
+ * f16 as WGSL's own type, the same values in every bit.
+ * @param own definitions of the kernel besides the reader
  */
-export function nativeReader(format: WeightFormat): Pick<KernelSpec, "extended"> {
+export function nativeReader(format: WeightFormat, own = ""): Pick<KernelSpec, "extended"> {
   return format === "f16"
     ? {
         extended: {
           extension: "f16",
-          definitions: f16Native,
+          definitions: `${f16Native}${own}`,
           elements: { weight: "vec4<f16>" },
         },
       }

@@ -8,7 +8,6 @@
 // Each step below names the formula it records; those of the kernels are in their headers.
 import type { Tensor } from "../../../gpu/plan.ts";
 import { attentionBackward } from "../../../kernels/attention/kernel.ts";
-import { gatedMlpBackward } from "../../../kernels/gated-mlp/kernel.ts";
 import type { Recorder } from "../recorder.ts";
 import { backwardBranch } from "./branch.ts";
 import { backwardPrepare, prepareHeads } from "./heads.ts";
@@ -23,7 +22,13 @@ import {
   widthsOf,
   type Projection,
 } from "./layer-shape.ts";
-import { backwardLinears, keptInput, type ReadInput } from "./linear.ts";
+import {
+  backwardAdapters,
+  backwardGatedInput,
+  backwardInput,
+  keptInput,
+  type ReadInput,
+} from "./linear.ts";
 import { backwardNorm, forwardNorm, normParts, streamNorm } from "./norm.ts";
 import { backwardProject, type Projected } from "./projection.ts";
 
@@ -54,27 +59,24 @@ export function backwardLayer(recorder: Recorder, call: LayerBackward): void {
 
 /** @param needsMiddle whether dx is to become the gradient of `middle` */
 function backwardMlp(recorder: Recorder, call: LayerBackward, needsMiddle: boolean): void {
-  const { config, tokens: rows } = recorder;
+  const { config } = recorder;
   const { layer, trace, dx } = call;
   const { gate, up, mlpBranch } = trace;
   const { beforeMlp, afterMlp } = normsOf(config);
-  const { intermediateSize: width, activation } = config;
-  const dAct = recorder.activation(`layer ${layer} d activation`, width);
+  const { activation } = config;
 
-  // d(act) = dy W_down; the adapter's gradient makes act = f(gate) * up again.
-  const dy = backwardBranch(recorder, { layer, norm: afterMlp, trace: mlpBranch, dx });
-  backwardLinears(recorder, {
-    members: [{ module: moduleOf(layer, "mlp.down_proj"), h: mlpBranch.h, dy }],
-    x: {
-      parts: { kind: "gated", gate, up, activation },
-      record: () => recordActivation(recorder, layer, trace),
-    },
-    dx: dAct,
-  });
+  // With act = f(gate) * up, made again for the adapter's gradient, and d(act) = dy W_down:
   // d(gate) = d(act) * up * f'(gate) and d(up) = d(act) * f(gate), in the place of gate and up.
-  recorder.push(gatedMlpBackward(activation, { rows, width }, { dAct, gate, up }));
+  const dy = backwardBranch(recorder, { layer, norm: afterMlp, trace: mlpBranch, dx });
+  const down = { module: moduleOf(layer, "mlp.down_proj"), h: mlpBranch.h, dy };
+  const x: ReadInput = {
+    parts: { kind: "gated", gate, up, activation },
+    record: () => recordActivation(recorder, layer, trace),
+  };
+  const [u = null] = backwardAdapters(recorder, { members: [down], x });
+  backwardGatedInput(recorder, down, u, { gate, up, activation });
   // dx += norm2'(m) (d(gate) W_gate + d(up) W_up).
-  backwardInput(recorder, call, {
+  backwardProjections(recorder, call, {
     projections: gateProjections(config),
     inner: trace.gateInner,
     gradients: [gate, up],
@@ -95,14 +97,12 @@ function backwardAttention(recorder: Recorder, call: LayerBackward, needsHeads: 
 
   // d(attended) = dm W_o.
   const dy = backwardBranch(recorder, { layer, norm: afterAttention, trace: attentionBranch, dx });
-  backwardLinears(recorder, {
-    members: [{ module: moduleOf(layer, "self_attn.o_proj"), h: attentionBranch.h, dy }],
-    x: keptInput(trace.attended),
-    dx: needsHeads ? dAttended : null,
-  });
+  const members = [{ module: moduleOf(layer, "self_attn.o_proj"), h: attentionBranch.h, dy }];
+  const us = backwardAdapters(recorder, { members, x: keptInput(trace.attended) });
   if (needsHeads) {
+    backwardInput(recorder, members, us, dAttended);
     // dx += norm1'(x) (dq W_q + dk W_k + dv W_v).
-    backwardInput(recorder, call, {
+    backwardProjections(recorder, call, {
       projections: headProjections(config),
       inner: trace.headInner,
       gradients: backwardHeads(recorder, call, dAttended),
@@ -151,7 +151,7 @@ function backwardHeads(
   return [query, key, dValue];
 }
 
-interface InputBackward {
+interface ProjectionsBackward {
   projections: readonly Projection[];
   inner: Projected["inner"];
   /** Of all outputs of the projections. */
@@ -167,10 +167,10 @@ interface InputBackward {
  * Through linears and the norm before them, whose output is made again: the result is added to dx,
  * which holds the gradient of the residual around them.
  */
-function backwardInput(
+function backwardProjections(
   recorder: Recorder,
   { layer, dx }: LayerBackward,
-  { projections, inner, gradients, norm, x, rstd, needsInput }: InputBackward,
+  { projections, inner, gradients, norm, x, rstd, needsInput }: ProjectionsBackward,
 ): void {
   const call = streamNorm(recorder, layer, norm, x);
   const dNormed = needsInput

@@ -6,9 +6,12 @@ import { adapterGradients } from "../../../kernels/adapter-gradient/kernel.ts";
 import { mostMembersWith, type WideInput } from "../../../kernels/adapter-gradient/wide.ts";
 import { innerBackward, innerForward } from "../../../kernels/adapter-inner/kernel.ts";
 import { dropout, dropoutAdd } from "../../../kernels/dropout/kernel.ts";
+import { gatedMlpBackward, type GateFunction } from "../../../kernels/gated-mlp/kernel.ts";
 import {
   linear,
   linearBackward,
+  linearBackwardGated,
+  type BackwardLora,
   type Columns,
   type Matrix,
   type MatmulParts,
@@ -151,15 +154,16 @@ export interface LinearsBackward {
   members: readonly BackwardMember[];
   /** What they read. */
   x: ReadInput;
-  /** [tokens, in]: the sum over all members; null when nothing below learns. */
-  dx: Tensor | null;
 }
 
 /**
- * Adds the gradients of A and B, and writes dx. With u = dy B [tokens, rank]:
- * dB += s dy^T h, dA += s u^T drop(x), dx = the sum of dy W + mask * (s u A).
+ * Adds the gradients of A and B. With u = dy B [tokens, rank]: dB += s dy^T h, dA += s u^T drop(x).
+ * @returns u of each member; null where it has no adapter
  */
-export function backwardLinears(recorder: Recorder, { members, x, dx }: LinearsBackward): void {
+export function backwardAdapters(
+  recorder: Recorder,
+  { members, x }: LinearsBackward,
+): readonly (Columns | null)[] {
   const adapted = members.flatMap(({ module, h, dy }) => {
     const target = recorder.target(module);
     return target && h ? [{ target, h, dy }] : [];
@@ -169,19 +173,12 @@ export function backwardLinears(recorder: Recorder, { members, x, dx }: LinearsB
     const isWhole = recorder.hasDropout || adapted.length > mostMembersWith(x.parts);
     const input: WideInput = isWhole ? { kind: "plain", x: x.record() } : x.parts;
     for (const group of recorder.hasDropout ? adapted.map((one) => [one]) : [adapted]) {
-      backwardAdapters(recorder, group, input).forEach((u, at) => {
+      backwardGroup(recorder, group, input).forEach((u, at) => {
         us.set(group[at]?.target.module ?? "", u);
       });
     }
   }
-  if (dx !== null) {
-    members.forEach((member, index) => {
-      backwardInput(recorder, member, us.get(member.module) ?? null, {
-        tensor: dx,
-        accumulates: index > 0,
-      });
-    });
-  }
+  return members.map(({ module }) => us.get(module) ?? null);
 }
 
 interface AdaptedMember {
@@ -190,8 +187,8 @@ interface AdaptedMember {
   dy: Tensor;
 }
 
-/** Adds the gradients of A and B of a group. @returns u of each */
-function backwardAdapters(
+/** One dispatch for all u, one for all gradients. @returns u of each */
+function backwardGroup(
   recorder: Recorder,
   group: readonly AdaptedMember[],
   input: WideInput,
@@ -221,31 +218,69 @@ function backwardAdapters(
   return places;
 }
 
-/** Writes dy W + s u A to dx, or adds it. */
-function backwardInput(
+/**
+ * Writes the gradient of what all members read: the sum of dy W + mask * (s u A).
+ * @param us of `backwardAdapters`
+ */
+export function backwardInput(
+  recorder: Recorder,
+  members: readonly BackwardMember[],
+  us: readonly (Columns | null)[],
+  dx: Tensor,
+): void {
+  members.forEach((member, index) => {
+    const u = us[index] ?? null;
+    const parts = throughWeight(recorder, member, u);
+    const residual = index > 0 && { residual: dx };
+    recorder.push(linearBackward(recorder.tokens, { ...parts, y: dx, ...residual }));
+    const target = recorder.target(member.module);
+    if (u !== null && target !== undefined && recorder.hasDropout) {
+      backwardDropout(recorder, target, u.tensor, dx);
+    }
+  });
+}
+
+/** What gates a linear's input f(gate) * up, both [tokens, in]. */
+export interface GatedInput {
+  gate: Tensor;
+  up: Tensor;
+  activation: GateFunction;
+}
+
+/** Through a linear and the activation that it reads: gate and up become their gradients. */
+export function backwardGatedInput(
+  recorder: Recorder,
+  member: BackwardMember,
+  u: Columns | null,
+  { gate, up, activation }: GatedInput,
+): void {
+  const { tokens } = recorder;
+  if (u === null || !recorder.hasDropout) {
+    const parts = throughWeight(recorder, member, u);
+    recorder.push(linearBackwardGated(tokens, { ...parts, gate, up, activation }));
+    return;
+  }
+  const width = recorder.weight(`${member.module}.weight`).cols;
+  const dAct = recorder.activation(`${member.module} d input`, width);
+  backwardInput(recorder, [member], [u], dAct);
+  recorder.push(gatedMlpBackward(activation, { rows: tokens, width }, { dAct, gate, up }));
+}
+
+/** The product dy W, and s u A in the same sum unless dropout's mask lies between x and A. */
+function throughWeight(
   recorder: Recorder,
   { module, dy }: BackwardMember,
   u: Columns | null,
-  dx: { tensor: Tensor; accumulates: boolean },
-): void {
-  const { model, tokens } = recorder;
-  const { rank, scaling } = model.adapter;
+): Omit<MatmulParts<BackwardLora>, "y"> {
+  const { rank, scaling } = recorder.model.adapter;
   const target = recorder.target(module);
-  // The mask is between x and A: with dropout, s u A cannot join the sum of dy W.
-  const isFused = u !== null && !recorder.hasDropout;
-  recorder.push(
-    linearBackward(tokens, {
-      x: dy,
-      weight: recorder.weight(`${module}.weight`),
-      y: dx.tensor,
-      ...(isFused && target && { lora: { u, matrix: target.a, rank, scaling } }),
-      ...(dx.accumulates && { residual: dx.tensor }),
-      tile: model.tiles.wideBackward,
-    }),
-  );
-  if (u !== null && target !== undefined && !isFused) {
-    backwardDropout(recorder, target, u.tensor, dx.tensor);
-  }
+  const isFused = u !== null && target !== undefined && !recorder.hasDropout;
+  return {
+    x: dy,
+    weight: recorder.weight(`${module}.weight`),
+    ...(isFused && { lora: { u, matrix: target.a, rank, scaling } }),
+    tile: recorder.model.tiles.wideBackward,
+  };
 }
 
 /** dx += mask * (s u A), by the same draws as forward. */

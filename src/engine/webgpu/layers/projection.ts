@@ -6,7 +6,13 @@ import type { Columns } from "../../../kernels/matmul/kernel.ts";
 import { invariant } from "../../../util/assert.ts";
 import type { Recorder } from "../recorder.ts";
 import { moduleOf, type Projection } from "./layer-shape.ts";
-import { adapterInner, backwardLinears, linearOutput, type ReadInput } from "./linear.ts";
+import {
+  adapterInner,
+  backwardAdapters,
+  backwardInput,
+  linearOutput,
+  type ReadInput,
+} from "./linear.ts";
 
 export interface ProjectionCall {
   layer: number;
@@ -63,7 +69,10 @@ export function backwardProject(
     const own = gradients.slice(taken, (taken += widths.length));
     return { module, h: inner[index] ?? null, dy: joined(recorder, module, widths, own) };
   });
-  backwardLinears(recorder, { members, x, dx });
+  const us = backwardAdapters(recorder, { members, x });
+  if (dx !== null) {
+    backwardInput(recorder, members, us, dx);
+  }
 }
 
 function joined(
