@@ -115,6 +115,8 @@ export interface EngineReport {
   layers: number;
   /** Layers that recompute their activations in backward instead of keeping them. */
   recomputedLayers: number;
+  /** Those of them that first run for the input of a layer above. */
+  layersRunThrice: number;
   /** Rows of a micro-batch. */
   rows: number;
   /** Rows of it that the device computes at a time. */

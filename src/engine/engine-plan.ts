@@ -3,7 +3,7 @@ import type { LoraConfig } from "../adapter/lora.ts";
 import type { BaseModel } from "../model/open.ts";
 import type { BackendName, BatchShape, EngineName } from "./contract.ts";
 import type { WasmPaths } from "./tfjs/backend.ts";
-import type { MemoryChoice } from "./webgpu/design.ts";
+import type { MemoryChoice } from "./webgpu/memory-choice.ts";
 
 export interface EnginePlan {
   engine: EngineName;

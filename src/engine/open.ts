@@ -5,8 +5,8 @@ import { openAhead, tilesOf, type CompiledAhead } from "./ahead.ts";
 import type { BackendName, Engine, EngineProgress, EngineReport } from "./contract.ts";
 import type { EnginePlan } from "./engine-plan.ts";
 import type { Objective } from "./objective.ts";
-import type { MemoryChoice } from "./webgpu/design.ts";
-import { createWebGpuEngine, nextSmaller } from "./webgpu/engine.ts";
+import { nextSmaller, type MemoryChoice } from "./webgpu/memory-choice.ts";
+import { createWebGpuEngine } from "./webgpu/engine.ts";
 
 export type { WasmPaths } from "./tfjs/backend.ts";
 
@@ -66,13 +66,14 @@ async function openCompiled(
       return engine.memory().allocatedBytes;
     };
     const { memoryChoice, planned } = engine;
-    const { totalBytes: plannedBytes, recomputedLayers } = planned;
+    const { totalBytes: plannedBytes, recomputedLayers, layersRunThrice } = planned;
     const { rowsPerPass } = memoryChoice;
+    const fitted = { plannedBytes, recomputedLayers, layersRunThrice, rowsPerPass };
     return {
       machine: { ...machine, release },
       engine,
-      report: reportOf(plan, { plannedBytes, recomputedLayers, rowsPerPass }),
-      smaller: nextSmaller(memoryChoice),
+      report: reportOf(plan, fitted),
+      smaller: nextSmaller(memoryChoice, config.numHiddenLayers),
       ahead,
     };
   } catch (error) {
@@ -98,7 +99,8 @@ async function openReference(
     const training = { config, lora, shape, objective };
     const engine = await createTfjsEngine({ machine, ...training, weights, progress, signal });
     const { plannedBytes } = engine.memory();
-    const report = reportOf(plan, { plannedBytes, recomputedLayers: 0, rowsPerPass: shape.rows });
+    const whole = { recomputedLayers: 0, layersRunThrice: 0, rowsPerPass: shape.rows };
+    const report = reportOf(plan, { plannedBytes, ...whole });
     return { machine, engine, report, smaller: null, ahead: null };
   } catch (error) {
     await machine.release();
@@ -108,7 +110,7 @@ async function openReference(
 
 function reportOf(
   { engine, model, shape }: EnginePlan,
-  measured: Pick<EngineReport, "plannedBytes" | "recomputedLayers" | "rowsPerPass">,
+  measured: Omit<EngineReport, "engine" | "layers" | "rows">,
 ): EngineReport {
   return { engine, layers: model.config.numHiddenLayers, rows: shape.rows, ...measured };
 }

@@ -1,7 +1,7 @@
 // The device bytes of a run by engine: the one estimate behind the plan, the offers and the list.
 import { estimateBytes } from "./tfjs/estimate.ts";
 import { chooseMemory, planBytes } from "./webgpu/budget.ts";
-import type { MemoryChoice } from "./webgpu/design.ts";
+import type { MemoryChoice } from "./webgpu/memory-choice.ts";
 import { defaultBudgetBytes } from "./webgpu/engine.ts";
 import { isSupported } from "./webgpu/model-tensors.ts";
 import type { BaseModel } from "../model/open.ts";

@@ -7,7 +7,7 @@ import type { AdapterState } from "../../src/adapter/state.ts";
 import { IGNORED, type TokenBatch } from "../../src/data/batching/batch.ts";
 import type { Engine } from "../../src/engine/contract.ts";
 import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
-import type { MemoryChoice } from "../../src/engine/webgpu/design.ts";
+import type { MemoryChoice } from "../../src/engine/webgpu/memory-choice.ts";
 import { createWebGpuEngine, type WebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import type { Machine } from "../../src/engine/tfjs/backend.ts";
 import { parseModelConfig } from "../../src/model/config/parse.ts";

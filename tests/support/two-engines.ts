@@ -4,7 +4,7 @@ import type { AdapterState } from "../../src/adapter/state.ts";
 import type { TokenBatch } from "../../src/data/batching/batch.ts";
 import type { Engine, StepHyper } from "../../src/engine/contract.ts";
 import { createTfjsEngine, type TfjsEngine } from "../../src/engine/tfjs/engine.ts";
-import type { MemoryChoice } from "../../src/engine/webgpu/design.ts";
+import type { MemoryChoice } from "../../src/engine/webgpu/memory-choice.ts";
 import { createWebGpuEngine, type WebGpuEngine } from "../../src/engine/webgpu/engine.ts";
 import { openMachine } from "../../src/engine/tfjs/backend.ts";
 import { madeUpAdapter, madeUpBatch, madeUpWeights } from "./made-up-model.ts";

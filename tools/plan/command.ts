@@ -23,8 +23,9 @@ Prints the device bytes of a run as one JSON object. Needs no GPU, and only the 
   --tokens N         tokens of a micro-batch
   --rows N           rows of a micro-batch, of tokens / rows each (1)
   --budget-gb X      the fastest plan within X GB: first the most rows at once, then the most layers that keep
-                     their activations. Without it, or when none fits, the smallest plan: one row at a time, and
-                     every layer recomputes its activations.`;
+                     their activations, or the most that keep their input. Without it, or when none fits, the
+                     smallest plan: one row at a time, every layer recomputes its activations, and most their
+                     input.`;
 
 const formats = ["f32", "f16", "q8", "q4", "nf4"] as const;
 const groupSizes = [32, 64, 128];

@@ -87,12 +87,13 @@ export function describeEvent(event: SessionEvent): string | null {
 /** Reports recomputation and splitting, because they make steps slower. */
 function engineReport(report: EngineReport): string {
   const { engine, plannedBytes, layers, recomputedLayers, rows, rowsPerPass } = report;
+  const thrice = report.layersRunThrice;
   const name = engineWords[engine];
   return [
     `The ${name} engine is ready, ${formatBytes(plannedBytes)} planned.`,
     ...(recomputedLayers > 0
       ? [
-          `To save memory, ${recomputedLayers} of ${layers} layers are recomputed in the backward pass.`,
+          `To save memory, ${recomputedLayers} of ${layers} layers are recomputed in the backward pass${thrice > 0 ? `, ${thrice} of them twice` : ""}.`,
         ]
       : []),
     ...(rowsPerPass < rows

@@ -1,16 +1,17 @@
 // The device memory of a run, computed without a device, and the choice of memory for speed.
 //
 // A design is every program of a run with every tensor, so its bytes follow from the memory planner
-// alone. Two choices trade speed for bytes, neither changes the numbers (MemoryChoice): layers that
-// recompute instead of keeping their activations, and rows of a micro-batch per pass. Rows come
-// first: as many as fit with every layer recomputed, then as many kept layers as still fit.
+// alone. Three choices trade speed for bytes, none changes the numbers (MemoryChoice). Rows per
+// pass come first: as many as fit with every layer recomputed, then as many kept layers as still
+// fit. Where not even one row fits, the inputs of fewer layers are kept, of as many as fit.
 import { uniformBytes } from "../../gpu/memory.ts";
 import { planMemory } from "../../gpu/memory-planner.ts";
 import type { Program, Tensor } from "../../gpu/plan.ts";
 import { readbackBytes } from "../../gpu/submitter.ts";
 import { invariant } from "../../util/assert.ts";
-import { designer, type Design, type DesignOptions, type MemoryChoice } from "./design.ts";
+import { designer, type Design, type DesignOptions } from "./design.ts";
 import { tfjsBytes } from "./exchange.ts";
+import { layersRunThrice, mostLayersPerInput, type MemoryChoice } from "./memory-choice.ts";
 
 export interface PlannedBytes {
   weightsBytes: number;
@@ -25,6 +26,8 @@ export interface PlannedBytes {
   totalBytes: number;
   /** Layers that recompute their activations in backward. */
   recomputedLayers: number;
+  /** Those of them that first run for the input of a layer above. */
+  layersRunThrice: number;
 }
 
 /**
@@ -43,6 +46,7 @@ export function bytesOf(design: Design): PlannedBytes {
   const optimizerBytes = sum([moment1, moment2]);
   const activationsBytes = peakOfKept(training);
   const totalBytes = totalOf(design);
+  const layers = model.config.numHiddenLayers;
   return {
     weightsBytes,
     adapterBytes,
@@ -50,7 +54,8 @@ export function bytesOf(design: Design): PlannedBytes {
     activationsBytes,
     scratchBytes: totalBytes - weightsBytes - adapterBytes - optimizerBytes - activationsBytes,
     totalBytes,
-    recomputedLayers: model.config.numHiddenLayers - memoryChoice.keptLayers,
+    recomputedLayers: layers - memoryChoice.keptLayers,
+    layersRunThrice: layersRunThrice(memoryChoice, layers),
   };
 }
 
@@ -78,7 +83,7 @@ function tensorsOf(dispatches: Program["dispatches"]): Tensor[] {
 
 /**
  * The fastest memory choice whose plan stays within the budget: as many rows at a time as fit, then
- * as many kept layers.
+ * as many kept layers, or as many kept inputs.
  * @returns the smallest choice where none fits
  */
 export function chooseMemory(options: DesignOptions, budgetBytes: number): MemoryChoice {
@@ -108,9 +113,27 @@ function bestDesign(options: DesignOptions, budgetBytes: number): Design {
       return best.design;
     }
     if (rowsPerPass === 1) {
-      return none.design;
+      return mostInputs(none.design, design, budgetBytes);
     }
   }
+}
+
+/** As many kept inputs as fit, tried from the most on: each step costs time. */
+function mostInputs(
+  whole: Design,
+  design: (choice: MemoryChoice) => Design,
+  budgetBytes: number,
+): Design {
+  const most = mostLayersPerInput(whole.model.config.numHiddenLayers);
+  let smallest = sized(whole);
+  for (let layersPerInput = 2; layersPerInput <= most; layersPerInput++) {
+    const tried = sized(design({ ...whole.memoryChoice, layersPerInput }));
+    smallest = tried.bytes < smallest.bytes ? tried : smallest;
+    if (tried.bytes <= budgetBytes) {
+      return tried.design;
+    }
+  }
+  return smallest.design;
 }
 
 function sized(design: Design): SizedDesign {

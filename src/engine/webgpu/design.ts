@@ -11,17 +11,10 @@ import { BatchTables } from "./batch-tables.ts";
 import { describeExchange, type Exchange } from "./exchange.ts";
 import { generationPrograms, programsOf, type GenerationPrograms } from "./generation-programs.ts";
 import { chunkRowsOf } from "./layers/head.ts";
+import type { MemoryChoice } from "./memory-choice.ts";
 import { describeModelTensors, type ModelTensors } from "./model-tensors.ts";
 import { evaluationPass, trainingPass, updatePass } from "./programs.ts";
 import type { ModelConfig } from "../../model/config/model-config.ts";
-
-/** Choices that trade speed for memory; none changes a result. */
-export interface MemoryChoice {
-  /** Rows of the longest length that the GPU computes at a time; of shorter ones more fit. */
-  rowsPerPass: number;
-  /** Layers, from the top, that keep their activations for backward; the others recompute them. */
-  keptLayers: number;
-}
 
 export interface Design {
   model: ModelTensors;
@@ -78,16 +71,16 @@ export function designer(options: DesignOptions): (memoryChoice: MemoryChoice) =
     return { tables, evaluation: evaluationPass(model, tables) };
   });
   return (memoryChoice) => {
-    const { rowsPerPass, keptLayers } = memoryChoice;
+    const { rowsPerPass, ...kept } = memoryChoice;
     const { tables, evaluation } = evaluationOf(rowsPerPass);
     const exchange = options.hasObjective
       ? describeExchange(config, tables.tokens, chunkRowsOf(config, tables.tokens))
       : undefined;
-    const training = trainingPass(model, tables, { keptLayers, exchange });
+    const training = trainingPass(model, tables, { ...kept, exchange });
     const extents = {
       training: byTokens(training, (tokens) => {
         const own = exchange && { ...exchange, pauses: [] };
-        return trainingPass(model, tables, { keptLayers, exchange: own, tokens });
+        return trainingPass(model, tables, { ...kept, exchange: own, tokens });
       }),
       evaluation: byTokens(evaluation, (tokens) => evaluationPass(model, tables, tokens)),
     };

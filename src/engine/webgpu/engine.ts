@@ -29,9 +29,10 @@ import { lossWeightOf } from "../loss-weight.ts";
 import { refuseNonFinite } from "../non-finite.ts";
 import type { Objective } from "../objective.ts";
 import { bytesOf, chooseMemory, type PlannedBytes } from "./budget.ts";
-import { designRun, type Design, type DesignOptions, type MemoryChoice } from "./design.ts";
+import { designRun, type Design, type DesignOptions } from "./design.ts";
 import { Generation } from "./generation.ts";
 import { requireTensorsFit, requireWeightsFit } from "./limits.ts";
+import { nextSmaller, type MemoryChoice } from "./memory-choice.ts";
 import { passesOf, passTokens } from "./passes.ts";
 import type { PausedPass } from "./paused-pass.ts";
 import { uploadWeights } from "./weights.ts";
@@ -129,23 +130,13 @@ async function allocateSmaller(
       const { opened, pipelines } = options;
       return { design, runner: await Runner.create(opened, design.programs, pipelines) };
     } catch (error) {
-      const smaller = nextSmaller(memoryChoice);
+      const smaller = nextSmaller(memoryChoice, options.config.numHiddenLayers);
       if (!(error instanceof UserError) || error.code !== "out-of-memory" || smaller === null) {
         throw error;
       }
       memoryChoice = smaller;
     }
   }
-}
-
-/**
- * First fewer kept layers, then fewer rows per pass; null where both are at their smallest.
- */
-export function nextSmaller({ rowsPerPass, keptLayers }: MemoryChoice): MemoryChoice | null {
-  if (keptLayers > 0) {
-    return { rowsPerPass, keptLayers: Math.floor(keptLayers / 2) };
-  }
-  return rowsPerPass > 1 ? { rowsPerPass: Math.ceil(rowsPerPass / 2), keptLayers } : null;
 }
 
 export class WebGpuEngine implements Engine {

@@ -7,14 +7,16 @@
 //     2. layers 0..L-1  x = x + attention, x = x + MLP              layers/layer-forward.ts
 //     3. head           loss, and dx of the last layer's output     layers/head.ts
 //     4. layers L-1..0  recompute the layer if it was not kept,     layers/layer-backward.ts
+//                       and its input if that was not kept either;
 //                       dA and dB of its adapters, dx of its input
 //   update:
 //     5. global norm, clipping, AdamW; gradients back to zero       kernels/adamw
 //
 // Every tensor of step 2 is dropped after its last use unless its layer is kept. Recomputing a
 // layer from its input costs one more forward pass of it and saves all its other activations
-// (gradient checkpointing: Chen et al. 2016, arXiv:1604.06174). Frozen weights have no gradients,
-// so backward computes no weight gradient but those of A and B.
+// (gradient checkpointing: Chen et al. 2016, arXiv:1604.06174); where not every input is kept, one
+// more. Frozen weights have no gradients, so backward computes no weight gradient but those of A
+// and B.
 import { scratch, type Program, type Tensor, type View } from "../../gpu/plan.ts";
 import { adamW, partialsOf } from "../../kernels/adamw/kernel.ts";
 import { embedding } from "../../kernels/embedding/kernel.ts";
@@ -30,12 +32,11 @@ import {
   type LayerCall,
   type LayerTrace,
 } from "./layers/layer-forward.ts";
+import type { MemoryChoice } from "./memory-choice.ts";
 import type { ModelTensors } from "./model-tensors.ts";
 import { adapterOnly, Recorder } from "./recorder.ts";
 
-export interface TrainingPass {
-  /** Layers, from the top, that keep their activations; the others recompute from their input. */
-  keptLayers: number;
+export interface TrainingPass extends Omit<MemoryChoice, "rowsPerPass"> {
   /** Collects the pauses of a pass whose loss is computed by tfjs. */
   exchange?: Exchange | undefined;
   /** Left out, as many as the tables hold. */
@@ -46,12 +47,13 @@ export interface TrainingPass {
 export function trainingPass(
   model: ModelTensors,
   tables: BatchTables,
-  { keptLayers, exchange, tokens }: TrainingPass,
+  { keptLayers, layersPerInput = 1, exchange, tokens }: TrainingPass,
 ): Program {
   const mode = { hasAdapter: true, hasDropout: model.dropoutRate > 0 };
   const recorder = new Recorder(model, tables, mode, tokens);
   const { numHiddenLayers } = model.config;
-  const calls: LayerCall[] = [];
+  const recomputed = numHiddenLayers - keptLayers;
+  const keptInputs: LayerCall[] = [];
   const traces = new Map<number, LayerTrace>();
 
   let x = forwardEmbedding(recorder);
@@ -59,21 +61,37 @@ export function trainingPass(
     const call = { layer, input: x };
     const { trace, output } = forwardLayer(recorder, call);
     x = output;
-    calls.push(call);
-    if (layer >= numHiddenLayers - keptLayers) {
+    if (layer >= recomputed) {
       traces.set(layer, trace);
+    }
+    if (layer >= recomputed || layer % layersPerInput === 0) {
+      keptInputs.push(call);
     }
   }
 
   recorder.mark("backward");
   const dx = lossAndGradient(recorder, { x, ...(exchange && { exchange }) });
 
-  for (const call of calls.toReversed()) {
-    const { layer } = call;
-    const trace = traces.get(layer) ?? recomputeLayer(recorder, call);
-    backwardLayer(recorder, { layer, trace, dx, needsInput: layer > 0 });
+  let end = numHiddenLayers;
+  for (const kept of keptInputs.toReversed()) {
+    for (const call of recomputeInputs(recorder, kept, end).toReversed()) {
+      const { layer } = call;
+      const trace = traces.get(layer) ?? recomputeLayer(recorder, call);
+      backwardLayer(recorder, { layer, trace, dx, needsInput: layer > 0 });
+    }
+    end = kept.layer;
   }
   return recorder.finish("training pass");
+}
+
+/** Layers from one whose input is kept up to `end`, which is left out, with their inputs. */
+function recomputeInputs(recorder: Recorder, kept: LayerCall, end: number): LayerCall[] {
+  const calls = [kept];
+  for (let call = kept; call.layer + 1 < end;) {
+    call = { layer: call.layer + 1, input: forwardLayer(recorder, call).output };
+    calls.push(call);
+  }
+  return calls;
 }
 
 /**

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoraConfig } from "../../../src/adapter/lora.ts";
 import type { TokenBatch } from "../../../src/data/batching/batch.ts";
-import type { MemoryChoice } from "../../../src/engine/webgpu/design.ts";
+import type { MemoryChoice } from "../../../src/engine/webgpu/memory-choice.ts";
 import { openDevice } from "../../../src/gpu/device.ts";
 import { allTargetModules } from "../../../src/recipe/options.ts";
 import { relativeError, stateError } from "../../support/golden.ts";
@@ -74,6 +74,14 @@ const settings: Setting[] = [
     microBatches: 2,
     memoryChoice: { rowsPerPass: 2, keptLayers: 0 },
   },
+  {
+    name: "five layers, the highest kept, every third input of the others, dropout",
+    config: madeUpConfig({ numKeyValueHeads: 2, numHiddenLayers: 5 }),
+    lora: { ...all, dropout: 0.1 },
+    rows: apart,
+    microBatches: 1,
+    memoryChoice: { rowsPerPass: 3, keptLayers: 1, layersPerInput: 3 },
+  },
 ];
 
 let opened: OpenDevice;
@@ -105,7 +113,7 @@ describe.each(settings)("$name", (setting) => {
     expect(engine.memory().allocatedBytes).toBe(0);
   });
 
-  test("kept and recomputed activations give the same bits", async () => {
+  test("kept and recomputed activations and inputs give the same bits", async () => {
     const { config, memoryChoice } = setting;
     const keptLayers = memoryChoice.keptLayers === 0 ? config.numHiddenLayers : 0;
     const other = await compiled({ ...setting, memoryChoice: { ...memoryChoice, keptLayers } });

@@ -11,6 +11,7 @@ function engineReady(changes: Partial<EngineEvent["report"]>): EngineEvent {
     plannedBytes: 2_000_000,
     layers: 8,
     recomputedLayers: 0,
+    layersRunThrice: 0,
     rows: 4,
     rowsPerPass: 4,
     ...changes,
@@ -22,6 +23,9 @@ test("the log line of an engine reports recomputed layers and split micro-batche
   expect(describeEvent(engineReady({}))).toBe("The compiled engine is ready, 2.0 MB planned.");
   expect(describeEvent(engineReady({ recomputedLayers: 3, rowsPerPass: 2 }))).toBe(
     "The compiled engine is ready, 2.0 MB planned. To save memory, 3 of 8 layers are recomputed in the backward pass. A pass holds 2 rows of the greatest length, or more rows that are shorter; a micro-batch has 4.",
+  );
+  expect(describeEvent(engineReady({ recomputedLayers: 8, layersRunThrice: 5 }))).toContain(
+    "To save memory, 8 of 8 layers are recomputed in the backward pass, 5 of them twice.",
   );
 });
 

@@ -44,9 +44,16 @@ describe("a plan", () => {
       "scratchBytes",
       "totalBytes",
       "recomputedLayers",
+      "layersRunThrice",
     ]);
     expect(plan.totalBytes).toBeLessThanOrEqual(7.5e9);
-    expect(plan.recomputedLayers).toBe(32);
+    expect(plan).toMatchObject({ recomputedLayers: 32, layersRunThrice: 25 });
+  });
+
+  test("the plan of Qwen3-4B in q4 with 2,048 tokens needs at most 3.6 GB", () => {
+    const config = fileURLToPath(configPath("qwen3-4b"));
+    const plan = planned({ config, format: "q4", rank: "16", tokens: "2048" });
+    expect(plan.totalBytes).toBeLessThanOrEqual(3.6e9);
   });
 
   test("the plan of SmolLM2-135M in f16 with 1,024 tokens needs at most 0.9 GB", () => {

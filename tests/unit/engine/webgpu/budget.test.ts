@@ -42,6 +42,9 @@ const small: DesignOptions = {
 
 const bytes = (options: DesignOptions, rowsPerPass: number, keptLayers: number): PlannedBytes =>
   bytesOf(designRun(options, { rowsPerPass, keptLayers }));
+/** A row at a time, no layer kept. */
+const bytesPerInput = (options: DesignOptions, layersPerInput: number): PlannedBytes =>
+  bytesOf(designRun(options, { rowsPerPass: 1, keptLayers: 0, layersPerInput }));
 
 /** Parameters that LoRA of rank 16 on all seven modules has in one layer of these widths. */
 const perLayer = (hidden: number, key: number, intermediate: number) =>
@@ -87,6 +90,12 @@ describe("activations", () => {
 
   test("activations of a pass that keeps no layer are the layers' inputs and the last output", () => {
     expect(bytes(smol, 1, 0).activationsBytes).toBe(31 * 1024 * 576 * 4);
+  });
+
+  test("activations of a pass that keeps few inputs are these and the last output", () => {
+    const inputs = (perInput: number) => bytesPerInput(smol, perInput).activationsBytes;
+    expect(inputs(2)).toBe((15 + 1) * 1024 * 576 * 4);
+    expect(inputs(4)).toBe((8 + 1) * 1024 * 576 * 4);
   });
 
   test("activations of kept layers are what backward reads; the lowest's first norm has no gradient", () => {
@@ -152,9 +161,18 @@ describe.each([
     expect(chooseMemory(options, bytes(options, 2, 0).totalBytes - 1).rowsPerPass).toBe(1);
   });
 
+  test("a run keeps fewer inputs where not even one row fits", () => {
+    const [whole, half] = [bytes(options, 1, 0), bytesPerInput(options, 2)];
+    expect(half.totalBytes).toBeLessThan(whole.totalBytes);
+    const choice = { rowsPerPass: 1, keptLayers: 0 };
+    expect(chooseMemory(options, whole.totalBytes)).toEqual(choice);
+    expect(chooseMemory(options, whole.totalBytes - 1)).toEqual({ ...choice, layersPerInput: 2 });
+    expect(half).toMatchObject({ recomputedLayers: 6, layersRunThrice: 3 });
+  });
+
   test("a run gets the smallest memory choice where nothing fits", () => {
-    expect(chooseMemory(options, 0)).toEqual({ rowsPerPass: 1, keptLayers: 0 });
-    expect(planBytes(options, 0)).toEqual(bytes(options, 1, 0));
+    const smallest = Math.min(...[1, 2, 3].map((n) => bytesPerInput(options, n).totalBytes));
+    expect(planBytes(options, 0).totalBytes).toBe(smallest);
   });
 });
 

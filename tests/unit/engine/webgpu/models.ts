@@ -13,10 +13,12 @@ export const sevenModules = [
   "down_proj",
 ];
 
-export function configPath(name: "llama-3.1-8b" | "smollm2-135m"): URL {
+export type KnownModel = "llama-3.1-8b" | "qwen3-4b" | "smollm2-135m";
+
+export function configPath(name: KnownModel): URL {
   return new URL(`configs/${name}.json`, import.meta.url);
 }
 
-export function readSizes(name: "llama-3.1-8b" | "smollm2-135m"): ModelConfig {
+export function readSizes(name: KnownModel): ModelConfig {
   return parseModelSizes(readFileSync(configPath(name), "utf8"));
 }
