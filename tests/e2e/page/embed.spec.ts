@@ -151,11 +151,14 @@ test("a host page's data and recipe train after a press, and it is told figures 
   expect(await toldTo(page)).toHaveLength(messages.length);
 });
 
-test("in a frame saved runs and their buttons are shown after a press", async ({ visit }) => {
+test("in a frame saved runs, their buttons and Start over are shown after a press", async ({ visit }) => {
   const { page, events } = await visit({ browserArguments: partitioned });
   const frame = await openEmbedded(page);
   await press(frame, "Load it");
   await expect(frame.getByRole("region", { name: "Recipe", exact: true })).toContainText("rank 3");
+  const startOver = frame.getByRole("button", { name: "Start over with the demo" });
+  await expect(frame.getByRole("button", { name: "Show ways to start over" })).toBeVisible();
+  await expect(startOver).toHaveCount(0);
   await train(frame, events);
 
   const panel = frame.getByRole("tabpanel", { name: /^Checkpoints/ });
@@ -165,6 +168,7 @@ test("in a frame saved runs and their buttons are shown after a press", async ({
   await expect(panel.getByRole("button")).toHaveText(["Show saved runs"]);
   await press(frame, "Show saved runs");
   await expect(deletion).toHaveCount(2);
+  await expect(startOver).toBeVisible();
 
   await frame.evaluate(() => {
     location.reload();
