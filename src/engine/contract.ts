@@ -117,6 +117,8 @@ export interface EngineReport {
   recomputedLayers: number;
   /** Those of them that first run for the input of a layer above. */
   layersRunThrice: number;
+  /** Whether the weights of the layers come from the store again for every pass over them. */
+  isStreamed: boolean;
   /** Rows of a micro-batch. */
   rows: number;
   /** Rows of it that the device computes at a time. */

@@ -5,7 +5,7 @@ import { openAhead, tilesOf, type CompiledAhead } from "./ahead.ts";
 import type { BackendName, Engine, EngineProgress, EngineReport } from "./contract.ts";
 import type { EnginePlan } from "./engine-plan.ts";
 import type { Objective } from "./objective.ts";
-import { nextSmaller, type MemoryChoice } from "./webgpu/memory-choice.ts";
+import { canStream, nextSmaller, type MemoryChoice } from "./webgpu/memory-choice.ts";
 import { createWebGpuEngine } from "./webgpu/engine.ts";
 
 export type { WasmPaths } from "./tfjs/backend.ts";
@@ -66,14 +66,15 @@ async function openCompiled(
       return engine.memory().allocatedBytes;
     };
     const { memoryChoice, planned } = engine;
-    const { totalBytes: plannedBytes, recomputedLayers, layersRunThrice } = planned;
+    const streams = canStream(weights, objective !== null);
+    const { totalBytes: plannedBytes, recomputedLayers, layersRunThrice, isStreamed } = planned;
     const { rowsPerPass } = memoryChoice;
-    const fitted = { plannedBytes, recomputedLayers, layersRunThrice, rowsPerPass };
+    const fitted = { plannedBytes, recomputedLayers, layersRunThrice, isStreamed, rowsPerPass };
     return {
       machine: { ...machine, release },
       engine,
       report: reportOf(plan, fitted),
-      smaller: nextSmaller(memoryChoice, config.numHiddenLayers),
+      smaller: nextSmaller(memoryChoice, config.numHiddenLayers, streams),
       ahead,
     };
   } catch (error) {
@@ -99,8 +100,8 @@ async function openReference(
     const training = { config, lora, shape, objective };
     const engine = await createTfjsEngine({ machine, ...training, weights, progress, signal });
     const { plannedBytes } = engine.memory();
-    const whole = { recomputedLayers: 0, layersRunThrice: 0, rowsPerPass: shape.rows };
-    const report = reportOf(plan, { plannedBytes, ...whole });
+    const whole = { recomputedLayers: 0, layersRunThrice: 0, isStreamed: false };
+    const report = reportOf(plan, { plannedBytes, ...whole, rowsPerPass: shape.rows });
     return { machine, engine, report, smaller: null, ahead: null };
   } catch (error) {
     await machine.release();

@@ -41,6 +41,23 @@ export function bytesTaken(
     ).totalBytes;
 }
 
+/**
+ * The least bytes of a run whose layers are streamed from this browser's storage.
+ * @returns null where they cannot be: on the reference engine, or with an objective in tfjs ops
+ */
+export function streamedBytesTaken(
+  config: ModelConfig,
+  weightShapes: ReadonlyMap<string, WeightShape>,
+  recipe: Recipe,
+  chosen: EngineName,
+): ((shape: BatchShape) => number) | null {
+  if (engineFor(chosen, { config }) === "tfjs" || recipe.labelSmoothing > 0) {
+    return null;
+  }
+  return (shape) =>
+    planBytes({ config, lora: recipe, shape, weightShapes, canStream: true }, 0).totalBytes;
+}
+
 /** What the compiled engine chooses for a plan where memory allows; null for the reference. */
 export function memoryChoiceOf({
   engine,

@@ -7,7 +7,7 @@
 // is then the allocation, byte for byte. On training passes it is within 1 % of the peak of live
 // bytes, which no plan can beat (tests/unit/gpu/memory-planner.test.ts).
 import { invariant } from "../util/assert.ts";
-import { alignmentBytes, type Program, type Tensor } from "./plan.ts";
+import { alignmentBytes, ownerOf, type Program, type Tensor } from "./plan.ts";
 
 /** WebGPU's default maxBufferSize: every device can create an arena of this size. */
 export const defaultArenaBytes = 256 * 1024 ** 2;
@@ -164,7 +164,7 @@ function usesOf({ name, dispatches }: Program): {
   dispatches.forEach(({ kernel, views }, index) => {
     views.forEach(({ tensor }, binding) => {
       if (tensor.home === "buffer") {
-        buffers.add(tensor);
+        buffers.add(ownerOf(tensor));
         return;
       }
       const use = kernel.bindings[binding]?.use;

@@ -3,7 +3,7 @@ import { invariant } from "../util/assert.ts";
 import { UserError } from "../util/errors.ts";
 import { extentsOf, type Extent } from "./extents.ts";
 import { alignUp, type MemoryLayout } from "./memory-planner.ts";
-import type { Program, Tensor, View } from "./plan.ts";
+import { ownerOf, type Program, type Tensor, type View } from "./plan.ts";
 import { packUniforms, type UniformStruct } from "./uniform-struct.ts";
 
 /** WebGPU's default minUniformBufferOffsetAlignment: the distance between the params of extents. */
@@ -138,7 +138,8 @@ export function bufferBindingOf(
   layout: MemoryLayout,
 ): GPUBufferBinding {
   const place = layout.places.get(view.tensor);
-  const buffer = place === undefined ? memory.buffers.get(view.tensor) : memory.arenas[place.arena];
+  const buffer =
+    place === undefined ? memory.buffers.get(ownerOf(view.tensor)) : memory.arenas[place.arena];
   if (buffer === undefined) {
     throw new Error(`${view.tensor.label} is not in the layout.`);
   }

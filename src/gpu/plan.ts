@@ -14,6 +14,8 @@ export interface Tensor {
   readonly label: string;
   readonly sizeBytes: number;
   readonly home: "arena" | "lent" | "buffer";
+  /** The tensor of its size whose buffer it takes turns in; left out, it has its own. */
+  readonly turnsWith?: Tensor;
 }
 
 /** A part of a tensor. Its offset is a multiple of `alignmentBytes`. */
@@ -70,6 +72,17 @@ export function lent(label: string, elements: number): Tensor {
  */
 export function persistent(label: string, elements: number): Tensor {
   return makeTensor(label, elements * 4, "buffer");
+}
+
+/** A tensor that takes turns in the buffer of another: who runs a program brings its bytes. */
+export function turning(label: string, turnsWith: Tensor): Tensor {
+  invariant(turnsWith.home === "buffer", `${label} takes turns in memory that is not kept`);
+  return { label, sizeBytes: turnsWith.sizeBytes, home: "buffer", turnsWith };
+}
+
+/** The tensor that a persistent tensor's buffer is made for. */
+export function ownerOf(tensor: Tensor): Tensor {
+  return tensor.turnsWith ?? tensor;
 }
 
 function makeTensor(label: string, sizeBytes: number, home: Tensor["home"]): Tensor {

@@ -11,7 +11,7 @@ import {
 } from "./memory.ts";
 import { planMemory, type MemoryLayout } from "./memory-planner.ts";
 import { Pipelines, type CompiledKernel } from "./pipelines.ts";
-import { kernelsOf, type Dispatch, type Program, type Tensor, type View } from "./plan.ts";
+import { kernelsOf, ownerOf, type Dispatch, type Program, type Tensor, type View } from "./plan.ts";
 import { Submitter, type Command } from "./submitter.ts";
 import { packUniforms, type UniformStruct } from "./uniform-struct.ts";
 import type { OpenDevice } from "./open-device.ts";
@@ -198,7 +198,7 @@ export class Runner {
 
   /** The GPUBuffer of a persistent tensor; the runner destroys it. */
   bufferOf(tensor: Tensor): GPUBuffer {
-    const buffer = this.#memory.buffers.get(tensor);
+    const buffer = this.#memory.buffers.get(ownerOf(tensor));
     if (buffer === undefined) {
       throw new Error(`${tensor.label} is not a persistent tensor of these programs.`);
     }

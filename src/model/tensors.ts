@@ -75,6 +75,12 @@ export function tensorsOf(config: ModelConfig): TensorSpec[] {
   ];
 }
 
+/** The layer that a tensor belongs to; null for embedding, final norm and head. */
+export function layerOf(name: string): number | null {
+  const [, layer] = /^model\.layers\.(\d+)\./.exec(name) ?? [];
+  return layer === undefined ? null : Number(layer);
+}
+
 function tensorsOfLayer(config: ModelConfig, layer: number): TensorSpec[] {
   const { hiddenSize, headDim, hasSandwichNorms, hasQkNorm, hasQkvBias } = config;
   const norm = (name: string, size: number): TensorSpec => ({

@@ -85,6 +85,8 @@ export interface FormatOffer {
   weightsBytes: number;
   neededBytes: number;
   fits: boolean;
+  /** Whether it fits with layers that are streamed from storage, and not without. */
+  streams: boolean;
   /** Bytes needed and available, and what to change where it does not fit. */
   words: string;
 }

@@ -1,6 +1,7 @@
 // The fit of a model on this device in a weight format: bytes of a run, before any weight is
 // downloaded, and what to change where it does not fit.
 import type { BatchShape } from "../engine/contract.ts";
+import { layerOf } from "../model/tensors.ts";
 import { storedBytes } from "../model/weights/store.ts";
 import { weightBytes, type WeightShape } from "../model/weight-format/format.ts";
 import { formatBytes, formatCount } from "../util/format.ts";
@@ -27,6 +28,8 @@ export interface FormatCandidate {
   contextLength: number;
   /** Device bytes of a run of another shape, which tries to stay within the budget. */
   bytesOf: (shape: BatchShape, budgetBytes: number) => number;
+  /** The same, with layers that are streamed from storage; null where they cannot be. */
+  streamedBytesOf: ((shape: BatchShape) => number) | null;
 }
 
 /** What a run needs on the device with the weights in one format. */
@@ -35,6 +38,8 @@ export interface Fit {
   /** Weights, adapter, optimizer, activations and scratch, as the memory planner fits them. */
   neededBytes: number;
   fits: boolean;
+  /** Of a run that fits with streamed layers alone, and what a pass reads; else null. */
+  streamed: { neededBytes: number; readBytes: number } | null;
   /**
    * Tokens of the longest row that fits, at most the model's context; 0 when none does. Slow: plans
    * about ten runs.
@@ -46,18 +51,28 @@ export interface Fit {
 
 /** Plans the run of a candidate and compares its bytes with the device's memory. */
 export function fitOf(candidate: FormatCandidate, memory: DeviceMemory): Fit {
-  const { shapes, shape, bytesOf } = candidate;
+  const { shapes, shape, bytesOf, streamedBytesOf } = candidate;
   const weightsBytes = storedBytes(shapes);
   const oversized = oversizedOf(shapes, memory.bindingBytes);
   const neededBytes = bytesOf(shape, memory.totalBytes);
   const fits = oversized === null && neededBytes <= memory.totalBytes;
+  const mayStream = !fits && oversized === null && streamedBytesOf !== null;
+  const streamedBytes = mayStream ? streamedBytesOf(shape) : Infinity;
   return {
     weightsBytes,
     neededBytes,
     fits,
+    streamed:
+      streamedBytes <= memory.totalBytes
+        ? { neededBytes: streamedBytes, readBytes: layerBytes(shapes) }
+        : null,
     largestLength: () => (oversized === null ? longestRow(candidate, memory.totalBytes) : 0),
     oversized,
   };
+}
+
+function layerBytes(shapes: FormatCandidate["shapes"]): number {
+  return storedBytes(new Map([...shapes].filter(([name]) => layerOf(name) !== null)));
 }
 
 /** Bisects over the smallest memory choice with one row at a time. */
@@ -96,11 +111,11 @@ export interface NamedFit extends Fit {
 
 /**
  * A fit in words: "Needs 1.90 GB of 8.00 GB. Fits." or "Needs 9.30 GB of 8.00 GB. Choose q4 (needs
- * 5.10 GB) or rows of at most 256 tokens."
+ * 5.10 GB) or rows of at most 256 tokens." A run with streamed layers is told with what it reads.
  * @param others the other formats of the same model
  */
 export function fitWords(
-  { neededBytes, fits, largestLength, oversized }: NamedFit,
+  { neededBytes, streamed, fits, largestLength, oversized }: NamedFit,
   others: readonly NamedFit[],
   memory: DeviceMemory,
 ): string {
@@ -124,6 +139,10 @@ export function fitWords(
     oversized === null
       ? needs
       : `${oversized.name} needs ${formatBytes(oversized.sizeBytes)}; a buffer holds at most ${formatBytes(memory.bindingBytes)} here.`;
+  if (streamed !== null) {
+    const slower = `${why} With streamed layers it fits in ${formatBytes(streamed.neededBytes)}. Each pass then reads ${formatBytes(streamed.readBytes)} from storage, two or three times, so it is slower.`;
+    return ways.length === 0 ? slower : `${slower} Faster: ${ways.join(" or ")}.`;
+  }
   return ways.length === 0
     ? `${why} Choose a smaller model.`
     : `${why} Choose ${ways.join(" or ")}.`;

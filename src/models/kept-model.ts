@@ -183,6 +183,7 @@ function storeOf(
   };
   return {
     shapes,
+    isReady: true,
     async *parts(name, signal) {
       for (const binding of ["weight", "scales", "tables"] as const) {
         const blob = `${name}/${binding}`;

@@ -6,7 +6,7 @@ import { choicesFor, formatName, formatWords } from "../model/weights/choice.ts"
 import { weightShapes } from "../model/weights/store.ts";
 import type { FileSet } from "../sources/files.ts";
 import type { Recipe } from "../recipe/recipe.ts";
-import { bytesTaken } from "../engine/run-bytes.ts";
+import { bytesTaken, streamedBytesTaken } from "../engine/run-bytes.ts";
 import { bestOf, fitOf, fitWords, type FormatCandidate, type NamedFit } from "./fit.ts";
 import type { MemoryProbe } from "./memory-probe.ts";
 import type { DeviceInfo, ModelOffer } from "./facts.ts";
@@ -44,6 +44,7 @@ export async function offerOf(
     weightsBytes: fit.weightsBytes,
     neededBytes: fit.neededBytes,
     fits: fit.fits,
+    streams: fit.streamed !== null,
     words: fitWords(fit, without(fits, fit), allowed),
   }));
   return {
@@ -68,7 +69,11 @@ function formatCandidate(
 ): FormatCandidate {
   const contextLength = config.maxPositionEmbeddings;
   const shape = { rows: recipe.batchSize, length: Math.min(recipe.maxLength, contextLength) };
-  return { shapes, shape, contextLength, bytesOf: bytesTaken(config, shapes, recipe, engine) };
+  return {
+    ...{ shapes, shape, contextLength },
+    bytesOf: bytesTaken(config, shapes, recipe, engine),
+    streamedBytesOf: streamedBytesTaken(config, shapes, recipe, engine),
+  };
 }
 
 /** The stored format where it fits. f32, for models beyond the range of f16, is never suggested. */

@@ -25,7 +25,8 @@ Prints the device bytes of a run as one JSON object. Needs no GPU, and only the 
   --budget-gb X      the fastest plan within X GB: first the most rows at once, then the most layers that keep
                      their activations, or the most that keep their input. Without it, or when none fits, the
                      smallest plan: one row at a time, every layer recomputes its activations, and most their
-                     input.`;
+                     input.
+  --stream           where nothing fits, or without a budget, layers take turns in the memory of two.`;
 
 const formats = ["f32", "f16", "q8", "q4", "nf4"] as const;
 const groupSizes = [32, 64, 128];
@@ -65,6 +66,7 @@ function parseArguments(args: readonly string[]) {
         tokens: { type: "string" },
         rows: { type: "string", default: "1" },
         "budget-gb": { type: "string" },
+        stream: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
@@ -87,6 +89,7 @@ function plan(values: Arguments) {
     lora,
     shape,
     weightShapes: weightShapes(config, choice),
+    canStream: values.stream,
   };
   if (shape.length > config.maxPositionEmbeddings) {
     throw new ArgumentError(

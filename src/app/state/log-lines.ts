@@ -96,6 +96,11 @@ function engineReport(report: EngineReport): string {
           `To save memory, ${recomputedLayers} of ${layers} layers are recomputed in the backward pass${thrice > 0 ? `, ${thrice} of them twice` : ""}.`,
         ]
       : []),
+    ...(report.isStreamed
+      ? [
+          "The weights of the layers do not fit beside the rest: each pass reads them from storage, which takes longer.",
+        ]
+      : []),
     ...(rowsPerPass < rows
       ? [
           `A pass holds ${formatCountOf(rowsPerPass, "row")} of the greatest length, or more rows that are shorter; a micro-batch has ${rows}.`,

@@ -3,10 +3,11 @@
 // A design is every program of a run with every tensor, so its bytes follow from the memory planner
 // alone. Three choices trade speed for bytes, none changes the numbers (MemoryChoice). Rows per
 // pass come first: as many as fit with every layer recomputed, then as many kept layers as still
-// fit. Where not even one row fits, the inputs of fewer layers are kept, of as many as fit.
+// fit. Where not even one row fits, the inputs of fewer layers are kept, of as many as fit. Where
+// that does not fit either, all of it is tried with layers that are streamed.
 import { uniformBytes } from "../../gpu/memory.ts";
 import { planMemory } from "../../gpu/memory-planner.ts";
-import type { Program, Tensor } from "../../gpu/plan.ts";
+import { ownerOf, type Program, type Tensor } from "../../gpu/plan.ts";
 import { readbackBytes } from "../../gpu/submitter.ts";
 import { invariant } from "../../util/assert.ts";
 import { designer, type Design, type DesignOptions } from "./design.ts";
@@ -28,6 +29,8 @@ export interface PlannedBytes {
   recomputedLayers: number;
   /** Those of them that first run for the input of a layer above. */
   layersRunThrice: number;
+  /** Whether layers take turns in the memory of two. */
+  isStreamed: boolean;
 }
 
 /**
@@ -38,9 +41,8 @@ export function bytesOf(design: Design): PlannedBytes {
   const { model, training, memoryChoice } = design;
   const sum = (tensors: Iterable<Tensor>) =>
     [...tensors].reduce((bytes, { sizeBytes }) => bytes + sizeBytes, 0);
-  const weightsBytes = sum(
-    [...model.weights.values()].flatMap(({ tensors }) => Object.values(tensors)),
-  );
+  const weights = [...model.weights.values()].flatMap(({ tensors }) => Object.values(tensors));
+  const weightsBytes = sum(new Set(weights.map(ownerOf)));
   const { values, gradients, moment1, moment2 } = model.adapter;
   const adapterBytes = sum([values, gradients]);
   const optimizerBytes = sum([moment1, moment2]);
@@ -56,6 +58,7 @@ export function bytesOf(design: Design): PlannedBytes {
     totalBytes,
     recomputedLayers: layers - memoryChoice.keptLayers,
     layersRunThrice: layersRunThrice(memoryChoice, layers),
+    isStreamed: memoryChoice.isStreamed ?? false,
   };
 }
 
@@ -102,8 +105,19 @@ interface SizedDesign {
 }
 
 function bestDesign(options: DesignOptions, budgetBytes: number): Design {
-  const { shape, config } = options;
-  const design = designer(options);
+  const resident = bestOf(options, budgetBytes, designer(options));
+  if (options.canStream !== true || totalOf(resident) <= budgetBytes) {
+    return resident;
+  }
+  const design = designer(options, true);
+  return bestOf(options, budgetBytes, (choice) => design({ ...choice, isStreamed: true }));
+}
+
+function bestOf(
+  { shape, config }: DesignOptions,
+  budgetBytes: number,
+  design: (choice: MemoryChoice) => Design,
+): Design {
   for (let rowsPerPass = shape.rows; ; rowsPerPass = Math.ceil(rowsPerPass / 2)) {
     const keeping = (keptLayers: number) => sized(design({ rowsPerPass, keptLayers }));
     const none = keeping(0);

@@ -45,6 +45,8 @@ export interface DesignOptions {
   hasObjective?: boolean;
   /** Whether rows have weights; else every trained token counts the same. */
   isWeighted?: boolean;
+  /** Whether a plan may stream the layers, where nothing else fits. */
+  canStream?: boolean;
   tiles?: TileChoice;
 }
 
@@ -53,15 +55,22 @@ const generationTokens = 512;
 
 /** Every program of a run, with every tensor; nothing is allocated. */
 export function designRun(options: DesignOptions, memoryChoice: MemoryChoice): Design {
-  return designer(options)(memoryChoice);
+  return designer(options, memoryChoice.isStreamed)(memoryChoice);
 }
 
-/** Designs of one run by memory choice. Their common parts are made once. */
-export function designer(options: DesignOptions): (memoryChoice: MemoryChoice) => Design {
+/**
+ * Designs of one run by memory choice, all with layers that are streamed, or all without. Their
+ * common parts are made once.
+ */
+export function designer(
+  options: DesignOptions,
+  isStreamed = false,
+): (memoryChoice: MemoryChoice) => Design {
   const { config, lora, shape, weightShapes, isWeighted = false, tiles = defaultTiles } = options;
   const capacity = Math.min(config.maxPositionEmbeddings, Math.max(generationTokens, shape.length));
   // One position more than the capacity, for the padding of a prompt's last piece.
-  const model = describeModelTensors(config, lora, weightShapes, capacity + 1, tiles);
+  const positions = capacity + 1;
+  const model = describeModelTensors(config, lora, weightShapes, positions, tiles, isStreamed);
   const update = updatePass(model);
   const generation = generationPrograms(model, capacity);
   const { slidingWindow: span } = config;
@@ -71,7 +80,8 @@ export function designer(options: DesignOptions): (memoryChoice: MemoryChoice) =
     return { tables, evaluation: evaluationPass(model, tables) };
   });
   return (memoryChoice) => {
-    const { rowsPerPass, ...kept } = memoryChoice;
+    const { rowsPerPass, keptLayers, layersPerInput = 1 } = memoryChoice;
+    const kept = { keptLayers, layersPerInput };
     const { tables, evaluation } = evaluationOf(rowsPerPass);
     const exchange = options.hasObjective
       ? describeExchange(config, tables.tokens, chunkRowsOf(config, tables.tokens))

@@ -4,6 +4,7 @@ import type { LoraConfig } from "../../adapter/lora.ts";
 import type { AdapterState } from "../../adapter/state.ts";
 import type { TokenBatch } from "../../data/batching/batch.ts";
 import type { Pipelines } from "../../gpu/pipelines.ts";
+import type { Program } from "../../gpu/plan.ts";
 import { Runner } from "../../gpu/runner.ts";
 import { adamWScalars } from "../../kernels/adamw/kernel.ts";
 import type { TileChoice } from "../../kernels/matmul/tile.ts";
@@ -31,8 +32,9 @@ import type { Objective } from "../objective.ts";
 import { bytesOf, chooseMemory, type PlannedBytes } from "./budget.ts";
 import { designRun, type Design, type DesignOptions } from "./design.ts";
 import { Generation } from "./generation.ts";
+import { LayerStream, withoutLayers } from "./layer-stream.ts";
 import { requireTensorsFit, requireWeightsFit } from "./limits.ts";
-import { nextSmaller, type MemoryChoice } from "./memory-choice.ts";
+import { canStream, nextSmaller, type MemoryChoice } from "./memory-choice.ts";
 import { passesOf, passTokens } from "./passes.ts";
 import type { PausedPass } from "./paused-pass.ts";
 import { uploadWeights } from "./weights.ts";
@@ -73,19 +75,20 @@ export const defaultBudgetBytes = 6e9;
 export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<WebGpuEngine> {
   const { budgetBytes = defaultBudgetBytes } = options;
   const hasObjective = (options.objective ?? null) !== null;
-  const described = { ...options, hasObjective, weightShapes: options.weights.shapes };
+  const { weights } = options;
+  const described = { ...options, hasObjective, weightShapes: weights.shapes };
   const first = options.memoryChoice ?? chooseMemory(described, budgetBytes);
   const { design, runner } = await allocateSmaller(described, first);
   try {
     const { model } = design;
-    const { weights, progress, signal, config } = options;
+    const { progress, signal, config } = options;
     // At the same time: the compiler has its own threads.
     await Promise.all([
       runner.prepare([design.training, design.update], (done, total) => {
         progress({ kind: "compiled", done, total });
       }),
       uploadWeights(
-        model.weights,
+        design.memoryChoice.isStreamed ? withoutLayers(model.weights) : model.weights,
         weights,
         runner,
         (doneBytes, totalBytes) => {
@@ -98,7 +101,10 @@ export async function createWebGpuEngine(options: WebGpuEngineOptions): Promise<
       const frequencies = inverseFrequencies(config.headDim, rope);
       runner.write(cosSin, ropeTable(frequencies, model.maxPositions));
     }
-    return new WebGpuEngine(design, runner, await pausedPassOf(options, design, runner));
+    const stream = design.memoryChoice.isStreamed
+      ? new LayerStream(runner, weights, model.weights)
+      : null;
+    return new WebGpuEngine(design, runner, await pausedPassOf(options, design, runner), stream);
   } catch (error) {
     runner.dispose();
     throw error;
@@ -122,6 +128,7 @@ async function allocateSmaller(
   first: MemoryChoice,
 ): Promise<{ design: Design; runner: Runner }> {
   const { limits } = options.opened.device;
+  const streams = canStream(options.weights, options.hasObjective ?? false);
   for (let memoryChoice = first; ;) {
     const design = designRun(options, memoryChoice);
     requireWeightsFit(design.model, limits);
@@ -130,7 +137,7 @@ async function allocateSmaller(
       const { opened, pipelines } = options;
       return { design, runner: await Runner.create(opened, design.programs, pipelines) };
     } catch (error) {
-      const smaller = nextSmaller(memoryChoice, options.config.numHiddenLayers);
+      const smaller = nextSmaller(memoryChoice, options.config.numHiddenLayers, streams);
       if (!(error instanceof UserError) || error.code !== "out-of-memory" || smaller === null) {
         throw error;
       }
@@ -146,14 +153,27 @@ export class WebGpuEngine implements Engine {
   readonly #generation: Generation;
   /** Runs the training pass where the loss is an objective in tfjs ops. */
   readonly #paused: PausedPass | null;
+  readonly #stream: LayerStream | null;
+  /** Ends with the work that came last: work waits for weights, and for no other work then. */
+  #last: Promise<unknown> = Promise.resolve();
   #hasAdapter = false;
 
-  constructor(design: Design, runner: Runner, paused: PausedPass | null) {
+  constructor(
+    design: Design,
+    runner: Runner,
+    paused: PausedPass | null,
+    stream: LayerStream | null,
+  ) {
     this.#design = design;
     this.#runner = runner;
     this.#planned = bytesOf(design);
-    this.#generation = new Generation(design.generation, runner);
+    this.#generation = new Generation(design.generation, {
+      runner,
+      run: (program, count) => this.#run(program, count),
+      alone: (work) => this.#alone(work),
+    });
     this.#paused = paused;
+    this.#stream = stream;
   }
 
   /** The planned bytes, in parts. */
@@ -167,6 +187,10 @@ export class WebGpuEngine implements Engine {
 
   async step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics> {
     this.#requireAdapter();
+    return await this.#alone(() => this.#step(microBatches, hyper));
+  }
+
+  async #step(microBatches: readonly TokenBatch[], hyper: StepHyper): Promise<StepMetrics> {
     const supervisedTokens = microBatches.reduce((sum, batch) => sum + batch.supervisedTokens, 0);
     const lossWeight = lossWeightOf(microBatches);
     const scalars: StepScalars = {
@@ -180,7 +204,7 @@ export class WebGpuEngine implements Engine {
     for (const [microStep, batch] of microBatches.entries()) {
       this.#requireWeights(batch);
       this.#writeDropoutStreams(hyper.step, microStep);
-      work += this.#runPasses("training", batch, scalars, microStep === 0);
+      work += await this.#runPasses("training", batch, scalars, microStep === 0);
     }
     this.#runner.run(this.#design.update);
     const { lossSum, gradNorm, isUpdated } = await this.#readMetrics();
@@ -196,13 +220,11 @@ export class WebGpuEngine implements Engine {
     const { evaluation } = this.#design;
     await this.#runner.prepare([evaluation]);
     const evaluate = () => this.#runPasses("evaluation", batch, noScalars, true);
-    if (useAdapter) {
-      evaluate();
-    } else {
-      this.#withoutAdapter(evaluate);
-    }
-    const { lossSum } = await this.#readMetrics();
-    return { lossSum, supervisedTokens: batch.supervisedTokens };
+    return await this.#alone(async () => {
+      await (useAdapter ? evaluate() : this.#withoutAdapter(evaluate));
+      const { lossSum } = await this.#readMetrics();
+      return { lossSum, supervisedTokens: batch.supervisedTokens };
+    });
   }
 
   async *generate(prompt: readonly number[], options: SamplingOptions): AsyncGenerator<number> {
@@ -237,6 +259,7 @@ export class WebGpuEngine implements Engine {
   }
 
   dispose(): void {
+    this.#stream?.dispose();
     this.#paused?.dispose();
     this.#runner.dispose();
   }
@@ -245,11 +268,11 @@ export class WebGpuEngine implements Engine {
    * Submits work that sees an adapter of zeros. The gradients, which are zero between two steps,
    * keep its values meanwhile: no memory, program or kernel besides those of evaluation.
    */
-  #withoutAdapter(work: () => void): void {
+  async #withoutAdapter(work: () => Promise<unknown>): Promise<void> {
     const { values, gradients } = this.#design.model.adapter;
     this.#runner.copy(values, gradients);
     this.#runner.clear(values);
-    work();
+    await work();
     this.#runner.copy(gradients, values);
     this.#runner.clear(gradients);
   }
@@ -258,12 +281,12 @@ export class WebGpuEngine implements Engine {
    * Runs a program over the rows of a batch, as many at a time as fit.
    * @returns the work submitted
    */
-  #runPasses(
+  async #runPasses(
     kind: "training" | "evaluation",
     batch: TokenBatch,
     scalars: StepScalars,
     isFirstBatch: boolean,
-  ): number {
+  ): Promise<number> {
     const { tables, extents, [kind]: program } = this.#design;
     let work = 0;
     for (const { firstRow, rows, tokens } of passesOf(batch, tables.tokens)) {
@@ -278,9 +301,21 @@ export class WebGpuEngine implements Engine {
       work +=
         kind === "training" && this.#paused !== null
           ? this.#paused.run(program, supervisedRows)
-          : this.#runner.run(program, supervisedRows);
+          : await this.#run(program, supervisedRows);
     }
     return work;
+  }
+
+  /** As `Runner.run`; a promise where layers are streamed. */
+  #run(program: Program, count: number): number | Promise<number> {
+    return this.#stream?.run(program, count) ?? this.#runner.run(program, count);
+  }
+
+  /** One piece of work after the other, although each waits in between. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const own = this.#last.then(work, work);
+    this.#last = own;
+    return await own;
   }
 
   /** The streams of the reference engine: dropout draws the same numbers on both. */

@@ -1,5 +1,6 @@
 // Generates tokens: the prompt enters the caches piece by piece, then each new token alone. A token
 // is picked on the GPU and feeds the next pass there; the host reads several at a time.
+import type { Program } from "../../gpu/plan.ts";
 import type { Runner } from "../../gpu/runner.ts";
 import { noScalars, stepScalars } from "../../kernels/step-scalars.ts";
 import { packSettings, powersOfTwo } from "../../kernels/token-draw/settings.ts";
@@ -15,15 +16,26 @@ const portionMs = 100;
 
 const greedy = { temperature: 0, topP: 1, uniform: 0, slot: 0 };
 
+/** How an engine runs programs. */
+export interface GenerationHost {
+  runner: Runner;
+  /** As `Runner.run`; a promise where layers are streamed. */
+  run: (program: Program, count: number) => number | Promise<number>;
+  /** Runs work that no other work of the engine may interrupt. */
+  alone: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
 export class Generation {
   readonly #programs: GenerationPrograms;
+  readonly #host: GenerationHost;
   readonly #runner: Runner;
   /** Of the answer whose tokens are in the caches. */
   #newest = Symbol("answer");
 
-  constructor(programs: GenerationPrograms, runner: Runner) {
+  constructor(programs: GenerationPrograms, host: GenerationHost) {
     this.#programs = programs;
-    this.#runner = runner;
+    this.#host = host;
+    this.#runner = host.runner;
   }
 
   /**
@@ -41,15 +53,22 @@ export class Generation {
     this.#requireCapacity(prompt.length);
     await this.#prepare(useAdapter);
     const { logits, vocabulary, settings } = this.#programs.state;
-    this.#newest = Symbol("answer");
-    this.#runner.write(settings, packSettings(greedy));
-    this.#prefill(prompt, useAdapter, passCounts.greedy);
-    return new Float32Array(await this.#runner.read(logits)).subarray(0, vocabulary);
+    return await this.#host.alone(async () => {
+      this.#begin();
+      this.#newest = Symbol("answer");
+      this.#runner.write(settings, packSettings(greedy));
+      await this.#prefill(prompt, useAdapter, passCounts.greedy);
+      return new Float32Array(await this.#runner.read(logits)).subarray(0, vocabulary);
+    });
   }
 
   async #prepare(useAdapter: boolean): Promise<void> {
     await this.#runner.prepare(this.#passes(useAdapter).map(({ program }) => program));
     this.#runner.write(this.#programs.state.powers, powersOfTwo());
+  }
+
+  /** After other work of the engine, which has its own. */
+  #begin(): void {
     this.#runner.writePerRun(stepScalars, { ...noScalars, supervisedRows: 1 });
   }
 
@@ -68,19 +87,36 @@ export class Generation {
     let portion = 1;
     for (let done = 0; done < maxNewTokens;) {
       signal?.throwIfAborted();
-      invariant(done === 0 || this.#hasCaches(own), "other work ran before an answer's end");
-      const startedAt = performance.now();
+      const first = done;
       const count = Math.min(portion, maxNewTokens - done);
-      for (let slot = 0; slot < count; slot++) {
-        this.#pick(prompt, options, done + slot, slot);
-      }
-      const { chosen } = this.#programs.state;
-      const view = { tensor: chosen, offsetBytes: 0, sizeBytes: 4 * count };
-      yield* new Uint32Array(await this.#runner.read(view));
+      const { tokens, durationMs } = await this.#host.alone(async () => {
+        invariant(first === 0 || this.#hasCaches(own), "other work ran before an answer's end");
+        return await this.#portion(prompt, options, first, count);
+      });
+      yield* tokens;
       done += count;
-      const wanted = Math.floor((portionMs * count) / (performance.now() - startedAt));
+      const wanted = Math.floor((portionMs * count) / durationMs);
       portion = Math.max(1, Math.min(wanted, 2 * portion, mostPicked));
     }
+  }
+
+  /** Picks tokens and reads them. @param first tokens picked before */
+  async #portion(
+    prompt: readonly number[],
+    options: SamplingOptions,
+    first: number,
+    count: number,
+  ): Promise<{ tokens: Uint32Array; durationMs: number }> {
+    const startedAt = performance.now();
+    this.#begin();
+    for (let slot = 0; slot < count; slot++) {
+      options.signal?.throwIfAborted();
+      await this.#pick(prompt, options, first + slot, slot);
+    }
+    const { chosen } = this.#programs.state;
+    const view = { tensor: chosen, offsetBytes: 0, sizeBytes: 4 * count };
+    const tokens = new Uint32Array(await this.#runner.read(view));
+    return { tokens, durationMs: performance.now() - startedAt };
   }
 
   /** Whether no other answer and no training, whose arenas hold the caches, has run since. */
@@ -91,25 +127,25 @@ export class Generation {
   }
 
   /** Submits what picks a token. @param index tokens picked before */
-  #pick(
+  async #pick(
     prompt: readonly number[],
     { temperature, topP, seed, useAdapter }: SamplingOptions,
     index: number,
     slot: number,
-  ): void {
+  ): Promise<void> {
     const uniform = uniformOf(seed, index);
     const settings = packSettings({ temperature, topP, uniform, slot });
     this.#runner.write(this.#programs.state.settings, settings);
     const count = temperature > 0 ? passCounts.sampled : passCounts.greedy;
     if (index === 0) {
-      this.#prefill(prompt, useAdapter, count);
+      await this.#prefill(prompt, useAdapter, count);
     } else {
       // The pass reads the token where the pass before put it.
-      this.#take([0], prompt.length + index - 1, useAdapter, count);
+      await this.#take([0], prompt.length + index - 1, useAdapter, count);
     }
   }
 
-  #prefill(prompt: readonly number[], useAdapter: boolean, count: number): void {
+  async #prefill(prompt: readonly number[], useAdapter: boolean, count: number): Promise<void> {
     const most = this.#passes(useAdapter)[0]?.tables.tokens ?? 1;
     for (let from = 0; from < prompt.length; from += most) {
       const isLast = from + most >= prompt.length;
@@ -117,7 +153,7 @@ export class Generation {
       if (piece.length === 1) {
         this.#runner.write(this.#programs.state.token, Uint32Array.from(piece));
       }
-      this.#take(piece, from, useAdapter, isLast ? count : passCounts.cached);
+      await this.#take(piece, from, useAdapter, isLast ? count : passCounts.cached);
     }
   }
 
@@ -125,14 +161,19 @@ export class Generation {
    * Appends tokens to the caches, the first at `position`, by the smallest pass that takes them.
    * @param count what to compute after the last: see `passCounts`
    */
-  #take(tokens: readonly number[], position: number, useAdapter: boolean, count: number): void {
+  async #take(
+    tokens: readonly number[],
+    position: number,
+    useAdapter: boolean,
+    count: number,
+  ): Promise<void> {
     const { length } = tokens;
     const pass = this.#passes(useAdapter).findLast(({ tables }) => tables.tokens >= length);
     invariant(pass !== undefined, `no pass of generation takes ${length} tokens`);
     const { tables, program } = pass;
     const { capacity } = this.#programs.state;
     this.#runner.write(tables.tensor, tables.fillPiece(tokens, position, capacity));
-    this.#runner.run(program, count);
+    await this.#host.run(program, count);
   }
 
   #requireCapacity(tokens: number): void {

@@ -1,4 +1,5 @@
 // What a run gives up in speed to fit the memory of a device. No choice changes a bit of a result.
+import type { WeightStore } from "../../model/weights/store.ts";
 
 export interface MemoryChoice {
   /** Rows of the longest length that the GPU computes at a time; of shorter ones more fit. */
@@ -10,24 +11,42 @@ export interface MemoryChoice {
    * inputs of the others again. Left out: 1.
    */
   layersPerInput?: number;
+  /**
+   * Whether the layers take turns in the memory of two, and their weights come from the store again
+   * for every pass over them. Left out: false.
+   */
+  isStreamed?: boolean;
 }
 
 /**
  * What follows where a choice does not fit: fewer kept layers, then fewer rows per pass, then fewer
- * kept inputs.
+ * kept inputs, then layers that are streamed.
+ * @param canStream whether the store can be read for every pass
  * @returns null where nothing smaller is left
  */
-export function nextSmaller(choice: MemoryChoice, layers: number): MemoryChoice | null {
-  const { rowsPerPass, keptLayers, layersPerInput = 1 } = choice;
+export function nextSmaller(
+  choice: MemoryChoice,
+  layers: number,
+  canStream: boolean,
+): MemoryChoice | null {
+  const { rowsPerPass, keptLayers, layersPerInput = 1, ...streaming } = choice;
   if (keptLayers > 0) {
-    return { rowsPerPass, keptLayers: Math.floor(keptLayers / 2) };
+    return { ...streaming, rowsPerPass, keptLayers: Math.floor(keptLayers / 2) };
   }
   if (rowsPerPass > 1) {
-    return { rowsPerPass: Math.ceil(rowsPerPass / 2), keptLayers };
+    return { ...streaming, rowsPerPass: Math.ceil(rowsPerPass / 2), keptLayers };
   }
-  return layersPerInput < mostLayersPerInput(layers)
-    ? { rowsPerPass, keptLayers, layersPerInput: layersPerInput + 1 }
+  if (layersPerInput < mostLayersPerInput(layers)) {
+    return { ...streaming, rowsPerPass, keptLayers, layersPerInput: layersPerInput + 1 };
+  }
+  return canStream && streaming.isStreamed !== true
+    ? { rowsPerPass, keptLayers, isStreamed: true }
     : null;
+}
+
+/** Whether layers can be streamed: reading needs no conversion, and no pass is paused for tfjs. */
+export function canStream({ isReady = false }: WeightStore, hasObjective: boolean): boolean {
+  return isReady && !hasObjective;
 }
 
 /**

@@ -8,6 +8,7 @@ import { linearsOfLayer } from "../../model/tensors.ts";
 import type { WeightShape } from "../../model/weight-format/format.ts";
 import { invariant } from "../../util/assert.ts";
 import { AdapterLayout } from "./adapter-layout.ts";
+import { turningWeights } from "./layer-stream.ts";
 import { ropeOf } from "./layers/layer-shape.ts";
 import type { ModelConfig, Rope } from "../../model/config/model-config.ts";
 
@@ -36,6 +37,7 @@ export interface ModelTensors {
 /**
  * @param shapes how each frozen tensor is kept
  * @param maxPositions positions that are trained on or generated
+ * @param isStreamed whether layers take turns in the memory of two
  */
 export function describeModelTensors(
   config: ModelConfig,
@@ -43,9 +45,12 @@ export function describeModelTensors(
   shapes: ReadonlyMap<string, WeightShape>,
   maxPositions: number,
   tiles: TileChoice,
+  isStreamed = false,
 ): ModelTensors {
   const adapter = new AdapterLayout(config, lora);
-  const weights = new Map([...shapes].map(([name, shape]) => [name, storedWeight(name, shape)]));
+  const weights = isStreamed
+    ? turningWeights(shapes)
+    : new Map([...shapes].map(([name, shape]) => [name, storedWeight(name, shape)]));
   return {
     config,
     adapter,

@@ -36,7 +36,7 @@ import type { MemoryChoice } from "./memory-choice.ts";
 import type { ModelTensors } from "./model-tensors.ts";
 import { adapterOnly, Recorder } from "./recorder.ts";
 
-export interface TrainingPass extends Omit<MemoryChoice, "rowsPerPass"> {
+export interface TrainingPass extends Pick<MemoryChoice, "keptLayers" | "layersPerInput"> {
   /** Collects the pauses of a pass whose loss is computed by tfjs. */
   exchange?: Exchange | undefined;
   /** Left out, as many as the tables hold. */

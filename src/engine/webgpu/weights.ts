@@ -1,7 +1,9 @@
 // Brings the frozen weights to the device, tensor by tensor, in the format that each is kept in.
 import type { Runner } from "../../gpu/runner.ts";
 import type { StoredWeight } from "../../kernels/weight-format/format.ts";
+import type { WeightPart } from "../../model/weight-format/encode.ts";
 import type { WeightStore } from "../../model/weights/store.ts";
+import { invariant } from "../../util/assert.ts";
 
 /** Bytes written before waiting for the GPU: until then the browser holds a copy of each write. */
 const aheadBytes = 64 * 1024 ** 2;
@@ -24,14 +26,10 @@ export async function uploadWeights(
   let waitingBytes = 0;
   for (const [name, weight] of weights) {
     signal.throwIfAborted();
-    for await (const { binding, offsetBytes, values } of store.parts(name, signal)) {
-      const tensor = weight.tensors[binding];
-      if (tensor === undefined) {
-        throw new Error(`${name} has no binding ${binding}.`);
-      }
-      runner.write(tensor, values, offsetBytes);
-      doneBytes += values.byteLength;
-      waitingBytes += values.byteLength;
+    for await (const part of store.parts(name, signal)) {
+      writeWeight(runner, name, weight, part);
+      doneBytes += part.values.byteLength;
+      waitingBytes += part.values.byteLength;
       if (waitingBytes > aheadBytes) {
         await runner.idle();
         waitingBytes = 0;
@@ -40,4 +38,16 @@ export async function uploadWeights(
     progress(doneBytes, totalBytes);
   }
   await runner.idle();
+}
+
+/** Writes a part of a frozen tensor to the device, for all work that is submitted later. */
+export function writeWeight(
+  runner: Runner,
+  name: string,
+  { tensors }: StoredWeight,
+  { binding, offsetBytes, values }: WeightPart,
+): void {
+  const tensor = tensors[binding];
+  invariant(tensor !== undefined, `${name} has no binding ${binding}`);
+  runner.write(tensor, values, offsetBytes);
 }

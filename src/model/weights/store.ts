@@ -18,6 +18,8 @@ import type { ModelConfig } from "../config/model-config.ts";
 export interface WeightStore {
   /** Format and size of each tensor of the decoder, by Hugging Face name. */
   readonly shapes: ReadonlyMap<string, WeightShape>;
+  /** Whether `parts` only reads, so that it can be asked again and again. Left out: false. */
+  readonly isReady?: boolean;
   /**
    * The bytes of a tensor in device layout, in parts of at most 16 MiB that together fill every
    * binding.

@@ -151,7 +151,9 @@ test("a host page's data and recipe train after a press, and it is told figures 
   expect(await toldTo(page)).toHaveLength(messages.length);
 });
 
-test("in a frame saved runs, their buttons and Start over are shown after a press", async ({ visit }) => {
+test("in a frame saved runs, their buttons and Start over are shown after a press", async ({
+  visit,
+}) => {
   const { page, events } = await visit({ browserArguments: partitioned });
   const frame = await openEmbedded(page);
   await press(frame, "Load it");

@@ -39,13 +39,13 @@ function withoutRoom(opened: OpenDevice, refusals: number): void {
   };
 }
 
-async function open(opened: OpenDevice) {
+async function open(opened: OpenDevice, isReady = false) {
   const engine = await createWebGpuEngine({
     opened,
     config,
     lora,
     shape: { rows: 3, length: 16 },
-    weights: madeUpWeights(config),
+    weights: { ...madeUpWeights(config), isReady },
     progress: () => undefined,
     signal: new AbortController().signal,
   });
@@ -66,6 +66,23 @@ test("layers are computed twice first, then fewer rows go through at a time; the
   expect(small.memoryChoice).toEqual({ rowsPerPass: 2, keptLayers: 0 });
   expect(small.planned.totalBytes).toBeLessThan(whole.planned.totalBytes);
   const actual = await small.step([batch], hyper);
+  expect(Math.abs(actual.lossSum / expected.lossSum - 1)).toBeLessThan(1e-6);
+  expect(Math.abs(actual.gradNorm / expected.gradNorm - 1)).toBeLessThan(1e-5);
+  for (const { device, fault } of [roomy, narrow]) {
+    expect(fault()).toBeNull();
+    device.destroy();
+  }
+});
+
+test("layers are streamed where nothing else fits and the store is ready; the loss is the same", async () => {
+  const roomy = await openDevice(navigator.gpu);
+  const whole = await open(roomy);
+  const narrow = await openDevice(navigator.gpu);
+  // Kept layers 3, 1 and 0, rows 2 and 1, an input of each second and of each third layer.
+  withoutRoom(narrow, 7);
+  const small = await open(narrow, true);
+  expect(small.memoryChoice).toEqual({ rowsPerPass: 1, keptLayers: 0, isStreamed: true });
+  const [expected, actual] = [await whole.step([batch], hyper), await small.step([batch], hyper)];
   expect(Math.abs(actual.lossSum / expected.lossSum - 1)).toBeLessThan(1e-6);
   expect(Math.abs(actual.gradNorm / expected.gradNorm - 1)).toBeLessThan(1e-5);
   for (const { device, fault } of [roomy, narrow]) {

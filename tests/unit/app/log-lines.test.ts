@@ -12,6 +12,7 @@ function engineReady(changes: Partial<EngineEvent["report"]>): EngineEvent {
     layers: 8,
     recomputedLayers: 0,
     layersRunThrice: 0,
+    isStreamed: false,
     rows: 4,
     rowsPerPass: 4,
     ...changes,
@@ -26,6 +27,9 @@ test("the log line of an engine reports recomputed layers and split micro-batche
   );
   expect(describeEvent(engineReady({ recomputedLayers: 8, layersRunThrice: 5 }))).toContain(
     "To save memory, 8 of 8 layers are recomputed in the backward pass, 5 of them twice.",
+  );
+  expect(describeEvent(engineReady({ isStreamed: true }))).toContain(
+    "The weights of the layers do not fit beside the rest: each pass reads them from storage",
   );
 });
 

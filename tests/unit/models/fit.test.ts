@@ -23,6 +23,15 @@ const candidate = (choice: WeightChoice): FormatCandidate => ({
   shape: { rows: 1, length: 1024 },
   contextLength: config.maxPositionEmbeddings,
   bytesOf: (shape, budgetBytes) => bytes(choice, shape, budgetBytes),
+  streamedBytesOf: null,
+});
+const streaming = (choice: WeightChoice): FormatCandidate => ({
+  ...candidate(choice),
+  streamedBytesOf: (shape) =>
+    planBytes(
+      { config, lora, shape, weightShapes: weightShapes(config, choice), canStream: true },
+      0,
+    ).totalBytes,
 });
 const f16 = candidate({ format: "f16" });
 const q4 = candidate({ format: "q4", groupSize: 64 });
@@ -65,6 +74,31 @@ describe("a model on a device", () => {
       oversized: { name: "model.embed_tokens.weight", sizeBytes: 49152 * 576 * 2 },
     });
     expect(fit.largestLength()).toBe(0);
+  });
+});
+
+describe("a model whose layers can be streamed", () => {
+  const model = streaming({ format: "f16" });
+  const resident = model.bytesOf(model.shape, 0);
+  const streamed = model.streamedBytesOf?.(model.shape) ?? NaN;
+  // Seven matrices and two norms in each of 30 layers; the table of words stays.
+  const readBytes = 30 * (2 * (2 * 576 * 576 + 2 * 576 * 192 + 3 * 576 * 1536) + 4 * 2 * 576);
+
+  test("a model fits with streamed layers from their bytes on, and without as soon as it can", () => {
+    const facts = { neededBytes: streamed, readBytes };
+    expect(fitOf(model, room(streamed - 1))).toMatchObject({ fits: false, streamed: null });
+    expect(fitOf(model, room(streamed))).toMatchObject({ fits: false, streamed: facts });
+    expect(fitOf(model, room(resident - 1))).toMatchObject({ fits: false, streamed: facts });
+    expect(fitOf(model, room(resident))).toMatchObject({ fits: true, streamed: null });
+    expect(fitOf(candidate({ format: "f16" }), room(resident - 1)).streamed).toBeNull();
+  });
+
+  test("the words of streamed layers say what a pass reads, and what is faster", () => {
+    const fit = named("f16", model, resident - 1);
+    const words = fitWords(fit, [named("q4", q4, resident - 1)], room(resident - 1));
+    expect(words).toContain("With streamed layers it fits in ");
+    expect(words).toContain("reads 212 MB from storage, two or three times, so it is slower.");
+    expect(words).toMatch(/Faster: q4 \(needs \d+ MB\) or rows of at most \d+ tokens\.$/);
   });
 });
 

@@ -112,7 +112,7 @@ test("a model's name, revision, licence and naming are cut and have no acting ch
   expectShown(shownResult("baseName", model.naming));
   const { name, revision, licence, architecture, dtype } = model;
   const words = { label: "as stored", format: "stored", weightsBytes: 1, neededBytes: 1 };
-  const format = { ...words, fits: true, words: "It fits." };
+  const format = { ...words, fits: true, streams: false, words: "It fits." };
   const identity = { name, revision, licence, architecture, dtype, parameters: 1 };
   expectShown(
     shownResult("lookUpModel", {

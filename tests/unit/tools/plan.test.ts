@@ -45,6 +45,7 @@ describe("a plan", () => {
       "totalBytes",
       "recomputedLayers",
       "layersRunThrice",
+      "isStreamed",
     ]);
     expect(plan.totalBytes).toBeLessThanOrEqual(7.5e9);
     expect(plan).toMatchObject({ recomputedLayers: 32, layersRunThrice: 25 });

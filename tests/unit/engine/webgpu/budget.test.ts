@@ -176,6 +176,29 @@ describe.each([
   });
 });
 
+describe("layers that are streamed", () => {
+  const streamed = { ...llama, shape: { rows: 1, length: 1024 }, canStream: true };
+
+  test("Llama-3.1-8B in q4 with 1,024 tokens and streamed layers needs at most 2.2 GB", () => {
+    const plan = planBytes(streamed, 0);
+    const { hiddenSize, vocabSize, layers } = llama.config;
+    const matrices = 2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336;
+    const twoLayers = 2 * (matrices * 0.5625 + 2 * hiddenSize * 4);
+    expect(plan.weightsBytes).toBe(
+      twoLayers + 2 * vocabSize * hiddenSize * 0.5625 + hiddenSize * 4,
+    );
+    expect(plan.isStreamed).toBe(true);
+    expect(plan.totalBytes).toBeLessThanOrEqual(2.2e9);
+    expect(layers).toHaveLength(32);
+  });
+
+  test("layers are streamed only where a run does not fit without", () => {
+    const { totalBytes } = planBytes({ ...streamed, canStream: false }, 0);
+    expect(planBytes(streamed, totalBytes).isStreamed).toBe(false);
+    expect(planBytes(streamed, totalBytes - 1).isStreamed).toBe(true);
+  });
+});
+
 test.each([0.6e9, 0.8e9, 1e9, 1.1e9])(
   "a run keeps no more of 30 layers than fit in %i bytes",
   (budget) => {

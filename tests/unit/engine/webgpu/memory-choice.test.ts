@@ -7,13 +7,17 @@ import {
   type MemoryChoice,
 } from "../../../../src/engine/webgpu/memory-choice.ts";
 
-test("a choice that does not fit gives up kept layers, then rows, then inputs, until nothing is left", () => {
+function triedFrom(first: MemoryChoice, canStream: boolean): MemoryChoice[] {
   const tried: MemoryChoice[] = [];
-  for (let choice = nextSmaller({ rowsPerPass: 3, keptLayers: 5 }, 9); choice !== null;) {
+  for (let choice = nextSmaller(first, 9, canStream); choice !== null;) {
     tried.push(choice);
-    choice = nextSmaller(choice, 9);
+    choice = nextSmaller(choice, 9, canStream);
   }
-  expect(tried).toEqual([
+  return tried;
+}
+
+test("a choice that does not fit gives up kept layers, then rows, then inputs, until nothing is left", () => {
+  expect(triedFrom({ rowsPerPass: 3, keptLayers: 5 }, false)).toEqual([
     { rowsPerPass: 3, keptLayers: 2 },
     { rowsPerPass: 3, keptLayers: 1 },
     { rowsPerPass: 3, keptLayers: 0 },
@@ -21,6 +25,16 @@ test("a choice that does not fit gives up kept layers, then rows, then inputs, u
     { rowsPerPass: 1, keptLayers: 0 },
     { rowsPerPass: 1, keptLayers: 0, layersPerInput: 2 },
     { rowsPerPass: 1, keptLayers: 0, layersPerInput: 3 },
+  ]);
+});
+
+test("layers are streamed after all else, where the store can be read for every pass", () => {
+  const least = { rowsPerPass: 1, keptLayers: 0, layersPerInput: 3 };
+  const streamed = { rowsPerPass: 1, keptLayers: 0, isStreamed: true };
+  expect(triedFrom(least, true)).toEqual([
+    streamed,
+    { ...streamed, layersPerInput: 2 },
+    { ...streamed, layersPerInput: 3 },
   ]);
 });
 
