@@ -28,6 +28,7 @@ import type { EngineName } from "../engine/contract.ts";
 import type { Verdict } from "../train/held-out.ts";
 import type { PreviewedRows } from "../run/data/preview-rows.ts";
 import type { DataSource, DataInfo, RunPlan, RestoredRun, RunEvent } from "../run/events.ts";
+import type { MergedLosses } from "../run/merged-losses.ts";
 import type { Answered } from "../run/asides/prompts.ts";
 import type { RecalledSetUp, SetUpChoices } from "../run/set-up/set-up-keeper.ts";
 
@@ -320,7 +321,15 @@ export interface Calls {
   };
   /** Removes what such a call has put into the page's storage. */
   discardMerged: { params: { requestId: number }; result: null };
-  /** Cancels `exportAdapter` or `exportMerged`. */
+  /**
+   * The loss on the held-out rows of base, base with adapter, and merged model in this type, with
+   * `exportProgress` events of the weights read for it. `words` says whether merging loses much.
+   */
+  compareMerged: {
+    params: { requestId: number; key: string | null; type: ModelType };
+    result: MergedLosses & { rows: number; isWorse: boolean; words: string };
+  };
+  /** Cancels `exportAdapter`, `exportMerged` or `compareMerged`. */
   cancelExport: { params: { requestId: number }; result: null };
   /**
    * Prompts the model. Text comes as `token` events with this id; the result is the whole text and
@@ -361,7 +370,7 @@ export type SessionEvent =
   | { kind: "device"; device: DeviceInfo }
   /** Of the check, export or import of saved runs; bytes may count twice, read and written. */
   | { kind: "savedProgress"; doneBytes: number; totalBytes: number }
-  /** Of this `exportAdapter` or `exportMerged` call, where it takes long. */
+  /** Of this `exportAdapter`, `exportMerged` or `compareMerged` call, where it takes long. */
   | { kind: "exportProgress"; requestId: number; doneBytes: number; totalBytes: number }
   /** Text of the answer to this `generate` call. */
   | { kind: "token"; requestId: number; text: string };

@@ -24,6 +24,7 @@ import { BaseNames } from "./base/base-names.ts";
 import { DataCalls } from "./data-calls.ts";
 import { AdapterExports } from "./export/adapter-exports.ts";
 import type { ExportParts } from "./export/exported-run.ts";
+import { MergedComparison } from "./export/merged-comparison.ts";
 import { MergedExports } from "./export/merged-exports.ts";
 import { Generations } from "./generations.ts";
 import { Inputs, isModelOf, type InputsParts } from "./inputs.ts";
@@ -55,6 +56,7 @@ export class Session {
   readonly exports: AdapterExports;
   /** Calls on the merged model. */
   readonly merged: MergedExports;
+  readonly comparison: MergedComparison;
   readonly #parts: SessionParts;
   readonly #generations = new Generations();
   readonly #lock = new RunLock((reason) => {
@@ -92,6 +94,12 @@ export class Session {
     };
     this.exports = new AdapterExports(exported);
     this.merged = new MergedExports(exported);
+    this.comparison = new MergedComparison({
+      ...exported,
+      inputs,
+      wasmPaths: parts.wasmPaths,
+      onDevice: (work) => this.#onFreeDevice(work),
+    });
   }
 
   async open(): Promise<Calls["open"]["result"]> {
@@ -246,6 +254,7 @@ export class Session {
   cancelExport(params: Calls["cancelExport"]["params"]): null {
     this.exports.cancel(params);
     this.merged.cancel(params);
+    this.comparison.cancel(params);
     return null;
   }
 
@@ -308,6 +317,16 @@ export class Session {
         this.#lock.release();
       }
     }
+  }
+
+  /** No run begins meanwhile; one at rest opens its device again when it goes on. */
+  async #onFreeDevice<T>(work: () => Promise<T>): Promise<T> {
+    this.#refuseWhileActive();
+    return await this.#holdingLock(async () => {
+      await this.inputs.freeDevice();
+      await this.#run?.release();
+      return await work();
+    });
   }
 
   /** Another tab has the run: the state in memory here is soon out of date. */

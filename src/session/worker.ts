@@ -159,6 +159,8 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.merged.write(params);
     case "discardMerged":
       return session.merged.discard(params);
+    case "compareMerged":
+      return session.comparison.compare(params);
     case "cancelExport":
       return session.cancelExport(params);
     case "generate":

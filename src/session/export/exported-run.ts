@@ -3,6 +3,7 @@ import type { BaseIdentity, RunState } from "../../checkpoint/file/run-state.ts"
 import type { CheckpointStore } from "../../checkpoint/store.ts";
 import type { LoadedModel } from "../../models/loaded-model.ts";
 import type { Run } from "../../run/run.ts";
+import type { BaseModel } from "../../model/open.ts";
 import { UserError } from "../../util/errors.ts";
 import { isModelOf } from "../inputs.ts";
 import type { SessionEvent } from "../protocol.ts";
@@ -38,6 +39,20 @@ export async function exportedRun(
     state: { ...state, base: named(state.base) },
     model: isModelOf(state.base, loaded) ? loaded : null,
   };
+}
+
+/** @throws UserError "missing-file" where that model is not loaded */
+export function needed<Model extends BaseModel>(model: Model | null): Model {
+  if (model === null) {
+    throw new UserError(
+      "missing-file",
+      "A merged model needs the base model, which is not loaded.",
+      {
+        remedy: "Load the model of this run under Model.",
+      },
+    );
+  }
+  return model;
 }
 
 async function newestOf(run: Run | null, store: CheckpointStore): Promise<RunState> {

@@ -13,7 +13,7 @@ import { invariant } from "../../util/assert.ts";
 import { toPlain, UserError } from "../../util/errors.ts";
 import { Generations } from "../generations.ts";
 import type { Calls, MergedExport, MergedOffer, MergedPlace } from "../protocol.ts";
-import { exportedRun, type ExportParts } from "./exported-run.ts";
+import { exportedRun, needed, type ExportParts } from "./exported-run.ts";
 
 export class MergedExports {
   readonly #parts: ExportParts;
@@ -139,20 +139,6 @@ function formatNamed(name: MergedFormat["name"]): MergedFormat {
   const found = mergedFormats.find((format) => format.name === name);
   invariant(found !== undefined, `no merged format is called ${name}`);
   return found;
-}
-
-/** @throws UserError "missing-file" */
-function needed<Model extends BaseModel>(model: Model | null): Model {
-  if (model === null) {
-    throw new UserError(
-      "missing-file",
-      "A merged model needs the base model, which is not loaded.",
-      {
-        remedy: "Load the model of this run under Model.",
-      },
-    );
-  }
-  return model;
 }
 
 /** For file names: names of models may have a slash, or what a disk refuses. */

@@ -95,6 +95,7 @@ const shown: Shown = {
   listMerged: (offers) => offers.map((offer) => ({ ...offer, notes: shownSentences(offer.notes) })),
   exportMerged: whole,
   discardMerged: whole,
+  compareMerged: whole,
   cancelExport: whole,
   generate: whole,
   cancelGenerate: whole,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Locator, Page } from "@playwright/test";
 import { choose } from "../../../tools/support/page.ts";
 import { writeChats } from "../../../tools/bench/data/make-chats.ts";
-import { HeapWatch } from "../../support/heap-watch.ts";
+import { HeapWatch } from "../../../tools/support/heap-watch.ts";
 import { writeQwen3Folder } from "../../support/qwen3-folder.ts";
 import { expect, test } from "../support/story.ts";
 import { fastRecipe, openData, put } from "./support.ts";

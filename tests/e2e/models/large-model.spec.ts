@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "@playwright/test";
-import { HeapWatch } from "../../support/heap-watch.ts";
+import { HeapWatch } from "../../../tools/support/heap-watch.ts";
 import { writeLargeCheckpoint } from "../../support/large-checkpoint.ts";
 import { choose } from "../../../tools/support/page.ts";
 import { peakResidentBytes } from "../../support/process-memory.ts";

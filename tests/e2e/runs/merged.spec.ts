@@ -1,7 +1,7 @@
 // The merged model: both forms are saved through the page and open again; a cancel and a full disk
 // leave nothing.
 import { readFileSync } from "node:fs";
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { choose, download, waitUntilReady } from "../../../tools/support/page.ts";
 import { onProcessor } from "../support/faults.ts";
 import { changedWeights, demoConfig, demoModel } from "../support/made-files.ts";
@@ -25,7 +25,20 @@ test("both forms of the merged model are downloaded, and the GGUF answers as bas
   await expect(gguf).toContainText("The adapter is merged in f32, tensor by tensor");
   await expect(gguf.getByLabel("Values (GGUF model)")).toContainText("Q4_0, ");
   await expectAccessible(page);
-  await gguf.getByLabel("Values (GGUF model)").selectOption("F32");
+  const measured = events.of("evaluated").map(({ heldOutLoss }) => heldOutLoss);
+  for (const type of ["Q4_0", "F32"]) {
+    const [base, adapter, merged] = await compare(gguf, type);
+    expect(base).toBeCloseTo(measured[0]!, 2);
+    expect(adapter).toBeCloseTo(measured.at(-1)!, 2);
+    expect(adapter).toBeLessThan(base! - 1);
+    if (type === "F32") {
+      expect(merged).toBeCloseTo(adapter!, 2);
+      await expect(gguf).toContainText("Merged in F32, the model is as good as base and adapter.");
+    } else {
+      expect(merged).not.toBe(adapter);
+      expect(merged).toBeLessThan(base!);
+    }
+  }
   const file = testInfo.outputPath("merged.gguf");
   await download(page, "Save merged model (GGUF)", "button", file);
   expect(readFileSync(file).subarray(0, 4).toString()).toBe("GGUF");
@@ -128,6 +141,15 @@ async function openForm(page: Page, name: string) {
   const form = page.getByRole("region", { name, exact: true });
   await expect(form).toBeVisible();
   return form;
+}
+
+/** @returns the losses of base, base and adapter, and merged model */
+async function compare(form: Locator, type: string): Promise<number[]> {
+  await form.getByLabel("Values (GGUF model)").selectOption(type);
+  await form.getByRole("button", { name: `Compare ${type} on held-out rows` }).click();
+  const table = form.getByRole("table", { name: /^Held-out loss, 2 rows/ });
+  await expect(table).toContainText(`Merged, ${type}`, { timeout: 120_000 });
+  return (await table.getByRole("cell").allInnerTexts()).map(Number);
 }
 
 /** Eight tokens, the likeliest each. */

@@ -1,6 +1,6 @@
 // One form of the merged model: its type, its writing to the disk, and what was written.
 import type { SessionClient } from "../../../session/client.ts";
-import type { MergedOffer, MergedPlace, ModelType } from "../../../session/protocol.ts";
+import type { Calls, MergedOffer, MergedPlace, ModelType } from "../../../session/protocol.ts";
 import { toPlain, type PlainError } from "../../../util/errors.ts";
 import { formatByteRate, formatPercent, formatRemaining } from "../../../util/format.ts";
 import { nextRequestId } from "./format-files.svelte.ts";
@@ -23,12 +23,16 @@ export interface WrittenModel {
   url: string | null;
 }
 
+export type Comparison = Calls["compareMerged"]["result"] & { type: ModelType };
+
 export class MergedFiles {
   readonly offer: MergedOffer;
   type = $state.raw<ModelType>("F16");
   writing = $state.raw<Writing | null>(null);
   written = $state.raw<WrittenModel | null>(null);
   error = $state.raw<PlainError | null>(null);
+  comparing = $state.raw<{ requestId: number; doneBytes: number; totalBytes: number } | null>(null);
+  comparison = $state.raw<Comparison | null>(null);
   readonly chosen = $derived(this.#chosen());
 
   readonly #client: SessionClient;
@@ -80,12 +84,40 @@ export class MergedFiles {
     }
   }
 
+  /** Measures the merged model in the chosen type beside base and adapter. */
+  async compare(): Promise<void> {
+    const requestId = nextRequestId();
+    const { type } = this;
+    const isCurrent = () => this.comparing?.requestId === requestId;
+    this.error = this.comparison = null;
+    this.comparing = { requestId, doneBytes: 0, totalBytes: 0 };
+    try {
+      const params = { requestId, key: this.#key, type };
+      const compared = await this.#client.call("compareMerged", params);
+      this.comparison = isCurrent() ? { ...compared, type } : this.comparison;
+    } catch (error) {
+      const plain = toPlain(error);
+      this.error = isCurrent() && plain.code !== "aborted" ? plain : this.error;
+    } finally {
+      this.comparing = isCurrent() ? null : this.comparing;
+    }
+  }
+
+  async cancelComparing(): Promise<void> {
+    if (this.comparing !== null) {
+      await this.#client.call("cancelExport", { requestId: this.comparing.requestId });
+    }
+  }
+
   choose(type: ModelType): void {
     this.type = type;
     this.error = null;
   }
 
   showProgress(requestId: number, doneBytes: number, totalBytes: number): void {
+    if (this.comparing?.requestId === requestId) {
+      this.comparing = { requestId, doneBytes, totalBytes };
+    }
     if (this.writing?.requestId === requestId) {
       const since = this.writing.since ?? { at: performance.now(), doneBytes };
       this.writing = { ...this.writing, doneBytes, totalBytes, since };
@@ -119,6 +151,13 @@ export class MergedFiles {
       void this.#discard(this.written.requestId);
     }
     this.written = null;
+  }
+
+  /** Ends all work of the form, whose adapter is no longer wanted. */
+  close(): void {
+    void this.cancelComparing().catch(() => null);
+    this.comparing = this.comparison = null;
+    this.clear();
   }
 
   /** Drops what was written, and cancels what is being written. */

@@ -51,7 +51,7 @@ export class MergedModels {
 
   clear(): void {
     this.formats.forEach((format) => {
-      format.clear();
+      format.close();
     });
     this.formats = [];
     this.error = null;

@@ -33,7 +33,7 @@ export function ggufTensor(
 }
 
 /** The head, or the embedding that is one, decides between near tokens: it keeps 8 bits. */
-function typeOfTensor(
+export function typeOfTensor(
   { name, shape }: MergedTensor,
   { tieWordEmbeddings }: ModelConfig,
   type: ModelType,
