@@ -16,6 +16,7 @@ import {
   type Matrix,
   type MatmulParts,
 } from "../../../kernels/matmul/kernel.ts";
+import { tileOver } from "../../../kernels/matmul/tile.ts";
 import { matvec, maxMatvecRows } from "../../../kernels/matvec/kernel.ts";
 import { addBias } from "../../../kernels/rows/kernel.ts";
 import { invariant } from "../../../util/assert.ts";
@@ -104,13 +105,18 @@ export function linearOutput(
   const target = recorder.target(module);
   const hasAdapter = target !== undefined && h !== null;
   recorder.push(
-    product(model, tokens, {
-      x,
-      weight,
-      y,
-      ...(hasAdapter && { lora: { h, matrix: target.b, rank, scaling } }),
-      ...(residual !== undefined && { residual }),
-    }),
+    product(
+      model,
+      tokens,
+      {
+        x,
+        weight,
+        y,
+        ...(hasAdapter && { lora: { h, matrix: target.b, rank, scaling } }),
+        ...(residual !== undefined && { residual }),
+      },
+      recorder.mostTokens,
+    ),
   );
   const bias = `${module}.bias`;
   if (model.weights.has(bias)) {
@@ -120,12 +126,21 @@ export function linearOutput(
   return y;
 }
 
-/** x W^T with the kernel for this many rows and columns. */
-export function product({ tiles }: ModelTensors, rows: number, parts: MatmulParts): Dispatch {
+/**
+ * x W^T with the kernel for this many rows and columns.
+ * @param mostRows of the longest pass, whose kernels a shorter one shares
+ */
+export function product(
+  { tiles }: ModelTensors,
+  rows: number,
+  parts: MatmulParts,
+  mostRows = rows,
+): Dispatch {
   if (rows <= maxMatvecRows) {
     return matvec(rows, parts);
   }
-  return linear(rows, { ...parts, tile: parts.weight.rows <= 64 ? "narrow" : tiles.wide });
+  const tile = parts.weight.rows <= 64 ? "narrow" : tileOver(mostRows, tiles.wide);
+  return linear(rows, { ...parts, tile });
 }
 
 /** A linear of those that read one input. */
@@ -279,7 +294,7 @@ function throughWeight(
     x: dy,
     weight: recorder.weight(`${module}.weight`),
     ...(isFused && { lora: { u, matrix: target.a, rank, scaling } }),
-    tile: recorder.model.tiles.wideBackward,
+    tile: tileOver(recorder.mostTokens, recorder.model.tiles.wideBackward),
   };
 }
 
