@@ -1,7 +1,7 @@
 // Stores the checkpoints of every run and the data sets they were trained on in IndexedDB.
 import { blobSource, heardSource } from "../formats/byte-source.ts";
-import { exportRuns, type Backup } from "./archive/export-runs.ts";
-import { importRuns, type ImportedRuns } from "./archive/import-runs.ts";
+import type { Backup } from "./archive/export-runs.ts";
+import type { ImportedRuns } from "./archive/import-runs.ts";
 import { maxChunkBytes } from "./database/chunks.ts";
 import { checkpointFile, decodeSource } from "./file/container.ts";
 import { loadDataFile, saveDataFile } from "./data-files.ts";
@@ -28,6 +28,7 @@ import type { CheckpointSummary } from "./file/summary.ts";
 import { usageOf, type Usage } from "./usage.ts";
 import { verifyPayloads, type Verdict, type VerifyOptions } from "./verify.ts";
 import { writeLock } from "./database/write-lock.ts";
+import { fetched } from "../util/later.ts";
 
 /**
  * A payload (a checkpoint file or a data set) is stored as chunks, each in its own transaction and
@@ -206,8 +207,14 @@ export function openStore(databaseName: string, options: StoreOptions = {}): Che
     usage: () => usageOf(store),
     verify: (which, verifyOptions) => verifyPayloads(which, store, verifyOptions),
     repair: (repairOptions = {}) => repairStore(store, repairOptions),
-    exportAll: (exportOptions) => exportRuns(store, exportOptions),
-    importAll: (file, fileName, importOptions) => importRuns(file, fileName, store, importOptions),
+    async exportAll(exportOptions) {
+      const { exportRuns } = await fetched(import("./archive/export-runs.ts"));
+      return await exportRuns(store, exportOptions);
+    },
+    async importAll(file, fileName, importOptions) {
+      const { importRuns } = await fetched(import("./archive/import-runs.ts"));
+      return await importRuns(file, fileName, store, importOptions);
+    },
     saveDataFile: (identity, file, signal) => saveDataFile(identity, file, store, signal),
     loadDataFile: (sha256, signal) => loadDataFile(sha256, store, signal),
     close: () => database.close(),

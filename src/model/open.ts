@@ -3,13 +3,13 @@
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { FileSet } from "../sources/files.ts";
 import { UserError } from "../util/errors.ts";
+import { fetched } from "../util/later.ts";
 import type { TemplateRenderer } from "./chat-template/render.ts";
 import { checkTensors, firstTen } from "./folder/check-tensors.ts";
 import { ConfigFields } from "./config/fields.ts";
 import { describeGguf, openDescription, withOwnHead, type Description } from "./description.ts";
 import { refuseOtherContents } from "./folder/other-contents.ts";
 import { openFolderTensors } from "./folder/tensors.ts";
-import { openGguf } from "./gguf/open.ts";
 import { guessHubName, type HubGuess } from "./hub-guess.ts";
 import { identify, type Identity } from "./identity.ts";
 import { parseQuantisation } from "./quantised/scheme.ts";
@@ -123,6 +123,7 @@ async function openGgufContents(
   signal: AbortSignal,
   render: TemplateRenderer | undefined,
 ): Promise<Contents> {
+  const { openGguf } = await fetched(import("./gguf/open.ts"));
   const model = await openGguf(file, signal);
   const description = describeGguf(model, file.name, render);
   const needed = new Set(tensorsOf(description.config).map(({ name }) => name));

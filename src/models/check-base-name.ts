@@ -2,9 +2,10 @@
 import type { ModelConfig } from "../model/config/model-config.ts";
 import { parseModelSizes } from "../model/config/parse.ts";
 import { parseBaseName } from "../sources/hub/hub-name.ts";
-import { findOnHub, type HubOptions } from "../sources/hub/hub.ts";
+import type { HubOptions } from "../sources/hub/hub.ts";
 import { UserError } from "../util/errors.ts";
 import { formatCount } from "../util/format.ts";
+import { fetched } from "../util/later.ts";
 import { shownText } from "../util/shown-text.ts";
 import type { BaseCheck } from "./facts.ts";
 
@@ -19,6 +20,7 @@ export async function checkBaseName(
   signal: AbortSignal,
 ): Promise<BaseCheck> {
   const wanted = parseBaseName(typed, options.endpoint);
+  const { findOnHub } = await fetched(import("../sources/hub/hub.ts"));
   const { name, config: text } = await findOnHub(wanted, options, signal);
   const shown = shownText(name);
   const there = text === null ? null : sizesOf(text);

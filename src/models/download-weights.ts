@@ -8,6 +8,8 @@ import type { HubModel } from "../sources/hub/hub.ts";
 import type { StorageFolder } from "../sources/storage/private-files.ts";
 import type { ReportProgress } from "./loaded-model.ts";
 
+export { deleteDownloads } from "../sources/hub/download.ts";
+
 /** The files of a model on this device. */
 export interface LocalModel {
   set: FileSet;

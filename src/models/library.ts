@@ -7,9 +7,9 @@ import { sourceStore, weightShapes, type WeightChoice } from "../model/weights/s
 import type { Recipe } from "../recipe/recipe.ts";
 import { openCache } from "../sources/cache/cache.ts";
 import { fetchDemoModel } from "../sources/demo.ts";
-import { deleteDownloads } from "../sources/hub/download.ts";
 import { openStorage } from "../sources/storage/private-files.ts";
 import { hasCode, UserError } from "../util/errors.ts";
+import { fetched } from "../util/later.ts";
 import type { DeviceInfo, KeptModel, LoadSource, ModelOffer, ModelSource } from "./facts.ts";
 import { keyOf, openKept } from "./kept-model.ts";
 import type { LoadedModel, ReportProgress } from "./loaded-model.ts";
@@ -129,6 +129,7 @@ export class ModelLibrary {
     const storage = await this.#openStorage();
     if (storage !== null) {
       await storage.cache.delete(key);
+      const { deleteDownloads } = await fetched(import("./download-weights.ts"));
       await deleteDownloads(storage.root); // the person wants storage to be freed
     }
     return await this.kept();

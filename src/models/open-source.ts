@@ -2,8 +2,9 @@
 import { fileSetOf, type FileSet } from "../sources/files.ts";
 import { parseHubName } from "../sources/hub/hub-name.ts";
 import type { HubNotice } from "../sources/hub/hub-request.ts";
-import { openHub, type HubModel } from "../sources/hub/hub.ts";
+import type { HubModel } from "../sources/hub/hub.ts";
 import { formatDuration } from "../util/format.ts";
+import { fetched } from "../util/later.ts";
 import type { ModelSource } from "./facts.ts";
 import type { ReportProgress } from "./loaded-model.ts";
 
@@ -24,6 +25,7 @@ export async function openSource(
   const onNotice = (notice: HubNotice) => {
     report(noticeWords(notice), 0, null);
   };
+  const { openHub } = await fetched(import("../sources/hub/hub.ts"));
   return await openHub(parseHubName(name, endpoint), { endpoint, token, onNotice }, signal);
 }
 

@@ -6,10 +6,9 @@ import { formatWords } from "../model/weights/choice.ts";
 import type { WeightChoice } from "../model/weights/store.ts";
 import type { ModelCache } from "../sources/cache/cache.ts";
 import type { FileSet } from "../sources/files.ts";
-import { deleteDownloads } from "../sources/hub/download.ts";
 import type { HubModel } from "../sources/hub/hub.ts";
 import type { StorageFolder } from "../sources/storage/private-files.ts";
-import { downloadWeights } from "./download-weights.ts";
+import { fetched } from "../util/later.ts";
 import { keepModel } from "./kept-model.ts";
 import type { ReportProgress } from "./loaded-model.ts";
 
@@ -43,6 +42,7 @@ export async function storeModel(
   { root, cache }: ModelStorage,
   { render, report, signal }: StoreModelOptions,
 ): Promise<void> {
+  const { downloadWeights, deleteDownloads } = await fetched(import("./download-weights.ts"));
   const local = isHub(set) ? await downloadWeights(set, model, root, report, signal) : null;
   try {
     const here = local === null ? model : await openModel(local.set, { signal, render });

@@ -5,6 +5,9 @@ import { options } from "./options.ts";
 /** Every option of a run. What an option means is in options.ts, or in docs/recipe.md. */
 export type Recipe = RecipeOf<typeof options>;
 
+/** Bytes of a recipe file: the longest system message, all escaped, with room for the rest. */
+export const maxRecipeBytes = 2 ** 20;
+
 /** A new recipe with the default of every option, in the order of the table. */
 export function defaultsOf<Table extends OptionTable>(table: Table): RecipeOf<Table> {
   const entries = Object.entries(table).map(([name, option]) => [

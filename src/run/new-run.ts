@@ -8,10 +8,11 @@ import type { LoadedModel } from "../models/loaded-model.ts";
 import { turnEnds } from "../model/tokenizer/turn-end.ts";
 import type { Recipe } from "../recipe/recipe.ts";
 import { initialState } from "../train/trainer.ts";
+import { fetched } from "../util/later.ts";
 import type { LoadedData } from "./data/loaded-data.ts";
 import type { TokenCache } from "./data/token-cache.ts";
 import { datasetFor, refuseNoTarget } from "./plan.ts";
-import { readStartAdapter, type StartAdapter } from "./start-adapter.ts";
+import type { StartAdapter } from "./start-adapter.ts";
 
 export interface RunBeginning {
   recipe: Recipe;
@@ -77,6 +78,7 @@ async function adapterOf(
   { recipe, adapter }: RunBeginning,
 ): Promise<StartAdapter> {
   if (adapter !== null) {
+    const { readStartAdapter } = await fetched(import("./start-adapter.ts"));
     return await readStartAdapter(adapter, model.config, recipe);
   }
   const targets = loraTargets(model.config, recipe);

@@ -12,7 +12,7 @@ import { ModelLibrary } from "../models/library.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
 import { recipeModulesOf } from "../adapter/targets.ts";
 import type { Presets } from "../recipe/presets.ts";
-import { defaultRecipe, type Recipe } from "../recipe/recipe.ts";
+import { defaultRecipe, maxRecipeBytes, type Recipe } from "../recipe/recipe.ts";
 import { Preview } from "../run/base-preview.ts";
 import { AheadOfRun } from "../run/compiled-ahead.ts";
 import { describeData } from "../run/data/describe.ts";
@@ -22,13 +22,15 @@ import { TokenCache } from "../run/data/token-cache.ts";
 import type { DataInfo, RunPlan } from "../run/events.ts";
 import { datasetFor, planRun } from "../run/plan.ts";
 import { SetUpKeeper } from "../run/set-up/set-up-keeper.ts";
+import type { SetUpStore } from "../run/set-up/set-up-store.ts";
 import { RunTiming, type PlannedRun } from "../run/timing/run-timing.ts";
 import { fetchLinked } from "../sources/linked-file.ts";
 import { demoDataName, fetchDemoData } from "../sources/demo.ts";
 import { UserError } from "../util/errors.ts";
+import { fetched } from "../util/later.ts";
 import { shownPath, shownText } from "../util/shown-text.ts";
 import type { Calls, SessionEvent } from "./protocol.ts";
-import { maxRecipeBytes, readRecipeFile, type ReadRecipe } from "./recipe-file.ts";
+import type { ReadRecipe } from "./recipe-file.ts";
 import { isRunHeld } from "./tab-lock.ts";
 
 /** More is better downloaded once and chosen. */
@@ -39,6 +41,8 @@ export interface InputsParts {
   device: DeviceInfo;
   demoBase: URL;
   wasmPaths: WasmPaths;
+  /** What is kept for the next visit; in this browser's storage where it is left out. */
+  setUpStore?: SetUpStore;
   /** Renders chat templates; in this thread where it is left out. */
   render?: TemplateRenderer | undefined;
   emit: (event: SessionEvent) => void;
@@ -66,7 +70,7 @@ export class Inputs {
   #loadAbort: AbortController | null = null;
 
   constructor(parts: InputsParts) {
-    const { demoBase, render, device, emit, wasmPaths } = parts;
+    const { demoBase, render, device, emit, wasmPaths, setUpStore } = parts;
     this.#parts = parts;
     this.#device = device;
     this.timing = new RunTiming(wasmPaths, this.ahead);
@@ -86,6 +90,7 @@ export class Inputs {
     this.setUp = new SetUpKeeper({
       model: () => this.#model,
       keyOf: (identity) => this.#library.keyOf(identity),
+      ...(setUpStore && { store: setUpStore }),
     });
   }
 
@@ -193,6 +198,7 @@ export class Inputs {
   }
 
   async readRecipe({ file }: Calls["readRecipe"]["params"]): Promise<ReadRecipe> {
+    const { readRecipeFile } = await fetched(import("./recipe-file.ts"));
     return await readRecipeFile(file, await this.#ownChoice());
   }
 

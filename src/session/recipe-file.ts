@@ -2,7 +2,7 @@
 // would choose.
 import { parseYaml, YamlFault } from "../formats/yaml.ts";
 import { importRecipe, type ImportedRecipe, type RecipeReport } from "../recipe/import.ts";
-import type { Recipe } from "../recipe/recipe.ts";
+import { maxRecipeBytes, type Recipe } from "../recipe/recipe.ts";
 import { UserError } from "../util/errors.ts";
 
 export interface ReadRecipe {
@@ -11,9 +11,6 @@ export interface ReadRecipe {
   /** Options that the file does not set. */
   leftOut: Partial<Recipe>;
 }
-
-/** The longest system message, every character escaped, with room for the rest. */
-export const maxRecipeBytes = 2 ** 20;
 
 /**
  * @param base the values of options that the file leaves out

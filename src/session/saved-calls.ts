@@ -3,7 +3,6 @@
 import type { Backup } from "../checkpoint/archive/export-runs.ts";
 import type { ImportedRuns } from "../checkpoint/archive/import-runs.ts";
 import { checkpointFileName } from "../checkpoint/file/container.ts";
-import { describeDataLoss, type StoreReport } from "../checkpoint/store-report.ts";
 import type { RepairAction } from "../checkpoint/repair.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
 import type { Usage } from "../checkpoint/usage.ts";
@@ -170,18 +169,6 @@ function importWords({ imported, alreadyHere, refused, redated }: ImportedRuns):
     ...(more > 0 ? [`Not imported: ${formatCount(more)} more.`] : []),
     ...(redated.length > 0
       ? [`${dated} dated now, because their dates cannot be: ${shortList(names)}.`]
-      : []),
-  ];
-}
-
-/** A sentence for each data loss that opening the store found, and one for all damage. */
-export function noticesOf({ lost, damage }: Pick<StoreReport, "lost" | "damage">): string[] {
-  return [
-    ...lost.map(describeDataLoss),
-    ...(damage.length > 0
-      ? [
-          `${formatCountOf(damage.length, "checkpoint or data set is", "checkpoints or data sets are")} damaged. Check the saved runs under Checkpoints.`,
-        ]
       : []),
   ];
 }

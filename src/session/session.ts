@@ -1,10 +1,8 @@
 // Answers the page's calls about the run of this tab: starting, resuming, stopping, prompting.
 // Models and data are in inputs.ts, saved runs in saved-calls.ts.
 import type { RunState } from "../checkpoint/file/run-state.ts";
-import { DatabaseFault } from "../checkpoint/database/database-fault.ts";
 import type { StoreFallback } from "../checkpoint/fallback/switched-store.ts";
 import type { CheckpointStore } from "../checkpoint/store.ts";
-import { removeLeftExports } from "../export/disk/stored.ts";
 import { describeModel } from "../models/describe.ts";
 import type { LoadedModel } from "../models/loaded-model.ts";
 import { checkAdapter } from "../run/check-adapter.ts";
@@ -18,20 +16,17 @@ import { Run, type RunParts } from "../run/run.ts";
 import { betterThanLast } from "../run/saved-step.ts";
 import { endOf } from "../train/end.ts";
 import { invariant } from "../util/assert.ts";
-import { bestEffort } from "../util/best-effort.ts";
-import { toPlain, UserError } from "../util/errors.ts";
+import { UserError } from "../util/errors.ts";
+import { fetched, once } from "../util/later.ts";
 import { BaseNames } from "./base/base-names.ts";
 import { DataCalls } from "./data-calls.ts";
-import { AdapterExports } from "./export/adapter-exports.ts";
-import type { ExportParts } from "./export/exported-run.ts";
-import { MergedComparison } from "./export/merged-comparison.ts";
-import { MergedExports } from "./export/merged-exports.ts";
+import type { Exports } from "./export/exports.ts";
 import { Generations } from "./generations.ts";
 import { Inputs, isModelOf, type InputsParts } from "./inputs.ts";
 import type { Calls } from "./protocol.ts";
 import { RunLock } from "./run-lock.ts";
-import { noticesOf, SavedCalls } from "./saved-calls.ts";
-import { chooseSaves, openTwice } from "./saves/choose-saves.ts";
+import { SavedCalls } from "./saved-calls.ts";
+import { chooseSaves } from "./saves/choose-saves.ts";
 import { isRunHeld } from "./tab-lock.ts";
 
 export interface SessionParts extends Omit<
@@ -52,11 +47,8 @@ export class Session {
   readonly base: BaseNames;
   /** Calls on the rows of the loaded data. */
   readonly data: DataCalls;
-  /** Calls on the files of an adapter. */
-  readonly exports: AdapterExports;
-  /** Calls on the merged model. */
-  readonly merged: MergedExports;
-  readonly comparison: MergedComparison;
+  /** Calls on files to download, whose code comes with the first of them. */
+  readonly exports: () => Promise<Exports>;
   readonly #parts: SessionParts;
   readonly #generations = new Generations();
   readonly #lock = new RunLock((reason) => {
@@ -85,41 +77,19 @@ export class Session {
       note: (identity, name) => inputs.noteHubName(identity, name),
       cancellable: (work) => inputs.cancellable(work),
     });
-    const exported: ExportParts = {
-      run: () => this.#run,
-      store: parts.store,
-      model: () => inputs.loadedModel,
-      named: (identity) => this.base.named(identity),
-      emit: parts.emit,
-    };
-    this.exports = new AdapterExports(exported);
-    this.merged = new MergedExports(exported);
-    this.comparison = new MergedComparison({
-      ...exported,
-      inputs,
-      wasmPaths: parts.wasmPaths,
-      onDevice: (work) => this.#onFreeDevice(work),
+    this.exports = once(async () => {
+      const { Exports } = await fetched(import("./export/exports.ts"));
+      return new Exports({
+        run: () => this.#run,
+        store: parts.store,
+        model: () => inputs.loadedModel,
+        named: (identity) => this.base.named(identity),
+        emit: parts.emit,
+        inputs,
+        wasmPaths: parts.wasmPaths,
+        onDevice: (work) => this.#onFreeDevice(work),
+      });
     });
-  }
-
-  async open(): Promise<Calls["open"]["result"]> {
-    const { store, emit } = this.#parts;
-    const { device } = this.inputs;
-    emit({ kind: "device", device });
-    void bestEffort("they are removed at the next visit", removeLeftExports());
-    const report = await openTwice(store).catch((cause: unknown) => {
-      if (cause instanceof DatabaseFault) {
-        return cause;
-      }
-      throw cause instanceof DOMException && cause.name === "SecurityError"
-        ? noSiteData(cause)
-        : cause;
-    });
-    if (report instanceof DatabaseFault) {
-      return { device, checkpoints: [], notices: [], storeFault: toPlain(report) };
-    }
-    const { checkpoints } = report;
-    return { device, checkpoints, notices: noticesOf(report), storeFault: null };
   }
 
   async chooseSaves(
@@ -129,14 +99,9 @@ export class Session {
     return await chooseSaves(params, this.#parts.store, this.#fallback());
   }
 
-  /** Databases of saved runs that were set aside, by name. */
-  async listAside(): Promise<string[]> {
-    return await this.#fallback().listAside();
-  }
-
   async deleteAside({ name }: Calls["deleteAside"]["params"]): Promise<string[]> {
     await this.#fallback().deleteAside(name);
-    return await this.listAside();
+    return await this.#fallback().listAside();
   }
 
   #fallback(): StoreFallback {
@@ -250,14 +215,6 @@ export class Session {
     });
   }
 
-  /** Nothing happens when that export is over already. */
-  cancelExport(params: Calls["cancelExport"]["params"]): null {
-    this.exports.cancel(params);
-    this.merged.cancel(params);
-    this.comparison.cancel(params);
-    return null;
-  }
-
   cancelGenerate({ requestId }: Calls["cancelGenerate"]["params"]): null {
     this.#generations.cancel(requestId);
     return null;
@@ -367,11 +324,4 @@ export class Session {
       });
     }
   }
-}
-
-function noSiteData(cause: DOMException): UserError {
-  return new UserError("unexpected", "The browser blocks site data, so no run can be saved.", {
-    remedy: "Allow site data for this page and reload, or open it in a tab instead of a frame.",
-    cause,
-  });
 }

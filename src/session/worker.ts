@@ -1,14 +1,15 @@
-// The worker's messages: calls to the session, answers and events back to the page.
+// The worker's messages: calls to the session, answers and events back to the page. This script has
+// what the page asks before a model is opened; the rest of the session follows it.
 import { openSwitchedStore } from "../checkpoint/fallback/switched-store.ts";
+import { SetUpStore } from "../run/set-up/set-up-store.ts";
 import { toPlain } from "../util/errors.ts";
-import { sameRun } from "./export/same-run.ts";
+import { fetched, once } from "../util/later.ts";
+import type { Exports } from "./export/exports.ts";
 import { findDevice } from "./find-device.ts";
-import { prefetchEngines } from "./prefetch.ts";
 import type { Command, Message, Ping, SessionEvent } from "./protocol.ts";
-import { Session } from "./session.ts";
+import { openSaves } from "./saves/open-saves.ts";
+import type { Session } from "./session.ts";
 import { shownEvent, shownResult } from "./shown/messages.ts";
-import { templateRenderer } from "../models/template-renderer.ts";
-import { wasmPaths } from "./wasm-paths.ts";
 
 const post = (message: Message) => {
   self.postMessage(message);
@@ -20,11 +21,12 @@ const emit = (event: SessionEvent) => {
 /** The client names the worker after the folder of the page. */
 const demoBase = new URL("demo/", self.name);
 
-const opening = findDevice().then((device) => {
-  void prefetchEngines(device);
-  const render = templateRenderer();
-  const saves = openSwitchedStore("anneal");
-  return new Session({ ...saves, device, demoBase, wasmPaths, render, emit });
+const device = findDevice();
+const saves = openSwitchedStore("anneal");
+const setUpStore = new SetUpStore();
+const wholeSession = once(async () => {
+  const { openSession } = await fetched(import("./whole-session.ts"));
+  return openSession({ ...saves, setUpStore, device: await device, demoBase, emit });
 });
 
 self.onmessage = ({ data }: MessageEvent<Command | Ping>) => {
@@ -32,23 +34,59 @@ self.onmessage = ({ data }: MessageEvent<Command | Ping>) => {
     post({ kind: "pong" });
     return;
   }
-  void opening
-    .then((session) => perform(session, data))
-    .then(
-      (result) => {
-        post({ kind: "answer", id: data.id, result: shownResult(data.name, result as never) });
-      },
-      (error: unknown) => {
-        post({ kind: "refusal", id: data.id, error: toPlain(error) });
-      },
-    );
+  void perform(data).then(
+    (result) => {
+      post({ kind: "answer", id: data.id, result: shownResult(data.name, result as never) });
+    },
+    (error: unknown) => {
+      post({ kind: "refusal", id: data.id, error: toPlain(error) });
+    },
+  );
 };
 
+async function perform(command: Command): Promise<unknown> {
+  await device; // without one, each call says why
+  if (command.name === "open") {
+    return await open();
+  }
+  if (command.name === "recallSetUp") {
+    return await recallSetUp();
+  }
+  if (command.name === "listAside") {
+    return await saves.fallback.listAside();
+  }
+  return await performWhole(await wholeSession(), command);
+}
+
+/** What the visitor has saved shows before anything else; the session's code comes meanwhile. */
+async function open() {
+  const found = await device;
+  void wholeSession().catch(() => undefined); // the call that needs it says so
+  return await openSaves(found, saves.store, emit);
+}
+
+/** Nothing kept is said without the session, which knows the models that are kept. */
+async function recallSetUp() {
+  const kept = await setUpStore.recall(new AbortController().signal);
+  return kept === null ? null : await (await wholeSession()).inputs.setUp.recall();
+}
+
+type ExportName =
+  | "listExports"
+  | "exportAdapter"
+  | "sameRun"
+  | "listMerged"
+  | "exportMerged"
+  | "discardMerged"
+  | "compareMerged"
+  | "cancelExport";
+type ExportCommand = Extract<Command, { name: ExportName }>;
+type WholeCommand = Exclude<Command, { name: "open" | "recallSetUp" | "listAside" }>;
+
 /** Passes each call to its method. */
-function perform(session: Session, { name, params }: Command): unknown {
+function performWhole(session: Session, command: WholeCommand): unknown {
+  const { name, params } = command;
   switch (name) {
-    case "open":
-      return session.open();
     case "chooseEngine":
       return session.inputs.chooseEngine(params);
     case "lookUpModel":
@@ -97,8 +135,6 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.inputs.runTime(params);
     case "keepSetUp":
       return session.inputs.setUp.keep(params);
-    case "recallSetUp":
-      return session.inputs.setUp.recall();
     case "clearSetUp":
       return session.inputs.setUp.clear();
     case "start":
@@ -123,8 +159,6 @@ function perform(session: Session, { name, params }: Command): unknown {
       return session.saved.delete(params);
     case "chooseSaves":
       return session.chooseSaves(params);
-    case "listAside":
-      return session.listAside();
     case "deleteAside":
       return session.deleteAside(params);
     case "dismissDataLosses":
@@ -148,25 +182,41 @@ function perform(session: Session, { name, params }: Command): unknown {
     case "importCheckpoint":
       return session.saved.import(params);
     case "listExports":
-      return session.exports.list(params);
     case "exportAdapter":
-      return session.exports.write(params);
     case "sameRun":
-      return sameRun(session.inputs, (base) => session.base.named(base), params);
     case "listMerged":
-      return session.merged.list(params);
     case "exportMerged":
-      return session.merged.write(params);
     case "discardMerged":
-      return session.merged.discard(params);
     case "compareMerged":
-      return session.comparison.compare(params);
     case "cancelExport":
-      return session.cancelExport(params);
+      return session.exports().then((exports) => performExport(exports, command));
     case "generate":
       return session.generate(params);
     case "cancelGenerate":
       return session.cancelGenerate(params);
+    default:
+      return params satisfies never;
+  }
+}
+
+function performExport(exports: Exports, { name, params }: ExportCommand): unknown {
+  switch (name) {
+    case "listExports":
+      return exports.adapters.list(params);
+    case "exportAdapter":
+      return exports.adapters.write(params);
+    case "sameRun":
+      return exports.sameRun(params);
+    case "listMerged":
+      return exports.merged.list(params);
+    case "exportMerged":
+      return exports.merged.write(params);
+    case "discardMerged":
+      return exports.merged.discard(params);
+    case "compareMerged":
+      return exports.comparison.compare(params);
+    case "cancelExport":
+      return exports.cancel(params);
     default:
       return params satisfies never;
   }

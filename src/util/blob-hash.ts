@@ -1,6 +1,6 @@
-// Hashes a large Blob a slice at a time: WebCrypto hashes whole values only.
-import { createSHA256 } from "hash-wasm";
+// Hashes a large Blob a slice at a time.
 import { sha256Hex } from "./bytes.ts";
+import { fetched } from "./later.ts";
 
 const sliceBytes = 4 * 2 ** 20;
 
@@ -9,6 +9,7 @@ export async function sha256OfBlob(blob: Blob, signal?: AbortSignal): Promise<st
   if (blob.size <= sliceBytes) {
     return await sha256Hex(new Uint8Array(await blob.arrayBuffer()));
   }
+  const { createSHA256 } = await fetched(import("./stream-hash.ts"));
   const hash = await createSHA256();
   hash.init();
   for (let begin = 0; begin < blob.size; begin += sliceBytes) {

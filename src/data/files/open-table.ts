@@ -5,18 +5,16 @@ import {
   type DetectedEncoding,
 } from "../../formats/tables/encoding.ts";
 import { delimiterNames, detectDelimiter } from "../../formats/tables/csv/csv-delimiter.ts";
-import { readCsv } from "../../formats/tables/csv/csv.ts";
 import { readJson } from "../../formats/tables/json/json.ts";
 import { readJsonl } from "../../formats/tables/json/jsonl.ts";
 import { LineSplitter, type Line } from "../../formats/tables/line-splitter.ts";
-import { readParquet } from "../../formats/tables/parquet/parquet.ts";
 import { readOpening, readPieces, type TableFile } from "../../formats/tables/table-file.ts";
 import { readParagraphs, readWholeText } from "../../formats/tables/text.ts";
-import { Workbook } from "../../formats/tables/xlsx/xlsx.ts";
 import type { TextFile } from "../../formats/tables/text-stream.ts";
 import { maxRowLength } from "../../formats/rows.ts";
 import type { RowBatch, Table, TableChoices, TextRows } from "../../formats/table.ts";
 import { UserError } from "../../util/errors.ts";
+import { fetched } from "../../util/later.ts";
 import { shownText } from "../../util/shown-text.ts";
 import { binaryKind, refuseBinary, refuseForeign } from "./foreign-files.ts";
 import { textKind } from "./text-kind.ts";
@@ -64,6 +62,7 @@ async function openBinary(
 ): Promise<Table> {
   const packed = file.isGzip ? ", gzip" : "";
   if (kind === "parquet") {
+    const { readParquet } = await fetched(import("../../formats/tables/parquet/parquet.ts"));
     return {
       kind,
       description: `Parquet${packed}`,
@@ -71,6 +70,7 @@ async function openBinary(
       read: (stop) => readParquet(file, stop),
     };
   }
+  const { Workbook } = await fetched(import("../../formats/tables/xlsx/xlsx.ts"));
   const workbook = await Workbook.open(file.name, file.blob, signal);
   const { sheets } = workbook;
   const sheet = sheets.find((name) => name === choices.sheet) ?? sheets[0] ?? "";
@@ -133,8 +133,10 @@ function textTable(
     case "csv": {
       const delimiter = detectDelimiter(lines);
       const named = delimiterNames.get(delimiter) ?? JSON.stringify(delimiter);
-      const read = (signal?: AbortSignal): AsyncGenerator<RowBatch> =>
-        readCsv(file, delimiter, signal);
+      const read = async function* (signal?: AbortSignal): AsyncGenerator<RowBatch> {
+        const { readCsv } = await fetched(import("../../formats/tables/csv/csv.ts"));
+        yield* readCsv(file, delimiter, signal);
+      };
       return { kind, description: `CSV, ${named}`, read };
     }
     case "text":

@@ -1,6 +1,7 @@
 // Writes rows of a data set as JSON Lines: the usable rows with their edits, as a person downloads
 // them and as a run keeps them, and the list of the bad ones.
-import { createSHA256 } from "hash-wasm";
+import type { createSHA256 } from "hash-wasm";
+import { fetched } from "../../util/later.ts";
 import type { DataSet } from "./data-set.ts";
 import { exampleOf } from "./data-set.ts";
 
@@ -53,7 +54,8 @@ class LineWriter {
   }
 
   static async open(): Promise<LineWriter> {
-    return new LineWriter(await createSHA256());
+    const hashes = await fetched(import("../../util/stream-hash.ts"));
+    return new LineWriter(await hashes.createSHA256());
   }
 
   add(row: Readonly<Record<string, unknown>>): void {

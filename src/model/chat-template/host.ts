@@ -2,12 +2,8 @@
 // and nested loops are enough to block the thread that runs it.
 import type { ChatRequest, RenderedChat } from "../../data/tokenizer.ts";
 import { fromPlain, type PlainError } from "../../util/errors.ts";
-import {
-  badTemplate,
-  type ChatTemplate,
-  type RefusedChat,
-  type TemplateRenderer,
-} from "./render.ts";
+import { badTemplate } from "./bad-template.ts";
+import type { ChatTemplate, RefusedChat, TemplateRenderer } from "./render.ts";
 
 export interface RenderCommand {
   id: number;

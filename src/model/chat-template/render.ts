@@ -7,13 +7,13 @@
 // modify its values. The text is tokenised afterwards without adding special tokens, because the
 // template writes them.
 import type { ChatRequest, RenderedChat, TextSpan } from "../../data/tokenizer.ts";
-import { UserError } from "../../util/errors.ts";
 import { run, runTraced } from "../jinja/interpreter.ts";
 import { parseTemplate } from "../jinja/syntax/parser.ts";
 import type { Statement } from "../jinja/syntax/tree.ts";
 import { Trace } from "../jinja/tracing/trace.ts";
 import type { Traced } from "../jinja/tracing/traced.ts";
 import { TemplateFault } from "../jinja/values.ts";
+import { badTemplate } from "./bad-template.ts";
 import { variablesOf } from "./variables.ts";
 
 /** Limit over all chats of a call; a batch of long chats has about ten million characters. */
@@ -57,18 +57,6 @@ export interface TemplateRenderer {
     signal?: AbortSignal,
   ): Promise<(RenderedChat | RefusedChat)[]>;
 }
-
-/** Renders on the calling thread, which is blocked for a bounded amount of work. */
-export const rendererHere: TemplateRenderer = {
-  render: (template, requests) =>
-    new Promise((resolve) => {
-      resolve(renderChats(template, requests));
-    }),
-  trace: (template, requests) =>
-    new Promise((resolve) => {
-      resolve(traceChats(template, requests));
-    }),
-};
 
 /**
  * Renders chats in order, on the calling thread.
@@ -204,13 +192,4 @@ function reasonOf(error: unknown): string {
     return "it nests or grows without limit";
   }
   throw error;
-}
-
-/** @param fault continues the sentence "The chat template ..." */
-export function badTemplate(fault: string): UserError {
-  return new UserError("bad-tokenizer", `The chat template ${fault}.`, {
-    where: "chat_template",
-    remedy:
-      "Choose raw as chat template under Recipe with prompt and completion rows, or a model whose chat template works.",
-  });
 }

@@ -3,7 +3,8 @@
 import type { ChatRequest, TextTokenizer } from "../../data/tokenizer.ts";
 import { UserError } from "../../util/errors.ts";
 import { chooseTemplate, hasTemplate, namedTemplates } from "../chat-template/choice.ts";
-import { rendererHere, type TemplateRenderer } from "../chat-template/render.ts";
+import type { TemplateRenderer } from "../chat-template/render.ts";
+import { rendererHere } from "../chat-template/renderer-here.ts";
 import type { TokenizerParts } from "./files.ts";
 import { Field, isObject, shown } from "./field.ts";
 import { readAutoTokenizer } from "./transformers/read.ts";

@@ -96,7 +96,7 @@ class Person {
         this.losses.set(event.entry.step, event.entry.loss);
       }
     });
-    const { checkpoints, notices } = await this.#insist(() => tab.session.open());
+    const { checkpoints, notices } = await this.#insist(() => tab.open());
     expect(notices).toEqual([]);
     expect(checkpoints[0]?.step ?? 0).toBeGreaterThanOrEqual(this.#saved);
     await tab.loadFiles(tinyFiles());

@@ -1,7 +1,7 @@
 // Housekeeping of saved runs as the page asks for it: what was lost is told once, checkpoints are
 // kept, all goes into one file.
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { noticesOf } from "../../../src/session/saved-calls.ts";
+import { noticesOf } from "../../../src/session/saves/open-saves.ts";
 import { setUpBrowser, Tab } from "./world/tab.ts";
 
 setUpBrowser();
@@ -13,7 +13,7 @@ let tab: Tab;
 beforeEach(async () => {
   name = `housekeeping ${databases++}`;
   tab = new Tab(name);
-  await tab.session.open();
+  await tab.open();
   await tab.loadTiny();
   const done = tab.untilPhase("done");
   await tab.start({ maxSteps: 3, saveTotalLimit: 2 });
@@ -30,7 +30,7 @@ test("each damaged checkpoint or data set found at opening is counted", () => {
 describe("saved runs", () => {
   test("no notice is shown while nothing is lost", async () => {
     Tab.closeAll();
-    const { notices, checkpoints } = await new Tab(name).session.open();
+    const { notices, checkpoints } = await new Tab(name).open();
     expect(notices).toEqual([]);
     expect(checkpoints.length).toBeGreaterThanOrEqual(2);
   });

@@ -127,7 +127,8 @@ describe("refused calls", () => {
     for (const call of [() => session.pause(), () => session.resume(), () => session.stop()]) {
       await expect(call()).rejects.toThrow(code("no-adapter"));
     }
-    await expect(session.exports.list({ key: null })).rejects.toThrow(code("no-adapter"));
+    const { adapters } = await session.exports();
+    await expect(adapters.list({ key: null })).rejects.toThrow(code("no-adapter"));
     const given = { recipe: shortRecipe, adapter: null, samplePrompt: "" };
     await expect(session.start(given)).rejects.toThrow(code("missing-file"));
     await empty.loadFiles(tinyFiles());
@@ -148,7 +149,7 @@ describe("refused calls", () => {
     await expect(tab.session.inputs.chooseEngine({ engine: "webgpu" })).rejects.toThrow(
       /needs WebGPU/,
     );
-    expect((await tab.session.open()).device.engine).toBe("tfjs");
+    expect((await tab.open()).device.engine).toBe("tfjs");
     expect(await tab.session.inputs.chooseEngine({ engine: "tfjs" })).toMatchObject({
       engine: "tfjs",
     });

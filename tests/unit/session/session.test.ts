@@ -49,7 +49,7 @@ describe("a run of the demo", () => {
   let final: RunState;
 
   beforeAll(async () => {
-    await tab.session.open();
+    await tab.open();
     await tab.loadDemo();
     const done = tab.untilPhase("done");
     runId = await tab.start();
@@ -99,7 +99,7 @@ describe("a run of the demo", () => {
   });
 
   test("the checkpoints of a run that got worse are listed newest first, and none is the best", async () => {
-    const { checkpoints } = await tab.session.open();
+    const { checkpoints } = await tab.open();
     expect(checkpoints.map(({ step }) => step)).toEqual([3, 2, 1]);
     const losses = tab.losses().map(([, loss]) => loss);
     expect(checkpoints.map(({ loss }) => loss)).toEqual(losses.toReversed());

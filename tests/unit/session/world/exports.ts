@@ -7,5 +7,5 @@ export async function peftOf(
   params: { key: string | null },
 ): Promise<AdapterExport> {
   const asked = { requestId: 1, format: "peft", valueType: "F32" } as const;
-  return await session.exports.write({ ...params, ...asked });
+  return await (await session.exports()).adapters.write({ ...params, ...asked });
 }

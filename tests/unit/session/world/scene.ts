@@ -172,7 +172,7 @@ export class Scene {
   async expectWhole(): Promise<void> {
     Tab.closeAll();
     this.#here = this.#open();
-    const { checkpoints, notices } = await this.#ask(({ tab }) => tab.session.open());
+    const { checkpoints, notices } = await this.#ask(({ tab }) => tab.open());
     expect(notices).toEqual([]);
     expect(checkpoints[0]).toMatchObject({ runId: this.#runId, step: this.#whole.losses.length });
     const { adapter } = await this.#ask(({ tab }) => newestOf(tab, this.#runId));
@@ -231,7 +231,7 @@ export class Scene {
     const { tab } = this.#here;
     try {
       await this.#ask(() => tab.loadTiny());
-      const { checkpoints, notices } = await this.#ask(() => tab.session.open());
+      const { checkpoints, notices } = await this.#ask(() => tab.open());
       this.#expectNothingLostUnsaid(checkpoints, notices);
       if (notices.length > 0) {
         await this.#ask(() => tab.session.saved.dismissDataLosses());

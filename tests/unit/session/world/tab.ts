@@ -9,11 +9,12 @@ import {
   type StoreOptions,
 } from "../../../../src/checkpoint/store.ts";
 import type { Calls, PickedFile, SessionEvent } from "../../../../src/session/protocol.ts";
+import { openSaves } from "../../../../src/session/saves/open-saves.ts";
 import { Session } from "../../../../src/session/session.ts";
 import { demoRecipe, type Recipe } from "../../../../src/recipe/recipe.ts";
 import { tinyContents } from "../../model/tiny-model.ts";
 import { Locks } from "./locks.ts";
-import type { ModelInfo } from "../../../../src/models/facts.ts";
+import type { DeviceInfo, ModelInfo } from "../../../../src/models/facts.ts";
 import type { DataInfo, RunPhase } from "../../../../src/run/events.ts";
 
 const demoFolder = new URL("../../../../public/demo/", import.meta.url);
@@ -60,6 +61,14 @@ export function tinyFiles(changes: Parameters<typeof tinyContents>[0] = {}): Pic
   }));
 }
 
+const device: DeviceInfo = {
+  engine: "tfjs",
+  backend: "cpu",
+  name: "Node",
+  isSoftware: true,
+  fallbackReason: "no WebGPU",
+};
+
 type Kind = SessionEvent["kind"];
 type EventOf<K extends Kind> = Extract<SessionEvent, { kind: K }>;
 type PhaseOf<Name extends RunPhase["name"]> = Extract<RunPhase, { name: Name }>;
@@ -70,6 +79,12 @@ export class Tab {
   readonly store: CheckpointStore;
   readonly session: Session;
   readonly #listeners = new Set<(event: SessionEvent) => void>();
+  readonly #emit = (event: SessionEvent) => {
+    this.events.push(structuredClone(event));
+    this.#listeners.forEach((listener) => {
+      listener(event);
+    });
+  };
 
   /**
    * @param database tabs with the same name share saved data
@@ -80,22 +95,16 @@ export class Tab {
     this.store = openStore(database, options);
     this.session = new Session({
       store: this.store,
-      device: {
-        engine: "tfjs",
-        backend: "cpu",
-        name: "Node",
-        isSoftware: true,
-        fallbackReason: "no WebGPU",
-      },
+      device,
       demoBase,
       wasmPaths: {},
-      emit: (event) => {
-        this.events.push(structuredClone(event));
-        this.#listeners.forEach((listener) => {
-          listener(event);
-        });
-      },
+      emit: this.#emit,
     });
+  }
+
+  /** The page's first call. */
+  async open(): Promise<Calls["open"]["result"]> {
+    return await openSaves(device, this.store, this.#emit);
   }
 
   async loadDemo(): Promise<void> {
