@@ -2,6 +2,7 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
 import { thirdPartyNotices } from "./tools/build/notices.ts";
+import { workerPreload } from "./tools/build/preload.ts";
 import { localHeaders } from "./tools/support/headers.ts";
 
 /**
@@ -36,11 +37,12 @@ const contentSecurityPolicy: Plugin = {
 };
 
 const notices = thirdPartyNotices();
+const preload = workerPreload();
 
 export default defineConfig({
   base: "./",
-  plugins: [svelte({ configFile: false }), contentSecurityPolicy, notices.page],
-  worker: { format: "es", plugins: () => [notices.worker] },
-  build: { target: "es2023", chunkSizeWarningLimit: 1500 },
+  plugins: [svelte({ configFile: false }), contentSecurityPolicy, notices.page, preload.page],
+  worker: { format: "es", plugins: () => [notices.worker, preload.worker] },
+  build: { target: "es2023", chunkSizeWarningLimit: 1500, modulePreload: { polyfill: false } },
   preview: { host: "127.0.0.1", headers: localHeaders },
 });

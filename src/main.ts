@@ -3,6 +3,7 @@ import { mount } from "svelte";
 import App from "./app/App.svelte";
 import { limitConnections } from "./app/connections.ts";
 import { takeConsent } from "./app/embed/consent.ts";
+import { late } from "./app/late-parts.svelte.ts";
 import { readAsked } from "./host/asked.ts";
 import "./app/styles/app.css";
 
@@ -14,3 +15,4 @@ if (target === null) {
   throw new Error("index.html has no #app");
 }
 mount(App, { target, props: { asked, isAllowed } });
+void late.fetch();
