@@ -105,9 +105,20 @@ export function epochOrder(
   if (last?.epoch === epoch && last.seed === seed) {
     return last.order;
   }
-  const order = train.pick(permutation(seed, substream(streams.shuffle, epoch), train.length));
+  const order = train.pick(epochIndexes(train.length, epoch, { shuffle, seed }));
   lastOrders.set(train, { epoch, seed, order });
   return order;
+}
+
+/** The order of one epoch as numbers of training rows. */
+export function epochIndexes(
+  rows: number,
+  epoch: number,
+  { shuffle, seed }: Pick<DatasetOptions, "shuffle" | "seed">,
+): Uint32Array {
+  return shuffle
+    ? permutation(seed, substream(streams.shuffle, epoch), rows)
+    : Uint32Array.from({ length: rows }, (_, row) => row);
 }
 
 /** Tokens of the rows, after cutting. */

@@ -24,6 +24,11 @@ export interface RunRows {
 export interface WriteOptions extends Watch {
   /** The run's base model; null where it is not loaded. */
   model: BaseModel | null;
+  /**
+   * Reads the rows of the run; left out where none are at hand.
+   * @throws UserError "wrong-data" where they are not at hand, "too-long" where they are too many
+   */
+  rows?: (signal: AbortSignal) => Promise<RunRows>;
   /** One of the format's. */
   valueType: ValueType;
 }

@@ -1,5 +1,6 @@
 // The formats that an adapter and a merged model are exported in, one entry each. Session and page
 // walk these tables; the first of an adapter is written without being asked for.
+import { clusterFormat } from "./cluster/format.ts";
 import type { ExportFormat } from "./format.ts";
 import { ggufFormat } from "./gguf/format.ts";
 import { ggufModelFormat } from "./gguf/model/format.ts";
@@ -14,6 +15,7 @@ export const exportFormats: readonly [ExportFormat, ...ExportFormat[]] = [
   mlxFormat,
   ggufFormat,
   trainerFormat,
+  clusterFormat,
 ];
 
 export const mergedFormats: readonly MergedFormat[] = [ggufModelFormat, folderFormat];

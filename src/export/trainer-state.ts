@@ -2,7 +2,8 @@
 // Source: transformers 5.18, trainer_callback.py (TrainerState) and trainer.py
 // (_maybe_log_save_evaluate).
 import type { RunState } from "../checkpoint/file/run-state.ts";
-import { endOf } from "../train/end.ts";
+import type { Recipe } from "../recipe/recipe.ts";
+import { endOf, evaluationsWithoutGain } from "../train/end.ts";
 import { bestOf } from "../train/held-out.ts";
 import type { LogEntry } from "../train/state.ts";
 import { PythonFloat, pythonJson, type PythonValue } from "./python-json.ts";
@@ -11,15 +12,16 @@ import { PythonFloat, pythonJson, type PythonValue } from "./python-json.ts";
  * The file with every step, in full precision. `loss` and `eval_loss` are in nats per supervised
  * token, but for rows with weights (see `LogEntry`). Fields that have no counterpart here
  * (`total_flos`, `trial_name`) have their defaults.
- * @param hasBest whether the folder of the best step is beside this one
+ * @param isCheckpoint for a Trainer to go on from: without the folder of the best step, which is
+ *   not beside it, and with the state of early stopping, without which a Trainer cannot save
  */
-export function trainerStateJson({ recipe, trainer }: RunState, hasBest = true): string {
+export function trainerStateJson({ recipe, trainer }: RunState, isCheckpoint = false): string {
   const { log, step, totalSteps, tokensSeen } = trainer;
   const best = bestOf(log);
   const state = {
     best_global_step: best?.step ?? null,
     best_metric: best === null ? null : new PythonFloat(best.heldOutLoss),
-    best_model_checkpoint: best === null || !hasBest ? null : `checkpoint-${best.step}`,
+    best_model_checkpoint: best === null || isCheckpoint ? null : `checkpoint-${best.step}`,
     epoch: new PythonFloat(log.at(-1)?.epoch ?? 0),
     eval_steps: recipe.evalSteps,
     global_step: step,
@@ -32,7 +34,10 @@ export function trainerStateJson({ recipe, trainer }: RunState, hasBest = true):
     num_input_tokens_seen: tokensSeen,
     num_train_epochs: epochsOf(recipe.epochs, recipe.maxSteps, trainer),
     save_steps: recipe.saveSteps,
-    stateful_callbacks: { TrainerControl: control(endOf(trainer, recipe) !== null) },
+    stateful_callbacks: {
+      ...(isCheckpoint ? earlyStopping(trainer, recipe) : {}),
+      TrainerControl: control(endOf(trainer, recipe) !== null),
+    },
     total_flos: 0,
     train_batch_size: recipe.batchSize,
     trial_name: null,
@@ -75,6 +80,19 @@ function epochsOf(epochs: number, maxSteps: number, { log, totalSteps }: RunStat
   const epochsPerStep = last.epoch / last.step;
   // A rounding error must not add an epoch.
   return Math.max(1, Math.ceil(totalSteps * epochsPerStep - 1e-6));
+}
+
+/** The state of the Trainer's EarlyStoppingCallback. */
+function earlyStopping({ log }: RunState["trainer"], recipe: Recipe): Record<string, PythonValue> {
+  return {
+    EarlyStoppingCallback: {
+      args: {
+        early_stopping_patience: recipe.earlyStoppingPatience,
+        early_stopping_threshold: new PythonFloat(0),
+      },
+      attributes: { early_stopping_patience_counter: evaluationsWithoutGain(log, recipe) },
+    },
+  };
 }
 
 /** The state that the Trainer's TrainerControl saves at a checkpoint. */

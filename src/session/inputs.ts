@@ -207,6 +207,11 @@ export class Inputs {
     return this.#model;
   }
 
+  /** The loaded data, for calls that have no use for the error of `data`. */
+  get loadedData(): LoadedData | null {
+    return this.#data;
+  }
+
   /** Notes which model on the Hub a stored model is. */
   async noteHubName(
     identity: Pick<LoadedModel, "indexSha256" | "format">,

@@ -83,6 +83,7 @@ export class Session {
         run: () => this.#run,
         store: parts.store,
         model: () => inputs.loadedModel,
+        data: () => inputs.loadedData,
         named: (identity) => this.base.named(identity),
         emit: parts.emit,
         inputs,

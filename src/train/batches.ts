@@ -1,7 +1,7 @@
 // The order of the training data: epochs, steps and micro-batches, with a cursor that a checkpoint
 // saves.
 import { batchLength, fillBatch, type TokenBatch } from "../data/batching/batch.ts";
-import { countTokens, epochOrder, type Dataset } from "../data/dataset.ts";
+import { countTokens, epochIndexes, epochOrder, type Dataset } from "../data/dataset.ts";
 import { packRows, type Packed } from "../data/batching/packing.ts";
 import type { TokenRows } from "../data/token-rows.ts";
 import type { Recipe } from "../recipe/recipe.ts";
@@ -87,6 +87,25 @@ export function takeStep(
     tokens: countTokens(order.slice(cursor.row, row)),
     cursor: row < order.length ? { epoch: cursor.epoch, row } : { epoch: cursor.epoch + 1, row: 0 },
   };
+}
+
+/** The rows of each step of a run, by their numbers among the training rows. */
+export function* stepRows(
+  dataset: Dataset,
+  recipe: StepRecipe,
+  totalSteps: number,
+): Generator<number[]> {
+  const length = batchLength(dataset.longestRow);
+  let [epoch, row] = [0, 0];
+  for (let step = 0; step < totalSteps; step++) {
+    const order = epochOrder(dataset.train, epoch, recipe);
+    const begin = row;
+    for (let micro = 0; micro < recipe.gradientAccumulationSteps && row < order.length; micro++) {
+      row = takeRows(order, row, recipe, length).end;
+    }
+    yield [...epochIndexes(order.length, epoch, recipe).subarray(begin, row)];
+    [epoch, row] = row < order.length ? [epoch, row] : [epoch + 1, 0];
+  }
 }
 
 /** All held-out rows in batches of the run's shape. */

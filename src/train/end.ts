@@ -28,11 +28,21 @@ export function endOf(
  */
 export function stopsEarly(
   log: TrainerState["log"],
-  { evalSteps, earlyStoppingPatience }: Pick<Recipe, "evalSteps" | "earlyStoppingPatience">,
+  recipe: Pick<Recipe, "evalSteps" | "earlyStoppingPatience">,
 ): boolean {
-  if (earlyStoppingPatience === 0 || evalSteps === 0) {
-    return false;
-  }
+  const { evalSteps, earlyStoppingPatience } = recipe;
+  return (
+    earlyStoppingPatience > 0 &&
+    evalSteps > 0 &&
+    evaluationsWithoutGain(log, recipe) >= earlyStoppingPatience
+  );
+}
+
+/** How many evaluations up to now have not had a loss below all before. */
+export function evaluationsWithoutGain(
+  log: TrainerState["log"],
+  { evalSteps }: Pick<Recipe, "evalSteps">,
+): number {
   let lowest = Infinity;
   let withoutGain = 0;
   for (const { step, heldOutLoss } of trained(log)) {
@@ -41,5 +51,5 @@ export function stopsEarly(
       lowest = Math.min(lowest, heldOutLoss);
     }
   }
-  return withoutGain >= earlyStoppingPatience;
+  return withoutGain;
 }

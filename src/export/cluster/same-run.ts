@@ -32,7 +32,8 @@ export async function sameRunFiles(run: RunState, rows: RunRows): Promise<Adapte
   ];
 }
 
-function sameRunScript(
+/** @param words what TRL makes of the rows otherwise */
+export function sameRunScript(
   run: RunState,
   kind: RowKind,
   hasHeldOut: boolean,

@@ -3,7 +3,9 @@
 import type { RunState } from "../../checkpoint/file/run-state.ts";
 import type { Recipe } from "../../recipe/recipe.ts";
 
-export type PythonLiteral = number | string | boolean | null | readonly string[];
+/** `code` is an expression. */
+export type PythonLiteral =
+  number | string | boolean | readonly string[] | { readonly code: string };
 
 /** Arguments by name, in groups as a person writes them. */
 export type ArgumentGroup = Readonly<Record<string, PythonLiteral>>;
@@ -45,7 +47,10 @@ export function saveArguments(recipe: Recipe, hasHeldOut: boolean): ArgumentGrou
   const { evalSteps, saveSteps } = recipe;
   return {
     ...(hasHeldOut && evalSteps > 0
-      ? { eval_strategy: "steps", eval_steps: evalSteps, eval_on_start: true }
+      ? {
+          ...{ eval_strategy: "steps", eval_steps: evalSteps, eval_on_start: true },
+          per_device_eval_batch_size: recipe.batchSize,
+        }
       : {}),
     ...(saveSteps > 0
       ? { save_steps: saveSteps, save_total_limit: recipe.saveTotalLimit }
@@ -74,15 +79,13 @@ export function argumentLines(groups: readonly ArgumentGroup[], indent = "    ")
 
 /** JSON's numbers and strings are Python's. */
 export function pythonLiteral(value: PythonLiteral): string {
-  if (value === null) {
-    return "None";
-  }
   if (typeof value === "boolean") {
     return value ? "True" : "False";
   }
-  return typeof value === "object"
-    ? `[${value.map((item) => JSON.stringify(item)).join(", ")}]`
-    : JSON.stringify(value);
+  if (typeof value !== "object") {
+    return JSON.stringify(value);
+  }
+  return "code" in value ? value.code : `[${value.map((item) => JSON.stringify(item)).join(", ")}]`;
 }
 
 /** What of the run a Trainer does otherwise or lacks, a sentence each. */

@@ -52,7 +52,7 @@ export async function checkpointFiles(
     { name: "adapter_model.safetensors", bytes: await adapterSafetensors(run, options) },
     await torchFile("optimizer.pt", optimizerState(run)),
     await torchFile("scheduler.pt", schedulerState(run)),
-    textFile("trainer_state.json", trainerStateJson(run, false)),
+    textFile("trainer_state.json", trainerStateJson(run, true)),
     ...tokenizerFiles(options.model),
   ];
   options.signal.throwIfAborted();
@@ -71,7 +71,8 @@ function tokenizerNotes(model: BaseModel | null): string[] {
     : ["The tokenizer is left out: the model of this run is not loaded."];
 }
 
-function endNotes({ trainer, recipe }: RunState): string[] {
+/** That a run which is over needs more steps to go on. */
+export function endNotes({ trainer, recipe }: RunState): string[] {
   return endOf(trainer, recipe) === null
     ? []
     : ["The run is over: to go on, give more steps. The schedule then follows the new number."];

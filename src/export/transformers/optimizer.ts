@@ -13,8 +13,33 @@ type Run = Pick<RunState, "recipe" | "trainer" | "adapter">;
  * AdamW's state_dict. The Trainer numbers parameters by their order in the model, in a group that
  * decays and one that does not; all LoRA matrices decay, so the second is empty.
  */
-export function optimizerState({ recipe, trainer, adapter }: Run): PickleValue {
-  const tensors = inModelOrder(adapter.tensors);
+export function optimizerState(run: Run): PickleValue {
+  const tensors = inModelOrder(run.adapter.tensors);
+  const state = tensors.map((tensor, index) => [index, stateOf(tensor, run.trainer.step)] as const);
+  return {
+    state: new Map(state),
+    param_groups: groupsOf(
+      run,
+      tensors.map((_, index) => index),
+    ),
+  };
+}
+
+/** The same by the names of the parameters in the model, as FSDP reads it. */
+export function namedOptimizerState(run: Run): PickleValue {
+  const tensors = inModelOrder(run.adapter.tensors);
+  const nameOf = ({ name }: AdapterTensor) => name.replace(/\.weight$/, ".default.weight");
+  const state = tensors.map((tensor) => [nameOf(tensor), stateOf(tensor, run.trainer.step)]);
+  return {
+    state: Object.fromEntries(state) as Record<string, PickleValue>,
+    param_groups: groupsOf(run, tensors.map(nameOf)),
+  };
+}
+
+function groupsOf(
+  { recipe, trainer }: Run,
+  params: readonly number[] | readonly string[],
+): PickleValue {
   const group = {
     lr: new PythonFloat(rateAfter({ recipe, trainer })),
     betas: new PickleTuple(new PythonFloat(recipe.beta1), new PythonFloat(recipe.beta2)),
@@ -28,17 +53,10 @@ export function optimizerState({ recipe, trainer, adapter }: Run): PickleValue {
     decoupled_weight_decay: true,
     initial_lr: new PythonFloat(recipe.learningRate),
   };
-  return {
-    state: new Map(tensors.map((tensor, index) => [index, stateOf(tensor, trainer.step)])),
-    param_groups: [
-      {
-        weight_decay: new PythonFloat(recipe.weightDecay),
-        ...group,
-        params: tensors.map((_, index) => index),
-      },
-      { weight_decay: new PythonFloat(0), ...group, params: [] },
-    ],
-  };
+  return [
+    { weight_decay: new PythonFloat(recipe.weightDecay), ...group, params },
+    { weight_decay: new PythonFloat(0), ...group, params: [] },
+  ];
 }
 
 /** LambdaLR's state_dict: its functions follow from the script's arguments. */

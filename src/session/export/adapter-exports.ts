@@ -11,6 +11,7 @@ import { toPlain, UserError } from "../../util/errors.ts";
 import { Generations } from "../generations.ts";
 import type { AdapterExport, Calls, ExportOffer } from "../protocol.ts";
 import { exportedRun, type ExportParts } from "./exported-run.ts";
+import { rowsOfRun } from "./rows-of-run.ts";
 
 export class AdapterExports {
   readonly #parts: ExportParts;
@@ -45,7 +46,12 @@ export class AdapterExports {
       const progress = (doneBytes: number, totalBytes: number) => {
         this.#parts.emit({ kind: "exportProgress", requestId, doneBytes, totalBytes });
       };
-      const files = await format.files(state, { model, valueType, signal, progress });
+      const rows =
+        model === null
+          ? {}
+          : { rows: (work: AbortSignal) => rowsOfRun(state, model, this.#parts, work) };
+      const options = { model, valueType, signal, progress, ...rows };
+      const files = await format.files(state, options);
       signal.throwIfAborted();
       return await packed(files, `${stemOf(state)}${suffixOf(format, valueType)}`);
     });

@@ -2,6 +2,7 @@
 import type { BaseIdentity, RunState } from "../../checkpoint/file/run-state.ts";
 import type { CheckpointStore } from "../../checkpoint/store.ts";
 import type { LoadedModel } from "../../models/loaded-model.ts";
+import type { LoadedData } from "../../run/data/loaded-data.ts";
 import type { Run } from "../../run/run.ts";
 import type { BaseModel } from "../../model/open.ts";
 import { UserError } from "../../util/errors.ts";
@@ -13,6 +14,8 @@ export interface ExportParts {
   store: CheckpointStore;
   /** The loaded model, of whatever run. */
   model: () => LoadedModel | null;
+  /** Data that are loaded, of whatever run. */
+  data: () => LoadedData | null;
   /** The base model with the name that was said last, perhaps after the save. */
   named: (base: BaseIdentity) => BaseIdentity;
   emit: (event: SessionEvent) => void;

@@ -72,7 +72,7 @@ async function otherFormats(page: Page, folder: string): Promise<void> {
   expect(f16!.length).toBeLessThan(0.6 * f32!.length);
   expect(f16!.includes('"F16"')).toBe(true);
 
-  await page.getByText("For other programs: MLX, GGUF, Trainer", { exact: true }).click();
+  await page.getByText("For other programs: MLX, GGUF, Trainer, Cluster", { exact: true }).click();
   const mlx = page.getByRole("region", { name: "MLX", exact: true });
   await expect(mlx).toContainText("MLX has no alpha: its scale is alpha / rank, 2.");
   await download(page, "Download adapter (MLX, zip)", "button", `${folder}/mlx.zip`);
@@ -108,6 +108,17 @@ async function otherFormats(page: Page, folder: string): Promise<void> {
       ...["README.md", "adapter_config.json", "adapter_model.safetensors", "optimizer.pt"],
       ...["scheduler.pt", "tokenizer.json", "tokenizer_config.json", "trainer_state.json"],
     ].map((name) => `checkpoint-6/${name}`),
+  );
+
+  const cluster = page.getByRole("region", { name: "Cluster", exact: true });
+  await expect(cluster).toContainText("Your rows are in it, as text and as tokens.");
+  await download(page, "Download adapter (Cluster, zip)", "button", `${folder}/cluster.zip`);
+  const bundle = zipNames(readFileSync(`${folder}/cluster.zip`));
+  expect(bundle).toEqual(
+    expect.arrayContaining([
+      ...["README.md", "train.py", "from_text.py", "accelerate/ddp.yaml", "data/steps.json"],
+      ...["data/train-tokens.jsonl", "data/train.jsonl", "checkpoint-6/optimizer.pt"],
+    ]),
   );
   await expectAccessible(page);
 }

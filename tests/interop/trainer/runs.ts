@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import type { RunState } from "../../../src/checkpoint/file/run-state.ts";
 import type { Dataset } from "../../../src/data/dataset.ts";
+import type { Engine } from "../../../src/engine/contract.ts";
 import { openMachine } from "../../../src/engine/tfjs/backend.ts";
 import { createTfjsEngine } from "../../../src/engine/tfjs/engine.ts";
 import { labelSmoothing } from "../../../src/engine/label-smoothing.ts";
@@ -59,20 +60,23 @@ export async function trainedCase(
     ...{ progress: () => undefined, signal: new AbortController().signal },
     objective: recipe.labelSmoothing > 0 ? labelSmoothing(recipe.labelSmoothing) : null,
   });
-  engine.writeState(golden.initial);
-  const trainer = initialState(dataset, recipe);
+  const start = { ...identityOf(name), recipe, trainer: initialState(dataset, recipe) };
+  return await trained(engine, dataset, { ...start, adapter: golden.initial });
+}
+
+/** Trains a run to its end; the engine is disposed. */
+export async function trained(
+  engine: Engine,
+  dataset: Dataset,
+  run: RunState,
+): Promise<TrainedCase> {
+  const { recipe, trainer } = run;
+  const { signal } = new AbortController();
+  engine.writeState(run.adapter);
   const runs: RunState[] = [];
-  for await (const { entry } of train(
-    engine,
-    dataset,
-    recipe,
-    trainer,
-    false,
-    new AbortController().signal,
-  )) {
+  for await (const { entry } of train(engine, dataset, recipe, trainer, false, signal)) {
     if (entry.step === savedStep) {
-      const adapter = await engine.readState();
-      runs.push(structuredClone({ ...identityOf(name), recipe, trainer, adapter }));
+      runs.push(structuredClone({ ...run, adapter: await engine.readState() }));
     }
   }
   engine.dispose();

@@ -1,20 +1,17 @@
 // Writes "The same run in Python" for the demo's model and rows of several kinds, with the tokens
 // that Anneal trains of them.
-import { mkdirSync, openAsBlob, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, openAsBlob, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { sameRunFiles } from "../../../src/export/cluster/same-run.ts";
-import { openModel } from "../../../src/model/open.ts";
-import type { LoadedModel } from "../../../src/models/loaded-model.ts";
 import { demoRecipe, type Recipe } from "../../../src/recipe/recipe.ts";
 import { openData } from "../../../src/run/data/loaded-data.ts";
 import { runRows } from "../../../src/run/data/run-rows.ts";
 import { TokenCache } from "../../../src/run/data/token-cache.ts";
 import { newRun } from "../../../src/run/new-run.ts";
-import { fileSetOf } from "../../../src/sources/files.ts";
-import { toRow, writeAll } from "./write.ts";
+import { demo, demoModel } from "./demo.ts";
+import { tokenColumns } from "../../../src/export/cluster/token-rows.ts";
+import { writeAll } from "./write.ts";
 
-const demo = fileURLToPath(new URL("../../../public/demo/", import.meta.url));
 const pairs = await (await openAsBlob(join(demo, "data.jsonl"))).text();
 
 const turns = Array.from({ length: 20 }, (_, i) => ({
@@ -65,8 +62,8 @@ export async function writeScripts(out: string): Promise<string> {
     const folder = join(out, name.replace(/\W+/g, "-"));
     writeAll(folder, await sameRunFiles(state, runRows(model, data, dataset, recipe)));
     const tokens = {
-      train: [...dataset.train].map(toRow),
-      heldOut: [...dataset.heldOut].map(toRow),
+      train: [...dataset.train].map(tokenColumns),
+      heldOut: [...dataset.heldOut].map(tokenColumns),
     };
     subjects.push({ name, folder, isPacked: recipe.packing, ...tokens });
   }
@@ -74,18 +71,4 @@ export async function writeScripts(out: string): Promise<string> {
   mkdirSync(out, { recursive: true });
   writeFileSync(list, JSON.stringify(subjects));
   return list;
-}
-
-/** The demo as a person's own folder, which scripts load by its path. */
-async function demoModel(): Promise<LoadedModel> {
-  const folder = join(demo, "model");
-  const picked = await Promise.all(
-    readdirSync(folder).map(async (name) => ({
-      path: `model/${name}`,
-      file: new File([await openAsBlob(join(folder, name))], name),
-    })),
-  );
-  const opened = await openModel(fileSetOf(picked));
-  const facts = { source: "files", revision: null, hubName: folder, format: "stored" } as const;
-  return { ...opened, ...facts, conversionError: null };
 }

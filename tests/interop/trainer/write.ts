@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { AdapterBytes } from "../../../src/export/format.ts";
 import { checkpointFolder, trainerFormat } from "../../../src/export/transformers/format.ts";
 import { epochOrder } from "../../../src/data/dataset.ts";
-import type { TokenRow } from "../../../src/data/token-store.ts";
+import { tokenColumns } from "../../../src/export/cluster/token-rows.ts";
 import { cases, savedStep, trainedCase } from "./runs.ts";
 
 const golden = fileURLToPath(new URL("../../golden/", import.meta.url));
@@ -30,7 +30,7 @@ export async function writeCheckpoints(out: string): Promise<string> {
       ...epochOrder(dataset.train, epoch, recipe),
     ]).flat();
     subjects.push({
-      ...{ name, model: join(golden, name), folder, recipe, rows: rows.map(toRow) },
+      ...{ name, model: join(golden, name), folder, recipe, rows: rows.map(tokenColumns) },
       checkpoint: join(folder, checkpointFolder(run)),
       ...{ step: savedStep, losses: losses.slice(savedStep), rates: rates.slice(savedStep) },
     });
@@ -46,12 +46,4 @@ export function writeAll(folder: string, files: readonly AdapterBytes[]): void {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, bytes);
   }
-}
-
-/** As a Trainer takes it; the loss shifts the labels. */
-export function toRow({ tokens, isTrained }: TokenRow) {
-  return {
-    input_ids: [...tokens],
-    labels: Array.from(tokens, (token, place) => (isTrained[place] ? token : -100)),
-  };
 }

@@ -118,7 +118,24 @@ test("the card has the code that goes on, with the arguments of the recipe", asy
   expect(card).toContain("- A Trainer loads the weights of the files, not those in q4/64.");
 });
 
-test("trainer_state.json names no folder of the best step, which is not in the archive", async () => {
-  const text = await exportedText(exampleRun(), "checkpoint-20/trainer_state.json", trainerFormat);
-  expect(JSON.parse(text)).toMatchObject({ best_global_step: 20, best_model_checkpoint: null });
+test("trainer_state.json names no folder of the best step, and counts evaluations without a gain", async () => {
+  const run = exampleRun();
+  const losses = [1, 0.9, 1.1, 1.2].map((heldOutLoss, i) => ({
+    step: 20 * i + 20,
+    epoch: 1,
+    heldOutLoss,
+  }));
+  run.trainer = { ...run.trainer, log: losses };
+  run.recipe = { ...run.recipe, evalSteps: 20, earlyStoppingPatience: 5 };
+  const text = await exportedText(run, "checkpoint-20/trainer_state.json", trainerFormat);
+  expect(JSON.parse(text)).toMatchObject({
+    best_global_step: 40,
+    best_model_checkpoint: null,
+    stateful_callbacks: {
+      EarlyStoppingCallback: {
+        args: { early_stopping_patience: 5 },
+        attributes: { early_stopping_patience_counter: 2 },
+      },
+    },
+  });
 });

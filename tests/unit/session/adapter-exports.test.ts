@@ -30,6 +30,7 @@ function exportsOf(formats: readonly ExportFormat[], state: RunState = exampleRu
       run: () => null,
       store,
       model: () => null,
+      data: () => null,
       named: (base) => base,
       emit: (event) => events.push(event),
     },

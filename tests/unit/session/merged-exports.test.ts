@@ -40,7 +40,13 @@ function exportsOf(state: RunState, model: LoadedModel | null) {
   const storage = new MemoryStorage();
   const store = { loadCheckpoint: () => Promise.resolve(state) } as unknown as CheckpointStore;
   const parts = {
-    ...{ run: () => null, store, model: () => model, named: (base: RunState["base"]) => base },
+    ...{
+      run: () => null,
+      store,
+      model: () => model,
+      data: () => null,
+      named: (base: RunState["base"]) => base,
+    },
     emit: (event: SessionEvent) => events.push(event),
   };
   return { exports: new MergedExports(parts, storage.root), events, storage };
