@@ -4,7 +4,7 @@ import { packedChoices } from "../model/weights/choice.ts";
 import { weightShapes, type WeightChoice } from "../model/weights/store.ts";
 import { catalogue, type CatalogueModel } from "../sources/catalogue.ts";
 import type { Recipe } from "../recipe/recipe.ts";
-import { bytesTaken } from "../engine/run-bytes.ts";
+import { bytesTaken, streamedBytesTaken } from "../engine/run-bytes.ts";
 import { oversizedOf, type FormatCandidate } from "./fit.ts";
 import type { MemoryProbe } from "./memory-probe.ts";
 import type { DeviceInfo, ListedModel } from "./facts.ts";
@@ -13,6 +13,8 @@ import { recipeModulesOf } from "../adapter/targets.ts";
 
 interface CataloguePrice extends Pick<ListedModel, "format" | "neededBytes"> {
   shapes: FormatCandidate["shapes"];
+  /** With streamed layers; Infinity where they cannot be. */
+  streamedBytes: () => number;
 }
 
 /**
@@ -42,8 +44,11 @@ export async function listedModels(
       // The reference engine unpacks them all.
       found = packed.neededBytes < found.neededBytes ? packed : found;
     }
-    const { format, neededBytes } = found;
-    const size = { parameters, downloadBytes, format, neededBytes, fits: fits(found) };
+    const isResident = fits(found);
+    const streamed = isResident ? found : { ...found, neededBytes: found.streamedBytes() };
+    const streams = !isResident && fits(streamed);
+    const { format, neededBytes } = streams ? streamed : found;
+    const size = { parameters, downloadBytes, format, neededBytes, fits: isResident, streams };
     return { name, licence, isGated, ...size };
   });
 }
@@ -59,10 +64,11 @@ function priceOf(
   const length = Math.min(recipe.maxLength, config.maxPositionEmbeddings);
   const shapes = weightShapes(config, choice);
   const ownRecipe = { ...recipe, targetModules: recipeModulesOf(config) };
-  const bytesOf = bytesTaken(config, shapes, ownRecipe, engine);
+  const shape = { rows: recipe.batchSize, length };
   return {
     format: choice.format,
-    neededBytes: bytesOf({ rows: recipe.batchSize, length }, 0),
+    neededBytes: bytesTaken(config, shapes, ownRecipe, engine)(shape, 0),
+    streamedBytes: () => streamedBytesTaken(config, shapes, ownRecipe, engine)?.(shape) ?? Infinity,
     shapes,
   };
 }

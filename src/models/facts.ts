@@ -131,8 +131,10 @@ export interface ListedModel {
   format: string | null;
   /** Bytes of a run by the current recipe in that format, at the smallest memory choice. */
   neededBytes: number;
-  /** Whether this device has that. */
+  /** Whether this device has them with all weights on it. */
   fits: boolean;
+  /** Whether it has them, and only has them, with layers that are streamed from storage. */
+  streams: boolean;
 }
 
 export type LoadSource =

@@ -21,15 +21,17 @@ test("a model is listed in the first format that fits, and in its smallest where
   expect(of("SmolLM2-135M-Instruct")).toMatchObject({ fits: true, format: null });
   expect(of("SmolLM2-1.7B-Instruct")).toMatchObject({ fits: true, format: "q8" });
   expect(of("Llama-3.2-3B-Instruct")).toMatchObject({ fits: true, format: "q4" });
-  expect(of("Llama-3.1-8B-Instruct-4bit")).toMatchObject({ fits: false, format: null });
-  for (const { fits, neededBytes } of models) {
-    expect(neededBytes <= 3e9).toBe(fits);
+  const streamed = { fits: false, streams: true, format: null };
+  expect(of("Llama-3.1-8B-Instruct-4bit")).toMatchObject(streamed);
+  for (const { fits, streams, neededBytes } of models) {
+    expect(neededBytes <= 3e9).toBe(fits || streams);
   }
 });
 
 test("the reference engine keeps f32 whatever the format, so few models fit it", async () => {
   const models = await listedFor("tfjs");
-  for (const { fits, neededBytes, parameters, format } of models) {
+  for (const { fits, streams, neededBytes, parameters, format } of models) {
+    expect(streams).toBe(false);
     expect(neededBytes).toBeGreaterThan(parameters * 4);
     expect(neededBytes <= 3e9).toBe(fits);
     expect(format).toBeNull();
