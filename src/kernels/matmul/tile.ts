@@ -25,11 +25,6 @@ export const tiles = {
   narrow: { name: "narrow", rows: 4, quads: 1, threadsX: 4, threadsY: 16, shared: false },
   registers4: { name: "registers4", rows: 4, quads: 1, threadsX: 8, threadsY: 8, shared: false },
   registers8: { name: "registers8", rows: 8, quads: 2, threadsX: 8, threadsY: 8, shared: false },
-  /**
-   * For software adapters, where loads cost more than sums: a quarter fewer to a multiply-add, and
-   * half the decoding. The sums alone would take 128 registers of a GPU's thread.
-   */
-  registers16: { name: "registers16", rows: 16, quads: 2, threadsX: 8, threadsY: 4, shared: false },
   shared4: { name: "shared4", rows: 4, quads: 1, threadsX: 16, threadsY: 16, shared: true },
   shared8: { name: "shared8", rows: 8, quads: 2, threadsX: 8, threadsY: 8, shared: true },
   /** For many rows: 128 of them share a staged piece of the weight. */
@@ -105,9 +100,6 @@ export interface TileChoice {
 }
 
 export const defaultTiles: TileChoice = { wide: defaultTile, wideBackward: defaultTile };
-
-/** Measured on SwiftShader, and not again where it runs. */
-export const softwareTiles: TileChoice = { wide: "registers16", wideBackward: "registers16" };
 
 /** Rows of the smallest tile. */
 const fewRows = 32;

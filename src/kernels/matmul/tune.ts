@@ -5,7 +5,7 @@ import { extendedOnly } from "../../gpu/kernel.ts";
 import { persistent, type Program } from "../../gpu/plan.ts";
 import { storedWeight, type StoredWeight, type WeightLayout } from "../weight-format/format.ts";
 import { linear, linearBackward } from "./kernel.ts";
-import { defaultTile, softwareTiles, tiles, type TileChoice, type TileName } from "./tile.ts";
+import { defaultTile, defaultTiles, tiles, type TileChoice, type TileName } from "./tile.ts";
 
 export interface TunedLayer extends WeightLayout {
   /** Rows that go through it at a time. */
@@ -31,13 +31,13 @@ const levels = [
 /**
  * The fastest tiles forward and backward, remembered or measured. Each gives the same bits, so a
  * run does not depend on the choice. Adds the extension f16 to the device where reading f16 as
- * WGSL's own type is faster. A software adapter has tiles of its own: compiling the others costs
- * more time than they could save.
+ * WGSL's own type is faster. A software adapter keeps the default: compiling the others costs more
+ * time than they could save.
  * @throws UserError "device-lost"; the signal's AbortError
  */
 export async function tuneTiles(tuning: Tuning, layer: TunedLayer): Promise<TileChoice> {
   if (tuning.opened.adapterInfo.isFallbackAdapter) {
-    return softwareTiles;
+    return defaultTiles;
   }
   const startedAt = performance.now();
   const until = (share: number) => startedAt + tuningLimitMs * share;
@@ -82,7 +82,7 @@ function cut(features: number): number {
   return Math.min(features, slice.features);
 }
 
-/** All tiles except those for few columns and for software, the default first. */
+/** All tiles except the one for few columns, the default first. */
 export function tileCandidates(layer: TunedLayer): {
   forward: TuningCandidate<TileName>[];
   backward: TuningCandidate<TileName>[];
@@ -99,8 +99,7 @@ export function tileCandidates(layer: TunedLayer): {
   });
   const x = persistent("tuned x", tokens * inner);
   const y = persistent("tuned y", tokens * outer);
-  const special: TileName[] = ["narrow", "registers16"];
-  const names = (Object.keys(tiles) as TileName[]).filter((name) => !special.includes(name));
+  const names = (Object.keys(tiles) as TileName[]).filter((name) => name !== "narrow");
   names.sort((a, b) => Number(b === defaultTile) - Number(a === defaultTile));
   const narrowed = (part: Partial<StoredWeight>): StoredWeight => ({ ...weight, ...part });
   return {

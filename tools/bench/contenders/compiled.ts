@@ -13,7 +13,7 @@ import { openGpuMachine } from "../../../src/gpu/gpu-machine.ts";
 import { persistent, type Program, type Tensor } from "../../../src/gpu/plan.ts";
 import { Runner } from "../../../src/gpu/runner.ts";
 import { linear } from "../../../src/kernels/matmul/kernel.ts";
-import { defaultTiles, softwareTiles, tileOver } from "../../../src/kernels/matmul/tile.ts";
+import { defaultTiles, tileOver } from "../../../src/kernels/matmul/tile.ts";
 import { ropeTable } from "../../../src/kernels/rope/table.ts";
 import { inverseFrequencies } from "../../../src/model/config/rope-frequencies.ts";
 import { storedWeight } from "../../../src/kernels/weight-format/format.ts";
@@ -59,7 +59,7 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Ti
     lora,
     weightShapes(config, { format: "f32" }),
     tokens,
-    untunedTiles(opened),
+    defaultTiles,
   );
   const tables = new BatchTables(tokens, { span: config.slidingWindow });
   const x = persistent("x", inputs.x.length);
@@ -99,11 +99,6 @@ async function prepareBlock(opened: OpenDevice, inputs: BlockInputs): Promise<Ti
       runner.dispose();
     },
   };
-}
-
-/** What an engine has without a trial. */
-function untunedTiles({ adapterInfo }: OpenDevice) {
-  return adapterInfo.isFallbackAdapter ? softwareTiles : defaultTiles;
 }
 
 function blockProgram(model: ModelTensors, tables: BatchTables, x: Tensor, loss: Tensor): Program {
@@ -157,7 +152,7 @@ async function prepareProduct(
   });
   const x = persistent("x", m * k);
   const y = persistent("y", m * n);
-  const tile = tileOver(m, untunedTiles(opened).wide);
+  const tile = tileOver(m, defaultTiles.wide);
   const program = { name: "product", dispatches: [linear(m, { x, weight, y, tile })] };
   const runner = await Runner.create(opened, [program]);
   await runner.prepare([program]);
