@@ -1,7 +1,7 @@
 // The narrow products of LoRA (Hu et al. 2021, arXiv:2106.09685): h = x A^T forward and u = dy B
 // backward, [rows, rank], of up to three linears side by side in one dispatch: those that read one
 // input, such as the projections of queries, keys and values.
-import { defineKernel, onePerVariant, type Binding } from "../../gpu/kernel.ts";
+import { defineKernel, onePerVariant, type Binding, type Kernel } from "../../gpu/kernel.ts";
 import { dispatch, spanOf, type Dispatch, type Tensor, type View } from "../../gpu/plan.ts";
 import { invariant } from "../../util/assert.ts";
 import type { Columns } from "../matmul/kernel.ts";
@@ -32,7 +32,7 @@ export function innerForward(
   { x, members }: { x: Tensor; members: readonly ForwardMember[] },
 ): Dispatch {
   const parts = members.map(({ a, h }) => ({ lora: a, inner: h, width: shape.width }));
-  return call(forwardKernel(members.length), shape, parts, { x });
+  return call(forwardKernel, shape, parts, { x });
 }
 
 export interface BackwardMember {
@@ -61,7 +61,7 @@ interface Part {
 }
 
 function call(
-  kernel: ReturnType<typeof forwardKernel>,
+  kernel: Kernel,
   { rows, rank }: InnerShape,
   parts: readonly Part[],
   lefts: Readonly<Record<string, Tensor | View>>,
@@ -70,14 +70,14 @@ function call(
   const [first] = parts;
   invariant(first !== undefined, "a group without members");
   const { tensor, width: stride } = first.inner;
-  const ofMembers = parts.flatMap(({ width, inner }, member) => {
+  parts.forEach(({ width, inner }, member) => {
     invariant(width % 4 === 0 && inner.tensor === tensor, `member ${member} of another group`);
-    return [
-      [`quads${member}`, width / 4],
-      [`lora${member}`, (starts[member] ?? 0) / 4],
-      [`first${member}`, inner.first / 4],
-    ] as const;
   });
+  const ofMembers = indexes(mostMembersOf(kernel)).flatMap((member) => [
+    [`quads${member}`, (parts[member]?.width ?? 0) / 4] as const,
+    [`lora${member}`, (starts[member] ?? 0) / 4] as const,
+    [`first${member}`, (parts[member]?.inner.first ?? 0) / 4] as const,
+  ]);
   return dispatch(kernel, {
     tensors: { ...lefts, lora: span, inner: tensor },
     params: {
@@ -91,16 +91,17 @@ function call(
   });
 }
 
-const forwardKernel = onePerVariant((members: number) =>
-  kernelOf("lora-A-product", members, ["x"], {
-    // Neighbouring threads read neighbouring quads of a row of A.
-    lane: "thread % LANES",
-    column: "thread / LANES",
-    block: `
+const indexes = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+/** One for groups of any size, since compiling costs more than members that nothing reads. */
+const forwardKernel = kernelOf("lora-A-product", mostMembers, ["x"], {
+  // Neighbouring threads read neighbouring quads of a row of A.
+  lane: "thread % LANES",
+  column: "thread / LANES",
+  block: `
   let at = start + 4u * quad * quads + q;
   return transpose(mat4x4f(lora[at], lora[at + quads], lora[at + 2u * quads], lora[at + 3u * quads]));`,
-  }),
-);
+});
 
 const backwardKernel = onePerVariant((members: number) => {
   const lefts = indexes(members).map((member) => `dy${member}`);
@@ -115,6 +116,11 @@ const backwardKernel = onePerVariant((members: number) => {
   });
 });
 
+/** Members that a kernel has fields for. */
+function mostMembersOf({ params }: Kernel): number {
+  return params.fields.filter(({ name }) => name.startsWith("quads")).length;
+}
+
 interface Reading {
   /** WGSL of the lane and the quad of a thread. */
   lane: string;
@@ -122,8 +128,6 @@ interface Reading {
   /** WGSL of the body of block_of. */
   block: string;
 }
-
-const indexes = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /** @param lefts bindings of the left operand: one for all members, or one for each */
 function kernelOf(name: string, members: number, lefts: readonly string[], reading: Reading) {
